@@ -1,0 +1,82 @@
+// The layers of the house (docs/architecture.md): which folder of lib/ may import which. Everything not listed is
+// forbidden, so a new folder has to state its place here first.
+import js from '@eslint/js';
+import tseslint from 'typescript-eslint';
+
+/** Files of lib/ itself that know no layer and that every layer may use. */
+const BASE = ['clock', 'errors', 'log', 'streams', 'version'];
+
+const LAYERS = {
+  config: [],
+  media: [],
+  kmp: ['media'],
+  rtmp: ['media'],
+  merge: ['media'],
+  upstream: ['media', 'kmp', 'rtmp', 'merge', 'config'],
+  api: ['upstream', 'config'],
+  send: ['media', 'kmp', 'rtmp'],
+  ingest: ['media', 'rtmp'],
+  inspect: ['media', 'kmp', 'rtmp'],
+  control: ['config'],
+  cluster: ['upstream', 'config', 'kmp', 'api'],
+};
+
+const layerRules = Object.entries(LAYERS).map(([layer, allowed]) => ({
+  files: [`lib/${layer}/**/*.ts`],
+  rules: {
+    'no-restricted-imports': [
+      'error',
+      {
+        patterns: [
+          {
+            // `../x/…` of a folder that is not allowed, and files of lib/ that are not of the base.
+            regex: `^(\\.\\./)+(?!(${[...allowed, layer].join('|')})/|(${BASE.join('|')})\\.js$|\\.\\./)[a-z]`,
+            message: `lib/${layer} may import ${[...allowed, 'the base files of lib/'].join(', ')} only (docs/architecture.md).`,
+          },
+          {
+            regex: '^(stream|node:stream|readable-stream|pumpify)$',
+            message: 'Streams come through lib/streams.ts, the one door.',
+          },
+        ],
+      },
+    ],
+  },
+}));
+
+export default tseslint.config(
+  { ignores: ['dist/**', 'node_modules/**', 'docs/**', 'demo-out/**', 'bench-out/**'] },
+  js.configs.recommended,
+  ...tseslint.configs.recommended,
+  {
+    rules: {
+      '@typescript-eslint/no-explicit-any': 'error',
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+      eqeqeq: 'error',
+      'no-console': 'off',
+      'prefer-const': 'error',
+    },
+  },
+  {
+    files: ['**/*.js', '**/*.mjs'],
+    languageOptions: { globals: { console: 'readonly', process: 'readonly', URL: 'readonly', Buffer: 'readonly' } },
+  },
+  {
+    files: ['lib/**/*.ts', 'bin/**/*.ts'],
+    ignores: ['lib/streams.ts'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            {
+              regex: '^(stream|node:stream|readable-stream|pumpify)$',
+              message: 'Streams come through lib/streams.ts, the one door.',
+            },
+          ],
+        },
+      ],
+    },
+  },
+  ...layerRules,
+);

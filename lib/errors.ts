@@ -1,0 +1,20 @@
+/**
+ * Base of every error this package throws on purpose. `code` is stable and may be tested for; the message is for people:
+ * what was wrong, where, and what to do.
+ */
+export class KmpRtmpError extends Error {
+  constructor(
+    readonly code: string,
+    message: string,
+    options?: { cause?: unknown },
+  ) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** The message of anything that was thrown, for a log line. */
+export function messageOf(error: unknown): string {
+  if (error instanceof AggregateError && error.message === '') return error.errors.map(messageOf).join('; ');
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,27 @@
+/** Severity, most severe first; nginx's `error_log` levels are mapped onto these. */
+export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
+
+/** What a line is about, beside its text: upstream, stream, track, peer, connection ... */
+export type LogFields = Readonly<Record<string, unknown>>;
+
+/**
+ * Where the layers write their lines to. The service puts winston behind it (lib/logging.ts); users of the library may
+ * hand in anything of this shape, or nothing.
+ */
+export interface Logger {
+  error(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  debug(message: string, fields?: LogFields): void;
+  /** A logger that adds `fields` to each of its lines. */
+  child(fields: LogFields): Logger;
+}
+
+/** Swallows everything. */
+export const noLog: Logger = {
+  error() {},
+  warn() {},
+  info() {},
+  debug() {},
+  child: () => noLog,
+};

@@ -1,0 +1,28 @@
+/** The two kinds of track that an RTMP stream can hold. */
+export type MediaType = 'video' | 'audio';
+
+/** Codec ids as KMP names them (spec/kmp.md): video = FLV codec id, audio = 1000 + the FLV sound format. */
+export const Codec = {
+  H264: 7,
+  H265: 8,
+  MP3: 1002,
+  AAC: 1010,
+  AC3: 1016,
+  EAC3: 1017,
+  OPUS: 1018,
+} as const;
+
+const names = new Map<number, string>([
+  [Codec.H264, 'H.264'],
+  [Codec.H265, 'H.265'],
+  [Codec.MP3, 'MP3'],
+  [Codec.AAC, 'AAC'],
+  [Codec.AC3, 'AC-3'],
+  [Codec.EAC3, 'E-AC-3'],
+  [Codec.OPUS, 'Opus'],
+]);
+
+/** A codec's common name, or `codec N` for one that is not known. */
+export function codecName(codecId: number): string {
+  return names.get(codecId) ?? `codec ${codecId}`;
+}

@@ -1,0 +1,38 @@
+/** Bit 0 of {@link Frame.flags}. */
+export const KEY_FRAME = 1;
+
+/**
+ * One coded picture or one piece of audio on its way from KMP to RTMP. Times are in the track's timescale units. Written
+ * once by the KMP parser; `ms` and `arrivedAt` are filled in on the way. One class, and every field set in the
+ * constructor, so that the hot path sees one object shape.
+ */
+export class Frame {
+  /** dts in ms (media/timescale.ts), set when the frame is queued. */
+  ms = 0;
+  /** Monotonic ms at which the frame's last byte reached this machine (an estimate under read pacing). */
+  arrivedAt = 0;
+
+  constructor(
+    /** Wall-clock time since 1970 at the source. */
+    readonly created: number,
+    readonly dts: number,
+    /** Bit 0: key frame. */
+    readonly flags: number,
+    /** pts - dts; may be negative. */
+    readonly ptsDelay: number,
+    /** Bytes in all of `parts`. */
+    readonly size: number,
+    /** The payload: slices of what was read from the socket, never copied together. */
+    readonly parts: readonly Buffer[],
+  ) {}
+
+  get isKey(): boolean {
+    return (this.flags & KEY_FRAME) !== 0;
+  }
+
+  /** The payload in one piece; copies if it came in several. Not for the hot path. */
+  payload(): Buffer {
+    const [first] = this.parts;
+    return this.parts.length === 1 && first !== undefined ? first : Buffer.concat(this.parts, this.size);
+  }
+}

@@ -1,0 +1,12 @@
+/**
+ * Timescale units to ms, as the wire wants it: `(t * 1000 + timescale / 2) / timescale` in integer arithmetic
+ * (spec/rtmp.md), split so that it stays exact beyond 2^53 / 1000 without BigInt.
+ *
+ * @param t time in timescale units
+ * @param timescale units a second, an integer above 0
+ */
+export function toMs(t: number, timescale: number): number {
+  const seconds = Math.floor(t / timescale);
+  const rest = t - seconds * timescale;
+  return seconds * 1000 + Math.floor((rest * 1000 + Math.floor(timescale / 2)) / timescale);
+}
