@@ -1,0 +1,58 @@
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import express, { type RequestHandler } from 'express';
+
+export interface Reply {
+  readonly status: number;
+  readonly headers: http.IncomingHttpHeaders;
+  readonly text: string;
+  /** The body parsed as JSON; undefined where it is empty. */
+  readonly json: unknown;
+}
+
+export interface TestServer {
+  readonly port: number;
+  /** Sends exactly this path: unlike fetch, no dot segment or escape of it is touched. */
+  request(method: string, path: string, headers?: http.OutgoingHttpHeaders): Promise<Reply>;
+  get(path: string, headers?: http.OutgoingHttpHeaders): Promise<Reply>;
+  close(): Promise<void>;
+}
+
+/** An Express app with `handler` at `path`, as a user of the library has it. */
+export function appWith(path: string, handler: RequestHandler): http.RequestListener {
+  return express().use(path, handler);
+}
+
+/** Serves on a free port of the loopback interface. */
+export async function serve(listener: http.RequestListener | http.Server, address = '127.0.0.1'): Promise<TestServer> {
+  const server = listener instanceof http.Server ? listener : http.createServer(listener);
+  await new Promise<void>((resolve) => server.listen(0, address, resolve));
+  const { port } = server.address() as AddressInfo;
+  const request: TestServer['request'] = (method, path, headers = {}) =>
+    new Promise((resolve, reject) => {
+      const options = { host: address, port, method, path, headers, agent: false };
+      const sent = http.request(options, (res) => {
+        const parts: Buffer[] = [];
+        res.on('data', (part: Buffer) => parts.push(part));
+        res.on('error', reject);
+        res.on('end', () => {
+          const text = Buffer.concat(parts).toString();
+          const isJson = res.headers['content-type']?.startsWith('application/json') === true && text !== '';
+          const json: unknown = isJson ? JSON.parse(text) : undefined;
+          resolve({ status: res.statusCode ?? 0, headers: res.headers, text, json });
+        });
+      });
+      sent.on('error', reject);
+      sent.end();
+    });
+  return {
+    port,
+    request,
+    get: (path, headers) => request('GET', path, headers),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}

@@ -1,0 +1,138 @@
+import type {
+  GlobalStatus,
+  InputStatus,
+  Management,
+  StreamStatus,
+  TrackStatus,
+  UpstreamStatus,
+} from '../../lib/upstream/status.js';
+
+/** A table without a prototype, as the API wants it: `__proto__` is a key like any other. */
+export function table<T>(entries: Iterable<readonly [string, T]>): Record<string, T> {
+  const result = Object.create(null) as Record<string, T>;
+  for (const [key, value] of entries) result[key] = value;
+  return result;
+}
+
+/** What a server of the replaced module showed for a video sender (spec/kmp.md, "Facts seen"). */
+export function sampleInput(changes: Partial<InputStatus> = {}): InputStatus {
+  return {
+    connection: 8,
+    remote_addr: '127.0.0.1:53638',
+    channel_id: 'ch1',
+    track_id: 'v1',
+    uptime: 0,
+    received_bytes: 404565,
+    received_data_bytes: 399463,
+    received_frames: 120,
+    received_key_frames: 4,
+    last_created: 142005312357030,
+    skipped_frames: { duplicate: 1, empty: 2, empty_duration: 0, no_media_info: 3, no_key: 4 },
+    latency: { min: 19573963851510, max: 19573964208450, avg: 19573964029951 },
+    ...changes,
+  };
+}
+
+export function sampleTrack(changes: Partial<TrackStatus> = {}): TrackStatus {
+  return {
+    pending_frames: 15,
+    mem_used: 51000,
+    input: sampleInput(),
+    codec: 'H.264',
+    sent_frames: 105,
+    sent_data_bytes: 348463,
+    dropped_frames: 6,
+    delay: 512.5,
+    ...changes,
+  };
+}
+
+export function sampleStream(changes: Partial<StreamStatus> = {}): StreamStatus {
+  return {
+    id: 1,
+    uptime: 12,
+    tracks: {
+      video: sampleTrack(),
+      audio: sampleTrack({ codec: 'AAC', input: null, sent_frames: 205, dropped_frames: 0, delay: 600 }),
+    },
+    ...changes,
+  };
+}
+
+export function sampleUpstream(changes: Partial<UpstreamStatus> = {}): UpstreamStatus {
+  return {
+    url: 'rtmp://127.0.0.1:1935/live/name',
+    header: '',
+    opaque: '{"remote_id":"1"}',
+    remote_addr: '127.0.0.1:1935',
+    local_addr: '127.0.0.1:41002',
+    connection: 7,
+    mem_limit: 16777216,
+    mem_left: 16700000,
+    written_bytes: 500000,
+    sent_bytes: 400000,
+    received_bytes: 3073,
+    streams: table([['name', sampleStream()]]),
+    state: 'publishing',
+    last_status: { level: 'status', code: 'NetStream.Publish.Start', description: 'Start publishing' },
+    reconnects: 2,
+    uptime: 12,
+    ...changes,
+  };
+}
+
+/** The service behind the API, as a table in memory; what was dropped is gone from the table. */
+export class MemoryManagement implements Management {
+  readonly upstreams: Map<string, UpstreamStatus>;
+  readonly dropped: string[] = [];
+  /** When set, every call fails with it. */
+  failure: Error | undefined;
+  calls = 0;
+
+  constructor(upstreams: Iterable<readonly [string, UpstreamStatus]> = []) {
+    this.upstreams = new Map(upstreams);
+  }
+
+  async status(): Promise<GlobalStatus> {
+    this.called();
+    return {
+      version: '0.1.0',
+      nginx_version: 'node/20.20.2',
+      compiler: 'typescript/6.0.2',
+      built: '2026-01-01T00:00:00.000Z',
+      pid: 12828,
+      uptime: 2,
+      upstreams: table(this.upstreams),
+    };
+  }
+
+  async upstreamIds(): Promise<string[]> {
+    this.called();
+    return [...this.upstreams.keys()];
+  }
+
+  async upstream(id: string): Promise<UpstreamStatus | undefined> {
+    this.called();
+    return this.upstreams.get(id);
+  }
+
+  async dropUpstream(id: string): Promise<boolean> {
+    this.called();
+    this.dropped.push(id);
+    return this.upstreams.delete(id);
+  }
+
+  async dropTrack(upstreamId: string, connection: number): Promise<boolean> {
+    this.called();
+    const streams = Object.values(this.upstreams.get(upstreamId)?.streams ?? {});
+    const inputs = streams.flatMap(({ tracks }) => [tracks.video?.input, tracks.audio?.input]);
+    const found = inputs.some((input) => input?.connection === connection);
+    if (found) this.dropped.push(`${upstreamId} ${connection}`);
+    return found;
+  }
+
+  private called(): void {
+    this.calls++;
+    if (this.failure) throw this.failure;
+  }
+}
