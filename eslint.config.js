@@ -21,8 +21,18 @@ const LAYERS = {
   cluster: ['upstream', 'config', 'kmp', 'api'],
 };
 
-const layerRules = Object.entries(LAYERS).map(([layer, allowed]) => ({
-  files: [`lib/${layer}/**/*.ts`],
+/** One `../` for each folder between a file and lib/: those nearer are the layer's own. */
+const DEPTHS = [
+  { folder: '*.ts', up: '(\\.\\./)' },
+  { folder: '*/**/*.ts', up: '(\\.\\./){2,}' },
+];
+
+const layers = Object.entries(LAYERS).flatMap(([layer, allowed]) =>
+  DEPTHS.map((depth) => ({ layer, allowed, ...depth })),
+);
+
+const layerRules = layers.map(({ layer, allowed, folder, up }) => ({
+  files: [`lib/${layer}/${folder}`],
   rules: {
     'no-restricted-imports': [
       'error',
@@ -30,7 +40,7 @@ const layerRules = Object.entries(LAYERS).map(([layer, allowed]) => ({
         patterns: [
           {
             // `../x/…` of a folder that is not allowed, and files of lib/ that are not of the base.
-            regex: `^(\\.\\./)+(?!(${[...allowed, layer].join('|')})/|(${BASE.join('|')})\\.js$|\\.\\./)[a-z]`,
+            regex: `^${up}(?!(${[...allowed, layer].join('|')})/|(${BASE.join('|')})\\.js$|\\.\\./)[a-z]`,
             message: `lib/${layer} may import ${[...allowed, 'the base files of lib/'].join(', ')} only (docs/architecture.md).`,
           },
           {

@@ -1,0 +1,30 @@
+/** How many letters must be changed, added, left out or swapped with their neighbour to make `b` of `a`. */
+function distance(a: string, b: string): number {
+  let beforeLast: number[] = [];
+  let last = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const same = a[i - 1] === b[j - 1];
+      const changed = (last[j - 1] ?? 0) + (same ? 0 : 1);
+      const swapped =
+        i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] ? (beforeLast[j - 2] ?? 0) + 1 : changed;
+      row[j] = Math.min(changed, swapped, (last[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1);
+    }
+    beforeLast = last;
+    last = row;
+  }
+  return last[b.length] ?? 0;
+}
+
+/** The name that was probably meant: the nearest of `names` if at most a third of it differs; undefined if none is that near. */
+export function nearest(name: string, names: readonly string[]): string | undefined {
+  if (name.length > 200) return undefined;
+  let best: string | undefined;
+  let least = Math.max(2, Math.floor(name.length / 3)) + 1;
+  for (const candidate of names) {
+    const d = Math.abs(candidate.length - name.length) < least ? distance(name, candidate) : least;
+    if (d < least) [best, least] = [candidate, d];
+  }
+  return best;
+}

@@ -1,0 +1,45 @@
+import { KmpRtmpError } from '../errors.js';
+import { inputDirectives } from './directives/input.js';
+import { outputDirectives } from './directives/output.js';
+import { nearest } from './nearest.js';
+import { settingOf, type Rows, type SettingsOf } from './row.js';
+
+/** The directives of a KMP server: all that feed {@link MediaSettings}. */
+export const mediaDirectives = { ...inputDirectives, ...outputDirectives } as const;
+
+/**
+ * What holds for a KMP server and the upstreams of its tracks. Derived from the table of directives: `kmp_rtmp_in_read_timeout` is
+ * `inReadTimeout`, and so on; docs/configuration.md describes each. Times are in ms, sizes in bytes, and an empty text is none.
+ * `outReconnects` may be Infinity.
+ */
+export type MediaSettings = SettingsOf<typeof mediaDirectives>;
+
+/** The defaults of rows, by setting. */
+export function defaultsOf<T extends Rows>(rows: T): SettingsOf<T> {
+  const values = Object.entries(rows).map(([name, row]) => [settingOf(name, row), row.default]);
+  return Object.fromEntries(values) as SettingsOf<T>;
+}
+
+/** All defaults of the documentation. */
+export function defaultMediaSettings(): MediaSettings {
+  return defaultsOf(mediaDirectives);
+}
+
+/**
+ * The defaults, with some settings of your own.
+ * @throws KmpRtmpError CONFIG_UNKNOWN for a setting that there is not
+ */
+export function mediaSettings(partial: Partial<MediaSettings> = {}): MediaSettings {
+  const settings = defaultMediaSettings();
+  const known = Object.keys(settings);
+  for (const name of Object.keys(partial)) {
+    if (known.includes(name)) continue;
+    const near = nearest(name, known);
+    throw new KmpRtmpError(
+      'CONFIG_UNKNOWN',
+      `no media setting "${name}"${near === undefined ? '' : `; did you mean "${near}"?`}`,
+    );
+  }
+  const given = Object.entries(partial).filter(([, value]) => value !== undefined);
+  return { ...settings, ...Object.fromEntries(given) };
+}

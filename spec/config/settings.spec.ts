@@ -1,0 +1,78 @@
+import { describe, it } from 'node:test';
+import assert from 'node:assert/strict';
+import { defaultMediaSettings, mediaDirectives, mediaSettings, type MediaSettings } from '../../lib/config/settings.js';
+import { version } from '../../lib/version.js';
+
+describe('media settings', () => {
+  /** spec/module.md, "Configuration Directives"; out_buffer_size and the bin counts by issue text. */
+  const documented: Partial<MediaSettings> = {
+    inReadTimeout: 20_000,
+    inSendTimeout: 10_000,
+    inMemLimit: 262_144,
+    inBufferSize: 65_536,
+    inBufferBinCount: 8,
+    inMaxFreeBuffers: 4,
+    inLogFrames: 'off',
+    inDumpFolder: '',
+    outNotifUrl: '',
+    outNotifAddHeader: [],
+    outNotifTimeout: 2000,
+    outNotifReadTimeout: 20_000,
+    outNotifBufferSize: 4096,
+    outMemLimit: 16_777_216,
+    outMaxFreeBuffers: 4,
+    outTimeout: 10_000,
+    outFlushTimeout: 500,
+    outBufferSize: 65_536,
+    outBufferBinCount: 8,
+    outFlashVer: `FMLE/3.0 (compatible; KalturaLive/${version})`,
+    outChunkSize: 65_536,
+    outWriteMetaTimeout: 3000,
+    outMinProcessDelay: 500,
+    outMaxProcessDelay: 1000,
+    outOnfiPeriod: 5000,
+    outDumpFolder: '',
+  };
+
+  /** Our own, which must keep the documented behaviour where they are not given. */
+  const ours: Partial<MediaSettings> = {
+    inAck: true,
+    inMaxSkipFrames: 2000,
+    inReadInterval: 200,
+    inMaxConnections: 10_000,
+    inMaxConnectionsPerAddress: 0,
+    outStreamId: 'assume',
+    outMetadataName: '@onMetaData',
+    outSslVerify: true,
+    outSslTrustedCertificate: '',
+    outSslName: '',
+    outReconnects: 0,
+    outReconnectInterval: 1000,
+    outResend: 1000,
+    outNotifEvents: ['rtmp_close'],
+    outOverload: 'drop_upstream',
+    outEarlyRelease: false,
+    outLateTracks: 'reject',
+    outEnhanced: 'auto',
+    outAccess: [],
+  };
+
+  it('has the default of every directive', () => {
+    assert.deepEqual(defaultMediaSettings(), { ...documented, ...ours });
+  });
+
+  it('shows the documented default of the Flash version with its placeholder', () => {
+    assert.equal(mediaDirectives.kmp_rtmp_out_flash_ver.defaultText, 'FMLE/3.0 (compatible; KalturaLive/{version})');
+  });
+
+  it('takes settings of one’s own over the defaults, and undefined as not given', () => {
+    const settings = mediaSettings({ outChunkSize: 4096, outTimeout: undefined });
+    assert.equal(settings.outChunkSize, 4096);
+    assert.equal(settings.outTimeout, 10_000);
+  });
+
+  it('refuses a setting that there is not, and names the near one', () => {
+    const misspelt = { outChunksize: 4096 } as Partial<MediaSettings>;
+    assert.throws(() => mediaSettings(misspelt), /no media setting "outChunksize"; did you mean "outChunkSize"\?/);
+  });
+});
