@@ -1,0 +1,57 @@
+import { KmpError } from './error.js';
+import { HeaderSize, MAX_HEADER_SIZE, PacketType, packetTypeName } from './packet.js';
+
+/** Least header_size of the types that a client sends, or 0 for all others. */
+export function clientHeaderSize(type: number): number {
+  // Most frequent first.
+  if (type === PacketType.frame) return HeaderSize.frame;
+  if (type === PacketType.null) return HeaderSize.null;
+  if (type === PacketType.mediaInfo) return HeaderSize.mediaInfo;
+  if (type === PacketType.connect) return HeaderSize.connect;
+  if (type === PacketType.end) return HeaderSize.end;
+  return 0;
+}
+
+/**
+ * Refuses sizes out of range (spec/kmp.md, Packet), before anything is done with them.
+ *
+ * @param least the type's least header_size
+ * @param maxDataSize the most data, in bytes
+ */
+export function checkSizes(
+  type: number,
+  headerSize: number,
+  dataSize: number,
+  least: number,
+  maxDataSize: number,
+  offset: number,
+): void {
+  if (headerSize < least || headerSize > MAX_HEADER_SIZE) {
+    const place = { field: 'header_size', value: headerSize, packetType: packetTypeName(type), offset };
+    throw new KmpError('KMP_BAD_HEADER_SIZE', place, `this type needs ${least} to ${MAX_HEADER_SIZE} bytes`);
+  }
+  if (dataSize > maxDataSize) {
+    const place = { field: 'data_size', value: dataSize, packetType: packetTypeName(type), offset };
+    throw new KmpError('KMP_BAD_DATA_SIZE', place, `at most ${maxDataSize} bytes are allowed`);
+  }
+}
+
+/** The error for a type that has no business here, with a guess at what is talking to us instead. */
+export function unknownType(type: number, offset: number): KmpError {
+  const packetType = packetTypeName(type);
+  const place = { field: 'type', value: `0x${type.toString(16).padStart(8, '0')}`, packetType, offset };
+  if (type === PacketType.ack) {
+    return new KmpError('KMP_WRONG_DIRECTION', place, 'acks go from the server to the sender, never the other way');
+  }
+  const guess = offset === 0 ? otherProtocol(type) : undefined;
+  const hint = guess === undefined ? '' : ` (this looks like ${guess}, not KMP: check the sender's port)`;
+  return new KmpError('KMP_UNKNOWN_TYPE', place, `a sender may send cnct, minf, fram, null and eost${hint}`);
+}
+
+function otherProtocol(type: number): string | undefined {
+  const start = packetTypeName(type);
+  if (/^(GET |POST|HEAD|PUT |OPTI|DELE|PRI )/.test(start)) return 'an HTTP request';
+  if ((type & 0xffff) === 0x0316) return 'a TLS handshake';
+  if ((type & 0xff) === 3) return 'an RTMP handshake';
+  return undefined;
+}
