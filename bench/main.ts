@@ -1,0 +1,117 @@
+/**
+ * `npm run bench -- [options]`: measures the service under live load beside a plain relay, in processes of their own.
+ * Prints a table; writes results.json and chart.svg. Ends by itself; exit 1 if a frame was lost or damaged.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { chooseCases, CASES, type Case, type Target } from './cases.js';
+import { chart } from './chart.js';
+import { table } from './report.js';
+import { medianRun, type Results, type Row, type Run } from './result.js';
+import { runCase } from './run.js';
+
+const HELP = `npm run bench -- [options]
+  --case NAME        one case, or the cases that begin with NAME- ; may be repeated. Default: all but soak
+                     (${CASES.map((one) => one.name).join(' ')})
+  --target NAME      relay or service; may be repeated. Default: what the case names
+  --seconds N        counted seconds a run, after the warm-up. Default 10
+  --repeat N         runs of each target, taken in turn; the median counts. Default 3, growth and workers 1
+  --set "LINE;"      a directive for the service's server block; may be repeated
+  --command WORDS    the service; {conf} is its configuration file. Default: node dist/bin/kmp-rtmp.js -c {conf}
+  --out DIR          where results.json and chart.svg go. Default bench-out
+`;
+
+const { values: options } = parseArgs({
+  options: {
+    case: { type: 'string', multiple: true, default: [] },
+    target: { type: 'string', multiple: true, default: [] },
+    seconds: { type: 'string' },
+    repeat: { type: 'string' },
+    set: { type: 'string', multiple: true, default: [] },
+    command: { type: 'string', default: `${process.execPath} dist/bin/kmp-rtmp.js -c {conf}` },
+    out: { type: 'string', default: 'bench-out' },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+const DEFAULT_SECONDS = 10;
+const DEFAULT_REPEAT = 3;
+
+function count(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (Number.isInteger(value) && value > 0) return value;
+  throw new Error(`--${name} ${text}: a whole number from 1 is expected`);
+}
+
+function named(targets: readonly string[]): Target[] | undefined {
+  return targets.length === 0
+    ? undefined
+    : targets.map((target) => {
+        if (target === 'relay' || target === 'service') return target;
+        throw new Error(`--target ${target}: relay or service is expected`);
+      });
+}
+
+async function runRows(one: Case): Promise<Row[]> {
+  const runs = new Map((named(options.target) ?? one.targets).map((target): [Target, Run[]] => [target, []]));
+  const seconds = count('seconds', options.seconds) ?? one.seconds ?? DEFAULT_SECONDS;
+  const repeat = count('repeat', options.repeat) ?? one.repeat ?? DEFAULT_REPEAT;
+  const settings = { seconds, command: options.command.split(' '), directives: options.set };
+  for (let turn = 0; turn < repeat; turn++) {
+    for (const [target, done] of runs) {
+      const run = await runCase(one, target, settings);
+      done.push(run);
+      console.error(`${one.name} ${target} ${turn + 1}/${repeat}: ${run.cpuPercent.toFixed(1)} %, lost ${run.lost}`);
+    }
+  }
+  const { name, title, plan, workers } = one;
+  return [...runs].map(([target, done]): Row => {
+    return { case: name, title, target, upstreams: plan.upstreams, workers, median: medianRun(done), runs: done };
+  });
+}
+
+/** Of the working copy that is measured; a `+` marks changes that are in no commit. */
+function commit(): string {
+  try {
+    const git = (...args: string[]): string => execFileSync('git', args, { encoding: 'utf8' }).trim();
+    return git('rev-parse', '--short', 'HEAD') + (git('status', '--porcelain', '--untracked-files=no') ? '+' : '');
+  } catch {
+    return 'unknown';
+  }
+}
+
+async function main(): Promise<void> {
+  const rows: Row[] = [];
+  for (const one of chooseCases(options.case)) rows.push(...(await runRows(one)));
+  const results: Results = {
+    format: 1,
+    date: new Date().toISOString(),
+    commit: commit(),
+    node: process.versions.node,
+    cpu: cpus()[0]?.model ?? 'unknown',
+    cores: cpus().length,
+    seconds: count('seconds', options.seconds) ?? DEFAULT_SECONDS,
+    command: options.command.replace(process.execPath, 'node'),
+    directives: options.set,
+    rows,
+  };
+  mkdirSync(options.out, { recursive: true });
+  writeFileSync(join(options.out, 'results.json'), `${JSON.stringify(results, undefined, 2)}\n`);
+  writeFileSync(join(options.out, 'chart.svg'), chart(results));
+  console.log(table(results));
+  process.exitCode = rows.some(({ runs }) => runs.some((run) => run.lost > 0 || run.bad > 0)) ? 1 : 0;
+}
+
+if (options.help) {
+  console.log(HELP);
+} else {
+  await main().catch((error: unknown) => {
+    console.error(`bench: ${error instanceof Error ? error.message : String(error)}`);
+    process.exitCode = 1;
+  });
+}
+process.exit();
