@@ -1,0 +1,49 @@
+import type { InputTrack } from 'mediabunny';
+import { Codec } from '../../media/codec.js';
+import type { MediaInfo } from '../../media/media-info.js';
+import { defaultLayout } from './audio-config.js';
+import { frameRate } from './frame-rate.js';
+import { parseSps, spsOfAvcc } from './h264.js';
+import { parseHevcSps, spsOfHvcc } from './h265.js';
+import { TIMESCALE } from './source.js';
+
+/** Packets looked at for bit rate and frame rate. */
+const PROBE_PACKETS = 250;
+
+/** The media info of a container's track, and by how many pictures decoding runs ahead where the codec data says so. */
+export async function containerInfo(
+  track: InputTrack,
+  codecId: number,
+  extraData: Buffer,
+): Promise<{ info: MediaInfo; reorder?: number }> {
+  const stats = await track.computePacketStats(PROBE_PACKETS);
+  const bitrate = Math.round((await track.getAverageBitrate()) ?? (await track.getBitrate()) ?? stats.averageBitrate);
+  const common = { codecId, timescale: TIMESCALE, bitrate: clamp(bitrate, 0xffffffff), extraData };
+  if (track.isAudioTrack()) {
+    const channels = await track.getNumberOfChannels();
+    const sampleRate = await track.getSampleRate();
+    const channelLayout = defaultLayout(channels);
+    return { info: { mediaType: 'audio', ...common, channels, bitsPerSample: 16, sampleRate, channelLayout } };
+  }
+  const size = track.isVideoTrack()
+    ? { width: await track.getCodedWidth(), height: await track.getCodedHeight() }
+    : { width: 0, height: 0 };
+  const metrics = track.isVideoTrack()
+    ? await track.computeFrameRateMetrics({ targetPacketCount: PROBE_PACKETS })
+    : null;
+  const sps = codecId === Codec.H264 ? spsOfAvcc(extraData) : spsOfHvcc(extraData);
+  const parameters = sps === undefined ? undefined : codecId === Codec.H264 ? parseSps(sps) : parseHevcSps(sps);
+  const info: MediaInfo = {
+    mediaType: 'video',
+    ...common,
+    width: clamp(size.width, 0xffff),
+    height: clamp(size.height, 0xffff),
+    ...frameRate(metrics?.bestGuessFrameRate ?? stats.averagePacketRate),
+    ceaCaptions: 0,
+  };
+  return parameters?.reorder === undefined ? { info } : { info, reorder: parameters.reorder };
+}
+
+function clamp(value: number, max: number): number {
+  return Number.isFinite(value) ? Math.min(Math.max(0, value), max) : 0;
+}

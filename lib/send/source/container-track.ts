@@ -1,0 +1,90 @@
+import { EncodedPacketSink, type EncodedPacket, type InputTrack, type MediaCodec } from 'mediabunny';
+import { messageOf } from '../../errors.js';
+import { Codec } from '../../media/codec.js';
+import { bufferOf, packetForm } from './container-form.js';
+import { containerInfo } from './container-info.js';
+import { decodeTimes, reorderDepth } from './decode-order.js';
+import { TIMESCALE, type SourceFrame, type SourceOptions, type SourceTrack } from './source.js';
+
+/** How many packets are looked at, without their data, for the order of decoding. */
+const PROBE_PACKETS = 250;
+
+const CODECS: ReadonlyMap<MediaCodec, number> = new Map<MediaCodec, number>([
+  ['avc', Codec.H264],
+  ['hevc', Codec.H265],
+  ['aac', Codec.AAC],
+  ['mp3', Codec.MP3],
+  ['opus', Codec.OPUS],
+  ['ac3', Codec.AC3],
+  ['eac3', Codec.EAC3],
+]);
+
+/** True for what KMP has a codec id for. */
+export function isSupported(codec: MediaCodec | null): codec is MediaCodec {
+  return codec !== null && CODECS.has(codec);
+}
+
+/** A packet whose time is in units of {@link TIMESCALE}. */
+interface Packet {
+  readonly pts: number;
+  readonly packet: EncodedPacket;
+}
+
+/**
+ * Makes a track of a container file ready: finds its private data, its frames' form and the order of decoding.
+ *
+ * @param begin presentation time in s to begin at; undefined for the first packet
+ */
+export async function containerTrack(
+  track: InputTrack,
+  begin: number | undefined,
+  path: string,
+  options: SourceOptions,
+): Promise<SourceTrack> {
+  const codec = await track.getCodec();
+  const codecId = CODECS.get(codec ?? 'avc') ?? Codec.H264;
+  const sink = new EncodedPacketSink(track);
+  const form = await packetForm(track, sink, codecId);
+  const { info, reorder } = await containerInfo(track, codecId, form.extraData);
+  const depth = track.isVideoTrack() ? Math.max(reorder ?? 0, await probeDepth(sink)) : 0;
+
+  async function* packets(): AsyncGenerator<Packet> {
+    try {
+      const first = begin === undefined ? undefined : await firstPacket(track, sink, begin);
+      if (first === null) return;
+      for await (const packet of sink.packets(first)) {
+        yield { pts: Math.round(packet.timestamp * TIMESCALE) - form.delay, packet };
+      }
+    } catch (error) {
+      options.onWarning?.(
+        `${path}: the ${track.type} track ${track.id} ends early, it is damaged: ${messageOf(error)}`,
+      );
+    }
+  }
+
+  async function* frames(): AsyncGenerator<SourceFrame> {
+    for await (const { packet: timed, dts } of decodeTimes(packets(), depth)) {
+      const data = form.convert(bufferOf(timed.packet.data));
+      if (data.length === 0) continue;
+      yield { dts, ptsDelay: timed.pts - dts, key: info.mediaType === 'audio' || timed.packet.type === 'key', data };
+    }
+  }
+
+  return { info, frames };
+}
+
+/** Video starts at a key frame, audio at the packet that is heard at that time. */
+function firstPacket(track: InputTrack, sink: EncodedPacketSink, begin: number): Promise<EncodedPacket | null> {
+  const found = track.isVideoTrack() ? sink.getKeyPacket(begin) : sink.getPacket(begin);
+  return found.then((packet) => packet ?? sink.getFirstPacket());
+}
+
+/** {@link reorderDepth} of the first packets. */
+async function probeDepth(sink: EncodedPacketSink): Promise<number> {
+  const times: number[] = [];
+  for await (const packet of sink.packets(undefined, undefined, { metadataOnly: true })) {
+    times.push(packet.timestamp);
+    if (times.length >= PROBE_PACKETS) break;
+  }
+  return reorderDepth(times);
+}

@@ -1,0 +1,91 @@
+import {
+  ADTS,
+  EncodedPacketSink,
+  FilePathSource,
+  Input,
+  Logging,
+  LogLevel,
+  MATROSKA,
+  MP3,
+  MP4,
+  MPEG_TS,
+  OGG,
+  QTFF,
+  WEBM,
+  type InputTrack,
+} from 'mediabunny';
+import { KmpRtmpError, messageOf } from '../../errors.js';
+import { containerTrack, isSupported } from './container-track.js';
+import type { MediaSource, SourceOptions, SourceTrack } from './source.js';
+
+/** What mediabunny may take a file for. HLS is left out: a playlist would make us fetch from other hosts. */
+const FORMATS = [MP4, QTFF, MATROSKA, WEBM, MPEG_TS, MP3, ADTS, OGG];
+
+/**
+ * Opens an MP4, MOV, Matroska, WebM, MPEG-TS, MP3, AAC or Ogg file. Frames are read as they are asked for; memory does not
+ * grow with the file's size (but for an index that the file itself has).
+ *
+ * @throws KmpRtmpError `source_format` if the file is none of these, or is damaged where it must not be;
+ * `source_no_tracks` if it has no track that KMP can carry
+ */
+export async function openContainer(path: string, options: SourceOptions = {}): Promise<MediaSource> {
+  // What it has to say comes as exceptions, which we word; nothing of ours may write to the console by itself.
+  Logging.level = LogLevel.Silent;
+  const input = new Input({
+    source: new FilePathSource(path, { handleUnhandledError: () => undefined }),
+    formats: FORMATS,
+  });
+  try {
+    const format = await input.getFormat();
+    const tracks = await openTracks(input, path, options);
+    const duration = (await input.getDurationFromMetadata()) ?? undefined;
+    const close = (): Promise<void> => {
+      input.dispose();
+      return Promise.resolve();
+    };
+    return {
+      format: format.name,
+      ...(duration === undefined ? {} : { duration: duration * 1000 }),
+      absolute: false,
+      tracks,
+      close,
+    };
+  } catch (error) {
+    input.dispose();
+    if (error instanceof KmpRtmpError) throw error;
+    throw new KmpRtmpError(
+      'source_format',
+      `${path} cannot be read: ${messageOf(error)}; is it whole, and one of flv, mp4, mov, mkv, webm, ts or kmp?`,
+      { cause: error },
+    );
+  }
+}
+
+async function openTracks(input: Input, path: string, options: SourceOptions): Promise<SourceTrack[]> {
+  const found = await input.getTracks();
+  const usable: InputTrack[] = [];
+  for (const track of found) {
+    if (!track.isVideoTrack() && !track.isAudioTrack()) continue;
+    const codec = await track.getCodec();
+    if (isSupported(codec)) usable.push(track);
+    else {
+      const name = codec ?? String(await track.getInternalCodecId());
+      options.onWarning?.(`${path}: the ${track.type} track ${track.id} is left out: KMP does not carry ${name}`);
+    }
+  }
+  if (usable.length === 0)
+    throw new KmpRtmpError('source_no_tracks', `${path} has no video or audio track that KMP can carry`);
+  const begin = await startOf(usable, options.start ?? 0);
+  return Promise.all(usable.map((track) => containerTrack(track, begin, path, options)));
+}
+
+/** Presentation time, in s, that the tracks begin at: a key frame's of the first video track at or before `start`. */
+async function startOf(tracks: readonly InputTrack[], start: number): Promise<number | undefined> {
+  if (start <= 0) return undefined;
+  const firsts = await Promise.all(tracks.map((track) => track.getFirstTimestamp()));
+  const wanted = Math.min(...firsts) + start / 1000;
+  const video = tracks.find((track) => track.isVideoTrack());
+  if (video === undefined) return wanted;
+  const key = await new EncodedPacketSink(video).getKeyPacket(wanted, { metadataOnly: true });
+  return key === null ? undefined : key.timestamp;
+}

@@ -1,0 +1,45 @@
+import type { FileHandle } from 'node:fs/promises';
+
+/** Read at once from the disk. */
+const BLOCK = 256 * 1024;
+/** What is smaller is copied out of its block, so that a kept audio frame does not keep 256 KB alive. */
+const COPY_BELOW = 16 * 1024;
+
+/** Reads a file from front to back in blocks. Several may share one handle: each has its own place. */
+export class FileReader {
+  private block: Buffer = Buffer.alloc(0);
+  private blockAt = 0;
+
+  /** @param position byte to begin at */
+  constructor(
+    private readonly handle: FileHandle,
+    public position = 0,
+  ) {}
+
+  /** The next `size` bytes; fewer at the end of the file. */
+  async read(size: number): Promise<Buffer> {
+    const ahead = await this.peek(size);
+    this.position += ahead.length;
+    return size < COPY_BELOW ? Buffer.from(ahead) : ahead;
+  }
+
+  /** Like {@link read}, without moving on. The bytes are a view: copy what is kept. */
+  async peek(size: number): Promise<Buffer> {
+    const from = this.position - this.blockAt;
+    if (from >= 0 && from + size <= this.block.length) return this.block.subarray(from, from + size);
+    const block = Buffer.allocUnsafe(Math.max(size, BLOCK));
+    let length = 0;
+    while (length < size) {
+      const { bytesRead } = await this.handle.read(block, length, block.length - length, this.position + length);
+      if (bytesRead === 0) break;
+      length += bytesRead;
+    }
+    this.block = block.subarray(0, length);
+    this.blockAt = this.position;
+    return this.block.subarray(0, Math.min(size, length));
+  }
+
+  skip(size: number): void {
+    this.position += size;
+  }
+}

@@ -1,0 +1,102 @@
+import type { FileHandle } from 'node:fs/promises';
+import type { MediaInfo } from '../../media/media-info.js';
+import { parseAudioBody, parseVideoBody } from './flv-body.js';
+import { flvInfo, needsConfig } from './flv-info.js';
+import { flvTags, Tag } from './flv-tags.js';
+
+/** How much of the file is looked at for tracks and rates: ms, and bytes. */
+const PROBE_TIME = 10_000;
+const PROBE_BYTES = 32 * 1024 * 1024;
+
+/** What the look at an FLV file's beginning has shown. */
+export interface FlvProbe {
+  readonly tracks: readonly { readonly type: number; readonly info: MediaInfo }[];
+  /** dts of the first frame of the file, ms. */
+  readonly firstTime: number;
+  /** Tag to begin at, and dts (ms) before which frames are left out. */
+  readonly beginOffset: number;
+  readonly beginTime: number;
+}
+
+/** What is known of one track while the file is looked at. */
+class Sighting {
+  codecId = 0;
+  extraData: Buffer = Buffer.alloc(0);
+  /** The last sequence header, which counts once a frame to begin at follows it. */
+  private latest: { codecId: number; data: Buffer } | undefined;
+  sample: Buffer | undefined;
+  private frames = 0;
+  private bytes = 0;
+  private first = 0;
+  private last = 0;
+
+  constructor(readonly type: number) {}
+
+  configure(codecId: number, data: Buffer): void {
+    this.latest = { codecId, data };
+    if (this.extraData.length === 0) this.begin();
+  }
+
+  /** The track begins here. */
+  begin(): void {
+    if (this.latest !== undefined) [this.codecId, this.extraData] = [this.latest.codecId, this.latest.data];
+  }
+
+  see(time: number, data: Buffer): void {
+    if (this.sample === undefined) [this.sample, this.first] = [data, time];
+    this.frames++;
+    this.bytes += data.length;
+    this.last = Math.max(this.last, time);
+  }
+
+  info(): MediaInfo | undefined {
+    if (this.sample === undefined || (needsConfig(this.codecId) && this.extraData.length === 0)) return undefined;
+    const span = (this.last - this.first) / 1000;
+    const rate = span > 0 ? (this.frames - 1) / span : 0;
+    const bitrate = span > 0 ? (this.bytes * 8) / (span + 1 / rate) : 0;
+    return flvInfo({ codecId: this.codecId, extraData: this.extraData, sample: this.sample, bitrate, rate });
+  }
+}
+
+/**
+ * Finds the tracks, what they are made of, and where to begin.
+ *
+ * @param start ms from the first frame: begin at the last video key frame at or before it
+ */
+export async function probeFlv(handle: FileHandle, start: number, warn: (what: string) => void): Promise<FlvProbe> {
+  const video = new Sighting(Tag.VIDEO);
+  const audio = new Sighting(Tag.AUDIO);
+  let firstTime: number | undefined;
+  let begin = { offset: 0, time: 0 };
+  for await (const { type, time, offset, body } of flvTags(handle, 0, (tag) => tag !== Tag.SCRIPT, warn)) {
+    const sighting = type === Tag.VIDEO ? video : audio;
+    const parsed = type === Tag.VIDEO ? parseVideoBody(body) : parseAudioBody(body);
+    if (parsed.kind === 'unsupported') warn(`has ${parsed.what}, which is left out`);
+    if (parsed.kind !== 'config' && parsed.kind !== 'frame') continue;
+    const inHead = firstTime === undefined || (time <= firstTime + PROBE_TIME && offset <= PROBE_BYTES);
+    const beforeBegin = time <= (firstTime ?? time) + start;
+    if (!inHead && !beforeBegin) break;
+    if (parsed.kind === 'config') {
+      sighting.configure(parsed.codecId, parsed.data);
+      continue;
+    }
+    if (firstTime === undefined) [firstTime, begin] = [time, { offset, time: start > 0 ? time : 0 }];
+    if (sighting.codecId === 0) sighting.codecId = parsed.codecId;
+    if (inHead) sighting.see(time, parsed.data);
+    // Without a video track, the first audio frame at the offset.
+    const place = type === Tag.VIDEO ? parsed.key : video.sample === undefined;
+    if (start > 0 && beforeBegin && place) {
+      begin = { offset, time };
+      video.begin();
+      audio.begin();
+    }
+  }
+  const tracks = [video, audio].flatMap((sighting) => {
+    const info = sighting.info();
+    if (info === undefined && sighting.sample !== undefined)
+      warn(`has ${sighting === video ? 'video' : 'audio'} without a sequence header, which is left out`);
+    return info === undefined ? [] : [{ type: sighting.type, info }];
+  });
+  const beginOffset = start > 0 ? begin.offset : 0;
+  return { tracks, firstTime: firstTime ?? 0, beginOffset, beginTime: start > 0 ? begin.time : 0 };
+}

@@ -1,0 +1,14 @@
+/** How far a rate that was measured over ms timestamps may be off, in frames a second. */
+const TOLERANCE = 0.012;
+
+/** Pictures a second as a fraction: n/1, n*1000/1001 where it is close to one, else in thousandths. 0/1 if not known. */
+export function frameRate(rate: number): { frameRateNum: number; frameRateDenom: number } {
+  if (!(rate > 0 && rate < 100_000)) return { frameRateNum: 0, frameRateDenom: 1 };
+  const whole = Math.round(rate);
+  const ntsc = Math.round(rate * 1.001);
+  const offWhole = Math.abs(rate - whole);
+  const offNtsc = Math.abs(rate - (ntsc * 1000) / 1001);
+  if (Math.min(offWhole, offNtsc) > TOLERANCE) return { frameRateNum: Math.round(rate * 1000), frameRateDenom: 1000 };
+  if (offWhole <= offNtsc) return { frameRateNum: whole, frameRateDenom: 1 };
+  return { frameRateNum: ntsc * 1000, frameRateDenom: 1001 };
+}

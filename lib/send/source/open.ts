@@ -1,0 +1,33 @@
+import { open } from 'node:fs/promises';
+import { KmpRtmpError, messageOf } from '../../errors.js';
+import { openContainer } from './container.js';
+import { openFlv } from './flv.js';
+import { isFlv } from './flv-tags.js';
+import type { MediaSource, SourceOptions } from './source.js';
+
+/**
+ * Opens a file for sending. What it is is told by its first bytes, not by its name: FLV, or one of the containers that
+ * {@link openContainer} knows.
+ *
+ * @throws KmpRtmpError `source_open` if it cannot be opened; `source_format` if it is none of these, or too damaged;
+ * `source_no_tracks` if nothing in it can be sent; `source_no_config` if a track cannot be decoded
+ */
+export async function openSource(path: string, options: SourceOptions = {}): Promise<MediaSource> {
+  const head = await firstBytes(path);
+  return isFlv(head) ? openFlv(path, options) : openContainer(path, options);
+}
+
+async function firstBytes(path: string): Promise<Buffer> {
+  try {
+    const handle = await open(path, 'r');
+    try {
+      const head = Buffer.alloc(16);
+      const { bytesRead } = await handle.read(head, 0, head.length, 0);
+      return head.subarray(0, bytesRead);
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw new KmpRtmpError('source_open', `${path} cannot be opened: ${messageOf(error)}`, { cause: error });
+  }
+}

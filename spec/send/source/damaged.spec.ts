@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { KmpRtmpError } from '../../../lib/errors.js';
+import { openSource } from '../../../lib/send/source/open.js';
+import type { SourceFrame } from '../../../lib/send/source/source.js';
+
+const FOLDER = join('spec', 'fixtures', 'media');
+
+describe('files that are damaged, or are none', () => {
+  let folder = '';
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'kmp-rtmp-'));
+  });
+  after(() => rmSync(folder, { recursive: true }));
+
+  function file(bytes: Buffer | string): string {
+    const path = join(folder, `${Math.random()}`);
+    writeFileSync(path, bytes);
+    return path;
+  }
+
+  async function readAll(path: string): Promise<{ frames: SourceFrame[][]; warnings: string[] }> {
+    const warnings: string[] = [];
+    const source = await openSource(path, { onWarning: (message) => warnings.push(message) });
+    const frames: SourceFrame[][] = [];
+    for (const track of source.tracks) {
+      const list: SourceFrame[] = [];
+      for await (const frame of track.frames()) list.push(frame);
+      frames.push(list);
+    }
+    await source.close();
+    return { frames, warnings };
+  }
+
+  async function codeOf(path: string): Promise<string> {
+    try {
+      const source = await openSource(path);
+      await source.close();
+      return 'none';
+    } catch (error) {
+      assert.ok(error instanceof KmpRtmpError, String(error));
+      assert.ok(error.message.includes(path), error.message);
+      return error.code;
+    }
+  }
+
+  it('a file that is not there, or no media', async () => {
+    assert.equal(await codeOf(join(folder, 'nothing.mp4')), 'source_open');
+    assert.equal(await codeOf(folder), 'source_open');
+    assert.equal(await codeOf(file('')), 'source_format');
+    assert.equal(await codeOf(file('just some text, and no media at all')), 'source_format');
+    assert.equal(await codeOf(file(Buffer.alloc(5000, 0x5a))), 'source_format');
+    assert.equal(await codeOf(file(Buffer.from('464c5601050000000900000000', 'hex'))), 'source_no_tracks');
+  });
+
+  it('an FLV file that was cut gives all whole frames, and says where it ends', async () => {
+    const bytes = readFileSync(join(FOLDER, 'h264-mp3.flv'));
+    const whole = await readAll(join(FOLDER, 'h264-mp3.flv'));
+    const cut = await readAll(file(bytes.subarray(0, 20000)));
+    assert.deepEqual(cut.frames[0], whole.frames[0]?.slice(0, cut.frames[0]?.length));
+    assert.ok((cut.frames[0]?.length ?? 0) > 30);
+    assert.equal(cut.warnings.length, 1);
+    assert.match(cut.warnings[0] ?? '', /ends in the middle of the tag at byte 1\d{4}$/);
+  });
+
+  it('an FLV file with rubbish in it gives all up to there, and says where that is', async () => {
+    const bytes = readFileSync(join(FOLDER, 'h264-mp3.flv'));
+    for (const at of [13000, 20000]) {
+      const damaged = Buffer.from(bytes);
+      damaged.fill(0xee, at);
+      const { frames, warnings } = await readAll(file(damaged));
+      assert.ok((frames[0]?.length ?? 0) > 10);
+      assert.match(warnings[0] ?? '', /is damaged at byte \d+: there is no tag, but type 14; the rest is left out/);
+    }
+  });
+
+  it('an FLV file cut at every place opens or is refused, and never throws anything else', async () => {
+    const bytes = readFileSync(join(FOLDER, 'h264-mp3.flv'));
+    for (let size = 0; size < 4000; size += 53) {
+      const path = file(bytes.subarray(0, size));
+      try {
+        await readAll(path);
+      } catch (error) {
+        assert.ok(error instanceof KmpRtmpError, String(error));
+      }
+    }
+  });
+
+  it('an MP4 file whose media data was cut gives what is there', async () => {
+    // Fragments: each has its own index, so that what was cut is only the tail.
+    const bytes = readFileSync(join(FOLDER, 'fragmented.mp4'));
+    const { frames } = await readAll(file(bytes.subarray(0, 16000)));
+    assert.ok((frames[0]?.length ?? 0) >= 20, `${frames[0]?.length}`);
+  });
+
+  it('an MP4 file without its index is refused', async () => {
+    const bytes = readFileSync(join(FOLDER, 'h264-aac.mp4'));
+    assert.match(await codeOf(file(bytes.subarray(0, 15000))), /^source_/);
+  });
+});
