@@ -112,7 +112,7 @@ export function writeMediaInfo(info: MediaInfo): Buffer {
  * @throws KmpError KMP_BAD_DATA_SIZE
  */
 export function writeFrameHeader(frame: FrameFields): Buffer {
-  return frameHeader(frame, HeaderSize.frame);
+  return frameHeader(frame, frame.size, HeaderSize.frame);
 }
 
 /**
@@ -121,17 +121,13 @@ export function writeFrameHeader(frame: FrameFields): Buffer {
  * @throws KmpError KMP_BAD_DATA_SIZE
  */
 export function writeFrame(frame: Omit<FrameFields, 'size'>, payload: Buffer): Buffer {
-  const bytes = frameHeader({ ...fieldsOf(frame), size: payload.length }, HeaderSize.frame + payload.length);
+  const bytes = frameHeader(frame, payload.length, HeaderSize.frame + payload.length);
   payload.copy(bytes, HeaderSize.frame);
   return bytes;
 }
 
-function fieldsOf({ created, dts, flags, ptsDelay }: Omit<FrameFields, 'size'>): Omit<FrameFields, 'size'> {
-  return { created, dts, flags, ptsDelay };
-}
-
-function frameHeader(frame: FrameFields, allocated: number): Buffer {
-  const bytes = packet(PacketType.frame, HeaderSize.frame, frame.size, allocated);
+function frameHeader(frame: Omit<FrameFields, 'size'>, size: number, allocated: number): Buffer {
+  const bytes = packet(PacketType.frame, HeaderSize.frame, size, allocated);
   writeI64(bytes, frame.created, 16);
   writeI64(bytes, frame.dts, 24);
   bytes.writeUInt32LE(frame.flags, 32);

@@ -1,0 +1,136 @@
+import { describe, it } from 'node:test';
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { parseConnectData } from '../../lib/kmp/connect-data.js';
+import { KmpError } from '../../lib/kmp/error.js';
+import { concat, hex } from '../support/bytes.js';
+
+const secret = 'live_123456789_abcdefABCDEF12345';
+const url = `rtmp://live.twitch.tv:1935/app/${secret}`;
+const nothing = {
+  header: undefined,
+  opaque: undefined,
+  app: undefined,
+  name: undefined,
+  flashVer: undefined,
+  swfUrl: undefined,
+  tcUrl: undefined,
+  pageUrl: undefined,
+};
+
+function parse(data: unknown): ReturnType<typeof parseConnectData> {
+  return parseConnectData(Buffer.from(typeof data === 'string' ? data : JSON.stringify(data)));
+}
+
+function errorOf(data: Buffer): KmpError {
+  try {
+    parseConnectData(data);
+  } catch (error) {
+    assert(error instanceof KmpError);
+    return error;
+  }
+  throw new assert.AssertionError({ message: `not refused: ${data.toString()}` });
+}
+
+describe('connect data', () => {
+  it('reads the least there may be', () => {
+    assert.deepEqual(parse({ upstream_id: 'ch1-twitch', url }), { upstreamId: 'ch1-twitch', url, ...nothing });
+  });
+
+  it('reads every field', () => {
+    const text = `{"upstream_id": "u1", "url": "rtmp://h/a/s", "header": "PROXY TCP4\\r\\n", "opaque": "{\\"a\\":1}",
+      "app": "live", "name": "näme", "flash_ver": "FMLE/3.0", "swf_url": "", "tc_url": "rtmp://h/a", "page_url": "p"}`;
+    assert.deepEqual(parse(text), {
+      upstreamId: 'u1',
+      url: 'rtmp://h/a/s',
+      header: 'PROXY TCP4\r\n',
+      opaque: '{"a":1}',
+      app: 'live',
+      name: 'näme',
+      flashVer: 'FMLE/3.0',
+      swfUrl: '',
+      tcUrl: 'rtmp://h/a',
+      pageUrl: 'p',
+    });
+  });
+
+  it('ignores fields that it does not know, whatever is in them', () => {
+    const more = { upstream_id: 'u', url, 'some-more': { deep: [1, 2, { url: 3 }] }, Url: 5, flashVer: 7 };
+    assert.deepEqual(parse(more), { upstreamId: 'u', url, ...nothing });
+  });
+
+  it('takes ids that are the names of prototypes, and no field from a prototype', () => {
+    const text = `{"upstream_id":"__proto__","url":"constructor","__proto__":{"app":"evil"},"constructor":1}`;
+    assert.deepEqual(parse(text), { upstreamId: '__proto__', url: 'constructor', ...nothing });
+    assert.equal(errorOf(Buffer.from('{"__proto__":{"upstream_id":"u","url":"x"}}')).field, 'upstream_id');
+  });
+
+  it('takes white space and a byte order mark round the object', () => {
+    const bytes = concat(hex('efbbbf'), Buffer.from(` \r\n{"upstream_id":"u","url":"x"}\n`));
+    assert.equal(parseConnectData(bytes).url, 'x');
+  });
+
+  const rows: [name: string, data: unknown, field: string, message: RegExp][] = [
+    ['no upstream_id', { url }, 'upstream_id', /upstream_id is missing; connect data needs a non-empty string/],
+    ['no url', { upstream_id: 'u' }, 'url', /url is missing/],
+    ['an empty upstream_id', { upstream_id: '', url }, 'upstream_id', /upstream_id is empty/],
+    ['an empty url', { upstream_id: 'u', url: '' }, 'url', /url is empty/],
+    ['an upstream_id that is a number', { upstream_id: 5, url }, 'upstream_id', /upstream_id is a number/],
+    ['a url that is a list', { upstream_id: 'u', url: [url] }, 'url', /url is an array/],
+    ...['header', 'opaque', 'app', 'name', 'flash_ver', 'swf_url', 'tc_url', 'page_url'].flatMap(
+      (field): typeof rows => [
+        [`${field} that is an object`, { upstream_id: 'u', url, [field]: {} }, field, /is an object; .* a string/],
+        [`${field} that is true`, { upstream_id: 'u', url, [field]: true }, field, /is a boolean/],
+        [`${field} that is null`, { upstream_id: 'u', url, [field]: null }, field, /is null/],
+      ],
+    ),
+    ['a list', [{ upstream_id: 'u', url }], 'data', /data is an array; connect data must be a JSON object/],
+    ['a string', JSON.stringify(url), 'data', /data is a string/],
+    ['null', 'null', 'data', /data is null/],
+    ['nothing', '', 'data', /data is empty/],
+    ['an object that is cut off', `{"upstream_id":"u","url":"${url}"`, 'data', /not valid JSON/],
+    ['an object with a fault behind the url', `{"upstream_id":"u","url":"${url}",}`, 'data', /not valid JSON/],
+    ['a url without quotes', `{"upstream_id":"u","url":${secret}}`, 'data', /not valid JSON/],
+  ];
+  for (const [name, data, field, message] of rows) {
+    it(`refuses ${name}, and does not quote the stream key`, () => {
+      const error = errorOf(Buffer.from(typeof data === 'string' ? data : JSON.stringify(data)));
+      assert.equal(error.code, 'KMP_BAD_CONNECT_DATA');
+      assert.deepEqual([error.field, error.packetType], [field, 'cnct']);
+      assert.match(error.message, message);
+      const said = `${error.message} ${String(error.value)} ${String(error.cause)}`;
+      assert(!said.includes('live_') && !said.includes('twitch'), said);
+    });
+  }
+
+  it('refuses bytes that are not UTF-8, rather than publish under another name', () => {
+    const bytes = concat(Buffer.from('{"upstream_id":"u","url":"rtmp://h/a/n'), hex('e4'), Buffer.from('me"}'));
+    assert.match(errorOf(bytes).message, /data is 43 bytes that are not valid UTF-8/);
+  });
+
+  it('survives nesting as deep as it gets', () => {
+    const deep = `{"upstream_id":"u","url":"x","more":${'['.repeat(200_000)}${']'.repeat(200_000)}}`;
+    assert.equal(parse(deep).upstreamId, 'u');
+    assert.equal(errorOf(Buffer.from('['.repeat(500_000))).field, 'data');
+  });
+
+  it('gives data or a KmpError for any bytes and any JSON', () => {
+    const field = fc.constantFrom('upstream_id', 'url', 'header', 'name', '__proto__', 'toString');
+    const json = fc.dictionary(field, fc.oneof(fc.string(), fc.jsonValue())).map((value) => JSON.stringify(value));
+    const bytes = fc.oneof(
+      json.map((text) => Buffer.from(text)),
+      fc.uint8Array().map((value) => Buffer.from(value)),
+    );
+    fc.assert(
+      fc.property(bytes, (data) => {
+        try {
+          const { upstreamId, url } = parseConnectData(data);
+          assert(upstreamId.length > 0 && url.length > 0);
+        } catch (error) {
+          assert(error instanceof KmpError, String(error));
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
