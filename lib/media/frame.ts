@@ -3,7 +3,7 @@ export const KEY_FRAME = 1;
 
 /**
  * One coded picture or one piece of audio on its way from KMP to RTMP. Times are in the track's timescale units. Written
- * once by the KMP parser; `ms` and `arrivedAt` are filled in on the way. One class, and every field set in the
+ * once by the KMP parser; `ms`, `arrivedAt` and `seq` are filled in on the way. One class, and every field set in the
  * constructor, so that the hot path sees one object shape.
  */
 export class Frame {
@@ -11,6 +11,8 @@ export class Frame {
   ms = 0;
   /** Monotonic ms at which the frame's last byte reached this machine (an estimate under read pacing). */
   arrivedAt = 0;
+  /** Place in the track's count of frames (upstream/frame-ids.ts), set when the frame is accepted. */
+  seq = 0;
 
   constructor(
     /** Wall-clock time since 1970 at the source. */

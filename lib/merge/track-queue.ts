@@ -1,0 +1,79 @@
+import type { Frame } from '../media/frame.js';
+
+/** The tracks whose order depends on each other: those of one RTMP stream. */
+export interface QueueGroup {
+  readonly queues: TrackQueue[];
+}
+
+/**
+ * A track's frames in order of arrival, waiting to be merged: a ring, since shifting an array costs more the longer it is.
+ */
+export class TrackQueue {
+  /** False while the track's stream has not written its metadata: then its frames wait. */
+  ready = false;
+  /** True once nothing more will be pushed: nobody waits for this track then. */
+  ended = false;
+  /** When the present head became the head, as a count; decides between heads of the same time. */
+  headOrder = 0;
+  private ring: (Frame | undefined)[] = new Array<Frame | undefined>(16);
+  private first = 0;
+  private count = 0;
+
+  constructor(readonly group: QueueGroup) {}
+
+  get length(): number {
+    return this.count;
+  }
+
+  get head(): Frame | undefined {
+    return this.ring[this.first];
+  }
+
+  /** The `i`th frame from the head. */
+  at(i: number): Frame | undefined {
+    return i < this.count ? this.ring[(this.first + i) & (this.ring.length - 1)] : undefined;
+  }
+
+  push(frame: Frame): void {
+    if (this.count === this.ring.length) this.grow();
+    this.ring[(this.first + this.count) & (this.ring.length - 1)] = frame;
+    this.count++;
+  }
+
+  /** Puts a frame in front of the head. */
+  unshift(frame: Frame): void {
+    if (this.count === this.ring.length) this.grow();
+    this.first = (this.first + this.ring.length - 1) & (this.ring.length - 1);
+    this.ring[this.first] = frame;
+    this.count++;
+  }
+
+  shift(): Frame | undefined {
+    const frame = this.ring[this.first];
+    if (this.count === 0 || frame === undefined) return undefined;
+    this.ring[this.first] = undefined;
+    this.first = (this.first + 1) & (this.ring.length - 1);
+    this.count--;
+    return frame;
+  }
+
+  /** Takes out all frames for which `keep` says no, keeping order; returns those. */
+  filter(keep: (frame: Frame) => boolean): Frame[] {
+    const out: Frame[] = [];
+    for (let n = this.count; n > 0; n--) {
+      const frame = this.shift();
+      if (frame === undefined) break;
+      if (keep(frame)) this.push(frame);
+      else out.push(frame);
+    }
+    return out;
+  }
+
+  private grow(): void {
+    const { ring, first, count } = this;
+    const wider = new Array<Frame | undefined>(ring.length * 2);
+    for (let i = 0; i < count; i++) wider[i] = ring[(first + i) & (ring.length - 1)];
+    this.ring = wider;
+    this.first = 0;
+  }
+}

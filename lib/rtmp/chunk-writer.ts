@@ -1,0 +1,140 @@
+import type { OutputBuffer } from './output-buffer.js';
+
+/** Chunk size of both directions until a Set Chunk Size says otherwise. */
+export const DEFAULT_CHUNK_SIZE = 128;
+
+/** A time that does not fit 24 bits is written as this, and in full behind the header. */
+const EXTENDED = 0xffffff;
+
+/** basic header 3, message header 11, extended timestamp 4 */
+const MAX_HEADER = 18;
+
+/** Most bytes that a message's head (what `writeMedia` puts before the payload) may have: fits every chunk size. */
+export const MAX_HEAD = 64;
+
+/**
+ * Splits messages into chunks (spec/rtmp.md; RTMP 1.0, 5.3.1). Chunk headers of format 0 carry an absolute time, of
+ * format 1 the difference to the last message of the same chunk stream.
+ *
+ *     basic header   1-3 bytes   fmt(2) csid(6); csid field 0: one more byte, id - 64; 1: two more, id - 64 little-endian
+ *     message header 11 / 7      time(3) length(3) type(1) [message stream id(4, little-endian): format 0 only]
+ *     extended time  4           if the time field is 0xffffff; repeated in each type-3 chunk of the message
+ */
+export class ChunkWriter {
+  /** Bytes of payload a chunk; set when Set Chunk Size is written, never otherwise. */
+  chunkSize = DEFAULT_CHUNK_SIZE;
+
+  constructor(private readonly out: OutputBuffer) {}
+
+  /**
+   * Writes one message.
+   *
+   * @param format 0: `time` is absolute, 1: `time` is a difference and the message stream id is the last one
+   * @param time ms, taken modulo 2^32
+   */
+  write(csid: number, format: 0 | 1, time: number, type: number, msid: number, body: Buffer): void {
+    this.header(csid, format, time >>> 0, type, msid, body.length);
+    this.body(csid, time >>> 0, Math.min(this.chunkSize, body.length), body, body.length);
+  }
+
+  /**
+   * Writes one message whose body is `head` (its first `headSize` bytes; at most {@link MAX_HEAD}) and then `parts`
+   * (`size` bytes in all). The parts are not copied.
+   */
+  writeMedia(
+    csid: number,
+    format: 0 | 1,
+    time: number,
+    type: number,
+    msid: number,
+    head: Uint8Array,
+    headSize: number,
+    parts: readonly Buffer[],
+    size: number,
+  ): void {
+    const time32 = time >>> 0;
+    const length = headSize + size;
+    this.header(csid, format, time32, type, msid, length);
+    const { out } = this;
+    out.reserve(headSize);
+    const { slab } = out;
+    let pos = out.pos;
+    for (let i = 0; i < headSize; i++) slab[pos++] = head[i] ?? 0;
+    out.pos = pos;
+    let room = this.chunkSize - headSize;
+    let left = size;
+    for (let i = 0; i < parts.length; i++) {
+      const part = parts[i];
+      if (part === undefined) continue;
+      room = this.body(csid, time32, room, part, left);
+      left -= part.length;
+    }
+  }
+
+  private header(csid: number, format: 0 | 1, time: number, type: number, msid: number, length: number): void {
+    const { out } = this;
+    out.reserve(MAX_HEADER);
+    this.basicHeader(csid, format);
+    const { slab } = out;
+    let pos = out.pos;
+    const field = time >= EXTENDED ? EXTENDED : time;
+    slab[pos++] = field >>> 16;
+    slab[pos++] = field >>> 8;
+    slab[pos++] = field;
+    slab[pos++] = length >>> 16;
+    slab[pos++] = length >>> 8;
+    slab[pos++] = length;
+    slab[pos++] = type;
+    if (format === 0) {
+      slab[pos++] = msid;
+      slab[pos++] = msid >>> 8;
+      slab[pos++] = msid >>> 16;
+      slab[pos++] = msid >>> 24;
+    }
+    out.pos = pos;
+    if (field === EXTENDED) this.extendedTime(time);
+  }
+
+  /** Writes `piece`, opening type-3 chunks where the current one (`room` bytes left) is full; returns what room is left. */
+  private body(csid: number, time: number, room: number, piece: Buffer, left: number): number {
+    const { out } = this;
+    let start = 0;
+    while (start < piece.length) {
+      if (room === 0) {
+        out.reserve(MAX_HEADER);
+        this.basicHeader(csid, 3);
+        if (time >= EXTENDED) this.extendedTime(time);
+        room = Math.min(this.chunkSize, left - start);
+      }
+      const end = Math.min(piece.length, start + room);
+      out.append(piece, start, end);
+      room -= end - start;
+      start = end;
+    }
+    return room;
+  }
+
+  private basicHeader(csid: number, format: number): void {
+    const { out } = this;
+    const { slab } = out;
+    if (csid < 64) {
+      slab[out.pos++] = (format << 6) | csid;
+    } else if (csid < 320) {
+      slab[out.pos++] = format << 6;
+      slab[out.pos++] = csid - 64;
+    } else {
+      slab[out.pos++] = (format << 6) | 1;
+      slab[out.pos++] = csid - 64;
+      slab[out.pos++] = (csid - 64) >>> 8;
+    }
+  }
+
+  private extendedTime(time: number): void {
+    const { out } = this;
+    const { slab } = out;
+    slab[out.pos++] = time >>> 24;
+    slab[out.pos++] = time >>> 16;
+    slab[out.pos++] = time >>> 8;
+    slab[out.pos++] = time;
+  }
+}

@@ -1,0 +1,45 @@
+import type { AudioInfo, VideoInfo } from '../media/media-info.js';
+import { writeAmf0, type Amf0Value } from './amf0-writer.js';
+import { metadataCodecId } from './media-tags.js';
+
+/** Name of the metadata event as the module writes it, "@" included (spec/rtmp.md, A stream's messages). */
+export const DEFAULT_METADATA_NAME = '@onMetaData';
+
+/** The body of a stream's metadata message: only the fields of the tracks that are there. */
+export function metadataBody(name: string, video: VideoInfo | undefined, audio: AudioInfo | undefined): Buffer {
+  const fields = new Map<string, Amf0Value>();
+  if (video !== undefined) {
+    fields.set('width', video.width);
+    fields.set('height', video.height);
+    fields.set('videodatarate', video.bitrate / 1000);
+    fields.set('framerate', video.frameRateDenom === 0 ? 0 : video.frameRateNum / video.frameRateDenom);
+    fields.set('videocodecid', metadataCodecId(video.codecId));
+  }
+  if (audio !== undefined) {
+    fields.set('audiodatarate', audio.bitrate / 1000);
+    fields.set('audiosamplerate', audio.sampleRate);
+    fields.set('audiosamplesize', audio.bitsPerSample);
+    fields.set('stereo', audio.channels >= 2);
+    fields.set('audiocodecid', metadataCodecId(audio.codecId));
+  }
+  return writeAmf0('@setDataFrame', name, fields);
+}
+
+const two = (n: number): string => String(n).padStart(2, '0');
+
+/** The body of an onFI message. @param createdMs wall-clock ms since 1970; shown in UTC */
+export function onFiBody(createdMs: number): Buffer {
+  const at = new Date(createdMs);
+  // A `created` outside what a Date can hold (a hostile or broken sender) shows as the start of time.
+  const date = Number.isNaN(at.getTime()) ? new Date(0) : at;
+  const sd = `${two(date.getUTCDate())}-${two(date.getUTCMonth() + 1)}-${String(date.getUTCFullYear()).padStart(4, '0')}`;
+  const ms = String(date.getUTCMilliseconds()).padStart(3, '0');
+  const st = `${two(date.getUTCHours())}:${two(date.getUTCMinutes())}:${two(date.getUTCSeconds())}.${ms}`;
+  return writeAmf0(
+    'onFI',
+    new Map([
+      ['sd', sd],
+      ['st', st],
+    ]),
+  );
+}

@@ -1,0 +1,250 @@
+import type { Socket } from 'node:net';
+import type { Clock, Timer } from '../clock.js';
+import { messageOf } from '../errors.js';
+import { Writable } from '../streams.js';
+import { ClientHandshake } from './handshake/client.js';
+import { PublishError } from './publish-error.js';
+import type { Resolve } from './resolve.js';
+import { connectFirst, type ConnectTarget } from './tcp-connect.js';
+import { writeBuffers, writeQueueSize } from './write-buffers.js';
+
+/** What the publisher takes: buffers for one writev, and whom to tell when the kernel has them all. */
+export interface OutputBatch {
+  readonly buffers: readonly Buffer[];
+  /** Bytes in all buffers. */
+  readonly bytes: number;
+  /** Called once, when the kernel has taken the last byte. */
+  sent?(): void;
+}
+
+export type PublisherState = 'resolving' | 'connecting' | 'handshaking' | 'publishing' | 'closing';
+
+export interface PublisherOptions {
+  readonly target: ConnectTarget;
+  /** Bytes that go out on the TCP connection ahead of the handshake. */
+  readonly header: Buffer | undefined;
+  /** ms for the TCP connection, for each step of the handshake, and for a write without any progress. */
+  readonly timeout: number;
+  readonly clock: Clock;
+  readonly resolve: Resolve;
+  /** Says which of the resolved addresses may be connected to; default all. */
+  readonly permit?: (address: string, port: number) => boolean;
+  readonly onState?: (state: PublisherState) => void;
+  /** Every byte that the server sends, the handshake's included, before it is looked at. */
+  readonly onReceived?: (bytes: Buffer) => void;
+  /** What the server sends behind the handshake. */
+  readonly onReply?: (bytes: Buffer) => void;
+}
+
+/** How long a closed connection may take to be closed by the server too, before it is cut. */
+const LINGER = 5_000;
+
+/**
+ * The Writable at the end of the line: makes the RTMP connection (name, TCP or TLS, header, handshake), then hands batches
+ * to the kernel, one at a time, so that what is slow piles up where the ledger counts it. Ends with the connection closed
+ * in order; fails with a {@link PublishError} whose `stage` says where.
+ */
+export class RtmpPublisher extends Writable {
+  /** Bytes written to the connection, header and handshake included. */
+  writtenBytes = 0;
+  /** Bytes that the kernel has taken. */
+  sentBytes = 0;
+  receivedBytes = 0;
+  private socket: Socket | undefined;
+  private readonly options: PublisherOptions;
+  private readonly abort = new AbortController();
+  private stepTimer: Timer | undefined;
+  private closingByUs = false;
+
+  constructor(options: PublisherOptions) {
+    super({ objectMode: true, highWaterMark: 2 });
+    this.options = options;
+  }
+
+  /** `ip:port` of the server; empty while not connected. */
+  get remoteAddress(): string {
+    return address(this.socket?.remoteAddress, this.socket?.remotePort);
+  }
+
+  get localAddress(): string {
+    return address(this.socket?.localAddress, this.socket?.localPort);
+  }
+
+  override _construct(callback: (error?: Error | null) => void): void {
+    this.open().then(
+      () => callback(),
+      (error: unknown) => callback(error instanceof Error ? error : new Error(messageOf(error))),
+    );
+  }
+
+  override _write(batch: OutputBatch, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
+    const { socket } = this;
+    if (socket === undefined) {
+      callback(new PublishError('send', 'there is no connection'));
+      return;
+    }
+    this.writtenBytes += batch.bytes;
+    let pending = true;
+    writeBuffers(socket, batch.buffers, (error) => {
+      pending = false;
+      this.stepTimer?.cancel();
+      this.stepTimer = undefined;
+      if (error) {
+        callback(new PublishError('send', `sending failed: ${messageOf(error)}`, { cause: error }));
+        return;
+      }
+      this.sentBytes += batch.bytes;
+      batch.sent?.();
+      callback();
+    });
+    if (pending) this.watchProgress(socket, writeQueueSize(socket));
+  }
+
+  override _final(callback: (error?: Error | null) => void): void {
+    this.closingByUs = true;
+    this.options.onState?.('closing');
+    const { socket } = this;
+    if (socket === undefined || socket.destroyed) {
+      callback();
+      return;
+    }
+    // The server's last answers are still read: closing with unread bytes would reset the connection, and a reset may
+    // take from the server what it has not read yet.
+    const cut = setTimeout(() => socket.destroy(), LINGER);
+    cut.unref();
+    socket.once('close', () => clearTimeout(cut));
+    socket.end(() => callback());
+  }
+
+  override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
+    this.abort.abort();
+    this.stepTimer?.cancel();
+    this.stepTimer = undefined;
+    // After a normal end the socket lingers by itself (see _final).
+    if (error !== null || !this.writableFinished) this.socket?.destroy();
+    callback(error);
+  }
+
+  private async open(): Promise<void> {
+    const { target, resolve, permit, timeout, clock, onState } = this.options;
+    onState?.('resolving');
+    let addresses = await resolve(target.host);
+    if (permit !== undefined) {
+      const allowed = addresses.filter((one) => permit(one, target.port));
+      if (allowed.length === 0) {
+        throw new PublishError(
+          'start_connect',
+          `${addresses.join(', ')} port ${target.port} may not be connected to (kmp_rtmp_out_allow, kmp_rtmp_out_deny)`,
+        );
+      }
+      addresses = allowed;
+    }
+    if (this.destroyed) throw new PublishError('start_connect', 'given up');
+    onState?.('connecting');
+    const socket = await connectFirst(target, addresses, timeout, clock, this.abort.signal);
+    this.socket = socket;
+    if (this.destroyed) {
+      socket.destroy();
+      throw new PublishError('start_connect', 'given up');
+    }
+    onState?.('handshaking');
+    await this.handshake(socket);
+    onState?.('publishing');
+  }
+
+  private handshake(socket: Socket): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const handshake = new ClientHandshake();
+      const fail = (message: string, cause?: unknown): void => {
+        this.stepTimer?.cancel();
+        reject(new PublishError('handshake', `handshake with ${this.remoteAddress} failed: ${message}`, { cause }));
+      };
+      const onData = (bytes: Buffer): void => {
+        this.received(bytes);
+        try {
+          const step = handshake.feed(bytes);
+          if (step.reply !== undefined) {
+            this.countAndSend(socket, step.reply);
+            this.startStep(() => fail(`no S2 within ${this.options.timeout} ms`));
+          }
+          if (!step.done) return;
+          this.stepTimer?.cancel();
+          this.stepTimer = undefined;
+          off();
+          this.listen(socket);
+          if (step.rest.length > 0) this.options.onReply?.(step.rest);
+          resolve();
+        } catch (error) {
+          off();
+          socket.on('error', () => {});
+          fail(messageOf(error), error);
+        }
+      };
+      const onError = (error: Error): void => fail(messageOf(error), error);
+      const onEnd = (): void => fail('the server closed the connection');
+      const off = (): void => {
+        socket.off('data', onData);
+        socket.off('error', onError);
+        socket.off('end', onEnd);
+        socket.off('close', onEnd);
+      };
+      socket.on('data', onData);
+      socket.on('error', onError);
+      socket.on('end', onEnd);
+      socket.on('close', onEnd);
+      const { header, timeout } = this.options;
+      if (header !== undefined && header.length > 0) this.countAndSend(socket, header);
+      this.countAndSend(socket, handshake.hello());
+      this.startStep(() => fail(`no S0 and S1 within ${timeout} ms`));
+    });
+  }
+
+  private countAndSend(socket: Socket, bytes: Buffer): void {
+    this.writtenBytes += bytes.length;
+    socket.write(bytes, (error) => {
+      if (!error) this.sentBytes += bytes.length;
+    });
+  }
+
+  private startStep(onTimeout: () => void): void {
+    this.stepTimer?.cancel();
+    this.stepTimer = this.options.clock.after(this.options.timeout, onTimeout);
+  }
+
+  private received(bytes: Buffer): void {
+    this.receivedBytes += bytes.length;
+    this.options.onReceived?.(bytes);
+  }
+
+  private listen(socket: Socket): void {
+    socket.on('data', (bytes: Buffer) => {
+      this.received(bytes);
+      if (!this.destroyed) this.options.onReply?.(bytes);
+    });
+    socket.on('error', (error) => this.lost(messageOf(error), error));
+    socket.on('end', () => this.lost('the server closed the connection'));
+    socket.on('close', () => this.lost('the connection was closed'));
+  }
+
+  private lost(message: string, cause?: unknown): void {
+    if (this.closingByUs || this.destroyed) return;
+    this.destroy(new PublishError('recv', `${this.remoteAddress}: ${message}`, { cause }));
+  }
+
+  /** A write of which nothing was taken for `timeout` ms means that the server has stopped reading, or is gone. */
+  private watchProgress(socket: Socket, queued: number | undefined): void {
+    this.startStep(() => {
+      const now = writeQueueSize(socket);
+      if (now !== undefined && queued !== undefined && now < queued) {
+        this.watchProgress(socket, now);
+        return;
+      }
+      this.destroy(new PublishError('send', `${this.remoteAddress} took no byte for ${this.options.timeout} ms`));
+    });
+  }
+}
+
+function address(ip: string | undefined, port: number | undefined): string {
+  if (ip === undefined || port === undefined) return '';
+  return ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`;
+}

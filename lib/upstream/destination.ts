@@ -1,0 +1,50 @@
+import { readFileSync } from 'node:fs';
+import type { MediaSettings } from '../config/settings.js';
+import type { ConnectData } from '../kmp/connect-data.js';
+import type { ConnectParams } from '../rtmp/session-writer.js';
+import { parseRtmpUrl, type RtmpUrl } from '../rtmp/rtmp-url.js';
+import type { ConnectTarget } from '../rtmp/tcp-connect.js';
+
+/** Where an upstream goes and what it says when it gets there: the connect data of its first track, with the defaults. */
+export interface Destination {
+  readonly url: RtmpUrl;
+  readonly target: ConnectTarget;
+  readonly params: ConnectParams;
+  readonly header: Buffer | undefined;
+}
+
+/**
+ * @throws RtmpUrlError if the URL is none
+ * @throws Error if `kmp_rtmp_out_ssl_trusted_certificate` cannot be read
+ */
+export function destinationOf(data: ConnectData, settings: MediaSettings): Destination {
+  const url = parseRtmpUrl(data.url);
+  const ca = settings.outSslTrustedCertificate;
+  return {
+    url,
+    target: {
+      host: url.host,
+      port: url.port,
+      tls: url.secure
+        ? {
+            verify: settings.outSslVerify,
+            ca: ca === '' || ca === undefined ? undefined : readFileSync(ca),
+            name: settings.outSslName === '' ? undefined : settings.outSslName,
+          }
+        : undefined,
+    },
+    params: {
+      app: data.app ?? url.app,
+      flashVer: data.flashVer ?? settings.outFlashVer,
+      swfUrl: data.swfUrl ?? '',
+      tcUrl: data.tcUrl ?? url.tcUrl,
+      pageUrl: data.pageUrl ?? '',
+    },
+    header: data.header === undefined || data.header === '' ? undefined : Buffer.from(data.header, 'utf8'),
+  };
+}
+
+/** The stream that a track belongs to: `name`, else the stream part of `url`; may be empty. */
+export function streamNameOf(data: ConnectData): string {
+  return data.name ?? parseRtmpUrl(data.url).stream;
+}

@@ -1,0 +1,51 @@
+/** What a new input means for the frames of a track that lives (spec/behaviour.md, Taking over). */
+export type Takeover =
+  /** It goes on where the last one ended. */
+  | { readonly kind: 'continue' }
+  /** The first `skip` frames are known already. */
+  | { readonly kind: 'repeat'; readonly skip: number }
+  /** `lost` frames never came. */
+  | { readonly kind: 'gap'; readonly lost: bigint }
+  /** Another count begins: nothing can be said of what came before. */
+  | { readonly kind: 'restart' };
+
+/**
+ * A track's frame ids over all its inputs. Frames themselves carry a plain sequence number (every `fram` packet counts
+ * one); the 64-bit ids that go over the wire are that number plus an offset.
+ */
+export class FrameIds {
+  /** Sequence number of the next frame. */
+  next = 0;
+  private offset: bigint;
+  /** Nothing below this id can be acknowledged: it belongs to a count before. */
+  private floor: bigint;
+
+  constructor(initialFrameId: bigint) {
+    this.offset = initialFrameId;
+    this.floor = initialFrameId;
+  }
+
+  /** The id of the frame that is expected next. */
+  get expected(): bigint {
+    return this.offset + BigInt(this.next);
+  }
+
+  /** The id of sequence number `seq`, to be sent as "all below are done". */
+  idOf(seq: number): bigint {
+    const id = this.offset + BigInt(seq);
+    return id < this.floor ? this.floor : id;
+  }
+
+  /** Decides what a new input with `initialFrameId` is, and sets the count accordingly. */
+  takeOver(initialFrameId: bigint, maxSkip: number): Takeover {
+    const { expected } = this;
+    if (initialFrameId === expected) return { kind: 'continue' };
+    const behind = expected - initialFrameId;
+    if (initialFrameId > 0n && behind > 0n && behind <= BigInt(maxSkip))
+      return { kind: 'repeat', skip: Number(behind) };
+    // From here on ids are offset + seq again, with the present sequence number standing for the new first id.
+    this.offset = initialFrameId - BigInt(this.next);
+    this.floor = initialFrameId;
+    return behind < 0n && initialFrameId > 0n ? { kind: 'gap', lost: -behind } : { kind: 'restart' };
+  }
+}

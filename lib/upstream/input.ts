@@ -1,0 +1,354 @@
+import type { Socket } from 'node:net';
+import type { Clock } from '../clock.js';
+import type { MediaSettings } from '../config/settings.js';
+import { KmpRtmpError, messageOf } from '../errors.js';
+import { parseConnectData, type ConnectData } from '../kmp/connect-data.js';
+import type { PacketBatch } from '../kmp/decoder.js';
+import type { ConnectPacket, KmpPacket } from '../kmp/packet.js';
+import type { Logger } from '../log.js';
+import { codecName } from '../media/codec.js';
+import { Frame } from '../media/frame.js';
+import type { MediaInfo } from '../media/media-info.js';
+import { toMs } from '../media/timescale.js';
+import { isSupported } from '../rtmp/media-tags.js';
+import { Writable } from '../streams.js';
+import { AckSender } from './ack-sender.js';
+import { Latency } from './latency.js';
+import { FRAME_COST, PART_COST } from './ledger.js';
+import type { InputStatus } from './status.js';
+import type { Track } from './track.js';
+import type { TrackInput } from './track-input.js';
+import type { Upstream } from './upstream.js';
+
+/** More pending frames than this on a track close its connection (spec/kmp.md, Rules of the input, 7). */
+const MAX_PENDING_FRAMES = 16384;
+
+/** What is wrong with an input: the connection is closed, nothing else. */
+export class InputError extends KmpRtmpError {}
+
+export interface InputOptions {
+  readonly connection: number;
+  /** `ip:port` */
+  readonly peer: string;
+  readonly settings: MediaSettings;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Finds or makes the upstream. */
+  readonly join: (data: ConnectData) => Upstream;
+  /** Where acks go and what is closed in the end; absent for a source that is no socket (a dump file). */
+  readonly socket?: Socket;
+  /** Known beforehand, for a source without connect packet. */
+  readonly connectData?: ConnectData;
+  /** Called when the connect packet has been read. */
+  readonly onConnect?: (packet: ConnectPacket, data: ConnectData) => void;
+  /** Called for each frame that counts (`kmp_rtmp_in_log_frames`). */
+  readonly onFrame?: (frame: Frame) => void;
+}
+
+/**
+ * The end of a KMP connection's line: applies the rules of the input (spec/kmp.md), keeps its counters, and brings frames
+ * to its track. Takes everything at once; what holds a sender back is the memory limit, by closing.
+ */
+export class Input extends Writable implements TrackInput {
+  readonly connection: number;
+  private readonly options: InputOptions;
+  private readonly acks: AckSender | undefined;
+  private readonly latency = new Latency();
+  private readonly createdAt: number;
+  private connect: ConnectPacket | undefined;
+  private data: ConnectData | undefined;
+  private upstream: Upstream | undefined;
+  private track: Track | undefined;
+  private info: MediaInfo | undefined;
+  private waitKey = false;
+  /** Frames still to be skipped as known (spec/behaviour.md, Taking over). */
+  private duplicates = 0;
+  /** Bytes of an unfinished packet, charged to the upstream. */
+  private heldCharged = 0;
+  private over = false;
+  private receivedBytes = 0;
+  private receivedDataBytes = 0;
+  private receivedFrames = 0;
+  private receivedKeyFrames = 0;
+  private lastCreated = 0;
+  private readonly skipped = { duplicate: 0, empty: 0, empty_duration: 0, no_media_info: 0, no_key: 0 };
+
+  constructor(options: InputOptions) {
+    super({ objectMode: true, highWaterMark: 4 });
+    const { settings, socket, clock } = options;
+    this.options = options;
+    this.connection = options.connection;
+    this.createdAt = clock.now();
+    this.data = options.connectData;
+    if (socket !== undefined && settings.inAck) {
+      this.acks = new AckSender(socket, clock, settings.outFlushTimeout, settings.inSendTimeout, () =>
+        this.close(`it took no ack for ${settings.inSendTimeout} ms (kmp_rtmp_in_send_timeout)`),
+      );
+    }
+  }
+
+  override _write(batch: PacketBatch, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
+    if (this.over) {
+      callback();
+      return;
+    }
+    try {
+      this.take(batch);
+      callback();
+    } catch (error) {
+      callback(error instanceof Error ? error : new Error(messageOf(error)));
+    }
+  }
+
+  override _final(callback: (error?: Error | null) => void): void {
+    this.leave();
+    callback();
+  }
+
+  override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
+    this.leave();
+    callback(error);
+  }
+
+  acknowledge(frameId: bigint): void {
+    this.acks?.acknowledge(frameId);
+  }
+
+  close(why: string): void {
+    if (this.over) return;
+    this.options.log.info(`KMP connection closed: ${why}`);
+    this.leave();
+    this.options.socket?.destroy();
+    this.destroy();
+  }
+
+  status(now: number): InputStatus {
+    return {
+      connection: this.connection,
+      remote_addr: this.options.peer,
+      channel_id: this.connect?.channelId ?? '',
+      track_id: this.connect?.trackId ?? '',
+      uptime: Math.floor((now - this.createdAt) / 1000),
+      received_bytes: this.receivedBytes,
+      received_data_bytes: this.receivedDataBytes,
+      received_frames: this.receivedFrames,
+      received_key_frames: this.receivedKeyFrames,
+      last_created: this.lastCreated,
+      skipped_frames: { ...this.skipped },
+      latency: this.latency.status(),
+    };
+  }
+
+  private take(batch: PacketBatch): void {
+    this.receivedBytes += batch.bytes;
+    const { packets } = batch;
+    let frames: Frame[] | undefined;
+    const wall = this.options.clock.wall();
+    for (let i = 0; i < packets.length; i++) {
+      const packet = packets[i];
+      if (packet instanceof Frame) {
+        if (!this.accepts(packet, wall)) continue;
+        frames ??= [];
+        frames.push(packet);
+        continue;
+      }
+      if (packet === undefined) continue;
+      if (frames !== undefined) {
+        this.handOver(frames);
+        frames = undefined;
+      }
+      this.control(packet);
+      if (this.over) return;
+    }
+    if (frames !== undefined) this.handOver(frames);
+    this.account(batch.held);
+    // With nothing queued no sent batch will tell the sender that skipped frames are done.
+    const { track } = this;
+    if (track !== undefined && track.length === 0 && track.inFlight === 0) track.acknowledge(track.ids.next - 1);
+  }
+
+  private control(packet: Exclude<KmpPacket, Frame>): void {
+    switch (packet.kind) {
+      case 'connect':
+        this.connect = packet;
+        this.data = parseConnectData(packet.data);
+        this.options.onConnect?.(packet, this.data);
+        return;
+      case 'mediaInfo':
+        this.mediaInfo(packet.info);
+        return;
+      case 'end':
+        this.options.log.info('KMP end of stream');
+        this.leave();
+        this.options.socket?.end();
+        return;
+      case 'null':
+    }
+  }
+
+  private mediaInfo(info: MediaInfo): void {
+    if (!isSupported(info.codecId)) {
+      throw new InputError(
+        'KMP_UNSUPPORTED_CODEC',
+        `media info: codec_id ${info.codecId} (${codecName(info.codecId)}) is not supported for ${info.mediaType}`,
+      );
+    }
+    if (this.info !== undefined && this.info.mediaType !== info.mediaType) {
+      throw new InputError(
+        'KMP_MEDIA_TYPE_CHANGED',
+        `media info: media_type ${info.mediaType} on a connection that began with ${this.info.mediaType}`,
+      );
+    }
+    const first = this.info === undefined;
+    this.info = info;
+    this.waitKey = info.mediaType === 'video';
+    if (first) this.attach(info);
+    else if (this.track !== undefined) this.upstream?.changeInfo(this.track, info);
+  }
+
+  private attach(info: MediaInfo): void {
+    const { data, options } = this;
+    if (data === undefined) throw new InputError('KMP_NO_CONNECT_DATA', 'media info without connect data');
+    // Frames that came before the media info have been counted too.
+    const initialFrameId = (this.connect?.initialFrameId ?? 0n) + BigInt(this.skipped.no_media_info);
+    const upstream = options.join(data);
+    const track = upstream.attach(this, data, info, initialFrameId);
+    if (track === undefined) {
+      // The upstream has failed on the way; it has closed its inputs, and this one was not yet among them.
+      this.close('its upstream has failed');
+      return;
+    }
+    this.upstream = upstream;
+    this.track = track;
+    if (track.ids.next > 0 || track.ids.expected !== initialFrameId) this.takeOver(track, initialFrameId, info);
+    upstream.changeInfo(track, info);
+  }
+
+  private takeOver(track: Track, initialFrameId: bigint, info: MediaInfo): void {
+    const { log, settings } = this.options;
+    const expected = track.ids.expected;
+    const found = track.ids.takeOver(initialFrameId, settings.inMaxSkipFrames);
+    if (found.kind === 'continue' || found.kind === 'repeat') {
+      this.waitKey = false;
+      this.duplicates = found.kind === 'repeat' ? found.skip : 0;
+      log.info(`takes over at frame ${initialFrameId}, ${this.duplicates} of them known`);
+      return;
+    }
+    this.waitKey = info.mediaType === 'video';
+    if (found.kind === 'gap') {
+      log.warn(`takes over at frame ${initialFrameId} where ${expected} was expected: ${found.lost} frames are lost`);
+      return;
+    }
+    log.warn(`begins anew at frame ${initialFrameId}: ${track.length} pending frames are dropped`);
+    this.upstream?.clear(track);
+  }
+
+  /** The rules for a frame, in their order (spec/kmp.md, Rules of the input, 4). True if it goes to the track. */
+  private accepts(frame: Frame, wall: number): boolean {
+    const { info, track, skipped } = this;
+    if (info === undefined || track === undefined) {
+      skipped.no_media_info++;
+      return false;
+    }
+    if (this.duplicates > 0) {
+      this.duplicates--;
+      skipped.duplicate++;
+      return false;
+    }
+    const seq = track.ids.next++;
+    if (frame.size === 0) {
+      skipped.empty++;
+      return false;
+    }
+    if (this.waitKey) {
+      if (!frame.isKey) {
+        skipped.no_key++;
+        return false;
+      }
+      this.waitKey = false;
+    }
+    this.receivedFrames++;
+    if (frame.isKey) this.receivedKeyFrames++;
+    this.receivedDataBytes += frame.size;
+    this.lastCreated = frame.created;
+    const { timescale } = info;
+    this.latency.add((wall / 1000) * timescale - frame.created);
+    frame.seq = seq;
+    frame.ms = toMs(frame.dts, timescale);
+    this.options.onFrame?.(frame);
+    return true;
+  }
+
+  private handOver(frames: Frame[]): void {
+    const { track, upstream } = this;
+    if (track === undefined || upstream === undefined) return;
+    let payload = 0;
+    let parts = 0;
+    for (let i = 0; i < frames.length; i++) {
+      const frame = frames[i];
+      if (frame === undefined) continue;
+      payload += frame.size;
+      parts += frame.parts.length - 1;
+    }
+    // What was held of the first frame's packet is part of its payload now.
+    this.account(0);
+    const { ledger } = upstream;
+    if (!ledger.charge(payload)) {
+      upstream.fail('get_buf_failed', `the memory limit of ${ledger.limit} bytes was reached by received frames`);
+      return;
+    }
+    if (!ledger.charge(parts * PART_COST)) {
+      upstream.fail('alloc_chain_failed', `the memory limit of ${ledger.limit} bytes was reached by pieces of frames`);
+      return;
+    }
+    if (!ledger.charge(frames.length * FRAME_COST)) {
+      upstream.fail('push_frame_failed', `the memory limit of ${ledger.limit} bytes was reached by queued frames`);
+      return;
+    }
+    track.memUsed += payload + parts * PART_COST + frames.length * FRAME_COST;
+    upstream.accept(track, frames);
+    if (track.length > MAX_PENDING_FRAMES) {
+      throw new InputError('KMP_TOO_MANY_FRAMES', `more than ${MAX_PENDING_FRAMES} frames are pending on the track`);
+    }
+  }
+
+  /** Charges the bytes held of an unfinished packet: to the upstream, or before there is one, against in_mem_limit. */
+  private account(held: number): void {
+    const { upstream } = this;
+    if (upstream === undefined) {
+      const { inMemLimit } = this.options.settings;
+      const all = held + (this.connect?.data.length ?? 0);
+      if (all > inMemLimit) {
+        throw new InputError(
+          'KMP_MEM_LIMIT',
+          `${all} bytes received without an upstream, the limit is ${inMemLimit} (kmp_rtmp_in_mem_limit)`,
+        );
+      }
+      return;
+    }
+    if (this.over) return;
+    const first = this.heldCharged === 0 && this.receivedFrames === 0;
+    upstream.ledger.release(this.heldCharged);
+    this.heldCharged = 0;
+    if (!upstream.ledger.charge(held)) {
+      upstream.fail(
+        first ? 'mem_limit_exceeded' : 'get_buf_failed',
+        `the memory limit of ${upstream.ledger.limit} bytes was reached by a packet of which ${held} bytes are in`,
+      );
+      return;
+    }
+    this.heldCharged = held;
+  }
+
+  /** The connection is over for its track, whatever the reason; once. */
+  private leave(): void {
+    if (this.over) return;
+    this.over = true;
+    this.acks?.close();
+    const { track, upstream } = this;
+    if (upstream === undefined) return;
+    upstream.ledger.release(this.heldCharged);
+    this.heldCharged = 0;
+    if (track !== undefined && track.input === this) upstream.detach(track);
+  }
+}

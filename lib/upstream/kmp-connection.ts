@@ -1,0 +1,77 @@
+import type { Socket } from 'node:net';
+import type { Clock } from '../clock.js';
+import type { MediaSettings } from '../config/settings.js';
+import { messageOf } from '../errors.js';
+import type { ConnectData } from '../kmp/connect-data.js';
+import { KmpDecoder } from '../kmp/decoder.js';
+import type { ConnectPacket } from '../kmp/packet.js';
+import type { Logger } from '../log.js';
+import { pumpify } from '../streams.js';
+import { Input } from './input.js';
+import type { Upstream } from './upstream.js';
+
+export interface KmpConnectionOptions {
+  readonly connection: number;
+  readonly settings: MediaSettings;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly join: (data: ConnectData) => Upstream;
+}
+
+/** `ip:port` of a socket's other side. */
+export function peerOf(socket: Socket): string {
+  const ip = socket.remoteAddress ?? '';
+  return ip.includes(':') ? `[${ip}]:${socket.remotePort ?? 0}` : `${ip}:${socket.remotePort ?? 0}`;
+}
+
+/**
+ * Puts one accepted KMP socket into its line: socket, decoder, input (design: the way of a byte). Whatever goes wrong on
+ * it ends this connection only, with one line in the log. Returns the input.
+ */
+export function openKmpConnection(socket: Socket, options: KmpConnectionOptions): Input {
+  const { connection, settings, clock } = options;
+  const peer = peerOf(socket);
+  let log = options.log.child({ peer, connection });
+  const decoder = new KmpDecoder({ clock });
+  const input = new Input({
+    connection,
+    peer,
+    settings,
+    clock,
+    log: {
+      error: (message, fields) => log.error(message, fields),
+      warn: (message, fields) => log.warn(message, fields),
+      info: (message, fields) => log.info(message, fields),
+      debug: (message, fields) => log.debug(message, fields),
+      child: (fields) => log.child(fields),
+    },
+    join: options.join,
+    socket,
+    onConnect: (packet: ConnectPacket, data: ConnectData) => {
+      log = log.child({ channel: packet.channelId, track: packet.trackId, upstream: data.upstreamId });
+      log.info('KMP connected');
+    },
+  });
+  socket.setNoDelay(true);
+  socket.setTimeout(settings.inReadTimeout, () => {
+    input.close(`nothing was received for ${settings.inReadTimeout} ms (kmp_rtmp_in_read_timeout)`);
+  });
+  let told = false;
+  const tell = (error: Error): void => {
+    if (told) return;
+    told = true;
+    // A socket that was cut, by either side, is an ordinary end; what is wrong with the bytes is not.
+    const premature = 'code' in error && error.code === 'ECONNRESET';
+    if (premature || error.message === 'premature close') log.info(`KMP connection lost: ${messageOf(error)}`);
+    else log.error(`KMP connection closed: ${messageOf(error)}`);
+  };
+  socket.on('error', tell);
+  decoder.on('error', tell);
+  input.on('error', tell);
+  const line = new pumpify(socket, decoder, input);
+  line.on('error', () => socket.destroy());
+  input.on('close', () => {
+    if (!socket.destroyed) socket.end();
+  });
+  return input;
+}

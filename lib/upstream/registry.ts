@@ -1,0 +1,98 @@
+import type { Clock } from '../clock.js';
+import type { MediaSettings } from '../config/settings.js';
+import type { ConnectData } from '../kmp/connect-data.js';
+import type { Logger } from '../log.js';
+import type { Resolve } from '../rtmp/resolve.js';
+import type { CloseReason } from './close-reason.js';
+import type { UpstreamStatus } from './status.js';
+import { Upstream } from './upstream.js';
+
+/** What belongs to the server block that a track came in by, beside its settings. */
+export interface JoinContext {
+  readonly settings: MediaSettings;
+  readonly resolve: Resolve;
+  readonly permit?: (address: string, port: number) => boolean;
+}
+
+export interface RegistryOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Numbers for connections, unique in the whole service. */
+  readonly nextConnection: () => number;
+  /** Called for each upstream that has ended, whatever the reason. */
+  readonly onEnd?: (upstream: Upstream, reason: CloseReason, settings: MediaSettings) => void;
+}
+
+/** The upstreams of this process, by id. */
+export class Registry {
+  private readonly options: RegistryOptions;
+  private readonly byId = new Map<string, Upstream>();
+  /** All that have not ended: those that are closing while a new one has their id, too. */
+  private readonly living = new Set<Upstream>();
+  private waiters: (() => void)[] = [];
+
+  constructor(options: RegistryOptions) {
+    this.options = options;
+  }
+
+  get size(): number {
+    return this.living.size;
+  }
+
+  get(id: string): Upstream | undefined {
+    return this.byId.get(id);
+  }
+
+  ids(): string[] {
+    return [...this.byId.keys()];
+  }
+
+  /** Finds the upstream of a track, or makes it (spec/behaviour.md, Lives). One that is closing takes no tracks. */
+  join(data: ConnectData, context: JoinContext): Upstream {
+    const existing = this.byId.get(data.upstreamId);
+    if (existing !== undefined && !existing.ended && existing.state !== 'closing') return existing;
+    const { clock, log, nextConnection } = this.options;
+    const connection = nextConnection();
+    const upstream = new Upstream({
+      id: data.upstreamId,
+      connection,
+      data,
+      settings: context.settings,
+      clock,
+      log: log.child({ upstream: data.upstreamId, connection }),
+      resolve: context.resolve,
+      ...(context.permit === undefined ? {} : { permit: context.permit }),
+      onEnd: (ended, reason, message) => this.ended(ended, reason, message, context.settings),
+    });
+    this.byId.set(data.upstreamId, upstream);
+    this.living.add(upstream);
+    upstream.start();
+    return upstream;
+  }
+
+  status(): Record<string, UpstreamStatus> {
+    const all = Object.create(null) as Record<string, UpstreamStatus>;
+    for (const [id, upstream] of this.byId) all[id] = upstream.status();
+    return all;
+  }
+
+  /** Ends all upstreams in order (queued frames go out, streams are unpublished); resolves when the last one is gone. */
+  async drain(): Promise<void> {
+    for (const upstream of [...this.living]) upstream.drop('shutdown', true);
+    while (this.living.size > 0) await new Promise<void>((resolve) => this.waiters.push(resolve));
+  }
+
+  /** Ends all upstreams at once. */
+  destroy(): void {
+    for (const upstream of [...this.living]) upstream.fail('shutdown', 'the service stops');
+  }
+
+  private ended(upstream: Upstream, reason: CloseReason, message: string, settings: MediaSettings): void {
+    this.living.delete(upstream);
+    if (this.byId.get(upstream.id) === upstream) this.byId.delete(upstream.id);
+    const level = reason === 'done' || reason === 'api_delete' || reason === 'shutdown' ? 'info' : 'error';
+    this.options.log[level](`upstream ended: ${reason}: ${message}`, { upstream: upstream.id, reason });
+    this.options.onEnd?.(upstream, reason, settings);
+    for (const resolve of this.waiters.splice(0)) resolve();
+  }
+}

@@ -1,0 +1,12 @@
+import type { InputStatus } from './status.js';
+
+/** What a track knows of the KMP connection that feeds it. */
+export interface TrackInput {
+  /** The connection's number, unique in this process. */
+  readonly connection: number;
+  /** All frames below `frameId` are done: the sender may forget them. */
+  acknowledge(frameId: bigint): void;
+  /** Ends the connection: its upstream has ended, or an operator dropped it. */
+  close(why: string): void;
+  status(now: number): InputStatus;
+}

@@ -1,0 +1,108 @@
+import { codecName, type MediaType } from '../media/codec.js';
+import { sameMediaInfo, type MediaInfo } from '../media/media-info.js';
+import { TrackQueue } from '../merge/track-queue.js';
+import { TagHead } from '../rtmp/media-tags.js';
+import { FrameIds } from './frame-ids.js';
+import type { TrackStatus } from './status.js';
+import type { TrackInput } from './track-input.js';
+import type { UpstreamStream } from './stream.js';
+
+/** A media info that takes effect at a place in the queue (spec/rtmp.md, Where we do better). */
+interface InfoChange {
+  readonly seq: number;
+  readonly info: MediaInfo;
+}
+
+/** One video or audio rendition of a stream: its queue of frames, and what has to be known to write them. */
+export class Track extends TrackQueue {
+  readonly mediaType: MediaType;
+  readonly ids: FrameIds;
+  /** The KMP connection of the moment; undefined while the sender is away. */
+  input: TrackInput | undefined;
+  /** The media info that frames are written with now, and its tag head. */
+  info: MediaInfo;
+  tagHead: TagHead;
+  /** Changes that wait in the queue, in order. */
+  readonly changes: InfoChange[] = [];
+  /** True once its sequence header has gone out on the present connection. */
+  announced = false;
+  /** Bytes charged for frames that are queued or on their way to the kernel. */
+  memUsed = 0;
+  /** Bytes charged for the track itself and its codec private data. */
+  fixedCharge = 0;
+  /** Frames encoded and not yet taken by the kernel. */
+  inFlight = 0;
+  /** Sequence number of the last frame encoded, and what the present batch holds of this track. */
+  writtenSeq = -1;
+  batchFrames = 0;
+  batchCharge = 0;
+  sentFrames = 0;
+  sentDataBytes = 0;
+  droppedFrames = 0;
+  /** ms from arrival to merge of the last frame written. */
+  delay = 0;
+  /** True while video is left out up to the next key frame (overload, or after a reconnect). */
+  waitKey = false;
+
+  constructor(
+    readonly stream: UpstreamStream,
+    info: MediaInfo,
+    initialFrameId: bigint,
+  ) {
+    super(stream);
+    this.mediaType = info.mediaType;
+    this.info = info;
+    this.tagHead = new TagHead(info);
+    this.ids = new FrameIds(initialFrameId);
+  }
+
+  /** The media info that the next frame to come has. */
+  get latestInfo(): MediaInfo {
+    return this.changes.at(-1)?.info ?? this.info;
+  }
+
+  /** Queues a media info behind the frames received so far; an identical one changes nothing (false). */
+  setInfo(info: MediaInfo): boolean {
+    if (sameMediaInfo(info, this.latestInfo)) return false;
+    this.changes.push({ seq: this.ids.next, info });
+    return true;
+  }
+
+  /** Makes the changes due before frame `seq` the present media info; true if there was one. */
+  applyChanges(seq: number): boolean {
+    let changed = false;
+    for (let next = this.changes[0]; next !== undefined && next.seq <= seq; next = this.changes[0]) {
+      this.changes.shift();
+      changed = !sameMediaInfo(next.info, this.info) || changed;
+      this.info = next.info;
+    }
+    if (changed) this.tagHead = new TagHead(this.info);
+    return changed;
+  }
+
+  /** All frames of a batch up to `seq` are with the kernel. */
+  sent(frames: number, charge: number, seq: number): void {
+    this.inFlight -= frames;
+    this.memUsed -= charge;
+    this.acknowledge(seq);
+  }
+
+  /** Tells the sender which frames are done: with nothing left here, the skipped ones behind `seq` too. */
+  acknowledge(seq: number): void {
+    const done = this.length === 0 && this.inFlight === 0 ? this.ids.next : seq + 1;
+    this.input?.acknowledge(this.ids.idOf(done));
+  }
+
+  status(now: number): TrackStatus {
+    return {
+      pending_frames: this.length,
+      mem_used: this.memUsed,
+      input: this.input?.status(now) ?? null,
+      codec: codecName(this.latestInfo.codecId),
+      sent_frames: this.sentFrames,
+      sent_data_bytes: this.sentDataBytes,
+      dropped_frames: this.droppedFrames,
+      delay: Math.round(this.delay),
+    };
+  }
+}
