@@ -1,0 +1,19 @@
+import type { ServiceTotals } from '../../lib/api/service-counters.js';
+
+/** Totals of a service that has run for a while. */
+export function sampleTotals(): ServiceTotals {
+  return {
+    closed_upstreams: { done: 3, send_failed: 0 },
+    kmp_connections: { accepted: 12, refused: 2 },
+    notifications: { sent: 3, failed: 1 },
+    input_bytes: 9000000,
+    written_bytes: 8000000,
+    sent_bytes: 7000000,
+    received_bytes: 60000,
+    reconnects: 5,
+    frames: {
+      video: { received: 4000, sent: 3900, dropped: 60, skipped: 9 },
+      audio: { received: 7000, sent: 6900, dropped: 0, skipped: 7 },
+    },
+  };
+}
