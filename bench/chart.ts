@@ -4,10 +4,12 @@ import { ratioToRelay, type Results, type Row } from './result.js';
 export interface Bar {
   readonly label: string;
   readonly value: number;
+  /** A second, paler bar goes on to here. */
+  readonly upTo?: number;
   /** What is written at the bar's end. */
   readonly text: string;
   /** Which of the colours. */
-  readonly kind: 'service' | 'relay' | 'second';
+  readonly kind: 'service' | 'relay';
 }
 
 interface Panel {
@@ -26,10 +28,10 @@ const STYLE = `
   text { font: 13px system-ui, sans-serif; fill: #24292f }
   .title { font-weight: 600; font-size: 15px }
   .note { fill: #57606a; font-size: 12px }
-  .service { fill: #0969da } .relay { fill: #9aa4af } .second { fill: #8250df }
+  .service { fill: #0969da } .relay { fill: #9aa4af } .pale { opacity: 0.35 }
   @media (prefers-color-scheme: dark) {
     text { fill: #e6edf3 } .note { fill: #9da7b1 }
-    .service { fill: #58a6ff } .relay { fill: #6e7681 } .second { fill: #bc8cff }
+    .service { fill: #58a6ff } .relay { fill: #6e7681 }
   }`;
 
 export function chart(results: Results): string {
@@ -39,14 +41,9 @@ export function chart(results: Results): string {
   for (const panel of panels) {
     parts.push(`<text class="title" x="8" y="${y + 22}">${escape(panel.title)}</text>`);
     y += TITLE;
-    const most = Math.max(...panel.bars.map((bar) => bar.value), 0);
+    const most = Math.max(...panel.bars.map((bar) => bar.upTo ?? bar.value), 0);
     for (const bar of panel.bars) {
-      const width = most === 0 ? 0 : ((WIDTH - LABEL - NOTE) * bar.value) / most;
-      parts.push(
-        `<text x="${LABEL - 8}" y="${y + 14}" text-anchor="end">${escape(bar.label)}</text>`,
-        `<rect class="${bar.kind}" x="${LABEL}" y="${y}" width="${Math.max(1, width).toFixed(1)}" height="${BAR}" rx="2"/>`,
-        `<text class="note" x="${(LABEL + width + 6).toFixed(1)}" y="${y + 14}">${escape(bar.text)}</text>`,
-      );
+      parts.push(...drawn(bar, y, most === 0 ? 0 : (WIDTH - LABEL - NOTE) / most));
       y += STEP;
     }
     y += 10;
@@ -61,8 +58,25 @@ export function chart(results: Results): string {
   );
 }
 
+function drawn(bar: Bar, y: number, scale: number): string[] {
+  const rect = (className: string, value: number): string =>
+    `<rect class="${className}" x="${LABEL}" y="${y}" width="${Math.max(1, value * scale).toFixed(1)}" height="${BAR}" rx="2"/>`;
+  const end = LABEL + (bar.upTo ?? bar.value) * scale;
+  return [
+    `<text x="${LABEL - 8}" y="${y + 14}" text-anchor="end">${escape(bar.label)}</text>`,
+    ...(bar.upTo === undefined ? [] : [rect(`${bar.kind} pale`, bar.upTo)]),
+    rect(bar.kind, bar.value),
+    `<text class="note" x="${(end + 6).toFixed(1)}" y="${y + 14}">${escape(bar.text)}</text>`,
+  ];
+}
+
 function panelsOf(rows: readonly Row[]): Panel[] {
-  const compared = rows.filter((row) => rows.some((other) => other.case === row.case && other.target !== row.target));
+  const inCase = (name: string, target: Row['target']): Row | undefined =>
+    rows.find((row) => row.case === name && row.target === target);
+  const compared = rows.flatMap((row) => {
+    const relay = row.target === 'service' ? inCase(row.case, 'relay') : undefined;
+    return relay === undefined ? [] : [row, relay];
+  });
   const growth = rows.filter((row) => row.case.startsWith('growth-'));
   const workers = rows.filter((row) => row.case.startsWith('workers-'));
   const service = rows.filter((row) => row.target === 'service' && row.upstreams > 0);
@@ -78,10 +92,7 @@ function panelsOf(rows: readonly Row[]): Panel[] {
     },
     {
       title: 'Delay from sender to ingest, p50 and p99',
-      bars: service.flatMap((row) => [
-        bar(`${row.title}, p50`, row.median.delayMs.p50, 0, ' ms', 'service'),
-        bar('p99', row.median.delayMs.p99, 0, ' ms', 'second'),
-      ]),
+      bars: service.map((row) => delayBar(row)),
     },
     {
       title: 'Memory (RSS)',
@@ -96,6 +107,11 @@ function cpuBar(row: Row, rows: readonly Row[]): Bar {
   const ratio = ratioToRelay(rows, row.case);
   const share = relay || ratio === undefined ? '' : ` (${ratio.toFixed(2)} of relay)`;
   return bar(label, row.median.cpuPercent, 1, ` %${share}`, relay ? 'relay' : 'service');
+}
+
+function delayBar({ title, median }: Row): Bar {
+  const { p50, p99 } = median.delayMs;
+  return { label: title, value: p50, upTo: p99, text: `${p50.toFixed(0)} / ${p99.toFixed(0)} ms`, kind: 'service' };
 }
 
 function bar(label: string, value: number, digits: number, unit: string, kind: Bar['kind']): Bar {

@@ -1,5 +1,5 @@
 /** The table of a bench, for a terminal and for Markdown alike. */
-import { ratioToRelay, type Results, type Row } from './result.js';
+import { ratioToRelay, type Results, type Row, type Run } from './result.js';
 
 const COLUMNS = (
   'case|target|CPU %|of relay|busiest %|ms/upstream|us/frame|RSS MB|p50|p99|max ms|' +
@@ -47,8 +47,10 @@ function remarks(results: Results): string[] {
   const { date, commit, node, cpu, cores, seconds, command, directives } = results;
   const lines = [`${date.slice(0, 10)}, commit ${commit}, node ${node}, ${cores} x ${cpu}; counted over ${seconds} s.`];
   if (results.rows.some((row) => row.target === 'service')) lines.push(`Service: ${command}${extra(directives)}`);
+  lines.push(...startUp(results.rows));
   for (const row of results.rows) {
     const { median: run } = row;
+    lines.push(...course(row));
     if (run.loadLateMs > LATE_MS)
       lines.push(`${row.title} (${row.target}): the load was late; do not trust the figures.`);
     if (run.lostConnections > 0) lines.push(`${row.title} (${row.target}): ${run.lostConnections} connections lost.`);
@@ -59,3 +61,25 @@ function remarks(results: Results): string[] {
 
 const extra = (directives: readonly string[]): string =>
   directives.length > 0 ? `, with ${directives.join(' ')}` : '';
+
+function startUp(rows: readonly Row[]): string[] {
+  const times = rows.filter((row) => row.target === 'service').flatMap((row) => row.runs.map((run) => run.startMs));
+  if (times.length === 0) return [];
+  return [`Start-up of the service: ${Math.min(...times).toFixed(0)} to ${Math.max(...times).toFixed(0)} ms.`];
+}
+
+/** A soak is judged by whether its end looks like its beginning. */
+const SOAK_SAMPLES = 30;
+
+function course({ title, target, median }: Row): string[] {
+  const { samples } = median;
+  if (samples.length < SOAK_SAMPLES) return [];
+  const third = Math.floor(samples.length / 3);
+  const mean = (part: Run['samples'], field: 'rssMb' | 'cpuPercent'): string =>
+    (part.reduce((sum, sample) => sum + sample[field], 0) / part.length).toFixed(1);
+  const [first, last] = [samples.slice(0, third), samples.slice(-third)];
+  return [
+    `${title} (${target}), first and last third of the time: RSS ${mean(first, 'rssMb')} and ${mean(last, 'rssMb')} MB, ` +
+      `CPU ${mean(first, 'cpuPercent')} and ${mean(last, 'cpuPercent')} %.`,
+  ];
+}

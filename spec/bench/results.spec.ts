@@ -74,6 +74,13 @@ describe('the chart of a bench', () => {
     assert.equal(svg.match(/<text/g)?.length, svg.match(/<\/text>/g)?.length);
   });
 
+  it('draws p99 as a paler bar that p50 lies on', () => {
+    const pale = widths('service pale');
+    assert.equal(pale.length, 2);
+    assert.ok(widths('service').includes(Number((((pale[0] ?? 0) * 560) / 700).toFixed(1))));
+    assert.match(svg, />560 \/ 700 ms</);
+  });
+
   it('reads on a dark page too', () => assert.match(svg, /prefers-color-scheme: dark/));
 });
 
@@ -91,6 +98,16 @@ describe('the table of a bench', () => {
     assert.match(text, /3 connections lost/);
     assert.match(text, /frame 7/);
   });
+});
+
+describe('the remarks under the table', () => {
+  it('compare the end of a soak with its beginning', () => {
+    const samples = Array.from({ length: 60 }, (_, second) => ({ second, cpuPercent: 10, rssMb: 100 + second }));
+    const text = table({ ...RESULTS, rows: [row('soak', 'service', 'Soak', { samples })] });
+    assert.match(text, /Soak \(service\).*RSS 109\.5 and 149\.5 MB, CPU 10\.0 and 10\.0 %/);
+  });
+
+  it('name the time to start', () => assert.match(table(RESULTS), /Start-up of the service: 200 to 200 ms/));
 });
 
 describe('what a bench is made of', () => {

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { Frame } from '../../lib/media/frame.js';
 import { KmpError } from '../../lib/kmp/error.js';
-import { Gather, rehome } from '../../lib/kmp/gather.js';
 import type { KmpPacket } from '../../lib/kmp/packet.js';
 import { KmpParser } from '../../lib/kmp/parser.js';
 import { ascii, concat, u32le } from '../support/bytes.js';
@@ -112,18 +111,6 @@ describe('KMP parser, limits', () => {
     const packets = parser.feed(own(read));
     assert.equal(packets.length, 2);
     assert(kept(packets) < 100);
-  });
-
-  it('leaves slices intact that do not fit, as when one buffer is fed twice', () => {
-    const chunk = own(Buffer.alloc(4000, 'abcdefg'));
-    const parts = [chunk.subarray(0, 5), chunk.subarray(5, 3005), chunk.subarray(3005, 3010)];
-    const frame = new Frame(0, 0, 0, 0, 3010, parts);
-    rehome(chunk, 10, [frame], new Gather());
-    assert(frame.payload().equals(chunk.subarray(0, 3010)));
-    assert.deepEqual(
-      parts.map((part) => part.buffer === chunk.buffer),
-      [false, true, false],
-    );
   });
 
   it('never throws anything but KmpError, nor holds more than its limit, whatever it is fed', () => {
