@@ -1,0 +1,49 @@
+import { Amf0Reader, type AmfLimits, type AmfValue } from '../amf0-reader.js';
+import { RtmpError } from '../errors.js';
+import { MessageType } from '../message-type.js';
+
+/** A command as it came: `connect`, `_result`, `onStatus` ... */
+export interface Command {
+  readonly name: string;
+  /** 0 where no answer is wanted, or the sender left it out. */
+  readonly transaction: number;
+  /** All behind the transaction: the command object first. */
+  readonly args: readonly AmfValue[];
+  /** What ended the arguments early; those before it are in `args`. */
+  readonly fault?: RtmpError;
+}
+
+/** Commands in the AMF3 envelope: a byte, then AMF0 all the same. */
+const COMMAND_AMF3 = 17;
+
+/** True for the message types that carry a command. */
+export function isCommand(type: number): boolean {
+  return type === MessageType.command || type === COMMAND_AMF3;
+}
+
+/**
+ * Reads a command message. Its name has to be readable; arguments are taken as far as they are, since an answer is worth
+ * something even with a damaged or unknown (AMF3) value behind it.
+ *
+ * @throws RtmpError `bad_amf`, `bad_message` if there is no name
+ */
+export function readCommand(type: number, payload: Buffer, limits?: AmfLimits): Command {
+  const reader = new Amf0Reader(type === COMMAND_AMF3 ? payload.subarray(1) : payload, limits);
+  const name = reader.next();
+  if (typeof name !== 'string') throw new RtmpError('bad_message', `a command message begins with ${typeof name}`);
+  const values: AmfValue[] = [];
+  let fault: RtmpError | undefined;
+  try {
+    while (!reader.atEnd) values.push(reader.next());
+  } catch (error) {
+    if (!(error instanceof RtmpError)) throw error;
+    fault = error;
+  }
+  const [transaction, ...args] = values;
+  return {
+    name,
+    transaction: typeof transaction === 'number' ? transaction : 0,
+    args,
+    ...(fault === undefined ? {} : { fault }),
+  };
+}

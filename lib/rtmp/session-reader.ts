@@ -1,0 +1,149 @@
+import { AckWindow } from './ack-window.js';
+import { asRecord, type AmfRecord, type AmfValue } from './amf0-reader.js';
+import { ChunkReader, type RtmpMessage } from './chunk-reader.js';
+import { RtmpError } from './errors.js';
+import { isCommand, readCommand, type Command } from './message/command.js';
+import { readControl, type ControlMessage, type LimitType } from './message/control.js';
+import type { ServerEvent, StatusText } from './server-event.js';
+
+export type { ServerEvent, StatusText } from './server-event.js';
+
+export interface ServerReaderOptions {
+  /** Longest message, bytes; default 1048576. A publisher is told little: no media. */
+  readonly maxMessageSize?: number;
+}
+
+const MAX_MESSAGE = 0x100000;
+const MAX_CHUNK_STREAMS = 64;
+const MAX_TEXT = 1024;
+const AMF_LIMITS = { maxDepth: 16, maxValues: 4096 };
+const RECONNECT = 'NetConnection.Connect.ReconnectRequest';
+
+/**
+ * What a publisher hears: the server's bytes behind the handshake, made into events. The server is not trusted: any bytes
+ * give events, never an exception; memory is bounded; what is unknown is passed over. Nothing is answered here: `ping`,
+ * `ackDue` and `peerBandwidth` say what to answer.
+ */
+export class ServerReader {
+  private readonly chunks: ChunkReader;
+  private readonly acks = new AckWindow();
+  /** The limit that Set Peer Bandwidth left in force; 0: none. */
+  private limit = 0;
+  private lastLimitType: LimitType = 'dynamic';
+
+  constructor(options: ServerReaderOptions = {}) {
+    const maxMessageSize = options.maxMessageSize ?? MAX_MESSAGE;
+    this.chunks = new ChunkReader({ maxMessageSize, maxHeldBytes: 2 * maxMessageSize, maxStreams: MAX_CHUNK_STREAMS });
+  }
+
+  /** Bytes fed so far. */
+  get receivedBytes(): number {
+    return this.acks.received;
+  }
+
+  /** Bytes of memory held for messages that are not complete. */
+  get heldBytes(): number {
+    return this.chunks.heldBytes;
+  }
+
+  /** Takes the next bytes, cut anywhere. Nothing comes any more after `broken`. */
+  feed(chunk: Buffer): ServerEvent[] {
+    if (this.chunks.failure !== undefined) return [];
+    this.acks.receive(chunk.length);
+    const events: ServerEvent[] = [];
+    for (const message of this.read(chunk)) {
+      const event = this.event(message);
+      if (event !== undefined) events.push(event);
+    }
+    const sequence = this.acks.due();
+    if (sequence !== undefined) events.push({ kind: 'ackDue', sequence });
+    if (this.chunks.failure !== undefined) events.push({ kind: 'broken', error: this.chunks.failure });
+    return events;
+  }
+
+  private read(chunk: Buffer): RtmpMessage[] {
+    try {
+      return this.chunks.feed(chunk);
+    } catch (error) {
+      // It is in `failure` too.
+      if (error instanceof RtmpError) return [];
+      throw error;
+    }
+  }
+
+  private event({ type, payload, streamId }: RtmpMessage): ServerEvent | undefined {
+    try {
+      if (isCommand(type)) return command(readCommand(type, payload, AMF_LIMITS), streamId);
+      const control = readControl(type, payload);
+      return control === undefined ? undefined : this.control(control);
+    } catch (error) {
+      if (error instanceof RtmpError) return { kind: 'unreadable', error };
+      throw error;
+    }
+  }
+
+  private control(message: ControlMessage): ServerEvent | undefined {
+    switch (message.kind) {
+      case 'windowAckSize':
+        this.acks.setWindow(message.window);
+        return message;
+      case 'peerBandwidth':
+        return { ...message, announce: this.newLimit(message.window, message.limitType) };
+      case 'ping':
+      case 'ack':
+        return message;
+      case 'streamBegin':
+      case 'streamEof':
+        return { kind: message.kind, streamId: message.streamId };
+      default:
+        return undefined;
+    }
+  }
+
+  /** RTMP 1.0, 5.4.5: hard sets the limit, soft may only lower it, dynamic is hard behind a hard one, else nothing. */
+  private newLimit(window: number, limitType: LimitType): number | undefined {
+    const before = this.limit;
+    if (limitType === 'soft') this.limit = before === 0 ? window : Math.min(before, window);
+    else if (limitType === 'hard' || this.lastLimitType === 'hard') this.limit = window;
+    if (limitType !== 'dynamic') this.lastLimitType = limitType;
+    return this.limit === before ? undefined : this.limit;
+  }
+}
+
+function command({ name, transaction, args }: Command, streamId: number): ServerEvent | undefined {
+  if (name === '_result') return { kind: 'result', transaction, object: args[0], info: args[1] };
+  // Some servers leave out the null ahead of the info object.
+  const info = asRecord(args[1]) ?? asRecord(args[0]);
+  if (name === '_error') {
+    const url = redirectUrl(info);
+    if (url !== undefined) return { kind: 'redirect', transaction, url, ...statusText(info) };
+    return { kind: 'error', transaction, info, ...statusText(info) };
+  }
+  if (name !== 'onStatus') return undefined;
+  if (text(info?.['code']) !== RECONNECT) return { kind: 'status', streamId, info, ...statusText(info) };
+  const tcUrl = text(info?.['tcUrl']);
+  const description = text(info?.['description']);
+  return {
+    kind: 'reconnectRequest',
+    ...(tcUrl === '' ? {} : { tcUrl }),
+    ...(description === '' ? {} : { description }),
+  };
+}
+
+/** Where `ex.code` is 302: `ex.redirect` (spec/ingest-services.md). */
+function redirectUrl(info: AmfRecord | undefined): string | undefined {
+  const ex = asRecord(info?.['ex']);
+  const code = ex?.['code'];
+  if (code !== 302 && code !== '302') return undefined;
+  const url = ex?.['redirect'];
+  return typeof url === 'string' && url !== '' && url.length <= MAX_TEXT && text(url) === url ? url : undefined;
+}
+
+function statusText(info: AmfRecord | undefined): StatusText {
+  return { level: text(info?.['level']), code: text(info?.['code']), description: text(info?.['description']) };
+}
+
+/** For logs and terminals: nothing that would start a new line or move a cursor. */
+function text(value: AmfValue): string {
+  return typeof value === 'string' ? value.slice(0, MAX_TEXT).replaceAll(/\p{Cc}/gu, ' ') : '';
+}
