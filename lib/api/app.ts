@@ -11,27 +11,34 @@ import { hostCheck, securityHeaders } from './security.js';
 import type { ServiceCounters } from './service-counters.js';
 import { bearerToken } from './token.js';
 
-/** What one `location` serves: at most one of `api`, `metrics`, `control` and `status`, and `health` beside it. */
+/**
+ * What one `location` serves: at most one of `api`, `metrics`, `control` and `status`, and `health` beside it. What lib/config
+ * makes of a location fits.
+ */
 export interface LocationSettings {
   /** Prefix of the path, in whole segments: `/api` and `/api/` both stand for `/api` and all below it. */
   readonly path: string;
   /** `location = PATH`: this path only. */
   readonly exact?: boolean;
-  readonly api?: { readonly write: boolean };
-  readonly metrics?: { readonly upstreams: boolean };
-  readonly control?: RequestHandler;
-  readonly status?: RequestHandler;
+  readonly api?: { readonly write: boolean } | undefined;
+  readonly metrics?: { readonly upstreams: boolean } | undefined;
+  readonly control?: object | undefined;
+  readonly status?: boolean;
   /** Whether `healthz` and `readyz` are served below the path; they need no token. */
   readonly health?: boolean;
   readonly access: readonly AccessRule[];
-  readonly token?: string | readonly string[];
+  readonly token?: string | readonly string[] | undefined;
 }
 
-export interface AppSettings {
-  readonly locations: readonly LocationSettings[];
+export interface AppSettings<Location extends LocationSettings = LocationSettings> {
+  readonly locations: readonly Location[];
   readonly management: Management;
   readonly health: Health;
   readonly counters?: ServiceCounters;
+  /** Makes what serves a location that has `status`; asked once for each when the app is made. */
+  readonly status?: (location: Location) => RequestHandler;
+  /** The same for `control`. */
+  readonly control?: (location: Location) => RequestHandler;
   /** Names under which the server may be addressed over loopback, beside `localhost`. */
   readonly serverNames?: readonly string[];
   readonly log?: Logger;
@@ -41,8 +48,7 @@ export interface AppSettings {
  * The Express app of an HTTP `server` block. As in nginx, the location with the longest path decides alone, its access rules
  * included: what it does not serve is not looked for in a shorter one. Paths outside of all locations answer 404.
  */
-export function createApp(settings: AppSettings): Express {
-  const log = settings.log ?? noLog;
+export function createApp<Location extends LocationSettings>(settings: AppSettings<Location>): Express {
   const app = express();
   app.disable('x-powered-by');
   app.use(securityHeaders);
@@ -51,19 +57,29 @@ export function createApp(settings: AppSettings): Express {
     locate(settings.locations.map((location) => ({ ...location, handler: locationHandler(location, settings) }))),
   );
   app.use(notFound);
-  app.use(errorHandler(log));
+  app.use(errorHandler(settings.log));
   return app;
 }
 
-function locationHandler(location: LocationSettings, settings: AppSettings): RequestHandler {
-  const { management, health, counters, log = noLog } = settings;
+function locationHandler<Location extends LocationSettings>(
+  location: Location,
+  settings: AppSettings<Location>,
+): RequestHandler {
   const router = express.Router({ caseSensitive: true });
   router.use(accessControl(location.access));
-  if (location.health === true) router.use(healthRouter(health));
+  if (location.health === true) router.use(healthRouter(settings.health));
   if (location.token !== undefined) router.use(bearerToken(location.token));
-  if (location.api) router.use(managementRouter(management, { ...location.api, log }));
-  else if (location.metrics) router.use(metricsRouter(management, { ...location.metrics, counters }));
-  else if (location.control) router.use(location.control);
-  else if (location.status) router.use(location.status);
+  const content = contentHandler(location, settings);
+  if (content) router.use(content);
   return router;
+}
+
+function contentHandler<Location extends LocationSettings>(
+  location: Location,
+  { management, counters, status, control, log = noLog }: AppSettings<Location>,
+): RequestHandler | undefined {
+  if (location.api) return managementRouter(management, { ...location.api, log });
+  if (location.metrics) return metricsRouter(management, { ...location.metrics, counters });
+  if (location.control) return control?.(location);
+  return location.status === true ? status?.(location) : undefined;
 }

@@ -63,6 +63,8 @@ const common = {
   400: error('The path is malformed'),
   401: error('A token is needed'),
   403: error('The address of the client, or the page that the request came from, is not allowed'),
+  421: error('Over loopback: the Host is none that the server is known as'),
+  500: error('The service failed; its log says why'),
 };
 const changing = { ...common, 405: error('The API is read-only') };
 

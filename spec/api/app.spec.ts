@@ -19,6 +19,8 @@ async function withApp(
     locations: locations.map((location) => ({ access: [], ...location })),
     management: new MemoryManagement([['a/b', sampleUpstream()]]),
     health: { ready: () => true },
+    status: () => page,
+    control: ({ control }) => express.Router().post('/', (_req, res) => void res.json(control)),
     ...settings,
   });
   const server = await serve(app);
@@ -34,8 +36,8 @@ describe('app of locations', () => {
     const locations = [
       { path: '/kmp_rtmp_api/', api: { write: true } },
       { path: '/metrics', metrics: { upstreams: true } },
-      { path: '/control', control: express.Router().post('/', (_req, res) => void res.json({ code: 'ok' })) },
-      { path: '/status', status: page, health: true },
+      { path: '/control', control: { code: 'ok' } },
+      { path: '/status', status: true, health: true },
     ];
     await withApp(locations, async (server) => {
       for (const path of ['/kmp_rtmp_api', '/kmp_rtmp_api/', '/kmp_rtmp_api/?x', '/kmp_rtmp_api/upstreams']) {
@@ -61,11 +63,11 @@ describe('app of locations', () => {
 
   it('lets the longest path decide alone', async () => {
     const locations = [
-      { path: '/', status: page, health: true },
+      { path: '/', status: true, health: true },
       { path: '/api', api: { write: false } },
       { path: '/api/upstreams/secret', api: { write: false }, access: denyAll },
-      { path: '/closed/', status: page, access: denyAll },
-      { path: '/api/exact', exact: true, status: page },
+      { path: '/closed/', status: true, access: denyAll },
+      { path: '/api/exact', exact: true, status: true },
     ];
     await withApp(locations, async (server) => {
       assert.equal((await server.get('/anything')).text, 'page /anything');
@@ -98,8 +100,8 @@ describe('app of locations', () => {
   it('asks for the token of a location, but not for its health, and not before the address is let in', async () => {
     const locations = [
       { path: '/api', api: { write: false }, token: 's3cret' },
-      { path: '/', status: page, token: ['s3cret', 'old'], health: true },
-      { path: '/closed', status: page, token: 's3cret', health: true, access: denyAll },
+      { path: '/', status: true, token: ['s3cret', 'old'], health: true },
+      { path: '/closed', status: true, token: 's3cret', health: true, access: denyAll },
     ];
     await withApp(locations, async (server) => {
       assert.equal((await server.get('/api/upstreams')).status, 401);

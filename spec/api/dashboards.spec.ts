@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import { metricsRouter } from '../../lib/api/metrics.js';
+import { appWith, serve } from '../support/http.js';
+import { MemoryManagement, sampleUpstream } from '../support/memory-management.js';
+import { sampleTotals } from '../support/service-totals.js';
+
+/** Names of all metrics that a service with one upstream shows. */
+async function metricNames(): Promise<Set<string>> {
+  const counters = { totals: () => Promise.resolve(sampleTotals()) };
+  const management = new MemoryManagement([['u1', sampleUpstream()]]);
+  const server = await serve(appWith('/metrics', metricsRouter(management, { upstreams: true, counters })));
+  try {
+    const { text } = await server.get('/metrics');
+    return new Set([...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name = '']) => name));
+  } finally {
+    await server.close();
+  }
+}
+
+describe('what is ready to import into Grafana and Prometheus', () => {
+  for (const file of ['docs/grafana-dashboard.json', 'docs/prometheus-alerts.yml']) {
+    it(`${file} asks for metrics that are there`, async () => {
+      // Comments and texts name directives (kmp_rtmp_out_...), which are no metrics.
+      const asked = readFileSync(file, 'utf8')
+        .split('\n')
+        .filter((line) => !/^ *(#|summary:|description:|"title"|"description")/.test(line))
+        .flatMap((line) => line.match(/\b(kmp_rtmp|process|nodejs)_\w+/g) ?? [])
+        .filter((name) => !/_process_delay/.test(name));
+      const names = await metricNames();
+      assert.ok(asked.length > 10);
+      assert.deepEqual(
+        asked.filter((name) => !names.has(name)),
+        [],
+      );
+    });
+  }
+
+  it('docs/grafana-dashboard.json has panels with ids of their own, on a data source that can be chosen', () => {
+    const dashboard = JSON.parse(readFileSync('docs/grafana-dashboard.json', 'utf8')) as {
+      panels: { id: number; type: string; datasource?: { uid: string }; gridPos: { x: number; w: number } }[];
+    };
+    const ids = dashboard.panels.map(({ id }) => id);
+    assert.equal(new Set(ids).size, ids.length);
+    for (const { type, datasource, gridPos } of dashboard.panels) {
+      assert.ok(gridPos.x + gridPos.w <= 24);
+      assert.equal(datasource?.uid, type === 'row' ? undefined : '${datasource}');
+    }
+  });
+});
