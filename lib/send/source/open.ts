@@ -3,10 +3,12 @@ import { KmpRtmpError, messageOf } from '../../errors.js';
 import { openContainer } from './container.js';
 import { openFlv } from './flv.js';
 import { isFlv } from './flv-tags.js';
+import { isKmpDump, openKmpDump } from './kmp-dump.js';
 import type { MediaSource, SourceOptions } from './source.js';
 
 /**
- * Opens a file for sending. What it is is told by its first bytes, not by its name: FLV, or one of the containers that
+ * Opens a file for sending. What it is is told by its first bytes, not by its name: FLV, a KMP dump, or one of the
+ * containers that
  * {@link openContainer} knows.
  *
  * @throws KmpRtmpError `source_open` if it cannot be opened; `source_format` if it is none of these, or too damaged;
@@ -14,6 +16,7 @@ import type { MediaSource, SourceOptions } from './source.js';
  */
 export async function openSource(path: string, options: SourceOptions = {}): Promise<MediaSource> {
   const head = await firstBytes(path);
+  if (isKmpDump(head)) return openKmpDump(path, options);
   return isFlv(head) ? openFlv(path, options) : openContainer(path, options);
 }
 

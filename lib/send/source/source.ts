@@ -26,6 +26,14 @@ export interface SourceTrack {
   frames(): AsyncIterable<SourceFrame>;
 }
 
+/** What the connect packet of a KMP dump says. */
+export interface DumpConnect {
+  readonly channelId: string;
+  readonly trackId: string;
+  /** Connect data, JSON. */
+  readonly data: Buffer;
+}
+
 /** A file, opened for sending. */
 export interface MediaSource {
   /** What the tracks were found in: `mp4`, `flv`, `kmp` ... */
@@ -35,6 +43,8 @@ export interface MediaSource {
   /** True for KMP dumps: their times are a live source's own and are sent as they are. */
   readonly absolute: boolean;
   readonly tracks: readonly SourceTrack[];
+  /** A KMP dump's own connect packet, if it has one. */
+  readonly connect?: DumpConnect;
   /** Frees the file. The iterators of `frames()` must not be used any more. */
   close(): Promise<void>;
 }

@@ -1,0 +1,61 @@
+import { systemClock, type Clock } from '../clock.js';
+import { noLog, type Logger } from '../log.js';
+import type { MediaInfo } from '../media/media-info.js';
+
+/** How a `KmpClient` behaves. */
+export interface KmpClientOptions {
+  readonly host: string;
+  readonly port: number;
+  /** At most 32 bytes of UTF-8 each. */
+  readonly channelId: string;
+  readonly trackId: string;
+  /** JSON with at least `upstream_id` and `url`. */
+  readonly connectData: string | Buffer;
+  /** What the track is made of at first. */
+  readonly info: MediaInfo;
+  /**
+   * Id of the first frame. Default: the wall clock in units of 1/90000 s, as real senders do, so that a sender that is
+   * started again is ahead of its earlier self, and never taken for a repetition of it.
+   */
+  readonly initialFrameId?: bigint;
+  /** Come back after a connection that broke, and repeat what was not acknowledged. Default true. */
+  readonly reconnect?: boolean;
+  /** ms to try that for before giving up. Default 60000. */
+  readonly retryFor?: number;
+  /** ms for a connection to come about. Default 10000. */
+  readonly connectTimeout?: number;
+  /** Bytes of frames held, unsent and unacknowledged together, before `frame()` waits. Default 64 MiB. */
+  readonly maxHeld?: number;
+  /** ms to wait at the end for the next acknowledgement, or for the first one ever. Default 10000 and 3000. */
+  readonly ackTimeout?: number;
+  readonly firstAckTimeout?: number;
+  readonly clock?: Clock;
+  readonly log?: Logger;
+}
+
+/** A frame for `KmpClient.frame`; times in units of the media info's timescale. */
+export interface OutFrame {
+  /** Wall-clock time since 1970. */
+  readonly created: number;
+  readonly dts: number;
+  readonly ptsDelay: number;
+  readonly key: boolean;
+  readonly data: Buffer;
+}
+
+/** The same, with everything said. */
+export function withDefaults(options: KmpClientOptions): Required<KmpClientOptions> {
+  const clock = options.clock ?? systemClock;
+  return {
+    ...options,
+    initialFrameId: options.initialFrameId ?? BigInt(Math.round(clock.wall())) * 90n,
+    reconnect: options.reconnect ?? true,
+    retryFor: options.retryFor ?? 60_000,
+    connectTimeout: options.connectTimeout ?? 10_000,
+    maxHeld: options.maxHeld ?? 64 * 1024 * 1024,
+    ackTimeout: options.ackTimeout ?? 10_000,
+    firstAckTimeout: options.firstAckTimeout ?? 3000,
+    clock,
+    log: options.log ?? noLog,
+  };
+}

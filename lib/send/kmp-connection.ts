@@ -1,0 +1,118 @@
+import { connect, type Socket } from 'node:net';
+import type { Clock, Timer } from '../clock.js';
+import { KmpRtmpError } from '../errors.js';
+import { AckParser, type Ack } from '../kmp/ack-parser.js';
+import { writeNull } from '../kmp/writer.js';
+
+/** ms without a packet after which a `null` packet tells the server that we are still there. */
+const KEEP_ALIVE = 5000;
+
+/** What a {@link KmpConnection} is made of. */
+export interface ConnectionOptions {
+  readonly host: string;
+  readonly port: number;
+  /** ms for the TCP connection to come about. */
+  readonly timeout: number;
+  readonly clock: Clock;
+  /** The first packets: `cnct`, `minf`. */
+  readonly hello: readonly Buffer[];
+}
+
+/** What happens on a connection. No call comes after `closed`. */
+export interface ConnectionEvents {
+  connected(): void;
+  /** The socket has room again. */
+  drained(): void;
+  acknowledged(ack: Ack): void;
+  /** The end, by whomever; `error` says why where something went wrong. */
+  closed(error: Error | undefined): void;
+}
+
+/** One TCP connection to a KMP server: the first packets, keep-alives, acknowledgements. */
+export class KmpConnection {
+  private readonly socket: Socket;
+  private readonly acks = new AckParser();
+  private open = false;
+  private timer: Timer;
+  private lastWrite = 0;
+  /** Bytes given to the socket. */
+  written = 0;
+
+  constructor(
+    private readonly options: ConnectionOptions,
+    private readonly events: ConnectionEvents,
+  ) {
+    const { host, port, timeout, clock } = options;
+    this.socket = connect({ host, port, noDelay: true, keepAlive: true });
+    this.timer = clock.after(timeout, () => this.socket.destroy(timedOut(timeout)), false);
+    this.socket.on('connect', () => this.connected());
+    this.socket.on('drain', () => events.drained());
+    this.socket.on('data', (chunk: Buffer) => this.read(chunk));
+    let failure: Error | undefined;
+    this.socket.on('error', (error) => (failure = error));
+    this.socket.on('close', () => {
+      this.open = false;
+      this.timer.cancel();
+      events.closed(failure);
+    });
+  }
+
+  /** False while the socket has taken more than it can send; {@link ConnectionEvents.drained} says when that ends. */
+  get writable(): boolean {
+    return this.open && !this.socket.writableNeedDrain;
+  }
+
+  /** Writes the pieces in one go. Allowed while not {@link writable}, but then memory grows. */
+  write(pieces: readonly Buffer[]): void {
+    this.socket.cork();
+    for (const piece of pieces) {
+      this.socket.write(piece);
+      this.written += piece.length;
+    }
+    this.socket.uncork();
+    this.lastWrite = this.options.clock.now();
+  }
+
+  /** Closes once all is written. */
+  end(): void {
+    this.socket.end();
+  }
+
+  /** Closes at once. */
+  destroy(): void {
+    this.socket.destroy();
+  }
+
+  private connected(): void {
+    this.open = true;
+    this.timer.cancel();
+    this.write(this.options.hello);
+    this.keepAlive(KEEP_ALIVE);
+    this.events.connected();
+  }
+
+  private keepAlive(wait: number): void {
+    const { clock } = this.options;
+    this.timer = clock.after(
+      wait,
+      () => {
+        const idle = clock.now() - this.lastWrite;
+        if (idle >= KEEP_ALIVE && this.writable) this.write([writeNull()]);
+        this.keepAlive(idle >= KEEP_ALIVE ? KEEP_ALIVE : KEEP_ALIVE - idle);
+      },
+      false,
+    );
+  }
+
+  private read(chunk: Buffer): void {
+    try {
+      for (const ack of this.acks.feed(chunk)) this.events.acknowledged(ack);
+    } catch (error) {
+      this.socket.destroy(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+}
+
+function timedOut(timeout: number): KmpRtmpError {
+  return new KmpRtmpError('send_connect', `no connection within ${timeout} ms`);
+}
