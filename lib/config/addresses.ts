@@ -30,7 +30,7 @@ export function splitHostPort(text: string): { host: string | undefined; port: n
   const [, bracketed, plain, port] = /^(?:\[([^[\]]+)\]|([^[\]:]+))(?::(\d+))?$/.exec(text) ?? [];
   if (bracketed !== undefined) return isIPv6(bracketed) ? checked(bracketed, port) : undefined;
   if (plain === undefined || !/^(\*|[a-z\d]([a-z\d._-]*[a-z\d])?)$/i.test(plain)) return undefined;
-  return /^[\d.]+$/.test(plain) && isIP(plain) === 0 ? undefined : checked(plain, port);
+  return /^[\d.-]+$/.test(plain) && isIP(plain) === 0 ? undefined : checked(plain, port);
 }
 
 function checked(host: string | undefined, portText: string | undefined): ReturnType<typeof splitHostPort> {

@@ -15,6 +15,8 @@ export interface Row<V = unknown, S extends string | undefined = string | undefi
   readonly doc: string;
   /** Why the directive is taken and does nothing; absent if it works. */
   readonly noEffect?: string;
+  /** Where nginx takes it as well, and it does nothing here. */
+  readonly idleIn?: readonly Context[];
   /** The setting it feeds, where that does not follow from the name. Rows of one setting make one list, in the order written. */
   readonly setting: S;
 }
@@ -40,10 +42,22 @@ export function settingOf(name: string, row: Row): string {
   );
 }
 
+/** How the directive is written; for messages, help and the reference page. */
+export function syntaxOf(name: string, { type }: Row): string {
+  const head = type.syntax === '' ? name : `${name} ${type.syntax}`;
+  return type.block === true ? `${head} { ... }` : `${head};`;
+}
+
+/** What people call a context: both kinds of server are written the same. */
+export function contextName(context: Context): string {
+  return context.replace(/^(\w+) server$/, 'server (of $1)');
+}
+
 interface RowExtra<S extends string | undefined> {
   readonly contexts: readonly Context[];
   readonly doc: string;
   readonly noEffect?: string;
+  readonly idleIn?: readonly Context[];
   readonly setting?: S;
   /** What the page shows as default, where it is not the text that the default is read from. */
   readonly shown?: string;
@@ -100,4 +114,14 @@ export function listed<V, S extends string | undefined = undefined>(
 /** A row without arguments: false where it is not given. */
 export function presence<S extends string | undefined = undefined>(extra: RowExtra<S>): Row<boolean, S> {
   return make(present, false, '', extra);
+}
+
+/** A row for a directive that holds others. */
+export function block<S extends string | undefined = undefined>(
+  syntax: string,
+  args: readonly [number, number],
+  extra: RowExtra<S>,
+): Row<boolean, S> {
+  const expected = syntax === '' ? 'no arguments' : syntax;
+  return make({ syntax, expected, args, block: true, parse: () => true }, false, '', extra);
 }

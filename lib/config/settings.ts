@@ -1,6 +1,7 @@
 import { KmpRtmpError } from '../errors.js';
 import { inputDirectives } from './directives/input.js';
 import { outputDirectives } from './directives/output.js';
+import type { Given } from './given.js';
 import { nearest } from './nearest.js';
 import { settingOf, type Rows, type SettingsOf } from './row.js';
 
@@ -14,15 +15,22 @@ export const mediaDirectives = { ...inputDirectives, ...outputDirectives } as co
  */
 export type MediaSettings = SettingsOf<typeof mediaDirectives>;
 
-/** The defaults of rows, by setting. */
-export function defaultsOf<T extends Rows>(rows: T): SettingsOf<T> {
-  const values = Object.entries(rows).map(([name, row]) => [settingOf(name, row), row.default]);
+/** What was given for a setting; undefined: nothing. */
+export type Find = (setting: string) => Given | undefined;
+
+/** The settings of a part of the table: what was given, and the defaults for the rest. */
+export function collect<T extends Rows>(rows: T, find: Find): SettingsOf<T> {
+  const values = Object.entries(rows).map(([name, row]) => {
+    const setting = settingOf(name, row);
+    const given = find(setting);
+    return [setting, given === undefined ? row.default : given.value];
+  });
   return Object.fromEntries(values) as SettingsOf<T>;
 }
 
 /** All defaults of the documentation. */
 export function defaultMediaSettings(): MediaSettings {
-  return defaultsOf(mediaDirectives);
+  return collect(mediaDirectives, () => undefined);
 }
 
 /**

@@ -11,6 +11,8 @@ export interface ValueType<V> {
   readonly expected: string;
   /** Smallest and largest number of arguments. */
   readonly args: readonly [min: number, max: number];
+  /** A block follows the arguments. */
+  readonly block?: true;
   /** @throws ValueError if the arguments, whose number was checked, are not such a value */
   parse(args: readonly string[], warn: Warn): V;
   /** Present if the directive may be repeated within a block: what both occurrences give together. */
@@ -104,6 +106,13 @@ export function numOrUnlimited(max: number): ValueType<number> {
   );
 }
 
+/** A whole number, or the word `auto`. */
+export function numOrAuto(min: number, max: number): ValueType<number | 'auto'> {
+  return oneOf('num | auto', `a whole number in the range ${min} .. ${max}, or "auto"`, (text) =>
+    text === 'auto' ? text : within(digits(text), [min, max]),
+  );
+}
+
 /** One of a few words. */
 export function choice<const W extends string>(...words: readonly W[]): ValueType<W> {
   return oneOf(words.join(' | '), `one of ${words.join(', ')}`, (text) => words.find((word) => word === text));
@@ -138,6 +147,36 @@ export const url: ValueType<string> = oneOf('url', 'a URL that begins with http:
   if (text === '') return text;
   return /^https?:\/\/[^/]/i.test(text) && !hasControl(text) && URL.canParse(text) ? text : undefined;
 });
+
+/** A bearer token (RFC 6750, b64token). */
+export const token: ValueType<string> = oneOf(
+  'token',
+  'a token of letters, digits and -._~+/ (with = at its end only)',
+  (text) => (/^[\w.~+/-]+=*$/.test(text) ? text : undefined),
+);
+
+/** Parameters of the form `name=on|off`, each at most once, with their defaults. */
+export function parameters<N extends string>(defaults: Readonly<Record<N, boolean>>): ValueType<Record<N, boolean>> {
+  const names = Object.keys(defaults) as N[];
+  const expected = names.map((name) => `${name}=on|off`).join(', ');
+  return {
+    syntax: names.map((name) => `[${name}=on|off]`).join(' '),
+    expected,
+    args: [0, names.length],
+    parse(args) {
+      const values: Record<N, boolean> = { ...defaults };
+      for (const arg of args) {
+        const name = names.find((one) => arg.startsWith(`${one}=`));
+        const value = name === undefined ? undefined : arg.slice(name.length + 1);
+        if (name === undefined || (value !== 'on' && value !== 'off')) {
+          throw new ValueError(`"${arg}" is not ${expected}`);
+        }
+        values[name] = value === 'on';
+      }
+      return values;
+    },
+  };
+}
 
 /** The directive stands there or not. */
 export const present: ValueType<boolean> = { syntax: '', expected: 'no arguments', args: [0, 0], parse: () => true };

@@ -1,0 +1,447 @@
+import { describe, it } from 'node:test';
+import assert from 'node:assert/strict';
+import { ConfigError } from '../../lib/config/errors.js';
+import { defaultConfig, parseConfig } from '../../lib/config/load.js';
+import { defaultMediaSettings } from '../../lib/config/settings.js';
+
+const address = (host: string, port: number) => ({ host, port, ipv6Only: false, backlog: 511 });
+
+/** A configuration with these directives in its KMP server, and these in the stream around it. */
+function kmp(inServer: string, inStream = '', inMain = '') {
+  const config = parseConfig(`${inMain} stream { ${inStream} server { listen 1; kmp_rtmp; ${inServer} } }`, 'a.conf');
+  const [server] = config.kmpServers;
+  assert.ok(server);
+  return { ...config, ...server };
+}
+
+/** The one location that the text makes in an HTTP server. */
+function location(text: string, inServer = '', inHttp = '') {
+  const config = parseConfig(`http { ${inHttp} server { listen 1; ${inServer} ${text} } }`, 'a.conf');
+  const [only, more] = config.httpServers[0]?.locations ?? [];
+  assert.equal(more, undefined);
+  assert.ok(only);
+  return only;
+}
+
+function failure(text: string): string {
+  try {
+    parseConfig(text, 'a.conf');
+  } catch (error) {
+    if (error instanceof ConfigError) return `${error.code} ${error.message}`;
+    throw error;
+  }
+  return 'no error';
+}
+
+describe('configuration', () => {
+  it('takes the sample of the module as it stands', () => {
+    // spec/module.md, "Sample Configuration"
+    const config = parseConfig(
+      `stream {
+    server {
+        listen 8005;
+        resolver 8.8.8.8;
+
+        kmp_rtmp;
+    }
+}
+
+http {
+    server {
+        listen 8001;
+
+        location /kmp_rtmp_api/ {
+            kmp_rtmp_api write=on;
+        }
+    }
+}
+`,
+      'sample.conf',
+    );
+    assert.deepEqual(config, {
+      file: 'sample.conf',
+      warnings: [],
+      workerProcesses: 1,
+      workerShutdownTimeout: 10_000,
+      pid: undefined,
+      errorLogs: [{ target: 'stderr', level: 'info', format: 'text' }],
+      kmpServers: [
+        {
+          listen: [address('0.0.0.0', 8005)],
+          resolver: { servers: ['8.8.8.8:53'], ipv4: true, ipv6: true },
+          resolverTimeout: 30_000,
+          access: [],
+          media: defaultMediaSettings(),
+        },
+      ],
+      httpServers: [
+        {
+          listen: [address('0.0.0.0', 8001)],
+          locations: [
+            {
+              path: '/kmp_rtmp_api/',
+              exact: false,
+              api: { write: true },
+              status: false,
+              metrics: undefined,
+              control: undefined,
+              health: false,
+              access: [],
+              token: undefined,
+            },
+          ],
+        },
+      ],
+    });
+  });
+
+  it('has a built-in one for this machine only, with all there is to see', () => {
+    const { kmpServers, httpServers, warnings } = defaultConfig();
+    assert.deepEqual(warnings, []);
+    assert.deepEqual(
+      kmpServers.map(({ listen }) => listen),
+      [[address('127.0.0.1', 8005)]],
+    );
+    assert.deepEqual(
+      httpServers.map(({ listen }) => listen),
+      [[address('127.0.0.1', 8001)]],
+    );
+    const locations = httpServers[0]?.locations.map(({ path, api, status, metrics, health }) => ({
+      path,
+      api,
+      status,
+      metrics,
+      health,
+    }));
+    assert.deepEqual(locations, [
+      { path: '/kmp_rtmp_api/', api: { write: true }, status: false, metrics: undefined, health: false },
+      { path: '/metrics', api: undefined, status: false, metrics: { upstreams: true }, health: false },
+      { path: '/', api: undefined, status: true, metrics: undefined, health: true },
+    ]);
+  });
+
+  it('takes what holds for the process', () => {
+    const config = kmp(
+      '',
+      '',
+      'worker_processes auto; worker_shutdown_timeout 30s; pid /run/x.pid; error_log x.log debug format=json; error_log stderr;',
+    );
+    assert.equal(config.workerProcesses, 'auto');
+    assert.equal(config.workerShutdownTimeout, 30_000);
+    assert.equal(config.pid, '/run/x.pid');
+    assert.deepEqual(config.errorLogs, [
+      { target: { file: 'x.log' }, level: 'debug', format: 'json' },
+      { target: 'stderr', level: 'error', format: 'text' },
+    ]);
+  });
+
+  it('takes several addresses and several servers', () => {
+    const text = `stream {
+      server { listen 1; listen [::1]:1; kmp_rtmp; kmp_rtmp_in_ack off; }
+      server { listen 2; kmp_rtmp; }
+    }`;
+    const [first, second] = parseConfig(text).kmpServers;
+    assert.deepEqual(first?.listen, [address('0.0.0.0', 1), { ...address('::1', 1), ipv6Only: true }]);
+    assert.equal(first?.media.inAck, false);
+    assert.deepEqual(second?.listen, [address('0.0.0.0', 2)]);
+    assert.equal(second?.media.inAck, true);
+  });
+
+  it('counts a second address of one kind on port 0 as another', () => {
+    const text = 'stream { server { listen 127.0.0.1:0; kmp_rtmp; } server { listen 127.0.0.1:0; kmp_rtmp; } }';
+    assert.equal(parseConfig(text).kmpServers.length, 2);
+  });
+});
+
+describe('inheritance', () => {
+  it('takes a setting from the innermost block that has it', () => {
+    const { media } = kmp('kmp_rtmp_out_chunk_size 4k;', 'kmp_rtmp_out_chunk_size 8k; kmp_rtmp_out_timeout 7s;');
+    assert.deepEqual([media.outChunkSize, media.outTimeout, media.outFlushTimeout], [4096, 7000, 500]);
+  });
+
+  it('does so wherever in the block the setting stands', () => {
+    const text = 'stream { server { listen 1; kmp_rtmp; } kmp_rtmp_out_timeout 7s; }';
+    assert.equal(parseConfig(text).kmpServers[0]?.media.outTimeout, 7000);
+  });
+
+  const outer = 'kmp_rtmp_out_notif_add_header A 1; kmp_rtmp_out_notif_add_header B 2;';
+  it('takes the added headers of the outer block if the inner has none', () => {
+    assert.deepEqual(kmp('', outer).media.outNotifAddHeader, [
+      { name: 'A', value: '1' },
+      { name: 'B', value: '2' },
+    ]);
+  });
+  it('takes none of them if the inner block has its own', () => {
+    const { media } = kmp('kmp_rtmp_out_notif_add_header C "3 4";', outer);
+    assert.deepEqual(media.outNotifAddHeader, [{ name: 'C', value: '3 4' }]);
+  });
+
+  it('keeps the order of allow and deny among one another, and takes the lists of one block', () => {
+    const actions = (text: string, around: string) =>
+      kmp(text, around).access.map(({ action, who }) => [action, typeof who === 'string' ? who : who.address]);
+    const around = 'deny 10.0.0.1; allow 10.0.0.0/8; deny all;';
+    assert.deepEqual(actions('', around), [
+      ['deny', '10.0.0.1'],
+      ['allow', '10.0.0.0'],
+      ['deny', 'all'],
+    ]);
+    assert.deepEqual(actions('allow all;', around), [['allow', 'all']]);
+  });
+
+  it('does the same for where upstreams may connect to', () => {
+    const { media } = kmp(
+      'kmp_rtmp_out_deny 10.0.0.0/8; kmp_rtmp_out_allow *.example.com:443; kmp_rtmp_out_deny all;',
+      'kmp_rtmp_out_allow all;',
+    );
+    assert.deepEqual(media.outAccess, [
+      { action: 'deny', where: { address: '10.0.0.0', prefix: 8, family: 'ipv4' }, port: undefined },
+      { action: 'allow', where: { host: '*.example.com' }, port: 443 },
+      { action: 'deny', where: 'all', port: undefined },
+    ]);
+  });
+
+  it('takes resolver and its time from the stream block', () => {
+    const config = kmp('', 'resolver 127.0.0.1:5353 valid=1m; resolver_timeout 5s;');
+    assert.deepEqual(config.resolver, { servers: ['127.0.0.1:5353'], valid: 60_000, ipv4: true, ipv6: true });
+    assert.equal(config.resolverTimeout, 5000);
+    assert.equal(kmp('').resolver, undefined);
+  });
+
+  it('hands tokens and access rules down to locations, not what a location answers', () => {
+    const text =
+      'location /a/ { kmp_rtmp_status; location /a/b/ { kmp_rtmp_metrics upstreams=off; kmp_rtmp_api_token t2; } }';
+    const config = parseConfig(`http { kmp_rtmp_api_token t1; server { listen 1; deny all; ${text} } }`);
+    const [inner, outer] = config.httpServers[0]?.locations ?? [];
+    const deny = [{ action: 'deny', who: 'all' }];
+    assert.deepEqual(
+      [inner?.path, inner?.status, inner?.metrics, inner?.token, inner?.access],
+      ['/a/b/', false, { upstreams: false }, 't2', deny],
+    );
+    assert.deepEqual(
+      [outer?.path, outer?.status, outer?.metrics, outer?.token, outer?.access],
+      ['/a/', true, undefined, 't1', deny],
+    );
+  });
+});
+
+describe('locations', () => {
+  it('stand in the order to ask them: one path alone, then the longest', () => {
+    const text = ['/', '/long/', '= /x', '^~ /longer/']
+      .map((path) => `location ${path} { kmp_rtmp_health; }`)
+      .join(' ');
+    const { httpServers } = parseConfig(`http { server { listen 1; ${text} } }`);
+    assert.deepEqual(
+      httpServers[0]?.locations.map(({ path, exact }) => [path, exact]),
+      [
+        ['/x', true],
+        ['/longer/', false],
+        ['/long/', false],
+        ['/', false],
+      ],
+    );
+  });
+
+  it('are read-only unless they say otherwise', () => {
+    assert.deepEqual(location('location / { kmp_rtmp_api; }').api, { write: false });
+    assert.deepEqual(location('location / { kmp_rtmp_api write=off; }').api, { write: false });
+  });
+
+  it('hold control with its routes, in order', () => {
+    const { control } = location(
+      'location /c { kmp_rtmp_control kmp=kmp.example:8005; kmp_rtmp_route ^a_(.*)$ rtmp://x/app/$1 rtmps://y/app/$1; kmp_rtmp_route . rtmp://z/a/b; }',
+    );
+    assert.deepEqual(control?.kmp, { host: 'kmp.example', port: 8005 });
+    assert.deepEqual(
+      control?.routes.map(({ pattern, urls }) => [pattern.source, urls]),
+      [
+        ['^a_(.*)$', ['rtmp://x/app/$1', 'rtmps://y/app/$1']],
+        ['.', ['rtmp://z/a/b']],
+      ],
+    );
+  });
+});
+
+describe('what means nothing here', () => {
+  it('gets one warning each name, at its first place', () => {
+    const config = kmp(
+      'proxy_timeout 1s;',
+      'proxy_timeout 2s;',
+      'user nobody;\nevents { worker_connections 1024; }\ndaemon off;',
+    );
+    assert.deepEqual(config.warnings, [
+      'a.conf:1: "user" has no effect here',
+      'a.conf:2: "events" has no effect here',
+      'a.conf:3: "daemon" has no effect here',
+      'a.conf:3: "proxy_timeout" has no effect here',
+    ]);
+  });
+
+  it('may hold anything, such as directives that would be errors elsewhere', () => {
+    const text =
+      'stream { upstream x { server y:1; } server { listen 1; kmp_rtmp; } } http { types { text/html html; } server { listen 80 ssl; return 301 /; } }';
+    const { warnings } = parseConfig(text, 'a.conf');
+    assert.deepEqual(warnings, [
+      'a.conf:1: "upstream" has no effect here',
+      'a.conf:1: "http" is left out, since there is no "kmp_rtmp_api" or the like in it',
+    ]);
+  });
+
+  it('is left out where it is a server or a location, and nothing in it is asked', () => {
+    const text = `
+      stream { server { listen 53 udp; proxy_pass x; } server { listen 1; kmp_rtmp; } }
+      http {
+        server { listen 80; server_name x; }
+        server { listen 81; location / { root html; } location /api/ { kmp_rtmp_api; } }
+      }`;
+    const config = parseConfig(text, 'a.conf');
+    assert.deepEqual(config.warnings, [
+      'a.conf:2: "server" is left out, since there is no "kmp_rtmp" in it',
+      'a.conf:4: "server" is left out, since there is no "kmp_rtmp_api" or the like in it',
+      'a.conf:5: "location /" is left out, since there is no "kmp_rtmp_api" or the like in it',
+    ]);
+    assert.equal(config.kmpServers.length, 1);
+    assert.deepEqual(
+      config.httpServers.map(({ listen, locations }) => [listen[0]?.port, locations.length]),
+      [[81, 1]],
+    );
+  });
+
+  it('says so of directives that have an effect elsewhere', () => {
+    const text =
+      'http { resolver 1.1.1.1; error_log x; server { listen 1; error_log y; location / { kmp_rtmp_api; } } }';
+    assert.deepEqual(parseConfig(text, 'a.conf').warnings, [
+      'a.conf:1: "resolver" has no effect in http',
+      'a.conf:1: "error_log" has no effect in http',
+      'a.conf:1: "error_log" has no effect in server (of http)',
+      'a.conf: no server takes KMP; expected one in stream with kmp_rtmp',
+    ]);
+  });
+
+  it('says so of a maximal delay below the minimal one', () => {
+    const [warning] = kmp('kmp_rtmp_out_min_process_delay 2s;').warnings;
+    assert.match(
+      warning ?? '',
+      /^a\.conf:1: kmp_rtmp_out_max_process_delay is less than kmp_rtmp_out_min_process_delay/,
+    );
+  });
+});
+
+describe('errors name file, line and what was expected', () => {
+  const S = 'stream { server { listen 1; kmp_rtmp;\n';
+  const L = 'http { server { listen 1;\nlocation / {\n';
+  const rows: readonly [text: string, error: string][] = [
+    [
+      `${S}kmp_rtmp_out_chunk_sise 1k; } }`,
+      'CONFIG_UNKNOWN a.conf:2: unknown directive "kmp_rtmp_out_chunk_sise"; did you mean "kmp_rtmp_out_chunk_size"?',
+    ],
+    [`${S}kmp_zzzzzzzzzzzz on; } }`, 'CONFIG_UNKNOWN a.conf:2: unknown directive "kmp_zzzzzzzzzzzz"'],
+    ['events {\nkmp_foo; }', 'CONFIG_UNKNOWN a.conf:2: unknown directive "kmp_foo"'],
+    [
+      `${S}kmp_rtmp_out_chunk_size 100; } }`,
+      'CONFIG_VALUE a.conf:2: kmp_rtmp_out_chunk_size: "100" is not a size such as 4096, 64k or 16m in the range 128 .. 16777215',
+    ],
+    [`${S}kmp_rtmp_in_ack yes; } }`, 'CONFIG_VALUE a.conf:2: kmp_rtmp_in_ack: "yes" is not "on" or "off"'],
+    [
+      `${S}kmp_rtmp_in_log_frames some; } }`,
+      'CONFIG_VALUE a.conf:2: kmp_rtmp_in_log_frames: "some" is not one of off, on, all, key',
+    ],
+    [
+      `${S}kmp_rtmp_in_ack; } }`,
+      'CONFIG_VALUE a.conf:2: "kmp_rtmp_in_ack" has no argument; expected kmp_rtmp_in_ack on | off;',
+    ],
+    [
+      `${S}kmp_rtmp_in_ack on off; } }`,
+      'CONFIG_VALUE a.conf:2: "kmp_rtmp_in_ack" has 2 arguments; expected kmp_rtmp_in_ack on | off;',
+    ],
+    [
+      `${S}kmp_rtmp_in_ack on\nkmp_rtmp_out_timeout 1s; } }`,
+      'CONFIG_VALUE a.conf:2: "kmp_rtmp_in_ack" has 3 arguments (is a ";" missing after "on"?); expected kmp_rtmp_in_ack on | off;',
+    ],
+    [
+      'stream { server { listen 1;\nkmp_rtmp on; } }',
+      'CONFIG_VALUE a.conf:2: "kmp_rtmp" has 1 argument; expected kmp_rtmp;',
+    ],
+    [`${S}kmp_rtmp; } }`, 'CONFIG_DUPLICATE a.conf:2: "kmp_rtmp" is given twice here; it is given first at a.conf:1'],
+    [
+      `${S}kmp_rtmp_in_ack on; kmp_rtmp_in_ack on; } }`,
+      'CONFIG_DUPLICATE a.conf:2: "kmp_rtmp_in_ack" is given twice here; it is given first at a.conf:2',
+    ],
+    [
+      `${S}kmp_rtmp_api; } }`,
+      'CONFIG_CONTEXT a.conf:2: "kmp_rtmp_api" cannot stand in server (of stream); expected it in location',
+    ],
+    [
+      `${L}kmp_rtmp_api; kmp_rtmp_in_ack on; } } }`,
+      'CONFIG_CONTEXT a.conf:3: "kmp_rtmp_in_ack" cannot stand in location; expected it in stream, server (of stream)',
+    ],
+    [
+      'listen 80;',
+      'CONFIG_CONTEXT a.conf:1: "listen" cannot stand in main; expected it in server (of stream), server (of http)',
+    ],
+    ['server { }', 'CONFIG_CONTEXT a.conf:1: "server" cannot stand in main; expected it in stream, http'],
+    [
+      'events { kmp_rtmp_api; }',
+      'CONFIG_CONTEXT a.conf:1: "kmp_rtmp_api" cannot stand in "events"; expected it in location',
+    ],
+    [
+      `http { server { location / { root x;\nkmp_rtmp_in_ack on; } } }`,
+      'CONFIG_CONTEXT a.conf:2: "kmp_rtmp_in_ack" cannot stand in location; expected it in stream, server (of stream)',
+    ],
+    ['stream;', 'CONFIG_SYNTAX a.conf:1: "stream" has no block; expected stream { ... }'],
+    [
+      `${S}kmp_rtmp_in_ack on { } } }`,
+      'CONFIG_SYNTAX a.conf:2: "kmp_rtmp_in_ack" takes no block; expected kmp_rtmp_in_ack on | off;',
+    ],
+    ['stream x { }', 'CONFIG_VALUE a.conf:1: "stream" has 1 argument; expected stream { ... }'],
+    [`${S}} }\nstream { server { kmp_rtmp; } }`, 'CONFIG_DUPLICATE a.conf:3: a second "stream" block; expected one'],
+    [
+      'stream {\nserver { kmp_rtmp; } }',
+      'CONFIG_MISSING a.conf:2: this server has no address; expected "listen", as in listen 8005;',
+    ],
+    [
+      'http {\nserver { location / { kmp_rtmp_api; } } }',
+      'CONFIG_MISSING a.conf:2: this server has no address; expected "listen", as in listen 127.0.0.1:8001;',
+    ],
+    [
+      `${S}} }\nhttp {\nserver { listen 1; location / { kmp_rtmp_api; } } }`,
+      'CONFIG_DUPLICATE a.conf:4: the server at a.conf:1 already listens on 0.0.0.0:1',
+    ],
+    [`${S}listen 1; } }`, 'CONFIG_DUPLICATE a.conf:1: this server already listens on 0.0.0.0:1'],
+    ['', 'CONFIG_MISSING a.conf: nothing to serve; expected stream { server { listen 8005; kmp_rtmp; } }'],
+    [
+      `${L}kmp_rtmp_api; kmp_rtmp_status; } } }`,
+      'CONFIG_DUPLICATE a.conf:2: kmp_rtmp_api and kmp_rtmp_status in one location; expected a location for each',
+    ],
+    [
+      `${L}kmp_rtmp_api; }\nlocation / { kmp_rtmp_status; } } }`,
+      'CONFIG_DUPLICATE a.conf:4: a second location "/"; the first is at a.conf:2',
+    ],
+    [
+      `${L}kmp_rtmp_health; kmp_rtmp_route a rtmp://b/c/d; } } }`,
+      'CONFIG_MISSING a.conf:2: "kmp_rtmp_route" without "kmp_rtmp_control"; expected both or none',
+    ],
+    [
+      'http { server { listen 1; location ~ x { kmp_rtmp_api; } } }',
+      'CONFIG_VALUE a.conf:1: "location ~ x" is not supported; expected "location /path" or "location = /path"',
+    ],
+    [
+      'http { server { listen 1; location @x { kmp_rtmp_api; } } }',
+      'CONFIG_VALUE a.conf:1: "location @x" is not supported; expected "location /path" or "location = /path"',
+    ],
+    [
+      `${L}kmp_rtmp_api;\nauth_basic "x"; } } }`,
+      'CONFIG_VALUE a.conf:4: "auth_basic" asks for a password in nginx and is not known here; expected allow and deny or kmp_rtmp_api_token instead, or a proxy in front',
+    ],
+    [
+      `${L}kmp_rtmp_api;\nlimit_except GET { deny all; } } } }`,
+      'CONFIG_VALUE a.conf:4: "limit_except" limits methods in nginx and is not known here; expected allow and deny or kmp_rtmp_api_token instead, or a proxy in front',
+    ],
+  ];
+  for (const [text, error] of rows) {
+    it(error, () => assert.equal(failure(text), error));
+  }
+
+  it('but guards that are switched off are no error', () => {
+    assert.ok(location('location / { auth_basic off; satisfy all; kmp_rtmp_api; }').api);
+  });
+});
