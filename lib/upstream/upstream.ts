@@ -188,6 +188,18 @@ export class Upstream implements SinkOwner {
     }
   }
 
+  /** Drops one KMP connection; false if it is not one of this upstream's. */
+  dropInput(connection: number): boolean {
+    for (const stream of this.streams.values()) {
+      for (const track of [stream.tracks.video, stream.tracks.audio]) {
+        if (track?.input?.connection !== connection) continue;
+        track.input.close('api_delete');
+        return true;
+      }
+    }
+    return false;
+  }
+
   /** Ends the upstream at once, with all its inputs. */
   fail(reason: CloseReason, message: string): void {
     if (this.ended) return;

@@ -1,0 +1,38 @@
+import type { RequestListener, Server } from 'node:http';
+import { listenOn, type ListenOn } from '../listen.js';
+import type { Logger } from '../log.js';
+import { createHttpServer } from './http-server.js';
+
+/** One address that HTTP requests come in by. The app can be replaced while it listens (a reload). */
+export class HttpListener {
+  /** The port, once listening. */
+  port: number;
+  private readonly server: Server;
+
+  constructor(
+    private readonly address: ListenOn,
+    public app: RequestListener,
+    private readonly log: Logger,
+  ) {
+    this.port = address.port;
+    this.server = createHttpServer((req, res) => this.app(req, res));
+  }
+
+  /** @throws ListenError */
+  async listen(): Promise<void> {
+    this.port = await listenOn(this.server, this.address);
+    this.server.on('error', (error) => this.log.error(`HTTP listener: ${error.message}`));
+  }
+
+  /** No new connections; requests under way are answered, idle connections are closed. */
+  close(): void {
+    this.server.close();
+    this.server.closeIdleConnections();
+  }
+
+  /** Cuts what is still open. */
+  destroy(): void {
+    this.server.close();
+    this.server.closeAllConnections();
+  }
+}

@@ -1,0 +1,143 @@
+import { createServer, type Server, type Socket } from 'node:net';
+import type { Clock } from '../clock.js';
+import type { ConnectData } from '../kmp/connect-data.js';
+import { listenOn, type ListenOn } from '../listen.js';
+import type { Logger } from '../log.js';
+import { openKmpConnection, peerOf } from './kmp-connection.js';
+import type { JoinContext } from './registry.js';
+import type { Upstream } from './upstream.js';
+
+/** What holds for the connections that come in from now on: a reload replaces it. */
+export interface KmpListenerContext extends JoinContext {
+  /** Whether a peer may connect (`allow`, `deny`). */
+  readonly allowed: (address: string | undefined) => boolean;
+}
+
+export interface KmpListenerOptions {
+  readonly address: ListenOn;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly counter: KmpCounter;
+  readonly nextConnection: () => number;
+  readonly join: (data: ConnectData, context: JoinContext) => Upstream;
+}
+
+/** Accepted and refused connections of all listeners, and who has how many open. */
+export class KmpCounter {
+  accepted = 0;
+  refused = 0;
+  open = 0;
+  private readonly byAddress = new Map<string, number>();
+
+  of(address: string): number {
+    return this.byAddress.get(address) ?? 0;
+  }
+
+  enter(address: string): void {
+    this.accepted++;
+    this.open++;
+    this.byAddress.set(address, this.of(address) + 1);
+  }
+
+  leave(address: string): void {
+    this.open--;
+    const left = this.of(address) - 1;
+    if (left > 0) this.byAddress.set(address, left);
+    else this.byAddress.delete(address);
+  }
+}
+
+/** Least time between two log lines about refused connections, ms: a flood of them must not become a flood of lines. */
+const REFUSAL_LOG_INTERVAL = 1000;
+
+/** One address that KMP connections come in by. */
+export class KmpListener {
+  /** The port, once listening. */
+  port: number;
+  private readonly options: KmpListenerOptions;
+  private readonly server: Server;
+  private readonly sockets = new Set<Socket>();
+  private refusalLoggedAt = -Infinity;
+  private closing = false;
+
+  constructor(
+    options: KmpListenerOptions,
+    public context: KmpListenerContext,
+  ) {
+    this.options = options;
+    this.port = options.address.port;
+    this.server = createServer({ noDelay: true }, (socket) => this.accept(socket));
+  }
+
+  /** @throws ListenError */
+  async listen(): Promise<void> {
+    this.port = await listenOn(this.server, this.options.address);
+    // Out of file descriptors and the like: Node goes on accepting when there are some again.
+    this.server.on('error', (error) => this.options.log.error(`KMP listener: ${error.message}`));
+  }
+
+  get listening(): boolean {
+    return this.server.listening;
+  }
+
+  /** No new connections; those that are open stay. */
+  close(): void {
+    this.closing = true;
+    this.server.close();
+  }
+
+  /** Cuts the connections that are still open. */
+  destroy(): void {
+    this.close();
+    for (const socket of this.sockets) socket.destroy();
+  }
+
+  private accept(socket: Socket): void {
+    const { options, context } = this;
+    const { counter } = options;
+    const address = socket.remoteAddress ?? '';
+    const why = this.refusal(socket.remoteAddress);
+    if (why !== undefined) {
+      counter.refused++;
+      this.logRefusal(socket, why);
+      socket.on('error', () => {});
+      socket.destroy();
+      return;
+    }
+    counter.enter(address);
+    this.sockets.add(socket);
+    socket.once('close', () => {
+      this.sockets.delete(socket);
+      counter.leave(address);
+    });
+    openKmpConnection(socket, {
+      connection: options.nextConnection(),
+      settings: context.settings,
+      clock: options.clock,
+      log: options.log,
+      join: (data) => options.join(data, context),
+    });
+  }
+
+  private refusal(address: string | undefined): string | undefined {
+    const { settings, allowed } = this.context;
+    const { counter } = this.options;
+    if (this.closing) return 'the service is shutting down';
+    if (!allowed(address)) return 'denied by the configuration';
+    if (settings.inMaxConnections > 0 && counter.open >= settings.inMaxConnections) {
+      return `${counter.open} connections are open (kmp_rtmp_in_max_connections)`;
+    }
+    const perAddress = settings.inMaxConnectionsPerAddress;
+    if (perAddress > 0 && counter.of(address ?? '') >= perAddress) {
+      return `${perAddress} connections are open from this address (kmp_rtmp_in_max_connections_per_address)`;
+    }
+    return undefined;
+  }
+
+  private logRefusal(socket: Socket, why: string): void {
+    const { clock, log } = this.options;
+    if (clock.now() - this.refusalLoggedAt < REFUSAL_LOG_INTERVAL) return;
+    this.refusalLoggedAt = clock.now();
+    log.warn(`KMP connection refused: ${why}`, { peer: peerOf(socket) });
+  }
+}
