@@ -34,7 +34,7 @@ export function parseRtmpUrl(url: string): RtmpUrl {
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(url)?.[0] ?? '';
   const lower = scheme.toLowerCase();
   if (lower !== '' && lower !== 'rtmp://' && lower !== 'rtmps://') {
-    throw new RtmpUrlError(`has the scheme "${lower.slice(0, -3)}", not rtmp or rtmps`);
+    throw new RtmpUrlError(`has the scheme "${lower.slice(0, -3).slice(0, 20)}", not rtmp or rtmps`);
   }
   const secure = lower === 'rtmps://';
   const rest = url.slice(scheme.length);
@@ -69,7 +69,10 @@ function hostAndPort(authority: string, defaultPort: number): { host: string; po
   const text = match?.[3];
   if (text === undefined) return { host, port: defaultPort };
   const port = /^\d{1,5}$/.test(text) ? Number(text) : NaN;
-  if (!(port <= 65535)) throw new RtmpUrlError(`has the port "${text.slice(0, 20)}", not a number up to 65535`);
+  if (!(port <= 65535))
+    throw new RtmpUrlError(
+      `has a port that is not a number up to 65535 (or a "/" that is not escaped in its password)`,
+    );
   return { host, port };
 }
 

@@ -3,6 +3,7 @@ import type { MediaSettings } from '../config/settings.js';
 import { KmpRtmpError, messageOf } from '../errors.js';
 import type { ConnectData } from '../kmp/connect-data.js';
 import type { Logger } from '../log.js';
+import { maskKey } from '../mask.js';
 import type { Frame } from '../media/frame.js';
 import type { MediaInfo } from '../media/media-info.js';
 import { Merger } from '../merge/merger.js';
@@ -113,7 +114,7 @@ export class Upstream implements SinkOwner {
     if (existing !== undefined) {
       if (existing.input !== undefined) {
         throw new TrackRefused(
-          `stream ${name} has a ${info.mediaType} track already, from connection ${existing.input.connection}`,
+          `stream ${maskKey(name)} has a ${info.mediaType} track already, from connection ${existing.input.connection}`,
         );
       }
       existing.input = input;
@@ -122,7 +123,7 @@ export class Upstream implements SinkOwner {
     }
     if (stream.settled && this.options.settings.outLateTracks === 'reject') {
       throw new TrackRefused(
-        `stream ${name} has sent its metadata without ${info.mediaType}; see kmp_rtmp_out_late_tracks`,
+        `stream ${maskKey(name)} has sent its metadata without ${info.mediaType}; see kmp_rtmp_out_late_tracks`,
       );
     }
     return this.createTrack(stream, input, info, initialFrameId);
@@ -165,7 +166,7 @@ export class Upstream implements SinkOwner {
     this.merger.remove(track);
     this.ledger.release(track.fixedCharge);
     if (!stream.isEmpty) {
-      this.log.info('track ended', { stream: stream.name, track: track.mediaType });
+      this.log.info('track ended', { stream: maskKey(stream.name), track: track.mediaType });
       return;
     }
     this.removeStream(stream);
@@ -321,7 +322,7 @@ export class Upstream implements SinkOwner {
     track.input = input;
     stream.tracks[info.mediaType] = track;
     this.merger.add(track);
-    this.log.info('track added', { stream: stream.name, track: info.mediaType, connection: input.connection });
+    this.log.info('track added', { stream: maskKey(stream.name), track: info.mediaType, connection: input.connection });
     if (stream.settled) {
       track.ready = true;
       this.announce(track);
@@ -370,7 +371,7 @@ export class Upstream implements SinkOwner {
     this.streams.delete(stream.name);
     const { sink } = this;
     sink.charged('unpublish_stream_failed', () => sink.session.unpublish(stream.state));
-    this.log.info('stream ended', { stream: stream.name });
+    this.log.info('stream ended', { stream: maskKey(stream.name) });
   }
 
   private finish(reason: CloseReason): void {
