@@ -50,8 +50,8 @@ export function buildConfig(file: string, main: Scope, overrides: Overrides, war
   const { errorLogs, ...settings } = collect(processDirectives, finder(main, overrides));
   const kmpScopes = main.all('stream server');
   const httpScopes = main.all('http server');
-  refuseAmbiguous(overrides.get('listen'), kmpScopes, 'takes KMP');
-  refuseAmbiguous(overrides.get('httpListen'), httpScopes, 'speaks HTTP');
+  refuseAmbiguous(overrides.get('listen'), kmpScopes, 'for KMP');
+  refuseAmbiguous(overrides.get('httpListen'), httpScopes, 'for HTTP');
   const origin = { file, line: 0 };
   if (kmpScopes.length + httpScopes.length === 0) {
     throw new ConfigError(
@@ -129,5 +129,5 @@ function checkListen(listen: readonly ListenAddress[], { opened, context }: Scop
 function refuseAmbiguous(given: Given | undefined, scopes: readonly Scope[], what: string): void {
   if (given === undefined || scopes.length === 1) return;
   const found = scopes.length === 0 ? 'no server' : `${scopes.length} servers`;
-  throw new ConfigError('CONFIG_VALUE', given.origin, `the configuration has ${found} that ${what}; expected one`);
+  throw new ConfigError('CONFIG_VALUE', given.origin, `the configuration has ${found} ${what}; expected one`);
 }

@@ -63,14 +63,27 @@ interface RowExtra<S extends string | undefined> {
   readonly shown?: string;
 }
 
+/** Blanks and line breaks as they fall in the source become one blank. */
+function paragraph(text: string): string {
+  return text.replace(/\s+/g, ' ').trim();
+}
+
 function make<V, S extends string | undefined>(
   type: ValueType<V>,
   standard: V,
   defaultText: string,
-  { shown = defaultText, doc, setting, ...extra }: RowExtra<S>,
+  { contexts, shown = defaultText, doc, setting, noEffect, idleIn }: RowExtra<S>,
 ): Row<V, S> {
-  const paragraph = doc.replace(/\s+/g, ' ').trim();
-  return { ...extra, type, default: standard, defaultText: shown, doc: paragraph, setting: setting as S };
+  return {
+    type,
+    contexts,
+    default: standard,
+    defaultText: shown,
+    doc: paragraph(doc),
+    setting: setting as S,
+    ...(noEffect === undefined ? {} : { noEffect: paragraph(noEffect) }),
+    ...(idleIn === undefined ? {} : { idleIn }),
+  };
 }
 
 /**

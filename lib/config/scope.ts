@@ -7,13 +7,16 @@ import { contextName, syntaxOf, type Context, type Row } from './row.js';
 import type { Warnings } from './warnings.js';
 
 /** What each context opens by which directive. */
-const OPENS: Readonly<Record<Context, Readonly<Partial<Record<string, Context>>>>> = {
-  main: { stream: 'stream', http: 'http' },
-  stream: { server: 'stream server' },
-  'stream server': {},
-  http: { server: 'http server' },
-  'http server': { location: 'location' },
-  location: { location: 'location' },
+const OPENS: Readonly<Record<Context, ReadonlyMap<string, Context>>> = {
+  main: new Map([
+    ['stream', 'stream'],
+    ['http', 'http'],
+  ]),
+  stream: new Map([['server', 'stream server']]),
+  'stream server': new Map(),
+  http: new Map([['server', 'http server']]),
+  'http server': new Map([['location', 'location']]),
+  location: new Map([['location', 'location']]),
 };
 
 const ANSWERS = ['api', 'status', 'metrics', 'health', 'control', 'route'].map((name) => `kmp_rtmp_${name}`);
@@ -80,7 +83,7 @@ class ScopeReader {
     }
     if (block === undefined) return put(scope.given, row, directive, this.warnings.add);
     checkArguments(row, directive);
-    const context = OPENS[scope.context][name];
+    const context = OPENS[scope.context].get(name);
     if (context === undefined) return;
     if (!isMarked(block, MARKS[context])) return this.leaveOut(directive, block, context);
     if (scope.context === 'main' && scope.scopes.some((other) => other.context === context)) {
@@ -122,7 +125,7 @@ class ScopeReader {
     const scope = new Scope(context, undefined, undefined);
     for (const directive of block) {
       const row = directives.get(directive.name);
-      const inner = directive.block === undefined ? undefined : OPENS[context][directive.name];
+      const inner = directive.block === undefined ? undefined : OPENS[context].get(directive.name);
       if (inner !== undefined) this.checkOurs(directive.block ?? [], inner);
       else if (!directive.name.startsWith('kmp_')) refuseOurs(directive.block ?? [], `"${directive.name}"`);
       else if (row === undefined) throw unknown(directive);

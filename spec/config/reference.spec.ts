@@ -1,0 +1,56 @@
+import { describe, it } from 'node:test';
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { groups } from '../../lib/config/directives.js';
+import { configurationReference, directiveHelp } from '../../lib/config/reference.js';
+
+const page = configurationReference();
+
+describe('reference page', () => {
+  it('in docs/ is current (npm run reference)', () => {
+    // dist/spec/config is three below the root.
+    const written = readFileSync(new URL('../../../docs/configuration.md', import.meta.url), 'utf8');
+    assert.equal(written, page);
+  });
+
+  it('describes each directive once, with all that is asked of a row', () => {
+    for (const name of groups.flatMap(({ rows }) => Object.keys(rows))) {
+      const sections = page.split(/^### /m).filter((section) => section.startsWith(`${name}\n`));
+      assert.equal(sections.length, 1, name);
+      assert.match(
+        sections[0] ?? '',
+        /\*\*syntax\*\*: `.+`\n- \*\*default\*\*: .+\n- \*\*context\*\*: `.+`[^]*\n\n[A-Z].{20}/,
+        name,
+      );
+    }
+  });
+
+  it('shows a directive as the module documents it', () => {
+    const [, section] = page.split('### kmp_rtmp_out_chunk_size\n');
+    assert.ok(
+      section?.startsWith(`
+- **syntax**: \`kmp_rtmp_out_chunk_size size;\`
+- **default**: \`64k\`
+- **context**: \`stream\`, \`server\`
+- **flag, variable**: \`--kmp-rtmp-out-chunk-size\`, \`KMP_RTMP_OUT_CHUNK_SIZE\`
+`),
+    );
+  });
+
+  it('says of each directive without effect why', () => {
+    const without = page.match(/\| \[(\w+)\]\(#\w+\) \| .* \| accepted, no effect \|/g) ?? [];
+    assert.equal(without.length, 4);
+    assert.equal(page.match(/^\*\*Accepted, no effect\*\*: .+\.$/gm)?.length, 4);
+  });
+});
+
+describe('help', () => {
+  it('has the flags with what they take, their defaults, and text that fits the terminal', () => {
+    const help = directiveHelp(80);
+    assert.match(help, /^ {2}--kmp-rtmp-out-reconnects <num \| unlimited> \[0\]$/m);
+    assert.match(help, /^ {2}--http-listen </m);
+    assert.doesNotMatch(help, /--kmp-rtmp-status|--include|--server/);
+    const long = help.split('\n').filter((line) => line.length > 80 && !line.startsWith('  --'));
+    assert.deepEqual(long, []);
+  });
+});
