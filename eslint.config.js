@@ -18,7 +18,6 @@ const LAYERS = {
   ingest: ['media', 'rtmp'],
   inspect: ['media', 'kmp', 'rtmp'],
   control: ['config'],
-  logging: ['config'],
   cluster: ['upstream', 'config', 'kmp', 'api'],
 };
 

@@ -2,6 +2,7 @@ import { accessCheck } from './api/access.js';
 import { createApp } from './api/app.js';
 import { HttpListener } from './api/http-listener.js';
 import { systemClock, type Clock } from './clock.js';
+import { destinationCheck } from './config/destination-check.js';
 import type { Config, HttpServerConfig, KmpServerConfig } from './config/config.js';
 import { addressName, type ListenOn } from './listen.js';
 import { noLog, type Logger } from './log.js';
@@ -169,7 +170,7 @@ export class Service {
         log: this.log,
         counter: this.counter,
         nextConnection: this.nextConnection,
-        join: (data, context) => this.registry.join(data, context),
+        join: (data, context, codec) => this.registry.join(data, context, codec),
       },
       this.context(server),
     );
@@ -177,9 +178,11 @@ export class Service {
 
   private context(server: KmpServerConfig): KmpListenerContext {
     const { resolver, resolverTimeout } = server;
+    const mayConnect = destinationCheck(server.media.outAccess);
     return {
       settings: server.media,
       allowed: accessCheck(server.access),
+      permit: (address, port, host) => mayConnect(host, address, port),
       resolve: resolver === undefined ? systemResolve : dnsResolve({ ...resolver, timeout: resolverTimeout }),
     };
   }

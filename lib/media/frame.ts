@@ -13,6 +13,8 @@ export class Frame {
   arrivedAt = 0;
   /** Place in the track's count of frames (upstream/frame-ids.ts), set when the frame is accepted. */
   seq = 0;
+  /** Monotonic ms at which the kernel had it; 0 before. Kept only for frames that may have to be sent again. */
+  sentAt = 0;
 
   constructor(
     /** Wall-clock time since 1970 at the source. */

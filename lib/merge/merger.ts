@@ -70,15 +70,11 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
 
   /** Lets a track take part. */
   add(queue: Q): void {
-    queue.group.queues.push(queue);
     this.rule.add(queue);
   }
 
   /** Takes a track out; its frames are the caller's to account for. */
   remove(queue: Q): void {
-    const { queues } = queue.group;
-    const i = queues.indexOf(queue);
-    if (i >= 0) queues.splice(i, 1);
     this.rule.remove(queue);
     this.process();
   }

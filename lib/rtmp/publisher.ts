@@ -28,7 +28,7 @@ export interface PublisherOptions {
   readonly clock: Clock;
   readonly resolve: Resolve;
   /** Says which of the resolved addresses may be connected to; default all. */
-  readonly permit?: (address: string, port: number) => boolean;
+  readonly permit?: (address: string, port: number, host: string) => boolean;
   readonly onState?: (state: PublisherState) => void;
   /** Every byte that the server sends, the handshake's included, before it is looked at. */
   readonly onReceived?: (bytes: Buffer) => void;
@@ -130,7 +130,7 @@ export class RtmpPublisher extends Writable {
     onState?.('resolving');
     let addresses = await resolve(target.host);
     if (permit !== undefined) {
-      const allowed = addresses.filter((one) => permit(one, target.port));
+      const allowed = addresses.filter((one) => permit(one, target.port, target.host));
       if (allowed.length === 0) {
         throw new PublishError(
           'start_connect',

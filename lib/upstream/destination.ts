@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { MediaSettings } from '../config/settings.js';
 import type { ConnectData } from '../kmp/connect-data.js';
 import type { ConnectParams } from '../rtmp/session-writer.js';
+import { withQuery } from '../rtmp/auth.js';
 import { parseRtmpUrl, type RtmpUrl } from '../rtmp/rtmp-url.js';
 import type { ConnectTarget } from '../rtmp/tcp-connect.js';
 
@@ -47,4 +48,35 @@ export function destinationOf(data: ConnectData, settings: MediaSettings): Desti
 /** The stream that a track belongs to: `name`, else the stream part of `url`; may be empty. */
 export function streamNameOf(data: ConnectData): string {
   return data.name ?? parseRtmpUrl(data.url).stream;
+}
+
+/** The same, as somebody: `query` behind app and tcUrl (lib/rtmp/auth.ts). */
+export function withAuth(destination: Destination, query: string): Destination {
+  const { params } = destination;
+  return {
+    ...destination,
+    params: { ...params, app: withQuery(params.app, query), tcUrl: withQuery(params.tcUrl, query) },
+  };
+}
+
+/**
+ * Where a server sends us: `tcUrl` whole, or relative to where we are. undefined if it is no URL that may be followed: none
+ * at all, or one that leaves TLS.
+ */
+export function withTcUrl(destination: Destination, tcUrl: string): Destination | undefined {
+  const { params, target, url } = destination;
+  let there: RtmpUrl;
+  try {
+    there = parseRtmpUrl(/^[a-z]+:\/\//i.test(tcUrl) ? tcUrl : new URL(tcUrl, params.tcUrl).href);
+  } catch {
+    return undefined;
+  }
+  if (url.secure && !there.secure) return undefined;
+  const tls = there.secure ? (target.tls ?? { verify: true, ca: undefined, name: undefined }) : undefined;
+  return {
+    ...destination,
+    url: { ...there, user: url.user, password: url.password },
+    target: { host: there.host, port: there.port, tls },
+    params: { ...params, app: there.app, tcUrl: there.tcUrl },
+  };
 }

@@ -34,7 +34,7 @@ export interface InputOptions {
   readonly clock: Clock;
   readonly log: Logger;
   /** Finds or makes the upstream. */
-  readonly join: (data: ConnectData) => Upstream;
+  readonly join: (data: ConnectData, codec: number) => Upstream;
   /** Where acks go and what is closed in the end; absent for a source that is no socket (a dump file). */
   readonly socket?: Socket;
   /** Known beforehand, for a source without connect packet. */
@@ -211,7 +211,7 @@ export class Input extends Writable implements TrackInput {
     if (data === undefined) throw new InputError('KMP_NO_CONNECT_DATA', 'media info without connect data');
     // Frames that came before the media info have been counted too.
     const initialFrameId = (this.connect?.initialFrameId ?? 0n) + BigInt(this.skipped.no_media_info);
-    const upstream = options.join(data);
+    const upstream = options.join(data, info.codecId);
     const track = upstream.attach(this, data, info, initialFrameId);
     if (track === undefined) {
       // The upstream has failed on the way; it has closed its inputs, and this one was not yet among them.
@@ -245,8 +245,8 @@ export class Input extends Writable implements TrackInput {
 
   /** The rules for a frame, in their order (spec/kmp.md, Rules of the input, 4). True if it goes to the track. */
   private accepts(frame: Frame, wall: number): boolean {
-    const { info, track, skipped } = this;
-    if (info === undefined || track === undefined) {
+    const { info, track, upstream, skipped } = this;
+    if (info === undefined || track === undefined || upstream === undefined) {
       skipped.no_media_info++;
       return false;
     }
@@ -276,7 +276,7 @@ export class Input extends Writable implements TrackInput {
     frame.seq = seq;
     frame.ms = toMs(frame.dts, timescale);
     this.options.onFrame?.(frame);
-    return true;
+    return upstream.admits(track, frame);
   }
 
   private handOver(frames: Frame[]): void {

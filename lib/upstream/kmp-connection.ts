@@ -15,7 +15,7 @@ export interface KmpConnectionOptions {
   readonly settings: MediaSettings;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly join: (data: ConnectData) => Upstream;
+  readonly join: (data: ConnectData, codec: number) => Upstream;
 }
 
 /** `ip:port` of a socket's other side. */

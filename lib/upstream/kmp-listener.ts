@@ -19,7 +19,7 @@ export interface KmpListenerOptions {
   readonly log: Logger;
   readonly counter: KmpCounter;
   readonly nextConnection: () => number;
-  readonly join: (data: ConnectData, context: JoinContext) => Upstream;
+  readonly join: (data: ConnectData, context: JoinContext, codec: number) => Upstream;
 }
 
 /** Accepted and refused connections of all listeners, and who has how many open. */
@@ -115,7 +115,7 @@ export class KmpListener {
       settings: context.settings,
       clock: options.clock,
       log: options.log,
-      join: (data) => options.join(data, context),
+      join: (data, codec) => options.join(data, context, codec),
     });
   }
 

@@ -11,7 +11,7 @@ import { Upstream } from './upstream.js';
 export interface JoinContext {
   readonly settings: MediaSettings;
   readonly resolve: Resolve;
-  readonly permit?: (address: string, port: number) => boolean;
+  readonly permit?: (address: string, port: number, host: string) => boolean;
 }
 
 export interface RegistryOptions {
@@ -48,9 +48,9 @@ export class Registry {
   }
 
   /** Finds the upstream of a track, or makes it (spec/behaviour.md, Lives). One that is closing takes no tracks. */
-  join(data: ConnectData, context: JoinContext): Upstream {
+  join(data: ConnectData, context: JoinContext, codec: number): Upstream {
     const existing = this.byId.get(data.upstreamId);
-    if (existing !== undefined && !existing.ended && existing.state !== 'closing') return existing;
+    if (existing?.isOpen === true) return existing;
     const { clock, log, nextConnection } = this.options;
     const connection = nextConnection();
     const upstream = new Upstream({
@@ -66,7 +66,7 @@ export class Registry {
     });
     this.byId.set(data.upstreamId, upstream);
     this.living.add(upstream);
-    upstream.start();
+    upstream.start(codec);
     return upstream;
   }
 

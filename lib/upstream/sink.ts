@@ -18,38 +18,46 @@ export class SentBatch implements OutputBatch {
   constructor(
     readonly buffers: readonly Buffer[],
     readonly bytes: number,
-    private readonly marks: readonly Mark[],
+    readonly marks: readonly Mark[],
     /** Bytes charged beside the frames: commands, metadata, the batch itself. */
-    private readonly otherCharge: number,
-    private readonly ledger: Ledger,
+    readonly otherCharge: number,
+    private readonly sink: UpstreamSink,
   ) {}
 
   sent(): void {
-    this.ledger.release(this.otherCharge);
-    for (const { track, seq, frames, charge } of this.marks) {
-      this.ledger.release(charge);
-      track.sent(frames, charge, seq);
-    }
+    this.sink.sent(this);
   }
 }
 
-/** What the sink asks of its upstream. */
+/** What the sink asks of its owner. */
 export interface SinkOwner {
   /** The track's media info has changed: fresh metadata and sequence header go out. */
   announce(track: Track): void;
   drained(track: Track): void;
   fail(reason: CloseReason, message: string): void;
+  /** The kernel has taken frames of the track: the time to forget what need not be sent again. */
+  framesSent(track: Track): void;
 }
 
-/** Encodes merged frames with the session of the moment, and keeps the books of what is in each batch. */
+/** Encodes merged frames for one RTMP connection, and keeps the books of what is in each batch. */
 export class UpstreamSink implements FrameSink<Track, SentBatch> {
+  /** Whether frames are kept until it is sure that they need not be sent again. */
+  retain = false;
+  /**
+   * Asked before each frame while the connection is about to be replaced; true: the frame is not for this one any more.
+   */
+  handOver: ((track: Track, frame: Frame) => boolean) | undefined;
   private touched: Track[] = [];
   private otherCharge = 0;
+  /** Other charges of batches that are on their way. */
+  private outstanding = 0;
+  private abandoned = false;
 
   constructor(
-    public session: SessionWriter,
+    readonly session: SessionWriter,
     private readonly ledger: Ledger,
     private readonly owner: SinkOwner,
+    private readonly now: () => number,
   ) {}
 
   get gathered(): number {
@@ -67,6 +75,14 @@ export class UpstreamSink implements FrameSink<Track, SentBatch> {
   }
 
   frame(track: Track, frame: Frame, now: number): void {
+    if (this.handOver?.(track, frame) === true) return;
+    if (track.waitKey) {
+      if (!frame.isKey) {
+        track.discard(frame, this.ledger);
+        return;
+      }
+      track.waitKey = false;
+    }
     if (track.changes.length > 0 && track.applyChanges(frame.seq)) this.owner.announce(track);
     if (!this.ledger.charge(ENCODED_COST)) {
       this.owner.fail('process_frame_failed', 'the memory limit was reached while encoding a frame');
@@ -76,7 +92,12 @@ export class UpstreamSink implements FrameSink<Track, SentBatch> {
     this.session.frame(track.stream.state, track.tagHead, frame, track.info.timescale);
     if (track.batchFrames === 0) this.touched.push(track);
     track.batchFrames++;
-    track.batchCharge += frameCharge(frame) + ENCODED_COST;
+    if (this.retain) track.retained.push(frame);
+    else {
+      const charge = frameCharge(frame);
+      track.batchCharge += charge;
+      track.unretainedCharge += charge;
+    }
     track.writtenSeq = frame.seq;
     track.inFlight++;
     track.sentFrames++;
@@ -100,7 +121,32 @@ export class UpstreamSink implements FrameSink<Track, SentBatch> {
     this.charge(BATCH_COST, 'flush_failed');
     const { otherCharge } = this;
     this.otherCharge = 0;
-    return new SentBatch(this.session.out.take(), bytes, marks, otherCharge, this.ledger);
+    this.outstanding += otherCharge;
+    return new SentBatch(this.session.out.take(), bytes, marks, otherCharge, this);
+  }
+
+  /** The kernel has taken a batch. */
+  sent(batch: SentBatch): void {
+    if (this.abandoned) return;
+    this.outstanding -= batch.otherCharge;
+    this.ledger.release(batch.otherCharge);
+    for (const { track, seq, frames, charge } of batch.marks) {
+      const bytes = charge + frames * ENCODED_COST;
+      track.unretainedCharge -= charge;
+      this.ledger.release(bytes);
+      if (track.retained.length > 0) track.retained.sent(seq, this.now());
+      track.sent(frames, bytes, seq);
+      this.owner.framesSent(track);
+    }
+  }
+
+  /** The connection is given up: what is on its way is not waited for, and its charges are given back. */
+  abandon(): void {
+    if (this.abandoned) return;
+    this.abandoned = true;
+    this.ledger.release(this.outstanding + this.otherCharge);
+    this.outstanding = 0;
+    this.otherCharge = 0;
   }
 
   private charge(bytes: number, reason: CloseReason): boolean {

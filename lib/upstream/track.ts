@@ -2,7 +2,10 @@ import { codecName, type MediaType } from '../media/codec.js';
 import { sameMediaInfo, type MediaInfo } from '../media/media-info.js';
 import { TrackQueue } from '../merge/track-queue.js';
 import { TagHead } from '../rtmp/media-tags.js';
+import type { Frame } from '../media/frame.js';
 import { FrameIds } from './frame-ids.js';
+import { frameCharge, type Ledger } from './ledger.js';
+import { Retention } from './retention.js';
 import type { TrackStatus } from './status.js';
 import type { TrackInput } from './track-input.js';
 import type { UpstreamStream } from './stream.js';
@@ -24,8 +27,6 @@ export class Track extends TrackQueue {
   tagHead: TagHead;
   /** Changes that wait in the queue, in order. */
   readonly changes: InfoChange[] = [];
-  /** True once its sequence header has gone out on the present connection. */
-  announced = false;
   /** Bytes charged for frames that are queued or on their way to the kernel. */
   memUsed = 0;
   /** Bytes charged for the track itself and its codec private data. */
@@ -36,6 +37,8 @@ export class Track extends TrackQueue {
   writtenSeq = -1;
   batchFrames = 0;
   batchCharge = 0;
+  /** Charges of frames on their way that are not retained. */
+  unretainedCharge = 0;
   sentFrames = 0;
   sentDataBytes = 0;
   droppedFrames = 0;
@@ -43,6 +46,12 @@ export class Track extends TrackQueue {
   delay = 0;
   /** True while video is left out up to the next key frame (overload, or after a reconnect). */
   waitKey = false;
+  /** True while received video is left out up to the next key frame (overload). */
+  dropping = false;
+  /** Frames written that may have to be written again. */
+  readonly retained = new Retention();
+  /** Nothing at or below this sequence number is acknowledged twice. */
+  private ackedSeq = -1;
 
   constructor(
     readonly stream: UpstreamStream,
@@ -80,17 +89,42 @@ export class Track extends TrackQueue {
     return changed;
   }
 
-  /** All frames of a batch up to `seq` are with the kernel. */
-  sent(frames: number, charge: number, seq: number): void {
+  /** `frames` frames up to `seq` are with the kernel; `bytes` of their charges have been given back. */
+  sent(frames: number, bytes: number, seq: number): void {
     this.inFlight -= frames;
-    this.memUsed -= charge;
+    this.memUsed -= bytes;
     this.acknowledge(seq);
   }
 
   /** Tells the sender which frames are done: with nothing left here, the skipped ones behind `seq` too. */
   acknowledge(seq: number): void {
-    const done = this.length === 0 && this.inFlight === 0 ? this.ids.next : seq + 1;
-    this.input?.acknowledge(this.ids.idOf(done));
+    const done = this.length === 0 && this.inFlight === 0 ? this.ids.next - 1 : seq;
+    if (done <= this.ackedSeq) return;
+    this.ackedSeq = done;
+    this.input?.acknowledge(this.ids.idOf(done + 1));
+  }
+
+  /** A frame that has been taken off the queue is left out; it counts as done. */
+  discard(frame: Frame, ledger: Ledger): void {
+    const charge = frameCharge(frame);
+    ledger.release(charge);
+    this.memUsed -= charge;
+    this.droppedFrames++;
+    this.acknowledge(frame.seq);
+  }
+
+  /** Puts what was written and may not have arrived back in front of the queue; nothing is on its way any more. */
+  requeue(releasedBytes: number): void {
+    const again = this.retained.takeAll();
+    for (let i = again.length - 1; i >= 0; i--) {
+      const frame = again[i];
+      if (frame !== undefined) this.unshift(frame);
+    }
+    this.inFlight = 0;
+    this.memUsed -= releasedBytes;
+    this.batchFrames = 0;
+    this.batchCharge = 0;
+    this.unretainedCharge = 0;
   }
 
   status(now: number): TrackStatus {

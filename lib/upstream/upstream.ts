@@ -1,21 +1,17 @@
 import type { Clock } from '../clock.js';
 import type { MediaSettings } from '../config/settings.js';
-import { KmpRtmpError, messageOf } from '../errors.js';
+import { KmpRtmpError } from '../errors.js';
 import type { ConnectData } from '../kmp/connect-data.js';
 import type { Logger } from '../log.js';
 import { maskKey } from '../mask.js';
 import type { Frame } from '../media/frame.js';
 import type { MediaInfo } from '../media/media-info.js';
-import { Merger } from '../merge/merger.js';
-import { RtmpPublisher } from '../rtmp/publisher.js';
 import type { Resolve } from '../rtmp/resolve.js';
-import { SessionWriter } from '../rtmp/session-writer.js';
-import { pumpify } from '../streams.js';
-import { reasonOf, type CloseReason } from './close-reason.js';
-import type { Destination } from './destination.js';
-import { destinationOf, streamNameOf } from './destination.js';
-import { frameCharge, Ledger, TRACK_COST } from './ledger.js';
-import { UpstreamSink, type SentBatch, type SinkOwner } from './sink.js';
+import type { CloseReason } from './close-reason.js';
+import { destinationOf, streamNameOf, type Destination } from './destination.js';
+import { Ledger, TRACK_COST } from './ledger.js';
+import { Link, type LinkOwner } from './link.js';
+import { Overload } from './overload.js';
 import type { LastStatus, StreamStatus, UpstreamState, UpstreamStatus } from './status.js';
 import { UpstreamStream } from './stream.js';
 import { Track } from './track.js';
@@ -37,71 +33,83 @@ export interface UpstreamOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly resolve: Resolve;
-  readonly permit?: (address: string, port: number) => boolean;
+  /** Whether an address may be connected to; `host` is the name that it was resolved from. */
+  readonly permit?: (address: string, port: number, host: string) => boolean;
+  /** Every byte that comes from the server. */
+  readonly onReceived?: (bytes: Buffer) => void;
+  /** Called each time the connection broke and is to be made anew. */
+  readonly onReconnect?: (upstream: Upstream, why: string) => void;
   /** Called once, when it is over. */
   readonly onEnd: (upstream: Upstream, reason: CloseReason, message: string) => void;
 }
 
 /**
- * One RTMP connection with its streams and tracks: the order of their lives, and nothing else (spec/behaviour.md, Lives).
+ * What all tracks of one `upstream_id` share: the order of the lives of its streams and tracks, and nothing else
+ * (spec/behaviour.md, Lives). The RTMP connection, or several where a server wants that, are {@link Link}s.
  */
-export class Upstream implements SinkOwner {
+export class Upstream implements LinkOwner {
   readonly id: string;
   readonly connection: number;
   readonly data: ConnectData;
   readonly ledger: Ledger;
+  readonly log: Logger;
   readonly streams = new Map<string, UpstreamStream>();
-  state: UpstreamState = 'resolving';
-  lastStatus: LastStatus | null = null;
   ended = false;
+  /** What the server said last. */
+  serverStatus: LastStatus | null = null;
   private readonly options: UpstreamOptions;
   private readonly destination: Destination;
-  private readonly merger: Merger<Track, SentBatch>;
-  private readonly sink: UpstreamSink;
+  private readonly links = new Set<Link>();
+  private readonly main: Link;
+  private readonly overload: Overload | undefined;
   private readonly createdAt: number;
-  private publisher: RtmpPublisher;
+  private closing = false;
   private finalReason: CloseReason = 'done';
-  private reconnects = 0;
+  private finalMessage = 'all streams have ended and every byte is sent';
 
   /**
-   * @throws RtmpUrlError, TrackRefused
+   * @throws RtmpUrlError if the connect data's url is none
    */
   constructor(options: UpstreamOptions) {
-    const { id, connection, data, settings, clock } = options;
+    const { id, connection, data, settings, clock, log } = options;
     this.options = options;
     this.id = id;
     this.connection = connection;
     this.data = data;
+    this.log = log;
     this.destination = destinationOf(data, settings);
     this.ledger = new Ledger(settings.outMemLimit);
+    this.overload = settings.outOverload === 'drop_frames' ? new Overload(this.ledger, log) : undefined;
     this.createdAt = clock.now();
-    this.sink = new UpstreamSink(this.newSession(), this.ledger, this);
-    this.merger = new Merger<Track, SentBatch>({
-      clock,
-      sink: this.sink,
-      minDelay: settings.outMinProcessDelay,
-      maxDelay: settings.outMaxProcessDelay,
-      earlyRelease: settings.outEarlyRelease,
-      bufferSize: settings.outBufferSize,
-      flushTimeout: settings.outFlushTimeout,
-    });
-    this.publisher = this.newPublisher();
+    this.main = this.addLink();
   }
 
-  /** Begins to connect. */
-  start(): void {
-    const { data, sink } = this;
-    const copied = Buffer.byteLength(JSON.stringify(data));
+  /** Begins to connect. `codec`: that of the first track. */
+  start(codec: number): void {
+    const copied = Buffer.byteLength(JSON.stringify(this.data));
     if (!this.ledger.charge(copied)) {
       this.fail('alloc_failed', `the connect data (${copied} bytes) is larger than the memory limit`);
       return;
     }
-    if (!sink.charged('write_connect_failed', () => sink.session.connect(this.destination.params))) return;
-    this.join();
+    this.main.open([codec]);
+  }
+
+  /** True while tracks can join. */
+  get isOpen(): boolean {
+    return !this.ended && !this.closing;
+  }
+
+  get state(): UpstreamState {
+    return this.closing ? 'closing' : this.main.state;
+  }
+
+  get reconnects(): number {
+    return this.sum((link) => link.reconnects);
   }
 
   /**
-   * Adds the track that `info` announces, or lets `input` take over the track that is there without one.
+   * Adds the track that `info` announces, or lets `input` take over the track that is there without one. undefined: the
+   * upstream has failed over it.
    *
    * @throws TrackRefused
    */
@@ -139,9 +147,14 @@ export class Upstream implements SinkOwner {
     track.fixedCharge += info.extraData.length;
   }
 
+  /** Whether a received frame is let in, or left out because memory runs out; see `kmp_rtmp_out_overload`. */
+  admits(track: Track, frame: Frame): boolean {
+    return this.overload === undefined || this.overload.admits(track, frame, this.allTracks());
+  }
+
   /** Frames that have been charged and numbered go to the merger. */
   accept(track: Track, frames: readonly Frame[]): void {
-    if (!this.ended) this.merger.write({ queue: track, frames });
+    if (!this.ended) track.stream.link?.write(track, frames);
   }
 
   /** The input of a track has ended: what is queued drains, then the track ends. */
@@ -150,53 +163,47 @@ export class Upstream implements SinkOwner {
     track.ended = true;
     if (this.ended) return;
     if (track.length === 0) this.drained(track);
-    else this.merger.changed();
+    else track.stream.link?.changed();
   }
 
   /** Drops a track's pending frames (a new sequence begins); they count as done. */
   clear(track: Track): void {
-    for (const frame of track.filter(() => false)) this.releaseFrame(track, frame);
+    for (const frame of track.filter(() => false)) track.discard(frame, this.ledger);
     track.changes.length = 0;
   }
 
   drained(track: Track): void {
     const { stream } = track;
     if (stream.tracks[track.mediaType] !== track) return;
-    delete stream.tracks[track.mediaType];
-    this.merger.remove(track);
+    stream.removeTrack(track);
+    stream.link?.removeTrack(track);
     this.ledger.release(track.fixedCharge);
     if (!stream.isEmpty) {
-      this.log.info('track ended', { stream: maskKey(stream.name), track: track.mediaType });
+      this.log.info('track ended', { stream: stream.name, track: track.mediaType });
       return;
     }
     this.removeStream(stream);
-    if (this.streams.size === 0) this.finish('done');
   }
 
   /** Ends the upstream in order: inputs are closed, streams unpublished, what is encoded is sent. */
   drop(reason: CloseReason, keepFrames: boolean): void {
-    if (this.ended || this.state === 'closing') return;
+    if (!this.isOpen) return;
     this.finalReason = reason;
-    this.merger.hurry();
+    this.finalMessage = 'it was asked for';
+    for (const link of this.links) link.hurry();
     for (const stream of [...this.streams.values()]) {
       if (keepFrames && !stream.settled) this.settle(stream);
-      for (const track of [stream.tracks.video, stream.tracks.audio]) {
-        if (track === undefined) continue;
-        if (!keepFrames) this.clear(track);
-        if (track.input !== undefined) track.input.close(reason);
-        else if (track.length === 0) this.drained(track);
-      }
+      this.dropTracks(stream, reason, keepFrames);
     }
+    if (this.state === 'reconnecting') this.fail(reason, 'it was asked for, with no connection');
   }
 
   /** Drops one KMP connection; false if it is not one of this upstream's. */
   dropInput(connection: number): boolean {
-    for (const stream of this.streams.values()) {
-      for (const track of [stream.tracks.video, stream.tracks.audio]) {
-        if (track?.input?.connection !== connection) continue;
-        track.input.close('api_delete');
-        return true;
-      }
+    for (const { input } of this.allTracks()) {
+      if (input?.connection !== connection) continue;
+      input.close('api_delete');
+      return true;
     }
     return false;
   }
@@ -205,102 +212,92 @@ export class Upstream implements SinkOwner {
   fail(reason: CloseReason, message: string): void {
     if (this.ended) return;
     this.end(reason, message);
-    for (const stream of this.streams.values()) {
-      stream.metaTimer?.cancel();
-      for (const track of [stream.tracks.video, stream.tracks.audio]) track?.input?.close(reason);
-    }
-    this.merger.destroy();
-    this.publisher.destroy();
+    for (const stream of this.streams.values()) stream.metaTimer?.cancel();
+    for (const track of [...this.allTracks()]) track.input?.close(reason);
+    for (const link of this.links) link.destroy();
   }
 
-  /** Fresh metadata and the track's sequence header, in front of its next frame. */
-  announce(track: Track): void {
-    const { sink } = this;
-    const { stream } = track;
-    sink.charged('write_meta_failed', () => {
-      this.writeMetadata(stream);
-      sink.session.sequenceHeader(stream.state, track.info);
-      track.announced = true;
-    });
+  linkFinished(link: Link): void {
+    if (this.closing && [...this.links].every((other) => other === link || other.isOver)) {
+      this.end(this.finalReason, this.finalMessage);
+    }
+  }
+
+  streamRejected(stream: UpstreamStream, message: string): void {
+    this.log.error(`the server refuses the stream: ${message}`, { stream: stream.name });
+    this.finalReason = 'publish_rejected';
+    this.finalMessage = message;
+    this.dropTracks(stream, 'publish_rejected', false);
+    if (this.streams.size > 0) this.finalReason = 'done';
+  }
+
+  split(stream: UpstreamStream): void {
+    this.log.info('the server uses one stream id a connection: another connection is made', { stream: stream.name });
+    const before = stream.link;
+    const link = this.addLink();
+    link.addStream(stream);
+    for (const track of stream.allTracks()) {
+      before?.removeTrack(track);
+      link.addTrack(track);
+    }
+    link.open(stream.allTracks().map((track) => track.info.codecId));
+  }
+
+  lastStatus(status: LastStatus): void {
+    this.serverStatus = status;
+  }
+
+  reconnecting(_link: Link, why: string): void {
+    this.options.onReconnect?.(this, why);
   }
 
   status(): UpstreamStatus {
     const now = this.options.clock.now();
     const streams: Record<string, StreamStatus> = Object.create(null) as Record<string, StreamStatus>;
     for (const [name, stream] of this.streams) streams[name] = stream.status(now);
-    const { publisher, ledger, data } = this;
+    const { main, ledger, data } = this;
     return {
       url: data.url,
       header: data.header ?? '',
       opaque: data.opaque ?? '',
-      remote_addr: publisher.remoteAddress,
-      local_addr: publisher.localAddress,
+      remote_addr: main.remoteAddress,
+      local_addr: main.localAddress,
       connection: this.connection,
       mem_limit: ledger.limit,
       mem_left: ledger.left,
-      written_bytes: publisher.writtenBytes,
-      sent_bytes: publisher.sentBytes,
-      received_bytes: publisher.receivedBytes,
+      written_bytes: this.sum((link) => link.writtenBytes),
+      sent_bytes: this.sum((link) => link.sentBytes),
+      received_bytes: this.sum((link) => link.receivedBytes),
       streams,
       state: this.state,
-      last_status: this.lastStatus,
+      last_status: this.serverStatus,
       reconnects: this.reconnects,
       uptime: Math.floor((now - this.createdAt) / 1000),
     };
   }
 
-  private get log(): Logger {
-    return this.options.log;
+  private sum(value: (link: Link) => number): number {
+    let all = 0;
+    for (const link of this.links) all += value(link);
+    return all;
   }
 
-  private newSession(): SessionWriter {
-    const { settings } = this.options;
-    return new SessionWriter({
-      chunkSize: settings.outChunkSize,
-      metadataName: settings.outMetadataName,
-      onFiPeriod: settings.outOnfiPeriod,
-    });
+  private *allTracks(): Iterable<Track> {
+    for (const stream of this.streams.values()) yield* stream.allTracks();
   }
 
-  private newPublisher(): RtmpPublisher {
-    const { settings, clock, resolve, permit } = this.options;
-    return new RtmpPublisher({
-      target: this.destination.target,
-      header: this.destination.header,
-      timeout: settings.outTimeout,
-      clock,
-      resolve,
-      ...(permit === undefined ? {} : { permit }),
-      onState: (state) => {
-        if (!this.ended) this.state = state;
-        this.log.debug(`upstream ${state}`);
-      },
-    });
-  }
-
-  /** Merger and publisher become one line; its end or failure is the upstream's. */
-  private join(): void {
-    const line = new pumpify(this.merger, this.publisher);
-    const { publisher } = this;
-    line.on('error', () => {});
-    publisher.on('error', (error) => this.fail(reasonOf(error), messageOf(error)));
-    publisher.on('finish', () => {
-      this.end(this.finalReason, 'all streams have ended and every byte is sent');
-    });
-    this.merger.on('error', (error) => this.fail('process_frame_failed', messageOf(error)));
+  private addLink(): Link {
+    const { settings, clock, resolve, permit, onReceived } = this.options;
+    const { ledger } = this;
+    const link = new Link({ settings, clock, resolve, permit, onReceived, ledger }, this.destination, this);
+    this.links.add(link);
+    return link;
   }
 
   private createStream(name: string): UpstreamStream | undefined {
-    const { sink } = this;
-    let stream: UpstreamStream | undefined;
-    const ok = sink.charged('create_stream_failed', () => {
-      const state = sink.session.createStream(name, true);
-      stream = new UpstreamStream(name, state, this.options.clock.now());
-      this.streams.set(name, stream);
-    });
-    if (!ok) return undefined;
-    this.merger.flush();
-    return stream;
+    const stream = new UpstreamStream(name, this.options.clock.now());
+    this.streams.set(name, stream);
+    return this.main.addStream(stream) ? stream : undefined;
   }
 
   private createTrack(
@@ -320,13 +317,10 @@ export class Upstream implements SinkOwner {
     const track = new Track(stream, info, initialFrameId);
     track.fixedCharge = TRACK_COST + info.extraData.length;
     track.input = input;
-    stream.tracks[info.mediaType] = track;
-    this.merger.add(track);
-    this.log.info('track added', { stream: maskKey(stream.name), track: info.mediaType, connection: input.connection });
-    if (stream.settled) {
-      track.ready = true;
-      this.announce(track);
-    } else if (stream.isComplete) {
+    stream.addTrack(track);
+    stream.link?.addTrack(track);
+    this.log.info('track added', { stream: stream.name, track: info.mediaType, connection: input.connection });
+    if (stream.settled || stream.isComplete) {
       this.settle(stream);
     } else {
       stream.metaTimer?.cancel();
@@ -340,57 +334,37 @@ export class Upstream implements SinkOwner {
     stream.metaTimer?.cancel();
     stream.metaTimer = undefined;
     if (this.ended) return;
-    const { sink } = this;
     stream.settled = true;
-    const ok = sink.charged('write_meta_failed', () => {
-      this.writeMetadata(stream);
-      for (const track of [stream.tracks.video, stream.tracks.audio]) {
-        if (track === undefined) continue;
-        track.applyChanges(track.head?.seq ?? track.ids.next);
-        sink.session.sequenceHeader(stream.state, track.info);
-        track.announced = true;
-        track.ready = true;
-      }
-    });
-    if (ok) this.merger.changed();
+    stream.link?.activate(stream);
   }
 
-  private writeMetadata(stream: UpstreamStream): void {
-    const video = stream.tracks.video?.info;
-    const audio = stream.tracks.audio?.info;
-    this.sink.session.metadata(
-      stream.state,
-      video?.mediaType === 'video' ? video : undefined,
-      audio?.mediaType === 'audio' ? audio : undefined,
-    );
-    stream.metadataSent = true;
+  private dropTracks(stream: UpstreamStream, reason: CloseReason, keepFrames: boolean): void {
+    for (const track of stream.allTracks()) {
+      if (!keepFrames) this.clear(track);
+      if (track.input !== undefined) track.input.close(reason);
+      else if (track.length === 0) this.drained(track);
+    }
   }
 
   private removeStream(stream: UpstreamStream): void {
     stream.metaTimer?.cancel();
     this.streams.delete(stream.name);
-    const { sink } = this;
-    sink.charged('unpublish_stream_failed', () => sink.session.unpublish(stream.state));
-    this.log.info('stream ended', { stream: maskKey(stream.name) });
-  }
-
-  private finish(reason: CloseReason): void {
+    const { link } = stream;
+    link?.removeStream(stream);
+    this.log.info('stream ended', { stream: stream.name });
     if (this.ended) return;
-    if (this.finalReason === 'done') this.finalReason = reason;
-    this.state = 'closing';
-    this.merger.end();
+    if (this.streams.size === 0) {
+      this.closing = true;
+      for (const one of this.links) one.finish();
+    } else if (link !== undefined && link !== this.main && link.streams.size === 0) {
+      link.finish();
+    }
   }
 
   private end(reason: CloseReason, message: string): void {
     if (this.ended) return;
     this.ended = true;
-    this.state = 'closing';
+    this.closing = true;
     this.options.onEnd(this, reason, message);
-  }
-
-  private releaseFrame(track: Track, frame: Frame): void {
-    const charge = frameCharge(frame);
-    this.ledger.release(charge);
-    track.memUsed -= charge;
   }
 }

@@ -6,7 +6,7 @@ import type { LogFields, Logger } from '../../lib/log.js';
 import { systemResolve, type Resolve } from '../../lib/rtmp/resolve.js';
 import type { CloseReason } from '../../lib/upstream/close-reason.js';
 import type { Input } from '../../lib/upstream/input.js';
-import { openKmpConnection } from '../../lib/upstream/kmp-connection.js';
+import { openKmpConnection, type KmpConnectionOptions } from '../../lib/upstream/kmp-connection.js';
 import { Registry } from '../../lib/upstream/registry.js';
 import type { Upstream } from '../../lib/upstream/upstream.js';
 
@@ -82,7 +82,7 @@ export class KmpService {
     this.server = net.createServer((socket) => {
       this.sockets.add(socket);
       socket.on('close', () => this.sockets.delete(socket));
-      const join = (data: Parameters<Registry['join']>[0]): Upstream => this.registry.join(data, context);
+      const join: KmpConnectionOptions['join'] = (data, codec) => this.registry.join(data, context, codec);
       this.inputs.push(openKmpConnection(socket, { connection: nextConnection(), settings, clock, log, join }));
     });
   }
