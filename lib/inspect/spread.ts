@@ -1,0 +1,32 @@
+/** Least, greatest and mean of some numbers. */
+export interface SpreadSummary {
+  readonly min: number;
+  readonly max: number;
+  readonly avg: number;
+}
+
+/** Takes numbers in; keeps their extremes and their sum. */
+export class Spread {
+  count = 0;
+  private min = Infinity;
+  private max = -Infinity;
+  private sum = 0;
+
+  add(value: number): void {
+    this.count++;
+    this.sum += value;
+    this.min = Math.min(this.min, value);
+    this.max = Math.max(this.max, value);
+  }
+
+  /** undefined while there are no numbers. */
+  summary(): SpreadSummary | undefined {
+    if (this.count === 0) return undefined;
+    return { min: round(this.min), max: round(this.max), avg: round(this.sum / this.count) };
+  }
+}
+
+/** To thousandths: finer ones are noise of the division. */
+export function round(value: number): number {
+  return Math.round(value * 1000) / 1000;
+}
