@@ -93,7 +93,10 @@ export class KmpInspector {
     }
   }
 
-  private connect({ data, ...packet }: ConnectPacket): Omit<Extract<KmpRecord, { kind: 'connect' }>, 'offset' | 'size'> {
+  private connect({
+    data,
+    ...packet
+  }: ConnectPacket): Omit<Extract<KmpRecord, { kind: 'connect' }>, 'offset' | 'size'> {
     this.name = `${packet.channelId}/${packet.trackId}`;
     this.nextId = packet.initialFrameId;
     const problem = problemOf(data);

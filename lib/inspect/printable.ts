@@ -21,7 +21,9 @@ export function printable(text: string): string {
 export function jsonLine(value: unknown): string {
   const json = JSON.stringify(value, (_key, part: unknown) => {
     if (typeof part !== 'bigint') return part;
-    return part <= BigInt(Number.MAX_SAFE_INTEGER) && part >= BigInt(Number.MIN_SAFE_INTEGER) ? Number(part) : `${part}`;
+    return part <= BigInt(Number.MAX_SAFE_INTEGER) && part >= BigInt(Number.MIN_SAFE_INTEGER)
+      ? Number(part)
+      : `${part}`;
   });
   // JSON.stringify leaves DEL, C1 and the format characters as they are. Pairs are written as JSON has them.
   return json.replace(UNSAFE, (character) =>

@@ -1,0 +1,18 @@
+import { Command } from 'commander';
+import { readConfiguration, type ConfigurationOptions } from './configuration.js';
+
+/** Checks a configuration as it would be started with, and says what there is to say about it. @throws ConfigError, CommandError */
+export function checkConfiguration(options: ConfigurationOptions): void {
+  const { file, warnings } = readConfiguration(options);
+  for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
+  process.stdout.write(`${file}: the configuration is good\n`);
+}
+
+/** `kmp-rtmp check FILE`: what `kmp-rtmp -t -c FILE` does. */
+export function checkCommand(): Command {
+  return new Command('check')
+    .description('Check a configuration file and exit: 0 if the service could start with it, else 1.')
+    .argument('<file>', 'configuration in nginx syntax')
+    .addHelpText('after', '\nExamples:\n  kmp-rtmp check /etc/kmp-rtmp.conf')
+    .action((file: string) => checkConfiguration({ config: file }));
+}

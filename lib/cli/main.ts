@@ -1,0 +1,70 @@
+import { Command, CommanderError } from 'commander';
+import { nearest } from '../config/nearest.js';
+import { version } from '../version.js';
+import { checkCommand } from './check.js';
+import { endOnClosedPipe, errorText, ExitCode } from './exit.js';
+import { helpStyle } from './help.js';
+import { serveCommand } from './serve.js';
+
+/** The whole command line: `serve`, which runs if no command is named, and the tools beside it. */
+export function createProgram(): Command {
+  const program = new Command('kmp-rtmp')
+    .description('Publishes live KMP tracks over RTMP: to Twitch, YouTube, Facebook or any RTMP server.')
+    .version(version, '-v, --version', 'print the version and exit')
+    .helpOption('-h, --help', 'print help and exit; after a command, of that command')
+    .addHelpText('after', examples)
+    .configureHelp(helpStyle)
+    .exitOverride();
+  const commands = [serveCommand(), checkCommand()];
+  for (const command of commands) program.addCommand(command.copyInheritedSettings(program), defaults(command));
+  refuseOtherNames(program);
+  return program;
+}
+
+const examples = `
+Without a command the service is started: "kmp-rtmp -c FILE" is "kmp-rtmp serve -c FILE".
+
+Examples:
+  kmp-rtmp                          serve: KMP on 127.0.0.1:8005, status page on http://127.0.0.1:8001/
+  kmp-rtmp -c /etc/kmp-rtmp.conf    serve what a file in nginx syntax says
+  kmp-rtmp -t -c /etc/kmp-rtmp.conf check that file and exit
+  kmp-rtmp serve --help             all flags of the service`;
+
+function defaults(command: Command): { isDefault?: boolean } {
+  return command.name() === 'serve' ? { isDefault: true } : {};
+}
+
+/** Since `serve` is the default, it gets what is no command's name: a typing error, most likely. */
+function refuseOtherNames(program: Command): void {
+  const serve = program.commands.find((command) => command.name() === 'serve');
+  serve?.allowExcessArguments().hook('preAction', () => {
+    const [word] = serve.args;
+    if (word === undefined) return;
+    const near = nearest(
+      word,
+      program.commands.map((command) => command.name()),
+    );
+    const hint = near === undefined ? 'see kmp-rtmp --help' : `did you mean ${near}?`;
+    program.error(`kmp-rtmp: there is no command "${word}"; ${hint}`, { exitCode: ExitCode.failed });
+  });
+}
+
+/**
+ * Runs a command line, and sets the process's exit code.
+ *
+ * @param argv as of `process.argv`, the two of Node's own first
+ */
+export async function main(argv: readonly string[]): Promise<void> {
+  endOnClosedPipe(process.stdout);
+  endOnClosedPipe(process.stderr);
+  try {
+    await createProgram().parseAsync([...argv]);
+  } catch (error) {
+    // Commander has written its own messages.
+    if (error instanceof CommanderError) process.exitCode = error.exitCode;
+    else {
+      process.stderr.write(`${errorText(error)}\n`);
+      process.exitCode = ExitCode.failed;
+    }
+  }
+}

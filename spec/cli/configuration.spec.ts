@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict';
+import { after, describe, it } from 'node:test';
+import { Folder, kmpRtmp, Run } from '../support/cli.js';
+
+/** The sample of module.md, as it stands there. */
+const SAMPLE = `stream {
+    server {
+        listen 8005;
+        resolver 8.8.8.8;
+
+        kmp_rtmp;
+    }
+}
+
+http {
+    server {
+        listen 8001;
+
+        location /kmp_rtmp_api/ {
+            kmp_rtmp_api write=on;
+        }
+    }
+}
+`;
+
+describe('checking a configuration', () => {
+  const folder = new Folder();
+  after(() => folder.remove());
+
+  const commands: ((file: string) => string[])[] = [
+    (file) => ['-t', '-c', file],
+    (file) => ['check', file],
+    (file) => ['serve', '--test', '--config', file],
+  ];
+  for (const command of commands) {
+    it(`${command('FILE').join(' ')} takes the sample as it stands, and starts nothing`, async () => {
+      const file = folder.file('sample.conf', SAMPLE);
+      const { code, stdout, stderr } = await kmpRtmp(command(file));
+      assert.deepEqual(
+        { code, stdout, stderr },
+        { code: 0, stdout: `${file}: the configuration is good\n`, stderr: '' },
+      );
+    });
+  }
+
+  const bad: [what: string, text: string, line: number, says: RegExp][] = [
+    [
+      'an unknown directive',
+      'stream {\n  server {\n    kmp_rtmp_out_chunksize 4k;\n  }\n}',
+      3,
+      /kmp_rtmp_out_chunk_size/,
+    ],
+    ['a bad value', SAMPLE.replace('kmp_rtmp;', 'kmp_rtmp;\n kmp_rtmp_out_chunk_size 64;'), 7, /128 \.\. 16777215/],
+    ['a wrong context', 'kmp_rtmp_api;\n', 1, /location/],
+    ['an open brace', 'stream {\n', 1, /\}/],
+  ];
+  for (const [what, text, line, says] of bad) {
+    it(`${what}: one line with file, line and what was expected; exit code 1`, async () => {
+      const file = folder.file('bad.conf', text);
+      const { code, stdout, stderr } = await kmpRtmp(['-t', '-c', file]);
+      assert.equal(code, 1);
+      assert.equal(stdout, '');
+      assert.match(stderr, /^kmp-rtmp: .+\n$/);
+      assert.ok(stderr.startsWith(`kmp-rtmp: ${file}:${line}: `), stderr);
+      assert.match(stderr, says);
+    });
+  }
+
+  it('a file that is not there: one line, exit code 1, for serving too', async () => {
+    for (const args of [['-t'], []]) {
+      const { code, stderr } = await kmpRtmp([...args, '-c', `${folder.path}/missing.conf`]);
+      assert.equal(code, 1);
+      assert.match(stderr, /^kmp-rtmp: .*missing\.conf.*\n$/);
+    }
+  });
+
+  it('a folder for dumps that is not there: one line that names directive and path', async () => {
+    const file = folder.file('dump.conf', SAMPLE.replace('kmp_rtmp;', 'kmp_rtmp; kmp_rtmp_in_dump_folder /no/such;'));
+    const { code, stderr } = await kmpRtmp(['-c', file]);
+    assert.equal(code, 1);
+    assert.match(
+      stderr,
+      /^kmp-rtmp: kmp_rtmp_in_dump_folder: cannot write to \/no\/such: there is no such folder.*\n$/,
+    );
+  });
+
+  it('directives of nginx without a meaning here are accepted, with a warning', async () => {
+    const file = folder.file('events.conf', `events {\n  worker_connections 1024;\n}\n${SAMPLE}`);
+    const { code, stderr } = await kmpRtmp(['-t', '-c', file]);
+    assert.equal(code, 0);
+    assert.match(stderr, /^warning: .*events.conf:1: .*events/);
+  });
+});
+
+describe('flags and variables', () => {
+  const folder = new Folder();
+  const file = folder.file('kmp.conf', 'stream { server { listen 127.0.0.1:0; kmp_rtmp; } }');
+  after(() => folder.remove());
+
+  /** The address that is announced for KMP, without the port. */
+  async function host(args: readonly string[], env: NodeJS.ProcessEnv): Promise<string> {
+    const run = new Run(['-c', file, ...args], env);
+    const [, found = ''] = await run.says(/takes KMP on (\S+):\d+\n/);
+    run.kill('SIGTERM');
+    await run.ended;
+    return found;
+  }
+
+  it('a flag goes before a variable, a variable before the file', async () => {
+    assert.equal(await host([], {}), '127.0.0.1');
+    assert.equal(await host([], { KMP_RTMP_LISTEN: 'localhost:0' }), 'localhost');
+    assert.equal(await host(['--listen', '0.0.0.0:0'], { KMP_RTMP_LISTEN: 'localhost:0' }), '0.0.0.0');
+  });
+
+  it('errors name the flag, or the variable', async () => {
+    const flag = await kmpRtmp(['-t', '--kmp-rtmp-out-chunk-size', '12']);
+    assert.equal(flag.code, 1);
+    assert.match(flag.stderr, /^kmp-rtmp: --kmp-rtmp-out-chunk-size: .*128 \.\. 16777215\n$/);
+    const variable = await kmpRtmp(['-t'], { KMP_RTMP_OUT_CHUNK_SIZE: '12' });
+    assert.equal(variable.code, 1);
+    assert.match(variable.stderr, /^kmp-rtmp: KMP_RTMP_OUT_CHUNK_SIZE: .*128 \.\. 16777215\n$/);
+  });
+
+  it('a flag may be repeated where the directive may', async () => {
+    const { code } = await kmpRtmp(['-t', '-c', file, '--listen', '127.0.0.1:1', '--listen', '127.0.0.1:2']);
+    assert.equal(code, 0);
+    const twice = await kmpRtmp(['-t', '-c', file, '--listen', '127.0.0.1:1', '--listen', '127.0.0.1:1']);
+    assert.match(twice.stderr, /already listens on 127.0.0.1:1/);
+  });
+
+  it('an unknown flag is refused, and the near one suggested', async () => {
+    const { code, stderr } = await kmpRtmp(['--kmp-rtmp-out-chunk-sise', '4k']);
+    assert.equal(code, 1);
+    assert.match(stderr, /unknown option '--kmp-rtmp-out-chunk-sise'\n\(Did you mean --kmp-rtmp-out-chunk-size\?\)/);
+  });
+
+  it('so is what is no command', async () => {
+    const { code, stderr } = await kmpRtmp(['chek', file]);
+    assert.equal(code, 1);
+    assert.equal(stderr, 'kmp-rtmp: there is no command "chek"; did you mean check?\n');
+  });
+});
+
+describe('help', () => {
+  it('names all commands, with examples', async () => {
+    const { code, stdout } = await kmpRtmp(['--help']);
+    assert.equal(code, 0);
+    assert.match(stdout, /Commands:\n {2}serve /);
+    assert.match(stdout, /Examples:\n {2}kmp-rtmp /);
+  });
+
+  it('of serve has each directive as a flag, with its default', async () => {
+    const { stdout } = await kmpRtmp(['serve', '--help']);
+    assert.match(stdout, /--kmp-rtmp-out-chunk-size <size>[^-]*\(default: 64k\)/);
+    assert.match(stdout, /--kmp-rtmp-in-mem-limit <size>[^-]*\(default: 256k\)/);
+    assert.match(stdout, /Examples:\n/);
+  });
+
+  it('--version prints the version of the package', async () => {
+    const { code, stdout } = await kmpRtmp(['--version']);
+    assert.equal(code, 0);
+    assert.match(stdout, /^\d+\.\d+\.\d+\S*\n$/);
+  });
+});

@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import net from 'node:net';
+import { after, afterEach, describe, it } from 'node:test';
+import { Folder, kmpRtmp, Run } from '../support/cli.js';
+import { connect, frame, packet, videoFields } from '../support/kmp-bytes.js';
+
+const CONFIG = `
+stream { server { listen 127.0.0.1:0; kmp_rtmp; } }
+http { server { listen 127.0.0.1:0; location /kmp_rtmp_api/ { kmp_rtmp_api write=on; } } }
+`;
+
+describe('kmp-rtmp -c FILE', () => {
+  const folder = new Folder();
+  const runs: Run[] = [];
+  afterEach(() => {
+    for (const run of runs.splice(0)) run.kill('SIGKILL');
+  });
+  after(() => folder.remove());
+
+  async function start(text = CONFIG, args: readonly string[] = []) {
+    const file = folder.file('kmp.conf', text);
+    const run = new Run(['-c', file, ...args]);
+    runs.push(run);
+    const [, kmp = ''] = await run.says(/takes KMP on 127\.0\.0\.1:(\d+)/);
+    const [, http = ''] = await run.says(/answers HTTP on (http:\/\/127\.0\.0\.1:\d+\/)/);
+    return { run, file, kmp: Number(kmp), api: `${http}kmp_rtmp_api/` };
+  }
+
+  async function status(api: string): Promise<{ pid: number; upstreams: Record<string, { url: string }> }> {
+    return (await (await fetch(api)).json()) as never;
+  }
+
+  it('announces where it listens, takes KMP there and answers the API', async () => {
+    const { run, kmp, api } = await start();
+    assert.equal((await status(api)).pid, run.pid);
+
+    const ingest = net.createServer().listen(0, '127.0.0.1');
+    await once(ingest, 'listening');
+    const { port } = ingest.address() as net.AddressInfo;
+    const sender = net.connect(kmp, '127.0.0.1');
+    sender.on('error', () => {});
+    sender.write(connect({ upstream_id: 'u1', url: `rtmp://127.0.0.1:${port}/live/key` }));
+    sender.write(packet('minf', videoFields()));
+    const [socket] = (await once(ingest, 'connection')) as [net.Socket];
+    assert.deepEqual(Object.keys((await status(api)).upstreams), ['u1']);
+    socket.destroy();
+    sender.destroy();
+    ingest.close();
+  });
+
+  it('SIGTERM and SIGINT end it with code 0', async () => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      const { run } = await start();
+      run.kill(signal);
+      const { code, signal: by } = await run.ended;
+      assert.deepEqual({ code, by }, { code: 0, by: null });
+    }
+  });
+
+  it('the first SIGTERM waits for what is under way, the second does not', async () => {
+    const { run, kmp, api } = await start();
+    // An RTMP server that takes the connection and never says a word: nothing can end in order.
+    const ingest = net.createServer((socket) => socket.on('error', () => {}).resume()).listen(0, '127.0.0.1');
+    await once(ingest, 'listening');
+    const { port } = ingest.address() as net.AddressInfo;
+    const sender = net.connect(kmp, '127.0.0.1');
+    sender.on('error', () => {});
+    sender.write(connect({ upstream_id: 'u1', url: `rtmp://127.0.0.1:${port}/live/key` }));
+    sender.write(Buffer.concat([packet('minf', videoFields()), frame('0000', 0, 1)]));
+    await once(ingest, 'connection');
+
+    run.kill('SIGTERM');
+    await run.says(/SIGTERM/);
+    assert.equal((await status(api)).pid, run.pid, 'still at it');
+    run.kill('SIGTERM');
+    const { code } = await run.ended;
+    assert.equal(code, 0);
+    sender.destroy();
+    ingest.close();
+  });
+
+  it('a port in use: one line, exit code 1', async () => {
+    const other = net.createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const { port } = other.address() as net.AddressInfo;
+    const file = folder.file('taken.conf', CONFIG.replace('127.0.0.1:0', `127.0.0.1:${port}`));
+    const { code, stderr } = await kmpRtmp(['-c', file]);
+    other.close();
+    assert.equal(code, 1);
+    assert.match(stderr, new RegExp(`^kmp-rtmp: cannot listen on 127.0.0.1:${port}: .*\\n$`));
+  });
+
+  it('SIGHUP with a bad file keeps the old configuration and says why; with a good one takes it over', async () => {
+    const { run, file, api } = await start();
+    folder.file('kmp.conf', CONFIG.replace('kmp_rtmp;', 'kmp_rtmp; kmp_rtmp_out_chunk_size 1;'));
+    run.kill('SIGHUP');
+    const [line = ''] = await run.says(/error .*stays as it was.*/);
+    assert.ok(line.includes(`${file}:2: `), line);
+    assert.equal((await status(api)).pid, run.pid);
+
+    folder.file('kmp.conf', CONFIG.replace('listen 127.0.0.1:0; kmp', 'listen localhost:0; kmp'));
+    run.kill('SIGHUP');
+    const [, port = ''] = await run.says(/takes KMP on localhost:(\d+)/);
+    const socket = net.connect(Number(port), 'localhost');
+    await once(socket, 'connect');
+    socket.destroy();
+  });
+
+  it('--log-format and --log-level go before error_log', async () => {
+    const { run } = await start(`error_log stderr error;\n${CONFIG}`, ['--log-format', 'json', '--log-level', 'info']);
+    run.kill('SIGTERM');
+    const { stderr } = await run.ended;
+    const lines = stderr.trim().split('\n');
+    for (const line of lines) assert.equal(typeof (JSON.parse(line) as { message: unknown }).message, 'string');
+    assert.ok(lines.length >= 3, stderr);
+  });
+});
