@@ -11,6 +11,8 @@ export class Lane {
   type = 0;
   streamId = 0;
   timestamp = 0;
+  /** Where its first chunk begins, in bytes from the start of the direction. */
+  offset = 0;
   /** True while chunks of a message are missing. */
   inside = false;
   /** Bytes of the message that are in. */

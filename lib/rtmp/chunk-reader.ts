@@ -5,6 +5,8 @@ import { MessageType } from './message-type.js';
 
 /** A message, put together from its chunks. */
 export interface RtmpMessage {
+  /** Byte of this direction at which its first chunk begins. */
+  readonly offset: number;
   readonly type: number;
   /** Absolute, ms modulo 2^32. */
   readonly timestamp: number;
@@ -14,6 +16,9 @@ export interface RtmpMessage {
   /** May be a slice of what was fed: who keeps it for long, and counts memory, copies it. */
   readonly payload: Buffer;
 }
+
+/** A message of which chunks are missing. */
+export type UnfinishedMessage = Pick<Lane, 'offset' | 'type' | 'filled' | 'length'>;
 
 export interface ChunkReaderOptions {
   /** Payload bytes a chunk until the peer's Set Chunk Size; default 128. */
@@ -45,6 +50,9 @@ export class ChunkReader {
   private missing = 0;
   /** A chunk header's first bytes, if the bytes so far end in one. */
   private carry: Buffer | undefined;
+  /** How many bytes were read before those that {@link read} has, and where the last chunk began. */
+  private before = 0;
+  private chunkAt = 0;
   /** Whether the peer repeats extended timestamps in type-3 chunks; undefined until one was seen. */
   private repeats: boolean | undefined;
   private held = 0;
@@ -60,6 +68,16 @@ export class ChunkReader {
   /** Bytes of memory held for unfinished messages. */
   get heldBytes(): number {
     return this.held + (this.carry?.length ?? 0);
+  }
+
+  /** Byte of this direction at which the last chunk begins: the one at fault, if there is a {@link failure}. */
+  get chunkOffset(): number {
+    return this.chunkAt;
+  }
+
+  /** The messages of which chunks are missing: what a recording that stops here ends within. */
+  get unfinished(): readonly UnfinishedMessage[] {
+    return [...this.lanes.values()].filter((lane) => lane.inside);
   }
 
   /** What made the bytes unreadable, once they are: from then on {@link feed} throws it. */
@@ -108,14 +126,16 @@ export class ChunkReader {
     let at = 0;
     while (at < bytes.length) {
       if (this.current === undefined) {
+        this.chunkAt = this.before + at;
         if (!this.begin(bytes, at)) {
           this.carry = Buffer.from(bytes.subarray(at));
-          return;
+          break;
         }
         at += this.header.size;
       }
       at = this.body(bytes, at, messages);
     }
+    this.before += at;
   }
 
   /** Reads a chunk's header; false if it is not all there. */
@@ -130,6 +150,7 @@ export class ChunkReader {
       if (extended !== 'none') this.repeats = extended === 'repeated';
       if (extended === 'repeated') header.size += 4;
     }
+    if (!lane.inside) lane.offset = this.chunkAt;
     lane.begin(header);
     if (lane.length > this.maxMessageSize) {
       const limit = `this connection takes up to ${this.maxMessageSize}`;
@@ -174,7 +195,7 @@ export class ChunkReader {
 
   private finish(lane: Lane, payload: Buffer, messages: RtmpMessage[]): void {
     lane.inside = false;
-    const { type, timestamp, streamId, id } = lane;
+    const { type, timestamp, streamId, id, offset } = lane;
     if (type === MessageType.setChunkSize || type === MessageType.abort) {
       if (payload.length < 4)
         throw new RtmpError('bad_message', `a control message (type ${type}) of ${payload.length} bytes`);
@@ -183,7 +204,7 @@ export class ChunkReader {
       if (type === MessageType.setChunkSize) this.setChunkSize(value & MAX_CHUNK_SIZE);
       else this.abandon(value);
     }
-    messages.push({ type, timestamp, streamId, chunkStreamId: id, payload });
+    messages.push({ offset, type, timestamp, streamId, chunkStreamId: id, payload });
   }
 
   private abandon(chunkStreamId: number): void {
