@@ -1,0 +1,121 @@
+import { KmpRtmpError } from '../errors.js';
+import type { MediaType } from '../media/codec.js';
+import type { MediaSource, SourceTrack } from './source/source.js';
+import { connectDataOf, streamName, type SendTarget } from './target.js';
+
+/** One track, and the KMP connection that it is sent on. */
+export interface PlannedTrack {
+  readonly source: MediaSource;
+  readonly track: SourceTrack;
+  readonly channelId: string;
+  readonly trackId: string;
+  /** JSON. */
+  readonly connectData: string | Buffer;
+  /** Number of the stream on the upstream, from 0. */
+  readonly stream: number;
+}
+
+/** What {@link planTracks} goes by. */
+export interface PlanOptions {
+  /** Where to publish to; only KMP dumps with a connect packet of their own can do without. */
+  readonly target?: SendTarget;
+  /** Stream names: one for each stream, or one for each file. */
+  readonly names?: readonly string[];
+  readonly onWarning?: (message: string) => void;
+}
+
+const ID_BYTES = 32;
+
+/**
+ * Says which stream of the upstream each track of the files goes to. A stream holds one video and one audio track, so
+ * a file joins the stream of the file before it if that one lacks its kinds of track (a video and an audio dump belong
+ * together), and else begins a stream of its own (renditions). With a name for each file, files of the same name make one
+ * stream.
+ *
+ * @throws KmpRtmpError `send_no_target`, `send_names`, `send_no_stream`
+ */
+export function planTracks(sources: readonly MediaSource[], options: PlanOptions): PlannedTrack[] {
+  const groups = group(sources, options);
+  const { names = [] } = options;
+  if (names.length > 0 && names.length !== groups.length && names.length !== sources.length)
+    throw new KmpRtmpError(
+      'send_names',
+      `${names.length} names were given for ${groups.length} streams; give one for each, or one for each file`,
+    );
+  const perFile = names.length === sources.length;
+  return groups.flatMap((members, stream) =>
+    members.map(({ source, track, file }) => {
+      const name = perFile ? names[file] : names[stream];
+      return { source, track, stream, ...identity(source, track, stream, name, options.target) };
+    }),
+  );
+}
+
+interface Member {
+  readonly source: MediaSource;
+  readonly track: SourceTrack;
+  readonly file: number;
+}
+
+function group(sources: readonly MediaSource[], { names = [], onWarning }: PlanOptions): Member[][] {
+  const groups: Member[][] = [];
+  const perFile = names.length === sources.length && names.length > 0;
+  for (const [file, source] of sources.entries()) {
+    const tracks = firstOfEach(source, (type) =>
+      onWarning?.(`file ${file + 1} has more than one ${type} track; the first one is sent, the others are left out`),
+    );
+    const types = new Set(tracks.map(({ info }) => info.mediaType));
+    const home = perFile
+      ? groups.find((members) => members.some((member) => names[member.file] === names[file]))
+      : groups.at(-1);
+    const fits = home !== undefined && !home.some(({ track }) => types.has(track.info.mediaType));
+    if (perFile && home !== undefined && !fits)
+      throw new KmpRtmpError('send_names', `two files named "${names[file]}" have the same kind of track`);
+    const members = tracks.map((track) => ({ source, track, file }));
+    if (fits) home.push(...members);
+    else groups.push(members);
+  }
+  return groups;
+}
+
+function firstOfEach(source: MediaSource, onMore: (type: MediaType) => void): SourceTrack[] {
+  const found = new Map<MediaType, SourceTrack>();
+  for (const track of source.tracks) {
+    const type = track.info.mediaType;
+    if (found.has(type)) onMore(type);
+    else found.set(type, track);
+  }
+  return [...found.values()];
+}
+
+function identity(
+  source: MediaSource,
+  track: SourceTrack,
+  stream: number,
+  name: string | undefined,
+  target: SendTarget | undefined,
+): Pick<PlannedTrack, 'channelId' | 'trackId' | 'connectData'> {
+  const trackId = `${track.info.mediaType === 'video' ? 'v' : 'a'}${stream + 1}`;
+  if (target === undefined) {
+    if (source.connect === undefined)
+      throw new KmpRtmpError(
+        'send_no_target',
+        'an upstream id and an RTMP url are needed, as the file has none itself',
+      );
+    const { channelId, data } = source.connect;
+    return { channelId, trackId: source.connect.trackId || trackId, connectData: data };
+  }
+  const streamed = name ?? (stream === 0 ? undefined : streamName(target.url, stream));
+  if (streamed === undefined) streamName(target.url, 0); // says what is wrong before anything is sent
+  return { channelId: cut(target.upstreamId), trackId, connectData: connectDataOf(target, streamed) };
+}
+
+/** As much of an id as KMP has room for, in whole characters. */
+function cut(id: string): string {
+  let out = '';
+  for (const character of id) {
+    if (Buffer.byteLength(out + character) > ID_BYTES) break;
+    out += character;
+  }
+  return out;
+}

@@ -1,0 +1,52 @@
+import { KmpRtmpError } from '../errors.js';
+import { parseRtmpUrl } from '../rtmp/rtmp-url.js';
+
+/** What goes into the connect data of all tracks (module.md, Connect Data JSON). */
+export interface SendTarget {
+  readonly upstreamId: string;
+  /** `rtmp://host[:port]/app/stream` */
+  readonly url: string;
+  readonly header?: string;
+  readonly opaque?: string;
+  readonly app?: string;
+  readonly flashVer?: string;
+  readonly tcUrl?: string;
+  readonly pageUrl?: string;
+  readonly swfUrl?: string;
+}
+
+/**
+ * Connect data, JSON.
+ *
+ * @param name the stream's name; undefined for the one in the URL
+ */
+export function connectDataOf(target: SendTarget, name: string | undefined): string {
+  return JSON.stringify({
+    upstream_id: target.upstreamId,
+    url: target.url,
+    header: target.header,
+    opaque: target.opaque,
+    app: target.app,
+    name,
+    flash_ver: target.flashVer,
+    swf_url: target.swfUrl,
+    tc_url: target.tcUrl,
+    page_url: target.pageUrl,
+  });
+}
+
+/**
+ * The name of stream `index` (from 0) of an upstream: the URL's own for the first, the same with `_2`, `_3` ... for the
+ * others, in front of a query string.
+ *
+ * @throws KmpRtmpError RTMP_BAD_URL; `send_no_stream` if the URL has no stream part
+ */
+export function streamName(url: string, index: number): string {
+  const { stream } = parseRtmpUrl(url);
+  if (stream === '')
+    throw new KmpRtmpError('send_no_stream', 'the RTMP url has no stream name behind the app; add one, or give --name');
+  if (index === 0) return stream;
+  const query = stream.indexOf('?');
+  const at = query === -1 ? stream.length : query;
+  return `${stream.slice(0, at)}_${index + 1}${stream.slice(at)}`;
+}

@@ -1,0 +1,16 @@
+import type { Clock } from '../clock.js';
+
+/** Resolves at the monotonic time `due`, or when the signal is raised; at once if either is so already. */
+export function waitUntil(clock: Clock, due: number, signal?: AbortSignal): Promise<void> {
+  const wait = due - clock.now();
+  if (wait <= 0 || signal?.aborted === true) return Promise.resolve();
+  return new Promise((resolve) => {
+    const finish = (): void => {
+      timer.cancel();
+      signal?.removeEventListener('abort', finish);
+      resolve();
+    };
+    const timer = clock.after(wait, finish);
+    signal?.addEventListener('abort', finish, { once: true });
+  });
+}
