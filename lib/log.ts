@@ -15,6 +15,8 @@ export interface Logger {
   debug(message: string, fields?: LogFields): void;
   /** A logger that adds `fields` to each of its lines. */
   child(fields: LogFields): Logger;
+  /** Whether lines of `level` go anywhere, for lines that are dear to make; where it is missing, all do. */
+  isEnabled?(level: LogLevel): boolean;
 }
 
 /** Swallows everything. */
@@ -24,4 +26,5 @@ export const noLog: Logger = {
   info() {},
   debug() {},
   child: () => noLog,
+  isEnabled: () => false,
 };
