@@ -1,4 +1,4 @@
-import { Codec } from '../media/codec.js';
+import { Codec, type MediaType } from '../media/codec.js';
 import type { AudioInfo, MediaInfo } from '../media/media-info.js';
 import { MessageType } from './message-type.js';
 
@@ -24,9 +24,14 @@ export function fourCcOf(codecId: number): string | undefined {
   return fourCcs.get(codecId);
 }
 
-/** True for the codecs that this publisher can write. */
-export function isSupported(codecId: number): boolean {
-  return fourCcs.has(codecId) || codecId === Codec.H264 || codecId === Codec.AAC || codecId === Codec.MP3;
+const supported: Readonly<Record<MediaType, ReadonlySet<number>>> = {
+  video: new Set([Codec.H264, Codec.H265]),
+  audio: new Set([Codec.AAC, Codec.MP3, Codec.AC3, Codec.EAC3, Codec.OPUS]),
+};
+
+/** True for the codecs that this publisher can write as that kind of media. */
+export function isSupported(mediaType: MediaType, codecId: number): boolean {
+  return supported[mediaType].has(codecId);
 }
 
 /** The number that stands for a codec in the metadata: the FLV id, or the FourCC as a big-endian number. */

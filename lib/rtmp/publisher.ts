@@ -54,6 +54,7 @@ export class RtmpPublisher extends Writable {
   private readonly options: PublisherOptions;
   private readonly abort = new AbortController();
   private stepTimer: Timer | undefined;
+  private handshaken = false;
   private closingByUs = false;
 
   constructor(options: PublisherOptions) {
@@ -73,8 +74,19 @@ export class RtmpPublisher extends Writable {
   override _construct(callback: (error?: Error | null) => void): void {
     this.open().then(
       () => callback(),
-      (error: unknown) => callback(error instanceof Error ? error : new Error(messageOf(error))),
+      (error: unknown) => {
+        // Destroyed on the way: whoever did that need not hear that it was given up.
+        if (this.destroyed) callback();
+        else callback(error instanceof Error ? error : new Error(messageOf(error)));
+      },
     );
+  }
+
+  /** Cuts the connecting short, too: `_destroy` alone would not be called before that has come to its end. */
+  override destroy(error?: Error): this {
+    this.abort.abort();
+    if (!this.handshaken) this.socket?.destroy();
+    return super.destroy(error);
   }
 
   override _write(batch: OutputBatch, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
@@ -149,6 +161,7 @@ export class RtmpPublisher extends Writable {
     }
     onState?.('handshaking');
     await this.handshake(socket);
+    this.handshaken = true;
     onState?.('publishing');
   }
 

@@ -9,6 +9,11 @@ export type Takeover =
   /** Another count begins: nothing can be said of what came before. */
   | { readonly kind: 'restart' };
 
+/** Ids are 64 bits on the wire: a sender may begin right below the end of them. */
+function u64(id: bigint): bigint {
+  return BigInt.asUintN(64, id);
+}
+
 /**
  * A track's frame ids over all its inputs. Frames themselves carry a plain sequence number (every `fram` packet counts
  * one); the 64-bit ids that go over the wire are that number plus an offset.
@@ -27,13 +32,13 @@ export class FrameIds {
 
   /** The id of the frame that is expected next. */
   get expected(): bigint {
-    return this.offset + BigInt(this.next);
+    return u64(this.offset + BigInt(this.next));
   }
 
   /** The id of sequence number `seq`, to be sent as "all below are done". */
   idOf(seq: number): bigint {
     const id = this.offset + BigInt(seq);
-    return id < this.floor ? this.floor : id;
+    return u64(id < this.floor ? this.floor : id);
   }
 
   /** Decides what a new input with `initialFrameId` is, and sets the count accordingly. */

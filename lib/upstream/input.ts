@@ -156,6 +156,7 @@ export class Input extends Writable implements TrackInput {
       if (frames !== undefined) {
         this.handOver(frames);
         frames = undefined;
+        if (this.over) return;
       }
       this.control(packet);
       if (this.over) return;
@@ -187,7 +188,7 @@ export class Input extends Writable implements TrackInput {
   }
 
   private mediaInfo(info: MediaInfo): void {
-    if (!isSupported(info.codecId)) {
+    if (!isSupported(info.mediaType, info.codecId)) {
       throw new InputError(
         'KMP_UNSUPPORTED_CODEC',
         `media info: codec_id ${info.codecId} (${codecName(info.codecId)}) is not supported for ${info.mediaType}`,

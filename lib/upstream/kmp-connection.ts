@@ -55,6 +55,8 @@ export function openKmpConnection(socket: Socket, options: KmpConnectionOptions)
   socket.setNoDelay(true);
   socket.setTimeout(settings.inReadTimeout, () => {
     input.close(`nothing was received for ${settings.inReadTimeout} ms (kmp_rtmp_in_read_timeout)`);
+    // After the end of the stream the input is over, and waits for a sender that may never hang up.
+    socket.destroy();
   });
   let told = false;
   const tell = (error: Error): void => {

@@ -136,6 +136,8 @@ export class Link implements LineOwner {
       if (line === undefined || state === undefined) continue;
       line.states.delete(stream);
       line.sink.charged('unpublish_stream_failed', () => line.session.unpublish(state));
+      // It must not wait for a frame of another stream.
+      line.merger.changed();
     }
   }
 

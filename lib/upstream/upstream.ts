@@ -24,6 +24,12 @@ export class TrackRefused extends KmpRtmpError {
   }
 }
 
+function requireStreamName(data: ConnectData): string {
+  const name = streamNameOf(data);
+  if (name === '') throw new TrackRefused('neither "name" nor "url" of the connect data names a stream');
+  return name;
+}
+
 export interface UpstreamOptions {
   readonly id: string;
   /** Number of the RTMP connection, unique in this process. */
@@ -68,7 +74,7 @@ export class Upstream implements LinkOwner {
   private finalMessage = 'all streams have ended and every byte is sent';
 
   /**
-   * @throws RtmpUrlError if the connect data's url is none
+   * @throws RtmpUrlError, TrackRefused if the connect data's url is none, or names no stream
    */
   constructor(options: UpstreamOptions) {
     const { id, connection, data, settings, clock, log } = options;
@@ -77,6 +83,8 @@ export class Upstream implements LinkOwner {
     this.connection = connection;
     this.data = data;
     this.log = log;
+    // Without a stream it would live on with nothing to end it.
+    requireStreamName(data);
     this.destination = destinationOf(data, settings);
     this.ledger = new Ledger(settings.outMemLimit);
     this.overload = settings.outOverload === 'drop_frames' ? new Overload(this.ledger, log) : undefined;
@@ -109,13 +117,13 @@ export class Upstream implements LinkOwner {
 
   /**
    * Adds the track that `info` announces, or lets `input` take over the track that is there without one. undefined: the
-   * upstream has failed over it.
+   * upstream has failed over it, or is being dropped.
    *
    * @throws TrackRefused
    */
   attach(input: TrackInput, data: ConnectData, info: MediaInfo, initialFrameId: bigint): Track | undefined {
-    const name = streamNameOf(data);
-    if (name === '') throw new TrackRefused('neither "name" nor "url" of the connect data names a stream');
+    const name = requireStreamName(data);
+    if (!this.isOpen || this.finalReason !== 'done') return undefined;
     const stream = this.streams.get(name) ?? this.createStream(name);
     if (stream === undefined) return undefined;
     const existing = stream.tracks[info.mediaType];
@@ -179,7 +187,7 @@ export class Upstream implements LinkOwner {
     stream.link?.removeTrack(track);
     this.ledger.release(track.fixedCharge);
     if (!stream.isEmpty) {
-      this.log.info('track ended', { stream: stream.name, track: track.mediaType });
+      this.log.info('track ended', { stream: maskKey(stream.name), track: track.mediaType });
       return;
     }
     this.removeStream(stream);
@@ -190,6 +198,10 @@ export class Upstream implements LinkOwner {
     if (!this.isOpen) return;
     this.finalReason = reason;
     this.finalMessage = 'it was asked for';
+    if (!keepFrames && this.main.state !== 'publishing') {
+      this.fail(reason, 'it was asked for, with no connection');
+      return;
+    }
     for (const link of this.links) link.hurry();
     for (const stream of [...this.streams.values()]) {
       if (keepFrames && !stream.settled) this.settle(stream);
@@ -208,10 +220,10 @@ export class Upstream implements LinkOwner {
     return false;
   }
 
-  /** Ends the upstream at once, with all its inputs. */
+  /** Ends the upstream at once, with all its inputs. What goes wrong while it is being dropped is not why it ends. */
   fail(reason: CloseReason, message: string): void {
     if (this.ended) return;
-    this.end(reason, message);
+    this.end(this.finalReason === 'done' ? reason : this.finalReason, message);
     for (const stream of this.streams.values()) stream.metaTimer?.cancel();
     for (const track of [...this.allTracks()]) track.input?.close(reason);
     for (const link of this.links) link.destroy();
@@ -224,7 +236,7 @@ export class Upstream implements LinkOwner {
   }
 
   streamRejected(stream: UpstreamStream, message: string): void {
-    this.log.error(`the server refuses the stream: ${message}`, { stream: stream.name });
+    this.log.error(`the server refuses the stream: ${message}`, { stream: maskKey(stream.name) });
     this.finalReason = 'publish_rejected';
     this.finalMessage = message;
     this.dropTracks(stream, 'publish_rejected', false);
@@ -232,7 +244,9 @@ export class Upstream implements LinkOwner {
   }
 
   split(stream: UpstreamStream): void {
-    this.log.info('the server uses one stream id a connection: another connection is made', { stream: stream.name });
+    this.log.info('the server uses one stream id a connection: another connection is made', {
+      stream: maskKey(stream.name),
+    });
     const before = stream.link;
     const link = this.addLink();
     link.addStream(stream);
@@ -319,7 +333,7 @@ export class Upstream implements LinkOwner {
     track.input = input;
     stream.addTrack(track);
     stream.link?.addTrack(track);
-    this.log.info('track added', { stream: stream.name, track: info.mediaType, connection: input.connection });
+    this.log.info('track added', { stream: maskKey(stream.name), track: info.mediaType, connection: input.connection });
     if (stream.settled || stream.isComplete) {
       this.settle(stream);
     } else {
@@ -351,7 +365,7 @@ export class Upstream implements LinkOwner {
     this.streams.delete(stream.name);
     const { link } = stream;
     link?.removeStream(stream);
-    this.log.info('stream ended', { stream: stream.name });
+    this.log.info('stream ended', { stream: maskKey(stream.name) });
     if (this.ended) return;
     if (this.streams.size === 0) {
       this.closing = true;
