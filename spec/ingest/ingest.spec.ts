@@ -9,6 +9,7 @@ import { FakeClock } from '../support/fake-clock.js';
 import { RawPublisher } from '../support/raw-publisher.js';
 import { parseRtmp } from '../support/rtmp-parse.js';
 import { chunked } from '../support/script-bytes.js';
+import { serverTls } from '../support/tls-fixture.js';
 
 let ingest: Ingest | undefined;
 afterEach(async () => ingest?.close());
@@ -306,6 +307,22 @@ describe('Ingest', () => {
     await live.closed();
     assert.deepEqual(heard[0]?.ends, ['failed']);
     assert.equal(clock.pending, 0);
+  });
+
+  it('takes rtmps, and passes over what is no TLS', async () => {
+    const server = await start({ tls: serverTls });
+    const heard = listen(server);
+    const plain = await RawPublisher.open(server.port);
+    plain.write(Buffer.concat([Buffer.of(3), Buffer.alloc(3072)]));
+    await plain.closed();
+    const publisher = await RawPublisher.greet(server.port, true);
+    publisher.write(golden('mp3-only'));
+    publisher.socket.end();
+    await publisher.closed();
+    assert.deepEqual(heard[0]?.messages, mediaOf(golden('mp3-only'), 1));
+    const waiting = await RawPublisher.open(server.port);
+    await server.close();
+    await waiting.closed();
   });
 
   it('takes no more connections than it is told to', async () => {
