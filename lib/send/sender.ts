@@ -1,10 +1,13 @@
-import { systemClock, type Clock } from '../clock.js';
+import { systemClock, type Clock, type Timer } from '../clock.js';
 import type { Logger } from '../log.js';
 import type { KmpClientOptions, OutFrame } from './client-options.js';
 import { KmpClient } from './kmp-client.js';
 import type { PlannedTrack } from './plan.js';
 import { timeline, type TimedFrame } from './timeline.js';
 import { waitUntil } from './wait-until.js';
+
+/** ms that the tracks have to end in order after the signal to stop. */
+const STOP_GRACE = 5000;
 
 /** How a {@link Sender} plays. */
 export interface SenderOptions {
@@ -95,12 +98,13 @@ export class Sender {
   }
 
   /**
-   * Plays to the end, or until the signal is raised: then what was sent is brought to a proper end.
+   * Plays to the end, or until the signal is raised: then what was sent is brought to a proper end, within 5 seconds.
    *
    * @throws KmpRtmpError as `KmpClient` does; all connections are closed then
    */
   async run(signal?: AbortSignal): Promise<SendReport> {
     const lines = [...this.lines.values()];
+    const unwatch = this.watch(signal);
     try {
       await Promise.all(lines.map(({ client }) => client.open()));
       this.begin();
@@ -113,11 +117,28 @@ export class Sender {
       }
     } catch (error) {
       for (const { client } of lines) client.destroy();
-      throw error;
+      if (signal?.aborted !== true) throw error;
+    } finally {
+      unwatch();
     }
     const tracks = lines.map(reportOf);
     const complete = tracks.every((track) => track.complete);
     return { ...this.progress(), tracks, complete, stopped: signal?.aborted === true };
+  }
+
+  /** Told to stop, the tracks have a while to come to their ends; a server that is stuck or away does not hold us up. */
+  private watch(signal: AbortSignal | undefined): () => void {
+    let timer: Timer | undefined;
+    const onAbort = (): void => {
+      timer = this.clock.after(STOP_GRACE, () => {
+        for (const { client } of this.lines.values()) client.destroy();
+      });
+    };
+    signal?.addEventListener('abort', onAbort, { once: true });
+    return () => {
+      timer?.cancel();
+      signal?.removeEventListener('abort', onAbort);
+    };
   }
 
   private begin(): void {

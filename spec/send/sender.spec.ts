@@ -154,6 +154,23 @@ describe('Sender', () => {
     );
   });
 
+  it('told to stop while the server is away, it ends within five seconds, incomplete', async () => {
+    const stop = new AbortController();
+    const running = make({ passes: Infinity }).run(stop.signal);
+    await eventually(() => frames() === 2, 'the first frames');
+    for (const { socket } of peer.connections) socket.destroy();
+    peer.onConnection = ({ socket }) => socket.destroy();
+    stop.abort();
+    let ended = false;
+    void running.then(() => (ended = true));
+    for (let waited = 0; waited < 5000 && !ended; waited += 50) {
+      clock.advance(50);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    const report = await running;
+    assert.deepEqual([report.stopped, report.complete], [true, false]);
+  });
+
   it('fails as a whole if one track cannot be sent, and leaves no connection open', async () => {
     peer.onConnection = (connection) => {
       if (peer.connections.length === 2) connection.socket.on('data', () => connection.socket.destroy());

@@ -1,0 +1,170 @@
+import { Command } from 'commander';
+import { KmpRtmpError } from '../errors.js';
+import type { Logger } from '../log.js';
+import { codecName } from '../media/codec.js';
+import { planTracks, type PlannedTrack } from '../send/plan.js';
+import { Sender, type SendReport } from '../send/sender.js';
+import { openSource } from '../send/source/open.js';
+import type { MediaSource } from '../send/source/source.js';
+import type { SendTarget } from '../send/target.js';
+import { bytesText, ProgressView, timeText } from './send-progress.js';
+import { address, passes, speed, time, type Address } from './send-values.js';
+import { table } from './table.js';
+
+interface SendOptions {
+  readonly to: Address;
+  readonly upstreamId?: string;
+  readonly url?: string;
+  readonly name?: string[];
+  readonly app?: string;
+  readonly header?: string;
+  readonly opaque?: string;
+  readonly flashVer?: string;
+  readonly tcUrl?: string;
+  readonly pageUrl?: string;
+  readonly swfUrl?: string;
+  readonly speed: number;
+  readonly fast?: boolean;
+  readonly loop?: number | true;
+  readonly start: number;
+  readonly reconnect: boolean;
+  readonly retryFor: number;
+  readonly quiet?: boolean;
+}
+
+const examples = `
+Several files are several streams of one upstream (renditions), unless one has only the kind of track that the other
+lacks: then both are one stream. Stream names: the one in the URL, then the same with _2, _3 ..., or what --name says.
+
+The exit code is 0 only if every frame was sent, and acknowledged by a server that acknowledges; 1 else.
+
+Examples:
+  kmp-rtmp send movie.mp4 --upstream-id u1 --url rtmp://localhost/live/test
+  kmp-rtmp send movie.mp4 --to 10.0.0.7:8005 --upstream-id u1 --url rtmp://a.rtmp.youtube.com/live2/KEY --loop
+  kmp-rtmp send high.mp4 low.mp4 --name high --name low --upstream-id u1 --url rtmp://localhost/live/test
+  kmp-rtmp send recording.flv --start 1:30 --speed 2 --upstream-id u1 --url rtmp://localhost/live/test
+  kmp-rtmp send v.kmp a.kmp --fast --upstream-id u1 --url rtmp://localhost/live/test`;
+
+/** `kmp-rtmp send FILE...`: plays media files to a KMP server, as a live source would. */
+export function sendCommand(): Command {
+  return new Command('send')
+    .description('Play media files (flv, mp4, mov, mkv, webm, ts, KMP dumps) to a KMP server, in real time.')
+    .argument('<file...>', 'what to send')
+    .option('--to <host:port>', 'the KMP server', address, { host: '127.0.0.1', port: 8005 })
+    .option('--upstream-id <id>', 'the upstream: tracks of one id share one RTMP connection')
+    .option('--url <rtmp-url>', 'where the server is to publish, rtmp://host[:port]/app/stream')
+    .option('--name <name>', 'stream name in place of the one in the URL; repeat it for more files', collect)
+    .option('--app <app>', 'RTMP application in place of the one in the URL')
+    .option('--header <text>', 'sent first on the connection to the RTMP server')
+    .option('--opaque <text>', 'kept by the server, and shown in its API')
+    .option('--flash-ver <text>', 'flashVer of the RTMP connect')
+    .option('--tc-url <url>', 'tcUrl of the RTMP connect')
+    .option('--page-url <url>', 'pageUrl of the RTMP connect')
+    .option('--swf-url <url>', 'swfUrl of the RTMP connect')
+    .option('--speed <factor>', 'this many times as fast as real time', speed, 1)
+    .option('--fast', 'as fast as it is taken')
+    .option('--loop [times]', 'play it over and over (or this many times), with times that go on', passes)
+    .option('--start <time>', 'begin at the last key frame at or before this time', time, 0)
+    .option('--no-reconnect', 'fail when a connection breaks, instead of coming back with what was not acknowledged')
+    .option('--retry-for <time>', 'how long to try to come back', time, 60_000)
+    .option('-q, --quiet', 'no progress and no table, only what went wrong')
+    .addHelpText('after', examples)
+    .action(async (files: string[], options: SendOptions) => {
+      const report = await send(files, options);
+      if (!report.complete) process.exitCode = 1;
+    });
+}
+
+function collect(value: string, before: string[] = []): string[] {
+  return [...before, value];
+}
+
+/** Opens, plays and reports. @throws KmpRtmpError as `openSource`, `planTracks` and `Sender` do */
+async function send(files: readonly string[], options: SendOptions): Promise<SendReport> {
+  const sources: MediaSource[] = [];
+  let view: ProgressView | undefined;
+  const warn = (message: string): void => {
+    view?.clear();
+    process.stderr.write(`kmp-rtmp: warning: ${message}\n`);
+  };
+  try {
+    for (const file of files) sources.push(await openSource(file, { start: options.start, onWarning: warn }));
+    const target = targetOf(options);
+    const names = options.name;
+    const tracks = planTracks(sources, { ...(target && { target }), ...(names && { names }), onWarning: warn });
+    const rounds = options.loop === true ? Infinity : (options.loop ?? 1);
+    const progress = (view = new ProgressView(process.stdout, totalOf(sources, options.start, rounds)));
+    const stop = stopOnSignal();
+    if (options.quiet !== true) process.stdout.write(`${heading(tracks, options)}\n`);
+    const sender = new Sender({
+      ...options.to,
+      tracks,
+      speed: options.fast === true ? Infinity : options.speed,
+      passes: rounds,
+      client: { reconnect: options.reconnect, retryFor: options.retryFor },
+      log: warningsTo(warn),
+      progressEvery: 250,
+      ...(options.quiet === true ? {} : { onProgress: (state) => progress.show(state) }),
+    });
+    const report = await sender.run(stop);
+    view.clear();
+    if (options.quiet !== true) process.stdout.write(`${summary(report)}\n`);
+    // Stopped before the end of what was to be played: not all of it was sent.
+    return report.stopped && rounds !== Infinity ? { ...report, complete: false } : report;
+  } finally {
+    view?.clear();
+    for (const source of sources) await source.close();
+  }
+}
+
+function targetOf(options: SendOptions): SendTarget | undefined {
+  const { upstreamId, url, header, opaque, app, flashVer, tcUrl, pageUrl, swfUrl } = options;
+  if (upstreamId === undefined && url === undefined) return undefined;
+  if (upstreamId === undefined || upstreamId === '')
+    throw new KmpRtmpError('send_no_target', '--upstream-id is needed beside --url');
+  if (url === undefined) throw new KmpRtmpError('send_no_target', '--url is needed beside --upstream-id');
+  const fields = Object.entries({ header, opaque, app, flashVer, tcUrl, pageUrl, swfUrl });
+  return { upstreamId, url, ...Object.fromEntries(fields.filter(([, value]) => value !== undefined)) };
+}
+
+/** ms that will be played, where every file knows its own. */
+function totalOf(sources: readonly MediaSource[], start: number, rounds: number): number | undefined {
+  const longest = Math.max(...sources.map(({ duration }) => duration ?? Infinity));
+  return Number.isFinite(longest * rounds) ? Math.max(0, longest - start) * rounds : undefined;
+}
+
+/** The first Ctrl-C ends the tracks in order, the next one the process. */
+function stopOnSignal(): AbortSignal {
+  const controller = new AbortController();
+  const onSignal = (): void => {
+    if (controller.signal.aborted) process.exit(130);
+    controller.abort();
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  return controller.signal;
+}
+
+function warningsTo(warn: (message: string) => void): Logger {
+  const logger: Logger = { error: warn, warn, info: () => undefined, debug: () => undefined, child: () => logger };
+  return logger;
+}
+
+function heading(tracks: readonly PlannedTrack[], { to }: SendOptions): string {
+  const what = tracks.map(({ track, trackId }) => `${trackId} ${codecName(track.info.codecId)}`).join(', ');
+  return `Sending ${what} to ${to.host.includes(':') ? `[${to.host}]` : to.host}:${to.port}`;
+}
+
+function summary(report: SendReport): string {
+  const rows = report.tracks.map(({ track, frames, payloadBytes, acked, ackSeen, reconnects, complete }) => [
+    track.trackId,
+    codecName(track.track.info.codecId),
+    String(frames),
+    bytesText(payloadBytes),
+    ackSeen ? String(acked) : 'none seen',
+    String(reconnects),
+    complete ? 'complete' : 'INCOMPLETE',
+  ]);
+  const head = ['track', 'codec', 'frames', 'bytes', 'acked', 'reconnects', ''];
+  return `${table([head, ...rows], [2, 3, 4, 5])}\n${timeText(report.media)} of media in ${timeText(report.elapsed)}`;
+}

@@ -1,0 +1,181 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { ProgressView } from '../../lib/cli/send-progress.js';
+import { speed, time } from '../../lib/cli/send-values.js';
+import type { SendProgress } from '../../lib/send/sender.js';
+import { KmpPeer } from '../support/kmp-peer.js';
+
+const FOLDER = join('spec', 'fixtures', 'media');
+const FILE = join(FOLDER, 'h264-aac.mp4');
+const COMMAND = `
+  const { sendCommand } = await import(${JSON.stringify(new URL('../../lib/cli/send.js', import.meta.url).href)});
+  try {
+    await sendCommand().parseAsync(process.argv.slice(1), { from: 'user' });
+  } catch (error) {
+    console.error(error.message);
+    process.exitCode = 1;
+  }`;
+
+/** Runs `kmp-rtmp send` as a process of its own. */
+function send(...args: string[]): Promise<{ code: number | null; out: string; err: string }> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, ['--input-type=module', '-e', COMMAND, ...args], { env: process.env });
+    let [out, err] = ['', ''];
+    child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
+    child.on('close', (code) => resolve({ code, out, err }));
+  });
+}
+
+describe('kmp-rtmp send', () => {
+  let peer: KmpPeer;
+  beforeEach(async () => {
+    peer = await KmpPeer.listen();
+    peer.onConnection = (connection) => {
+      connection.socket.on('data', () => {
+        if (connection.frames.length > 0) connection.ack(connection.initialFrameId + BigInt(connection.frames.length));
+      });
+    };
+  });
+  afterEach(() => peer.close());
+
+  const target = (): string[] => [
+    ...['--to', `127.0.0.1:${peer.port}`, '--upstream-id', 'u1', '--url', 'rtmp://host/app/key'],
+  ];
+
+  it('sends the tracks of a file, prints a table, and ends with 0', async () => {
+    const { code, out, err } = await send(FILE, ...target(), '--fast', '--opaque', 'mine');
+    assert.deepEqual([code, err], [0, '']);
+    assert.match(out, /^Sending v1 H\.264, a1 AAC to 127\.0\.0\.1:\d+\n/);
+    assert.match(out, /^v1 +H\.264 +50 +[\d.]+ kB +50 +0 +complete$/m);
+    assert.match(out, /^a1 +AAC +88 +[\d.]+ kB +88 +0 +complete$/m);
+    assert.deepEqual(
+      peer.connections.map(({ frames }) => frames.length),
+      [50, 88],
+    );
+    const data = JSON.parse(String(peer.connections[0]?.packets[0]?.data)) as Record<string, string>;
+    assert.deepEqual(data, { upstream_id: 'u1', url: 'rtmp://host/app/key', opaque: 'mine' });
+  });
+
+  it('renditions under their names, a start offset, a loop', async () => {
+    const files = [FILE, join(FOLDER, 'h264-mp3.flv')];
+    const names = ['--name', 'high', '--name', 'low'];
+    const { code, out } = await send(
+      ...files,
+      ...target(),
+      ...names,
+      '--fast',
+      '--start',
+      '0:01.7',
+      '--loop',
+      '3',
+      '-q',
+    );
+    assert.deepEqual([code, out], [0, '']);
+    // Key frames are at 0, 0.8 and 1.6 s: ten frames are left, three times.
+    const found = peer.connections.map(({ packets, frames }) => {
+      const data = JSON.parse(String(packets[0]?.data)) as { name: string };
+      return [data.name, packets[1]?.header.readUInt32LE(20), frames.length];
+    });
+    assert.deepEqual(
+      found.filter(([, codec]) => codec === 7),
+      [
+        ['high', 7, 30],
+        ['low', 7, 30],
+      ],
+    );
+    assert.deepEqual(
+      found.map(([name]) => name),
+      ['high', 'high', 'low', 'low'],
+    );
+  });
+
+  it('a frame that is not acknowledged by a server that acknowledges makes it end with 1', async () => {
+    peer.onConnection = (connection) => {
+      connection.socket.on('data', () => {
+        if (connection.frames.length > 3) connection.ack(connection.initialFrameId + 3n);
+        // What follows the last frame shows that the sender waited, and gave up: no need to wait as long.
+        if (connection.frames.length >= 50) connection.socket.destroy();
+      });
+    };
+    const { code, err } = await send(FILE, ...target(), '--fast', '--no-reconnect');
+    assert.equal(code, 1);
+    assert.match(err, /the KMP server closed the connection.*frames were sent and 3 acknowledged/);
+  });
+
+  it('says what is wrong with what it was given', async () => {
+    const cases: [string[], RegExp][] = [
+      [[join(FOLDER, 'none.mp4'), ...target()], /none\.mp4 cannot be opened/],
+      [[FILE], /an upstream id and an RTMP url are needed/],
+      [[FILE, '--url', 'rtmp://h/a/s'], /--upstream-id is needed/],
+      [[FILE, ...target(), '--to', 'nowhere'], /HOST:PORT/],
+      [[FILE, ...target(), '--speed', '0'], /above 0/],
+      [[FILE, ...target(), '--start', 'soon'], /must be a time/],
+      [[FILE, ...target(), '--fats'], /Did you mean --fast/],
+    ];
+    for (const [args, expected] of cases) {
+      const { code, err } = await send(...args);
+      assert.equal(code, 1, args.join(' '));
+      assert.match(err, expected);
+    }
+    assert.equal(peer.connections.length, 0);
+  });
+});
+
+describe('values of the command line', () => {
+  it('times', () => {
+    const rows: [string, number][] = [
+      ...([
+        ['90', 90_000],
+        ['90s', 90_000],
+        ['1m30s', 90_000],
+        ['500ms', 500],
+        ['1.5', 1500],
+      ] as [string, number][]),
+      ...([
+        ['1:30', 90_000],
+        ['0:01:30.25', 90_250],
+        ['1:00:00', 3_600_000],
+      ] as [string, number][]),
+    ];
+    for (const [text, ms] of rows) assert.equal(time(text), ms, text);
+    for (const text of ['', '-1', '1:2:3:4', 'x', '1:300']) assert.throws(() => time(text), text);
+  });
+
+  it('speeds', () => {
+    assert.deepEqual([speed('2'), speed('0.5'), speed('4x')], [2, 0.5, 4]);
+    for (const text of ['0', '-1', 'fast', '1001', 'NaN']) assert.throws(() => speed(text), text);
+  });
+});
+
+describe('progress', () => {
+  const state = (elapsed: number): SendProgress => ({
+    ...{ elapsed, media: elapsed, frames: elapsed / 40, bytes: elapsed * 125, acked: 10, reconnects: 0 },
+  });
+
+  it('a bar that is drawn over itself on a terminal', () => {
+    let out = '';
+    const view = new ProgressView({ isTTY: true, columns: 200, write: (text) => (out += text) }, 10_000);
+    view.show(state(2500));
+    assert.equal(out, '\r[######------------------] 25%  of 0:10  0:02  62.5 frames  1000 kbit/s  10 acked');
+    out = '';
+    view.clear();
+    assert.match(out, /^\r +\r$/);
+  });
+
+  it('never wider than the terminal', () => {
+    let out = '';
+    const view = new ProgressView({ isTTY: true, columns: 30, write: (text) => (out += text) }, 10_000);
+    view.show(state(2500));
+    assert.equal(out.length, 30);
+  });
+
+  it('elsewhere a line every five seconds', () => {
+    let out = '';
+    const view = new ProgressView({ write: (text) => (out += text) }, undefined);
+    for (let elapsed = 0; elapsed <= 12_000; elapsed += 1000) view.show(state(elapsed));
+    assert.equal(out, '0:05  125 frames  1000 kbit/s  10 acked\n0:10  250 frames  1000 kbit/s  10 acked\n');
+  });
+});
