@@ -1,0 +1,42 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { extname } from 'node:path';
+import { gzipSync } from 'node:zlib';
+
+/** A file of the page, as it goes out. */
+export interface Asset {
+  readonly type: string;
+  readonly plain: Buffer;
+  readonly gzipped: Buffer;
+  readonly etag: string;
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.svg': 'image/svg+xml',
+};
+
+/** The page's own files, beside this one once built, and what they load of uPlot. */
+export function readAssets(): ReadonlyMap<string, Asset> {
+  const { resolve } = createRequire(import.meta.url);
+  const folder = new URL('public/', import.meta.url);
+  const own = readdirSync(folder).map((name): [string, string | URL] => [name, new URL(name, folder)]);
+  const foreign: [string, string][] = [
+    ['uplot.js', resolve('uplot/dist/uPlot.esm.js')],
+    ['uplot.css', resolve('uplot/dist/uPlot.min.css')],
+  ];
+  const assets = new Map<string, Asset>();
+  for (const [name, path] of [...own, ...foreign]) {
+    const type = TYPES[extname(name)];
+    if (type !== undefined) assets.set(name, assetOf(type, readFileSync(path)));
+  }
+  return assets;
+}
+
+function assetOf(type: string, plain: Buffer): Asset {
+  const etag = `"${createHash('sha256').update(plain).digest('base64url').slice(0, 22)}"`;
+  return { type, plain, gzipped: gzipSync(plain), etag };
+}

@@ -1,0 +1,62 @@
+import { byId, el, setText } from './dom.js';
+import { timeOfDay } from './format.js';
+import type { Happening } from './model.js';
+
+/** How many are kept. */
+const LIMIT = 200;
+
+/** What happened since the page was opened, newest first. */
+export class ActivityView {
+  private readonly panel = byId('activity', HTMLElement);
+  private readonly toggle = byId('show-activity', HTMLButtonElement);
+  private readonly badge = byId('activity-count', HTMLSpanElement);
+  private readonly list = el('ol', { class: 'happenings' });
+  private readonly empty = el('p', { class: 'empty' }, 'Nothing has happened since this page was opened.');
+  private unseen = 0;
+
+  constructor(private readonly opened: () => void) {
+    const close = el('button', { type: 'button', class: 'close', 'aria-label': 'Close' }, '×');
+    close.addEventListener('click', () => this.close());
+    const title = el('h2', { id: 'activity-title', tabindex: '-1' }, 'Activity');
+    this.panel.append(el('header', {}, title, close), this.empty, this.list);
+    this.panel.addEventListener('keydown', ({ key }) => {
+      if (key === 'Escape') this.close();
+    });
+    this.toggle.addEventListener('click', () => {
+      if (!this.panel.hidden) this.close();
+      else {
+        this.opened();
+        this.panel.hidden = false;
+        this.toggle.setAttribute('aria-expanded', 'true');
+        this.unseen = 0;
+        this.showBadge();
+        title.focus();
+      }
+    });
+  }
+
+  add(happened: readonly Happening[]): void {
+    if (happened.length === 0) return;
+    for (const { at, id, what, kind } of happened.slice(-LIMIT)) {
+      const entry = el('li', { 'data-kind': kind }, el('time', {}, timeOfDay(at)), el('b', {}, id), ` ${what}`);
+      this.list.prepend(entry);
+    }
+    while (this.list.childElementCount > LIMIT) this.list.lastElementChild?.remove();
+    this.empty.hidden = true;
+    if (this.panel.hidden) this.unseen += happened.length;
+    this.showBadge();
+  }
+
+  /** Closes it; the focus goes back to its button if it was inside. */
+  close(): void {
+    const inside = this.panel.contains(document.activeElement);
+    this.panel.hidden = true;
+    this.toggle.setAttribute('aria-expanded', 'false');
+    if (inside) this.toggle.focus();
+  }
+
+  private showBadge(): void {
+    this.badge.hidden = this.unseen === 0;
+    setText(this.badge, this.unseen > 99 ? '99+' : String(this.unseen));
+  }
+}

@@ -1,0 +1,187 @@
+import { Chart } from './chart.js';
+import { byId, el, Live } from './dom.js';
+import type { Dropper } from './drop.js';
+import { bitrate, bytes, count, duration, frames, milliseconds, percent } from './format.js';
+import { groupOf } from './order.js';
+import type { Times } from './series.js';
+import { streamSection } from './stream-section.js';
+import type { Upstream } from './upstream.js';
+
+type Fact = readonly [title: string, read: (upstream: Upstream) => string];
+
+const FACTS: readonly Fact[] = [
+  ['Destination', ({ info }) => info.url],
+  ['Server', ({ info }) => info.remoteAddr || 'not connected'],
+  ['From', ({ info }) => info.localAddr || '–'],
+  ['Connection', ({ info }) => String(info.connection)],
+  ['Up', ({ uptime }) => duration(uptime)],
+  ['Reconnects', ({ info }) => count(info.reconnects)],
+  ['Delay', ({ delay }) => milliseconds(delay)],
+  ['Frames', (upstream) => `${frames(upstream.frames)} a second`],
+  ['Memory', (of) => `${bytes(of.memUsed)} of ${bytes(of.info.memLimit)} (${percent(of.memShare)})`],
+  ['Dropped', ({ dropped }) => `${count(dropped)} frames`],
+  ['Skipped', ({ skipped }) => `${count(skipped)} frames`],
+  ['Sent', ({ sentBytes }) => bytes(sentBytes)],
+  ['Waiting to be sent', (of) => bytes(Math.max(0, of.writtenBytes - of.sentBytes))],
+  ['Received', ({ receivedBytes }) => bytes(receivedBytes)],
+];
+
+/** Everything about one upstream, beside the table. */
+export class DetailView {
+  private readonly panel = byId('detail', HTMLElement);
+  private live = new Live<Upstream>();
+  private charts: { chart: Chart; show: (upstream: Upstream, times: Times) => void }[] = [];
+  private upstream: Upstream | undefined;
+  /** What the panel was built for; it is built anew when its streams, tracks or senders are others. */
+  private shape = '';
+
+  constructor(
+    private readonly dropper: Dropper,
+    private readonly closed: (upstream: Upstream | undefined) => void,
+  ) {
+    this.panel.addEventListener('keydown', ({ key }) => {
+      if (key === 'Escape') this.close();
+    });
+  }
+
+  get key(): number | undefined {
+    return this.upstream?.key;
+  }
+
+  open(upstream: Upstream, times: Times): void {
+    this.upstream = upstream;
+    this.build(upstream);
+    this.panel.hidden = false;
+    this.show(times);
+    this.panel.querySelector('h2')?.focus();
+  }
+
+  /** Brings the panel up to date. `there`: whether the upstream still is. */
+  show(times: Times, there = true): void {
+    const { upstream } = this;
+    if (!upstream) return;
+    if (shapeOf(upstream, this.dropper) !== this.shape) this.build(upstream);
+    this.panel.classList.toggle('ended', !there);
+    this.live.refresh(upstream);
+    if (there) for (const { show } of this.charts) show(upstream, times);
+  }
+
+  close(): void {
+    const { upstream } = this;
+    if (!upstream) return;
+    this.upstream = undefined;
+    this.panel.hidden = true;
+    this.clear();
+    this.closed(upstream);
+  }
+
+  private clear(): void {
+    for (const { chart } of this.charts) chart.destroy();
+    this.charts = [];
+    this.live = new Live<Upstream>();
+    this.panel.replaceChildren();
+  }
+
+  private build(upstream: Upstream): void {
+    const focused = this.panel.contains(document.activeElement);
+    this.clear();
+    this.shape = shapeOf(upstream, this.dropper);
+    const { live } = this;
+    const close = el('button', { type: 'button', class: 'close', 'aria-label': 'Close details' }, '×');
+    close.addEventListener('click', () => this.close());
+    const title = el(
+      'h2',
+      { id: 'detail-title', tabindex: '-1' },
+      live.text(({ info }) => info.id),
+    );
+    const state = el(
+      'span',
+      { class: 'pill' },
+      live.text(({ info }) => info.state),
+    );
+    live.attribute(state, 'data-state', ({ info }) => groupOf(info.state));
+    const last = el('p', { class: 'last' });
+    live.shown(last, ({ info }) => info.lastStatus !== null);
+    live.attribute(last, 'data-level', ({ info }) => info.lastStatus?.level ?? '');
+    last.append(
+      el(
+        'b',
+        {},
+        live.text(({ info }) => info.lastStatus?.code ?? ''),
+      ),
+      ' ',
+      live.text(({ info }) => info.lastStatus?.description ?? ''),
+    );
+    const facts = el('dl', { class: 'facts-list' });
+    for (const [name, read] of FACTS) facts.append(el('div', {}, el('dt', {}, name), el('dd', {}, live.text(read))));
+    this.panel.append(
+      el('header', {}, title, close),
+      el('p', { class: 'state' }, state, this.dropButton(upstream)),
+      last,
+    );
+    this.panel.append(this.bitrates(), this.delays(), facts);
+    for (const stream of upstream.streams) this.panel.append(streamSection(upstream, stream, live, this.dropper));
+    this.panel.append(el('p', { class: 'gone' }, 'This upstream has ended. The numbers are its last.'));
+    if (focused) title.focus({ preventScroll: true });
+  }
+
+  private dropButton(upstream: Upstream): Node {
+    if (!this.dropper.can(upstream)) return document.createTextNode('');
+    const button = el('button', { type: 'button', class: 'danger' }, 'Drop upstream');
+    button.addEventListener('click', () => this.dropper.upstream(upstream));
+    return button;
+  }
+
+  private bitrates(): HTMLElement {
+    const host = el('div', { class: 'plot' });
+    const lines = [
+      { label: 'in', color: 'in' },
+      { label: 'out', color: 'out' },
+    ] as const;
+    const chart = new Chart(host, { lines, height: 150, format: bitrate });
+    this.charts.push({
+      chart,
+      show: ({ lines: { bitrateIn, bitrateOut } }, times) => chart.show(times, bitrateIn, bitrateOut),
+    });
+    const { live } = this;
+    return el(
+      'figure',
+      {},
+      el(
+        'figcaption',
+        {},
+        'Bitrate ',
+        el(
+          'span',
+          { class: 'key', 'data-color': 'in' },
+          'in ',
+          live.text(({ bitrateIn }) => bitrate(bitrateIn)),
+        ),
+        el(
+          'span',
+          { class: 'key', 'data-color': 'out' },
+          'out ',
+          live.text(({ bitrateOut }) => bitrate(bitrateOut)),
+        ),
+      ),
+      host,
+    );
+  }
+
+  private delays(): HTMLElement {
+    const host = el('div', { class: 'plot' });
+    const chart = new Chart(host, { lines: [{ label: 'delay', color: 'delay' }], height: 96, format: milliseconds });
+    this.charts.push({ chart, show: ({ lines: { delay } }, times) => chart.show(times, delay) });
+    const now = this.live.text(({ delay }) => milliseconds(delay));
+    return el(
+      'figure',
+      {},
+      el('figcaption', {}, 'Delay ', el('span', { class: 'key', 'data-color': 'delay' }, now)),
+      host,
+    );
+  }
+}
+
+function shapeOf(upstream: Upstream, dropper: Dropper): string {
+  return JSON.stringify([upstream.key, upstream.info.streams, dropper.can(upstream)]);
+}

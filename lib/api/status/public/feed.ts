@@ -1,0 +1,90 @@
+import type { FullMessage, HelloMessage, TickMessage } from './wire.js';
+
+export type FeedState = 'connecting' | 'live' | 'late' | 'lost' | 'paused';
+
+export interface FeedListener {
+  hello(message: HelloMessage): void;
+  full(message: FullMessage): void;
+  tick(message: TickMessage): void;
+  state(state: FeedState): void;
+}
+
+/** ms without news after which what is shown counts as old. */
+const LATE = 4000;
+/** ms that a page in the background goes on listening. */
+const BACKGROUND = 60_000;
+const FIRST_RETRY = 1000;
+const LAST_RETRY = 15_000;
+
+/** Listens to the service, for as long as somebody looks: a page in the background costs nothing after a minute. */
+export class FeedClient {
+  private source: EventSource | undefined;
+  private late: number | undefined;
+  private retry: number | undefined;
+  private background: number | undefined;
+  private wait = FIRST_RETRY;
+
+  constructor(
+    private readonly url: string,
+    private readonly listener: FeedListener,
+  ) {
+    document.addEventListener('visibilitychange', () => this.visibility());
+    // Left and come back to: the browser has cut the connection meanwhile.
+    addEventListener('pageshow', (event) => {
+      if (event.persisted) this.open();
+    });
+    this.open();
+  }
+
+  private open(): void {
+    this.close();
+    this.listener.state('connecting');
+    const source = new EventSource(this.url);
+    this.source = source;
+    source.addEventListener('hello', ({ data }: MessageEvent<string>) => {
+      this.listener.hello(JSON.parse(data) as HelloMessage);
+    });
+    source.addEventListener('full', ({ data }: MessageEvent<string>) => {
+      this.news();
+      this.listener.full(JSON.parse(data) as FullMessage);
+    });
+    source.addEventListener('tick', ({ data }: MessageEvent<string>) => {
+      this.news();
+      this.listener.tick(JSON.parse(data) as TickMessage);
+    });
+    source.addEventListener('trouble', () => this.listener.state('late'));
+    source.addEventListener('error', () => {
+      // Whether the browser would try again by itself depends on what went wrong; this way it is always at our pace.
+      this.close();
+      this.listener.state('lost');
+      this.retry = setTimeout(() => this.open(), this.wait);
+      this.wait = Math.min(this.wait * 2, LAST_RETRY);
+    });
+  }
+
+  private close(): void {
+    clearTimeout(this.late);
+    clearTimeout(this.retry);
+    this.source?.close();
+    this.source = undefined;
+  }
+
+  private news(): void {
+    this.wait = FIRST_RETRY;
+    this.listener.state('live');
+    clearTimeout(this.late);
+    this.late = setTimeout(() => this.listener.state('late'), LATE);
+  }
+
+  private visibility(): void {
+    clearTimeout(this.background);
+    if (document.visibilityState === 'visible') {
+      if (this.source === undefined) this.open();
+      return;
+    }
+    this.background = setTimeout(() => {
+      this.close();
+      this.listener.state('paused');
+    }, BACKGROUND);
+  }
+}

@@ -1,0 +1,123 @@
+import { ActivityView } from './activity.js';
+import { Announcer } from './announcer.js';
+import { DetailView } from './detail.js';
+import { byId, el, setAttribute, setText } from './dom.js';
+import { Dropper } from './drop.js';
+import { FeedClient, type FeedState } from './feed.js';
+import { Filter } from './filter.js';
+import { duration } from './format.js';
+import { Heading } from './heading.js';
+import { Model, type Happening } from './model.js';
+import { TableView } from './table.js';
+import { setUpTheme } from './theme.js';
+import { TotalsView } from './totals.js';
+import type { Upstream } from './upstream.js';
+
+const STATES: Readonly<Record<FeedState, readonly [text: string, kind: string]>> = {
+  connecting: ['Connecting', 'plain'],
+  live: ['Live', 'good'],
+  late: ['No news', 'warn'],
+  lost: ['Connection lost', 'bad'],
+  paused: ['Paused', 'plain'],
+};
+
+setUpTheme();
+const model = new Model();
+const announcer = new Announcer();
+const totals = new TotalsView();
+const dropper = new Dropper(model, announcer, report);
+const detail = new DetailView(dropper, (upstream) => {
+  table.selected = undefined;
+  table.refresh();
+  table.focus(upstream?.key);
+});
+const activity = new ActivityView(() => detail.close());
+const table = new TableView(model, { open });
+new Heading(table.sorting, (sorting, said) => {
+  table.sorting = sorting;
+  table.refresh(true);
+  announcer.say('sorting', said);
+});
+const filter = new Filter((text, group) => {
+  table.text = text;
+  table.group = group;
+  table.refresh(true);
+  showEmpty();
+  announcer.say('filter', `${table.order.length} of ${model.upstreams.size} upstreams`);
+});
+let built: string | undefined;
+function happened(happenings: readonly Happening[]): void {
+  activity.add(happenings);
+  for (const { id, what, kind } of happenings) if (kind !== 'plain') announcer.say(id, `${id} ${what}`);
+  totals.show(model);
+  filter.show(model.upstreams.values());
+  table.refresh();
+  detail.show(model.times, detail.key !== undefined && model.upstreams.has(detail.key));
+  showFacts();
+  showEmpty();
+}
+
+function open(upstream: Upstream): void {
+  activity.close();
+  table.selected = upstream.key;
+  detail.open(upstream, model.times);
+  table.refresh();
+}
+
+function showFacts(): void {
+  const { service } = model;
+  if (!service) return;
+  const facts = `${service.version} on ${service.runtime}, process ${service.pid}, up ${duration(model.uptime)}`;
+  setText(byId('facts', HTMLParagraphElement), facts);
+}
+
+function showState(state: FeedState): void {
+  const [text, kind] = STATES[state];
+  setAttribute(byId('connection', HTMLParagraphElement), 'data-kind', kind);
+  const element = byId('connection-text', HTMLSpanElement);
+  if (element.textContent === text) return;
+  element.textContent = text;
+  document.body.classList.toggle('stale', state === 'lost' || state === 'late');
+  if (state !== 'connecting') announcer.say('connection', text);
+}
+
+function showEmpty(): void {
+  const element = byId('empty', HTMLDivElement);
+  const empty = table.order.length === 0;
+  element.hidden = !empty;
+  if (!empty || model.service === undefined) return;
+  const kind = model.upstreams.size === 0 ? 'none' : 'filtered';
+  if (element.dataset['kind'] === kind) return;
+  element.dataset['kind'] = kind;
+  if (kind === 'none') {
+    element.replaceChildren(
+      el('p', {}, 'No upstreams yet'),
+      el('p', {}, 'One appears here as soon as a sender connects by KMP and says what it sends.'),
+    );
+    return;
+  }
+  const clear = el('button', { type: 'button' }, 'Show all');
+  clear.addEventListener('click', () => filter.clear());
+  element.replaceChildren(el('p', {}, 'No upstream fits the filter'), clear);
+}
+
+function report(problem: string): void {
+  const notice = byId('notice', HTMLParagraphElement);
+  const close = el('button', { type: 'button', class: 'close', 'aria-label': 'Dismiss' }, '×');
+  close.addEventListener('click', () => (notice.hidden = true));
+  notice.replaceChildren(el('span', {}, problem), close);
+  notice.hidden = false;
+}
+
+new FeedClient('events', {
+  hello: (message) => model.hello(message),
+  full(message) {
+    happened(model.full(message, Date.now()));
+    const { version, built: now } = message.service;
+    built ??= version + now;
+    if (built !== version + now)
+      report('The service has been updated. Reload the page to have the page that belongs to it.');
+  },
+  tick: (message) => happened(model.tick(message, Date.now())),
+  state: showState,
+});

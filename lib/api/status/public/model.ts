@@ -1,0 +1,148 @@
+import { extend, Times, type Line } from './series.js';
+import { Upstream } from './upstream.js';
+import type { FullMessage, HelloMessage, ServiceInfo, TickMessage, UpstreamRow } from './wire.js';
+
+/** A pause that is longer, in ms, leaves a hole in the charts that no line should bridge: they begin anew. */
+const LONGEST_GAP = 5000;
+
+/** Something that happened to an upstream. */
+export interface Happening {
+  /** ms since 1970 */
+  readonly at: number;
+  readonly id: string;
+  readonly what: string;
+  readonly kind: 'good' | 'bad' | 'plain';
+}
+
+/** Sums over all upstreams, and their past. */
+export interface Totals {
+  bitrateIn: number;
+  bitrateOut: number;
+  frames: number;
+  memUsed: number;
+  memLimit: number;
+  dropped: number;
+  reconnects: number;
+}
+
+/** The service as the page knows it: messages go in, what the views show comes out. Knows no document. */
+export class Model {
+  readonly upstreams = new Map<number, Upstream>();
+  service: ServiceInfo | undefined;
+  /** s */
+  uptime = 0;
+  /** Writable API, relative to the page; null: nothing may be dropped. */
+  api: string | null = null;
+  readonly times = new Times();
+  totals: Totals = noTotals();
+  readonly lines = { bitrateIn: [] as Line, bitrateOut: [] as Line, frames: [] as Line, memory: [] as Line };
+  private t = 0;
+  private feed: string | undefined;
+
+  hello({ feed, api }: HelloMessage): void {
+    this.api = api;
+    if (this.feed === feed) return;
+    this.feed = feed;
+    this.service = undefined;
+    this.upstreams.clear();
+    this.forgetPast();
+  }
+
+  /** @param now ms since 1970 */
+  full(message: FullMessage, now: number): Happening[] {
+    const first = this.service === undefined;
+    this.service = message.service;
+    if (message.t - this.t > LONGEST_GAP) this.forgetPast();
+    const keys = new Set(message.rows.map(({ key }) => key));
+    const gone = [...this.upstreams.keys()].filter((key) => !keys.has(key));
+    const happened = this.take(message, { rows: message.rows, counts: [], gone }, now);
+    return first ? [] : happened;
+  }
+
+  /** @param now ms since 1970 */
+  tick(message: TickMessage, now: number): Happening[] {
+    return this.take(message, message, now);
+  }
+
+  private take(
+    { t, uptime }: Pick<TickMessage, 't' | 'uptime'>,
+    changes: Pick<TickMessage, 'rows' | 'counts' | 'gone'>,
+    now: number,
+  ): Happening[] {
+    this.t = t;
+    this.uptime = uptime;
+    const happened: Happening[] = [];
+    for (const key of changes.gone) {
+      const upstream = this.upstreams.get(key);
+      this.upstreams.delete(key);
+      if (upstream) happened.push(ended(upstream, now));
+    }
+    for (const row of changes.rows) happened.push(...this.row(row, t, now));
+    for (const [key, numbers] of changes.counts) this.upstreams.get(key)?.count(numbers);
+    this.times.add(now / 1000);
+    const totals = noTotals();
+    for (const upstream of this.upstreams.values()) {
+      upstream.measure(t);
+      add(totals, upstream);
+    }
+    this.totals = totals;
+    extend(this.lines.bitrateIn, totals.bitrateIn);
+    extend(this.lines.bitrateOut, totals.bitrateOut);
+    extend(this.lines.frames, totals.frames);
+    extend(this.lines.memory, totals.memUsed);
+    return happened;
+  }
+
+  private row(row: UpstreamRow, t: number, now: number): Happening[] {
+    const known = this.upstreams.get(row.key);
+    if (!known) {
+      const upstream = new Upstream(row, t, this.times);
+      this.upstreams.set(row.key, upstream);
+      return [{ at: now, id: upstream.info.id, what: 'began', kind: 'plain' }];
+    }
+    const before = known.info;
+    known.update(row, t);
+    return changed(known, before, now);
+  }
+
+  private forgetPast(): void {
+    this.times.values.length = 0;
+    const all = [this, ...this.upstreams.values()];
+    for (const { lines } of all) for (const line of Object.values(lines)) line.length = 0;
+  }
+}
+
+function ended({ info }: Upstream, at: number): Happening {
+  const last = info.lastStatus;
+  const what = last === null ? 'ended' : `ended; the server last said ${last.code || last.description}`;
+  return { at, id: info.id, what, kind: last?.level === 'error' ? 'bad' : 'plain' };
+}
+
+function changed({ info }: Upstream, before: Upstream['info'], at: number): Happening[] {
+  const { id } = info;
+  const happened: Happening[] = [];
+  if (info.state !== before.state) {
+    const kind = info.state === 'publishing' ? 'good' : info.state === 'reconnecting' ? 'bad' : 'plain';
+    happened.push({ at, id, what: `is ${info.state}`, kind });
+  }
+  const last = info.lastStatus;
+  if (last !== null && last.code !== before.lastStatus?.code) {
+    const kind = last.level === 'error' ? 'bad' : 'plain';
+    happened.push({ at, id, what: `the server said ${last.code}: ${last.description}`, kind });
+  }
+  return happened;
+}
+
+function noTotals(): Totals {
+  return { bitrateIn: 0, bitrateOut: 0, frames: 0, memUsed: 0, memLimit: 0, dropped: 0, reconnects: 0 };
+}
+
+function add(totals: Totals, upstream: Upstream): void {
+  totals.bitrateIn += upstream.bitrateIn;
+  totals.bitrateOut += upstream.bitrateOut;
+  totals.frames += upstream.frames;
+  totals.memUsed += upstream.memUsed;
+  totals.memLimit += upstream.info.memLimit;
+  totals.dropped += upstream.dropped;
+  totals.reconnects += upstream.info.reconnects;
+}

@@ -1,0 +1,112 @@
+import { Chart } from './chart.js';
+import { el, Live } from './dom.js';
+import { bitrate, bytes, count, duration, frames, milliseconds, percent } from './format.js';
+import { groupOf } from './order.js';
+import type { Times } from './series.js';
+import type { Upstream } from './upstream.js';
+
+/** One row of the table, made once and then used for whichever upstream stands there. */
+export class RowView {
+  readonly element: HTMLTableRowElement;
+  /** Opens the details; takes the focus for the whole row. */
+  readonly button = el('button', { type: 'button', class: 'name', tabindex: '-1' });
+  upstream: Upstream | undefined;
+  private readonly live = new Live<Upstream>();
+  private readonly spark = el('div', { class: 'spark' });
+  private chart: Chart | undefined;
+
+  constructor() {
+    const { live, button } = this;
+    button.append(live.text(({ info }) => info.id));
+    live.does(({ info }) => (button.title = info.id));
+    const state = el(
+      'span',
+      { class: 'pill' },
+      live.text(({ info }) => info.state),
+    );
+    const bar = el('span');
+    const meter = el('span', { class: 'meter' }, bar);
+    live.does(({ memShare }) => bar.style.setProperty('width', `${Math.min(100, memShare * 100).toFixed(1)}%`));
+    this.element = el(
+      'tr',
+      {},
+      el(
+        'th',
+        { scope: 'row' },
+        button,
+        el(
+          'small',
+          {},
+          live.text(({ info }) => info.url),
+        ),
+      ),
+      el(
+        'td',
+        { 'data-column': 'state' },
+        live.attribute(state, 'data-state', ({ info }) => groupOf(info.state)),
+        el(
+          'small',
+          {},
+          live.text(({ info }) => info.lastStatus?.code ?? ''),
+        ),
+      ),
+      this.number('bitrateIn', ({ bitrateIn }) => bitrate(bitrateIn)),
+      this.number('bitrateOut', ({ bitrateOut }) => bitrate(bitrateOut)),
+      el('td', { 'data-column': 'chart', 'aria-hidden': 'true' }, this.spark),
+      this.number('frames', (upstream) => frames(upstream.frames)),
+      this.number('delay', ({ delay }) => milliseconds(delay)),
+      el(
+        'td',
+        { 'data-column': 'memory' },
+        live.attribute(meter, 'data-level', ({ memShare }) => levelOf(memShare)),
+        el(
+          'span',
+          {},
+          live.text(({ memShare }) => percent(memShare)),
+        ),
+        el(
+          'small',
+          {},
+          live.text(({ memUsed }) => bytes(memUsed)),
+        ),
+      ),
+      this.number(
+        'dropped',
+        ({ dropped }) => count(dropped),
+        ({ dropped }) => dropped > 0,
+      ),
+      this.number(
+        'reconnects',
+        ({ info }) => count(info.reconnects),
+        ({ info }) => info.reconnects > 0,
+      ),
+      this.number('uptime', ({ uptime }) => duration(uptime)),
+    );
+  }
+
+  /** @param index place in the table, the heading being 1 */
+  show(upstream: Upstream, index: number, times: Times, selected: boolean): void {
+    this.upstream = upstream;
+    this.live.refresh(upstream);
+    this.element.setAttribute('aria-rowindex', String(index));
+    this.element.classList.toggle('selected', selected);
+    this.button.setAttribute('aria-expanded', String(selected));
+    if (this.spark.clientWidth === 0) return; // too narrow a screen for charts
+    this.chart ??= new Chart(this.spark, { lines: [{ label: 'out', color: 'out' }], height: 28 });
+    this.chart.show(times, upstream.lines.bitrateOut);
+  }
+
+  private number(
+    column: string,
+    read: (upstream: Upstream) => string,
+    alarming?: (upstream: Upstream) => boolean,
+  ): HTMLElement {
+    const cell = el('td', { 'data-column': column, class: 'number' }, this.live.text(read));
+    if (alarming) this.live.attribute(cell, 'data-alarming', (upstream) => String(alarming(upstream)));
+    return cell;
+  }
+}
+
+function levelOf(share: number): string {
+  return share >= 0.9 ? 'bad' : share >= 0.7 ? 'warn' : 'good';
+}

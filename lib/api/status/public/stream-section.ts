@@ -1,0 +1,68 @@
+import { el, type Live } from './dom.js';
+import type { Dropper } from './drop.js';
+import { bitrate, bytes, count, frames, milliseconds } from './format.js';
+import type { Track } from './track.js';
+import type { Stream, Upstream } from './upstream.js';
+
+type Fact = readonly [title: string, read: (track: Track) => string];
+
+const FACTS: readonly Fact[] = [
+  ['Bitrate in', ({ bitrateIn }) => bitrate(bitrateIn)],
+  ['Bitrate out', ({ bitrateOut }) => bitrate(bitrateOut)],
+  ['Frames in', ({ framesIn }) => `${frames(framesIn)} a second`],
+  ['Frames out', ({ framesOut }) => `${frames(framesOut)} a second`],
+  ['Delay', ({ delay }) => milliseconds(delay)],
+  ['Queued', ({ counters }) => `${count(counters.pendingFrames)} frames, ${bytes(counters.memUsed)}`],
+  ['Received', ({ counters: { receivedFrames, receivedKeyFrames } }) => received(receivedFrames, receivedKeyFrames)],
+  ['Sent', ({ counters }) => `${count(counters.sentFrames)} frames`],
+  ['Dropped', ({ counters }) => `${count(counters.droppedFrames)} frames`],
+  ['Skipped', skipped],
+];
+
+/** A stream with its tracks, for the details of an upstream. */
+export function streamSection(upstream: Upstream, stream: Stream, live: Live<Upstream>, dropper: Dropper): HTMLElement {
+  const section = el('section', { class: 'stream' }, el('h3', {}, 'Stream ', el('span', {}, stream.info.name)));
+  for (const track of stream.tracks) section.append(trackCard(upstream, track, live, dropper));
+  return section;
+}
+
+function trackCard(upstream: Upstream, track: Track, live: Live<Upstream>, dropper: Dropper): HTMLElement {
+  const { media, codec, input } = track.info;
+  const facts = el('dl', { class: 'facts-list' });
+  const add = (title: string, value: Node | string): void =>
+    facts.append(el('div', {}, el('dt', {}, title), el('dd', {}, value)));
+  for (const [title, read] of FACTS)
+    add(
+      title,
+      live.text(() => read(track)),
+    );
+  add('Sender', input?.remoteAddr ?? 'away');
+  if (input) {
+    add('Channel', input.channelId);
+    add('Track', input.trackId);
+    add('Connection', String(input.connection));
+  }
+  const header = el('header', {}, el('h4', {}, media), el('span', { class: 'tag' }, codec));
+  if (input && dropper.can(upstream)) {
+    const button = el('button', { type: 'button', class: 'danger' }, `Drop ${media}`);
+    button.addEventListener('click', () => dropper.track(upstream, track));
+    header.append(button);
+  }
+  return el('article', { class: 'track' }, header, facts);
+}
+
+function received(all: number, key: number): string {
+  return key > 0 ? `${count(all)} frames, ${count(key)} key` : `${count(all)} frames`;
+}
+
+function skipped({ counters }: Track): string {
+  const reasons: [string, number][] = [
+    ['duplicate', counters.duplicate],
+    ['empty', counters.empty],
+    ['without duration', counters.emptyDuration],
+    ['before media info', counters.noMediaInfo],
+    ['before a key frame', counters.noKey],
+  ];
+  const some = reasons.filter(([, number]) => number > 0).map(([reason, number]) => `${count(number)} ${reason}`);
+  return some.join(', ') || 'none';
+}

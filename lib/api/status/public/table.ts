@@ -1,0 +1,213 @@
+import { byId, el } from './dom.js';
+import type { Model } from './model.js';
+import { matches, sort, type Group, type Sorting } from './order.js';
+import { RowView } from './row.js';
+import type { Upstream } from './upstream.js';
+import { bodyParts, rowsInSight } from './visible-rows.js';
+
+/** ms after the last movement of the mouse over the table in which rows keep their places under it. */
+const HELD = 5000;
+
+export interface TableListener {
+  open(upstream: Upstream): void;
+}
+
+/**
+ * The table of upstreams. However many there are, only the rows in sight are in the document (and the one with the focus); rows
+ * do not change places under a mouse or a focus that is about to do something with one of them.
+ */
+export class TableView {
+  /** What is shown, in order. */
+  order: readonly Upstream[] = [];
+  sorting: Sorting = { column: 'state', direction: 'ascending' };
+  text = '';
+  group: Group = 'all';
+  /** Key of the upstream that is open. */
+  selected: number | undefined;
+  private readonly table = byId('table', HTMLTableElement);
+  private readonly scroller = byId('scroller', HTMLDivElement);
+  private readonly body: HTMLTableSectionElement;
+  private readonly views = new Map<number, RowView>();
+  private readonly spare: RowView[] = [];
+  private readonly gaps: HTMLTableRowElement[] = [];
+  /** Key of the row that Tab leads to. */
+  private active: number | undefined;
+  private heldUntil = 0;
+  private frame: number | undefined;
+
+  constructor(
+    private readonly model: Model,
+    private readonly listener: TableListener,
+  ) {
+    this.body = this.table.tBodies[0] ?? this.table.createTBody();
+    this.body.addEventListener('click', (event) => this.click(event));
+    this.body.addEventListener('keydown', (event) => this.key(event));
+    this.body.addEventListener('focusin', ({ target }) => {
+      const view = this.viewOf(target);
+      if (view?.upstream) this.active = view.upstream.key;
+    });
+    this.body.addEventListener('pointermove', () => (this.heldUntil = performance.now() + HELD));
+    this.body.addEventListener('pointerleave', () => (this.heldUntil = 0));
+    const later = (): void => {
+      this.frame ??= requestAnimationFrame(() => this.draw());
+    };
+    addEventListener('scroll', later, { capture: true, passive: true });
+    new ResizeObserver(later).observe(this.scroller);
+  }
+
+  /** Puts in order what the model has, and draws it. `anew`: because the user asked for another order or filter. */
+  refresh(anew = false): void {
+    const { text, group } = this;
+    const all = [...this.model.upstreams.values()].filter((upstream) => matches(upstream, text, group));
+    this.order = !anew && this.held ? inOldOrder(this.order, sort(all, this.sorting)) : sort(all, this.sorting);
+    this.draw();
+  }
+
+  /** Puts the keyboard's focus on the row of an upstream, or on the table's first. */
+  focus(key: number | undefined): void {
+    const index = Math.max(0, this.indexOf(key));
+    this.moveTo(index);
+  }
+
+  private get held(): boolean {
+    return performance.now() < this.heldUntil || this.body.contains(document.activeElement);
+  }
+
+  private draw(): void {
+    if (this.frame !== undefined) cancelAnimationFrame(this.frame);
+    this.frame = undefined;
+    const { order, body } = this;
+    const focused = body.contains(document.activeElement) ? document.activeElement : null;
+    if (this.indexOf(this.active) < 0) this.active = order[0]?.key;
+    const height = this.rowHeight();
+    const top = Math.max(0, this.scroller.getBoundingClientRect().top);
+    const bottom = Math.min(innerHeight, this.scroller.getBoundingClientRect().bottom);
+    const above = top - body.getBoundingClientRect().top;
+    const range = rowsInSight(order.length, height, above, bottom - top);
+    const parts = bodyParts(order.length, range, this.indexOf(this.active));
+    this.release(parts);
+    let gap = 0;
+    const rows = parts.map((part) => {
+      if ('gap' in part) return this.gap(gap++, part.gap * height);
+      const upstream = order[part.row];
+      return upstream && this.row(upstream, part.row);
+    });
+    place(
+      body,
+      rows.filter((row) => row !== undefined),
+    );
+    this.table.setAttribute('aria-rowcount', String(order.length + 1));
+    // Moved within the document, an element loses the focus.
+    if (focused instanceof HTMLElement && focused !== document.activeElement && body.contains(focused)) {
+      focused.focus({ preventScroll: true });
+    }
+    // A chart can only be made once its place is there.
+    for (const part of parts) if ('row' in part) this.fill(part.row);
+  }
+
+  /** Rows that are not needed any more become spare. */
+  private release(parts: ReturnType<typeof bodyParts>): void {
+    const needed = new Set(parts.map((part) => ('row' in part ? this.order[part.row]?.key : undefined)));
+    for (const [key, view] of this.views) {
+      if (needed.has(key)) continue;
+      this.views.delete(key);
+      view.upstream = undefined;
+      this.spare.push(view);
+    }
+  }
+
+  private row(upstream: Upstream, index: number): HTMLTableRowElement {
+    let view = this.views.get(upstream.key);
+    if (!view) {
+      view = this.spare.pop() ?? new RowView();
+      this.views.set(upstream.key, view);
+    }
+    view.upstream = upstream;
+    view.element.dataset['index'] = String(index);
+    view.button.tabIndex = upstream.key === this.active ? 0 : -1;
+    return view.element;
+  }
+
+  private fill(index: number): void {
+    const upstream = this.order[index];
+    if (!upstream) return;
+    const view = this.views.get(upstream.key);
+    view?.show(upstream, index + 2, this.model.times, upstream.key === this.selected);
+  }
+
+  private gap(index: number, height: number): HTMLTableRowElement {
+    const gap = (this.gaps[index] ??= el('tr', { class: 'gap', 'aria-hidden': 'true' }, el('td', { colspan: '11' })));
+    gap.style.height = `${height}px`;
+    return gap;
+  }
+
+  private rowHeight(): number {
+    return parseFloat(getComputedStyle(this.table).getPropertyValue('--row')) || 52;
+  }
+
+  private indexOf(key: number | undefined): number {
+    return key === undefined ? -1 : this.order.findIndex((upstream) => upstream.key === key);
+  }
+
+  private viewOf(target: EventTarget | null): RowView | undefined {
+    const row = target instanceof Element ? target.closest('tr') : null;
+    return [...this.views.values()].find(({ element }) => element === row);
+  }
+
+  private click({ target }: Event): void {
+    const upstream = this.viewOf(target)?.upstream;
+    // Whoever marks text in a row does not want it opened.
+    if (!upstream || getSelection()?.type === 'Range') return;
+    this.active = upstream.key;
+    this.listener.open(upstream);
+  }
+
+  private key(event: KeyboardEvent): void {
+    const upstream = this.viewOf(event.target)?.upstream;
+    if (!upstream || event.altKey || event.ctrlKey || event.metaKey) return;
+    const page = Math.max(1, Math.floor(Math.min(innerHeight, this.scroller.clientHeight) / this.rowHeight()) - 2);
+    const last = this.order.length - 1;
+    const index = this.indexOf(upstream.key);
+    const targets: Readonly<Record<string, number>> = {
+      ArrowDown: index + 1,
+      ArrowUp: index - 1,
+      PageDown: index + page,
+      PageUp: index - page,
+      Home: 0,
+      End: last,
+    };
+    const wanted = targets[event.key];
+    if (wanted === undefined) return;
+    event.preventDefault();
+    this.moveTo(Math.max(0, Math.min(last, wanted)));
+  }
+
+  private moveTo(index: number): void {
+    const upstream = this.order[index];
+    if (!upstream) return;
+    this.active = upstream.key;
+    this.draw();
+    const view = this.views.get(upstream.key);
+    view?.element.scrollIntoView({ block: 'nearest' });
+    view?.button.focus({ preventScroll: true });
+  }
+}
+
+/** `fresh` with those that were there in their old places, and the others behind them. */
+function inOldOrder(old: readonly Upstream[], fresh: readonly Upstream[]): Upstream[] {
+  const present = new Set(fresh);
+  const kept = old.filter((upstream) => present.has(upstream));
+  const known = new Set(kept);
+  return [...kept, ...fresh.filter((upstream) => !known.has(upstream))];
+}
+
+/** Makes `rows` the children of `body`, touching only those that are not where they belong. */
+function place(body: HTMLElement, rows: readonly HTMLElement[]): void {
+  const wanted = new Set<Element>(rows);
+  for (const child of [...body.children]) if (!wanted.has(child)) child.remove();
+  let at = body.firstElementChild;
+  for (const row of rows) {
+    if (row === at) at = at.nextElementSibling;
+    else body.insertBefore(row, at);
+  }
+}

@@ -1,0 +1,53 @@
+import { Rate } from './series.js';
+import { TRACK_NUMBERS, type TrackInfo } from './wire.js';
+
+type Counters = Record<(typeof TRACK_NUMBERS)[number], number>;
+
+/** A track with its rates. */
+export class Track {
+  readonly counters: Counters = Object.fromEntries(TRACK_NUMBERS.map((name) => [name, 0])) as Counters;
+  /** bit/s of the KMP connection */
+  bitrateIn = 0;
+  /** bit/s of the payload */
+  bitrateOut = 0;
+  /** frames/s */
+  framesIn = 0;
+  framesOut = 0;
+  private readonly sentFrames = new Rate();
+  private readonly sentBytes = new Rate();
+  private readonly receivedFrames = new Rate();
+  private readonly receivedBytes = new Rate();
+
+  constructor(public info: TrackInfo) {}
+
+  /** ms */
+  get delay(): number {
+    return this.counters.delay;
+  }
+
+  get droppedFrames(): number {
+    return this.counters.droppedFrames;
+  }
+
+  /** Frames that came and did not count, whatever the reason. */
+  get skipped(): number {
+    const { duplicate, empty, emptyDuration, noMediaInfo, noKey } = this.counters;
+    return duplicate + empty + emptyDuration + noMediaInfo + noKey;
+  }
+
+  /** @returns where the next track's counters begin */
+  count(numbers: readonly number[], at: number): number {
+    TRACK_NUMBERS.forEach((name, index) => {
+      this.counters[name] = numbers[at + index] ?? 0;
+    });
+    return at + TRACK_NUMBERS.length;
+  }
+
+  measure(t: number): void {
+    const { counters } = this;
+    this.framesOut = this.sentFrames.add(t, counters.sentFrames);
+    this.bitrateOut = this.sentBytes.add(t, counters.sentBytes) * 8;
+    this.framesIn = this.receivedFrames.add(t, counters.receivedFrames);
+    this.bitrateIn = this.receivedBytes.add(t, counters.receivedBytes) * 8;
+  }
+}

@@ -1,0 +1,117 @@
+import { extend, Rate, type Line, type Times } from './series.js';
+import { Track } from './track.js';
+import { UPSTREAM_NUMBERS, type StreamInfo, type UpstreamInfo, type UpstreamRow } from './wire.js';
+
+export interface Stream {
+  readonly info: StreamInfo;
+  readonly tracks: readonly Track[];
+}
+
+/** An upstream with its rates and their past. */
+export class Upstream {
+  readonly key: number;
+  info: UpstreamInfo;
+  streams: readonly Stream[] = [];
+  memLeft = 0;
+  writtenBytes = 0;
+  sentBytes = 0;
+  receivedBytes = 0;
+  /** bit/s */
+  bitrateIn = 0;
+  bitrateOut = 0;
+  /** Frames written a second, all tracks. */
+  frames = 0;
+  /** ms, of the track with the longest */
+  delay = 0;
+  /** Frames dropped on purpose. */
+  dropped = 0;
+  /** Frames that came and did not count. */
+  skipped = 0;
+  readonly lines: Record<'bitrateIn' | 'bitrateOut' | 'frames' | 'delay' | 'memory', Line>;
+  /** What a filter looks in, in lower case. */
+  searchText = '';
+  /** Service time, in ms, at which it began. */
+  private began = 0;
+  private t = 0;
+  private readonly sent = new Rate();
+
+  constructor(row: UpstreamRow, t: number, times: Times) {
+    this.key = row.key;
+    this.info = row.info;
+    const line = (): Line => times.line();
+    this.lines = { bitrateIn: line(), bitrateOut: line(), frames: line(), delay: line(), memory: line() };
+    this.update(row, t);
+  }
+
+  get tracks(): readonly Track[] {
+    return this.streams.flatMap(({ tracks }) => tracks);
+  }
+
+  get memUsed(): number {
+    return Math.max(0, this.info.memLimit - this.memLeft);
+  }
+
+  /** 0..1 */
+  get memShare(): number {
+    return this.info.memLimit > 0 ? this.memUsed / this.info.memLimit : 0;
+  }
+
+  /** s */
+  get uptime(): number {
+    return Math.max(0, Math.floor((this.t - this.began) / 1000));
+  }
+
+  update({ info, uptime, numbers }: UpstreamRow, t: number): void {
+    const known = new Map(this.streams.map((stream) => [stream.info.id, stream]));
+    this.info = info;
+    this.began = t - uptime * 1000;
+    this.streams = info.streams.map((stream) => {
+      const before = known.get(stream.id)?.tracks ?? [];
+      const tracks = stream.tracks.map((track) => {
+        const same = before.find(({ info: { media } }) => media === track.media) ?? new Track(track);
+        same.info = track;
+        return same;
+      });
+      return { info: stream, tracks };
+    });
+    this.searchText = searchTextOf(info);
+    this.count(numbers);
+  }
+
+  /** Takes in the counters. */
+  count(numbers: readonly number[]): void {
+    const [memLeft = 0, writtenBytes = 0, sentBytes = 0, receivedBytes = 0] = numbers;
+    Object.assign(this, { memLeft, writtenBytes, sentBytes, receivedBytes });
+    let at: number = UPSTREAM_NUMBERS.length;
+    for (const track of this.tracks) at = track.count(numbers, at);
+  }
+
+  /** Brings rates and lines up to time `t`, whether or not a counter moved. */
+  measure(t: number): void {
+    this.t = t;
+    this.bitrateOut = this.sent.add(t, this.sentBytes) * 8;
+    this.bitrateIn = this.frames = this.delay = this.dropped = this.skipped = 0;
+    for (const track of this.tracks) {
+      track.measure(t);
+      this.bitrateIn += track.bitrateIn;
+      this.frames += track.framesOut;
+      this.delay = Math.max(this.delay, track.delay);
+      this.dropped += track.droppedFrames;
+      this.skipped += track.skipped;
+    }
+    const { lines } = this;
+    extend(lines.bitrateIn, this.bitrateIn);
+    extend(lines.bitrateOut, this.bitrateOut);
+    extend(lines.frames, this.frames);
+    extend(lines.delay, this.delay);
+    extend(lines.memory, this.memUsed);
+  }
+}
+
+function searchTextOf({ id, url, state, remoteAddr, lastStatus, streams }: UpstreamInfo): string {
+  const inputs = streams.flatMap(({ name, tracks }) => [
+    name,
+    ...tracks.flatMap(({ codec, input }) => [codec, input?.channelId, input?.trackId, input?.remoteAddr]),
+  ]);
+  return [id, url, state, remoteAddr, lastStatus?.code, ...inputs].join('\n').toLowerCase();
+}
