@@ -1,6 +1,7 @@
 import { accessCheck } from './api/access.js';
 import { createApp } from './api/app.js';
 import { HttpListener } from './api/http-listener.js';
+import { statusRouter } from './api/status/router.js';
 import { systemClock, type Clock } from './clock.js';
 import { destinationCheck } from './config/destination-check.js';
 import type { Config, HttpServerConfig, KmpServerConfig } from './config/config.js';
@@ -188,10 +189,13 @@ export class Service {
   }
 
   private app(server: HttpServerConfig): ReturnType<typeof createApp> {
+    const { locations } = server;
+    const writable = locations.find(({ api }) => api?.write === true)?.path;
     return createApp({
-      locations: server.locations.map(({ api, metrics, token, path, exact, health, access }) => ({
+      locations: locations.map(({ api, status, metrics, token, path, exact, health, access }) => ({
         path,
         exact,
+        status,
         health,
         access,
         ...(api === undefined ? {} : { api }),
@@ -200,6 +204,7 @@ export class Service {
       })),
       management: this.management,
       health: { ready: () => this.ready },
+      status: () => statusRouter(this.management, { api: writable, clock: this.clock, log: this.log }),
       log: this.log,
     });
   }

@@ -11,7 +11,9 @@ export class Fleet extends MemoryManagement {
   private seconds = 0;
 
   constructor(count: number) {
-    super(Array.from({ length: count }, (_, n) => [`ch${n + 1}-${SERVICES[n % SERVICES.length]?.[0]}`, newUpstream(n)]));
+    super(
+      Array.from({ length: count }, (_, n) => [`ch${n + 1}-${SERVICES[n % SERVICES.length]?.[0]}`, newUpstream(n)]),
+    );
   }
 
   /** Lets time pass: every upstream that publishes receives and sends at its rate. */
@@ -28,7 +30,10 @@ export class Fleet extends MemoryManagement {
     const video = Math.round((1 + (n % 8)) * 62_500 * seconds * wave);
     const streams = Object.entries(upstream.streams).map(([name, stream]) => {
       const { video: v, audio: a } = stream.tracks;
-      const tracks = { video: v && more(v, video, 30 * seconds, wave), audio: a && more(a, 16_000, 47 * seconds, wave) };
+      const tracks = {
+        video: v && more(v, video, 30 * seconds, wave),
+        audio: a && more(a, 16_000, 47 * seconds, wave),
+      };
       return [name, { ...stream, uptime, tracks }] as const;
     });
     return {

@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { TRACK_NUMBERS, UPSTREAM_NUMBERS } from '../../../lib/api/status/public/wire.js';
+import { upstreamInfo, upstreamNumbers } from '../../../lib/api/status/rows.js';
+import { assertHas } from '../../support/assert-has.js';
+import { sampleStream, sampleTrack, sampleUpstream, table } from '../../support/memory-management.js';
+
+describe('what the status page is told of an upstream', () => {
+  it('shows no key, password or header, wherever they stand', () => {
+    const key = 'live_52034_kDwq8sPzYvJ2';
+    const info = upstreamInfo(
+      'u1',
+      sampleUpstream({
+        url: `rtmp://user:pa55word@live.example.com:1935/app/${key}?auth=s3cretquery`,
+        header: 'PROXY-Auth: s3cretheader\r\n',
+        opaque: 's3cretopaque',
+        streams: table([[`${key}?auth=s3cretquery`, sampleStream()]]),
+        last_status: { level: 'status', code: 'NetStream.Publish.Start', description: `Publishing ${key}.` },
+      }),
+    );
+    const text = JSON.stringify(info);
+    for (const secret of [key, 'kDwq8', 'pa55', 's3cret']) assert.ok(!text.includes(secret), `${secret} in ${text}`);
+    assertHas(info, { id: 'u1', cut: false, state: 'publishing', reconnects: 2, memLimit: 16777216 });
+    assert.match(info.url, /^rtmp:\/\/\*\*\*@live\.example\.com:1935\/app\/liv\*\*\*/);
+    assert.equal(info.lastStatus?.description, 'Publishing liv***.');
+  });
+
+  it('bounds what is long, and says so of an id', () => {
+    const long = 'x'.repeat(70_000);
+    const info = upstreamInfo(
+      long,
+      sampleUpstream({ url: `rtmp://host/${long}`, last_status: { level: 'error', code: long, description: long } }),
+    );
+    assert.equal(info.cut, true);
+    assert.ok(JSON.stringify(info).length < 3000);
+  });
+
+  it('gives the counters in the order that the page reads them in', () => {
+    const upstream = sampleUpstream({ streams: table([['name', sampleStream({ tracks: { audio: sampleTrack() } })]]) });
+    const numbers = upstreamNumbers(upstream);
+    const names = [...UPSTREAM_NUMBERS, ...TRACK_NUMBERS];
+    assert.equal(numbers.length, names.length);
+    assert.deepEqual(Object.fromEntries(names.map((name, index) => [name, numbers[index]])), {
+      memLeft: 16700000,
+      writtenBytes: 500000,
+      sentBytes: 348463,
+      receivedBytes: 404565,
+      pendingFrames: 15,
+      memUsed: 51000,
+      sentFrames: 105,
+      droppedFrames: 6,
+      delay: 512.5,
+      receivedFrames: 120,
+      receivedKeyFrames: 4,
+      duplicate: 1,
+      empty: 2,
+      emptyDuration: 0,
+      noMediaInfo: 3,
+      noKey: 4,
+    });
+  });
+});
