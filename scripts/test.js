@@ -26,7 +26,16 @@ if (files.length === 0) {
 }
 const run = spawnSync(
   process.execPath,
-  ['--enable-source-maps', '--test', '--test-timeout=120000', '--test-concurrency=2', ...flags, ...files],
+  [
+    '--enable-source-maps',
+    '--import=./scripts/spec-guard.js',
+    '--test',
+    '--test-timeout=120000',
+    '--test-concurrency=2',
+    ...(flags.some((flag) => flag.startsWith('--test-reporter')) ? [] : ['--test-reporter=./scripts/spec-reporter.js']),
+    ...flags,
+    ...files,
+  ],
   { stdio: 'inherit', env: { ...process.env, NODE_ENV: 'test' } },
 );
 process.exit(run.status ?? 1);
