@@ -8,7 +8,7 @@ import type { ConnectPacket, KmpPacket } from '../kmp/packet.js';
 import type { Logger } from '../log.js';
 import { codecName } from '../media/codec.js';
 import { Frame } from '../media/frame.js';
-import type { MediaInfo } from '../media/media-info.js';
+import { sameMediaInfo, type MediaInfo } from '../media/media-info.js';
 import { toMs } from '../media/timescale.js';
 import { isSupported } from '../rtmp/media-tags.js';
 import { Writable } from '../streams.js';
@@ -164,8 +164,7 @@ export class Input extends Writable implements TrackInput {
     if (frames !== undefined) this.handOver(frames);
     this.account(batch.held);
     // With nothing queued no sent batch will tell the sender that skipped frames are done.
-    const { track } = this;
-    if (track !== undefined && track.length === 0 && track.inFlight === 0) track.acknowledge(track.ids.next - 1);
+    this.track?.acknowledge();
   }
 
   private control(packet: Exclude<KmpPacket, Frame>): void {
@@ -202,7 +201,8 @@ export class Input extends Writable implements TrackInput {
     }
     const first = this.info === undefined;
     this.info = info;
-    this.waitKey = info.mediaType === 'video';
+    // Behind repeated frames comes what went on from here: mid-group, too.
+    if (this.duplicates === 0) this.waitKey = info.mediaType === 'video';
     if (first) this.attach(info);
     else if (this.track !== undefined) this.upstream?.changeInfo(this.track, info);
   }
@@ -230,7 +230,9 @@ export class Input extends Writable implements TrackInput {
     const expected = track.ids.expected;
     const found = track.ids.takeOver(initialFrameId, settings.inMaxSkipFrames);
     if (found.kind === 'continue' || found.kind === 'repeat') {
-      this.waitKey = false;
+      // Goes on in mid-group, if there is a group, and of the same media.
+      const changed = found.kind === 'continue' && !sameMediaInfo(info, track.latestInfo);
+      this.waitKey = info.mediaType === 'video' && (track.keyMissing || changed);
       this.duplicates = found.kind === 'repeat' ? found.skip : 0;
       log.info(`takes over at frame ${initialFrameId}, ${this.duplicates} of them known`);
       return;
@@ -350,6 +352,8 @@ export class Input extends Writable implements TrackInput {
     if (upstream === undefined) return;
     upstream.ledger.release(this.heldCharged);
     this.heldCharged = 0;
-    if (track !== undefined && track.input === this) upstream.detach(track);
+    if (track === undefined || track.input !== this) return;
+    track.keyMissing = this.waitKey;
+    upstream.detach(track);
   }
 }

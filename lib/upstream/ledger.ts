@@ -1,4 +1,5 @@
 import type { Frame } from '../media/frame.js';
+import type { MediaInfo } from '../media/media-info.js';
 
 /**
  * The memory of one upstream (or of an input without one yet): every byte held is charged where it enters and released
@@ -47,6 +48,14 @@ export const PART_COST = 112;
 
 /** Bytes that a track costs: its queue, its books. */
 export const TRACK_COST = 1024;
+
+/** Bytes that a media info costs beside its codec private data. */
+const INFO_COST = 256;
+
+/** What a media info is charged for, from its arrival until another one has taken its place. */
+export function infoCharge(info: MediaInfo): number {
+  return INFO_COST + info.extraData.length;
+}
 
 /** What a queued frame is charged for, in all. */
 export function frameCharge(frame: Frame): number {

@@ -25,6 +25,8 @@ const RETAIN_SHARE = 0.5;
 /** What a link asks of the upstream that it belongs to. */
 export interface LinkOwner {
   drained(track: Track): void;
+  /** One of the track's media infos has come into force, or another one's place. */
+  chargeInfo(track: Track): void;
   fail(reason: CloseReason, message: string): void;
   linkFinished(link: Link): void;
   /** The server refuses a stream; the others go on. */
@@ -165,10 +167,13 @@ export class Link implements LineOwner {
   activate(stream: UpstreamStream): void {
     const { line } = this;
     if (!stream.settled || !stream.state.published || line.states.get(stream) !== stream.state) return;
+    for (const track of stream.allTracks()) {
+      track.applyChanges(track.head?.seq ?? track.ids.next);
+      this.owner.chargeInfo(track);
+    }
     const ok = line.sink.charged('write_meta_failed', () => {
       line.session.metadata(stream.state, stream.videoInfo, stream.audioInfo);
       for (const track of stream.allTracks()) {
-        track.applyChanges(track.head?.seq ?? track.ids.next);
         line.session.sequenceHeader(stream.state, track.info);
         track.ready = true;
       }
@@ -179,6 +184,7 @@ export class Link implements LineOwner {
   announce(track: Track): void {
     const { line } = this;
     const { stream } = track;
+    this.owner.chargeInfo(track);
     line.sink.charged('write_meta_failed', () => {
       line.session.metadata(stream.state, stream.videoInfo, stream.audioInfo);
       line.session.sequenceHeader(stream.state, track.info);

@@ -4,7 +4,7 @@ import { TrackQueue } from '../merge/track-queue.js';
 import { TagHead } from '../rtmp/media-tags.js';
 import type { Frame } from '../media/frame.js';
 import { FrameIds } from './frame-ids.js';
-import { frameCharge, type Ledger } from './ledger.js';
+import { frameCharge, infoCharge, type Ledger } from './ledger.js';
 import { Retention } from './retention.js';
 import type { TrackStatus } from './status.js';
 import type { TrackInput } from './track-input.js';
@@ -50,6 +50,10 @@ export class Track extends TrackQueue {
   dropping = false;
   /** Frames written that may have to be written again. */
   readonly retained = new Retention();
+  /** True if its last input left while it waited for a key frame: the next one has to wait, too. */
+  keyMissing = false;
+  /** Sequence number of the last frame that the kernel has taken. */
+  private sentSeq = -1;
   /** Nothing at or below this sequence number is acknowledged twice. */
   private ackedSeq = -1;
 
@@ -70,11 +74,19 @@ export class Track extends TrackQueue {
     return this.changes.at(-1)?.info ?? this.info;
   }
 
-  /** Queues a media info behind the frames received so far; an identical one changes nothing (false). */
-  setInfo(info: MediaInfo): boolean {
-    if (sameMediaInfo(info, this.latestInfo)) return false;
-    this.changes.push({ seq: this.ids.next, info });
-    return true;
+  /** Bytes that its media infos cost, the present one and those that wait. */
+  get infoCharge(): number {
+    return this.changes.reduce((sum, { info }) => sum + infoCharge(info), infoCharge(this.info));
+  }
+
+  /** Queues a media info behind the frames received so far; one that is in force already changes nothing. */
+  setInfo(info: MediaInfo): void {
+    // Those that no frame has followed were never in force.
+    const lastSeq = this.at(this.length - 1)?.seq ?? -1;
+    for (let last = this.changes.at(-1); last !== undefined && last.seq > lastSeq; last = this.changes.at(-1)) {
+      this.changes.pop();
+    }
+    if (!sameMediaInfo(info, this.latestInfo)) this.changes.push({ seq: this.ids.next, info });
   }
 
   /** Makes the changes due before frame `seq` the present media info; true if there was one. */
@@ -93,12 +105,16 @@ export class Track extends TrackQueue {
   sent(frames: number, bytes: number, seq: number): void {
     this.inFlight -= frames;
     this.memUsed -= bytes;
-    this.acknowledge(seq);
+    this.sentSeq = seq;
+    this.acknowledge();
   }
 
-  /** Tells the sender which frames are done: with nothing left here, the skipped ones behind `seq` too. */
-  acknowledge(seq: number): void {
-    const done = this.length === 0 && this.inFlight === 0 ? this.ids.next - 1 : seq;
+  /**
+   * Tells the sender which frames are done: all in front of the first that is on its way, or that waits. Those that were
+   * skipped or dropped behind it have to wait for it: an ack covers all below.
+   */
+  acknowledge(): void {
+    const done = this.inFlight > 0 ? this.sentSeq : (this.head?.seq ?? this.ids.next) - 1;
     if (done <= this.ackedSeq) return;
     this.ackedSeq = done;
     this.input?.acknowledge(this.ids.idOf(done + 1));
@@ -110,7 +126,7 @@ export class Track extends TrackQueue {
     ledger.release(charge);
     this.memUsed -= charge;
     this.droppedFrames++;
-    this.acknowledge(frame.seq);
+    this.acknowledge();
   }
 
   /** Puts what was written and may not have arrived back in front of the queue; nothing is on its way any more. */

@@ -147,12 +147,21 @@ export class Upstream implements LinkOwner {
 
   /** A media info that came on a track that is there: queued in its place if it is another one. */
   changeInfo(track: Track, info: MediaInfo): void {
-    if (!track.setInfo(info)) return;
-    if (!this.ledger.charge(info.extraData.length)) {
+    track.setInfo(info);
+    this.chargeInfo(track);
+  }
+
+  /** Brings what is charged for a track's media infos up to date; false: the upstream has failed over it. */
+  chargeInfo(track: Track): boolean {
+    const charge = TRACK_COST + track.infoCharge;
+    const more = charge - track.fixedCharge;
+    if (more > 0 && !this.ledger.charge(more)) {
       this.fail('add_media_info_failed', 'the memory limit leaves no room for the codec private data');
-      return;
+      return false;
     }
-    track.fixedCharge += info.extraData.length;
+    if (more < 0) this.ledger.release(-more);
+    track.fixedCharge = charge;
+    return true;
   }
 
   /** Whether a received frame is let in, or left out because memory runs out; see `kmp_rtmp_out_overload`. */
@@ -178,6 +187,7 @@ export class Upstream implements LinkOwner {
   clear(track: Track): void {
     for (const frame of track.filter(() => false)) track.discard(frame, this.ledger);
     track.changes.length = 0;
+    this.chargeInfo(track);
   }
 
   drained(track: Track): void {
@@ -324,12 +334,9 @@ export class Upstream implements LinkOwner {
       this.fail('create_track_failed', 'the memory limit leaves no room for a track');
       return undefined;
     }
-    if (!this.ledger.charge(info.extraData.length)) {
-      this.fail('add_media_info_failed', 'the memory limit leaves no room for the codec private data');
-      return undefined;
-    }
     const track = new Track(stream, info, initialFrameId);
-    track.fixedCharge = TRACK_COST + info.extraData.length;
+    track.fixedCharge = TRACK_COST;
+    if (!this.chargeInfo(track)) return undefined;
     track.input = input;
     stream.addTrack(track);
     stream.link?.addTrack(track);
