@@ -2,8 +2,10 @@ import { Command, CommanderError } from 'commander';
 import { nearest } from '../config/nearest.js';
 import { version } from '../version.js';
 import { checkCommand } from './check.js';
+import { demoCommand } from './demo.js';
 import { endOnClosedPipe, errorText, ExitCode } from './exit.js';
 import { helpStyle } from './help.js';
+import { sendCommand } from './send.js';
 import { serveCommand } from './serve.js';
 
 /** The whole command line: `serve`, which runs if no command is named, and the tools beside it. */
@@ -15,7 +17,7 @@ export function createProgram(): Command {
     .addHelpText('after', examples)
     .configureHelp(helpStyle)
     .exitOverride();
-  const commands = [serveCommand(), checkCommand()];
+  const commands = [serveCommand(), checkCommand(), sendCommand(), demoCommand()];
   for (const command of commands) program.addCommand(command.copyInheritedSettings(program), defaults(command));
   refuseOtherNames(program);
   return program;

@@ -7,20 +7,22 @@ export interface Screen {
   write(text: string): unknown;
 }
 
-/** ms between two lines where there is no terminal to draw a bar on. */
-const LINE_EVERY = 5000;
 const BAR = 24;
 
-/** Shows how far a sender is: a bar that is drawn over itself on a terminal, else a line every 5 seconds. */
+/** Shows how far a sender is: a bar that is drawn over itself on a terminal, else a line now and then. */
 export class ProgressView {
   private shown = 0;
   private lastLine = 0;
   private before: SendProgress | undefined;
 
-  /** @param total ms of media that will be sent; undefined if not known, or without end */
+  /**
+   * @param total ms of media that will be sent; undefined if not known, or without end
+   * @param lineEvery ms between two lines where there is no terminal to draw a bar on
+   */
   constructor(
     private readonly screen: Screen,
     private readonly total: number | undefined,
+    private readonly lineEvery = 5000,
   ) {}
 
   /** Shows the state, if it is time to. */
@@ -33,7 +35,7 @@ export class ProgressView {
       this.screen.write(`\r${line.padEnd(this.shown)}`);
       this.shown = line.length;
       this.before = progress;
-    } else if (progress.elapsed - this.lastLine >= LINE_EVERY) {
+    } else if (progress.elapsed - this.lastLine >= this.lineEvery) {
       this.lastLine = progress.elapsed;
       this.screen.write(`${status(progress, this.before)}\n`);
       this.before = progress;

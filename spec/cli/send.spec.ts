@@ -1,33 +1,15 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { ProgressView } from '../../lib/cli/send-progress.js';
 import { speed, time } from '../../lib/cli/send-values.js';
 import type { SendProgress } from '../../lib/send/sender.js';
+import { runCommand, type Ended } from '../support/command.js';
 import { KmpPeer } from '../support/kmp-peer.js';
 
 const FOLDER = join('spec', 'fixtures', 'media');
 const FILE = join(FOLDER, 'h264-aac.mp4');
-const COMMAND = `
-  const { sendCommand } = await import(${JSON.stringify(new URL('../../lib/cli/send.js', import.meta.url).href)});
-  try {
-    await sendCommand().parseAsync(process.argv.slice(1), { from: 'user' });
-  } catch (error) {
-    console.error(error.message);
-    process.exitCode = 1;
-  }`;
-
-/** Runs `kmp-rtmp send` as a process of its own. */
-function send(...args: string[]): Promise<{ code: number | null; out: string; err: string }> {
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, ['--input-type=module', '-e', COMMAND, ...args], { env: process.env });
-    let [out, err] = ['', ''];
-    child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
-    child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
-    child.on('close', (code) => resolve({ code, out, err }));
-  });
-}
+const send = (...args: string[]): Promise<Ended> => runCommand('send', ...args);
 
 describe('kmp-rtmp send', () => {
   let peer: KmpPeer;

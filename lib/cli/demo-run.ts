@@ -1,0 +1,114 @@
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { once } from 'node:events';
+import { systemClock } from '../clock.js';
+import { parseConfig } from '../config/load.js';
+import { FlvRecorder } from '../ingest/flv-recorder.js';
+import { Ingest } from '../ingest/ingest.js';
+import type { IngestStream } from '../ingest/ingest-stream.js';
+import type { Logger } from '../log.js';
+import type { MediaType } from '../media/codec.js';
+import { planTracks } from '../send/plan.js';
+import { Sender, type SendProgress } from '../send/sender.js';
+import type { MediaSource } from '../send/source/source.js';
+import { Service } from '../service.js';
+import { Arrivals, type ArrivalReport } from './demo-arrivals.js';
+
+/** The whole configuration of the demo's service: KMP on a free port of this machine. */
+const CONFIG = `
+stream {
+    server {
+        listen 127.0.0.1:0;
+        kmp_rtmp;
+    }
+}`;
+
+/** ms that the last frames may take to come out. */
+const DRAIN = 10_000;
+
+/** What the demo plays, and where it shows what. */
+export interface DemoOptions {
+  readonly source: MediaSource;
+  /** The .flv that is written. */
+  readonly out: string;
+  /** 1 for real time, Infinity for as fast as it is taken. */
+  readonly speed: number;
+  readonly log: Logger;
+  readonly onStart?: (kmpPort: number, rtmpPort: number) => void;
+  readonly onProgress?: (progress: SendProgress) => void;
+  readonly progressEvery: number;
+}
+
+/** What became of one track. */
+export interface DemoTrack extends ArrivalReport {
+  readonly type: MediaType;
+  readonly codecId: number;
+}
+
+/**
+ * Runs all of it in this process, joined by nothing but loopback connections: the sender plays the source to the service,
+ * which publishes it to the ingest, which records it. Ends when the published stream has ended.
+ */
+export async function runDemo(options: DemoOptions): Promise<DemoTrack[]> {
+  await mkdir(dirname(options.out), { recursive: true });
+  const ingest = new Ingest({ log: options.log });
+  const service = new Service(parseConfig(CONFIG, 'demo'), { log: options.log });
+  try {
+    const rtmpPort = await ingest.listen(0);
+    await service.start();
+    const kmpPort = service.kmpAddresses[0]?.port ?? 0;
+    options.onStart?.(kmpPort, rtmpPort);
+
+    const target = { upstreamId: 'demo', url: `rtmp://127.0.0.1:${rtmpPort}/live/demo` };
+    const tracks = planTracks([options.source], { target, onWarning: (message) => options.log.warn(message) });
+    const arrivals = new Map(
+      tracks.map(({ track: { info } }) => [info.mediaType, new Arrivals(info.mediaType, info.timescale)]),
+    );
+    const recorded = record(ingest, options.out, arrivals);
+    // Looked at when all is sent: a disk that is full by then must not end the process before.
+    recorded.catch(() => undefined);
+    const sender = new Sender({
+      host: '127.0.0.1',
+      port: kmpPort,
+      tracks,
+      speed: options.speed,
+      progressEvery: options.progressEvery,
+      ...(options.onProgress && { onProgress: options.onProgress }),
+      onFrame: ({ track }, frame) => arrivals.get(track.info.mediaType)?.sent(frame, systemClock.now()),
+      log: options.log,
+    });
+    await sender.run();
+    await within(DRAIN, recorded);
+    return tracks.map(({ track: { info } }) => {
+      const report = (arrivals.get(info.mediaType) ?? new Arrivals(info.mediaType, info.timescale)).report();
+      return { type: info.mediaType, codecId: info.codecId, ...report };
+    });
+  } finally {
+    await service.stop();
+    await ingest.close();
+  }
+}
+
+/** Resolves when the stream that is published has ended and its file is complete. */
+async function record(ingest: Ingest, out: string, arrivals: ReadonlyMap<MediaType, Arrivals>): Promise<void> {
+  const [stream] = (await once(ingest, 'stream')) as [IngestStream];
+  const recorder = new FlvRecorder(stream, out);
+  stream.on('message', (message) => {
+    if (message.kind !== 'data') arrivals.get(message.kind)?.came(message, systemClock.now());
+  });
+  await once(recorder, 'close');
+}
+
+/** Waits for the promise, but no longer than `ms`: what is missing then shows in the report. */
+async function within(ms: number, promise: Promise<void>): Promise<void> {
+  let cancel = (): void => undefined;
+  const late = new Promise<void>((resolve) => {
+    const timer = systemClock.after(ms, resolve);
+    cancel = () => timer.cancel();
+  });
+  try {
+    await Promise.race([promise, late]);
+  } finally {
+    cancel();
+  }
+}

@@ -1,0 +1,100 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Command } from 'commander';
+import { KmpRtmpError } from '../errors.js';
+import type { Logger } from '../log.js';
+import { codecName } from '../media/codec.js';
+import { openSource } from '../send/source/open.js';
+import { percentile } from './demo-arrivals.js';
+import { runDemo, type DemoTrack } from './demo-run.js';
+import { bytesText, ProgressView } from './send-progress.js';
+import { speed } from './send-values.js';
+import { table } from './table.js';
+
+interface DemoCommandOptions {
+  readonly out: string;
+  readonly speed: number;
+  readonly fast?: boolean;
+}
+
+const examples = `
+The exit code is 0 only if every frame came out as it went in: same bytes, same time, same order.
+
+Examples:
+  kmp-rtmp demo
+  kmp-rtmp demo movie.mp4 --out movie.flv --fast`;
+
+/** `kmp-rtmp demo`: everything at once on this machine, to see it work. */
+export function demoCommand(): Command {
+  return new Command('demo')
+    .description('Show it at work: play a sample through the service into an RTMP ingest, and compare what came out.')
+    .argument('[file]', 'what to play; by default a sample of six seconds')
+    .option('--out <file>', 'the .flv that is recorded', 'demo-out/demo.flv')
+    .option('--speed <factor>', 'this many times as fast as real time', speed, 1)
+    .option('--fast', 'as fast as it is taken')
+    .addHelpText('after', examples)
+    .action(async (file: string | undefined, options: DemoCommandOptions) => {
+      if (!(await demo(file ?? samplePath(), options))) process.exitCode = 1;
+    });
+}
+
+/** The sample that is shipped, in the package's folder, two or three levels above this file. */
+function samplePath(): string {
+  for (const up of ['../../../assets/sample.mp4', '../../assets/sample.mp4']) {
+    const path = fileURLToPath(new URL(up, import.meta.url));
+    if (existsSync(path)) return path;
+  }
+  throw new KmpRtmpError('demo_no_sample', 'assets/sample.mp4 is missing from the package; name a file to play');
+}
+
+/** True if every frame arrived. */
+async function demo(file: string, options: DemoCommandOptions): Promise<boolean> {
+  const view = { current: undefined as ProgressView | undefined };
+  const say = (text: string): void => {
+    view.current?.clear();
+    process.stdout.write(`${text}\n`);
+  };
+  const source = await openSource(file, { onWarning: say });
+  try {
+    const tracks = await runDemo({
+      source,
+      out: options.out,
+      speed: options.fast === true ? Infinity : options.speed,
+      log: warnings(say),
+      onStart: (kmp, rtmp) => {
+        say(`sender -> KMP, port ${kmp} -> kmp-rtmp -> RTMP, port ${rtmp} -> ingest -> ${options.out}`);
+        view.current = new ProgressView(process.stdout, source.duration, 1000);
+      },
+      onProgress: (progress) => view.current?.show(progress),
+      progressEvery: 250,
+    });
+    view.current?.clear();
+    say(tableOf(tracks));
+    const good = tracks.every(({ framesIn, lost, wrong }) => framesIn > 0 && lost === 0 && wrong === 0);
+    say(
+      good ? `Every frame arrived, unchanged and in order. Play ${options.out} in any player.` : 'Frames are missing.',
+    );
+    return good;
+  } finally {
+    view.current?.clear();
+    await source.close();
+  }
+}
+
+function tableOf(tracks: readonly DemoTrack[]): string {
+  const delay = (sorted: readonly number[], part: number): string => {
+    const ms = percentile(sorted, part);
+    return ms === undefined ? '-' : `${Math.round(ms)} ms`;
+  };
+  const head = ['track', 'codec', 'frames in', 'out', 'bytes in', 'out', 'lost', 'wrong', 'delay p50', 'p99'];
+  const rows = tracks.map(({ type, codecId, framesIn, framesOut, bytesIn, bytesOut, lost, wrong, delays }) => [
+    ...[type, codecName(codecId), String(framesIn), String(framesOut), bytesText(bytesIn), bytesText(bytesOut)],
+    ...[String(lost), String(wrong), delay(delays, 0.5), delay(delays, 0.99)],
+  ]);
+  return table([head, ...rows], [2, 3, 4, 5, 6, 7, 8, 9]);
+}
+
+function warnings(say: (text: string) => void): Logger {
+  const logger: Logger = { error: say, warn: say, info: () => undefined, debug: () => undefined, child: () => logger };
+  return logger;
+}
