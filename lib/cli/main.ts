@@ -5,6 +5,7 @@ import { checkCommand } from './check.js';
 import { demoCommand } from './demo.js';
 import { endOnClosedPipe, errorText, ExitCode } from './exit.js';
 import { helpStyle } from './help.js';
+import { inspectCommand } from './inspect.js';
 import { sendCommand } from './send.js';
 import { serveCommand } from './serve.js';
 
@@ -17,7 +18,7 @@ export function createProgram(): Command {
     .addHelpText('after', examples)
     .configureHelp(helpStyle)
     .exitOverride();
-  const commands = [serveCommand(), checkCommand(), sendCommand(), demoCommand()];
+  const commands = [serveCommand(), sendCommand(), inspectCommand(), checkCommand(), demoCommand()];
   for (const command of commands) program.addCommand(command.copyInheritedSettings(program), defaults(command));
   refuseOtherNames(program);
   return program;

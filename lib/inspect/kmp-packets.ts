@@ -100,7 +100,8 @@ export class KmpPackets {
       this.filled += taken;
       at += taken;
       if (this.filled === PACKET_HEADER_SIZE) {
-        this.end = this.start + this.head.readUInt32LE(4) + this.head.readUInt32LE(8);
+        // A header size below 16 is an error, which the parser finds when it has the 16 bytes.
+        this.end = this.start + Math.max(PACKET_HEADER_SIZE, this.head.readUInt32LE(4)) + this.head.readUInt32LE(8);
       }
     }
     if (this.filled === PACKET_HEADER_SIZE) {

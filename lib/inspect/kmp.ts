@@ -1,7 +1,7 @@
 import { parseConnectData } from '../kmp/connect-data.js';
 import { KmpError } from '../kmp/error.js';
 import type { ConnectPacket, KmpPacket, MediaInfoPacket } from '../kmp/packet.js';
-import { codecName } from '../media/codec.js';
+import { codecName, type MediaType } from '../media/codec.js';
 import { Frame } from '../media/frame.js';
 import type { MediaInfo } from '../media/media-info.js';
 import { KmpPackets, type KmpEvent, type LocatedPacket } from './kmp-packets.js';
@@ -14,7 +14,7 @@ import { TrackStats } from './track-stats.js';
 export class KmpInspector {
   private readonly packets = new KmpPackets();
   private readonly counts: Record<string, number> = {};
-  private readonly tracks: TrackStats[] = [];
+  private readonly tracks = new Map<MediaType, TrackStats>();
   private problems = 0;
   private name = '';
   private nextId: bigint | undefined;
@@ -50,7 +50,7 @@ export class KmpInspector {
   }
 
   private summary(): SummaryRecord {
-    const tracks = this.tracks.map((track) => track.summary());
+    const tracks = [...this.tracks.values()].map((track) => track.summary());
     const { counts, problems } = this;
     return { kind: 'summary', format: 'kmp', size: this.packets.bytesReceived, counts, tracks, problems };
   }
@@ -117,10 +117,10 @@ export class KmpInspector {
 
   private mediaInfo({ info }: MediaInfoPacket): Omit<MediaInfoRecord, 'offset' | 'size'> {
     this.info = info;
-    if (this.stats?.mediaType !== info.mediaType) {
-      this.stats = new TrackStats(this.name === '' ? info.mediaType : this.name, info.mediaType);
-      this.tracks.push(this.stats);
-    }
+    // A connection carries one track. Two media types are what a damaged dump may have.
+    const name = this.name === '' ? info.mediaType : this.name;
+    this.stats = this.tracks.get(info.mediaType) ?? new TrackStats(name, info.mediaType);
+    this.tracks.set(info.mediaType, this.stats);
     const codec = codecName(info.codecId);
     this.stats.codec = codec;
     this.keyWanted = info.mediaType === 'video';

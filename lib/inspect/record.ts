@@ -1,7 +1,10 @@
 import type { MediaType } from '../media/codec.js';
 import type { TimeFault, TrackSummary } from './track-stats.js';
 
-/** What every record has: where in the dump it stands, in bytes from its start, and how many bytes it takes. */
+/**
+ * What every record has: where in the dump it stands, in bytes from its start, and how many bytes it has; of an RTMP
+ * message its body, since chunks of others may stand between its own.
+ */
 interface Placed {
   readonly offset: number;
   readonly size: number;
@@ -85,8 +88,6 @@ export interface MessageRecord extends Placed {
   readonly streamId: number;
   /** ms, modulo 2^32 */
   readonly timestamp: number;
-  /** Bytes of its body. */
-  readonly dataSize: number;
   /** AMF0 values of commands and data. */
   readonly values?: readonly unknown[];
   /** Fields of control messages and of the first bytes of media. */

@@ -69,6 +69,8 @@ export class TrackStats {
   private lastKeyDts: number | undefined;
   /** A running mean of the steps from frame to frame. */
   private usual: number | undefined;
+  /** Ordinary steps: how many, and ms in all. */
+  private steps = 0;
   private covered = 0;
   private windowBytes = 0;
   private windowTime = 0;
@@ -114,6 +116,7 @@ export class TrackStats {
       this.gaps.add(ms);
       return { fault: 'gap', ms: round(ms) };
     }
+    this.steps++;
     this.covered += ms;
     this.windowTime += ms;
     if (this.windowTime >= WINDOW) this.closeWindow();
@@ -142,7 +145,7 @@ export class TrackStats {
 
   summary(): TrackSummary {
     // The last frame lasts as long as the others.
-    const duration = this.frames === 0 ? 0 : this.covered + (this.usual ?? 0);
+    const duration = this.steps === 0 ? 0 : this.covered + this.covered / this.steps;
     const average = duration === 0 ? 0 : (this.bytes * 8000) / duration;
     const drifts = this.drifts.summary();
     const { firstCreated } = this;

@@ -95,7 +95,7 @@ describe('kmp-rtmp -c FILE', () => {
     const { run, file, api } = await start();
     folder.file('kmp.conf', CONFIG.replace('kmp_rtmp;', 'kmp_rtmp; kmp_rtmp_out_chunk_size 1;'));
     run.kill('SIGHUP');
-    const [line = ''] = await run.says(/error .*stays as it was.*/);
+    const [line = ''] = await run.says(/\[error\].*stays as it was.*/);
     assert.ok(line.includes(`${file}:2: `), line);
     assert.equal((await status(api)).pid, run.pid);
 

@@ -55,18 +55,28 @@ export class Run {
     this.child.stdout?.destroy();
   }
 
-  /** What the pattern fits in the output so far, as soon as it does. */
+  /** What the pattern fits in the output so far, as soon as it does; fails if the program ends, or is silent for long. */
   async says(pattern: RegExp): Promise<RegExpExecArray> {
+    const giveUp = AbortSignal.timeout(20_000);
     for (;;) {
       const found = pattern.exec(this.stdout) ?? pattern.exec(this.stderr);
       if (found !== null) return found;
-      const more = [this.child.stdout, this.child.stderr].map((stream) => stream && once(stream, 'data'));
+      const more = [this.child.stdout, this.child.stderr].map(
+        (stream) => stream && once(stream, 'data', { signal: giveUp }),
+      );
       const end = this.ended.then((ended) => {
         if (!pattern.test(ended.stdout) && !pattern.test(ended.stderr)) {
           throw new Error(`ended (${ended.code}) without saying ${pattern}:\n${ended.stdout}\n${ended.stderr}`);
         }
       });
-      await Promise.race([...more, end]);
+      try {
+        await Promise.race([...more, end]);
+      } catch (error) {
+        if (!giveUp.aborted) throw error;
+        throw new Error(`did not say ${pattern}:\n${this.stdout}\n${this.stderr}`, { cause: error });
+      } finally {
+        for (const waiting of more) waiting?.catch(() => {});
+      }
     }
   }
 }

@@ -1,0 +1,82 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { once } from 'node:events';
+import { createReadStream } from 'node:fs';
+import { inspect } from '../inspect/inspect.js';
+import { jsonLine } from '../inspect/printable.js';
+import type { InspectRecord } from '../inspect/record.js';
+import { recordText } from '../inspect/text.js';
+import { ExitCode } from './exit.js';
+
+interface InspectCommandOptions {
+  readonly json?: boolean;
+  readonly limit?: number;
+  readonly summary?: boolean;
+  readonly type?: 'kmp' | 'rtmp';
+  readonly showKeys?: boolean;
+}
+
+const details = `
+It takes what kmp_rtmp_in_dump_folder saves (KMP, with or without the connect packet) and what kmp_rtmp_out_dump_folder
+saves (RTMP as the server sent it, from the handshake on); also what a publisher sent, with or without its handshake.
+Damage is reported with its place; behind a damaged KMP packet reading goes on at the next one. The exit code is 1 if
+anything was wrong.
+
+Examples:
+  kmp-rtmp inspect ngx_live_kmp_dump_2026-01-31_4711_12.dat        every packet, then a summary
+  kmp-rtmp inspect --summary *.dat                                 only the summaries: bit rates, gaps, drift
+  kmp-rtmp inspect --json dump.dat | jq 'select(.kind=="frame" and .key)'
+  kmp-rtmp inspect --limit 20 ngx_kmp_rtmp_dump_2026-01-31_ch1_7.dat
+  zcat dump.gz | kmp-rtmp inspect -`;
+
+function count(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('expected a whole number');
+  return Number(text);
+}
+
+/** `kmp-rtmp inspect FILE...` */
+export function inspectCommand(): Command {
+  return new Command('inspect')
+    .description('Print what a KMP or RTMP dump holds: packets or messages, timing, gaps, bit rates.')
+    .argument('<file...>', 'dump files; - is stdin')
+    .option('-j, --json', 'one JSON object a line')
+    .option('-n, --limit <count>', 'print the first so many packets or messages; the summary is of all', count)
+    .option('-s, --summary', 'print the summary and what is wrong, nothing else')
+    .addOption(new Option('--type <type>', 'what the file is, if it cannot be told').choices(['kmp', 'rtmp']))
+    .option('--show-keys', 'do not mask stream keys')
+    .addHelpText('after', details)
+    .action(inspectFiles);
+}
+
+async function inspectFiles(files: readonly string[], options: InspectCommandOptions): Promise<void> {
+  for (const [index, file] of files.entries()) {
+    const several = files.length > 1;
+    if (several && options.json !== true) await write(`${index === 0 ? '' : '\n'}${file}:\n`);
+    const source = file === '-' ? process.stdin : createReadStream(file);
+    await inspectOne(source, options, several ? file : undefined);
+  }
+}
+
+async function inspectOne(
+  source: AsyncIterable<Buffer>,
+  { json, limit = Infinity, summary, type, showKeys }: InspectCommandOptions,
+  file: string | undefined,
+): Promise<void> {
+  let printed = 0;
+  for await (const record of inspect(source, { type, showKeys: showKeys === true })) {
+    if (record.kind === 'summary' && record.problems > 0) process.exitCode = ExitCode.failed;
+    if (record.kind !== 'summary' && record.kind !== 'broken') {
+      printed++;
+      if (summary === true || printed > limit) continue;
+    }
+    await write(json === true ? `${jsonLine(file === undefined ? record : { file, ...record })}\n` : text(record));
+  }
+}
+
+function text(record: InspectRecord): string {
+  return record.kind === 'summary' ? `\n${recordText(record)}\n` : `${recordText(record)}\n`;
+}
+
+/** Waits where the reader is slower: a dump is not gathered in memory. */
+async function write(chunk: string): Promise<void> {
+  if (!process.stdout.write(chunk)) await once(process.stdout, 'drain');
+}

@@ -1,0 +1,60 @@
+import { KmpRtmpError } from '../errors.js';
+import { clientHeaderSize } from '../kmp/header.js';
+
+/** What a dump is, and where it begins. */
+export interface Detected {
+  readonly format: 'kmp' | 'rtmp';
+  /** RTMP: whether a handshake comes first. */
+  readonly handshake: boolean;
+  /** Bytes ahead of it: what `header` of the connect data has put in front of the chunks. */
+  readonly skip: number;
+}
+
+/** The file is no dump, or of a form that is not known. */
+export class UnknownDumpError extends KmpRtmpError {
+  constructor(bytes: Buffer) {
+    const start = bytes.length === 0 ? 'it is empty' : `it begins with ${bytes.toString('hex', 0, 16)}`;
+    super('UNKNOWN_DUMP', `neither a KMP nor an RTMP dump: ${start}; --type kmp or --type rtmp says what it is`);
+  }
+}
+
+/** So many bytes are enough to tell; fewer if the dump is shorter. */
+export const DETECT_SIZE = 16384;
+
+/** `connect` as AMF0: what a publisher's first message begins with. */
+const CONNECT = Buffer.from('\u0002\u0000\u0007connect', 'latin1');
+/** Bytes of a chunk's header in format 0, with a basic header of one byte. */
+const CHUNK_HEADER = 12;
+const RTMP_VERSION = 3;
+const MESSAGE_TYPES = new Set([1, 2, 3, 4, 5, 6, 8, 9, 15, 16, 17, 18, 19, 20, 22]);
+
+/**
+ * Says what a dump is by its first bytes: KMP by its packet types, RTMP by its version byte (S0 or C0) or by what can only
+ * be the first chunk of a connection.
+ *
+ * @param bytes the first {@link DETECT_SIZE} of the dump
+ * @param type what the user says it is
+ * @throws UnknownDumpError
+ */
+export function detect(bytes: Buffer, type?: 'kmp' | 'rtmp'): Detected {
+  if (type === 'kmp') return { format: 'kmp', handshake: false, skip: 0 };
+  if (type === undefined && bytes.length >= 4 && clientHeaderSize(bytes.readUInt32LE(0)) > 0) {
+    return { format: 'kmp', handshake: false, skip: 0 };
+  }
+  if (isFirstChunk(bytes)) return { format: 'rtmp', handshake: false, skip: 0 };
+  if (bytes[0] === RTMP_VERSION) return { format: 'rtmp', handshake: true, skip: 0 };
+  const connect = bytes.indexOf(CONNECT) - CHUNK_HEADER;
+  if (connect > 0 && isFirstChunk(bytes.subarray(connect))) return { format: 'rtmp', handshake: false, skip: connect };
+  if (type === 'rtmp') return { format: 'rtmp', handshake: false, skip: 0 };
+  throw new UnknownDumpError(bytes);
+}
+
+/** A whole header, of a message that exists, on no stream yet; a command has to begin with a string. */
+function isFirstChunk(bytes: Buffer): boolean {
+  if (bytes.length <= CHUNK_HEADER) return false;
+  const chunkStreamId = bytes.readUInt8(0);
+  const type = bytes.readUInt8(7);
+  if (chunkStreamId < 2 || chunkStreamId > 63 || !MESSAGE_TYPES.has(type) || bytes.readUInt32LE(8) !== 0) return false;
+  // A handshake begins with 3 too: its time would have to be these very bytes.
+  return chunkStreamId === 2 ? type <= 6 : type === 20 && bytes.readUInt8(CHUNK_HEADER) === CONNECT[0];
+}

@@ -1,0 +1,171 @@
+import { ChunkReader, type RtmpMessage } from '../rtmp/chunk-reader.js';
+import { RtmpError } from '../rtmp/errors.js';
+import { maskKey } from '../mask.js';
+import type { MediaType } from '../media/codec.js';
+import { maskFields } from './mask.js';
+import type { BrokenRecord, HandshakeRecord, InspectRecord, MessageRecord, SummaryRecord } from './record.js';
+import { describeMessage, type MessageBody } from './rtmp-message.js';
+import { TrackStats, type TimeFault } from './track-stats.js';
+
+/** Commands whose fourth value is the name of a stream. */
+const NAMING = /^(publish|releaseStream|FCPublish|FCUnpublish|FCSubscribe|play|play2|closeStream)$/;
+/** The version byte and two blocks of 1536 bytes, of either side. */
+const HANDSHAKE_SIZE = 1 + 2 * 1536;
+/** Streams and names that are kept apart; more than that is what a broken dump looks like. */
+const MOST = 1000;
+
+interface Options {
+  /** Whether the dump begins with a handshake. */
+  readonly handshake: boolean;
+  /** Bytes ahead of that, which are of no interest. */
+  readonly skip: number;
+  readonly showKeys: boolean;
+}
+
+/** Says what one direction of an RTMP connection was: what came from a server, or went to it. */
+export class RtmpInspector {
+  private readonly reader = new ChunkReader({ maxStreams: 65600 });
+  private readonly showKeys: boolean;
+  private received = 0;
+  /** Bytes ahead of the first chunk. */
+  private readonly chunksAt: number;
+  private readonly skip: number;
+  private head: Buffer = Buffer.alloc(0);
+  private readonly counts: Record<string, number> = {};
+  private readonly tracks = new Map<string, { stats: TrackStats; ms: number }>();
+  private readonly names = new Set<string>();
+  private problems = 0;
+  private failed = false;
+
+  constructor({ handshake, skip, showKeys }: Options) {
+    this.skip = skip;
+    this.chunksAt = skip + (handshake ? HANDSHAKE_SIZE : 0);
+    this.showKeys = showKeys;
+  }
+
+  feed(chunk: Buffer): InspectRecord[] {
+    const records: InspectRecord[] = [];
+    const missing = this.chunksAt - this.received;
+    this.received += chunk.length;
+    if (missing > 0) {
+      this.head = Buffer.concat([this.head, chunk.subarray(0, missing)]);
+      if (chunk.length < missing) return records;
+      records.push(...this.ahead());
+    }
+    this.chunks(missing > 0 ? chunk.subarray(missing) : chunk, records);
+    return records;
+  }
+
+  /** What is to be said when the dump is at its end; the summary last. */
+  end(): InspectRecord[] {
+    const records: InspectRecord[] = [];
+    if (this.received < this.chunksAt) {
+      const message = `the dump ends within the handshake: ${this.received - this.skip} of ${HANDSHAKE_SIZE} bytes are here`;
+      records.push(this.broken(this.skip, 'RTMP_TRUNCATED', message));
+    } else if (!this.failed) {
+      for (const { offset, type, filled, length } of this.reader.unfinished) {
+        const message = `the dump ends within a message of type ${type}: ${filled} of ${length} bytes are here`;
+        records.push(this.broken(this.chunksAt + offset, 'RTMP_TRUNCATED', message));
+      }
+      if (records.length === 0 && this.reader.heldBytes > 0) {
+        const at = this.chunksAt + this.reader.chunkOffset;
+        records.push(this.broken(at, 'RTMP_TRUNCATED', "the dump ends within a chunk's header"));
+      }
+    }
+    return [...records, this.summary()];
+  }
+
+  private summary(): SummaryRecord {
+    const tracks = [...this.tracks.values()].map(({ stats }) => stats.summary());
+    const { counts, problems } = this;
+    return { kind: 'summary', format: 'rtmp', size: this.received, counts, tracks, problems };
+  }
+
+  private broken(offset: number, code: string, message: string): BrokenRecord {
+    this.problems++;
+    return { kind: 'broken', offset, code, message };
+  }
+
+  private ahead(): InspectRecord[] {
+    const records: InspectRecord[] = [];
+    if (this.skip > 0) records.push({ kind: 'resync', offset: this.skip, skipped: this.skip });
+    const block = this.head.subarray(this.skip);
+    this.head = Buffer.alloc(0);
+    if (block.length === 0) return records;
+    const handshake: HandshakeRecord = {
+      kind: 'handshake',
+      offset: this.skip,
+      size: block.length,
+      version: block.readUInt8(0),
+      time: block.readUInt32BE(1),
+      software: block.subarray(5, 9).join('.'),
+    };
+    return [...records, handshake];
+  }
+
+  private chunks(chunk: Buffer, records: InspectRecord[]): void {
+    if (this.failed) return;
+    try {
+      for (const message of this.reader.feed(chunk)) records.push(this.message(message));
+    } catch (error) {
+      if (!(error instanceof RtmpError)) throw error;
+    }
+    const { failure } = this.reader;
+    if (failure === undefined) return;
+    // Chunks have nothing to find the next one by.
+    this.failed = true;
+    const offset = this.chunksAt + this.reader.chunkOffset;
+    records.push(this.broken(offset, failure.code, `${failure.message}; what follows cannot be read`));
+  }
+
+  private message(message: RtmpMessage): MessageRecord {
+    const { type, timestamp, streamId, chunkStreamId, payload } = message;
+    const body = describeMessage(type, payload);
+    this.counts[body.name] = (this.counts[body.name] ?? 0) + 1;
+    if (body.problem !== undefined) this.problems++;
+    const time = this.time(message, body);
+    return {
+      kind: 'message',
+      offset: this.chunksAt + message.offset,
+      size: payload.length,
+      name: body.name,
+      type,
+      chunkStreamId,
+      streamId,
+      timestamp,
+      ...(body.values === undefined ? {} : { values: this.shown(body.values) }),
+      ...(body.fields === undefined ? {} : { fields: body.fields }),
+      ...(time === undefined ? {} : { time }),
+      ...(body.problem === undefined ? {} : { problem: body.problem }),
+    };
+  }
+
+  private time({ streamId, timestamp, payload, type }: RtmpMessage, { media }: MessageBody): TimeFault | undefined {
+    if (media === undefined || !media.isFrame) return undefined;
+    const mediaType: MediaType = type === 9 ? 'video' : 'audio';
+    const name = `stream ${streamId} ${mediaType}`;
+    let track = this.tracks.get(name);
+    if (track === undefined) {
+      if (this.tracks.size >= MOST) return undefined;
+      track = { stats: new TrackStats(name, mediaType), ms: timestamp };
+      this.tracks.set(name, track);
+    }
+    // Timestamps are modulo 2^32: the difference, read as signed, goes on where they wrap.
+    track.ms += (timestamp - track.ms) | 0;
+    track.stats.codec = media.codec;
+    const isKey = media.isKey && mediaType === 'video';
+    return track.stats.add({ dtsMs: track.ms, bytes: payload.length - media.headerSize, isKey });
+  }
+
+  /** The values as they may be shown: stream names are keys. */
+  private shown(values: readonly unknown[]): unknown[] {
+    if (this.showKeys) return [...values];
+    const [command, , , name] = values;
+    const naming = typeof command === 'string' && NAMING.test(command) && typeof name === 'string';
+    if (naming && this.names.size < MOST) this.names.add(name);
+    return values.map((value, at) => {
+      if (at === 0) return value;
+      return naming && at === 3 ? maskKey(name) : maskFields(value, this.names);
+    });
+  }
+}
