@@ -1,9 +1,12 @@
 import { Command } from 'commander';
 import { readConfiguration, type ConfigurationOptions } from './configuration.js';
+import { checkWritable } from './writable.js';
 
 /** Checks a configuration as it would be started with, and says what there is to say about it. @throws ConfigError, CommandError */
 export function checkConfiguration(options: ConfigurationOptions): void {
-  const { file, warnings } = readConfiguration(options);
+  const config = readConfiguration(options);
+  checkWritable(config);
+  const { file, warnings } = config;
   for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
   process.stdout.write(`${file}: the configuration is good\n`);
 }

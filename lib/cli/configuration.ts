@@ -2,7 +2,6 @@ import type { Config } from '../config/config.js';
 import { defaultConfig, loadConfig } from '../config/load.js';
 import type { LogLevel } from '../log.js';
 import { directiveFlags } from './directive-flags.js';
-import { checkWritable } from './writable.js';
 
 /** The options of `serve` and `check` that say what the configuration is. */
 export interface ConfigurationOptions {
@@ -14,10 +13,10 @@ export interface ConfigurationOptions {
 
 /**
  * The configuration that flags, environment and file come to: flags first, then `KMP_RTMP_...` variables, then the file,
- * then the defaults. What it writes to has to be writable.
+ * then the defaults.
  *
  * @param options as commander gives them, those that stand for directives included
- * @throws ConfigError, CommandError
+ * @throws ConfigError
  */
 export function readConfiguration(options: ConfigurationOptions): Config {
   const texts = { flags: directiveFlags({ ...options }), env: process.env };
@@ -28,6 +27,5 @@ export function readConfiguration(options: ConfigurationOptions): Config {
     format: logFormat ?? errorLog.format,
     level: logLevel ?? errorLog.level,
   }));
-  checkWritable(config);
   return { ...config, errorLogs };
 }

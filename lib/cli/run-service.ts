@@ -1,26 +1,56 @@
-import { addressName } from '../listen.js';
 import type { Config } from '../config/config.js';
-import { messageOf } from '../errors.js';
+import { addressName } from '../listen.js';
 import type { Logger } from '../log.js';
 import { Logging } from '../logging.js';
+import { writePidFile } from '../pid-file.js';
 import { Service } from '../service.js';
+import { handleSignals } from '../signals.js';
 import { version } from '../version.js';
 import { ExitCode } from './exit.js';
+import { checkWritable } from './writable.js';
 
 /**
  * Runs the service until a signal ends it.
  *
  * @param read gives the configuration; called again for each reload
- * @throws ConfigError, CommandError, ListenError if it cannot start
+ * @throws ConfigError, CommandError, LogFileError, PidFileError, ListenError if it cannot start
  */
 export async function runService(read: () => Config): Promise<void> {
   const config = read();
+  checkWritable(config);
   const logging = new Logging(config.errorLogs);
   const { log } = logging;
+  endOnBug(logging);
   for (const warning of config.warnings) log.warn(warning);
+  const pid = new PidFile(config.pid);
   const service = new Service(config, { log });
-  await service.start();
-  onSignals(service, read, logging);
+  const started = service.start();
+  // Before any line says that it runs: who reads that may send a signal at once.
+  handleSignals(
+    {
+      async quit() {
+        await service.stop();
+        await logging.close();
+      },
+      stop() {
+        service.kill();
+        logging.flushSync();
+      },
+      async reload() {
+        await started;
+        const next = read();
+        checkWritable(next);
+        await service.reload(next);
+        logging.configure(next.errorLogs);
+        pid.move(next.pid);
+        for (const warning of next.warnings) log.warn(warning);
+        announce(service, log);
+      },
+      reopen: () => logging.reopen(),
+    },
+    { log },
+  );
+  await started;
   log.info(`kmp-rtmp ${version} started, pid ${process.pid}`);
   announce(service, log);
 }
@@ -31,35 +61,31 @@ function announce(service: Service, log: Logger): void {
   for (const address of service.httpAddresses) log.info(`answers HTTP on http://${addressName(address)}/`);
 }
 
-function onSignals(service: Service, read: () => Config, logging: Logging): void {
-  let ending = false;
-  const exit = (): void => {
-    logging.flushSync();
-    process.exit(ExitCode.ok);
-  };
-  const end = (signal: NodeJS.Signals): void => {
-    if (ending) exit();
-    ending = true;
-    logging.log.info(`${signal}: ending gracefully; once more to end at once`);
-    void service.stop().finally(exit);
-  };
-  process.on('SIGTERM', end);
-  process.on('SIGINT', end);
-  process.on('SIGHUP', () => {
-    void reload(service, read, logging);
-  });
+/** The pid file, which goes with the process, whatever ends that. */
+class PidFile {
+  private remove = (): void => {};
+
+  /** @throws PidFileError */
+  constructor(private path: string | undefined) {
+    if (path !== undefined && path !== '') this.remove = writePidFile(path);
+    process.on('exit', () => this.remove());
+  }
+
+  /** @throws PidFileError; the old one stays then */
+  move(path: string | undefined): void {
+    if (path === this.path) return;
+    const remove = path === undefined || path === '' ? (): void => {} : writePidFile(path);
+    this.remove();
+    this.remove = remove;
+    this.path = path;
+  }
 }
 
-async function reload(service: Service, read: () => Config, logging: Logging): Promise<void> {
-  const { log } = logging;
-  try {
-    const config = read();
-    await service.reload(config);
-    logging.configure(config.errorLogs);
-    for (const warning of config.warnings) log.warn(warning);
-    log.info('reloaded the configuration');
-    announce(service, log);
-  } catch (error) {
-    log.error(`the configuration stays as it was: ${messageOf(error)}`);
-  }
+/** What no one has caught is an error of this program: it goes to the log, which is where the operator looks. */
+function endOnBug(logging: Logging): void {
+  process.on('uncaughtException', (error) => {
+    logging.log.error(`unexpected error, please report it: ${error.stack ?? String(error)}`);
+    logging.flushSync();
+    process.exit(ExitCode.failed);
+  });
 }

@@ -1,10 +1,14 @@
 import { Command, Option } from 'commander';
+import type { Config } from '../config/config.js';
 import { checkConfiguration } from './check.js';
 import { readConfiguration, type ConfigurationOptions } from './configuration.js';
+import { PROCESS_COMMANDS, tellProcess, type ProcessCommand } from '../pid-file.js';
+import { CommandError } from './exit.js';
 import { addDirectiveFlags } from './directive-flags.js';
 
 interface ServeOptions extends ConfigurationOptions {
   readonly test?: boolean;
+  readonly signal?: ProcessCommand;
 }
 
 const details = `
@@ -12,12 +16,14 @@ Every directive can be given as a flag, as an environment variable (--kmp-rtmp-o
 --listen is KMP_RTMP_LISTEN) or in the file. What is first found holds: flag, variable, innermost block of the file,
 default. Times are written as 500ms, 10s, 1m; sizes as 4096, 64k, 16m.
 
-Signals: SIGTERM and SIGINT end gracefully, a second one at once; SIGHUP reads the configuration anew.
+Signals: SIGTERM, SIGINT and SIGQUIT end in order, a second one at once; SIGHUP reads the configuration anew and opens
+the log files anew, SIGUSR2 only the latter. -s sends them to the process that the directive pid leads to.
 
 Examples:
   kmp-rtmp                                                 with the built-in configuration
   kmp-rtmp -c /etc/kmp-rtmp.conf                           with a file in nginx syntax
   kmp-rtmp -t -c /etc/kmp-rtmp.conf                        check the file only
+  kmp-rtmp -s reload -c /etc/kmp-rtmp.conf                 tell the running one to read the file anew
   kmp-rtmp --listen 8005 --http-listen 127.0.0.1:8080      on other ports
   kmp-rtmp -c FILE --kmp-rtmp-out-chunk-size 4k            one setting unlike the file's
   KMP_RTMP_OUT_RECONNECTS=unlimited kmp-rtmp -c FILE       the same by a variable`;
@@ -28,6 +34,12 @@ export function serveCommand(): Command {
     .description('Take KMP and publish it over RTMP. This is what runs if no command is given.')
     .option('-c, --config <file>', 'configuration in nginx syntax; without one, KMP is taken on 127.0.0.1:8005')
     .option('-t, --test', 'check the configuration and exit')
+    .addOption(
+      new Option(
+        '-s, --signal <command>',
+        'tell the running process: reload, quit (in order), stop (at once), reopen',
+      ).choices(PROCESS_COMMANDS),
+    )
     .addOption(
       new Option('--log-format <format>', 'format of the log, whatever error_log says').choices(['text', 'json']),
     )
@@ -44,7 +56,16 @@ export function serveCommand(): Command {
 
 async function serve(options: ServeOptions): Promise<void> {
   if (options.test === true) return checkConfiguration(options);
+  if (options.signal !== undefined) return tellRunning(options.signal, readConfiguration(options));
   // Not before it is needed: the other commands start the faster.
   const { runService } = await import('./run-service.js');
   await runService(() => readConfiguration(options));
+}
+
+/** @throws PidFileError, CommandError */
+async function tellRunning(command: ProcessCommand, { file, pid }: Config): Promise<void> {
+  if (pid === undefined || pid === '') {
+    throw new CommandError(`${file}: no directive "pid", so there is no telling which process is meant; add pid FILE;`);
+  }
+  await tellProcess(pid, command);
 }

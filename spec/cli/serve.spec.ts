@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
 import net from 'node:net';
 import { after, afterEach, describe, it } from 'node:test';
 import { Folder, kmpRtmp, Run } from '../support/cli.js';
@@ -75,7 +76,7 @@ describe('kmp-rtmp -c FILE', () => {
     assert.equal((await status(api)).pid, run.pid, 'still at it');
     run.kill('SIGTERM');
     const { code } = await run.ended;
-    assert.equal(code, 0);
+    assert.equal(code, 128 + 15);
     sender.destroy();
     ingest.close();
   });
@@ -95,7 +96,7 @@ describe('kmp-rtmp -c FILE', () => {
     const { run, file, api } = await start();
     folder.file('kmp.conf', CONFIG.replace('kmp_rtmp;', 'kmp_rtmp; kmp_rtmp_out_chunk_size 1;'));
     run.kill('SIGHUP');
-    const [line = ''] = await run.says(/\[error\].*stays as it was.*/);
+    const [line = ''] = await run.says(/\[error\].*not reloaded.*/);
     assert.ok(line.includes(`${file}:2: `), line);
     assert.equal((await status(api)).pid, run.pid);
 
@@ -105,6 +106,30 @@ describe('kmp-rtmp -c FILE', () => {
     const socket = net.connect(Number(port), 'localhost');
     await once(socket, 'connect');
     socket.destroy();
+  });
+
+  it('pid and -s: reload, quit and stop reach the process, and the file goes with it', async () => {
+    const pid = `${folder.path}/kmp.pid`;
+    for (const command of ['quit', 'stop']) {
+      const { run, file } = await start(`pid ${pid};\n${CONFIG}`);
+      assert.equal(readFileSync(pid, 'utf8'), `${run.pid}\n`);
+      assert.equal((await kmpRtmp(['-s', 'reload', '-c', file])).code, 0);
+      await run.says(/the configuration is reloaded/);
+
+      const second = await kmpRtmp(['-c', file]);
+      assert.equal(second.code, 1);
+      assert.match(second.stderr, new RegExp(`^kmp-rtmp: kmp-rtmp runs already, as process ${run.pid} .*\\n$`));
+
+      assert.equal((await kmpRtmp(['-s', command, '-c', file])).code, 0);
+      await run.ended;
+      assert.equal(existsSync(pid), false);
+    }
+    const none = await kmpRtmp(['-s', 'quit', '-c', folder.file('kmp.conf', `pid ${pid};\n${CONFIG}`)]);
+    assert.equal(none.code, 1);
+    assert.match(none.stderr, /^kmp-rtmp: the pid file .* is not there.*\n$/);
+    const without = await kmpRtmp(['-s', 'quit', '-c', folder.file('kmp.conf', CONFIG)]);
+    assert.equal(without.code, 1);
+    assert.match(without.stderr, /^kmp-rtmp: .*no directive "pid".*\n$/);
   });
 
   it('--log-format and --log-level go before error_log', async () => {
