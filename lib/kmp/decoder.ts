@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.js';
 import { systemClock } from '../clock.js';
+import { blockOf, type Block } from '../media/block.js';
 import { Frame } from '../media/frame.js';
 import { Transform } from '../streams.js';
 import type { TransformCallback } from '../streams.js';
@@ -20,6 +21,8 @@ export interface PacketBatch {
   readonly at: number;
   /** Monotonic ms of the read before it, or of the decoder's making: the bytes arrived between `since` and `at`. */
   readonly since: number;
+  /** The block that the read lies in, with a hold for this batch; undefined if the memory is the garbage collector's. */
+  readonly block: Block | undefined;
 }
 
 /** Options of {@link KmpDecoder}. */
@@ -66,10 +69,11 @@ export class KmpDecoder extends Transform {
   override _transform(chunk: Buffer, _encoding: BufferEncoding, callback: TransformCallback): void {
     const packets = this.parser.feed(chunk);
     const at = this.clock.now();
+    const block = blockOf(chunk);
     for (const packet of packets) if (packet instanceof Frame) packet.arrivedAt = at;
     const since = this.lastRead;
     this.lastRead = at;
-    this.push({ packets, bytes: chunk.length, held: this.parser.heldBytes, at, since } satisfies PacketBatch);
+    this.push({ packets, bytes: chunk.length, held: this.parser.heldBytes, at, since, block } satisfies PacketBatch);
     const { error } = this.parser;
     if (error === undefined) {
       callback();

@@ -1,3 +1,5 @@
+import type { Block } from './block.js';
+
 /** Bit 0 of {@link Frame.flags}. */
 export const KEY_FRAME = 1;
 
@@ -15,6 +17,8 @@ export class Frame {
   seq = 0;
   /** Monotonic ms at which the kernel had it; 0 before. Kept only for frames that may have to be sent again. */
   sentAt = 0;
+  /** The blocks that the payload lies in, each with a hold for this frame. */
+  private blocks: Block[] | undefined;
 
   constructor(
     /** Wall-clock time since 1970 at the source. */
@@ -29,6 +33,21 @@ export class Frame {
     /** The payload: slices of what was read from the socket, never copied together. */
     readonly parts: readonly Buffer[],
   ) {}
+
+  /** The payload lies in `block` (too); takes a hold on it. */
+  holdBlock(block: Block): void {
+    block.hold();
+    if (this.blocks === undefined) this.blocks = [block];
+    else this.blocks.push(block);
+  }
+
+  /** Nobody needs the payload any more: its memory may be used again. Further calls do nothing. */
+  letGo(): void {
+    const { blocks } = this;
+    if (blocks === undefined) return;
+    this.blocks = undefined;
+    for (let i = 0; i < blocks.length; i++) blocks[i]?.letGo();
+  }
 
   get isKey(): boolean {
     return (this.flags & KEY_FRAME) !== 0;

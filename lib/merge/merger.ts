@@ -52,6 +52,7 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
   private readonly sink: FrameSink<Q, B>;
   private readonly bufferSize: number;
   private readonly flushTimeout: number;
+  private readonly earlyRelease: boolean;
   private wanted = true;
   private held = false;
   private timer: Timer | undefined;
@@ -66,6 +67,7 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
     this.sink = options.sink;
     this.bufferSize = options.bufferSize;
     this.flushTimeout = options.flushTimeout;
+    this.earlyRelease = options.earlyRelease;
   }
 
   /** Lets a track take part. */
@@ -105,21 +107,24 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
     }
   }
 
-  /** Puts frames into their queue, without a stream's write in between; what {@link Merger.write} does. */
-  enqueue(queue: Q, frames: readonly Frame[]): void {
+  /** Puts frames into their queue, without a stream's write in between; what {@link Merger.write} does. True: it has a new head. */
+  enqueue(queue: Q, frames: readonly Frame[]): boolean {
+    const empty = queue.length === 0;
     for (let i = 0; i < frames.length; i++) {
       const frame = frames[i];
       if (frame === undefined) continue;
       queue.push(frame);
       if (queue.length === 1) this.rule.newHead(queue);
     }
+    return empty && queue.length > 0;
   }
 
   override _transform(input: MergeInput<Q>, _encoding: BufferEncoding, callback: TransformCallback): void {
-    this.enqueue(input.queue, input.frames);
+    const heads = this.enqueue(input.queue, input.frames);
     // First the callback, then the writing: a push during _transform would make the stream hold its callback back.
     callback();
-    this.process();
+    // Behind a head that waits, a frame changes nothing, unless it is what the head waits for.
+    if (heads || this.earlyRelease) this.process();
   }
 
   override _flush(callback: TransformCallback): void {

@@ -6,12 +6,14 @@ import { parseConnectData, type ConnectData } from '../kmp/connect-data.js';
 import type { PacketBatch } from '../kmp/decoder.js';
 import type { ConnectPacket, KmpPacket } from '../kmp/packet.js';
 import type { Logger } from '../log.js';
+import type { Block } from '../media/block.js';
 import { codecName } from '../media/codec.js';
 import { Frame } from '../media/frame.js';
 import { sameMediaInfo, type MediaInfo } from '../media/media-info.js';
 import { toMs } from '../media/timescale.js';
 import { isSupported } from '../rtmp/media-tags.js';
 import { Writable } from '../streams.js';
+import { ArrivalClock } from './arrival.js';
 import { AckSender } from './ack-sender.js';
 import { Latency } from './latency.js';
 import { FRAME_COST, PART_COST } from './ledger.js';
@@ -41,6 +43,8 @@ export interface InputOptions {
   readonly connectData?: ConnectData;
   /** Called when the connect packet has been read. */
   readonly onConnect?: (packet: ConnectPacket, data: ConnectData) => void;
+  /** Called when the track has joined its upstream: from then on the socket may be read in intervals. True if it is. */
+  readonly onJoined?: () => boolean;
   /** Called for each frame that counts (`kmp_rtmp_in_log_frames`). */
   readonly onFrame?: (frame: Frame) => void;
 }
@@ -65,7 +69,11 @@ export class Input extends Writable implements TrackInput {
   private duplicates = 0;
   /** Bytes of an unfinished packet, charged to the upstream. */
   private heldCharged = 0;
+  /** The blocks that an unfinished packet lies in, each with a hold. */
+  private readonly heldBlocks: Block[] = [];
   private over = false;
+  /** Set if the socket is read in intervals. */
+  private arrivals: ArrivalClock | undefined;
   private receivedBytes = 0;
   private receivedDataBytes = 0;
   private receivedFrames = 0;
@@ -93,7 +101,9 @@ export class Input extends Writable implements TrackInput {
       return;
     }
     try {
+      if (batch.block !== undefined) this.holdBlocks(batch, batch.block);
       this.take(batch);
+      batch.block?.letGo();
       callback();
     } catch (error) {
       callback(error instanceof Error ? error : new Error(messageOf(error)));
@@ -144,10 +154,15 @@ export class Input extends Writable implements TrackInput {
     const { packets } = batch;
     let frames: Frame[] | undefined;
     const wall = this.options.clock.wall();
+    this.arrivals?.read(batch.at);
     for (let i = 0; i < packets.length; i++) {
       const packet = packets[i];
       if (packet instanceof Frame) {
-        if (!this.accepts(packet, wall)) continue;
+        if (!this.accepts(packet, wall)) {
+          packet.letGo();
+          continue;
+        }
+        this.arrivals?.estimate(packet);
         frames ??= [];
         frames.push(packet);
         continue;
@@ -165,6 +180,24 @@ export class Input extends Writable implements TrackInput {
     this.account(batch.held);
     // With nothing queued no sent batch will tell the sender that skipped frames are done.
     this.track?.acknowledge();
+  }
+
+  /** The frames of a batch, and a packet that has begun in it, keep the memory that they lie in. */
+  private holdBlocks(batch: PacketBatch, block: Block): void {
+    const { packets } = batch;
+    const { heldBlocks } = this;
+    for (let i = 0; i < packets.length; i++) {
+      const packet = packets[i];
+      if (!(packet instanceof Frame)) continue;
+      packet.holdBlock(block);
+      // A packet that was held is the first to be completed.
+      if (i === 0) for (const held of heldBlocks) packet.holdBlock(held);
+    }
+    if (packets.length > 0) for (const held of heldBlocks.splice(0)) held.letGo();
+    if (batch.held > 0 && heldBlocks.at(-1) !== block) {
+      block.hold();
+      heldBlocks.push(block);
+    }
   }
 
   private control(packet: Exclude<KmpPacket, Frame>): void {
@@ -223,6 +256,7 @@ export class Input extends Writable implements TrackInput {
     this.track = track;
     if (track.ids.next > 0 || track.ids.expected !== initialFrameId) this.takeOver(track, initialFrameId, info);
     upstream.changeInfo(track, info);
+    if (options.onJoined?.() === true) this.arrivals = new ArrivalClock(options.clock.now());
   }
 
   private takeOver(track: Track, initialFrameId: bigint, info: MediaInfo): void {

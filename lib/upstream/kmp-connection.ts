@@ -8,6 +8,7 @@ import type { ConnectPacket } from '../kmp/packet.js';
 import type { Logger } from '../log.js';
 import { pumpify } from '../streams.js';
 import { Input } from './input.js';
+import { readPacer } from './read-pacer.js';
 import type { Upstream } from './upstream.js';
 
 export interface KmpConnectionOptions {
@@ -33,6 +34,11 @@ export function openKmpConnection(socket: Socket, options: KmpConnectionOptions)
   const peer = peerOf(socket);
   let log = options.log.child({ peer, connection });
   const decoder = new KmpDecoder({ clock });
+  const onIdle = (): void => {
+    input.close(`nothing was received for ${settings.inReadTimeout} ms (kmp_rtmp_in_read_timeout)`);
+    // After the end of the stream the input is over, and waits for a sender that may never hang up.
+    socket.destroy();
+  };
   const input = new Input({
     connection,
     peer,
@@ -47,17 +53,22 @@ export function openKmpConnection(socket: Socket, options: KmpConnectionOptions)
     },
     join: options.join,
     socket,
+    // Early release would have to wait for the next read.
+    onJoined: () =>
+      settings.inReadInterval > 0 &&
+      !settings.outEarlyRelease &&
+      readPacer(settings.inReadInterval).add(socket, {
+        blockSize: settings.inBufferSize,
+        idleTimeout: settings.inReadTimeout,
+        onIdle,
+      }),
     onConnect: (packet: ConnectPacket, data: ConnectData) => {
       log = log.child({ channel: packet.channelId, track: packet.trackId, upstream: data.upstreamId });
       log.info('KMP connected');
     },
   });
   socket.setNoDelay(true);
-  socket.setTimeout(settings.inReadTimeout, () => {
-    input.close(`nothing was received for ${settings.inReadTimeout} ms (kmp_rtmp_in_read_timeout)`);
-    // After the end of the stream the input is over, and waits for a sender that may never hang up.
-    socket.destroy();
-  });
+  socket.setTimeout(settings.inReadTimeout, onIdle);
   let told = false;
   const tell = (error: Error): void => {
     if (told) return;

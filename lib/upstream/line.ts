@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.js';
+import { mediaClockOf, type Clock } from '../clock.js';
 import type { MediaSettings } from '../config/settings.js';
 import { Merger } from '../merge/merger.js';
 import { acknowledgement, pingResponse, windowAckSize } from '../rtmp/message/control.js';
@@ -62,7 +62,8 @@ export class Line {
     });
     this.sink = new UpstreamSink(this.session, ledger, owner, () => clock.now());
     this.merger = new Merger<Track, SentBatch>({
-      clock,
+      // Early release and an immediate flush are for those who want every ms.
+      clock: settings.outEarlyRelease || settings.outFlushTimeout === 0 ? clock : mediaClockOf(clock),
       sink: this.sink,
       minDelay: settings.outMinProcessDelay,
       maxDelay: settings.outMaxProcessDelay,

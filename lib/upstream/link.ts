@@ -17,7 +17,7 @@ import type { UpstreamStream } from './stream.js';
 import type { Track } from './track.js';
 
 /** How long connect may go unanswered before the server counts as one that does not answer. */
-const ACCEPT_WAIT = 5_000;
+const ACCEPT_WAIT = 1_000;
 
 /** Above this part of the memory limit frames are no longer kept for being sent again. */
 const RETAIN_SHARE = 0.5;

@@ -45,6 +45,7 @@ export class Retention {
     for (const frame of this.frames) {
       if (frame.sentAt === 0 || !done(frame)) break;
       bytes += frameCharge(frame);
+      frame.letGo();
       n++;
     }
     if (n > 0) this.frames = this.frames.slice(n);

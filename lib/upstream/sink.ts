@@ -19,6 +19,8 @@ export class SentBatch implements OutputBatch {
     readonly buffers: readonly Buffer[],
     readonly bytes: number,
     readonly marks: readonly Mark[],
+    /** Frames that nobody needs once the batch is sent. */
+    readonly frames: readonly Frame[],
     /** Bytes charged beside the frames: commands, metadata, the batch itself. */
     readonly otherCharge: number,
     private readonly sink: UpstreamSink,
@@ -48,6 +50,8 @@ export class UpstreamSink implements FrameSink<Track, SentBatch> {
    */
   handOver: ((track: Track, frame: Frame) => boolean) | undefined;
   private touched: Track[] = [];
+  /** The frames of the present batch whose memory is free again once it is sent. */
+  private frames: Frame[] = [];
   private otherCharge = 0;
   /** Other charges of batches that are on their way. */
   private outstanding = 0;
@@ -96,6 +100,7 @@ export class UpstreamSink implements FrameSink<Track, SentBatch> {
     else {
       const charge = frameCharge(frame);
       track.batchCharge += charge;
+      this.frames.push(frame);
       track.unretainedCharge += charge;
     }
     track.writtenSeq = frame.seq;
@@ -118,16 +123,20 @@ export class UpstreamSink implements FrameSink<Track, SentBatch> {
       return mark;
     });
     this.touched = [];
+    const { frames } = this;
+    this.frames = [];
     this.charge(BATCH_COST, 'flush_failed');
     const { otherCharge } = this;
     this.otherCharge = 0;
     this.outstanding += otherCharge;
-    return new SentBatch(this.session.out.take(), bytes, marks, otherCharge, this);
+    return new SentBatch(this.session.out.take(), bytes, marks, frames, otherCharge, this);
   }
 
   /** The kernel has taken a batch. */
   sent(batch: SentBatch): void {
     if (this.abandoned) return;
+    const { frames } = batch;
+    for (let i = 0; i < frames.length; i++) frames[i]?.letGo();
     this.outstanding -= batch.otherCharge;
     this.ledger.release(batch.otherCharge);
     for (const { track, seq, frames, charge } of batch.marks) {

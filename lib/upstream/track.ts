@@ -124,6 +124,7 @@ export class Track extends TrackQueue {
   discard(frame: Frame, ledger: Ledger): void {
     const charge = frameCharge(frame);
     ledger.release(charge);
+    frame.letGo();
     this.memUsed -= charge;
     this.droppedFrames++;
     this.acknowledge();

@@ -1,0 +1,41 @@
+import type { Frame } from '../media/frame.js';
+
+/** ms between two reads that belong together: the first filled its buffer. */
+const SAME_READ = 5;
+
+/**
+ * When a frame arrived, if its socket is read in intervals: some time between the read before and this one. A live sender
+ * sends at the pace of its timestamps, so the time is taken from the last frame's by the difference of their dts, and kept
+ * within what is possible. The process delay counts from there: what a frame waited in the kernel comes off it, and the
+ * delay that a viewer sees does not grow.
+ */
+export class ArrivalClock {
+  private lastMs = 0;
+  private lastAt = NaN;
+  private lastRead: number;
+  /** The last read of the interval before: no frame of this one came earlier. */
+  private since: number;
+
+  /** @param now monotonic ms */
+  constructor(now: number) {
+    this.since = now;
+    this.lastRead = now;
+  }
+
+  /** What comes now was read at `at`, monotonic ms. Reads right behind each other are one. */
+  read(at: number): void {
+    if (at - this.lastRead > SAME_READ) this.since = this.lastRead;
+    this.lastRead = at;
+  }
+
+  /** Sets `frame.arrivedAt`, at most the time of the read. */
+  estimate(frame: Frame): void {
+    const at = this.lastRead;
+    const expected = this.lastAt + frame.ms - this.lastMs;
+    // Before the first frame, and after a jump of the timestamps, the bounds decide.
+    const arrived = expected <= at ? Math.max(expected, this.since) : at;
+    this.lastMs = frame.ms;
+    this.lastAt = arrived;
+    frame.arrivedAt = arrived;
+  }
+}

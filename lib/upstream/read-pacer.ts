@@ -1,0 +1,168 @@
+import { readSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { blockPool, markBlock, type Block } from '../media/block.js';
+
+/** How many groups the sockets are read in, so that they do not all come at once. */
+const SLOTS = 8;
+
+/** Least room worth a read; with less left, the block is full. */
+const LEAST_ROOM = 512;
+
+interface ReadHandle {
+  readonly fd: number;
+  readStart(): number;
+  readStop(): number;
+}
+
+/**
+ * Node's handle of a socket, if it shows its descriptor and can be told to stop and start reading. None of this is
+ * documented, so it is asked of each socket; where it is missing, sockets are read as always.
+ */
+function readHandle(socket: Socket): ReadHandle | undefined {
+  const handle: unknown = Reflect.get(socket, '_handle');
+  if (typeof handle !== 'object' || handle === null) return undefined;
+  const fd: unknown = Reflect.get(handle, 'fd');
+  const has = (name: string): boolean => typeof Reflect.get(handle, name) === 'function';
+  if (typeof fd !== 'number' || fd < 0 || !has('readStart') || !has('readStop')) return undefined;
+  return handle as ReadHandle;
+}
+
+export interface PacedOptions {
+  /** Largest block to read into, bytes (`kmp_rtmp_in_buffer_size`). */
+  readonly blockSize: number;
+  /** ms without a byte after which `onIdle` is called; the socket's own timeout does not see these reads. */
+  readonly idleTimeout: number;
+  readonly onIdle: () => void;
+}
+
+/** One socket that is read in intervals. */
+class PacedSocket {
+  private block: Block | undefined;
+  /** Bytes of the last read in all: the size of the next block follows it. */
+  private lastRead = 0;
+  private lastAt = performance.now();
+  private handedBack = false;
+
+  constructor(
+    private readonly socket: Socket,
+    private readonly handle: ReadHandle,
+    private readonly options: PacedOptions,
+  ) {
+    handle.readStop();
+  }
+
+  /** Reads what the kernel has. */
+  read(now: number): void {
+    const { socket, options } = this;
+    // What the last read brought is still waiting in the stream: the kernel can hold more of it.
+    if (this.handedBack || socket.destroyed || socket.readableLength > 0) return;
+    let total = 0;
+    for (;;) {
+      const block = this.room();
+      const room = Math.min(block.buffer.length, options.blockSize) - block.used;
+      let n: number;
+      try {
+        n = readSync(this.handle.fd, block.buffer, block.used, room, null);
+      } catch (error) {
+        if (error instanceof Error && 'code' in error && error.code === 'EAGAIN') break;
+        return this.handBack();
+      }
+      if (n === 0) return this.handBack();
+      total += n;
+      const chunk = block.buffer.subarray(block.used, block.used + n);
+      block.used += n;
+      block.hold();
+      socket.push(markBlock(chunk, block));
+      if (n < room || socket.destroyed) break;
+    }
+    if (total > 0) {
+      this.lastRead = total;
+      this.lastAt = now;
+    } else if (now - this.lastAt > options.idleTimeout) {
+      options.onIdle();
+    }
+    // A sender that pauses for long keeps no more than it needs.
+    if (total === 0 && this.block?.used === 0) this.drop();
+  }
+
+  close(): void {
+    this.handedBack = true;
+    this.drop();
+  }
+
+  /** The end, or an error: Node reads it again, and does what belongs to it. */
+  private handBack(): void {
+    this.handedBack = true;
+    this.drop();
+    this.handle.readStart();
+  }
+
+  private room(): Block {
+    const { block, options } = this;
+    if (block !== undefined && Math.min(block.buffer.length, options.blockSize) - block.used >= LEAST_ROOM)
+      return block;
+    this.drop();
+    this.block = blockPool.take(Math.min(options.blockSize, this.lastRead * 2));
+    return this.block;
+  }
+
+  private drop(): void {
+    this.block?.letGo();
+    this.block = undefined;
+  }
+}
+
+/**
+ * Reads sockets once every interval instead of whenever a byte has come; the kernel gathers in between. A frame that waits
+ * for its time anyway (`kmp_rtmp_out_min_process_delay`) loses nothing by it, and the read event, which is what Node's
+ * cost is made of, is had once for several frames (docs/performance.md).
+ */
+export class ReadPacer {
+  private readonly slots: Set<PacedSocket>[] = Array.from({ length: SLOTS }, () => new Set());
+  private timer: NodeJS.Timeout | undefined;
+  private turn = 0;
+  private count = 0;
+
+  /** @param interval ms between two reads of a socket */
+  constructor(readonly interval: number) {}
+
+  /** From now on `socket` is read at this pace, until it is closed. False if it cannot be: it is read as always. */
+  add(socket: Socket, options: PacedOptions): boolean {
+    const handle = readHandle(socket);
+    if (handle === undefined || socket.destroyed) return false;
+    const slot = this.slots.reduce((least, one) => (one.size < least.size ? one : least));
+    const paced = new PacedSocket(socket, handle, options);
+    socket.setTimeout(0);
+    slot.add(paced);
+    this.count++;
+    socket.once('close', () => {
+      paced.close();
+      slot.delete(paced);
+      this.count--;
+      if (this.count === 0) {
+        clearInterval(this.timer);
+        this.timer = undefined;
+      }
+    });
+    this.timer ??= setInterval(() => this.tick(), this.interval / SLOTS);
+    return true;
+  }
+
+  private tick(): void {
+    this.turn = (this.turn + 1) % SLOTS;
+    const now = performance.now();
+    for (const paced of this.slots[this.turn] ?? []) paced.read(now);
+  }
+}
+
+const pacers = new Map<number, ReadPacer>();
+
+/** The pacer of an interval, shared by all sockets of this process that have it. */
+export function readPacer(interval: number): ReadPacer {
+  let pacer = pacers.get(interval);
+  if (pacer === undefined) {
+    pacer = new ReadPacer(interval);
+    pacers.set(interval, pacer);
+  }
+  return pacer;
+}
