@@ -32,6 +32,8 @@ export interface PublisherOptions {
   readonly onState?: (state: PublisherState) => void;
   /** Every byte that the server sends, the handshake's included, before it is looked at. */
   readonly onReceived?: (bytes: Buffer) => void;
+  /** The TCP connection is closed: no more bytes come. Not called if there was none. */
+  readonly onClosed?: () => void;
   /** What the server sends behind the handshake. */
   readonly onReply?: (bytes: Buffer) => void;
 }
@@ -155,6 +157,7 @@ export class RtmpPublisher extends Writable {
     onState?.('connecting');
     const socket = await connectFirst(target, addresses, timeout, clock, this.abort.signal);
     this.socket = socket;
+    socket.once('close', () => this.options.onClosed?.());
     if (this.destroyed) {
       socket.destroy();
       throw new PublishError('start_connect', 'given up');

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { MediaSettings } from '../config/settings.js';
 import type { ConnectData } from '../kmp/connect-data.js';
+import { maskKey } from '../mask.js';
 import type { ConnectParams } from '../rtmp/session-writer.js';
 import { withQuery } from '../rtmp/auth.js';
 import { parseRtmpUrl, type RtmpUrl } from '../rtmp/rtmp-url.js';
@@ -48,6 +49,15 @@ export function destinationOf(data: ConnectData, settings: MediaSettings): Desti
 /** The stream that a track belongs to: `name`, else the stream part of `url`; may be empty. */
 export function streamNameOf(data: ConnectData): string {
   return data.name ?? parseRtmpUrl(data.url).stream;
+}
+
+/** The stream's name as a log may show it; empty if there is none. */
+export function streamLabel(data: ConnectData): string {
+  try {
+    return maskKey(streamNameOf(data));
+  } catch {
+    return '';
+  }
 }
 
 /** The same, as somebody: `query` behind app and tcUrl (lib/rtmp/auth.ts). */

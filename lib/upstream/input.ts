@@ -15,6 +15,7 @@ import { isSupported } from '../rtmp/media-tags.js';
 import { Writable } from '../streams.js';
 import { ArrivalClock } from './arrival.js';
 import { AckSender } from './ack-sender.js';
+import type { OnFrame } from './frame-log.js';
 import { Latency } from './latency.js';
 import { FRAME_COST, PART_COST } from './ledger.js';
 import type { InputStatus } from './status.js';
@@ -46,7 +47,7 @@ export interface InputOptions {
   /** Called when the track has joined its upstream: from then on the socket may be read in intervals. True if it is. */
   readonly onJoined?: () => boolean;
   /** Called for each frame that counts (`kmp_rtmp_in_log_frames`). */
-  readonly onFrame?: (frame: Frame) => void;
+  readonly onFrame?: OnFrame;
 }
 
 /**
@@ -312,7 +313,7 @@ export class Input extends Writable implements TrackInput {
     this.latency.add((wall / 1000) * timescale - frame.created);
     frame.seq = seq;
     frame.ms = toMs(frame.dts, timescale);
-    this.options.onFrame?.(frame);
+    this.options.onFrame?.(frame, track.ids.idOf(seq));
     return upstream.admits(track, frame);
   }
 

@@ -7,6 +7,10 @@ import { KmpDecoder } from '../kmp/decoder.js';
 import type { ConnectPacket } from '../kmp/packet.js';
 import type { Logger } from '../log.js';
 import { pumpify } from '../streams.js';
+import { streamLabel } from './destination.js';
+import { kmpDumpName } from './dump-name.js';
+import { openDump } from './dump.js';
+import { frameLog } from './frame-log.js';
 import { Input } from './input.js';
 import { readPacer } from './read-pacer.js';
 import type { Upstream } from './upstream.js';
@@ -33,6 +37,20 @@ export function openKmpConnection(socket: Socket, options: KmpConnectionOptions)
   const { connection, settings, clock } = options;
   const peer = peerOf(socket);
   let log = options.log.child({ peer, connection });
+  // What is handed on now has to follow when the connect packet says more of the connection.
+  const latest: Logger = {
+    error: (message, fields) => log.error(message, fields),
+    warn: (message, fields) => log.warn(message, fields),
+    info: (message, fields) => log.info(message, fields),
+    debug: (message, fields) => log.debug(message, fields),
+    child: (fields) => log.child(fields),
+  };
+  if (settings.inDumpFolder !== '') {
+    const dump = openDump(settings.inDumpFolder, kmpDumpName(clock.wall(), connection), latest);
+    socket.on('data', (bytes: Buffer) => dump.write(bytes));
+    socket.once('close', () => dump.close());
+  }
+  const onFrame = frameLog(settings.inLogFrames, () => log);
   const decoder = new KmpDecoder({ clock });
   const onIdle = (): void => {
     input.close(`nothing was received for ${settings.inReadTimeout} ms (kmp_rtmp_in_read_timeout)`);
@@ -44,13 +62,7 @@ export function openKmpConnection(socket: Socket, options: KmpConnectionOptions)
     peer,
     settings,
     clock,
-    log: {
-      error: (message, fields) => log.error(message, fields),
-      warn: (message, fields) => log.warn(message, fields),
-      info: (message, fields) => log.info(message, fields),
-      debug: (message, fields) => log.debug(message, fields),
-      child: (fields) => log.child(fields),
-    },
+    log: latest,
     join: options.join,
     socket,
     // Early release would have to wait for the next read.
@@ -63,9 +75,11 @@ export function openKmpConnection(socket: Socket, options: KmpConnectionOptions)
         onIdle,
       }),
     onConnect: (packet: ConnectPacket, data: ConnectData) => {
-      log = log.child({ channel: packet.channelId, track: packet.trackId, upstream: data.upstreamId });
+      const { channelId, trackId } = packet;
+      log = log.child({ channel: channelId, track: trackId, upstream: data.upstreamId, stream: streamLabel(data) });
       log.info('KMP connected');
     },
+    ...(onFrame === undefined ? {} : { onFrame }),
   });
   socket.setNoDelay(true);
   socket.setTimeout(settings.inReadTimeout, onIdle);

@@ -9,6 +9,7 @@ import { SessionWriter, type StreamState } from '../rtmp/session-writer.js';
 import type { Amf0Object } from '../rtmp/amf0-writer.js';
 import { pumpify } from '../streams.js';
 import type { Destination } from './destination.js';
+import type { Dump } from './dump.js';
 import type { Ledger } from './ledger.js';
 import { UpstreamSink, type SentBatch, type SinkOwner } from './sink.js';
 import type { UpstreamStream } from './stream.js';
@@ -20,7 +21,8 @@ export interface LineOptions {
   readonly resolve: Resolve;
   readonly permit?: ((address: string, port: number, host: string) => boolean) | undefined;
   readonly ledger: Ledger;
-  readonly onReceived?: ((bytes: Buffer) => void) | undefined;
+  /** Makes the dump of what a connection receives. */
+  readonly dump?: (() => Dump) | undefined;
 }
 
 /** What a line tells the link that it is the connection of. */
@@ -75,13 +77,14 @@ export class Line {
 
   /** Writes connect and begins to connect. False: the memory limit was reached, and the owner knows. */
   open(destination: Destination, extra: Amf0Object | undefined): boolean {
-    const { settings, clock, resolve, permit, onReceived } = this.options;
+    const { settings, clock, resolve, permit, dump: openDump } = this.options;
     const params = extra === undefined ? destination.params : { ...destination.params, extra };
     const ok = this.sink.charged('write_connect_failed', () => {
       this.connectTransaction = this.session.connect(params);
     });
     if (!ok) return false;
     this.openedAt = clock.now();
+    const dump = openDump?.();
     const publisher = new RtmpPublisher({
       target: destination.target,
       header: destination.header,
@@ -89,7 +92,7 @@ export class Line {
       clock,
       resolve,
       ...(permit === undefined ? {} : { permit }),
-      ...(onReceived === undefined ? {} : { onReceived }),
+      ...(dump === undefined ? {} : { onReceived: (bytes) => dump.write(bytes), onClosed: () => dump.close() }),
       onState: (state) => {
         if (!this.over) this.owner.lineState(this, state);
       },

@@ -1,4 +1,5 @@
 import { messageOf } from '../errors.js';
+import { maskIn } from '../mask.js';
 import { authAnswer } from '../rtmp/auth.js';
 import { PublishError } from '../rtmp/publish-error.js';
 import type { ServerEvent, StatusText } from '../rtmp/server-event.js';
@@ -64,7 +65,7 @@ export class Replies {
       case 'status':
         this.owner.lastStatus(lastStatus(event));
         if (event.level === 'error') this.statusError(line, event.streamId, event);
-        else this.owner.log.info(`server: ${event.code} ${event.description}`);
+        else this.owner.log.info(`server: ${this.text(event)}`);
         return;
       case 'redirect':
         this.owner.lastStatus(lastStatus(event));
@@ -158,15 +159,15 @@ export class Replies {
     // The server may still hold the session that broke just now (spec/ingest-services.md, BadName).
     const lingering = status.code === 'NetStream.Publish.BadName' && this.link.reconnects > 0;
     if (!this.link.isCurrent(line) || (lingering && this.now() - line.openedAt < STABLE_AFTER)) {
-      this.link.lineBroken(line, new PublishError('publish_rejected', text(status)));
+      this.link.lineBroken(line, new PublishError('publish_rejected', this.text(status)));
       return;
     }
-    if (this.link.streams.size > 1) this.owner.streamRejected(stream, text(status));
+    if (this.link.streams.size > 1) this.owner.streamRejected(stream, this.text(status));
     else this.rejected(line, 'publish_rejected', status);
   }
 
   private rejected(line: Line, stage: 'connect_rejected' | 'publish_rejected', status: StatusText): void {
-    const error = new PublishError(stage, `the server says: ${text(status)}`);
+    const error = new PublishError(stage, `the server says: ${this.text(status)}`);
     if (this.link.isCurrent(line)) this.owner.fail(stage, messageOf(error));
     else this.link.lineBroken(line, error);
   }
@@ -200,10 +201,19 @@ export class Replies {
     this.owner.log.info(`redirected to ${there.target.host} port ${there.target.port}`);
     this.link.again(there, true);
   }
-}
 
-function text(status: StatusText): string {
-  return [status.code, status.description].filter((part) => part !== '').join(': ');
+  /** What the server says, for logs and reasons. Many quote the stream's name, which is the key. */
+  private text({ code, description }: StatusText): string {
+    const { url } = this.link.destination;
+    const names = [url.stream, ...[...this.link.streams].map(({ name }) => name)];
+    const secrets = [
+      ...names,
+      ...names.map((name) => name.replace(/[?#].*$/s, '')),
+      url.user ?? '',
+      url.password ?? '',
+    ];
+    return [code, maskIn(description, secrets)].filter((part) => part !== '').join(': ');
+  }
 }
 
 function lastStatus({ level, code, description }: StatusText): LastStatus {

@@ -9,6 +9,8 @@ import type { MediaInfo } from '../media/media-info.js';
 import type { Resolve } from '../rtmp/resolve.js';
 import type { CloseReason } from './close-reason.js';
 import { destinationOf, streamNameOf, type Destination } from './destination.js';
+import { rtmpDumpName } from './dump-name.js';
+import { openDump } from './dump.js';
 import { Ledger, TRACK_COST } from './ledger.js';
 import { Link, type LinkOwner } from './link.js';
 import { Overload } from './overload.js';
@@ -41,8 +43,6 @@ export interface UpstreamOptions {
   readonly resolve: Resolve;
   /** Whether an address may be connected to; `host` is the name that it was resolved from. */
   readonly permit?: (address: string, port: number, host: string) => boolean;
-  /** Every byte that comes from the server. */
-  readonly onReceived?: (bytes: Buffer) => void;
   /** Called each time the connection broke and is to be made anew. */
   readonly onReconnect?: (upstream: Upstream, why: string) => void;
   /** Called once, when it is over. */
@@ -311,9 +311,11 @@ export class Upstream implements LinkOwner {
   }
 
   private addLink(): Link {
-    const { settings, clock, resolve, permit, onReceived } = this.options;
-    const { ledger } = this;
-    const link = new Link({ settings, clock, resolve, permit, onReceived, ledger }, this.destination, this);
+    const { settings, clock, resolve, permit } = this.options;
+    const { ledger, id, connection, log } = this;
+    const folder = settings.outDumpFolder;
+    const dump = folder === '' ? undefined : () => openDump(folder, rtmpDumpName(clock.wall(), id, connection), log);
+    const link = new Link({ settings, clock, resolve, permit, dump, ledger }, this.destination, this);
     this.links.add(link);
     return link;
   }
