@@ -1,10 +1,9 @@
 import { accessCheck } from './api/access.js';
-import { createApp } from './api/app.js';
 import { HttpListener } from './api/http-listener.js';
-import { statusRouter } from './api/status/router.js';
 import { systemClock, type Clock } from './clock.js';
 import { destinationCheck } from './config/destination-check.js';
 import type { Config, HttpServerConfig, KmpServerConfig } from './config/config.js';
+import { httpApp } from './http-app.js';
 import { addressName, type ListenOn } from './listen.js';
 import { noLog, type Logger } from './log.js';
 import { dnsResolve, systemResolve } from './rtmp/resolve.js';
@@ -188,23 +187,12 @@ export class Service {
     };
   }
 
-  private app(server: HttpServerConfig): ReturnType<typeof createApp> {
-    const { locations } = server;
-    const writable = locations.find(({ api }) => api?.write === true)?.path;
-    return createApp({
-      locations: locations.map(({ api, status, metrics, token, path, exact, health, access }) => ({
-        path,
-        exact,
-        status,
-        health,
-        access,
-        ...(api === undefined ? {} : { api }),
-        ...(metrics === undefined ? {} : { metrics }),
-        ...(token === undefined ? {} : { token }),
-      })),
+  private app(server: HttpServerConfig): ReturnType<typeof httpApp> {
+    return httpApp(server, {
       management: this.management,
       health: { ready: () => this.ready },
-      status: () => statusRouter(this.management, { api: writable, clock: this.clock, log: this.log }),
+      kmp: () => this.kmpAddresses[0],
+      clock: this.clock,
       log: this.log,
     });
   }

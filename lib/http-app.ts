@@ -1,0 +1,34 @@
+import type { Express } from 'express';
+import { createApp } from './api/app.js';
+import type { Health } from './api/health.js';
+import { statusRouter } from './api/status/router.js';
+import type { Clock } from './clock.js';
+import type { HttpServerConfig } from './config/config.js';
+import type { KmpAddress } from './control/kmp-url.js';
+import { controlRouter } from './control/router.js';
+import type { Logger } from './log.js';
+import type { Management } from './upstream/status.js';
+
+export interface HttpParts {
+  readonly management: Management;
+  readonly health: Health;
+  /** The service's own KMP server, for senders whose controller it is. */
+  readonly kmp: () => KmpAddress | undefined;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** All that an HTTP server of the configuration answers, location by location. */
+export function httpApp(server: HttpServerConfig, { management, health, kmp, clock, log }: HttpParts): Express {
+  const { locations } = server;
+  // The page may drop what an API on the same server may drop.
+  const api = locations.find((location) => location.api?.write === true)?.path;
+  return createApp({
+    locations,
+    management,
+    health,
+    log,
+    status: () => statusRouter(management, { api, clock, log }),
+    control: ({ control }) => controlRouter(control?.routes ?? [], { kmp: () => control?.kmp ?? kmp(), log }),
+  });
+}
