@@ -8,6 +8,7 @@ import { helpStyle } from './help.js';
 import { inspectCommand } from './inspect.js';
 import { sendCommand } from './send.js';
 import { serveCommand } from './serve.js';
+import { topCommand } from './top.js';
 
 /** The whole command line: `serve`, which runs if no command is named, and the tools beside it. */
 export function createProgram(): Command {
@@ -18,7 +19,7 @@ export function createProgram(): Command {
     .addHelpText('after', examples)
     .configureHelp(helpStyle)
     .exitOverride();
-  const commands = [serveCommand(), sendCommand(), inspectCommand(), checkCommand(), demoCommand()];
+  const commands = [serveCommand(), sendCommand(), inspectCommand(), checkCommand(), topCommand(), demoCommand()];
   for (const command of commands) program.addCommand(command.copyInheritedSettings(program), defaults(command));
   refuseOtherNames(program);
   return program;
@@ -31,7 +32,10 @@ Examples:
   kmp-rtmp                          serve: KMP on 127.0.0.1:8005, status page on http://127.0.0.1:8001/
   kmp-rtmp -c /etc/kmp-rtmp.conf    serve what a file in nginx syntax says
   kmp-rtmp -t -c /etc/kmp-rtmp.conf check that file and exit
-  kmp-rtmp serve --help             all flags of the service`;
+  kmp-rtmp serve --help             all flags of the service
+  kmp-rtmp send movie.mp4 --upstream-id u1 --url rtmp://localhost/live/test
+  kmp-rtmp top                      watch the running service
+  kmp-rtmp inspect dump.dat         what a dump of KMP or RTMP holds`;
 
 function defaults(command: Command): { isDefault?: boolean } {
   return command.name() === 'serve' ? { isDefault: true } : {};

@@ -1,0 +1,77 @@
+import { Command, InvalidArgumentError } from 'commander';
+import { systemClock, type Clock } from '../clock.js';
+import { parseTime } from '../config/types.js';
+import { fetchStatus } from './top/api.js';
+import { headLine, tableLines } from './top/render.js';
+import { rowsOf } from './top/rows.js';
+import { Screen } from './top/screen.js';
+import type { ServiceSample } from './top/status.js';
+
+interface TopOptions {
+  readonly api: string;
+  /** ms */
+  readonly interval: number;
+  readonly token?: string;
+  readonly once?: boolean;
+}
+
+const DEFAULT_API = 'http://127.0.0.1:8001/kmp_rtmp_api/';
+const LEAST_INTERVAL = 100;
+
+const details = `
+Upstreams with the highest bit rate come first. IN is what KMP senders bring, OUT what the RTMP server has taken. A token
+that the API asks for is taken from --token, or KMP_RTMP_API_TOKEN.
+
+Examples:
+  kmp-rtmp top
+  kmp-rtmp top --api http://10.0.0.5:8001/kmp_rtmp_api/ --interval 5s
+  kmp-rtmp top --once | grep reconnecting`;
+
+function time(text: string): number {
+  const ms = parseTime(text);
+  if (ms === undefined) throw new InvalidArgumentError('expected a time such as 500ms, 2s or 1m');
+  return Math.max(LEAST_INTERVAL, ms);
+}
+
+function httpUrl(text: string): string {
+  const url = /^[a-z]+:\/\//i.test(text) ? text : `http://${text}`;
+  if (!/^https?:/i.test(url) || !URL.canParse(url)) throw new InvalidArgumentError('expected http://HOST:PORT/PATH/');
+  return url;
+}
+
+/** `kmp-rtmp top`: what a running service does, live. */
+export function topCommand(): Command {
+  return new Command('top')
+    .description('Watch a running service: its upstreams with state, bit rates, delay, memory, drops and reconnects.')
+    .option('--api <url>', 'where its kmp_rtmp_api is', httpUrl, DEFAULT_API)
+    .option('-i, --interval <time>', 'how often to ask', time, 1000)
+    .option('--token <token>', 'token of the API')
+    .option('-1, --once', 'print a table once, after one interval, and exit; so it is where stdout is no terminal')
+    .addHelpText('after', details)
+    .action((options: TopOptions) => top(options, systemClock));
+}
+
+async function top({ api, interval, token, once }: TopOptions, clock: Clock): Promise<void> {
+  const fromEnvironment = process.env['KMP_RTMP_API_TOKEN'];
+  const secret = token ?? (fromEnvironment === '' ? undefined : fromEnvironment);
+  const sample = (): Promise<ServiceSample> => fetchStatus(api, secret, () => clock.now());
+  if (once === true || !process.stdout.isTTY) return printOnce(sample, interval, clock);
+
+  // Wrong from the start: better said by a line that stays than on a screen that goes away.
+  await sample();
+  const colors = (process.env['NO_COLOR'] ?? '') === '';
+  const screen = new Screen({ output: process.stdout, input: process.stdin, clock, interval, sample, colors });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, screen.quit);
+  await screen.run();
+  // A question to the API may still be open: no one waits for its answer any more.
+  process.exit();
+}
+
+async function printOnce(sample: () => Promise<ServiceSample>, interval: number, clock: Clock): Promise<void> {
+  const earlier = await sample();
+  await new Promise<void>((resolve) => clock.after(interval, resolve));
+  const last = await sample();
+  const rows = rowsOf(last, earlier);
+  const lines = [headLine(last, rows), ...(rows.length === 0 ? [] : tableLines(rows))];
+  process.stdout.write(`${lines.join('\n')}\n`);
+}

@@ -1,0 +1,81 @@
+import { printable } from '../../inspect/printable.js';
+import { bitrate, size } from '../../inspect/units.js';
+import type { Row } from './rows.js';
+import type { ServiceSample } from './status.js';
+import { displayWidth, fit } from './width.js';
+
+interface Column {
+  readonly head: string;
+  readonly right?: boolean;
+  /** Untrusted text is made printable by whoever calls this. */
+  cell(row: Row): string;
+}
+
+function optional(value: number | undefined, show: (value: number) => string): string {
+  return value === undefined ? '-' : show(value);
+}
+
+const columns: readonly Column[] = [
+  { head: 'UPSTREAM', cell: ({ id }) => id },
+  { head: 'STATE', cell: ({ state }) => (state === '' ? '-' : state) },
+  { head: 'TRACKS', right: true, cell: ({ tracks }) => String(tracks) },
+  { head: 'IN', right: true, cell: ({ bitsIn }) => optional(bitsIn, bitrate) },
+  { head: 'OUT', right: true, cell: ({ bitsOut }) => optional(bitsOut, bitrate) },
+  { head: 'FPS', right: true, cell: ({ framesPerSecond }) => optional(framesPerSecond, (fps) => fps.toFixed(1)) },
+  { head: 'DELAY', right: true, cell: ({ delay }) => optional(delay, (ms) => `${Math.round(ms)} ms`) },
+  { head: 'MEMORY', right: true, cell: memory },
+  { head: 'DROPS', right: true, cell: ({ dropped }) => String(dropped) },
+  { head: 'RECONN', right: true, cell: ({ reconnects }) => String(reconnects) },
+  { head: 'LAST STATUS', cell: ({ lastStatus }) => lastStatus },
+];
+
+function memory({ memUsed, memLimit }: Row): string {
+  if (memLimit === 0) return size(memUsed);
+  return `${size(memUsed)} ${Math.round((memUsed / memLimit) * 100)}%`;
+}
+
+/** The longest id that is shown whole, and the last column's share. */
+const WIDEST_ID = 40;
+
+/**
+ * Heading and rows in columns; each line exactly `width` columns, or as long as it is if that is infinite. Whatever senders
+ * and servers have said is made printable.
+ */
+export function tableLines(rows: readonly Row[], width = Infinity): string[] {
+  const cells = rows.map((row) => columns.map(({ cell }) => printable(cell(row))));
+  const lines = [columns.map(({ head }) => head), ...cells];
+  const widths = columns.map((_, n) => Math.max(...lines.map((line) => displayWidth(line[n] ?? ''))));
+  widths[0] = Math.min(widths[0] ?? 0, WIDEST_ID);
+  return lines.map((line) => {
+    const text = line
+      .map((cell, n) => (n === line.length - 1 ? cell : fit(cell, widths[n] ?? 0, columns[n]?.right === true)))
+      .join('  ');
+    return width === Infinity ? text.trimEnd() : fit(text, width);
+  });
+}
+
+/** What stands above the table. */
+export function headLine({ version, pid, uptime, upstreams }: ServiceSample, rows: readonly Row[]): string {
+  const sum = (read: (row: Row) => number | undefined): string =>
+    rows.some((row) => read(row) !== undefined)
+      ? bitrate(rows.reduce((total, row) => total + (read(row) ?? 0), 0))
+      : '-';
+  const bits = `in ${sum(({ bitsIn }) => bitsIn)}  out ${sum(({ bitsOut }) => bitsOut)}`;
+  const count = `${upstreams.size} upstream${upstreams.size === 1 ? '' : 's'}`;
+  return printable(`kmp-rtmp ${version}  pid ${pid}  up ${duration(uptime)}  ${count}  ${bits}`);
+}
+
+/** Seconds as `3d 4h`, `4h 05m`, `5m 06s`, `7s`. */
+function duration(seconds: number): string {
+  const whole = Math.max(0, Math.floor(seconds));
+  const [d, h, m, s] = [
+    Math.floor(whole / 86400),
+    Math.floor(whole / 3600) % 24,
+    Math.floor(whole / 60) % 60,
+    whole % 60,
+  ];
+  const two = (value: number): string => String(value).padStart(2, '0');
+  if (d > 0) return `${d}d ${h}h`;
+  if (h > 0) return `${h}h ${two(m)}m`;
+  return m > 0 ? `${m}m ${two(s)}s` : `${s}s`;
+}

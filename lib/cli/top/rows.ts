@@ -1,0 +1,79 @@
+import type { InputSample, ServiceSample, TrackSample, UpstreamSample } from './status.js';
+
+/** One upstream, as `top` shows it. Rates are undefined until two samples of it are there. */
+export interface Row {
+  readonly id: string;
+  readonly state: string;
+  readonly tracks: number;
+  /** bits a second */
+  readonly bitsIn: number | undefined;
+  readonly bitsOut: number | undefined;
+  /** Video frames a second; undefined without video too. */
+  readonly framesPerSecond: number | undefined;
+  /** The slowest track's, ms. */
+  readonly delay: number | undefined;
+  /** bytes */
+  readonly memUsed: number;
+  readonly memLimit: number;
+  readonly dropped: number;
+  readonly reconnects: number;
+  readonly lastStatus: string;
+}
+
+/** The upstreams of a sample, those with the highest bit rate first, then by id. */
+export function rowsOf(sample: ServiceSample, earlier: ServiceSample | undefined): Row[] {
+  const seconds = earlier === undefined ? 0 : (sample.at - earlier.at) / 1000;
+  const rows = [...sample.upstreams].map(([id, upstream]) =>
+    rowOf(id, upstream, seconds > 0 ? earlier?.upstreams.get(id) : undefined, seconds),
+  );
+  const weight = (row: Row): number => Math.max(row.bitsIn ?? 0, row.bitsOut ?? 0);
+  return rows.sort((a, b) => weight(b) - weight(a) || (a.id < b.id ? -1 : 1));
+}
+
+function rowOf(id: string, upstream: UpstreamSample, earlier: UpstreamSample | undefined, seconds: number): Row {
+  const { state, tracks, memLimit, memLeft, reconnects, lastStatus } = upstream;
+  const delays = tracks.flatMap(({ delay }) => (delay === undefined ? [] : [delay]));
+  const hasVideo = tracks.some(({ mediaType }) => mediaType === 'video');
+  const rate = (read: (input: InputSample) => number, only?: string): number | undefined =>
+    earlier && sumOfGrowth(tracks, earlier.tracks, seconds, read, only) / seconds;
+  const bytesIn = rate(({ receivedBytes }) => receivedBytes);
+  return {
+    id,
+    state,
+    tracks: tracks.length,
+    bitsIn: bytesIn === undefined ? undefined : bytesIn * 8,
+    // A connection made anew counts from 0.
+    bitsOut: earlier && (growth(upstream.sentBytes, earlier.sentBytes) * 8) / seconds,
+    framesPerSecond: hasVideo ? rate(({ receivedFrames }) => receivedFrames, 'video') : undefined,
+    delay: delays.length === 0 ? undefined : Math.max(...delays),
+    memUsed: Math.max(0, memLimit - memLeft),
+    memLimit,
+    dropped: tracks.reduce((sum, { droppedFrames }) => sum + droppedFrames, 0),
+    reconnects,
+    lastStatus,
+  };
+}
+
+function growth(now: number, before: number): number {
+  return now >= before ? now - before : now;
+}
+
+/** What the inputs' counters have grown by. A connection that was not there before has all of its own since then. */
+function sumOfGrowth(
+  tracks: readonly TrackSample[],
+  earlier: readonly TrackSample[],
+  seconds: number,
+  read: (input: InputSample) => number,
+  mediaType?: string,
+): number {
+  const before = new Map(earlier.flatMap(({ input }) => (input === undefined ? [] : [[input.connection, input]])));
+  let sum = 0;
+  for (const track of tracks) {
+    const { input } = track;
+    if (input === undefined || (mediaType !== undefined && track.mediaType !== mediaType)) continue;
+    const known = before.get(input.connection);
+    if (known !== undefined) sum += growth(read(input), read(known));
+    else if (input.uptime <= seconds + 1) sum += read(input);
+  }
+  return sum;
+}

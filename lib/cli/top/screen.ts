@@ -1,0 +1,171 @@
+import type { Clock, Timer } from '../../clock.js';
+import { messageOf } from '../../errors.js';
+import { printable } from '../../inspect/printable.js';
+import { headLine, tableLines } from './render.js';
+import { rowsOf, type Row } from './rows.js';
+import type { ServiceSample } from './status.js';
+import { fit } from './width.js';
+
+/** The terminal's output: a `tty.WriteStream`, or what looks like one. */
+export interface ScreenOutput {
+  readonly columns: number;
+  readonly rows: number;
+  write(text: string): unknown;
+  on(event: 'resize', listener: () => void): unknown;
+  off(event: 'resize', listener: () => void): unknown;
+}
+
+/** The terminal's input: a `tty.ReadStream`; without `setRawMode` where it is no terminal. */
+export interface ScreenInput {
+  setRawMode?(raw: boolean): unknown;
+  resume(): unknown;
+  pause(): unknown;
+  on(event: 'data', listener: (data: Buffer) => void): unknown;
+  off(event: 'data', listener: (data: Buffer) => void): unknown;
+}
+
+export interface ScreenOptions {
+  readonly output: ScreenOutput;
+  readonly input: ScreenInput;
+  readonly clock: Clock;
+  /** ms between two samples. */
+  readonly interval: number;
+  readonly sample: () => Promise<ServiceSample>;
+  /** Colours and reverse video. */
+  readonly colors: boolean;
+}
+
+/** Another screen than the one with the shell on it, and no cursor; and back. */
+const ENTER = '\u001b[?1049h\u001b[?25l';
+const LEAVE = '\u001b[?25h\u001b[?1049l';
+const HOME = '\u001b[H';
+const CLEAR_LINE = '\u001b[K';
+const CLEAR_BELOW = '\u001b[J';
+const RESET = '\u001b[0m';
+
+/** What is not as it should be, by the state of an upstream. */
+const STATE_COLORS: Readonly<Record<string, string>> = {
+  reconnecting: '\u001b[31m',
+  resolving: '\u001b[33m',
+  connecting: '\u001b[33m',
+  handshaking: '\u001b[33m',
+  closing: '\u001b[2m',
+};
+const REVERSE = '\u001b[7m';
+
+/** Ctrl-C and Ctrl-D come as keys, since the terminal hands all keys over. */
+const QUIT_KEYS = new Set(['q', 'Q', '\u0003', '\u0004']);
+
+/** Lines around the table: head, blank, heading of the table; foot. */
+const FRAME_LINES = 4;
+
+/** The live view: samples the API, draws, listens to keys. */
+export class Screen {
+  private earlier: ServiceSample | undefined;
+  private last: ServiceSample | undefined;
+  private trouble: string | undefined;
+  private top = 0;
+  private timer: Timer | undefined;
+  private ended = false;
+  private finish: () => void = () => {};
+  private readonly done: Promise<void>;
+
+  constructor(private readonly options: ScreenOptions) {
+    this.done = new Promise((resolve) => (this.finish = resolve));
+  }
+
+  /** Shows it until {@link quit}, or a key, ends it; the terminal is then as it was before. */
+  async run(): Promise<void> {
+    const { output, input } = this.options;
+    output.write(ENTER);
+    input.setRawMode?.(true);
+    input.on('data', this.onKeys);
+    input.resume();
+    output.on('resize', this.draw);
+    void this.sample();
+    await this.done;
+    this.ended = true;
+    this.timer?.cancel();
+    output.off('resize', this.draw);
+    input.off('data', this.onKeys);
+    input.setRawMode?.(false);
+    input.pause();
+    output.write(LEAVE);
+  }
+
+  readonly quit = (): void => this.finish();
+
+  private async sample(): Promise<void> {
+    try {
+      const sample = await this.options.sample();
+      this.earlier = this.last;
+      this.last = sample;
+      this.trouble = undefined;
+    } catch (error) {
+      this.trouble = messageOf(error);
+    }
+    if (this.ended) return;
+    this.draw();
+    this.timer = this.options.clock.after(this.options.interval, () => void this.sample());
+  }
+
+  private readonly onKeys = (data: Buffer): void => {
+    const page = Math.max(1, this.options.output.rows - FRAME_LINES);
+    const keys = data.toString('latin1');
+    const moves: Readonly<Record<string, number>> = {
+      '\u001b[A': -1,
+      k: -1,
+      '\u001b[B': 1,
+      j: 1,
+      '\u001b[5~': -page,
+      '\u001b[6~': page,
+      ' ': page,
+    };
+    if (QUIT_KEYS.has(keys)) this.quit();
+    else if (keys in moves) {
+      this.top += moves[keys] ?? 0;
+      this.draw();
+    }
+  };
+
+  private readonly draw = (): void => {
+    const { output } = this.options;
+    const width = Math.max(20, output.columns);
+    const height = Math.max(FRAME_LINES + 1, output.rows);
+    const lines = this.lines(width, height).slice(0, height);
+    output.write(`${HOME}${lines.map((line) => `${line}${CLEAR_LINE}`).join('\r\n')}${CLEAR_BELOW}`);
+  };
+
+  private lines(width: number, height: number): string[] {
+    const { last, trouble } = this;
+    const alarm = trouble === undefined ? '' : this.styled('\u001b[31m', fit(printable(trouble), width));
+    if (last === undefined) return [trouble === undefined ? 'asking the API ...' : alarm, '', 'q quits'];
+    const rows = rowsOf(last, this.earlier);
+    const room = height - FRAME_LINES;
+    this.top = Math.max(0, Math.min(this.top, rows.length - room));
+    const shown = rows.slice(this.top, this.top + room);
+    const [heading = '', ...table] = tableLines(shown, width);
+    return [
+      fit(headLine(last, rows), width),
+      alarm,
+      this.styled(REVERSE, heading),
+      ...table.map((line, n) => this.row(line, shown[n])),
+      ...(rows.length === 0 ? ['no upstreams'] : []),
+      fit(this.foot(rows.length, shown.length), width),
+    ];
+  }
+
+  private row(line: string, row: Row | undefined): string {
+    const color = row === undefined || !Object.hasOwn(STATE_COLORS, row.state) ? undefined : STATE_COLORS[row.state];
+    return color === undefined ? line : this.styled(color, line);
+  }
+
+  private styled(style: string, text: string): string {
+    return this.options.colors ? `${style}${text}${RESET}` : text;
+  }
+
+  private foot(all: number, shown: number): string {
+    const part = shown < all ? `${this.top + 1} to ${this.top + shown} of ${all}; up and down scroll, ` : '';
+    return `${part}q quits`;
+  }
+}

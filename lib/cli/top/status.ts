@@ -1,0 +1,106 @@
+/**
+ * The API's answer as `top` needs it. Fields that are missing count as zero or empty: the module that this service takes
+ * the place of answers in the same form with fewer fields.
+ */
+export interface ServiceSample {
+  /** Monotonic ms at which it was asked for. */
+  readonly at: number;
+  readonly version: string;
+  readonly pid: number;
+  /** s */
+  readonly uptime: number;
+  readonly upstreams: ReadonlyMap<string, UpstreamSample>;
+}
+
+export interface UpstreamSample {
+  readonly state: string;
+  /** What the server last said. */
+  readonly lastStatus: string;
+  /** bytes */
+  readonly memLimit: number;
+  readonly memLeft: number;
+  readonly sentBytes: number;
+  readonly reconnects: number;
+  readonly tracks: readonly TrackSample[];
+}
+
+export interface TrackSample {
+  readonly mediaType: string;
+  readonly droppedFrames: number;
+  /** ms; undefined where the API does not say. */
+  readonly delay: number | undefined;
+  readonly input: InputSample | undefined;
+}
+
+export interface InputSample {
+  readonly connection: number;
+  /** s */
+  readonly uptime: number;
+  readonly receivedBytes: number;
+  readonly receivedFrames: number;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function fieldsOf(value: unknown): Fields | undefined {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : undefined;
+}
+
+function number(fields: Fields, name: string): number {
+  const value = Object.hasOwn(fields, name) ? fields[name] : undefined;
+  return typeof value === 'number' && Number.isFinite(value) ? value : 0;
+}
+
+function text(fields: Fields, name: string): string {
+  const value = Object.hasOwn(fields, name) ? fields[name] : undefined;
+  return typeof value === 'string' ? value : '';
+}
+
+function entries(value: unknown): [string, Fields][] {
+  return Object.entries(fieldsOf(value) ?? {}).flatMap(([key, part]) => {
+    const fields = fieldsOf(part);
+    return fields === undefined ? [] : [[key, fields]];
+  });
+}
+
+/** Reads the JSON of `GET /`; undefined if it is no answer of this API. */
+export function readStatus(json: unknown, at: number): ServiceSample | undefined {
+  const status = fieldsOf(json);
+  if (status === undefined || fieldsOf(status['upstreams']) === undefined) return undefined;
+  const upstreams = new Map(entries(status['upstreams']).map(([id, fields]) => [id, upstreamOf(fields)]));
+  return {
+    at,
+    version: text(status, 'version'),
+    pid: number(status, 'pid'),
+    uptime: number(status, 'uptime'),
+    upstreams,
+  };
+}
+
+function upstreamOf(fields: Fields): UpstreamSample {
+  const said = fieldsOf(fields['last_status']);
+  return {
+    state: text(fields, 'state'),
+    lastStatus: said === undefined ? '' : [text(said, 'code'), text(said, 'description')].filter(Boolean).join(': '),
+    memLimit: number(fields, 'mem_limit'),
+    memLeft: number(fields, 'mem_left'),
+    sentBytes: number(fields, 'sent_bytes'),
+    reconnects: number(fields, 'reconnects'),
+    tracks: entries(fields['streams']).flatMap(([, stream]) => entries(stream['tracks']).map(trackOf)),
+  };
+}
+
+function trackOf([mediaType, fields]: [string, Fields]): TrackSample {
+  const input = fieldsOf(fields['input']);
+  return {
+    mediaType,
+    droppedFrames: number(fields, 'dropped_frames'),
+    delay: typeof fields['delay'] === 'number' ? fields['delay'] : undefined,
+    input: input && {
+      connection: number(input, 'connection'),
+      uptime: number(input, 'uptime'),
+      receivedBytes: number(input, 'received_bytes'),
+      receivedFrames: number(input, 'received_frames'),
+    },
+  };
+}
