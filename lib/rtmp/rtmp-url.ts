@@ -62,6 +62,15 @@ export function parseRtmpUrl(url: string): RtmpUrl {
   return { secure, host, port, app, stream, tcUrl: `${scheme}${authority}/${app}`, user, password };
 }
 
+/** The same URL without user and password, as it may be shown to who may know the stream key. */
+export function withoutCredentials(url: string): string {
+  const scheme = /^[a-z][a-z0-9+.-]*:\/\//i.exec(url)?.[0] ?? '';
+  const rest = url.slice(scheme.length);
+  const slash = rest.indexOf('/');
+  const at = rest.lastIndexOf('@', slash < 0 ? Infinity : slash);
+  return scheme + rest.slice(at + 1);
+}
+
 function hostAndPort(authority: string, defaultPort: number): { host: string; port: number } {
   const match = /^(?:\[([^\]]*)\]|([^:]*))(?::(.*))?$/.exec(authority);
   const host = match?.[1] ?? match?.[2] ?? '';

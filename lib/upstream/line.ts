@@ -48,7 +48,13 @@ export class Line {
   connectTransaction = 0;
   /** True once the server has accepted connect. */
   accepted = false;
+  /** True once it has, or was given time enough to say no. */
+  settled = false;
   openedAt = 0;
+  /** Where it has come; undefined before {@link open}. */
+  state: PublisherState | undefined;
+  /** Monotonic ms at which the handshake was done. */
+  publishingSince = Infinity;
   private readonly reader = new ServerReader();
   private over = false;
 
@@ -94,6 +100,8 @@ export class Line {
       ...(permit === undefined ? {} : { permit }),
       ...(dump === undefined ? {} : { onReceived: (bytes) => dump.write(bytes), onClosed: () => dump.close() }),
       onState: (state) => {
+        this.state = state;
+        if (state === 'publishing') this.publishingSince = clock.now();
         if (!this.over) this.owner.lineState(this, state);
       },
       onReply: (bytes) => this.replies(bytes),
@@ -113,7 +121,7 @@ export class Line {
 
   /** Ends in order: what is encoded goes out, then the connection is closed. */
   finish(): void {
-    this.merger.end();
+    if (!this.merger.writableEnded) this.merger.end();
   }
 
   /** Gives the connection up; nothing more is heard of it. */

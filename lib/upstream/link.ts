@@ -9,31 +9,30 @@ import type { ServerEvent } from '../rtmp/server-event.js';
 import { Backoff, STABLE_AFTER } from './backoff.js';
 import { reasonOf, type CloseReason } from './close-reason.js';
 import { withTcUrl, type Destination } from './destination.js';
-import { ENCODED_COST } from './ledger.js';
 import { Line, type LineOptions, type LineOwner } from './line.js';
-import { Replies } from './replies.js';
-import type { LastStatus, UpstreamState } from './status.js';
+import { Replies, type ReplyOwner, type ReplyTarget } from './replies.js';
+import { Resend } from './resend.js';
+import type { UpstreamState } from './status.js';
 import type { UpstreamStream } from './stream.js';
+import { activate, announce, moveStream } from './stream-line.js';
+import { Successor, type SuccessorOwner } from './successor.js';
 import type { Track } from './track.js';
+import { Traffic } from './traffic.js';
 
 /** How long connect may go unanswered before the server counts as one that does not answer. */
 const ACCEPT_WAIT = 1_000;
 
-/** Above this part of the memory limit frames are no longer kept for being sent again. */
-const RETAIN_SHARE = 0.5;
-
 /** What a link asks of the upstream that it belongs to. */
-export interface LinkOwner {
+export interface LinkOwner extends ReplyOwner {
   drained(track: Track): void;
   /** One of the track's media infos has come into force, or another one's place. */
   chargeInfo(track: Track): void;
   fail(reason: CloseReason, message: string): void;
   linkFinished(link: Link): void;
-  /** The server refuses a stream; the others go on. */
+  /** The server refuses a stream; others may go on. */
   streamRejected(stream: UpstreamStream, message: string): void;
   /** The server gave `stream` the id of another one: it needs a connection of its own. */
   split(stream: UpstreamStream): void;
-  lastStatus(status: LastStatus): void;
   reconnecting(link: Link, why: string): void;
   readonly log: Logger;
 }
@@ -42,36 +41,39 @@ export interface LinkOwner {
  * An upstream's RTMP connection as the upstream sees it: it may break and be made anew, be sent elsewhere by the server,
  * or be asked who it is, while streams and tracks stay. Each attempt is a {@link Line} of its own.
  */
-export class Link implements LineOwner {
+export class Link implements LineOwner, ReplyTarget, SuccessorOwner {
   readonly streams = new Set<UpstreamStream>();
+  /** All connections that are open: that of the moment, one that is to take over, those that still send what they have. */
+  readonly traffic = new Traffic();
   state: UpstreamState = 'resolving';
   reconnects = 0;
-  private line: Line;
-  /** The connection that is to take over (NetConnection.Connect.ReconnectRequest). */
-  private next: Line | undefined;
+  /** The connection of the moment. */
+  line: Line;
+  private successor: Successor | undefined;
+  private readonly replies: Replies;
   private readonly backoff: Backoff;
+  private readonly resend: Resend;
+  private readonly assume: boolean;
+  /** Where the next attempt goes: redirects followed, with what a login adds. */
+  private current: Destination;
   private timer: Timer | undefined;
   private acceptTimer: Timer | undefined;
-  private readonly replies: Replies;
-  /** The destination with what a login adds, for the attempt at hand. */
-  private current: Destination;
+  private hurried = false;
   private finishing = false;
   private over = false;
-  private writtenBefore = 0;
-  private sentBefore = 0;
-  private receivedBefore = 0;
 
   constructor(
     private readonly options: LineOptions,
-    /** Where the connection goes; a redirect changes it. */
-    public destination: Destination,
+    /** Where every series of attempts begins. */
+    private readonly origin: Destination,
     private readonly owner: LinkOwner,
   ) {
-    this.current = destination;
-    const assume = options.settings.outStreamId === 'assume';
-    this.replies = new Replies(this, owner, assume, () => options.clock.now());
-    const { settings } = options;
+    const { settings, clock, ledger } = options;
+    this.current = origin;
+    this.assume = settings.outStreamId === 'assume';
+    this.replies = new Replies(this, owner, origin, this.assume);
     this.backoff = new Backoff(settings.outReconnectInterval, settings.outReconnects);
+    this.resend = new Resend(settings, ledger, () => clock.now());
     this.line = this.newLine();
   }
 
@@ -83,112 +85,77 @@ export class Link implements LineOwner {
     return this.line.publisher?.localAddress ?? '';
   }
 
-  get writtenBytes(): number {
-    return this.writtenBefore + (this.line.publisher?.writtenBytes ?? 0);
-  }
-
-  get sentBytes(): number {
-    return this.sentBefore + (this.line.publisher?.sentBytes ?? 0);
-  }
-
-  get receivedBytes(): number {
-    return this.receivedBefore + (this.line.publisher?.receivedBytes ?? 0);
-  }
-
-  get isOver(): boolean {
-    return this.over;
-  }
-
   /** Begins to connect. `codecs`: those of the tracks that are known to come. */
   open(codecs: readonly number[]): void {
     this.timer = undefined;
-    const { line, options } = this;
-    // Who has to log in, or may be sent elsewhere at once, keeps its frames until the server has let it in.
-    line.sink.retain = true;
-    const extra = options.settings.outEnhanced === 'auto' ? enhancedProperties(codecs) : undefined;
-    if (!line.open(this.current, extra)) return;
+    if (!this.connect(this.line, this.current, codecs)) return;
     for (const stream of this.streams) {
-      stream.state = this.createState(line, stream);
-      this.activate(stream);
+      stream.moveTo(this.line);
+      activate(stream);
     }
-    line.merger.flush();
-    line.merger.hold(false);
   }
 
   /** Adds a stream; false if the memory limit was reached. */
   addStream(stream: UpstreamStream): boolean {
-    const { line } = this;
     this.streams.add(stream);
     stream.link = this;
-    if (line.publisher === undefined) return true;
-    let created = false;
-    const ok = line.sink.charged('create_stream_failed', () => {
-      stream.state = this.createState(line, stream);
-      created = true;
-    });
-    if (ok && this.next !== undefined) this.createState(this.next, stream);
-    if (ok) line.merger.flush();
-    return ok && created;
+    let ok = true;
+    for (const line of [this.line, this.successor?.line]) {
+      if (line?.publisher === undefined) continue;
+      ok &&= this.createState(line, stream);
+      if (ok) line.merger.flush();
+    }
+    stream.moveTo(this.line);
+    return ok;
   }
 
   removeStream(stream: UpstreamStream): void {
     this.streams.delete(stream);
-    for (const line of [this.line, this.next]) {
-      const state = line?.states.get(stream);
-      if (line === undefined || state === undefined) continue;
+    for (const line of this.traffic.lines) {
+      const state = line.states.get(stream);
+      if (state === undefined) continue;
       line.states.delete(stream);
       line.sink.charged('unpublish_stream_failed', () => line.session.unpublish(state));
       // It must not wait for a frame of another stream.
       line.merger.changed();
     }
+    this.finishLeft();
   }
 
   addTrack(track: Track): void {
-    this.line.merger.add(track);
+    track.stream.line?.merger.add(track);
   }
 
   removeTrack(track: Track): void {
-    this.line.merger.remove(track);
+    const { line } = track.stream;
+    line?.merger.remove(track);
+    if (line !== undefined) this.resend.sent(track, line);
   }
 
   write(track: Track, frames: readonly Frame[]): void {
-    this.line.merger.write({ queue: track, frames });
+    track.stream.line?.merger.write({ queue: track, frames });
   }
 
   changed(): void {
-    this.line.merger.changed();
+    for (const line of this.traffic.lines) line.merger.changed();
   }
 
   hurry(): void {
-    this.line.merger.hurry();
+    this.hurried = true;
+    for (const line of this.traffic.lines) line.merger.hurry();
   }
 
-  /** Metadata, sequence headers, and frames may go, once the stream's tracks are settled and the server knows the stream. */
+  /** The stream's tracks are settled, or one has joined. */
   activate(stream: UpstreamStream): void {
-    const { line } = this;
-    if (!stream.settled || !stream.state.published || line.states.get(stream) !== stream.state) return;
-    for (const track of stream.allTracks()) {
-      track.applyChanges(track.head?.seq ?? track.ids.next);
-      this.owner.chargeInfo(track);
-    }
-    const ok = line.sink.charged('write_meta_failed', () => {
-      line.session.metadata(stream.state, stream.videoInfo, stream.audioInfo);
-      for (const track of stream.allTracks()) {
-        line.session.sequenceHeader(stream.state, track.info);
-        track.ready = true;
-      }
-    });
-    if (ok) line.merger.changed();
+    activate(stream);
   }
 
   announce(track: Track): void {
-    const { line } = this;
-    const { stream } = track;
+    announce(track);
+  }
+
+  chargeInfo(track: Track): void {
     this.owner.chargeInfo(track);
-    line.sink.charged('write_meta_failed', () => {
-      line.session.metadata(stream.state, stream.videoInfo, stream.audioInfo);
-      line.session.sequenceHeader(stream.state, track.info);
-    });
   }
 
   drained(track: Track): void {
@@ -200,34 +167,11 @@ export class Link implements LineOwner {
   }
 
   framesSent(track: Track): void {
-    if (track.retained.length === 0) return;
-    const { settings, clock, ledger } = this.options;
-    const now = clock.now();
-    const crowded = ledger.used > ledger.limit * RETAIN_SHARE;
-    if (!this.line.sink.retain || crowded) {
-      this.forget(track, () => true);
-      return;
-    }
-    const safe = now - settings.outResend;
-    const { video, audio } = track.stream.tracks;
-    if (video === undefined) {
-      if (audio !== undefined) this.forget(audio, (frame) => frame.sentAt <= safe);
-      return;
-    }
-    const from = video.retained.lastKeyUntil(safe);
-    if (from === undefined) return;
-    this.forget(video, (frame) => frame !== from);
-    if (audio !== undefined) this.forget(audio, (frame) => frame.ms < from.ms && frame.sentAt <= safe);
+    this.resend.sent(track, track.stream.line ?? this.line);
   }
 
-  isCurrent(line: Line): boolean {
-    return line === this.line;
-  }
-
-  /** The server has accepted connect on `line`. */
-  accepted(line: Line): void {
-    line.accepted = true;
-    if (line === this.line) this.settled(line);
+  framesLost(track: Track): void {
+    this.resend.lost(track);
   }
 
   /** Nothing more will come: what is encoded is sent, then the connection closed. */
@@ -235,56 +179,159 @@ export class Link implements LineOwner {
     if (this.finishing) return;
     this.finishing = true;
     this.state = 'closing';
-    this.next?.kill();
-    this.next = undefined;
-    if (this.line.publisher === undefined) {
-      this.destroy();
-      this.owner.linkFinished(this);
-    } else {
-      this.line.finish();
-    }
+    this.timer?.cancel();
+    if (this.successor?.line !== undefined) this.discard(this.successor.line);
+    this.successor = undefined;
+    if (this.line.publisher === undefined) this.discard(this.line);
+    for (const line of this.traffic.lines) line.finish();
+    this.finished();
   }
 
   destroy(): void {
     this.over = true;
     this.timer?.cancel();
     this.acceptTimer?.cancel();
-    this.next?.kill();
-    this.line.kill();
+    this.successor = undefined;
+    for (const line of this.traffic.lines) this.discard(line);
   }
 
   lineState(line: Line, state: PublisherState): void {
-    if (line !== this.line || this.over) return;
+    // A handshake may end while the link is closing already.
+    if (line !== this.line || this.over || this.finishing) return;
+    this.owner.log.debug(`RTMP connection: ${state}`);
     if (state === 'publishing') {
-      this.acceptTimer?.cancel();
-      this.acceptTimer = this.options.clock.after(ACCEPT_WAIT, () => this.settled(line), false);
+      this.watchAccept(line);
+      line.merger.hold(false);
     }
     // Attempts to come back are one state for who looks at it from outside.
     const again = this.backoff.attempts > 0 && state !== 'publishing' && state !== 'closing';
     this.state = again ? 'reconnecting' : state;
-    this.owner.log.debug(`RTMP connection: ${state}`);
   }
 
   lineFinished(line: Line): void {
-    if (line === this.line && !this.over) {
-      this.destroy();
-      this.owner.linkFinished(this);
-    }
+    this.discard(line);
+    this.finished();
+  }
+
+  lineEvent(line: Line, event: ServerEvent): void {
+    if (this.over) return;
+    if (line === this.line) this.replies.handle(line, event);
+    else if (line === this.successor?.line) this.successor.replies.handle(line, event);
   }
 
   lineBroken(line: Line, error: Error): void {
-    if (line === this.next) {
-      this.owner.log.warn(`the connection that was to take over failed: ${messageOf(error)}`);
-      line.kill();
-      this.next = undefined;
+    if (this.over) return;
+    if (line === this.line) {
+      this.broken(line, error);
+    } else if (line === this.successor?.line) {
+      this.successor.lineBroken(line, error);
+    } else {
+      this.owner.log.warn(`the connection that was replaced ended early: ${messageOf(error)}`);
+      this.discard(line);
+      for (const stream of this.streams) if (stream.line === line) this.moveAfterBreak(stream);
+      this.finished();
+    }
+  }
+
+  accepted(line: Line): void {
+    line.accepted = true;
+    this.settled(line);
+  }
+
+  published(_line: Line, stream: UpstreamStream): void {
+    activate(stream);
+  }
+
+  idTaken(line: Line, stream: UpstreamStream): void {
+    this.removeStream(stream);
+    line.merger.flush();
+    this.owner.split(stream);
+  }
+
+  rejected(error: PublishError): void {
+    this.owner.fail(reasonOf(error), messageOf(error));
+  }
+
+  streamRejected(line: Line, stream: UpstreamStream, code: string, error: PublishError): void {
+    // The server may still hold the session that broke just now (spec/ingest-services.md, BadName).
+    const young = this.options.clock.now() - line.openedAt < STABLE_AFTER;
+    if (code === 'NetStream.Publish.BadName' && this.reconnects > 0 && young) this.broken(line, error);
+    else this.owner.streamRejected(stream, messageOf(error));
+  }
+
+  again(destination: Destination): void {
+    this.current = destination;
+    this.replaceLine();
+    this.open(this.codecs());
+  }
+
+  prepareNext(tcUrl: string | undefined): void {
+    if (this.successor !== undefined || this.finishing) return;
+    const { here } = this.replies;
+    const there = tcUrl === undefined ? here : withTcUrl(here, tcUrl);
+    if (there === undefined) {
+      this.owner.log.warn('the server asks to reconnect to what is no RTMP url, or leaves TLS');
       return;
     }
-    if (line !== this.line || this.over) return;
+    this.owner.log.info(`the server asks to reconnect, to ${there.target.host} port ${there.target.port}`);
+    this.successor = new Successor(this, there, this.origin, this.owner, this.assume);
+    this.successor.open();
+  }
+
+  openLine(destination: Destination): Line | undefined {
+    const line = this.newLine();
+    return this.connect(line, destination, this.codecs()) ? line : undefined;
+  }
+
+  discard(line: Line): void {
+    this.traffic.remove(line);
+    line.kill();
+  }
+
+  takeOver(successor: Successor, line: Line): void {
+    this.successor = undefined;
+    this.line = line;
+    this.replies.continue(successor.replies);
+    this.acceptTimer?.cancel();
+    if (line.accepted) this.settled(line);
+    else if (line.state === 'publishing') this.watchAccept(line);
+    this.reconnects++;
+    this.owner.reconnecting(this, 'the server asked for it');
+  }
+
+  successorFailed(successor: Successor, why: string): void {
+    this.owner.log.warn(`the connection that was to take over failed: ${why}`);
+    this.line.sink.handOver = undefined;
+    if (this.successor === successor) this.successor = undefined;
+    if (successor.line !== undefined) this.discard(successor.line);
+  }
+
+  finishLeft(): void {
+    for (const line of this.traffic.lines) {
+      if (line === this.line || line === this.successor?.line) continue;
+      if (![...this.streams].some((stream) => stream.line === line)) line.finish();
+    }
+  }
+
+  private finished(): void {
+    if (!this.finishing || this.over || this.traffic.lines.size > 0) return;
+    this.destroy();
+    this.owner.linkFinished(this);
+  }
+
+  private broken(line: Line, error: Error): void {
     const { clock } = this.options;
-    if (line.openedAt + STABLE_AFTER <= clock.now() && this.state === 'publishing') this.backoff.reset();
-    // A name that is none, or a server that says no, is not mended by asking again.
-    const final =
-      error instanceof PublishError && ['start_resolve', 'connect_rejected', 'stream_id'].includes(error.stage);
+    const next = this.successor?.line;
+    if (this.successor !== undefined && next !== undefined) {
+      this.owner.log.warn(`the connection broke before the next one was ready: ${messageOf(error)}`);
+      this.discard(line);
+      this.takeOver(this.successor, next);
+      for (const stream of this.streams) this.moveAfterBreak(stream);
+      return;
+    }
+    if (line.publishingSince + STABLE_AFTER <= clock.now()) this.backoff.reset();
+    // A name that is none is not mended by asking again.
+    const final = error instanceof PublishError && error.stage === 'start_resolve';
     const delay = final || this.finishing ? undefined : this.backoff.next();
     if (delay === undefined) {
       this.owner.fail(reasonOf(error), messageOf(error));
@@ -292,133 +339,68 @@ export class Link implements LineOwner {
     }
     this.owner.log.warn(`RTMP connection broken: ${messageOf(error)}; next attempt in ${Math.round(delay)} ms`);
     this.reconnects++;
-    this.replaceLine();
     this.replies.reset();
-    this.current = this.destination;
+    this.current = this.replies.here;
     this.state = 'reconnecting';
+    this.replaceLine();
     this.owner.reconnecting(this, messageOf(error));
     if (this.over) return;
     this.timer = clock.after(delay, () => this.open(this.codecs()));
   }
 
-  lineEvent(line: Line, event: ServerEvent): void {
-    if (!this.over) this.replies.handle(line, event);
+  /** The connection is given up: tracks and the frames that may not have arrived go to a new one, not yet opened. */
+  private replaceLine(): void {
+    this.acceptTimer?.cancel();
+    this.successor = undefined;
+    for (const line of this.traffic.lines) this.discard(line);
+    this.line = this.newLine();
+    // Nothing is written ahead: it would only have to be taken back if this attempt fails, too.
+    this.line.merger.hold(true);
+    for (const stream of this.streams) this.moveAfterBreak(stream);
+  }
+
+  private moveAfterBreak(stream: UpstreamStream): void {
+    moveStream(stream, this.line, this.options.clock.now());
   }
 
   private codecs(): number[] {
-    return [...this.streams].flatMap((stream) => [...stream.allTracks()].map((track) => track.latestInfo.codecId));
+    return [...this.streams].flatMap((stream) => stream.allTracks().map((track) => track.latestInfo.codecId));
   }
 
   private newLine(): Line {
-    return new Line(this.options, this);
+    const line = new Line(this.options, this);
+    // Who has to log in, or may be sent elsewhere at once, keeps its frames until the server has let it in.
+    line.sink.retain = true;
+    if (this.hurried) line.merger.hurry();
+    this.traffic.add(line);
+    return line;
   }
 
-  private createState(line: Line, stream: UpstreamStream): UpstreamStream['state'] {
-    const state = line.session.createStream(stream.name, this.options.settings.outStreamId === 'assume');
-    line.states.set(stream, state);
-    return state;
+  /** Opens `line` and announces the streams on it; false if the memory limit was reached. */
+  private connect(line: Line, destination: Destination, codecs: readonly number[]): boolean {
+    const { outEnhanced } = this.options.settings;
+    if (!line.open(destination, outEnhanced === 'auto' ? enhancedProperties(codecs) : undefined)) return false;
+    for (const stream of this.streams) if (!this.createState(line, stream)) return false;
+    line.merger.flush();
+    return true;
   }
 
-  /** The connection is given up: tracks and the frames that may not have arrived go to a new one, not yet opened. */
-  private replaceLine(): void {
-    const old = this.line;
+  private createState(line: Line, stream: UpstreamStream): boolean {
+    return line.sink.charged('create_stream_failed', () => {
+      line.states.set(stream, line.session.createStream(stream.name, this.assume));
+    });
+  }
+
+  private watchAccept(line: Line): void {
     this.acceptTimer?.cancel();
-    this.writtenBefore = this.writtenBytes;
-    this.sentBefore = this.sentBytes;
-    this.receivedBefore = this.receivedBytes;
-    old.kill();
-    this.next?.kill();
-    this.next = undefined;
-    this.line = this.newLine();
-    this.line.merger.hold(true);
-    this.line.sink.retain = true;
-    this.moveTracks(old, this.line, true);
+    this.acceptTimer = this.options.clock.after(ACCEPT_WAIT, () => this.settled(line), false);
   }
 
-  private moveTracks(from: Line, to: Line, again: boolean): void {
-    const { ledger } = this.options;
-    for (const stream of this.streams) {
-      for (const track of stream.allTracks()) {
-        from.merger.remove(track);
-        track.ready = false;
-        if (again) {
-          const bytes = track.inFlight * ENCODED_COST + track.unretainedCharge;
-          ledger.release(bytes);
-          track.requeue(bytes);
-          // Without a key frame to begin with, video waits for the next one.
-          track.waitKey = track.mediaType === 'video';
-        }
-        to.merger.add(track);
-        to.merger.changed(track);
-      }
-    }
-  }
-
-  private forget(track: Track, done: (frame: Frame) => boolean): void {
-    const bytes = track.retained.trim(done);
-    this.options.ledger.release(bytes);
-    track.memUsed -= bytes;
-  }
-
-  /** The server has let us in, or does not answer at all: frames are kept from now on only for the sake of reconnects. */
+  /** The server has let us in, or does not answer at all: frames are kept for the sake of reconnects only. */
   private settled(line: Line): void {
     this.acceptTimer?.cancel();
-    line.sink.retain = this.options.settings.outReconnects > 0;
-    if (line.sink.retain) return;
-    for (const stream of this.streams) for (const track of stream.allTracks()) this.forget(track, () => true);
-  }
-
-  /** Connects once more at once, elsewhere (for good: the server redirects) or as somebody. */
-  again(destination: Destination, forGood = false): void {
-    this.replaceLine();
-    this.current = destination;
-    if (forGood) this.destination = destination;
-    this.open(this.codecs());
-  }
-
-  /** Makes the connection that takes over at the next key frame; the present one goes on until then. */
-  prepareNext(tcUrl: string | undefined): void {
-    const there = tcUrl === undefined ? this.destination : withTcUrl(this.destination, tcUrl);
-    if (this.next !== undefined || this.finishing || there === undefined) return;
-    this.owner.log.info('the server asks to reconnect');
-    const next = this.newLine();
-    this.next = next;
-    next.sink.retain = true;
-    const extra = this.options.settings.outEnhanced === 'auto' ? enhancedProperties(this.codecs()) : undefined;
-    if (!next.open(there, extra)) return;
-    for (const stream of this.streams) this.createState(next, stream);
-    next.merger.flush();
-    this.line.sink.handOver = (track, frame) => this.handOver(next, there, track, frame);
-  }
-
-  /** Asked before each frame: the switch is made at a key frame, once the new connection is there for all streams. */
-  private handOver(next: Line, there: Destination, track: Track, frame: Frame): boolean {
-    if (this.next !== next) {
-      this.line.sink.handOver = undefined;
-      return false;
-    }
-    const boundary = track.mediaType === 'video' ? frame.isKey : track.stream.tracks.video === undefined;
-    if (!boundary || !next.accepted || [...next.states.values()].some((state) => !state.published)) return false;
-    const old = this.line;
-    this.writtenBefore = this.writtenBytes;
-    this.sentBefore = this.sentBytes;
-    this.receivedBefore = this.receivedBytes;
-    track.unshift(frame);
-    this.line = next;
-    this.next = undefined;
-    this.destination = this.current = there;
-    this.reconnects++;
-    old.sink.handOver = undefined;
-    this.moveTracks(old, next, false);
-    for (const stream of this.streams) {
-      const state = next.states.get(stream);
-      if (state !== undefined) stream.state = state;
-      this.activate(stream);
-    }
-    this.settled(next);
-    this.owner.reconnecting(this, 'the server asked for it');
-    // The old connection sends what it has, and closes; what becomes of it is of no more interest.
-    setImmediate(() => old.finish());
-    return true;
+    const streams = [...this.streams].filter((stream) => stream.line === line);
+    const tracks = streams.flatMap((stream) => stream.allTracks());
+    this.resend.settled(line, tracks);
   }
 }

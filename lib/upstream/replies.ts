@@ -1,56 +1,79 @@
 import { messageOf } from '../errors.js';
-import { maskIn } from '../mask.js';
+import type { Logger } from '../log.js';
 import { authAnswer } from '../rtmp/auth.js';
 import { PublishError } from '../rtmp/publish-error.js';
 import type { ServerEvent, StatusText } from '../rtmp/server-event.js';
-import { STABLE_AFTER } from './backoff.js';
-import { withAuth, withTcUrl } from './destination.js';
+import { withAuth, withTcUrl, type Destination } from './destination.js';
 import type { Line } from './line.js';
-import type { Link, LinkOwner } from './link.js';
 import type { LastStatus } from './status.js';
 import type { UpstreamStream } from './stream.js';
 
 /** A server may send us elsewhere this often in a row. */
 const MAX_REDIRECTS = 5;
 
-/** What the answers of a server do to a link. */
-export type ReplyTarget = Pick<
-  Link,
-  | 'isCurrent'
-  | 'accepted'
-  | 'activate'
-  | 'removeStream'
-  | 'lineBroken'
-  | 'again'
-  | 'prepareNext'
-  | 'reconnects'
-  | 'streams'
-  | 'destination'
->;
+/** What the answers of a server do: to a link, or to the connection that is to take over. */
+export interface ReplyTarget {
+  /** The server has accepted connect. */
+  accepted(line: Line): void;
+  /** The stream is published, by the id that the server gave it. */
+  published(line: Line, stream: UpstreamStream): void;
+  /** The server gave the stream the id of another one: it needs a connection of its own. */
+  idTaken(line: Line, stream: UpstreamStream): void;
+  /** Connects once more at once: elsewhere, or as somebody. */
+  again(destination: Destination): void;
+  /** The server says no, and asking again will not mend it. */
+  rejected(error: PublishError): void;
+  /** The server refuses one stream. */
+  streamRejected(line: Line, stream: UpstreamStream, code: string, error: PublishError): void;
+  /** The connection is of no more use. */
+  lineBroken(line: Line, error: Error): void;
+  /** The server asks to reconnect: to `tcUrl`, whole or relative, or to where we are. */
+  prepareNext(tcUrl: string | undefined): void;
+}
+
+/** Who wants to know what the server says. */
+export interface ReplyOwner {
+  readonly log: Logger;
+  lastStatus(status: LastStatus): void;
+  /** `text` without stream keys, user names and passwords, which servers like to repeat. */
+  mask(text: string): string;
+}
 
 /**
- * Decides what a server's answers mean for a link and its upstream: ids, refusals, logins, redirects
- * (spec/ingest-services.md). The link does what is decided.
+ * Decides what a server's answers mean: ids, refusals, logins, redirects (spec/ingest-services.md). The target does what is
+ * decided.
  */
 export class Replies {
+  /** Where the connection goes, redirects followed, without what a login adds. */
+  here: Destination;
   private redirects = 0;
   private authRound: 0 | 1 | 2 = 0;
 
   /**
+   * @param origin where every series of connections begins
    * @param assume stream ids are assumed, not asked for
-   * @param now monotonic ms
    */
   constructor(
-    private readonly link: ReplyTarget,
-    private readonly owner: LinkOwner,
+    private readonly target: ReplyTarget,
+    private readonly owner: ReplyOwner,
+    private readonly origin: Destination,
     private readonly assume: boolean,
-    private readonly now: () => number,
-  ) {}
+  ) {
+    this.here = origin;
+  }
 
-  /** A new series of connections begins: logins and redirects are counted anew. */
+  /** A new series of connections begins: at the origin, with logins and redirects counted anew. */
   reset(): void {
+    this.here = this.origin;
     this.redirects = 0;
     this.authRound = 0;
+  }
+
+  /** Goes on where `other` has come to. */
+  continue(other: Replies): void {
+    this.here = other.here;
+    this.redirects = other.redirects;
+    this.authRound = other.authRound;
   }
 
   handle(line: Line, event: ServerEvent): void {
@@ -59,28 +82,28 @@ export class Replies {
         this.result(line, event.transaction, event.info);
         return;
       case 'error':
-        this.owner.lastStatus(lastStatus(event));
+        this.note(event);
         this.refused(line, event.transaction, event);
         return;
       case 'status':
-        this.owner.lastStatus(lastStatus(event));
+        this.note(event);
         if (event.level === 'error') this.statusError(line, event.streamId, event);
         else this.owner.log.info(`server: ${this.text(event)}`);
         return;
       case 'redirect':
-        this.owner.lastStatus(lastStatus(event));
-        this.redirect(line, event.url);
+        this.note(event);
+        this.redirect(event.url);
         return;
       case 'reconnectRequest':
-        this.owner.lastStatus({
+        this.note({
           level: 'status',
           code: 'NetConnection.Connect.ReconnectRequest',
           description: event.description ?? '',
         });
-        if (this.link.isCurrent(line)) this.link.prepareNext(event.tcUrl);
+        this.target.prepareNext(event.tcUrl);
         return;
       case 'broken':
-        this.link.lineBroken(
+        this.target.lineBroken(
           line,
           new PublishError('recv', `what the server sends is not RTMP: ${messageOf(event.error)}`),
         );
@@ -94,7 +117,7 @@ export class Replies {
 
   private result(line: Line, transaction: number, info: unknown): void {
     if (transaction === line.connectTransaction) {
-      this.link.accepted(line);
+      this.target.accepted(line);
       return;
     }
     for (const [stream, state] of line.states) {
@@ -106,33 +129,33 @@ export class Replies {
 
   private streamId(line: Line, stream: UpstreamStream, id: number): void {
     const state = line.states.get(stream);
-    if (state === undefined || !Number.isInteger(id)) return;
+    if (state === undefined) return;
     if (this.assume) {
       if (id === state.msid) return;
-      this.owner.fail(
-        'stream_id_mismatch',
-        `the server gave stream id ${id} where ${state.msid} was assumed; ` +
-          'set "kmp_rtmp_out_stream_id negotiate" to use the ids that the server gives',
-      );
+      const hint = 'set "kmp_rtmp_out_stream_id negotiate" to use the ids that the server gives';
+      const problem = `the server gave stream id ${id} where ${state.msid} was assumed`;
+      this.target.rejected(new PublishError('stream_id', `${problem}; ${hint}`));
       return;
     }
     if (state.published) return;
+    if (!Number.isInteger(id) || id < 0 || id > 0xffffffff) {
+      this.target.rejected(new PublishError('stream_id', `the server gave a stream id that is none (${id})`));
+      return;
+    }
     for (const other of line.states.values()) {
       if (other.published && other.msid === id) {
-        this.link.removeStream(stream);
-        line.merger.flush();
-        this.owner.split(stream);
+        this.target.idTaken(line, stream);
         return;
       }
     }
-    line.sink.charged('create_stream_failed', () => line.session.publish(state, id));
-    if (this.link.isCurrent(line)) this.link.activate(stream);
+    if (!line.sink.charged('create_stream_failed', () => line.session.publish(state, id))) return;
+    this.target.published(line, stream);
     line.merger.flush();
   }
 
   private refused(line: Line, transaction: number, status: StatusText): void {
     if (transaction === line.connectTransaction) {
-      if (!this.logIn(line, status.description)) this.rejected(line, 'connect_rejected', status);
+      if (!this.logIn(status.description)) this.rejected('connect_rejected', status);
       return;
     }
     for (const [stream, state] of line.states) {
@@ -147,75 +170,62 @@ export class Replies {
         return;
       }
     }
+    const ofStream = status.code.startsWith('NetStream.');
     const [only] = line.states.keys();
-    if (status.code.startsWith('NetStream.') && line.states.size === 1 && only !== undefined) {
-      this.streamRefused(line, only, status);
-    } else {
-      this.rejected(line, 'connect_rejected', status);
-    }
+    if (ofStream && line.states.size === 1 && only !== undefined) this.streamRefused(line, only, status);
+    else this.rejected(ofStream ? 'publish_rejected' : 'connect_rejected', status);
   }
 
   private streamRefused(line: Line, stream: UpstreamStream, status: StatusText): void {
-    // The server may still hold the session that broke just now (spec/ingest-services.md, BadName).
-    const lingering = status.code === 'NetStream.Publish.BadName' && this.link.reconnects > 0;
-    if (!this.link.isCurrent(line) || (lingering && this.now() - line.openedAt < STABLE_AFTER)) {
-      this.link.lineBroken(line, new PublishError('publish_rejected', this.text(status)));
-      return;
-    }
-    if (this.link.streams.size > 1) this.owner.streamRejected(stream, this.text(status));
-    else this.rejected(line, 'publish_rejected', status);
+    this.target.streamRejected(line, stream, status.code, this.error('publish_rejected', status));
   }
 
-  private rejected(line: Line, stage: 'connect_rejected' | 'publish_rejected', status: StatusText): void {
-    const error = new PublishError(stage, `the server says: ${this.text(status)}`);
-    if (this.link.isCurrent(line)) this.owner.fail(stage, messageOf(error));
-    else this.link.lineBroken(line, error);
+  private rejected(stage: 'connect_rejected' | 'publish_rejected', status: StatusText): void {
+    this.target.rejected(this.error(stage, status));
+  }
+
+  private error(stage: 'connect_rejected' | 'publish_rejected', status: StatusText): PublishError {
+    return new PublishError(stage, `the server says: ${this.text(status)}`);
   }
 
   /** Answers a request to log in by connecting once more; false if it was none, or there is nothing to answer. */
-  private logIn(line: Line, description: string): boolean {
-    if (!this.link.isCurrent(line)) return false;
-    const { url, params } = this.link.destination;
+  private logIn(description: string): boolean {
+    const { url, params } = this.here;
     const credentials = url.user === undefined ? undefined : { user: url.user, password: url.password ?? '' };
     const answer = authAnswer(description, credentials, params.app, { lastRound: this.authRound });
     if (answer === undefined) return false;
     if (answer.kind === 'rejected') {
-      this.owner.fail('connect_rejected', answer.reason);
+      this.target.rejected(new PublishError('connect_rejected', answer.reason));
       return true;
     }
     this.authRound = answer.round;
-    this.link.again(withAuth(this.link.destination, answer.query));
+    this.target.again(withAuth(this.here, answer.query));
     return true;
   }
 
-  private redirect(line: Line, url: string): void {
-    if (!this.link.isCurrent(line)) return;
+  private redirect(url: string): void {
     this.redirects++;
-    const there = this.redirects > MAX_REDIRECTS ? undefined : withTcUrl(this.link.destination, url);
+    const there = this.redirects > MAX_REDIRECTS ? undefined : withTcUrl(this.here, url);
     if (there === undefined) {
       const why =
-        this.redirects > MAX_REDIRECTS ? `more than ${MAX_REDIRECTS} in a row` : 'not a url that may be followed';
-      this.owner.fail('connect_rejected', `the server redirects: ${why}`);
+        this.redirects > MAX_REDIRECTS
+          ? `more than ${MAX_REDIRECTS} times in a row`
+          : 'to what is no RTMP url, or leaves TLS';
+      this.target.rejected(new PublishError('connect_rejected', `the server redirects ${why}`));
       return;
     }
     this.owner.log.info(`redirected to ${there.target.host} port ${there.target.port}`);
-    this.link.again(there, true);
+    this.here = there;
+    this.authRound = 0;
+    this.target.again(there);
   }
 
-  /** What the server says, for logs and reasons. Many quote the stream's name, which is the key. */
-  private text({ code, description }: StatusText): string {
-    const { url } = this.link.destination;
-    const names = [url.stream, ...[...this.link.streams].map(({ name }) => name)];
-    const secrets = [
-      ...names,
-      ...names.map((name) => name.replace(/[?#].*$/s, '')),
-      url.user ?? '',
-      url.password ?? '',
-    ];
-    return [code, maskIn(description, secrets)].filter((part) => part !== '').join(': ');
+  private note({ level, code, description }: StatusText): void {
+    const { owner } = this;
+    owner.lastStatus({ level, code, description: owner.mask(description) });
   }
-}
 
-function lastStatus({ level, code, description }: StatusText): LastStatus {
-  return { level, code, description };
+  private text(status: StatusText): string {
+    return [status.code, this.owner.mask(status.description)].filter((part) => part !== '').join(': ');
+  }
 }

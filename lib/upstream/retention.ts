@@ -12,6 +12,11 @@ export class Retention {
     return this.frames.length;
   }
 
+  /** Sequence number of the first frame; Infinity if there is none. */
+  get firstSeq(): number {
+    return this.frames[0]?.seq ?? Infinity;
+  }
+
   push(frame: Frame): void {
     frame.sentAt = 0;
     this.frames.push(frame);
@@ -49,6 +54,16 @@ export class Retention {
       n++;
     }
     if (n > 0) this.frames = this.frames.slice(n);
+    return bytes;
+  }
+
+  /** Forgets all frames; returns the bytes to be given back. */
+  clear(): number {
+    let bytes = 0;
+    for (const frame of this.takeAll()) {
+      bytes += frameCharge(frame);
+      frame.letGo();
+    }
     return bytes;
   }
 

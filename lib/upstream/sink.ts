@@ -39,6 +39,8 @@ export interface SinkOwner {
   fail(reason: CloseReason, message: string): void;
   /** The kernel has taken frames of the track: the time to forget what need not be sent again. */
   framesSent(track: Track): void;
+  /** Frames of the track that were on their way will not arrive. */
+  framesLost(track: Track): void;
 }
 
 /** Encodes merged frames for one RTMP connection, and keeps the books of what is in each batch. */
@@ -53,9 +55,8 @@ export class UpstreamSink implements FrameSink<Track, SentBatch> {
   /** The frames of the present batch whose memory is free again once it is sent. */
   private frames: Frame[] = [];
   private otherCharge = 0;
-  /** Other charges of batches that are on their way. */
-  private outstanding = 0;
-  private abandoned = false;
+  /** Batches that are on their way. */
+  private readonly outstanding = new Set<SentBatch>();
 
   constructor(
     readonly session: SessionWriter,
@@ -80,12 +81,9 @@ export class UpstreamSink implements FrameSink<Track, SentBatch> {
 
   frame(track: Track, frame: Frame, now: number): void {
     if (this.handOver?.(track, frame) === true) return;
-    if (track.waitKey) {
-      if (!frame.isKey) {
-        track.discard(frame, this.ledger);
-        return;
-      }
-      track.waitKey = false;
+    if (!track.stream.lets(track, frame, now)) {
+      track.discard(frame, this.ledger);
+      return;
     }
     if (track.changes.length > 0 && track.applyChanges(frame.seq)) this.owner.announce(track);
     if (!this.ledger.charge(ENCODED_COST)) {
@@ -98,10 +96,8 @@ export class UpstreamSink implements FrameSink<Track, SentBatch> {
     track.batchFrames++;
     if (this.retain) track.retained.push(frame);
     else {
-      const charge = frameCharge(frame);
-      track.batchCharge += charge;
+      track.batchCharge += frameCharge(frame);
       this.frames.push(frame);
-      track.unretainedCharge += charge;
     }
     track.writtenSeq = frame.seq;
     track.inFlight++;
@@ -116,6 +112,47 @@ export class UpstreamSink implements FrameSink<Track, SentBatch> {
 
   take(): SentBatch {
     const bytes = this.session.out.length;
+    const marks = this.marks();
+    this.charge(BATCH_COST, 'flush_failed');
+    const { otherCharge } = this;
+    this.otherCharge = 0;
+    const { frames } = this;
+    this.frames = [];
+    const batch = new SentBatch(this.session.out.take(), bytes, marks, frames, otherCharge, this);
+    this.outstanding.add(batch);
+    return batch;
+  }
+
+  /** The kernel has taken a batch. */
+  sent(batch: SentBatch): void {
+    if (!this.outstanding.delete(batch)) return;
+    for (const frame of batch.frames) frame.letGo();
+    this.ledger.release(batch.otherCharge);
+    const now = this.now();
+    for (const mark of batch.marks) {
+      const { track, seq } = mark;
+      track.retained.sent(seq, now);
+      this.release(mark);
+      track.sent(seq);
+      this.owner.framesSent(track);
+    }
+  }
+
+  /** The connection is given up: what is on its way is not waited for, and its charges are given back. */
+  abandon(): void {
+    const lost = [...[...this.outstanding].flatMap((batch) => batch.marks), ...this.marks()];
+    for (const batch of this.outstanding) this.ledger.release(batch.otherCharge);
+    this.outstanding.clear();
+    this.ledger.release(this.otherCharge);
+    this.otherCharge = 0;
+    for (const mark of lost) {
+      this.release(mark);
+      this.owner.framesLost(mark.track);
+    }
+  }
+
+  /** What was encoded since the last call, by track. */
+  private marks(): Mark[] {
     const marks = this.touched.map((track) => {
       const mark = { track, seq: track.writtenSeq, frames: track.batchFrames, charge: track.batchCharge };
       track.batchFrames = 0;
@@ -123,39 +160,14 @@ export class UpstreamSink implements FrameSink<Track, SentBatch> {
       return mark;
     });
     this.touched = [];
-    const { frames } = this;
-    this.frames = [];
-    this.charge(BATCH_COST, 'flush_failed');
-    const { otherCharge } = this;
-    this.otherCharge = 0;
-    this.outstanding += otherCharge;
-    return new SentBatch(this.session.out.take(), bytes, marks, frames, otherCharge, this);
+    return marks;
   }
 
-  /** The kernel has taken a batch. */
-  sent(batch: SentBatch): void {
-    if (this.abandoned) return;
-    const { frames } = batch;
-    for (let i = 0; i < frames.length; i++) frames[i]?.letGo();
-    this.outstanding -= batch.otherCharge;
-    this.ledger.release(batch.otherCharge);
-    for (const { track, seq, frames, charge } of batch.marks) {
-      const bytes = charge + frames * ENCODED_COST;
-      track.unretainedCharge -= charge;
-      this.ledger.release(bytes);
-      if (track.retained.length > 0) track.retained.sent(seq, this.now());
-      track.sent(frames, bytes, seq);
-      this.owner.framesSent(track);
-    }
-  }
-
-  /** The connection is given up: what is on its way is not waited for, and its charges are given back. */
-  abandon(): void {
-    if (this.abandoned) return;
-    this.abandoned = true;
-    this.ledger.release(this.outstanding + this.otherCharge);
-    this.outstanding = 0;
-    this.otherCharge = 0;
+  private release({ track, frames, charge }: Mark): void {
+    const bytes = charge + frames * ENCODED_COST;
+    this.ledger.release(bytes);
+    track.memUsed -= bytes;
+    track.inFlight -= frames;
   }
 
   private charge(bytes: number, reason: CloseReason): boolean {

@@ -1,11 +1,16 @@
 import type { Timer } from '../clock.js';
 import type { MediaType } from '../media/codec.js';
+import type { Frame } from '../media/frame.js';
 import type { AudioInfo, VideoInfo } from '../media/media-info.js';
 import type { QueueGroup } from '../merge/track-queue.js';
 import type { StreamState } from '../rtmp/session-writer.js';
+import type { Line } from './line.js';
 import type { Link } from './link.js';
 import type { StreamStatus, TrackStatus } from './status.js';
 import type { Track } from './track.js';
+
+/** Longest time that audio is left out, ms, while video waits for its key frame: the video may never come. */
+const KEY_WAIT = 10_000;
 
 /** A stream that the connection of the moment does not know yet. */
 const unknown: StreamState = {
@@ -24,11 +29,15 @@ export class UpstreamStream implements QueueGroup {
   readonly tracks: Partial<Record<MediaType, Track>> = {};
   /** The stream on the present connection. */
   state: StreamState = unknown;
-  /** The connection that it goes by; set when it is added to one. */
+  /** The link that it goes by; set when it is added to one. */
   link: Link | undefined;
+  /** The link's connection that its frames are written to, likewise. */
+  line: Line | undefined;
   /** True once its tracks are there, or were waited for long enough: from then on it has metadata. */
   settled = false;
   metaTimer: Timer | undefined;
+  /** Monotonic ms until which audio waits for video's key frame; 0: it does not. */
+  private audioWaitsUntil = 0;
 
   constructor(
     readonly name: string,
@@ -68,6 +77,34 @@ export class UpstreamStream implements QueueGroup {
   removeTrack(track: Track): void {
     delete this.tracks[track.mediaType];
     this.queues.splice(this.queues.indexOf(track), 1);
+  }
+
+  /** From now on it goes by `line`, which may know it already. */
+  moveTo(line: Line): void {
+    this.line = line;
+    this.state = line.states.get(this) ?? unknown;
+  }
+
+  /** What is written next comes after a break: nothing goes ahead of a key frame, if there is video. */
+  beginAtKey(now: number): void {
+    const { video } = this.tracks;
+    if (video === undefined) return;
+    // With nothing lost the queue begins where its sender did.
+    video.waitKey = video.sentFrames > 0 && video.head?.isKey !== true;
+    this.audioWaitsUntil = video.waitKey ? now + KEY_WAIT : 0;
+  }
+
+  /** Whether a frame may be written; see {@link beginAtKey}. */
+  lets(track: Track, frame: Frame, now: number): boolean {
+    if (track.waitKey) {
+      if (!frame.isKey) return false;
+      track.waitKey = false;
+      this.audioWaitsUntil = 0;
+    }
+    if (this.audioWaitsUntil === 0 || track.mediaType === 'video') return true;
+    const waits = now < this.audioWaitsUntil && this.tracks.video?.waitKey === true;
+    if (!waits) this.audioWaitsUntil = 0;
+    return !waits;
   }
 
   status(now: number): StreamStatus {

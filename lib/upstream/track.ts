@@ -27,6 +27,8 @@ export class Track extends TrackQueue {
   tagHead: TagHead;
   /** Changes that wait in the queue, in order. */
   readonly changes: InfoChange[] = [];
+  /** What changes have replaced, as long as frames from before them may have to be written again. */
+  private readonly replaced: InfoChange[] = [];
   /** Bytes charged for frames that are queued or on their way to the kernel. */
   memUsed = 0;
   /** Bytes charged for the track itself and its codec private data. */
@@ -37,14 +39,12 @@ export class Track extends TrackQueue {
   writtenSeq = -1;
   batchFrames = 0;
   batchCharge = 0;
-  /** Charges of frames on their way that are not retained. */
-  unretainedCharge = 0;
   sentFrames = 0;
   sentDataBytes = 0;
   droppedFrames = 0;
   /** ms from arrival to merge of the last frame written. */
   delay = 0;
-  /** True while video is left out up to the next key frame (overload, or after a reconnect). */
+  /** True while video is left out up to the next key frame, on a connection that was made anew. */
   waitKey = false;
   /** True while received video is left out up to the next key frame (overload). */
   dropping = false;
@@ -69,14 +69,20 @@ export class Track extends TrackQueue {
     this.ids = new FrameIds(initialFrameId);
   }
 
+  /** True once it has ended and left its stream; frames of it may still be on their way. */
+  get isGone(): boolean {
+    return this.stream.tracks[this.mediaType] !== this;
+  }
+
   /** The media info that the next frame to come has. */
   get latestInfo(): MediaInfo {
     return this.changes.at(-1)?.info ?? this.info;
   }
 
-  /** Bytes that its media infos cost, the present one and those that wait. */
+  /** Bytes that its media infos cost: the present one, those that wait, and those that may be needed again. */
   get infoCharge(): number {
-    return this.changes.reduce((sum, { info }) => sum + infoCharge(info), infoCharge(this.info));
+    const others = [...this.changes, ...this.replaced];
+    return others.reduce((sum, { info }) => sum + infoCharge(info), infoCharge(this.info));
   }
 
   /** Queues a media info behind the frames received so far; one that is in force already changes nothing. */
@@ -95,18 +101,40 @@ export class Track extends TrackQueue {
     for (let next = this.changes[0]; next !== undefined && next.seq <= seq; next = this.changes[0]) {
       this.changes.shift();
       changed = !sameMediaInfo(next.info, this.info) || changed;
+      if (this.retained.length > 0) this.replaced.push({ seq: next.seq, info: this.info });
       this.info = next.info;
     }
     if (changed) this.tagHead = new TagHead(this.info);
     return changed;
   }
 
-  /** `frames` frames up to `seq` are with the kernel; `bytes` of their charges have been given back. */
-  sent(frames: number, bytes: number, seq: number): void {
-    this.inFlight -= frames;
-    this.memUsed -= bytes;
+  /** Forgets media infos that no frame can be written with any more; returns the bytes to be given back. */
+  forgetInfos(): number {
+    const { firstSeq } = this.retained;
+    let bytes = 0;
+    for (let first = this.replaced[0]; first !== undefined && first.seq <= firstSeq; first = this.replaced[0]) {
+      this.replaced.shift();
+      bytes += infoCharge(first.info);
+    }
+    return bytes;
+  }
+
+  /** The kernel has taken all up to frame `seq`. */
+  sent(seq: number): void {
     this.sentSeq = seq;
     this.acknowledge();
+  }
+
+  /** Goes back to the media info that frame `seq` was written with: it is to be written again. */
+  private unapply(seq: number): void {
+    let info: MediaInfo | undefined;
+    for (let last = this.replaced.at(-1); last !== undefined && last.seq > seq; last = this.replaced.at(-1)) {
+      this.replaced.pop();
+      this.changes.unshift({ seq: last.seq, info: this.info });
+      this.info = info = last.info;
+    }
+    this.replaced.length = 0;
+    if (info !== undefined) this.tagHead = new TagHead(info);
   }
 
   /**
@@ -130,18 +158,17 @@ export class Track extends TrackQueue {
     this.acknowledge();
   }
 
-  /** Puts what was written and may not have arrived back in front of the queue; nothing is on its way any more. */
-  requeue(releasedBytes: number): void {
+  /** Puts what was written and may not have arrived back in front of the queue. */
+  requeue(): void {
     const again = this.retained.takeAll();
     for (let i = again.length - 1; i >= 0; i--) {
       const frame = again[i];
-      if (frame !== undefined) this.unshift(frame);
+      if (frame === undefined) continue;
+      this.unshift(frame);
+      this.sentFrames--;
+      this.sentDataBytes -= frame.size;
     }
-    this.inFlight = 0;
-    this.memUsed -= releasedBytes;
-    this.batchFrames = 0;
-    this.batchCharge = 0;
-    this.unretainedCharge = 0;
+    this.unapply(again[0]?.seq ?? Infinity);
   }
 
   status(now: number): TrackStatus {

@@ -3,10 +3,11 @@ import type { MediaSettings } from '../config/settings.js';
 import { KmpRtmpError } from '../errors.js';
 import type { ConnectData } from '../kmp/connect-data.js';
 import type { Logger } from '../log.js';
-import { maskKey } from '../mask.js';
+import { maskIn, maskKey } from '../mask.js';
 import type { Frame } from '../media/frame.js';
 import type { MediaInfo } from '../media/media-info.js';
 import type { Resolve } from '../rtmp/resolve.js';
+import { withoutCredentials } from '../rtmp/rtmp-url.js';
 import type { CloseReason } from './close-reason.js';
 import { destinationOf, streamNameOf, type Destination } from './destination.js';
 import { rtmpDumpName } from './dump-name.js';
@@ -66,7 +67,10 @@ export class Upstream implements LinkOwner {
   private readonly options: UpstreamOptions;
   private readonly destination: Destination;
   private readonly links = new Set<Link>();
-  private readonly main: Link;
+  /** What went over connections that are no more. */
+  private readonly past = { written: 0, sent: 0, received: 0, reconnects: 0 };
+  /** The connection that new streams go to. */
+  private main: Link;
   private readonly overload: Overload | undefined;
   private readonly createdAt: number;
   private closing = false;
@@ -108,11 +112,13 @@ export class Upstream implements LinkOwner {
   }
 
   get state(): UpstreamState {
-    return this.closing ? 'closing' : this.main.state;
+    if (this.closing) return 'closing';
+    for (const link of this.links) if (link.state === 'reconnecting') return link.state;
+    return this.main.state;
   }
 
   get reconnects(): number {
-    return this.sum((link) => link.reconnects);
+    return this.sum(this.past.reconnects, (link) => link.reconnects);
   }
 
   /**
@@ -240,17 +246,22 @@ export class Upstream implements LinkOwner {
   }
 
   linkFinished(link: Link): void {
-    if (this.closing && [...this.links].every((other) => other === link || other.isOver)) {
-      this.end(this.finalReason, this.finalMessage);
-    }
+    const { past } = this;
+    past.written += link.traffic.writtenBytes;
+    past.sent += link.traffic.sentBytes;
+    past.received += link.traffic.receivedBytes;
+    past.reconnects += link.reconnects;
+    this.links.delete(link);
+    if (this.closing && this.links.size === 0) this.end(this.finalReason, this.finalMessage);
   }
 
   streamRejected(stream: UpstreamStream, message: string): void {
-    this.log.error(`the server refuses the stream: ${message}`, { stream: maskKey(stream.name) });
-    this.finalReason = 'publish_rejected';
-    this.finalMessage = message;
+    if (this.streams.size === 1) {
+      this.fail('publish_rejected', message);
+      return;
+    }
+    this.log.error(`the server refuses a stream: ${message}`, { stream: maskKey(stream.name) });
     this.dropTracks(stream, 'publish_rejected', false);
-    if (this.streams.size > 0) this.finalReason = 'done';
   }
 
   split(stream: UpstreamStream): void {
@@ -267,6 +278,12 @@ export class Upstream implements LinkOwner {
     link.open(stream.allTracks().map((track) => track.info.codecId));
   }
 
+  mask(text: string): string {
+    const { user = '', password = '' } = this.destination.url;
+    const names = [...this.streams.keys()].flatMap((name) => [name, name.replace(/[?#].*$/s, '')]);
+    return maskIn(text, [...names, user, password]).replaceAll(/\buser=[^&\s\]]*/g, 'user=***');
+  }
+
   lastStatus(status: LastStatus): void {
     this.serverStatus = status;
   }
@@ -279,9 +296,9 @@ export class Upstream implements LinkOwner {
     const now = this.options.clock.now();
     const streams: Record<string, StreamStatus> = Object.create(null) as Record<string, StreamStatus>;
     for (const [name, stream] of this.streams) streams[name] = stream.status(now);
-    const { main, ledger, data } = this;
+    const { main, ledger, data, past } = this;
     return {
-      url: data.url,
+      url: withoutCredentials(data.url),
       header: data.header ?? '',
       opaque: data.opaque ?? '',
       remote_addr: main.remoteAddress,
@@ -289,9 +306,9 @@ export class Upstream implements LinkOwner {
       connection: this.connection,
       mem_limit: ledger.limit,
       mem_left: ledger.left,
-      written_bytes: this.sum((link) => link.writtenBytes),
-      sent_bytes: this.sum((link) => link.sentBytes),
-      received_bytes: this.sum((link) => link.receivedBytes),
+      written_bytes: this.sum(past.written, ({ traffic }) => traffic.writtenBytes),
+      sent_bytes: this.sum(past.sent, ({ traffic }) => traffic.sentBytes),
+      received_bytes: this.sum(past.received, ({ traffic }) => traffic.receivedBytes),
       streams,
       state: this.state,
       last_status: this.serverStatus,
@@ -300,8 +317,8 @@ export class Upstream implements LinkOwner {
     };
   }
 
-  private sum(value: (link: Link) => number): number {
-    let all = 0;
+  private sum(past: number, value: (link: Link) => number): number {
+    let all = past;
     for (const link of this.links) all += value(link);
     return all;
   }
@@ -379,8 +396,9 @@ export class Upstream implements LinkOwner {
     if (this.streams.size === 0) {
       this.closing = true;
       for (const one of this.links) one.finish();
-    } else if (link !== undefined && link !== this.main && link.streams.size === 0) {
-      link.finish();
+    } else if (link !== undefined && link.streams.size === 0) {
+      for (const other of this.links) if (link === this.main && other !== link) this.main = other;
+      if (link !== this.main) link.finish();
     }
   }
 
