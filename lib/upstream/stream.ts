@@ -35,6 +35,8 @@ export class UpstreamStream implements QueueGroup {
   line: Line | undefined;
   /** True once its tracks are there, or were waited for long enough: from then on it has metadata. */
   settled = false;
+  /** What the metadata has told of: such a track may leave and come back, and is not late then. */
+  readonly announced = new Set<MediaType>();
   metaTimer: Timer | undefined;
   /** Monotonic ms until which audio waits for video's key frame; 0: it does not. */
   private audioWaitsUntil = 0;

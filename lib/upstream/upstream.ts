@@ -143,7 +143,8 @@ export class Upstream implements LinkOwner {
       existing.ended = false;
       return existing;
     }
-    if (stream.settled && this.options.settings.outLateTracks === 'reject') {
+    const late = stream.settled && !stream.announced.has(info.mediaType);
+    if (late && this.options.settings.outLateTracks === 'reject') {
       throw new TrackRefused(
         `stream ${maskKey(name)} has sent its metadata without ${info.mediaType}; see kmp_rtmp_out_late_tracks`,
       );
@@ -218,7 +219,7 @@ export class Upstream implements LinkOwner {
       this.fail(reason, 'it was asked for, with no connection');
       return;
     }
-    for (const link of this.links) link.hurry();
+    if (keepFrames) for (const link of this.links) link.hurry();
     for (const stream of [...this.streams.values()]) {
       if (keepFrames && !stream.settled) this.settle(stream);
       this.dropTracks(stream, reason, keepFrames);
@@ -375,6 +376,7 @@ export class Upstream implements LinkOwner {
     stream.metaTimer = undefined;
     if (this.ended) return;
     stream.settled = true;
+    for (const { mediaType } of stream.allTracks()) stream.announced.add(mediaType);
     stream.link?.activate(stream);
   }
 

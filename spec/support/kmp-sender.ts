@@ -33,6 +33,15 @@ export function frameAt(ms: number, payload: string | Buffer, { key = false, pts
   return packet('fram', frameFields(created * 90, ms * 90, key ? 1 : 0, pts * 90), Buffer.from(payload));
 }
 
+export interface KmpSenderOptions {
+  /** initial_frame_id */
+  readonly frameId?: bigint;
+  readonly channel?: string;
+  readonly track?: string;
+  /** Stays connected when the service hangs up. */
+  readonly allowHalfOpen?: boolean;
+}
+
 /** A KMP sender under a spec's hand: packets go out as they are given, acks are kept as they come. */
 export class KmpSender {
   /** frame_id of each `ackf`, in order. */
@@ -53,9 +62,9 @@ export class KmpSender {
   static async open(
     port: number,
     data: object,
-    { frameId = 0n, channel = 'ch1', track = 'v1' }: { frameId?: bigint; channel?: string; track?: string } = {},
+    { frameId = 0n, channel = 'ch1', track = 'v1', allowHalfOpen = false }: KmpSenderOptions = {},
   ): Promise<KmpSender> {
-    const socket = net.connect(port, '127.0.0.1');
+    const socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen });
     await once(socket, 'connect');
     const sender = new KmpSender(socket);
     sender.send(connect(data, channel, track, frameId));
