@@ -16,10 +16,16 @@ export class ArrivalClock {
   /** The last read of the interval before: no frame of this one came earlier. */
   private since: number;
 
-  /** @param now monotonic ms */
-  constructor(now: number) {
+  /**
+   * @param now monotonic ms
+   * @param last the last frame that was read when it came
+   */
+  constructor(now: number, last?: Frame) {
     this.since = now;
     this.lastRead = now;
+    if (last === undefined) return;
+    this.lastMs = last.ms;
+    this.lastAt = last.arrivedAt;
   }
 
   /** What comes now was read at `at`, monotonic ms. Reads right behind each other are one. */

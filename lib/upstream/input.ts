@@ -26,6 +26,12 @@ import type { Upstream } from './upstream.js';
 /** More pending frames than this on a track close its connection (spec/kmp.md, Rules of the input, 7). */
 const MAX_PENDING_FRAMES = 16384;
 
+/**
+ * ms from joining on in which a socket is read as bytes come, whatever `kmp_rtmp_in_read_interval` says: a sender may begin
+ * with a burst, which tells nothing of when its frames arrived, and tracks that begin together are put in order by that.
+ */
+const STEADY_AFTER = 2_000;
+
 /** What is wrong with an input: the connection is closed, nothing else. */
 export class InputError extends KmpRtmpError {}
 
@@ -44,8 +50,8 @@ export interface InputOptions {
   readonly connectData?: ConnectData;
   /** Called when the connect packet has been read. */
   readonly onConnect?: (packet: ConnectPacket, data: ConnectData) => void;
-  /** Called when the track has joined its upstream: from then on the socket may be read in intervals. True if it is. */
-  readonly onJoined?: () => boolean;
+  /** Called once, when the track is past its beginning: from then on the socket may be read in intervals. True if it is. */
+  readonly onSteady?: () => boolean;
   /** Called for each frame that counts (`kmp_rtmp_in_log_frames`). */
   readonly onFrame?: OnFrame;
 }
@@ -73,6 +79,8 @@ export class Input extends Writable implements TrackInput {
   /** The blocks that an unfinished packet lies in, each with a hold. */
   private readonly heldBlocks: Block[] = [];
   private over = false;
+  /** When the track is past its beginning, monotonic ms. */
+  private steadyAt = Infinity;
   /** Set if the socket is read in intervals. */
   private arrivals: ArrivalClock | undefined;
   private receivedBytes = 0;
@@ -177,7 +185,10 @@ export class Input extends Writable implements TrackInput {
       this.control(packet);
       if (this.over) return;
     }
-    if (frames !== undefined) this.handOver(frames);
+    if (frames !== undefined) {
+      if (batch.at >= this.steadyAt) this.steady(frames.at(-1), batch.at);
+      this.handOver(frames);
+    }
     this.account(batch.held);
     // With nothing queued no sent batch will tell the sender that skipped frames are done.
     this.track?.acknowledge();
@@ -257,7 +268,12 @@ export class Input extends Writable implements TrackInput {
     this.track = track;
     if (track.ids.next > 0 || track.ids.expected !== initialFrameId) this.takeOver(track, initialFrameId, info);
     upstream.changeInfo(track, info);
-    if (options.onJoined?.() === true) this.arrivals = new ArrivalClock(options.clock.now());
+    this.steadyAt = options.clock.now() + STEADY_AFTER;
+  }
+
+  private steady(last: Frame | undefined, at: number): void {
+    this.steadyAt = Infinity;
+    if (this.options.onSteady?.() === true) this.arrivals = new ArrivalClock(at, last);
   }
 
   private takeOver(track: Track, initialFrameId: bigint, info: MediaInfo): void {

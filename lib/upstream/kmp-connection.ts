@@ -4,6 +4,7 @@ import type { MediaSettings } from '../config/settings.js';
 import { messageOf } from '../errors.js';
 import type { ConnectData } from '../kmp/connect-data.js';
 import { KmpDecoder } from '../kmp/decoder.js';
+import { blockOf } from '../media/block.js';
 import type { ConnectPacket } from '../kmp/packet.js';
 import type { Logger } from '../log.js';
 import { pumpify } from '../streams.js';
@@ -47,7 +48,8 @@ export function openKmpConnection(socket: Socket, options: KmpConnectionOptions)
   };
   if (settings.inDumpFolder !== '') {
     const dump = openDump(settings.inDumpFolder, kmpDumpName(clock.wall(), connection), latest);
-    socket.on('data', (bytes: Buffer) => dump.write(bytes));
+    // What lies in a block is overwritten, perhaps before the disk has it.
+    socket.on('data', (bytes: Buffer) => dump.write(blockOf(bytes) === undefined ? bytes : Buffer.from(bytes)));
     socket.once('close', () => dump.close());
   }
   const onFrame = frameLog(settings.inLogFrames, () => log);
@@ -66,7 +68,7 @@ export function openKmpConnection(socket: Socket, options: KmpConnectionOptions)
     join: options.join,
     socket,
     // Early release would have to wait for the next read.
-    onJoined: () =>
+    onSteady: () =>
       settings.inReadInterval > 0 &&
       !settings.outEarlyRelease &&
       readPacer(settings.inReadInterval).add(socket, {

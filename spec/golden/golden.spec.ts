@@ -1,7 +1,7 @@
 import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
-import { mediaDirectives, type MediaSettings } from '../../lib/config/settings.js';
+import { defaultMediaSettings, mediaDirectives, type MediaSettings } from '../../lib/config/settings.js';
 import { settingOf, type Row } from '../../lib/config/row.js';
 import { goldenFile, loadScenario, playScenario, type Scenario } from '../support/golden.js';
 import { startKmp } from '../support/kmp-service.js';
@@ -17,7 +17,7 @@ function settingsOf(scenario: Scenario): Partial<MediaSettings> {
     if (row === undefined) throw new Error(`${scenario.name}: no directive ${name}`);
     return [settingOf(name, row), row.type.parse([value], () => {})];
   });
-  return Object.fromEntries(settings) as Partial<MediaSettings>;
+  return { ...defaultMediaSettings(), ...(Object.fromEntries(settings) as Partial<MediaSettings>) };
 }
 
 /** Says where the first difference is: two dumps of 50 KB help nobody. */

@@ -78,12 +78,15 @@ export class KmpService {
   }
 }
 
-/** Starts one on a free port of 127.0.0.1, with the defaults where `settings` says nothing. */
+/**
+ * Starts one on a free port of 127.0.0.1, with the defaults where `settings` says nothing; but sockets are read when bytes
+ * come, so that a spec's clock is not mixed with the machine's.
+ */
 export async function startKmp(
   settings: Partial<MediaSettings> = {},
   options: KmpServiceOptions = {},
 ): Promise<KmpService> {
-  const service = new KmpService(mediaSettings(settings), options);
+  const service = new KmpService(mediaSettings({ inReadInterval: 0, ...settings }), options);
   await service.listen();
   return service;
 }

@@ -255,7 +255,7 @@ describe('the lives of upstreams, streams and tracks', { timeout: 30_000 }, () =
       open.at(-1)?.send(frameAt(0, `${name} 0`));
     }
     const connection = await ingest.next();
-    await connection.message(({ payload }) => payload.includes('three 0'));
+    for (const name of names) await connection.message(({ payload }) => payload.includes(`${name} 0`));
     assert.deepEqual(
       [1, 2, 3].map((id) => framesOf(connection, id)),
       [['one 0'], ['two 0'], ['three 0']],

@@ -1,0 +1,44 @@
+import { describe, it } from 'node:test';
+import assert from 'node:assert/strict';
+import { Frame } from '../../lib/media/frame.js';
+import { ArrivalClock } from '../../lib/upstream/arrival.js';
+
+/** Frames of one read, by their times in ms. */
+function read(clock: ArrivalClock, at: number, ...times: number[]): number[] {
+  clock.read(at);
+  return times.map((ms) => {
+    const frame = new Frame(0, 0, 0, 0, 1, [Buffer.alloc(1)]);
+    frame.ms = ms;
+    clock.estimate(frame);
+    return frame.arrivedAt;
+  });
+}
+
+describe('ArrivalClock', () => {
+  const anchor = new Frame(0, 0, 0, 0, 1, [Buffer.alloc(1)]);
+  anchor.ms = 5000;
+  anchor.arrivedAt = 990;
+
+  it('goes on from the last frame that was read when it came, at the pace of the timestamps', () => {
+    const clock = new ArrivalClock(1000, anchor);
+    assert.deepEqual(read(clock, 1200, 5040, 5080, 5120), [1030, 1070, 1110]);
+    assert.deepEqual(read(clock, 1400, 5240, 5280), [1230, 1270]);
+  });
+
+  it('keeps to what is possible: not after the read, not before the one before', () => {
+    const clock = new ArrivalClock(1000, anchor);
+    assert.deepEqual(read(clock, 1200, 9000), [1200]);
+    assert.deepEqual(read(clock, 1400, 9040, 100, 9080), [1240, 1200, 1400]);
+  });
+
+  it('takes reads right behind each other as one', () => {
+    const clock = new ArrivalClock(1000, anchor);
+    assert.deepEqual(read(clock, 1200, 5040), [1030]);
+    assert.deepEqual(read(clock, 1201, 5080), [1070]);
+  });
+
+  it('knows nothing better than the time of the read without a frame to go on from', () => {
+    const clock = new ArrivalClock(1000);
+    assert.deepEqual(read(clock, 1200, 70, 110), [1200, 1200]);
+  });
+});
