@@ -18,6 +18,7 @@ const LAYERS = {
   ingest: ['media', 'rtmp'],
   inspect: ['media', 'kmp', 'rtmp'],
   control: ['config'],
+  compose: ['media', 'kmp', 'rtmp', 'merge', 'upstream', 'config'],
   logging: ['config'],
   cluster: ['upstream', 'config', 'kmp', 'api'],
 };

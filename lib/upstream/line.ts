@@ -1,7 +1,7 @@
 import { mediaClockOf, type Clock } from '../clock.js';
 import type { MediaSettings } from '../config/settings.js';
 import { Merger } from '../merge/merger.js';
-import { acknowledgement, pingResponse, windowAckSize } from '../rtmp/message/control.js';
+import { protocolReply } from '../rtmp/protocol-reply.js';
 import { RtmpPublisher, type PublisherState } from '../rtmp/publisher.js';
 import type { Resolve } from '../rtmp/resolve.js';
 import { ServerReader, type ServerEvent } from '../rtmp/session-reader.js';
@@ -142,16 +142,8 @@ export class Line {
     }
   }
 
-  /** What the protocol itself has to answer (spec/ingest-services.md, Acks and ping). */
   private answer(event: ServerEvent): void {
-    const reply =
-      event.kind === 'ping'
-        ? pingResponse(event.timestamp)
-        : event.kind === 'ackDue'
-          ? acknowledgement(event.sequence)
-          : event.kind === 'peerBandwidth' && event.announce !== undefined
-            ? windowAckSize(event.announce)
-            : undefined;
+    const reply = protocolReply(event);
     if (reply === undefined || this.merger.writableEnded) return;
     if (this.sink.charged('flush_failed', () => this.session.control(reply.type, reply.payload))) this.merger.flush();
   }

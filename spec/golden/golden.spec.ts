@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { defaultMediaSettings, mediaDirectives, type MediaSettings } from '../../lib/config/settings.js';
 import { settingOf, type Row } from '../../lib/config/row.js';
+import { assertSameBytes } from '../support/same-bytes.js';
 import { goldenFile, loadScenario, playScenario, type Scenario } from '../support/golden.js';
 import { startKmp } from '../support/kmp-service.js';
 import { ScriptableIngest } from '../support/scriptable-ingest.js';
@@ -18,17 +19,6 @@ function settingsOf(scenario: Scenario): Partial<MediaSettings> {
     return [settingOf(name, row), row.type.parse([value], () => {})];
   });
   return { ...defaultMediaSettings(), ...(Object.fromEntries(settings) as Partial<MediaSettings>) };
-}
-
-/** Says where the first difference is: two dumps of 50 KB help nobody. */
-function assertSameBytes(actual: Buffer, expected: Buffer): void {
-  if (actual.equals(expected)) return;
-  let at = 0;
-  while (at < actual.length && actual[at] === expected[at]) at++;
-  const window = (bytes: Buffer) => bytes.subarray(Math.max(0, at - 16), at + 32).toString('hex');
-  assert.fail(
-    `byte ${at} of ${expected.length} (${actual.length} came)\n expected ${window(expected)}\n actual   ${window(actual)}`,
-  );
 }
 
 describe('recordings of a real server', { concurrency: true }, () => {

@@ -1,0 +1,50 @@
+import type { Clock, Timer } from '../clock.js';
+import type { PacketBatch } from '../kmp/decoder.js';
+import { Frame } from '../media/frame.js';
+import { Writable } from '../streams.js';
+import type { Input } from '../upstream/input.js';
+
+/** ms after which a held writer looks again. */
+const LOOK_AGAIN = 20;
+
+/**
+ * An upstream's input for sources that can wait, such as files: holds its writer back while the upstream has enough, where
+ * a KMP socket's input relies on the sender's pace. Connect packets are left out: whoever made the input has said where
+ * it goes.
+ */
+export class HeldInput extends Writable {
+  private timer: Timer | undefined;
+
+  /** @param hasEnough true while the upstream is to be given no more */
+  constructor(
+    private readonly input: Input,
+    private readonly clock: Clock,
+    private readonly hasEnough: () => boolean,
+  ) {
+    super({ objectMode: true, highWaterMark: 1 });
+    input.on('error', (error) => this.destroy(error));
+    input.on('close', () => this.destroy());
+  }
+
+  override _write(batch: PacketBatch, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
+    this.timer = undefined;
+    if (this.hasEnough()) {
+      this.timer = this.clock.after(LOOK_AGAIN, () => this._write(batch, _encoding, callback));
+      return;
+    }
+    const { packets } = batch;
+    const kept = packets.filter((packet) => packet instanceof Frame || packet.kind !== 'connect');
+    // Its errors come by its `error` event.
+    this.input.write(kept.length === packets.length ? batch : { ...batch, packets: kept }, () => callback());
+  }
+
+  override _final(callback: (error?: Error | null) => void): void {
+    this.input.end(() => callback());
+  }
+
+  override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
+    this.timer?.cancel();
+    this.input.destroy();
+    callback(error);
+  }
+}

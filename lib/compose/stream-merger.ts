@@ -1,0 +1,186 @@
+import { systemClock, type Clock, type Timer } from '../clock.js';
+import { mediaSettings, type MediaSettings } from '../config/settings.js';
+import { KmpRtmpError } from '../errors.js';
+import type { MediaInfo } from '../media/media-info.js';
+import { Merger } from '../merge/merger.js';
+import { protocolReply } from '../rtmp/protocol-reply.js';
+import { PublishError } from '../rtmp/publish-error.js';
+import type { OutputBatch } from '../rtmp/publisher.js';
+import { ServerReader, type ServerEvent } from '../rtmp/session-reader.js';
+import { SessionWriter } from '../rtmp/session-writer.js';
+import type { Writable } from '../streams.js';
+import { destinationOf, streamNameOf } from '../upstream/destination.js';
+import { connectDataOf, type PublishOptions } from './publish-options.js';
+import { StreamSink } from './stream-sink.js';
+import { StreamTrack } from './stream-track.js';
+import { TrackWriter, type TrackOwner } from './track-writer.js';
+
+/** Options of {@link StreamMerger}. */
+export interface StreamMergerOptions extends Pick<PublishOptions, 'settings' | 'connect' | 'clock'> {
+  /** Bytes of waiting frames a track, above which its writer is held back. Default 8 MiB. */
+  readonly maxPending?: number;
+}
+
+const MAX_PENDING = 8 * 1024 * 1024;
+
+/**
+ * The middle of a line of one's own: merges one stream's tracks by time and encodes them. Tracks are written to what
+ * {@link track} gives; the readable side is piped into an `RtmpPublisher`.
+ *
+ *     const merger = new StreamMerger(url);
+ *     for (const file of files) createReadStream(file).pipe(new KmpDecoder({ connectRequired: false })).pipe(merger.track());
+ *     merger.pipe(rtmpPublisher(url, { onReply: merger.reply }));
+ *
+ * It is the service's rule of merging and its encoder, without what is round them there: no reconnecting, no logging in,
+ * no acks to a sender. For those see `publishTo`. Ends when all tracks have ended: the stream is unpublished, and the
+ * publisher behind it closes the connection.
+ */
+export class StreamMerger extends Merger<StreamTrack, OutputBatch> implements TrackOwner {
+  private readonly books: StreamSink;
+  private readonly session: SessionWriter;
+  private readonly settings: MediaSettings;
+  private readonly time: Clock;
+  private readonly maxPending: number;
+  private readonly server = new ServerReader();
+  private readonly connectTransaction: number;
+  private readonly writers = new Set<TrackWriter>();
+  private metaTimer: Timer | undefined;
+  private settled = false;
+
+  /**
+   * @param url as for the publisher: app, stream and tcUrl are taken from it
+   * @throws RtmpUrlError; KmpRtmpError CONFIG_UNKNOWN for a setting that there is not
+   */
+  constructor(url: string, options: StreamMergerOptions = {}) {
+    const settings = mediaSettings(options.settings);
+    const clock = options.clock ?? systemClock;
+    const data = connectDataOf(url, options.connect);
+    const session = new SessionWriter({
+      chunkSize: settings.outChunkSize,
+      metadataName: settings.outMetadataName,
+      onFiPeriod: settings.outOnfiPeriod,
+    });
+    const connectTransaction = session.connect(destinationOf(data, settings).params);
+    const sink = new StreamSink(session, session.createStream(streamNameOf(data), true));
+    super({
+      clock,
+      sink,
+      minDelay: settings.outMinProcessDelay,
+      maxDelay: settings.outMaxProcessDelay,
+      earlyRelease: settings.outEarlyRelease,
+      bufferSize: settings.outBufferSize,
+      flushTimeout: settings.outFlushTimeout,
+    });
+    sink.onDrained = (track) => this.drained(track);
+    this.books = sink;
+    this.session = session;
+    this.settings = settings;
+    this.time = clock;
+    this.maxPending = options.maxPending ?? MAX_PENDING;
+    this.connectTransaction = connectTransaction;
+  }
+
+  /**
+   * A Writable for one track, that takes the batches of a `KmpDecoder`. Ask for all tracks before the first one's data
+   * comes: the metadata waits for those that are there, for `outWriteMetaTimeout` ms at most.
+   *
+   * @throws KmpRtmpError STREAM_ENDED once all earlier tracks have ended
+   */
+  track(): Writable {
+    if (this.writableEnded || this.destroyed) {
+      throw new KmpRtmpError('STREAM_ENDED', 'the stream has ended with its last track; make another merger');
+    }
+    const { books, maxPending } = this;
+    const track = new StreamTrack({ queues: books.tracks });
+    const writer = new TrackWriter(track, this, maxPending);
+    books.tracks.push(track);
+    this.writers.add(writer);
+    this.add(track);
+    writer.on('close', () => this.writers.delete(writer));
+    return writer;
+  }
+
+  /** What the server says, for the publisher's `onReply`. Bound. A refusal destroys the merger with a `PublishError`. */
+  readonly reply = (bytes: Buffer): void => {
+    if (this.destroyed) return;
+    for (const event of this.server.feed(bytes)) {
+      const answer = protocolReply(event);
+      const refusal = this.refusal(event);
+      if (refusal !== undefined) this.destroy(refusal);
+      if (answer === undefined || this.writableEnded || this.destroyed) continue;
+      this.session.control(answer.type, answer.payload);
+      this.flush();
+    }
+  };
+
+  /** @internal */
+  announced(track: StreamTrack, info: MediaInfo): void {
+    const { tracks } = this.books;
+    if (tracks.some((other) => other !== track && other.info?.mediaType === info.mediaType)) {
+      throw new KmpRtmpError('TRACK_REFUSED', `the stream has a track of ${info.mediaType} already`);
+    }
+    if (this.settled) {
+      track.ready = true;
+      this.books.headers([track]);
+    } else if (tracks.every((one) => one.info !== undefined)) {
+      this.settle();
+    } else {
+      this.metaTimer ??= this.time.after(this.settings.outWriteMetaTimeout, () => this.settle());
+    }
+  }
+
+  /** @internal */
+  ended(track: StreamTrack): void {
+    track.ended = true;
+    if (this.destroyed) return;
+    if (track.length === 0) this.drained(track);
+    const { tracks } = this.books;
+    if (!this.settled && tracks.length > 0 && tracks.every(({ info }) => info !== undefined)) this.settle();
+    // With no sender left there is nothing to wait for.
+    if (tracks.every((one) => one.ended)) this.hurry();
+    else this.changed();
+  }
+
+  override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
+    this.metaTimer?.cancel();
+    for (const writer of [...this.writers]) writer.destroy();
+    super._destroy(error, callback);
+  }
+
+  /** The tracks are known, or were waited for long enough. */
+  private settle(): void {
+    this.metaTimer?.cancel();
+    if (this.settled || this.destroyed) return;
+    this.settled = true;
+    const known = this.books.tracks.filter(({ info }) => info !== undefined);
+    this.books.headers(known);
+    for (const track of known) track.ready = true;
+    this.changed();
+  }
+
+  private drained(track: StreamTrack): void {
+    const { tracks } = this.books;
+    const i = tracks.indexOf(track);
+    if (i < 0) return;
+    tracks.splice(i, 1);
+    this.remove(track);
+    if (tracks.length > 0) return;
+    this.metaTimer?.cancel();
+    this.books.unpublish();
+    this.end();
+  }
+
+  private refusal(event: ServerEvent): PublishError | undefined {
+    if (event.kind === 'broken') {
+      return new PublishError('recv', `what the server sends is not RTMP: ${event.error.message}`);
+    }
+    if (event.kind === 'redirect') return new PublishError('connect_rejected', 'the server redirects; see publishTo');
+    if (event.kind === 'error' && event.transaction === this.connectTransaction) {
+      return new PublishError('connect_rejected', `the server says: ${event.code} ${event.description}`);
+    }
+    if (event.kind === 'status' && event.level === 'error') {
+      return new PublishError('publish_rejected', `the server says: ${event.code} ${event.description}`);
+    }
+    return undefined;
+  }
+}

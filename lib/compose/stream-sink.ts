@@ -1,0 +1,62 @@
+import type { Frame } from '../media/frame.js';
+import type { MediaInfo } from '../media/media-info.js';
+import type { FrameSink } from '../merge/merger.js';
+import type { OutputBatch } from '../rtmp/publisher.js';
+import type { SessionWriter, StreamState } from '../rtmp/session-writer.js';
+import type { StreamTrack } from './stream-track.js';
+
+/** Encodes what a {@link StreamMerger} has merged. */
+export class StreamSink implements FrameSink<StreamTrack, OutputBatch> {
+  readonly tracks: StreamTrack[] = [];
+  /** Called when the last frame of a track that has ended was written. */
+  onDrained: (track: StreamTrack) => void = () => {};
+
+  constructor(
+    readonly session: SessionWriter,
+    private readonly stream: StreamState,
+  ) {}
+
+  get gathered(): number {
+    return this.session.out.length;
+  }
+
+  frame(track: StreamTrack, frame: Frame): void {
+    if (track.applyChanges(frame.seq)) this.headers([track]);
+    const { info, tagHead } = track;
+    if (info !== undefined && tagHead !== undefined) this.session.frame(this.stream, tagHead, frame, info.timescale);
+    track.taken(frame);
+  }
+
+  drained(track: StreamTrack): void {
+    this.onDrained(track);
+  }
+
+  take(): OutputBatch {
+    const bytes = this.gathered;
+    return { buffers: this.session.out.take(), bytes };
+  }
+
+  /** The metadata of the whole stream, and the sequence headers of `tracks`. */
+  headers(tracks: readonly StreamTrack[]): void {
+    const video = this.infoOf('video');
+    const audio = this.infoOf('audio');
+    this.session.metadata(
+      this.stream,
+      video?.mediaType === 'video' ? video : undefined,
+      audio?.mediaType === 'audio' ? audio : undefined,
+    );
+    for (const info of [video, audio]) {
+      if (info !== undefined && tracks.some((track) => track.info === info)) {
+        this.session.sequenceHeader(this.stream, info);
+      }
+    }
+  }
+
+  unpublish(): void {
+    this.session.unpublish(this.stream);
+  }
+
+  infoOf(mediaType: MediaInfo['mediaType']): MediaInfo | undefined {
+    return this.tracks.find(({ info }) => info?.mediaType === mediaType)?.info;
+  }
+}

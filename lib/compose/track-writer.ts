@@ -1,0 +1,127 @@
+import type { PacketBatch } from '../kmp/decoder.js';
+import type { KmpPacket } from '../kmp/packet.js';
+import { KmpRtmpError, messageOf } from '../errors.js';
+import { codecName } from '../media/codec.js';
+import { Frame } from '../media/frame.js';
+import type { MediaInfo } from '../media/media-info.js';
+import { toMs } from '../media/timescale.js';
+import { isSupported } from '../rtmp/media-tags.js';
+import { Writable } from '../streams.js';
+import type { StreamTrack } from './stream-track.js';
+
+/** What a track's writer needs of its merger. */
+export interface TrackOwner {
+  /** The track has its first media info. @throws KmpRtmpError if it cannot join */
+  announced(track: StreamTrack, info: MediaInfo): void;
+  enqueue(track: StreamTrack, frames: readonly Frame[]): void;
+  process(): void;
+  /** Nothing more will come on the track. */
+  ended(track: StreamTrack): void;
+}
+
+/**
+ * The way into a {@link StreamMerger} for one track: takes what a `KmpDecoder` gives. Connect packets and keep-alives are
+ * passed over. Frames are skipped without media info, when empty, and while a video track waits for a key frame, as the
+ * service does (spec/kmp.md, Rules of the input, 4).
+ */
+export class TrackWriter extends Writable {
+  /** Frames that were not taken. */
+  skippedFrames = 0;
+  private waitKey = false;
+  private over = false;
+  private resume: (() => void) | undefined;
+
+  /** @param maxPending bytes of waiting frames above which writers are held back, until half of them is gone */
+  constructor(
+    private readonly track: StreamTrack,
+    private readonly owner: TrackOwner,
+    maxPending: number,
+  ) {
+    super({ objectMode: true, highWaterMark: 1 });
+    track.onTaken = () => {
+      if (this.resume !== undefined && track.pendingBytes <= maxPending / 2) this.resume();
+    };
+    this.isFull = () => track.pendingBytes > maxPending;
+  }
+
+  private readonly isFull: () => boolean;
+
+  override _write(batch: PacketBatch, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
+    try {
+      this.take(batch);
+    } catch (error) {
+      callback(error instanceof Error ? error : new Error(messageOf(error)));
+      return;
+    }
+    this.owner.process();
+    if (!this.isFull()) {
+      callback();
+      return;
+    }
+    this.resume = () => {
+      this.resume = undefined;
+      callback();
+    };
+  }
+
+  override _final(callback: (error?: Error | null) => void): void {
+    this.leave();
+    callback();
+  }
+
+  override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
+    this.leave();
+    callback(error);
+  }
+
+  private take(batch: PacketBatch): void {
+    let frames: Frame[] = [];
+    for (const packet of batch.packets) {
+      if (packet instanceof Frame) {
+        if (this.accepts(packet)) frames.push(packet);
+        continue;
+      }
+      // A media info holds from its place on.
+      this.owner.enqueue(this.track, frames);
+      frames = [];
+      this.control(packet);
+    }
+    this.owner.enqueue(this.track, frames);
+  }
+
+  private accepts(frame: Frame): boolean {
+    const info = this.track.latestInfo;
+    if (info === undefined || frame.size === 0 || (this.waitKey && !frame.isKey)) {
+      this.skippedFrames++;
+      return false;
+    }
+    this.waitKey = false;
+    frame.ms = toMs(frame.dts, info.timescale);
+    return true;
+  }
+
+  private control(packet: Exclude<KmpPacket, Frame>): void {
+    if (packet.kind !== 'mediaInfo') return;
+    const { info } = packet;
+    const { mediaType, codecId } = info;
+    if (!isSupported(mediaType, codecId)) {
+      throw new KmpRtmpError(
+        'KMP_UNSUPPORTED_CODEC',
+        `media info: codec_id ${codecId} (${codecName(codecId)}) is not supported for ${mediaType}`,
+      );
+    }
+    const before = this.track.info?.mediaType;
+    if (before !== undefined && before !== mediaType) {
+      throw new KmpRtmpError('KMP_MEDIA_TYPE_CHANGED', `media info: ${mediaType} on a track that began with ${before}`);
+    }
+    this.waitKey = mediaType === 'video';
+    if (this.track.announce(info)) this.owner.announced(this.track, info);
+  }
+
+  private leave(): void {
+    if (this.over) return;
+    this.over = true;
+    this.resume = undefined;
+    this.owner.ended(this.track);
+  }
+}
