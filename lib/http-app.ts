@@ -1,6 +1,7 @@
 import type { Express } from 'express';
 import { createApp } from './api/app.js';
 import type { Health } from './api/health.js';
+import type { ServiceCounters } from './api/service-counters.js';
 import { statusRouter } from './api/status/router.js';
 import type { Clock } from './clock.js';
 import type { HttpServerConfig } from './config/config.js';
@@ -12,6 +13,7 @@ import type { Management } from './upstream/status.js';
 export interface HttpParts {
   readonly management: Management;
   readonly health: Health;
+  readonly counters: ServiceCounters;
   /** The service's own KMP server, for senders whose controller it is. */
   readonly kmp: () => KmpAddress | undefined;
   readonly clock: Clock;
@@ -19,7 +21,10 @@ export interface HttpParts {
 }
 
 /** All that an HTTP server of the configuration answers, location by location. */
-export function httpApp(server: HttpServerConfig, { management, health, kmp, clock, log }: HttpParts): Express {
+export function httpApp(
+  server: HttpServerConfig,
+  { management, health, counters, kmp, clock, log }: HttpParts,
+): Express {
   const { locations } = server;
   // The page may drop what an API on the same server may drop.
   const api = locations.find((location) => location.api?.write === true)?.path;
@@ -27,6 +32,7 @@ export function httpApp(server: HttpServerConfig, { management, health, kmp, clo
     locations,
     management,
     health,
+    counters,
     log,
     status: () => statusRouter(management, { api, clock, log }),
     control: ({ control }) => controlRouter(control?.routes ?? [], { kmp: () => control?.kmp ?? kmp(), log }),

@@ -1,16 +1,24 @@
 import { accessCheck } from './api/access.js';
 import { HttpListener } from './api/http-listener.js';
+import type { ServiceCounters } from './api/service-counters.js';
 import { systemClock, type Clock } from './clock.js';
 import { destinationCheck } from './config/destination-check.js';
 import type { Config, HttpServerConfig, KmpServerConfig } from './config/config.js';
 import { httpApp } from './http-app.js';
 import { addressName, type ListenOn } from './listen.js';
+import { ListenerSet } from './listener-set.js';
 import { noLog, type Logger } from './log.js';
 import { dnsResolve, systemResolve } from './rtmp/resolve.js';
 import { KmpCounter, KmpListener, type KmpListenerContext } from './upstream/kmp-listener.js';
 import { LocalManagement } from './upstream/local-management.js';
+import { notificationOf } from './upstream/notification.js';
+import { Notifier } from './upstream/notifier.js';
 import { Registry } from './upstream/registry.js';
 import type { Management } from './upstream/status.js';
+import { Totals, type ServiceTotals } from './upstream/totals.js';
+
+/** Of `worker_shutdown_timeout`, what upstreams have to end in order; the rest is for their notifications. */
+const DRAIN_SHARE = 0.8;
 
 export interface ServiceOptions {
   /** Default: nothing is logged. */
@@ -26,9 +34,18 @@ export class Service {
   private readonly log: Logger;
   private readonly clock: Clock;
   private readonly registry: Registry;
-  private readonly counter = new KmpCounter();
-  private readonly kmp = new Map<string, KmpListener>();
-  private readonly http = new Map<string, HttpListener>();
+  private readonly notifier: Notifier;
+  private readonly totals = new Totals();
+  /** By the first address of the server: its caps are its own. */
+  private readonly counters = new Map<string, KmpCounter>();
+  private readonly kmp = new ListenerSet<KmpServerConfig, KmpListener>(
+    (at, server) => this.kmpListener(at, server),
+    (listener, server) => (listener.context = this.context(server)),
+  );
+  private readonly http = new ListenerSet<HttpServerConfig, HttpListener>(
+    (at, server) => new HttpListener(at, this.app(server), this.log),
+    (listener, server) => (listener.app = this.app(server)),
+  );
   private config: Config;
   private connections = 0;
   private state: 'new' | 'running' | 'stopping' | 'stopped' = 'new';
@@ -41,23 +58,27 @@ export class Service {
       clock: this.clock,
       log: this.log,
       nextConnection: this.nextConnection,
+      totals: this.totals,
+      onEnd: (upstream, reason, settings) =>
+        this.notifier.notify(notificationOf('rtmp_close', reason, upstream), settings),
     });
+    this.notifier = new Notifier({ clock: this.clock, log: this.log });
     this.management = new LocalManagement(this.registry);
   }
 
   /** Where KMP is taken; the ports are the real ones once {@link start} has resolved. */
   get kmpAddresses(): { host: string; port: number }[] {
-    return addresses(this.config.kmpServers, this.kmp);
+    return this.kmp.addresses(this.config.kmpServers);
   }
 
   /** Where HTTP is answered. */
   get httpAddresses(): { host: string; port: number }[] {
-    return addresses(this.config.httpServers, this.http);
+    return this.http.addresses(this.config.httpServers);
   }
 
   /** True while new KMP connections are taken. */
   get ready(): boolean {
-    return this.state === 'running' && [...this.kmp.values()].every((listener) => listener.listening);
+    return this.state === 'running' && this.kmp.all.every((listener) => listener.listening);
   }
 
   /**
@@ -85,19 +106,19 @@ export class Service {
   }
 
   /**
-   * Ends in order: no new connections, queued frames go out, streams are unpublished, requests are answered; what has not
+   * Ends in order: no new connections, queued frames go out, streams are unpublished, notifications are sent; what has not
    * ended after `worker_shutdown_timeout` is cut.
    */
   async stop(): Promise<void> {
     if (this.state === 'stopping' || this.state === 'stopped') return;
     this.state = 'stopping';
-    for (const listener of this.kmp.values()) listener.close();
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, this.config.workerShutdownTimeout);
-    });
-    await Promise.race([this.registry.drain(), late]);
-    clearTimeout(timer);
+    this.kmp.close();
+    const { clock } = this;
+    const end = clock.now() + this.config.workerShutdownTimeout;
+    await within(clock, this.config.workerShutdownTimeout * DRAIN_SHARE, this.registry.drain());
+    // Those that did not make it are notified of, too.
+    this.registry.destroy();
+    await this.notifier.drain(Math.max(0, end - clock.now()));
     this.kill();
   }
 
@@ -105,61 +126,53 @@ export class Service {
   kill(): void {
     this.state = 'stopped';
     this.registry.destroy();
-    for (const listener of this.kmp.values()) listener.destroy();
-    for (const listener of this.http.values()) listener.destroy();
-    this.kmp.clear();
-    this.http.clear();
+    this.kmp.destroy();
+    this.http.destroy();
+    void this.notifier.drain(0);
   }
+
+  /** For the metrics. */
+  private readonly serviceCounters: ServiceCounters = {
+    totals: () =>
+      Promise.resolve({
+        ...this.totals.take(),
+        kmp_connections: this.kmpTotals(),
+        notifications: this.notifier.counters,
+      }),
+  };
 
   private readonly nextConnection = (): number => ++this.connections;
 
   private async apply(config: Config): Promise<void> {
-    const kmp = new Map(
-      config.kmpServers.flatMap((server) => server.listen.map((at) => [addressName(at), { at, server }])),
-    );
-    const http = new Map(
-      config.httpServers.flatMap((server) => server.listen.map((at) => [addressName(at), { at, server }])),
-    );
     // First all that can fail, and nothing that is there is touched.
-    const fresh: (KmpListener | HttpListener)[] = [];
+    const kmp = await this.kmp.prepare(config.kmpServers);
     try {
-      for (const [name, { at, server }] of kmp) {
-        if (this.kmp.has(name)) continue;
-        const listener = this.kmpListener(at, server);
-        fresh.push(listener);
-        await listener.listen();
-        this.kmp.set(name, listener);
-      }
-      for (const [name, { at, server }] of http) {
-        if (this.http.has(name)) continue;
-        const listener = new HttpListener(at, this.app(server), this.log);
-        fresh.push(listener);
-        await listener.listen();
-        this.http.set(name, listener);
-      }
+      const http = await this.http.prepare(config.httpServers);
+      // It may have been stopped meanwhile.
+      if (this.state === 'stopped') http.rollback();
+      else http.commit();
     } catch (error) {
-      for (const listener of fresh) listener.destroy();
-      for (const [name, listener] of this.kmp) if (fresh.includes(listener)) this.kmp.delete(name);
-      for (const [name, listener] of this.http) if (fresh.includes(listener)) this.http.delete(name);
+      kmp.rollback();
       throw error;
     }
-    for (const [name, listener] of this.kmp) {
-      const wanted = kmp.get(name);
-      if (wanted !== undefined) listener.context = this.context(wanted.server);
-      else {
-        listener.close();
-        this.kmp.delete(name);
-      }
-    }
-    for (const [name, listener] of this.http) {
-      const wanted = http.get(name);
-      if (wanted !== undefined) listener.app = this.app(wanted.server);
-      else {
-        listener.close();
-        this.http.delete(name);
-      }
-    }
+    if (this.state === 'stopped') return kmp.rollback();
+    kmp.commit();
     this.config = config;
+  }
+
+  private kmpTotals(): ServiceTotals['kmp_connections'] {
+    const all = [...this.counters.values()];
+    return {
+      accepted: all.reduce((sum, { accepted }) => sum + accepted, 0),
+      refused: all.reduce((sum, { refused }) => sum + refused, 0),
+    };
+  }
+
+  private counterOf({ listen }: KmpServerConfig, address: ListenOn): KmpCounter {
+    const key = addressName(listen[0] ?? address);
+    let counter = this.counters.get(key);
+    if (counter === undefined) this.counters.set(key, (counter = new KmpCounter()));
+    return counter;
   }
 
   private kmpListener(address: ListenOn, server: KmpServerConfig): KmpListener {
@@ -168,7 +181,8 @@ export class Service {
         address,
         clock: this.clock,
         log: this.log,
-        counter: this.counter,
+        counter: this.counterOf(server, address),
+        totals: this.totals,
         nextConnection: this.nextConnection,
         join: (data, context, codec) => this.registry.join(data, context, codec),
       },
@@ -191,6 +205,7 @@ export class Service {
     return httpApp(server, {
       management: this.management,
       health: { ready: () => this.ready },
+      counters: this.serviceCounters,
       kmp: () => this.kmpAddresses[0],
       clock: this.clock,
       log: this.log,
@@ -198,11 +213,10 @@ export class Service {
   }
 }
 
-function addresses(
-  servers: readonly { readonly listen: readonly ListenOn[] }[],
-  listeners: ReadonlyMap<string, { readonly port: number }>,
-): { host: string; port: number }[] {
-  return servers.flatMap((server) =>
-    server.listen.map((at) => ({ host: at.host, port: listeners.get(addressName(at))?.port ?? at.port })),
-  );
+/** Resolves with the promise, or after `ms` without it. */
+function within(clock: Clock, ms: number, promise: Promise<void>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = clock.after(ms, resolve);
+    promise.then(resolve, reject).finally(() => timer.cancel());
+  });
 }

@@ -24,9 +24,9 @@ export class HttpListener {
     this.server.on('error', (error) => this.log.error(`HTTP listener: ${error.message}`));
   }
 
-  /** No new connections; requests under way are answered, idle connections are closed. */
-  close(): void {
-    this.server.close();
+  /** No new connections; requests under way are answered, idle connections are closed; `done` is called after the last. */
+  close(done?: () => void): void {
+    this.server.close(() => done?.());
     this.server.closeIdleConnections();
   }
 

@@ -53,7 +53,7 @@ export const TOTALS: readonly Samples<ServiceTotals>[] = [
   {
     type: 'counter',
     name: 'input_connections_total',
-    help: 'KMP connections, by whether a track took them',
+    help: 'KMP connections, by whether they were let in',
     labels: ['result'],
     samples: ({ kmp_connections: { accepted, refused } }) => [
       [{ result: 'accepted' }, accepted],

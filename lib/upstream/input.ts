@@ -19,6 +19,7 @@ import type { OnFrame } from './frame-log.js';
 import { Latency } from './latency.js';
 import { FRAME_COST, PART_COST } from './ledger.js';
 import type { InputStatus } from './status.js';
+import type { Counting, Sums, Totals } from './totals.js';
 import type { Track } from './track.js';
 import type { TrackInput } from './track-input.js';
 import type { Upstream } from './upstream.js';
@@ -54,13 +55,15 @@ export interface InputOptions {
   readonly onSteady?: () => boolean;
   /** Called for each frame that counts (`kmp_rtmp_in_log_frames`). */
   readonly onFrame?: OnFrame;
+  /** Where it is counted. */
+  readonly totals?: Totals | undefined;
 }
 
 /**
  * The end of a KMP connection's line: applies the rules of the input (spec/kmp.md), keeps its counters, and brings frames
  * to its track. Takes everything at once; what holds a sender back is the memory limit, by closing.
  */
-export class Input extends Writable implements TrackInput {
+export class Input extends Writable implements TrackInput, Counting {
   readonly connection: number;
   private readonly options: InputOptions;
   private readonly acks: AckSender | undefined;
@@ -97,6 +100,7 @@ export class Input extends Writable implements TrackInput {
     this.connection = options.connection;
     this.createdAt = clock.now();
     this.data = options.connectData;
+    options.totals?.enter(this);
     if (socket !== undefined && settings.inAck) {
       this.acks = new AckSender(socket, clock, settings.outFlushTimeout, settings.inSendTimeout, () =>
         this.close(`it took no ack for ${settings.inSendTimeout} ms (kmp_rtmp_in_send_timeout)`),
@@ -156,6 +160,14 @@ export class Input extends Writable implements TrackInput {
       skipped_frames: { ...this.skipped },
       latency: this.latency.status(),
     };
+  }
+
+  addTo(sums: Sums): void {
+    sums.input_bytes += this.receivedBytes;
+    if (this.info === undefined) return;
+    const frames = sums.frames[this.info.mediaType];
+    frames.received += this.receivedFrames;
+    for (const skipped of Object.values(this.skipped)) frames.skipped += skipped;
   }
 
   private take(batch: PacketBatch): void {
@@ -398,6 +410,7 @@ export class Input extends Writable implements TrackInput {
   private leave(): void {
     if (this.over) return;
     this.over = true;
+    this.options.totals?.leave(this);
     this.acks?.close();
     const { track, upstream } = this;
     if (upstream === undefined) return;

@@ -14,6 +14,7 @@ import { openDump } from './dump.js';
 import { frameLog } from './frame-log.js';
 import { Input } from './input.js';
 import { readPacer } from './read-pacer.js';
+import type { Totals } from './totals.js';
 import type { Upstream } from './upstream.js';
 
 export interface KmpConnectionOptions {
@@ -22,6 +23,7 @@ export interface KmpConnectionOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly join: (data: ConnectData, codec: number) => Upstream;
+  readonly totals?: Totals | undefined;
 }
 
 /** `ip:port` of a socket's other side. */
@@ -66,6 +68,7 @@ export function openKmpConnection(socket: Socket, options: KmpConnectionOptions)
     clock,
     log: latest,
     join: options.join,
+    totals: options.totals,
     socket,
     // Early release would have to wait for the next read.
     onSteady: () =>

@@ -5,6 +5,7 @@ import { listenOn, type ListenOn } from '../listen.js';
 import type { Logger } from '../log.js';
 import { openKmpConnection, peerOf } from './kmp-connection.js';
 import type { JoinContext } from './registry.js';
+import type { Totals } from './totals.js';
 import type { Upstream } from './upstream.js';
 
 /** What holds for the connections that come in from now on: a reload replaces it. */
@@ -20,6 +21,7 @@ export interface KmpListenerOptions {
   readonly counter: KmpCounter;
   readonly nextConnection: () => number;
   readonly join: (data: ConnectData, context: JoinContext, codec: number) => Upstream;
+  readonly totals?: Totals;
 }
 
 /** Accepted and refused connections of all listeners, and who has how many open. */
@@ -80,10 +82,10 @@ export class KmpListener {
     return this.server.listening;
   }
 
-  /** No new connections; those that are open stay. */
-  close(): void {
+  /** No new connections; those that are open stay, and `done` is called when the last one has ended. */
+  close(done?: () => void): void {
     this.closing = true;
-    this.server.close();
+    this.server.close(() => done?.());
   }
 
   /** Cuts the connections that are still open. */
@@ -115,6 +117,7 @@ export class KmpListener {
       settings: context.settings,
       clock: options.clock,
       log: options.log,
+      totals: options.totals,
       join: (data, codec) => options.join(data, context, codec),
     });
   }

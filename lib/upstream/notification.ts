@@ -38,13 +38,13 @@ export interface NotificationBody {
 export interface NotificationSource {
   readonly id: string;
   readonly data: Pick<ConnectData, 'url' | 'header' | 'opaque'>;
-  readonly lastStatus: LastStatus | null;
+  readonly serverStatus: LastStatus | null;
 }
 
 export function notificationOf(
   type: NotificationType,
   reason: CloseReason,
-  { id, data, lastStatus }: NotificationSource,
+  { id, data, serverStatus }: NotificationSource,
 ): NotificationBody {
   return {
     event_type: type,
@@ -53,6 +53,6 @@ export function notificationOf(
     url: data.url,
     header: data.header ?? '',
     opaque: data.opaque ?? '',
-    ...(lastStatus === null ? {} : { status: lastStatus }),
+    ...(serverStatus === null ? {} : { status: serverStatus }),
   };
 }

@@ -5,7 +5,8 @@ import type { Logger } from '../log.js';
 import type { Resolve } from '../rtmp/resolve.js';
 import type { CloseReason } from './close-reason.js';
 import type { UpstreamStatus } from './status.js';
-import { Upstream } from './upstream.js';
+import type { Totals } from './totals.js';
+import { TrackRefused, Upstream } from './upstream.js';
 
 /** What belongs to the server block that a track came in by, beside its settings. */
 export interface JoinContext {
@@ -20,6 +21,7 @@ export interface RegistryOptions {
   /** Numbers for connections, unique in the whole service. */
   readonly nextConnection: () => number;
   /** Called for each upstream that has ended, whatever the reason. */
+  readonly totals?: Totals;
   readonly onEnd?: (upstream: Upstream, reason: CloseReason, settings: MediaSettings) => void;
 }
 
@@ -30,6 +32,7 @@ export class Registry {
   /** All that have not ended: those that are closing while a new one has their id, too. */
   private readonly living = new Set<Upstream>();
   private waiters: (() => void)[] = [];
+  private draining = false;
 
   constructor(options: RegistryOptions) {
     this.options = options;
@@ -47,10 +50,15 @@ export class Registry {
     return [...this.byId.keys()];
   }
 
-  /** Finds the upstream of a track, or makes it (spec/behaviour.md, Lives). One that is closing takes no tracks. */
+  /**
+   * Finds the upstream of a track, or makes it (spec/behaviour.md, Lives). One that is closing takes no tracks.
+   *
+   * @throws TrackRefused while the service ends
+   */
   join(data: ConnectData, context: JoinContext, codec: number): Upstream {
     const existing = this.byId.get(data.upstreamId);
     if (existing?.isOpen === true) return existing;
+    if (this.draining) throw new TrackRefused('the service is shutting down');
     const { clock, log, nextConnection } = this.options;
     const connection = nextConnection();
     const upstream = new Upstream({
@@ -66,6 +74,7 @@ export class Registry {
     });
     this.byId.set(data.upstreamId, upstream);
     this.living.add(upstream);
+    this.options.totals?.enter(upstream);
     upstream.start(codec);
     return upstream;
   }
@@ -78,17 +87,21 @@ export class Registry {
 
   /** Ends all upstreams in order (queued frames go out, streams are unpublished); resolves when the last one is gone. */
   async drain(): Promise<void> {
+    this.draining = true;
     for (const upstream of [...this.living]) upstream.drop('shutdown', true);
     while (this.living.size > 0) await new Promise<void>((resolve) => this.waiters.push(resolve));
   }
 
   /** Ends all upstreams at once. */
   destroy(): void {
+    this.draining = true;
     for (const upstream of [...this.living]) upstream.fail('shutdown', 'the service stops');
   }
 
   private ended(upstream: Upstream, reason: CloseReason, message: string, settings: MediaSettings): void {
     this.living.delete(upstream);
+    this.options.totals?.leave(upstream);
+    this.options.totals?.upstreamEnded(reason);
     if (this.byId.get(upstream.id) === upstream) this.byId.delete(upstream.id);
     const level = reason === 'done' || reason === 'api_delete' || reason === 'shutdown' ? 'info' : 'error';
     this.options.log[level](`upstream ended: ${reason}: ${message}`, { upstream: upstream.id, reason });

@@ -9,6 +9,7 @@ import { Retention } from './retention.js';
 import type { TrackStatus } from './status.js';
 import type { TrackInput } from './track-input.js';
 import type { UpstreamStream } from './stream.js';
+import type { Counting, Sums } from './totals.js';
 
 /** A media info that takes effect at a place in the queue (spec/rtmp.md, Where we do better). */
 interface InfoChange {
@@ -17,7 +18,7 @@ interface InfoChange {
 }
 
 /** One video or audio rendition of a stream: its queue of frames, and what has to be known to write them. */
-export class Track extends TrackQueue {
+export class Track extends TrackQueue implements Counting {
   readonly mediaType: MediaType;
   readonly ids: FrameIds;
   /** The KMP connection of the moment; undefined while the sender is away. */
@@ -169,6 +170,12 @@ export class Track extends TrackQueue {
       this.sentDataBytes -= frame.size;
     }
     this.unapply(again[0]?.seq ?? Infinity);
+  }
+
+  addTo(sums: Sums): void {
+    const frames = sums.frames[this.mediaType];
+    frames.sent += this.sentFrames;
+    frames.dropped += this.droppedFrames;
   }
 
   status(now: number): TrackStatus {

@@ -17,6 +17,7 @@ import { Link, type LinkOwner } from './link.js';
 import { Overload } from './overload.js';
 import type { LastStatus, StreamStatus, UpstreamState, UpstreamStatus } from './status.js';
 import { UpstreamStream } from './stream.js';
+import { addSums, emptySums, type Counting, type Sums } from './totals.js';
 import { Track } from './track.js';
 import type { TrackInput } from './track-input.js';
 
@@ -54,7 +55,7 @@ export interface UpstreamOptions {
  * What all tracks of one `upstream_id` share: the order of the lives of its streams and tracks, and nothing else
  * (spec/behaviour.md, Lives). The RTMP connection, or several where a server wants that, are {@link Link}s.
  */
-export class Upstream implements LinkOwner {
+export class Upstream implements LinkOwner, Counting {
   readonly id: string;
   readonly connection: number;
   readonly data: ConnectData;
@@ -73,6 +74,8 @@ export class Upstream implements LinkOwner {
   private main: Link;
   private readonly overload: Overload | undefined;
   private readonly createdAt: number;
+  /** What the tracks counted that have ended. */
+  private readonly endedTracks = emptySums();
   private closing = false;
   private finalReason: CloseReason = 'done';
   private finalMessage = 'all streams have ended and every byte is sent';
@@ -203,6 +206,7 @@ export class Upstream implements LinkOwner {
     stream.removeTrack(track);
     stream.link?.removeTrack(track);
     this.ledger.release(track.fixedCharge);
+    track.addTo(this.endedTracks);
     if (!stream.isEmpty) {
       this.log.info('track ended', { stream: maskKey(stream.name), track: track.mediaType });
       return;
@@ -297,7 +301,7 @@ export class Upstream implements LinkOwner {
     const now = this.options.clock.now();
     const streams: Record<string, StreamStatus> = Object.create(null) as Record<string, StreamStatus>;
     for (const [name, stream] of this.streams) streams[name] = stream.status(now);
-    const { main, ledger, data, past } = this;
+    const { main, ledger, data } = this;
     return {
       url: withoutCredentials(data.url),
       header: data.header ?? '',
@@ -307,14 +311,31 @@ export class Upstream implements LinkOwner {
       connection: this.connection,
       mem_limit: ledger.limit,
       mem_left: ledger.left,
-      written_bytes: this.sum(past.written, ({ traffic }) => traffic.writtenBytes),
-      sent_bytes: this.sum(past.sent, ({ traffic }) => traffic.sentBytes),
-      received_bytes: this.sum(past.received, ({ traffic }) => traffic.receivedBytes),
+      ...this.traffic(),
       streams,
       state: this.state,
       last_status: this.serverStatus,
       reconnects: this.reconnects,
       uptime: Math.floor((now - this.createdAt) / 1000),
+    };
+  }
+
+  addTo(sums: Sums): void {
+    addSums(sums, this.endedTracks);
+    for (const track of this.allTracks()) track.addTo(sums);
+    const { written_bytes, sent_bytes, received_bytes } = this.traffic();
+    sums.written_bytes += written_bytes;
+    sums.sent_bytes += sent_bytes;
+    sums.received_bytes += received_bytes;
+    sums.reconnects += this.reconnects;
+  }
+
+  private traffic(): Pick<UpstreamStatus, 'written_bytes' | 'sent_bytes' | 'received_bytes'> {
+    const { past } = this;
+    return {
+      written_bytes: this.sum(past.written, ({ traffic }) => traffic.writtenBytes),
+      sent_bytes: this.sum(past.sent, ({ traffic }) => traffic.sentBytes),
+      received_bytes: this.sum(past.received, ({ traffic }) => traffic.receivedBytes),
     };
   }
 

@@ -23,28 +23,38 @@ export function appWith(path: string, handler: RequestHandler): http.RequestList
   return express().use(path, handler);
 }
 
+/** Sends exactly this path, on a connection of its own. */
+export function send(
+  port: number,
+  method: string,
+  path: string,
+  headers: http.OutgoingHttpHeaders = {},
+  address = '127.0.0.1',
+): Promise<Reply> {
+  return new Promise((resolve, reject) => {
+    const options = { host: address, port, method, path, headers, agent: false };
+    const sent = http.request(options, (res) => {
+      const parts: Buffer[] = [];
+      res.on('data', (part: Buffer) => parts.push(part));
+      res.on('error', reject);
+      res.on('end', () => {
+        const text = Buffer.concat(parts).toString();
+        const isJson = res.headers['content-type']?.startsWith('application/json') === true && text !== '';
+        const json: unknown = isJson ? JSON.parse(text) : undefined;
+        resolve({ status: res.statusCode ?? 0, headers: res.headers, text, json });
+      });
+    });
+    sent.on('error', reject);
+    sent.end();
+  });
+}
+
 /** Serves on a free port of the loopback interface. */
 export async function serve(listener: http.RequestListener | http.Server, address = '127.0.0.1'): Promise<TestServer> {
   const server = listener instanceof http.Server ? listener : http.createServer(listener);
   await new Promise<void>((resolve) => server.listen(0, address, resolve));
   const { port } = server.address() as AddressInfo;
-  const request: TestServer['request'] = (method, path, headers = {}) =>
-    new Promise((resolve, reject) => {
-      const options = { host: address, port, method, path, headers, agent: false };
-      const sent = http.request(options, (res) => {
-        const parts: Buffer[] = [];
-        res.on('data', (part: Buffer) => parts.push(part));
-        res.on('error', reject);
-        res.on('end', () => {
-          const text = Buffer.concat(parts).toString();
-          const isJson = res.headers['content-type']?.startsWith('application/json') === true && text !== '';
-          const json: unknown = isJson ? JSON.parse(text) : undefined;
-          resolve({ status: res.statusCode ?? 0, headers: res.headers, text, json });
-        });
-      });
-      sent.on('error', reject);
-      sent.end();
-    });
+  const request: TestServer['request'] = (method, path, headers) => send(port, method, path, headers, address);
   return {
     port,
     request,

@@ -10,7 +10,7 @@ import { LogLines } from '../support/log-lines.js';
 const source = {
   id: 'id1',
   data: { url: 'rtmp://127.0.0.1:1935/app/streamsecret', header: undefined, opaque: undefined },
-  lastStatus: null,
+  serverStatus: null,
 };
 const closed = notificationOf('rtmp_close', 'done', source);
 
@@ -57,7 +57,7 @@ describe('notifications', () => {
     const event = notificationOf('rtmp_close', 'publish_rejected', {
       id: 'ü"1',
       data: { url: 'rtmp://h/a/s', header: 'x', opaque: '{"a":1}' },
-      lastStatus: { level: 'error', code: 'NetStream.Publish.BadName', description: 'in use' },
+      serverStatus: { level: 'error', code: 'NetStream.Publish.BadName', description: 'in use' },
     });
     notifier.notify(event, settings(web.url));
     await notifier.drain(5000);
