@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { nearest } from '../config/nearest.js';
 import { version } from '../version.js';
 import { checkCommand } from './check.js';
+import { completionCommand } from './completion.js';
 import { demoCommand } from './demo.js';
 import { endOnClosedPipe, errorText, ExitCode } from './exit.js';
 import { helpStyle } from './help.js';
@@ -9,6 +10,8 @@ import { inspectCommand } from './inspect.js';
 import { sendCommand } from './send.js';
 import { serveCommand } from './serve.js';
 import { topCommand } from './top.js';
+
+const DEFAULT_COMMAND = 'serve';
 
 /** The whole command line: `serve`, which runs if no command is named, and the tools beside it. */
 export function createProgram(): Command {
@@ -19,8 +22,10 @@ export function createProgram(): Command {
     .addHelpText('after', examples)
     .configureHelp(helpStyle)
     .exitOverride();
-  const commands = [serveCommand(), sendCommand(), inspectCommand(), checkCommand(), topCommand(), demoCommand()];
-  for (const command of commands) program.addCommand(command.copyInheritedSettings(program), defaults(command));
+  const tools = [sendCommand(), inspectCommand(), checkCommand(), topCommand(), demoCommand()];
+  for (const command of [serveCommand(), ...tools, completionCommand(() => program, DEFAULT_COMMAND)]) {
+    program.addCommand(command.copyInheritedSettings(program), { isDefault: command.name() === DEFAULT_COMMAND });
+  }
   refuseOtherNames(program);
   return program;
 }
@@ -37,13 +42,9 @@ Examples:
   kmp-rtmp top                      watch the running service
   kmp-rtmp inspect dump.dat         what a dump of KMP or RTMP holds`;
 
-function defaults(command: Command): { isDefault?: boolean } {
-  return command.name() === 'serve' ? { isDefault: true } : {};
-}
-
 /** Since `serve` is the default, it gets what is no command's name: a typing error, most likely. */
 function refuseOtherNames(program: Command): void {
-  const serve = program.commands.find((command) => command.name() === 'serve');
+  const serve = program.commands.find((command) => command.name() === DEFAULT_COMMAND);
   serve?.allowExcessArguments().hook('preAction', () => {
     const [word] = serve.args;
     if (word === undefined) return;

@@ -130,7 +130,8 @@ export class Screen {
 
   private readonly draw = (): void => {
     const { output } = this.options;
-    const width = Math.max(20, output.columns);
+    // Not the last column: behind a character there, terminals differ in where the cursor is.
+    const width = Math.max(1, output.columns - 1);
     const height = Math.max(FRAME_LINES + 1, output.rows);
     const lines = this.lines(width, height).slice(0, height);
     output.write(`${HOME}${lines.map((line) => `${line}${CLEAR_LINE}`).join('\r\n')}${CLEAR_BELOW}`);

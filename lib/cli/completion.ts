@@ -1,0 +1,28 @@
+import { Argument, Command } from 'commander';
+import { bashScript } from './completion/bash.js';
+import { treeOf } from './completion/tree.js';
+import { zshScript } from './completion/zsh.js';
+
+const scripts = { bash: bashScript, zsh: zshScript } as const;
+
+const details = `
+Examples:
+  source <(kmp-rtmp completion bash)                       in ~/.bashrc
+  source <(kmp-rtmp completion zsh)                        in ~/.zshrc, behind compinit
+  kmp-rtmp completion zsh > /usr/local/share/zsh/site-functions/_kmp-rtmp`;
+
+/**
+ * `kmp-rtmp completion SHELL`: prints a script made from the commands themselves.
+ *
+ * @param program gives the program, once all its commands are there
+ * @param defaultCommand the command that runs if none is named
+ */
+export function completionCommand(program: () => Command, defaultCommand: string): Command {
+  return new Command('completion')
+    .description('Print a script that completes commands, flags and their values in bash or zsh.')
+    .addArgument(new Argument('<shell>', 'the shell').choices(Object.keys(scripts)))
+    .addHelpText('after', details)
+    .action((shell: keyof typeof scripts) => {
+      process.stdout.write(scripts[shell](treeOf(program(), defaultCommand)));
+    });
+}

@@ -1,0 +1,63 @@
+import type { CommandTree, Flag, ProgramTree, Values } from './tree.js';
+
+/** Names and words here are flags and choices: letters, digits, dashes. Anything else has no place in a script. */
+function words(all: readonly string[]): string {
+  return all.filter((word) => /^[\w-]+$/.test(word)).join(' ');
+}
+
+function patterns(flag: Flag, command: string): string {
+  return flag.names.map((name) => `"${command} ${name}"`).join(' | ');
+}
+
+/** What to do behind a flag that takes a value. With no words, bash goes on with file names (`-o default`). */
+function valueCase(flag: Flag, command: string): string[] {
+  const { values } = flag;
+  if (values === 'none') return [];
+  const reply = Array.isArray(values) ? `COMPREPLY=($(compgen -W "${words(values)}" -- "$cur"))` : 'COMPREPLY=()';
+  return [`    ${patterns(flag, command)}) ${reply}; return ;;`];
+}
+
+function argumentWords(values: Values): string {
+  return Array.isArray(values) ? words(values) : '';
+}
+
+function commandCase({ name, flags, values }: CommandTree): string {
+  const names = words(flags.flatMap((flag) => flag.names));
+  return `    ${name}) flags="${names}"; others="${argumentWords(values)}" ;;`;
+}
+
+/** The script for bash, 3.2 and newer: `source <(kmp-rtmp completion bash)`. */
+export function bashScript({ name, flags, commands, defaultCommand }: ProgramTree): string {
+  const func = `_${name.replaceAll('-', '_')}`;
+  const names = words(commands.map((command) => command.name));
+  const ownFlags = words(flags.flatMap((flag) => flag.names));
+  return [
+    `# Completion of ${name} for bash. In ~/.bashrc:  source <(${name} completion bash)`,
+    `${func}() {`,
+    '  local cur prev command flags others i',
+    '  cur=${COMP_WORDS[COMP_CWORD]}',
+    '  prev=${COMP_WORDS[COMP_CWORD-1]}',
+    '  # bash cuts --flag=value into three words.',
+    '  if [[ $cur == "=" ]]; then cur=""; elif [[ $prev == "=" ]]; then prev=${COMP_WORDS[COMP_CWORD-2]}; fi',
+    '  command=""',
+    '  for ((i = 1; i < COMP_CWORD; i++)); do',
+    '    case "${COMP_WORDS[i]}" in',
+    `      ${names.replaceAll(' ', ' | ')}) command=\${COMP_WORDS[i]}; break ;;`,
+    '    esac',
+    '  done',
+    `  case "\${command:-${defaultCommand}} $prev" in`,
+    ...commands.flatMap((command) => command.flags.flatMap((flag) => valueCase(flag, command.name))),
+    '  esac',
+    `  case "\${command:-${defaultCommand}}" in`,
+    ...commands.map(commandCase),
+    '  esac',
+    `  if [[ -z $command ]]; then flags="$flags ${ownFlags}"; others="${names}"; fi`,
+    '  case "$cur" in',
+    '    -*) COMPREPLY=($(compgen -W "$flags" -- "$cur")) ;;',
+    '    *) COMPREPLY=($(compgen -W "$others" -- "$cur")) ;;',
+    '  esac',
+    '}',
+    `complete -o bashdefault -o default -F ${func} ${name}`,
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,69 @@
+import type { Command, Option } from 'commander';
+
+/** What can be completed behind a flag, or as an argument: a file's name, one of some words, or nothing that is known. */
+export type Values = 'none' | 'file' | 'text' | readonly string[];
+
+export interface Flag {
+  /** `-c`, `--config`: one or both. */
+  readonly names: readonly string[];
+  readonly description: string;
+  readonly values: Values;
+  readonly repeatable: boolean;
+}
+
+export interface CommandTree {
+  readonly name: string;
+  readonly description: string;
+  readonly flags: readonly Flag[];
+  /** Of its arguments. */
+  readonly values: Values;
+}
+
+/** What the program is, as completion scripts need it. */
+export interface ProgramTree {
+  readonly name: string;
+  /** Flags of the program itself. */
+  readonly flags: readonly Flag[];
+  readonly commands: readonly CommandTree[];
+  /** The command that runs if none is named. */
+  readonly defaultCommand: string;
+}
+
+const FILE = /^(file|files|path|folder)$/;
+
+function valuesOf(option: Option): Values {
+  if (!option.required && !option.optional) return 'none';
+  if (option.argChoices !== undefined) return option.argChoices;
+  const [, name = ''] = /[<[]([^>\]]*)[>\]]/.exec(option.flags) ?? [];
+  // Directives of a few words are named by these: <on|off>.
+  if (/^[a-z]+(\|[a-z]+)+$/.test(name)) return name.split('|').filter((word) => word !== 'num');
+  return FILE.test(name) ? 'file' : 'text';
+}
+
+/** A parser that takes what was given before adds to it; that of choices takes it for another reason. */
+function isGathered({ parseArg, argChoices }: Option): boolean {
+  return parseArg !== undefined && parseArg.length === 2 && argChoices === undefined;
+}
+
+function flagOf(option: Option): Flag {
+  return {
+    names: [option.short, option.long].filter((name) => name !== undefined),
+    description: option.description,
+    values: valuesOf(option),
+    repeatable: option.variadic || isGathered(option),
+  };
+}
+
+function flagsOf(command: Command): Flag[] {
+  return command.createHelp().visibleOptions(command).map(flagOf);
+}
+
+/** Reads the tree off the commands themselves, so that no script falls behind them. */
+export function treeOf(program: Command, defaultCommand: string): ProgramTree {
+  const commands = program.commands.map((command): CommandTree => {
+    const [first] = command.registeredArguments;
+    const values = first === undefined ? 'none' : (first.argChoices ?? (FILE.test(first.name()) ? 'file' : 'text'));
+    return { name: command.name(), description: command.description(), flags: flagsOf(command), values };
+  });
+  return { name: program.name(), flags: flagsOf(program), commands, defaultCommand };
+}
