@@ -228,7 +228,7 @@ export class Link implements LineOwner, ReplyTarget, SuccessorOwner {
     } else {
       this.owner.log.warn(`the connection that was replaced ended early: ${messageOf(error)}`);
       this.discard(line);
-      for (const stream of this.streams) if (stream.line === line) this.moveAfterBreak(stream);
+      for (const stream of this.streams) if (stream.line === line) moveStream(stream, this.line, true);
       this.finished();
     }
   }
@@ -326,7 +326,7 @@ export class Link implements LineOwner, ReplyTarget, SuccessorOwner {
       this.owner.log.warn(`the connection broke before the next one was ready: ${messageOf(error)}`);
       this.discard(line);
       this.takeOver(this.successor, next);
-      for (const stream of this.streams) this.moveAfterBreak(stream);
+      for (const stream of this.streams) moveStream(stream, this.line, true);
       return;
     }
     if (line.publishingSince + STABLE_AFTER <= clock.now()) this.backoff.reset();
@@ -356,11 +356,7 @@ export class Link implements LineOwner, ReplyTarget, SuccessorOwner {
     this.line = this.newLine();
     // Nothing is written ahead: it would only have to be taken back if this attempt fails, too.
     this.line.merger.hold(true);
-    for (const stream of this.streams) this.moveAfterBreak(stream);
-  }
-
-  private moveAfterBreak(stream: UpstreamStream): void {
-    moveStream(stream, this.line, this.options.clock.now());
+    for (const stream of this.streams) moveStream(stream, this.line, true);
   }
 
   private codecs(): number[] {

@@ -1,3 +1,4 @@
+import type { Line } from './line.js';
 import type { UpstreamStream } from './stream.js';
 import type { Track } from './track.js';
 
@@ -37,17 +38,17 @@ export function announce(track: Track): void {
 /**
  * Moves a stream with its queued frames to another connection.
  *
- * @param brokenAt monotonic ms, if the stream's connection is gone: what may not have arrived is written again, beginning at a
- *   key frame; undefined if it still sends what it has
+ * @param broken its connection is gone: what may not have arrived is written again, beginning at a key frame. Else that
+ *   connection still sends what it has
  */
-export function moveStream(stream: UpstreamStream, to: NonNullable<UpstreamStream['line']>, brokenAt?: number): void {
+export function moveStream(stream: UpstreamStream, to: Line, broken: boolean): void {
   const tracks = stream.allTracks();
   for (const track of tracks) {
     stream.line?.merger.remove(track);
     track.ready = false;
-    if (brokenAt !== undefined) track.requeue();
+    if (broken) track.requeue();
   }
-  if (brokenAt !== undefined) stream.beginAtKey(brokenAt);
+  if (broken) stream.beginAtKey();
   stream.moveTo(to);
   for (const track of tracks) {
     to.merger.add(track);

@@ -38,8 +38,10 @@ export class UpstreamStream implements QueueGroup {
   /** What the metadata has told of: such a track may leave and come back, and is not late then. */
   readonly announced = new Set<MediaType>();
   metaTimer: Timer | undefined;
-  /** Monotonic ms until which audio waits for video's key frame; 0: it does not. */
-  private audioWaitsUntil = 0;
+  /** True while audio waits for video's key frame. */
+  private audioWaits = false;
+  /** Monotonic ms until which it does; counts from the first frame that could be written. */
+  private audioWaitsUntil = Infinity;
 
   constructor(
     readonly name: string,
@@ -88,25 +90,23 @@ export class UpstreamStream implements QueueGroup {
   }
 
   /** What is written next comes after a break: nothing goes ahead of a key frame, if there is video. */
-  beginAtKey(now: number): void {
+  beginAtKey(): void {
     const { video } = this.tracks;
     if (video === undefined) return;
     // With nothing lost the queue begins where its sender did.
     video.waitKey = video.sentFrames > 0 && video.head?.isKey !== true;
-    this.audioWaitsUntil = video.waitKey ? now + KEY_WAIT : 0;
+    this.audioWaits = video.waitKey;
+    this.audioWaitsUntil = Infinity;
   }
 
-  /** Whether a frame may be written; see {@link beginAtKey}. */
+  /** Whether a frame may be written; see {@link beginAtKey}. @param now monotonic ms */
   lets(track: Track, frame: Frame, now: number): boolean {
-    if (track.waitKey) {
-      if (!frame.isKey) return false;
-      track.waitKey = false;
-      this.audioWaitsUntil = 0;
+    if (track.waitKey && frame.isKey) track.waitKey = false;
+    if (this.audioWaits) {
+      this.audioWaitsUntil = Math.min(this.audioWaitsUntil, now + KEY_WAIT);
+      this.audioWaits = this.tracks.video?.waitKey === true && now < this.audioWaitsUntil;
     }
-    if (this.audioWaitsUntil === 0 || track.mediaType === 'video') return true;
-    const waits = now < this.audioWaitsUntil && this.tracks.video?.waitKey === true;
-    if (!waits) this.audioWaitsUntil = 0;
-    return !waits;
+    return !(track.mediaType === 'video' ? track.waitKey : this.audioWaits);
   }
 
   status(now: number): StreamStatus {

@@ -88,7 +88,7 @@ export class Successor implements ReplyTarget {
     if (line === undefined || !boundary || !this.isReady(line)) return false;
     if (owner.line !== line) owner.takeOver(this, line);
     track.unshift(frame);
-    moveStream(track.stream, line);
+    moveStream(track.stream, line, false);
     // Not at once: the other one is in the middle of writing.
     setImmediate(() => owner.finishLeft());
     return true;
