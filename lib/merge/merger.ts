@@ -59,6 +59,8 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
   private timerAt = Infinity;
   private flushAt = Infinity;
   private processing = false;
+  /** To be called when all is written, once the writable side has ended. */
+  private ending: TransformCallback | undefined;
 
   constructor(options: MergerOptions<Q, B>) {
     super({ objectMode: true, readableHighWaterMark: BATCHES_AHEAD, writableHighWaterMark: 16 });
@@ -127,11 +129,10 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
     if (heads || this.earlyRelease) this.process();
   }
 
+  /** Nothing earlier can come any more: what is queued is written first, as fast as it is taken. */
   override _flush(callback: TransformCallback): void {
-    this.timer?.cancel();
-    this.timer = undefined;
-    if (this.sink.gathered > 0) this.push(this.sink.take());
-    callback();
+    this.ending = callback;
+    this.hurry();
   }
 
   override _read(size: number): void {
@@ -151,13 +152,27 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
     if (this.processing || this.destroyed) return;
     this.processing = true;
     const now = this.clock.now();
-    this.writeDue(now);
+    const alive = this.writeDue(now);
     this.processing = false;
+    if (!alive) return;
+    if (this.ending !== undefined && this.rule.next(now, 0) === undefined) {
+      this.finish(this.ending);
+      return;
+    }
     this.flushDue(now);
     this.schedule(now);
   }
 
-  private writeDue(now: number): void {
+  private finish(callback: TransformCallback): void {
+    this.ending = undefined;
+    this.timer?.cancel();
+    this.timer = undefined;
+    if (this.sink.gathered > 0) this.push(this.sink.take());
+    callback();
+  }
+
+  /** False: a frame led to the end of all this. */
+  private writeDue(now: number): boolean {
     const { rule, sink, bufferSize } = this;
     let slack = 0;
     while (this.wanted && !this.held) {
@@ -168,10 +183,11 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
       if (queue.length > 0) rule.newHead(queue);
       slack = SLACK;
       sink.frame(queue, frame, now);
-      if (this.destroyed) return;
+      if (this.destroyed) return false;
       if (queue.ended && queue.length === 0) sink.drained(queue);
       if (sink.gathered >= bufferSize) this.flush();
     }
+    return !this.destroyed;
   }
 
   private flushDue(now: number): void {
