@@ -28,11 +28,12 @@ export class Fleet extends MemoryManagement {
     if (upstream.state !== 'publishing') return { ...upstream, uptime };
     const wave = 1 + 0.15 * Math.sin(this.seconds / 7 + n) + 0.05 * Math.sin(this.seconds * 1.7 + n * 3);
     const video = Math.round((1 + (n % 8)) * 62_500 * seconds * wave);
+    const audio = Math.round(16_000 * seconds);
     const streams = Object.entries(upstream.streams).map(([name, stream]) => {
       const { video: v, audio: a } = stream.tracks;
       const tracks = {
         video: v && more(v, video, 30 * seconds, wave),
-        audio: a && more(a, 16_000, 47 * seconds, wave),
+        audio: a && more(a, audio, 47 * seconds, wave),
       };
       return [name, { ...stream, uptime, tracks }] as const;
     });
@@ -40,8 +41,8 @@ export class Fleet extends MemoryManagement {
       ...upstream,
       uptime,
       mem_left: Math.round(upstream.mem_limit * (1 - memShare(n) * wave)),
-      written_bytes: upstream.written_bytes + video + 16_000,
-      sent_bytes: upstream.sent_bytes + video + 16_000,
+      written_bytes: upstream.written_bytes + video + audio,
+      sent_bytes: upstream.sent_bytes + video + audio,
       streams: table(streams),
     };
   }

@@ -12,6 +12,8 @@ export interface ChartLine {
 interface ChartOptions {
   readonly lines: readonly ChartLine[];
   readonly height: number;
+  /** The scale reaches at least so far. Default 1. */
+  readonly least?: number;
   /** Values at the left side, as text; without it the chart has no axes. */
   readonly format?: (value: number) => string;
 }
@@ -22,17 +24,20 @@ export class Chart {
   private readonly release: () => void;
   private readonly resize: ResizeObserver;
 
-  constructor(host: HTMLElement, { lines, height, format }: ChartOptions) {
+  constructor(host: HTMLElement, { lines, height, format, least = 1 }: ChartOptions) {
     host.setAttribute('aria-hidden', 'true');
     const options: uPlot.Options = {
       width: host.clientWidth || 120,
       height,
       pxAlign: 0,
-      padding: format ? [8, 8, 0, 0] : [2, 0, 2, 0],
+      padding: format ? [8, 26, 0, 0] : [2, 0, 2, 0],
       legend: { show: false },
       cursor: { show: false },
       select: { show: false, left: 0, top: 0, width: 0, height: 0 },
-      scales: { x: { time: false, range: lastMinutes }, y: { range: fromZero } },
+      scales: {
+        x: { time: false, range: lastMinutes },
+        y: { range: (_plot, _min, max) => [0, Math.max(least, (max ?? 0) * 1.1)] },
+      },
       axes: format ? axes(format) : [{ show: false }, { show: false }],
       series: [{}, ...lines.map((line) => series(line, lines.length === 1))],
     };
@@ -59,10 +64,6 @@ export class Chart {
 function lastMinutes(_plot: uPlot, _min: number, max: number | null): uPlot.Range.MinMax {
   const end = max ?? Date.now() / 1000;
   return [end - POINTS + 1, end];
-}
-
-function fromZero(_plot: uPlot, _min: number, max: number | null): uPlot.Range.MinMax {
-  return [0, max === null || max <= 0 ? 1 : max * 1.1];
 }
 
 function series(line: ChartLine, filled: boolean): uPlot.Series {

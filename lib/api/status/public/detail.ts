@@ -138,7 +138,7 @@ export class DetailView {
       { label: 'in', color: 'in' },
       { label: 'out', color: 'out' },
     ] as const;
-    const chart = new Chart(host, { lines, height: 150, format: bitrate });
+    const chart = new Chart(host, { lines, height: 150, format: bitrate, least: 100_000 });
     this.charts.push({
       chart,
       show: ({ lines: { bitrateIn, bitrateOut } }, times) => chart.show(times, bitrateIn, bitrateOut),
@@ -170,7 +170,12 @@ export class DetailView {
 
   private delays(): HTMLElement {
     const host = el('div', { class: 'plot' });
-    const chart = new Chart(host, { lines: [{ label: 'delay', color: 'delay' }], height: 96, format: milliseconds });
+    const chart = new Chart(host, {
+      lines: [{ label: 'delay', color: 'delay' }],
+      height: 96,
+      format: milliseconds,
+      least: 100,
+    });
     this.charts.push({ chart, show: ({ lines: { delay } }, times) => chart.show(times, delay) });
     const now = this.live.text(({ delay }) => milliseconds(delay));
     return el(

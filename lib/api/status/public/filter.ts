@@ -1,4 +1,4 @@
-import { byId, el } from './dom.js';
+import { byId, el, setText } from './dom.js';
 import { groupOf, type Group } from './order.js';
 import type { Upstream } from './upstream.js';
 
@@ -36,8 +36,11 @@ export class Filter {
       for (const group of ['all', groupOf(info.state)] as const) counted.set(group, (counted.get(group) ?? 0) + 1);
     }
     for (const [group, element] of this.counts) {
-      const text = String(counted.get(group) ?? 0);
-      if (element.textContent !== text) element.textContent = text;
+      const number = counted.get(group) ?? 0;
+      setText(element, String(number));
+      // A state that nothing is in needs no button, unless it is the one that is on.
+      const label = element.closest('label');
+      if (label) label.hidden = number === 0 && group !== 'all' && this.choices.get(group)?.checked !== true;
     }
   }
 

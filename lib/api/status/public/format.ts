@@ -23,7 +23,7 @@ function scaled(value: number, step: number, units: readonly string[]): string {
 
 /** `29.97`, `250`: frames a second. */
 export function frames(perSecond: number): string {
-  return perSecond >= 100 ? perSecond.toFixed(0) : perSecond.toFixed(1);
+  return perSecond >= 100 ? count(perSecond) : perSecond.toFixed(1);
 }
 
 /** `12 345 678` with narrow spaces. */

@@ -28,6 +28,9 @@ const ORDER: readonly (Column | 'chart')[] = [
   'uptime',
 ];
 
+/** Columns that do not stand at the right like numbers. */
+const TEXTS: ReadonlySet<Column> = new Set(['id', 'state', 'memory']);
+
 /** The table's heading, whose buttons sort, and the list that does the same where the heading has no room. */
 export class Heading {
   private readonly cells = new Map<Column, HTMLTableCellElement>();
@@ -44,7 +47,8 @@ export class Heading {
         continue;
       }
       const button = el('button', { type: 'button' }, TITLES[column]);
-      const cell = el('th', { scope: 'col', 'data-column': column }, button);
+      const number = !TEXTS.has(column);
+      const cell = el('th', { scope: 'col', 'data-column': column, 'data-number': number }, button);
       button.addEventListener('click', () => this.toggle(column));
       this.cells.set(column, cell);
       row.append(cell);

@@ -47,13 +47,25 @@ export class RowView {
         el(
           'small',
           {},
-          live.text(({ info }) => info.lastStatus?.code ?? ''),
+          live.text(({ info }) => shortCode(info.lastStatus?.code ?? '')),
         ),
       ),
-      this.number('bitrateIn', ({ bitrateIn }) => bitrate(bitrateIn)),
-      this.number('bitrateOut', ({ bitrateOut }) => bitrate(bitrateOut)),
+      this.number(
+        'bitrateIn',
+        ({ bitrateIn }) => bitrate(bitrateIn),
+        quietAtZero(({ bitrateIn }) => bitrateIn),
+      ),
+      this.number(
+        'bitrateOut',
+        ({ bitrateOut }) => bitrate(bitrateOut),
+        quietAtZero(({ bitrateOut }) => bitrateOut),
+      ),
       el('td', { 'data-column': 'chart', 'aria-hidden': 'true' }, this.spark),
-      this.number('frames', (upstream) => frames(upstream.frames)),
+      this.number(
+        'frames',
+        (upstream) => frames(upstream.frames),
+        quietAtZero((upstream) => upstream.frames),
+      ),
       this.number('delay', ({ delay }) => milliseconds(delay)),
       el(
         'td',
@@ -73,12 +85,12 @@ export class RowView {
       this.number(
         'dropped',
         ({ dropped }) => count(dropped),
-        ({ dropped }) => dropped > 0,
+        alarmingAboveZero(({ dropped }) => dropped),
       ),
       this.number(
         'reconnects',
         ({ info }) => count(info.reconnects),
-        ({ info }) => info.reconnects > 0,
+        alarmingAboveZero(({ info }) => info.reconnects),
       ),
       this.number('uptime', ({ uptime }) => duration(uptime)),
     );
@@ -99,12 +111,24 @@ export class RowView {
   private number(
     column: string,
     read: (upstream: Upstream) => string,
-    alarming?: (upstream: Upstream) => boolean,
+    level?: (upstream: Upstream) => 'quiet' | 'alarm' | 'plain',
   ): HTMLElement {
-    const cell = el('td', { 'data-column': column, class: 'number' }, this.live.text(read));
-    if (alarming) this.live.attribute(cell, 'data-alarming', (upstream) => String(alarming(upstream)));
-    return cell;
+    const cell = el('td', { 'data-column': column, 'data-number': true }, this.live.text(read));
+    return level ? this.live.attribute(cell, 'data-level', level) : cell;
   }
+}
+
+function quietAtZero(read: (upstream: Upstream) => number): (upstream: Upstream) => 'quiet' | 'plain' {
+  return (upstream) => (read(upstream) === 0 ? 'quiet' : 'plain');
+}
+
+function alarmingAboveZero(read: (upstream: Upstream) => number): (upstream: Upstream) => 'quiet' | 'alarm' {
+  return (upstream) => (read(upstream) === 0 ? 'quiet' : 'alarm');
+}
+
+/** `NetStream.Publish.BadName` is known by its end. */
+function shortCode(code: string): string {
+  return code.replace(/^Net(Stream|Connection)\./, '');
 }
 
 function levelOf(share: number): string {

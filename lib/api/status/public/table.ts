@@ -136,7 +136,7 @@ export class TableView {
   }
 
   private gap(index: number, height: number): HTMLTableRowElement {
-    const gap = (this.gaps[index] ??= el('tr', { class: 'gap', 'aria-hidden': 'true' }, el('td', { colspan: '11' })));
+    const gap = (this.gaps[index] ??= el('tr', { class: 'gap', 'aria-hidden': 'true' }, el('td')));
     gap.style.height = `${height}px`;
     return gap;
   }

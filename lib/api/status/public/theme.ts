@@ -1,9 +1,15 @@
 import { readColors } from './colors.js';
-import { byId, setText } from './dom.js';
+import { byId, el } from './dom.js';
 
 const KEY = 'kmp-rtmp-theme';
 const THEMES = ['auto', 'light', 'dark'] as const;
 type Theme = (typeof THEMES)[number];
+/** A sign, and the word that goes with it where there is room. */
+const LABELS: Readonly<Record<Theme, readonly [string, string]>> = {
+  auto: ['◐', 'Auto'],
+  light: ['☀', 'Light'],
+  dark: ['☾', 'Dark'],
+};
 
 /** The button that goes round light, dark, and what the system says; the choice is kept by the browser. */
 export function setUpTheme(): void {
@@ -12,7 +18,9 @@ export function setUpTheme(): void {
   const apply = (): void => {
     if (theme === 'auto') delete document.documentElement.dataset['theme'];
     else document.documentElement.dataset['theme'] = theme;
-    setText(button, `Theme: ${theme}`);
+    const [sign, word] = LABELS[theme];
+    button.replaceChildren(sign, el('span', { class: 'word' }, ` ${word}`));
+    button.setAttribute('aria-label', `Theme: ${theme}`);
     readColors();
   };
   button.addEventListener('click', () => {

@@ -27,9 +27,9 @@ const CARDS: readonly Card[] = [
     chart: { label: 'out', color: 'out', points: ({ lines }) => lines.bitrateOut },
   },
   {
-    title: 'Frames a second',
+    title: 'Frames/s',
     value: ({ totals }) => frames(totals.frames),
-    note: () => 'written, all tracks',
+    note: () => 'sent, all tracks',
     chart: { label: 'frames', color: 'frames', points: ({ lines }) => lines.frames },
   },
   {
@@ -87,9 +87,9 @@ function inputsOf({ upstreams }: Model): number {
 }
 
 function statesOf({ upstreams }: Model): string {
-  const groups = new Map<string, number>();
+  const counts = new Map<string, number>();
   for (const { info } of upstreams.values())
-    groups.set(groupOf(info.state), (groups.get(groupOf(info.state)) ?? 0) + 1);
-  const parts = [...groups].sort(([a], [b]) => a.localeCompare(b)).map(([group, number]) => `${number} ${group}`);
+    counts.set(groupOf(info.state), (counts.get(groupOf(info.state)) ?? 0) + 1);
+  const parts = [...counts].sort(([, a], [, b]) => b - a).map(([group, number]) => `${count(number)}\u00a0${group}`);
   return parts.join(', ') || 'none yet';
 }
