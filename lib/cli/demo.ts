@@ -4,9 +4,8 @@ import { Command } from 'commander';
 import { KmpRtmpError } from '../errors.js';
 import type { Logger } from '../log.js';
 import { codecName } from '../media/codec.js';
-import { openSource } from '../send/source/open.js';
 import { percentile } from './demo-arrivals.js';
-import { runDemo, type DemoTrack } from './demo-run.js';
+import type { DemoTrack } from './demo-run.js';
 import { bytesText, ProgressView } from './send-progress.js';
 import { speed } from './send-values.js';
 import { table } from './table.js';
@@ -54,6 +53,9 @@ async function demo(file: string, options: DemoCommandOptions): Promise<boolean>
     view.current?.clear();
     process.stdout.write(`${text}\n`);
   };
+  // Not before they are needed: the other commands start the faster.
+  const { openSource } = await import('../send/source/open.js');
+  const { runDemo } = await import('./demo-run.js');
   const source = await openSource(file, { onWarning: say });
   try {
     const tracks = await runDemo({

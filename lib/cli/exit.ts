@@ -23,10 +23,12 @@ export function errorText(error: unknown): string {
 
 /**
  * A reader that has gone away (`kmp-rtmp inspect FILE | head`) is no failure: the process ends, without a word. Anything
- * else that keeps a stream from being written is.
+ * else that keeps stdout from being written is. What cannot be written to stderr is lost, and costs no more than that: a
+ * service outlives whoever collected its log.
  */
-export function endOnClosedPipe(stream: NodeJS.WriteStream): void {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
+export function handlePipeErrors(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     process.exit(error.code === 'EPIPE' ? ExitCode.ok : ExitCode.failed);
   });
+  process.stderr.on('error', () => {});
 }

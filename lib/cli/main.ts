@@ -4,7 +4,7 @@ import { version } from '../version.js';
 import { checkCommand } from './check.js';
 import { completionCommand } from './completion.js';
 import { demoCommand } from './demo.js';
-import { endOnClosedPipe, errorText, ExitCode } from './exit.js';
+import { errorText, ExitCode, handlePipeErrors } from './exit.js';
 import { helpStyle } from './help.js';
 import { inspectCommand } from './inspect.js';
 import { sendCommand } from './send.js';
@@ -63,8 +63,7 @@ function refuseOtherNames(program: Command): void {
  * @param argv as of `process.argv`, the two of Node's own first
  */
 export async function main(argv: readonly string[]): Promise<void> {
-  endOnClosedPipe(process.stdout);
-  endOnClosedPipe(process.stderr);
+  handlePipeErrors();
   try {
     await createProgram().parseAsync([...argv]);
   } catch (error) {

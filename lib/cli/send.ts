@@ -4,7 +4,6 @@ import type { Logger } from '../log.js';
 import { codecName } from '../media/codec.js';
 import { planTracks, type PlannedTrack } from '../send/plan.js';
 import { Sender, type SendReport } from '../send/sender.js';
-import { openSource } from '../send/source/open.js';
 import type { MediaSource } from '../send/source/source.js';
 import type { SendTarget } from '../send/target.js';
 import { bytesText, ProgressView, timeText } from './send-progress.js';
@@ -81,6 +80,8 @@ function collect(value: string, before: string[] = []): string[] {
 
 /** Opens, plays and reports. @throws KmpRtmpError as `openSource`, `planTracks` and `Sender` do */
 async function send(files: readonly string[], options: SendOptions): Promise<SendReport> {
+  // Not before it is needed: the demuxers take a while to load, and the service would hold them in memory for nothing.
+  const { openSource } = await import('../send/source/open.js');
   const sources: MediaSource[] = [];
   let view: ProgressView | undefined;
   const warn = (message: string): void => {

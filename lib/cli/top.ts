@@ -1,7 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { systemClock, type Clock } from '../clock.js';
 import { parseTime } from '../config/types.js';
-import { fetchStatus } from './top/api.js';
 import { headLine, tableLines } from './top/render.js';
 import { rowsOf } from './top/rows.js';
 import { Screen } from './top/screen.js';
@@ -54,6 +53,8 @@ export function topCommand(): Command {
 async function top({ api, interval, token, once }: TopOptions, clock: Clock): Promise<void> {
   const fromEnvironment = process.env['KMP_RTMP_API_TOKEN'];
   const secret = token ?? (fromEnvironment === '' ? undefined : fromEnvironment);
+  // Not before it is needed: the other commands start the faster.
+  const { fetchStatus } = await import('./top/api.js');
   const sample = (): Promise<ServiceSample> => fetchStatus(api, secret, () => clock.now());
   if (once === true || !process.stdout.isTTY) return printOnce(sample, interval, clock);
 

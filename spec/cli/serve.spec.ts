@@ -6,6 +6,28 @@ import { after, afterEach, describe, it } from 'node:test';
 import { Folder, kmpRtmp, Run } from '../support/cli.js';
 import { connect, frame, packet, videoFields } from '../support/kmp-bytes.js';
 
+/** The sample of module.md, but for the ports. */
+const SAMPLE = `
+stream {
+    server {
+        listen 127.0.0.1:0;
+        resolver 8.8.8.8;
+
+        kmp_rtmp;
+    }
+}
+
+http {
+    server {
+        listen 127.0.0.1:0;
+
+        location /kmp_rtmp_api/ {
+            kmp_rtmp_api write=on;
+        }
+    }
+}
+`;
+
 const CONFIG = `
 stream { server { listen 127.0.0.1:0; kmp_rtmp; } }
 http { server { listen 127.0.0.1:0; location /kmp_rtmp_api/ { kmp_rtmp_api write=on; } } }
@@ -48,6 +70,36 @@ describe('kmp-rtmp -c FILE', () => {
     socket.destroy();
     sender.destroy();
     ingest.close();
+  });
+
+  it('runs the sample of the module', async () => {
+    const { run, api } = await start(SAMPLE);
+    assert.equal((await status(api)).pid, run.pid);
+    assert.equal((await fetch(`${api}upstreams/none`, { method: 'DELETE' })).status, 404, 'writable');
+    run.kill('SIGTERM');
+    assert.equal((await run.ended).code, 0);
+  });
+
+  it('without a file it takes KMP, and answers API, metrics and health checks', async () => {
+    const run = new Run(['--listen', '127.0.0.1:0', '--http-listen', '127.0.0.1:0']);
+    runs.push(run);
+    await run.says(/takes KMP on 127\.0\.0\.1:\d+/);
+    const [, http = ''] = await run.says(/answers HTTP on (http:\/\/127\.0\.0\.1:\d+\/)/);
+    assert.equal((await status(`${http}kmp_rtmp_api/`)).pid, run.pid);
+    for (const path of ['metrics', 'readyz', 'healthz']) assert.equal((await fetch(http + path)).status, 200, path);
+  });
+
+  it('outlives whoever reads its log', async () => {
+    const { run, api } = await start();
+    run.closeStderr();
+    // Two that log: the first write may still end up in the pipe's buffer.
+    for (const signal of ['SIGHUP', 'SIGHUP'] as const) {
+      run.kill(signal);
+      await status(api);
+    }
+    assert.equal((await status(api)).pid, run.pid);
+    run.kill('SIGTERM');
+    assert.equal((await run.ended).code, 0);
   });
 
   it('SIGTERM and SIGINT end it with code 0', async () => {

@@ -55,6 +55,11 @@ export class Run {
     this.child.stdout?.destroy();
   }
 
+  /** Closes the reading end of its stderr, as a log collector that dies. */
+  closeStderr(): void {
+    this.child.stderr?.destroy();
+  }
+
   /** What the pattern fits in the output so far, as soon as it does; fails if the program ends, or is silent for long. */
   async says(pattern: RegExp): Promise<RegExpExecArray> {
     const giveUp = AbortSignal.timeout(20_000);
