@@ -9,6 +9,7 @@ import { addressName, type ListenOn } from './listen.js';
 import { ListenerSet } from './listener-set.js';
 import { noLog, type Logger } from './log.js';
 import { dnsResolve, systemResolve } from './rtmp/resolve.js';
+import { flushDumps } from './upstream/dump.js';
 import { KmpCounter, KmpListener, type KmpListenerContext } from './upstream/kmp-listener.js';
 import { LocalManagement } from './upstream/local-management.js';
 import { notificationOf } from './upstream/notification.js';
@@ -61,6 +62,8 @@ export class Service {
       totals: this.totals,
       onEnd: (upstream, reason, settings) =>
         this.notifier.notify(notificationOf('rtmp_close', reason, upstream), settings),
+      onReconnect: (upstream, reason, settings) =>
+        this.notifier.notify(notificationOf('rtmp_reconnect', reason, upstream), settings),
     });
     this.notifier = new Notifier({ clock: this.clock, log: this.log });
     this.management = new LocalManagement(this.registry);
@@ -106,8 +109,8 @@ export class Service {
   }
 
   /**
-   * Ends in order: no new connections, queued frames go out, streams are unpublished, notifications are sent; what has not
-   * ended after `worker_shutdown_timeout` is cut.
+   * Ends in order: no new connections, queued frames go out, streams are unpublished, notifications are sent and dumps written; what
+   * has not ended after `worker_shutdown_timeout` is cut.
    */
   async stop(): Promise<void> {
     if (this.state === 'stopping' || this.state === 'stopped') return;
@@ -118,7 +121,9 @@ export class Service {
     await within(clock, this.config.workerShutdownTimeout * DRAIN_SHARE, this.registry.drain());
     // Those that did not make it are notified of, too.
     this.registry.destroy();
-    await this.notifier.drain(Math.max(0, end - clock.now()));
+    const left = (): number => Math.max(0, end - clock.now());
+    await this.notifier.drain(left());
+    await within(clock, left(), flushDumps());
     this.kill();
   }
 

@@ -18,6 +18,8 @@ import { checkWritable } from './writable.js';
 export async function runService(read: () => Config): Promise<void> {
   const config = read();
   checkWritable(config);
+  // A reader of the log that goes away ends no stream; elsewhere it ends the program (lib/cli/exit.ts).
+  process.stderr.removeAllListeners('error').on('error', () => {});
   const logging = new Logging(config.errorLogs);
   const { log } = logging;
   endOnBug(logging);

@@ -10,6 +10,7 @@ import { Backoff, STABLE_AFTER } from './backoff.js';
 import { reasonOf, type CloseReason } from './close-reason.js';
 import { withTcUrl, type Destination } from './destination.js';
 import { Line, type LineOptions, type LineOwner } from './line.js';
+import type { NotificationReason } from './notification.js';
 import { Replies, type ReplyOwner, type ReplyTarget } from './replies.js';
 import { Resend } from './resend.js';
 import type { UpstreamState } from './status.js';
@@ -33,7 +34,7 @@ export interface LinkOwner extends ReplyOwner {
   streamRejected(stream: UpstreamStream, message: string): void;
   /** The server gave `stream` the id of another one: it needs a connection of its own. */
   split(stream: UpstreamStream): void;
-  reconnecting(link: Link, why: string): void;
+  reconnecting(reason: NotificationReason): void;
   readonly log: Logger;
 }
 
@@ -296,7 +297,7 @@ export class Link implements LineOwner, ReplyTarget, SuccessorOwner {
     if (line.accepted) this.settled(line);
     else if (line.state === 'publishing') this.watchAccept(line);
     this.reconnects++;
-    this.owner.reconnecting(this, 'the server asked for it');
+    this.owner.reconnecting('reconnect_request');
   }
 
   successorFailed(successor: Successor, why: string): void {
@@ -343,7 +344,7 @@ export class Link implements LineOwner, ReplyTarget, SuccessorOwner {
     this.current = this.replies.here;
     this.state = 'reconnecting';
     this.replaceLine();
-    this.owner.reconnecting(this, messageOf(error));
+    this.owner.reconnecting(reasonOf(error));
     if (this.over) return;
     this.timer = clock.after(delay, () => this.open(this.codecs()));
   }

@@ -6,6 +6,9 @@ import type { LastStatus } from './status.js';
 /** What is notified of; `kmp_rtmp_out_notif_events` chooses. */
 export type NotificationType = MediaSettings['outNotifEvents'][number];
 
+/** A connection is made anew for what would else end its upstream, or since the server asks for it. */
+export type NotificationReason = CloseReason | 'reconnect_request';
+
 /** The settings that say whether, where and how a notification goes out. */
 export type NotificationSettings = Pick<
   MediaSettings,
@@ -23,14 +26,14 @@ export type NotificationSettings = Pick<
  */
 export interface NotificationBody {
   readonly event_type: NotificationType;
-  /** Why the upstream ended, or its connection has to be made anew. */
-  readonly reason: CloseReason;
+  /** Why the upstream ended, or its connection is made anew. */
+  readonly reason: NotificationReason;
   readonly upstream_id: string;
   /** As given by the sender, with the stream key. */
   readonly url: string;
   readonly header: string;
   readonly opaque: string;
-  /** What the server last said; absent if it said nothing. */
+  /** The error that the server told last; absent if there was none. */
   readonly status?: LastStatus;
 }
 
@@ -43,7 +46,7 @@ export interface NotificationSource {
 
 export function notificationOf(
   type: NotificationType,
-  reason: CloseReason,
+  reason: NotificationReason,
   { id, data, serverStatus }: NotificationSource,
 ): NotificationBody {
   return {
@@ -53,6 +56,6 @@ export function notificationOf(
     url: data.url,
     header: data.header ?? '',
     opaque: data.opaque ?? '',
-    ...(serverStatus === null ? {} : { status: serverStatus }),
+    ...(serverStatus?.level === 'error' ? { status: serverStatus } : {}),
   };
 }

@@ -2,8 +2,10 @@ import type { Clock } from '../clock.js';
 import type { MediaSettings } from '../config/settings.js';
 import type { ConnectData } from '../kmp/connect-data.js';
 import type { Logger } from '../log.js';
+import { maskUrl } from '../mask.js';
 import type { Resolve } from '../rtmp/resolve.js';
 import type { CloseReason } from './close-reason.js';
+import type { NotificationReason } from './notification.js';
 import type { UpstreamStatus } from './status.js';
 import type { Totals } from './totals.js';
 import { TrackRefused, Upstream } from './upstream.js';
@@ -23,6 +25,8 @@ export interface RegistryOptions {
   /** Called for each upstream that has ended, whatever the reason. */
   readonly totals?: Totals;
   readonly onEnd?: (upstream: Upstream, reason: CloseReason, settings: MediaSettings) => void;
+  /** Called each time a connection of an upstream is made anew. */
+  readonly onReconnect?: (upstream: Upstream, reason: NotificationReason, settings: MediaSettings) => void;
 }
 
 /** The upstreams of this process, by id. */
@@ -70,11 +74,13 @@ export class Registry {
       log: log.child({ upstream: data.upstreamId, connection }),
       resolve: context.resolve,
       ...(context.permit === undefined ? {} : { permit: context.permit }),
+      onReconnect: (one, reason) => this.options.onReconnect?.(one, reason, context.settings),
       onEnd: (ended, reason, message) => this.ended(ended, reason, message, context.settings),
     });
     this.byId.set(data.upstreamId, upstream);
     this.living.add(upstream);
     this.options.totals?.enter(upstream);
+    upstream.log.info('upstream begins', { url: maskUrl(data.url) });
     upstream.start(codec);
     return upstream;
   }
@@ -104,7 +110,7 @@ export class Registry {
     this.options.totals?.upstreamEnded(reason);
     if (this.byId.get(upstream.id) === upstream) this.byId.delete(upstream.id);
     const level = reason === 'done' || reason === 'api_delete' || reason === 'shutdown' ? 'info' : 'error';
-    this.options.log[level](`upstream ended: ${reason}: ${message}`, { upstream: upstream.id, reason });
+    upstream.log[level](`upstream ended: ${reason}: ${message}`, { reason });
     this.options.onEnd?.(upstream, reason, settings);
     for (const resolve of this.waiters.splice(0)) resolve();
   }

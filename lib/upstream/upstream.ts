@@ -14,6 +14,7 @@ import { rtmpDumpName } from './dump-name.js';
 import { openDump } from './dump.js';
 import { Ledger, TRACK_COST } from './ledger.js';
 import { Link, type LinkOwner } from './link.js';
+import type { NotificationReason } from './notification.js';
 import { Overload } from './overload.js';
 import type { LastStatus, StreamStatus, UpstreamState, UpstreamStatus } from './status.js';
 import { UpstreamStream } from './stream.js';
@@ -46,7 +47,7 @@ export interface UpstreamOptions {
   /** Whether an address may be connected to; `host` is the name that it was resolved from. */
   readonly permit?: (address: string, port: number, host: string) => boolean;
   /** Called each time the connection broke and is to be made anew. */
-  readonly onReconnect?: (upstream: Upstream, why: string) => void;
+  readonly onReconnect?: (upstream: Upstream, reason: NotificationReason) => void;
   /** Called once, when it is over. */
   readonly onEnd: (upstream: Upstream, reason: CloseReason, message: string) => void;
 }
@@ -293,8 +294,8 @@ export class Upstream implements LinkOwner, Counting {
     this.serverStatus = status;
   }
 
-  reconnecting(_link: Link, why: string): void {
-    this.options.onReconnect?.(this, why);
+  reconnecting(reason: NotificationReason): void {
+    this.options.onReconnect?.(this, reason);
   }
 
   status(): UpstreamStatus {

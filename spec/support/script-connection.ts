@@ -128,7 +128,9 @@ export class IngestConnection {
 
   /** RST, at once. */
   reset(): void {
-    if ('resetAndDestroy' in this.socket && !('encrypted' in this.socket)) this.socket.resetAndDestroy();
+    // One that is being shut down cannot be reset: its handle would stay, and the process turn at its end for ever.
+    const open = this.socket.readyState === 'open';
+    if (open && 'resetAndDestroy' in this.socket && !('encrypted' in this.socket)) this.socket.resetAndDestroy();
     else this.socket.destroy();
   }
 
