@@ -149,6 +149,14 @@ describe('help', () => {
     assert.match(stdout, /Examples:\n {2}kmp-rtmp /);
   });
 
+  for (const command of ['serve', 'send', 'inspect', 'check', 'top', 'demo', 'completion']) {
+    it(`of ${command} has examples`, async () => {
+      const { code, stdout } = await kmpRtmp([command, '--help']);
+      assert.equal(code, 0);
+      assert.match(stdout, new RegExp(`^Usage: kmp-rtmp ${command} [^]*\\nExamples:\\n  \\S`));
+    });
+  }
+
   it('of serve has each directive as a flag, with its default', async () => {
     const { stdout } = await kmpRtmp(['serve', '--help']);
     assert.match(stdout, /--kmp-rtmp-out-chunk-size <size>[^-]*\(default: 64k\)/);
