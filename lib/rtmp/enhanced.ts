@@ -10,12 +10,17 @@ const CAPS_RECONNECT = 1;
 /** The codecs that need Enhanced RTMP's audio header; H.265 goes as the module sends it, unannounced. */
 const ANNOUNCED: readonly number[] = [Codec.OPUS, Codec.AC3, Codec.EAC3];
 
+/** True for the codecs that legacy RTMP has no place for, and that are sent only where `kmp_rtmp_out_enhanced` allows it. */
+export function needsEnhanced(codecId: number): boolean {
+  return ANNOUNCED.includes(codecId);
+}
+
 /**
  * The properties that connect gets when a codec of Enhanced RTMP is to be sent (spec/enhanced-rtmp.md, connect command
  * object); undefined for the classic codecs: some servers refuse a publisher that announces more than it uses.
  */
 export function enhancedProperties(codecs: readonly number[]): Amf0Object | undefined {
-  if (!codecs.some((codec) => ANNOUNCED.includes(codec))) return undefined;
+  if (!codecs.some(needsEnhanced)) return undefined;
   const video: Record<string, number> = {};
   const audio: Record<string, number> = {};
   for (const codec of codecs) {

@@ -11,6 +11,7 @@ import { codecName } from '../media/codec.js';
 import { Frame } from '../media/frame.js';
 import { sameMediaInfo, type MediaInfo } from '../media/media-info.js';
 import { toMs } from '../media/timescale.js';
+import { needsEnhanced } from '../rtmp/enhanced.js';
 import { isSupported } from '../rtmp/media-tags.js';
 import { Writable } from '../streams.js';
 import { ArrivalClock } from './arrival.js';
@@ -248,6 +249,12 @@ export class Input extends Writable implements TrackInput, Counting {
       throw new InputError(
         'KMP_UNSUPPORTED_CODEC',
         `media info: codec_id ${info.codecId} (${codecName(info.codecId)}) is not supported for ${info.mediaType}`,
+      );
+    }
+    if (this.options.settings.outEnhanced === 'off' && needsEnhanced(info.codecId)) {
+      throw new InputError(
+        'KMP_UNSUPPORTED_CODEC',
+        `media info: ${codecName(info.codecId)} needs Enhanced RTMP, which is off (kmp_rtmp_out_enhanced)`,
       );
     }
     if (this.info !== undefined && this.info.mediaType !== info.mediaType) {
