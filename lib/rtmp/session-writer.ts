@@ -43,6 +43,8 @@ export interface StreamState {
   readonly csid: number;
   /** Transaction of its createStream. */
   readonly createTransaction: number;
+  /** True once releaseStream and FCPublish have told the server of it. */
+  announced: boolean;
   published: boolean;
   /** dts in ms of the last frame; undefined before the first, which carries the absolute time. */
   lastMs: number | undefined;
@@ -64,6 +66,7 @@ export class SessionWriter {
   private transaction = 1;
   private nextMsid = 1;
   private commandStarted = false;
+  private streamCreated = false;
 
   constructor(options: SessionOptions = {}) {
     this.chunkSize = options.chunkSize ?? 65536;
@@ -85,16 +88,21 @@ export class SessionWriter {
   /**
    * releaseStream, FCPublish and createStream. With `assume`, publish follows at once, with the id that a server that
    * counts up from 1 will give (spec/module.md, Glossary); else {@link publish} has to be called with the real one.
+   *
+   * Without `assume`, only the first stream is announced before it has its id: servers that know one stream a connection
+   * take FCPublish for the end of the one that is there.
    */
   createStream(name: string, assume: boolean): StreamState {
-    this.command('releaseStream', null, name);
-    this.command('FCPublish', null, name);
+    const announced = assume || !this.streamCreated;
+    this.streamCreated = true;
+    if (announced) this.announce(name);
     const createTransaction = this.command('createStream', null);
     const stream: StreamState = {
       name,
       msid: 0,
       csid: this.csids.take(),
       createTransaction,
+      announced,
       published: false,
       lastMs: undefined,
       lastFi: undefined,
@@ -105,6 +113,8 @@ export class SessionWriter {
 
   /** publish NAME "live" on the stream's own chunk stream. */
   publish(stream: StreamState, msid: number): void {
+    if (!stream.announced) this.announce(stream.name);
+    stream.announced = true;
     stream.msid = msid;
     stream.published = true;
     const body = writeAmf0('publish', this.transaction++, null, stream.name, 'live');
@@ -113,8 +123,9 @@ export class SessionWriter {
 
   /** FCUnpublish and deleteStream; the chunk stream id is free afterwards. */
   unpublish(stream: StreamState): void {
-    this.command('FCUnpublish', null, stream.name);
+    if (stream.announced) this.command('FCUnpublish', null, stream.name);
     if (stream.published) this.command('deleteStream', null, stream.msid);
+    stream.announced = false;
     stream.published = false;
     this.csids.giveBack(stream.csid);
   }
@@ -156,6 +167,11 @@ export class SessionWriter {
     );
     stream.lastMs = ms;
     if (this.onFiPeriod !== 0) this.onFi(stream, frame.created, timescale);
+  }
+
+  private announce(name: string): void {
+    this.command('releaseStream', null, name);
+    this.command('FCPublish', null, name);
   }
 
   /** A protocol control message (acknowledgement, ping response, ...). */

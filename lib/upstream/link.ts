@@ -23,6 +23,9 @@ import { Traffic } from './traffic.js';
 /** How long connect may go unanswered before the server counts as one that does not answer. */
 const ACCEPT_WAIT = 1_000;
 
+/** How long createStream may go unanswered on a connection that publishes already: its server knows one stream only, then. */
+const CREATE_WAIT = 2_000;
+
 /** What a link asks of the upstream that it belongs to. */
 export interface LinkOwner extends ReplyOwner {
   drained(track: Track): void;
@@ -48,6 +51,8 @@ export class Link implements LineOwner, ReplyTarget, SuccessorOwner {
   readonly traffic = new Traffic();
   state: UpstreamState = 'resolving';
   reconnects = 0;
+  /** True once the server has shown that it knows one stream a connection. */
+  oneStream = false;
   /** The connection of the moment. */
   line: Line;
   private successor: Successor | undefined;
@@ -244,6 +249,7 @@ export class Link implements LineOwner, ReplyTarget, SuccessorOwner {
   }
 
   idTaken(line: Line, stream: UpstreamStream): void {
+    this.oneStream = true;
     this.removeStream(stream);
     line.merger.flush();
     this.owner.split(stream);
@@ -383,9 +389,24 @@ export class Link implements LineOwner, ReplyTarget, SuccessorOwner {
   }
 
   private createState(line: Line, stream: UpstreamStream): boolean {
+    const { assume } = this;
     return line.sink.charged('create_stream_failed', () => {
-      line.states.set(stream, line.session.createStream(stream.name, this.assume));
+      const state = line.session.createStream(stream.name, assume);
+      line.states.set(stream, state);
+      if (!assume) this.watchCreate(line, stream, state.announced ? this.options.settings.outTimeout : CREATE_WAIT);
     });
+  }
+
+  private watchCreate(line: Line, stream: UpstreamStream, wait: number): void {
+    const later = (): void => {
+      const state = line.states.get(stream);
+      if (this.over || state === undefined || state.published || !this.traffic.lines.has(line)) return;
+      if (line.state !== 'publishing') this.watchCreate(line, stream, wait);
+      else if (state.announced)
+        this.lineBroken(line, new PublishError('recv', `no answer to createStream in ${wait} ms`));
+      else (line === this.line ? this : this.successor)?.idTaken(line, stream);
+    };
+    this.options.clock.after(wait, later, false);
   }
 
   private watchAccept(line: Line): void {

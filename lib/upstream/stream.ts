@@ -18,6 +18,7 @@ const unknown: StreamState = {
   msid: 0,
   csid: 0,
   createTransaction: 0,
+  announced: false,
   published: false,
   lastMs: undefined,
   lastFi: undefined,

@@ -56,7 +56,7 @@ export class Successor implements ReplyTarget {
     // Its metadata goes out when it moves.
   }
 
-  idTaken(): void {
+  idTaken(_line: Line, _stream: UpstreamStream): void {
     this.owner.successorFailed(this, 'the server gives all streams one id');
   }
 

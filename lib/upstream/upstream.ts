@@ -134,7 +134,7 @@ export class Upstream implements LinkOwner, Counting {
   attach(input: TrackInput, data: ConnectData, info: MediaInfo, initialFrameId: bigint): Track | undefined {
     const name = requireStreamName(data);
     if (!this.isOpen || this.finalReason !== 'done') return undefined;
-    const stream = this.streams.get(name) ?? this.createStream(name);
+    const stream = this.streams.get(name) ?? this.createStream(name, info.codecId);
     if (stream === undefined) return undefined;
     const existing = stream.tracks[info.mediaType];
     if (existing !== undefined) {
@@ -360,10 +360,15 @@ export class Upstream implements LinkOwner, Counting {
     return link;
   }
 
-  private createStream(name: string): UpstreamStream | undefined {
+  private createStream(name: string, codec: number): UpstreamStream | undefined {
     const stream = new UpstreamStream(name, this.options.clock.now());
     this.streams.set(name, stream);
-    return this.main.addStream(stream) ? stream : undefined;
+    const { main } = this;
+    if (!main.oneStream || main.streams.size === 0) return main.addStream(stream) ? stream : undefined;
+    const link = this.addLink();
+    link.addStream(stream);
+    link.open([codec]);
+    return this.ended ? undefined : stream;
   }
 
   private createTrack(
