@@ -1,3 +1,4 @@
+import { RtmpError } from './errors.js';
 import type { OutputBuffer } from './output-buffer.js';
 
 /** Chunk size of both directions until a Set Chunk Size says otherwise. */
@@ -11,6 +12,12 @@ const MAX_HEADER = 18;
 
 /** Most bytes that a message's head (what `writeMedia` puts before the payload) may have: fits every chunk size. */
 export const MAX_HEAD = 64;
+
+/** Most bytes of a message: its length has 24 bits on the wire. */
+const MAX_MESSAGE = 0xffffff;
+
+/** Most bytes of a payload, or of codec private data, that a message can carry behind its head. */
+export const MAX_PAYLOAD = MAX_MESSAGE - MAX_HEAD;
 
 /**
  * Splits messages into chunks (spec/rtmp.md; RTMP 1.0, 5.3.1). Chunk headers of format 0 carry an absolute time, of
@@ -31,6 +38,7 @@ export class ChunkWriter {
    *
    * @param format 0: `time` is absolute, 1: `time` is a difference and the message stream id is the last one
    * @param time ms, taken modulo 2^32
+   * @throws RtmpError `bad_value` if the body is longer than a message can be; nothing is written then
    */
   write(csid: number, format: 0 | 1, time: number, type: number, msid: number, body: Buffer): void {
     this.header(csid, format, time >>> 0, type, msid, body.length);
@@ -40,6 +48,8 @@ export class ChunkWriter {
   /**
    * Writes one message whose body is `head` (its first `headSize` bytes; at most {@link MAX_HEAD}) and then `parts`
    * (`size` bytes in all). The parts are not copied.
+   *
+   * @throws RtmpError as of {@link write}
    */
   writeMedia(
     csid: number,
@@ -72,6 +82,9 @@ export class ChunkWriter {
   }
 
   private header(csid: number, format: 0 | 1, time: number, type: number, msid: number, length: number): void {
+    if (length > MAX_MESSAGE) {
+      throw new RtmpError('bad_value', `a message of ${length} bytes: RTMP messages have at most ${MAX_MESSAGE}`);
+    }
     const { out } = this;
     out.reserve(MAX_HEADER);
     this.basicHeader(csid, format);

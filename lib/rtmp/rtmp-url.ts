@@ -78,7 +78,7 @@ function hostAndPort(authority: string, defaultPort: number): { host: string; po
   const text = match?.[3];
   if (text === undefined) return { host, port: defaultPort };
   const port = /^\d{1,5}$/.test(text) ? Number(text) : NaN;
-  if (!(port <= 65535))
+  if (!(port > 0 && port <= 65535))
     throw new RtmpUrlError(
       `has a port that is not a number up to 65535 (or a "/" that is not escaped in its password)`,
     );

@@ -11,6 +11,7 @@ import { codecName } from '../media/codec.js';
 import { Frame } from '../media/frame.js';
 import { sameMediaInfo, type MediaInfo } from '../media/media-info.js';
 import { toMs } from '../media/timescale.js';
+import { MAX_PAYLOAD } from '../rtmp/chunk-writer.js';
 import { needsEnhanced } from '../rtmp/enhanced.js';
 import { isSupported } from '../rtmp/media-tags.js';
 import { Writable } from '../streams.js';
@@ -36,6 +37,13 @@ const STEADY_AFTER = 2_000;
 
 /** What is wrong with an input: the connection is closed, nothing else. */
 export class InputError extends KmpRtmpError {}
+
+function tooLarge(packetType: string, size: number): InputError {
+  return new InputError(
+    'KMP_TOO_LARGE',
+    `${packetType}: data_size ${size} is more than RTMP can carry (${MAX_PAYLOAD})`,
+  );
+}
 
 export interface InputOptions {
   readonly connection: number;
@@ -180,6 +188,10 @@ export class Input extends Writable implements TrackInput, Counting {
     for (let i = 0; i < packets.length; i++) {
       const packet = packets[i];
       if (packet instanceof Frame) {
+        if (packet.size > MAX_PAYLOAD) {
+          if (frames !== undefined) this.handOver(frames);
+          throw tooLarge('fram', packet.size);
+        }
         if (!this.accepts(packet, wall)) {
           packet.letGo();
           continue;
@@ -263,6 +275,7 @@ export class Input extends Writable implements TrackInput, Counting {
         `media info: media_type ${info.mediaType} on a connection that began with ${this.info.mediaType}`,
       );
     }
+    if (info.extraData.length > MAX_PAYLOAD) throw tooLarge('minf', info.extraData.length);
     const first = this.info === undefined;
     this.info = info;
     // Behind repeated frames comes what went on from here: mid-group, too.

@@ -1,5 +1,6 @@
 import type { Frame } from '../media/frame.js';
 import type { FrameSink } from '../merge/merger.js';
+import { RtmpError } from '../rtmp/errors.js';
 import type { OutputBatch } from '../rtmp/publisher.js';
 import type { SessionWriter } from '../rtmp/session-writer.js';
 import type { CloseReason } from './close-reason.js';
@@ -75,7 +76,14 @@ export class UpstreamSink implements FrameSink<Track, SentBatch> {
    */
   charged(reason: CloseReason, write: () => void): boolean {
     const before = this.gathered;
-    write();
+    try {
+      write();
+    } catch (error) {
+      // Names and urls may be longer than a message can carry.
+      if (!(error instanceof RtmpError)) throw error;
+      this.owner.fail(reason, error.message);
+      return false;
+    }
     return this.charge(this.gathered - before, reason);
   }
 

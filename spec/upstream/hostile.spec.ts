@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { eventually } from '../support/eventually.js';
+import { framesOf } from '../support/ingest-media.js';
 import { audioMinf, frameAt, KmpSender, videoMinf } from '../support/kmp-sender.js';
 import { startKmp, type KmpService } from '../support/kmp-service.js';
 import { ScriptableIngest } from '../support/scriptable-ingest.js';
@@ -8,11 +9,12 @@ import { ScriptableIngest } from '../support/scriptable-ingest.js';
 describe('senders that are wrong or worse', { timeout: 20_000 }, () => {
   let ingest: ScriptableIngest;
   let service: KmpService;
+  const atOnce = { outMinProcessDelay: 0, outFlushTimeout: 0, outWriteMetaTimeout: 0 };
   const data = (more: object = {}) => ({ upstream_id: 'u1', url: `rtmp://127.0.0.1:${ingest.port}/app/s`, ...more });
 
   beforeEach(async () => {
     ingest = await ScriptableIngest.start();
-    service = await startKmp({ outMinProcessDelay: 0, outFlushTimeout: 0, outWriteMetaTimeout: 0 });
+    service = await startKmp(atOnce);
   });
   afterEach(async () => {
     await service.close();
@@ -51,6 +53,39 @@ describe('senders that are wrong or worse', { timeout: 20_000 }, () => {
       assert.match(service.log.text, /is not supported for/);
     });
   }
+
+  it('a frame larger than RTMP can carry closes its connection, and takes no frame before it along', async () => {
+    await service.close();
+    service = await startKmp({ ...atOnce, outMemLimit: 2 ** 27 });
+    const sender = await KmpSender.open(service.port, data());
+    sender.send(audioMinf(), frameAt(0, 'before'), frameAt(1, Buffer.alloc(2 ** 24)));
+    await sender.closed;
+    assert.match(service.log.text, /fram: data_size 16777216 is more than RTMP can carry/);
+    const connection = await ingest.next();
+    await connection.closed;
+    assert.deepEqual(framesOf(connection), ['before']);
+  });
+
+  it('codec private data larger than RTMP can carry closes its connection', async () => {
+    await service.close();
+    service = await startKmp({ ...atOnce, outMemLimit: 2 ** 27, inMemLimit: 2 ** 27 });
+    const sender = await KmpSender.open(service.port, data());
+    sender.send(audioMinf({ extraData: Buffer.alloc(2 ** 24) }));
+    await sender.closed;
+    assert.match(service.log.text, /minf: data_size 16777216 is more than RTMP can carry/);
+    assert.equal(service.registry.size, 0);
+  });
+
+  it('a url longer than RTMP can carry ends its upstream in its start', async () => {
+    await service.close();
+    service = await startKmp({ ...atOnce, outMemLimit: 2 ** 27, inMemLimit: 2 ** 27 });
+    const app = 'x'.repeat(9 * 2 ** 20);
+    const sender = await KmpSender.open(service.port, data({ url: `rtmp://127.0.0.1:${ingest.port}/${app}/s` }));
+    sender.send(audioMinf());
+    assert.equal((await service.ended()).reason, 'write_connect_failed');
+    await sender.closed;
+    assert.equal(service.registry.size, 0);
+  });
 
   it('a memory limit below the connect data ends upstream and connection', async () => {
     await service.close();

@@ -1,0 +1,57 @@
+import { describe, it } from 'node:test';
+import assert from 'node:assert/strict';
+import { OutputBuffer } from '../../lib/rtmp/output-buffer.js';
+
+describe('OutputBuffer', () => {
+  it('gives back what was put in, in order, whatever the sizes', () => {
+    const out = new OutputBuffer();
+    const all: Buffer[] = [];
+    let total = 0;
+    for (let i = 0; i < 400; i++) {
+      const piece = Buffer.alloc((i * 37) % 2000, i & 255);
+      all.push(piece);
+      out.append(piece);
+      out.reserve(3);
+      out.slab[out.pos++] = 0xee;
+      all.push(Buffer.of(0xee));
+      total += piece.length + 1;
+      assert.equal(out.length, total);
+    }
+    assert.ok(Buffer.concat(out.take()).equals(Buffer.concat(all)));
+    assert.equal(out.length, 0);
+    assert.deepEqual(out.take(), []);
+  });
+
+  it('what was taken stays as it is', () => {
+    const out = new OutputBuffer();
+    out.append(Buffer.from('first'));
+    const first = out.take();
+    out.append(Buffer.from('other'));
+    assert.equal(Buffer.concat(first).toString(), 'first');
+    assert.equal(Buffer.concat(out.take()).toString(), 'other');
+  });
+
+  it('copies small pieces, so that they hold no read buffer, and passes on large ones', () => {
+    const out = new OutputBuffer();
+    const small = Buffer.alloc(200, 1);
+    const large = Buffer.alloc(5000, 2);
+    out.append(small);
+    out.append(large);
+    out.append(large, 1000, 4000);
+    const taken = out.take();
+    assert.equal(taken.length, 3);
+    assert.notEqual(taken[0]?.buffer, small.buffer);
+    assert.equal(taken[1], large);
+    assert.equal(taken[2]?.buffer, large.buffer);
+    assert.equal(taken[2]?.length, 3000);
+  });
+
+  it('reserves more than a slab has', () => {
+    const out = new OutputBuffer();
+    out.append(Buffer.from('a'));
+    out.reserve(100_000);
+    assert.ok(out.slab.length - out.pos >= 100_000);
+    out.slab[out.pos++] = 0x62;
+    assert.equal(Buffer.concat(out.take()).toString(), 'ab');
+  });
+});
