@@ -32,23 +32,24 @@ export function upstreamInfo(id: string, upstream: UpstreamStatus): UpstreamInfo
 /** The counters in the order of `UPSTREAM_NUMBERS` and, for each track, `TRACK_NUMBERS`. */
 export function upstreamNumbers(upstream: UpstreamStatus): number[] {
   const numbers = [upstream.mem_left, upstream.written_bytes, upstream.sent_bytes, upstream.received_bytes];
-  for (const stream of Object.values(upstream.streams)) {
-    for (const [, track] of tracksOf(stream)) {
-      const { input } = track;
-      numbers.push(track.pending_frames, track.mem_used, track.sent_frames, track.sent_data_bytes);
-      numbers.push(track.dropped_frames, track.delay);
-      numbers.push(input?.received_frames ?? 0, input?.received_key_frames ?? 0, input?.received_bytes ?? 0);
-      const {
-        duplicate = 0,
-        empty = 0,
-        empty_duration = 0,
-        no_media_info = 0,
-        no_key = 0,
-      } = input?.skipped_frames ?? {};
-      numbers.push(duplicate, empty, empty_duration, no_media_info, no_key);
-    }
+  for (const { tracks } of Object.values(upstream.streams)) {
+    if (tracks.video) addTrack(numbers, tracks.video);
+    if (tracks.audio) addTrack(numbers, tracks.audio);
   }
   return numbers;
+}
+
+function addTrack(numbers: number[], track: TrackStatus): void {
+  const { input } = track;
+  numbers.push(track.pending_frames, track.mem_used, track.sent_frames, track.sent_data_bytes);
+  numbers.push(track.dropped_frames, track.delay);
+  if (input === null) {
+    numbers.push(0, 0, 0, 0, 0, 0, 0, 0);
+    return;
+  }
+  numbers.push(input.received_frames, input.received_key_frames, input.received_bytes);
+  const { duplicate, empty, empty_duration, no_media_info, no_key } = input.skipped_frames;
+  numbers.push(duplicate, empty, empty_duration, no_media_info, no_key);
 }
 
 export function serviceInfo(status: GlobalStatus): { version: string; runtime: string; built: string; pid: number } {

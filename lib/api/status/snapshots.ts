@@ -1,15 +1,14 @@
-import type { GlobalStatus } from '../../upstream/status.js';
+import type { GlobalStatus, UpstreamStatus } from '../../upstream/status.js';
 import type { FullMessage, ServiceInfo, TickMessage, UpstreamInfo, UpstreamRow } from './public/wire.js';
 import { serviceInfo, upstreamInfo, upstreamNumbers } from './rows.js';
+import { sameInfo } from './same-info.js';
 
+/** What was last told of an upstream, and what that was made of. */
 interface Known {
   readonly key: number;
+  readonly status: UpstreamStatus;
   readonly info: UpstreamInfo;
-  readonly uptime: number;
   readonly numbers: readonly number[];
-  /** `info` and `numbers` as they were sent, to see what differs. */
-  readonly infoText: string;
-  readonly numbersText: string;
 }
 
 /** Makes messages of snapshots: what differs from the one before, for those who have that, and all of it for the others. */
@@ -31,20 +30,22 @@ export class Snapshots {
     const before = this.known;
     this.known = new Map();
     for (const [id, upstream] of Object.entries(status.upstreams)) {
-      const info = upstreamInfo(id, upstream);
-      const numbers = upstreamNumbers(upstream);
       const old = before.get(id);
       // Another connection under the same id: another upstream, whose counters begin anew.
-      const same = old?.info.connection === upstream.connection;
-      const key = same ? old.key : this.nextKey++;
-      const { uptime } = upstream;
-      const now: Known = { key, info, uptime, numbers, infoText: JSON.stringify(info), numbersText: numbers.join() };
+      const same = old?.status.connection === upstream.connection;
+      const told = same && sameInfo(old.status, upstream);
+      const now: Known = {
+        key: same ? old.key : this.nextKey++,
+        status: upstream,
+        info: told ? old.info : upstreamInfo(id, upstream),
+        numbers: upstreamNumbers(upstream),
+      };
       this.known.set(id, now);
-      if (!same || old.infoText !== now.infoText) rows.push({ key, info, uptime, numbers });
-      else if (old.numbersText !== now.numbersText) counts.push([key, numbers]);
+      if (same) before.delete(id);
+      if (!told) rows.push(rowOf(now));
+      else if (now.numbers.some((number, index) => number !== old.numbers[index])) counts.push([now.key, now.numbers]);
     }
-    const keys = new Set([...this.known.values()].map(({ key }) => key));
-    const gone = [...before.values()].map(({ key }) => key).filter((key) => !keys.has(key));
+    const gone = [...before.values()].map(({ key }) => key);
     this.latest = { t, uptime: status.uptime, service: serviceInfo(status) };
     this.fullText = undefined;
     const message: TickMessage = { t, uptime: status.uptime, rows, counts, gone };
@@ -55,8 +56,7 @@ export class Snapshots {
   full(): string | undefined {
     if (this.latest === undefined) return undefined;
     if (this.fullText === undefined) {
-      const rows = [...this.known.values()].map(({ key, info, uptime, numbers }) => ({ key, info, uptime, numbers }));
-      const message: FullMessage = { ...this.latest, rows };
+      const message: FullMessage = { ...this.latest, rows: [...this.known.values()].map(rowOf) };
       this.fullText = JSON.stringify(message);
     }
     return this.fullText;
@@ -68,4 +68,8 @@ export class Snapshots {
     this.latest = undefined;
     this.fullText = undefined;
   }
+}
+
+function rowOf({ key, status, info, numbers }: Known): UpstreamRow {
+  return { key, info, uptime: status.uptime, numbers };
 }

@@ -13,24 +13,25 @@ export function bytes(count: number): string {
 function scaled(value: number, step: number, units: readonly string[]): string {
   let unit = 0;
   let rest = value;
-  while (rest >= step && unit < units.length - 1) {
+  // What would be rounded up to the next unit has it already.
+  while (rest >= step - 0.5 && unit < units.length - 1) {
     rest /= step;
     unit++;
   }
-  const digits = unit === 0 || rest >= 100 ? 0 : rest >= 10 ? 1 : 2;
+  const digits = unit === 0 || rest >= 99.95 ? 0 : rest >= 9.995 ? 1 : 2;
   return `${rest.toFixed(digits)} ${units[unit] ?? ''}`;
 }
 
 /** `29.97`, `250`: frames a second. */
 export function frames(perSecond: number): string {
-  return perSecond >= 100 ? count(perSecond) : perSecond.toFixed(1);
+  return perSecond >= 99.95 ? count(perSecond) : perSecond.toFixed(1);
 }
 
 /** `12 345 678` with narrow spaces. */
 export function count(value: number): string {
   return Math.round(value)
     .toString()
-    .replace(/\B(?=(\d{3})+$)/g, ' ');
+    .replace(/\B(?=(\d{3})+$)/g, '\u2009');
 }
 
 /** `640 ms`, `12.5 s` */

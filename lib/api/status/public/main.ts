@@ -48,13 +48,19 @@ const filter = new Filter((text, group) => {
 let built: string | undefined;
 function happened(happenings: readonly Happening[]): void {
   activity.add(happenings);
-  for (const { id, what, kind } of happenings) if (kind !== 'plain') announcer.say(id, `${id} ${what}`);
+  announce(happenings.filter(({ kind }) => kind !== 'plain'));
   totals.show(model);
   filter.show(model.upstreams.values());
   table.refresh();
   detail.show(model.times, detail.key !== undefined && model.upstreams.has(detail.key));
   showFacts();
   showEmpty();
+}
+
+/** One by one as long as they can be followed. */
+function announce(happenings: readonly Happening[]): void {
+  if (happenings.length > 3) announcer.say('many', `${happenings.length} changes of state; see Activity`);
+  else for (const { id, what } of happenings) announcer.say(id, `${id} ${what}`);
 }
 
 function open(upstream: Upstream): void {

@@ -9,7 +9,7 @@ import type { Upstream } from './upstream.js';
 export class RowView {
   readonly element: HTMLTableRowElement;
   /** Opens the details; takes the focus for the whole row. */
-  readonly button = el('button', { type: 'button', class: 'name', tabindex: '-1' });
+  readonly button = el('button', { type: 'button', class: 'name', tabindex: '-1', 'aria-controls': 'detail' });
   upstream: Upstream | undefined;
   private readonly live = new Live<Upstream>();
   private readonly spark = el('div', { class: 'spark' });

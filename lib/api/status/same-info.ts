@@ -1,0 +1,48 @@
+import type { StreamStatus, TrackStatus, UpstreamStatus } from '../../upstream/status.js';
+
+/**
+ * Whether the page would be told the same of both beside counters and times: all that `upstreamInfo` looks at. Asked of every
+ * upstream once a second, so without making anything.
+ */
+export function sameInfo(a: UpstreamStatus, b: UpstreamStatus): boolean {
+  return (
+    a.connection === b.connection &&
+    a.state === b.state &&
+    a.reconnects === b.reconnects &&
+    a.remote_addr === b.remote_addr &&
+    a.local_addr === b.local_addr &&
+    a.mem_limit === b.mem_limit &&
+    a.url === b.url &&
+    a.last_status?.level === b.last_status?.level &&
+    a.last_status?.code === b.last_status?.code &&
+    a.last_status?.description === b.last_status?.description &&
+    sameStreams(a.streams, b.streams)
+  );
+}
+
+type Streams = UpstreamStatus['streams'];
+
+function sameStreams(a: Streams, b: Streams): boolean {
+  // Both have no prototype, so that any name is a name. The order counts: counters are told without names.
+  const names = Object.keys(b);
+  let index = 0;
+  for (const name in a) {
+    const [one, other] = [a[name], b[name]];
+    if (names[index++] !== name || !one || !other || !sameStream(one, other)) return false;
+  }
+  return index === names.length;
+}
+
+function sameStream(a: StreamStatus, b: StreamStatus): boolean {
+  return a.id === b.id && sameTrack(a.tracks.video, b.tracks.video) && sameTrack(a.tracks.audio, b.tracks.audio);
+}
+
+function sameTrack(a: TrackStatus | undefined, b: TrackStatus | undefined): boolean {
+  return (
+    a?.codec === b?.codec &&
+    a?.input?.connection === b?.input?.connection &&
+    a?.input?.remote_addr === b?.input?.remote_addr &&
+    a?.input?.channel_id === b?.input?.channel_id &&
+    a?.input?.track_id === b?.input?.track_id
+  );
+}
