@@ -1,4 +1,10 @@
-import type { StreamStatus, TrackStatus, UpstreamState, UpstreamStatus } from '../../lib/upstream/status.js';
+import type {
+  GlobalStatus,
+  StreamStatus,
+  TrackStatus,
+  UpstreamState,
+  UpstreamStatus,
+} from '../../lib/upstream/status.js';
 import { MemoryManagement, sampleInput, sampleTrack, table } from './memory-management.js';
 
 const CODES: Partial<Record<UpstreamState, readonly [level: string, code: string, description: string]>> = {
@@ -14,6 +20,10 @@ export class Fleet extends MemoryManagement {
     super(
       Array.from({ length: count }, (_, n) => [`ch${n + 1}-${SERVICES[n % SERVICES.length]?.[0]}`, newUpstream(n)]),
     );
+  }
+
+  override async status(): Promise<GlobalStatus> {
+    return { ...(await super.status()), uptime: 93_784 + Math.floor(this.seconds) };
   }
 
   /** Lets time pass: every upstream that publishes receives and sends at its rate. */

@@ -2,6 +2,7 @@ import { Chart } from './chart.js';
 import { byId, el, Live } from './dom.js';
 import type { Dropper } from './drop.js';
 import { bitrate, bytes, count, duration, frames, milliseconds, percent } from './format.js';
+import type { Model } from './model.js';
 import { groupOf } from './order.js';
 import type { Times } from './series.js';
 import { streamSection } from './stream-section.js';
@@ -48,22 +49,24 @@ export class DetailView {
     return this.upstream?.key;
   }
 
-  open(upstream: Upstream, times: Times): void {
+  open(upstream: Upstream, model: Model): void {
     this.upstream = upstream;
     this.build(upstream);
     this.panel.hidden = false;
-    this.show(times);
+    this.show(model);
     this.panel.querySelector('h2')?.focus();
   }
 
-  /** Brings the panel up to date. `there`: whether the upstream still is. */
-  show(times: Times, there = true): void {
-    const { upstream } = this;
-    if (!upstream) return;
+  /** Brings the panel up to date; an upstream that has ended gives way to one of the same id. */
+  show(model: Model): void {
+    if (!this.upstream) return;
+    const there = model.upstreams.get(this.upstream.key) === this.upstream;
+    const upstream = (this.upstream = there ? this.upstream : (model.byId(this.upstream.info.id) ?? this.upstream));
+    const present = model.upstreams.get(upstream.key) === upstream;
     if (shapeOf(upstream, this.dropper) !== this.shape) this.build(upstream);
-    this.panel.classList.toggle('ended', !there);
+    this.panel.classList.toggle('ended', !present);
     this.live.refresh(upstream);
-    if (there) for (const { show } of this.charts) show(upstream, times);
+    if (present) for (const { show } of this.charts) show(upstream, model.times);
   }
 
   close(): void {
@@ -113,7 +116,10 @@ export class DetailView {
       live.text(({ info }) => info.lastStatus?.description ?? ''),
     );
     const facts = el('dl', { class: 'facts-list' });
-    for (const [name, read] of FACTS) facts.append(el('div', {}, el('dt', {}, name), el('dd', {}, live.text(read))));
+    for (const [name, read] of FACTS) {
+      const wide = name === 'Destination' ? 'wide' : undefined;
+      facts.append(el('div', { class: wide }, el('dt', {}, name), el('dd', {}, live.text(read))));
+    }
     this.panel.append(
       el('header', {}, title, close),
       el('p', { class: 'state' }, state, this.dropButton(upstream)),

@@ -7,6 +7,7 @@ import { FeedClient, type FeedState } from './feed.js';
 import { Filter } from './filter.js';
 import { duration } from './format.js';
 import { Heading } from './heading.js';
+import { idInLink, linkTo } from './link.js';
 import { Model, type Happening } from './model.js';
 import { TableView } from './table.js';
 import { setUpTheme } from './theme.js';
@@ -30,9 +31,11 @@ const detail = new DetailView(dropper, (upstream) => {
   table.selected = undefined;
   table.refresh();
   table.focus(upstream?.key);
+  if (idInLink(location.hash) !== undefined) history.replaceState(null, '', location.pathname + location.search);
 });
 const activity = new ActivityView(() => detail.close());
 const table = new TableView(model, { open });
+addEventListener('hashchange', () => follow());
 new Heading(table.sorting, (sorting, said) => {
   table.sorting = sorting;
   table.refresh(true);
@@ -51,8 +54,9 @@ function happened(happenings: readonly Happening[]): void {
   announce(happenings.filter(({ kind }) => kind !== 'plain'));
   totals.show(model);
   filter.show(model.upstreams.values());
+  detail.show(model);
+  table.selected = detail.key;
   table.refresh();
-  detail.show(model.times, detail.key !== undefined && model.upstreams.has(detail.key));
   showFacts();
   showEmpty();
 }
@@ -66,8 +70,22 @@ function announce(happenings: readonly Happening[]): void {
 function open(upstream: Upstream): void {
   activity.close();
   table.selected = upstream.key;
-  detail.open(upstream, model.times);
+  detail.open(upstream, model);
   table.refresh();
+  const link = linkTo(upstream.info.id);
+  if (link !== undefined && link !== location.hash) history.pushState(null, '', link);
+}
+
+/** Opens what the page's address names. */
+function follow(): void {
+  const id = idInLink(location.hash);
+  if (id === undefined) {
+    if (location.hash === '') detail.close();
+    return;
+  }
+  const upstream = model.byId(id);
+  if (!upstream) report(`There is no upstream ${id} now.`);
+  else if (upstream.key !== detail.key) open(upstream);
 }
 
 function showFacts(): void {
@@ -118,7 +136,9 @@ function report(problem: string): void {
 new FeedClient('events', {
   hello: (message) => model.hello(message),
   full(message) {
+    const first = model.service === undefined;
     happened(model.full(message, Date.now()));
+    if (first && detail.key === undefined) follow();
     const { version, built: now } = message.service;
     built ??= version + now;
     if (built !== version + now)

@@ -64,6 +64,11 @@ export class Model {
     return this.take(message, message, now);
   }
 
+  /** The upstream of this id that began last. */
+  byId(id: string): Upstream | undefined {
+    return [...this.upstreams.values()].findLast(({ info }) => info.id === id);
+  }
+
   private take(
     { t, uptime }: Pick<TickMessage, 't' | 'uptime'>,
     changes: Pick<TickMessage, 'rows' | 'counts' | 'gone'>,
