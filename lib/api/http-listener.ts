@@ -1,10 +1,11 @@
 import type { RequestListener, Server } from 'node:http';
 import { listenOn, type ListenOn } from '../listen.js';
+import type { Listener } from '../listener-set.js';
 import type { Logger } from '../log.js';
 import { createHttpServer } from './http-server.js';
 
 /** One address that HTTP requests come in by. The app can be replaced while it listens (a reload). */
-export class HttpListener {
+export class HttpListener implements Listener {
   /** The port, once listening. */
   port: number;
   private readonly server: Server;

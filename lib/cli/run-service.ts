@@ -48,7 +48,10 @@ export async function runService(read: () => Config): Promise<void> {
         for (const warning of next.warnings) log.warn(warning);
         announce(service, log);
       },
-      reopen: () => logging.reopen(),
+      reopen: () => {
+        logging.reopen();
+        service.reopenLogs();
+      },
     },
     { log },
   );

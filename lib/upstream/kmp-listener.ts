@@ -1,9 +1,11 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Clock } from '../clock.js';
 import type { ConnectData } from '../kmp/connect-data.js';
-import { listenOn, type ListenOn } from '../listen.js';
+import { addressName, listenOn, type ListenOn } from '../listen.js';
+import type { Listener } from '../listener-set.js';
 import type { Logger } from '../log.js';
 import { openKmpConnection, peerOf } from './kmp-connection.js';
+import { readConnect } from './read-connect.js';
 import type { JoinContext } from './registry.js';
 import type { Totals } from './totals.js';
 import type { Upstream } from './upstream.js';
@@ -14,12 +16,21 @@ export interface KmpListenerContext extends JoinContext {
   readonly allowed: (address: string | undefined) => boolean;
 }
 
+/** Decides where a connection belongs, if there are several workers. */
+export interface KmpRouter {
+  /** True if the tracks of this upstream meet in this process. */
+  isHere(upstreamId: string): boolean;
+  /** Gives the connection to the worker that it belongs to. `head`: the bytes that have been read of it. */
+  handOver(socket: Socket, upstreamId: string, head: Buffer, listener: string): void;
+}
+
 export interface KmpListenerOptions {
   readonly address: ListenOn;
   readonly clock: Clock;
   readonly log: Logger;
   readonly counter: KmpCounter;
   readonly nextConnection: () => number;
+  readonly router?: KmpRouter;
   readonly join: (data: ConnectData, context: JoinContext, codec: number) => Upstream;
   readonly totals?: Totals;
 }
@@ -53,7 +64,7 @@ export class KmpCounter {
 const REFUSAL_LOG_INTERVAL = 1000;
 
 /** One address that KMP connections come in by. */
-export class KmpListener {
+export class KmpListener implements Listener {
   /** The port, once listening. */
   port: number;
   private readonly options: KmpListenerOptions;
@@ -78,6 +89,11 @@ export class KmpListener {
     this.server.on('error', (error) => this.options.log.error(`KMP listener: ${error.message}`));
   }
 
+  /** The address, as the configuration has it. */
+  get name(): string {
+    return addressName(this.options.address);
+  }
+
   get listening(): boolean {
     return this.server.listening;
   }
@@ -95,9 +111,8 @@ export class KmpListener {
   }
 
   private accept(socket: Socket): void {
-    const { options, context } = this;
+    const { options } = this;
     const { counter } = options;
-    const address = socket.remoteAddress ?? '';
     const why = this.refusal(socket.remoteAddress);
     if (why !== undefined) {
       counter.refused++;
@@ -106,12 +121,55 @@ export class KmpListener {
       socket.destroy();
       return;
     }
+    this.enter(socket);
+    const { router } = options;
+    if (router === undefined) this.open(socket);
+    else this.route(socket, router);
+  }
+
+  /** A connection that was accepted elsewhere and belongs here; `head` is what was read of it. */
+  adopt(socket: Socket, head: Buffer): void {
+    if (this.closing) {
+      socket.destroy();
+      return;
+    }
+    this.enter(socket);
+    socket.unshift(head);
+    this.open(socket);
+  }
+
+  private enter(socket: Socket): void {
+    const { counter } = this.options;
+    const address = socket.remoteAddress ?? '';
     counter.enter(address);
     this.sockets.add(socket);
     socket.once('close', () => {
       this.sockets.delete(socket);
       counter.leave(address);
     });
+  }
+
+  /** Reads the connect packet first: it says which upstream, and so which worker, the connection belongs to. */
+  private route(socket: Socket, router: KmpRouter): void {
+    const { settings } = this.context;
+    readConnect(socket, settings.inMemLimit, settings.inReadTimeout, (upstreamId, head) => {
+      if (upstreamId === undefined || router.isHere(upstreamId)) {
+        socket.unshift(head);
+        this.open(socket);
+        return;
+      }
+      // It is counted where it goes.
+      const { counter } = this.options;
+      this.sockets.delete(socket);
+      counter.leave(socket.remoteAddress ?? '');
+      counter.accepted--;
+      socket.removeAllListeners('close');
+      router.handOver(socket, upstreamId, head, this.name);
+    });
+  }
+
+  private open(socket: Socket): void {
+    const { options, context } = this;
     openKmpConnection(socket, {
       connection: options.nextConnection(),
       settings: context.settings,

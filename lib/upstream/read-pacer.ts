@@ -10,6 +10,7 @@ const LEAST_ROOM = 512;
 
 interface ReadHandle {
   readonly fd: number;
+  reading: boolean;
   readStart(): number;
   readStop(): number;
 }
@@ -25,6 +26,16 @@ function readHandle(socket: Socket): ReadHandle | undefined {
   const has = (name: string): boolean => typeof Reflect.get(handle, name) === 'function';
   if (typeof fd !== 'number' || fd < 0 || !has('readStart') || !has('readStop')) return undefined;
   return handle as ReadHandle;
+}
+
+/** Pauses a socket at once: what the kernel has from now on stays there, for another process to read. */
+export function stopReading(socket: Socket): void {
+  socket.pause();
+  const handle = readHandle(socket);
+  if (handle === undefined) return;
+  handle.readStop();
+  // Node looks at this to know whether it has to start again, when somebody wants to read.
+  handle.reading = false;
 }
 
 export interface PacedOptions {

@@ -1,0 +1,59 @@
+import { buildInfo, version } from '../version.js';
+import type { GlobalStatus, Management, UpstreamStatus } from '../upstream/status.js';
+import type { Question } from './messages.js';
+import { slotOf } from './rendezvous.js';
+import type { Slot } from './slot.js';
+
+/** The management of all workers as one: what one of them does not answer, since it is being replaced, is left out. */
+export class ClusterManagement implements Management {
+  private readonly startedAt = performance.now();
+
+  constructor(private readonly slots: readonly Slot[]) {}
+
+  async status(): Promise<GlobalStatus> {
+    const parts = await Promise.allSettled(this.slots.map((slot) => ask<GlobalStatus>(slot, { name: 'status' })));
+    const upstreams = Object.create(null) as Record<string, UpstreamStatus>;
+    for (const part of parts) {
+      if (part.status === 'fulfilled')
+        for (const [id, one] of Object.entries(part.value.upstreams)) upstreams[id] = one;
+    }
+    return {
+      version,
+      nginx_version: `node/${process.versions.node}`,
+      compiler: buildInfo.compiler,
+      built: buildInfo.built,
+      pid: process.pid,
+      uptime: Math.floor((performance.now() - this.startedAt) / 1000),
+      upstreams,
+    };
+  }
+
+  async upstreamIds(): Promise<string[]> {
+    return Object.keys((await this.status()).upstreams);
+  }
+
+  async upstream(id: string): Promise<UpstreamStatus | undefined> {
+    const slot = this.slotOf(id);
+    if (slot === undefined) return undefined;
+    const { upstreams } = await ask<GlobalStatus>(slot, { name: 'status' });
+    return Object.hasOwn(upstreams, id) ? upstreams[id] : undefined;
+  }
+
+  async dropUpstream(id: string): Promise<boolean> {
+    const slot = this.slotOf(id);
+    return slot !== undefined && ask<boolean>(slot, { name: 'dropUpstream', id });
+  }
+
+  async dropTrack(id: string, connection: number): Promise<boolean> {
+    const slot = this.slotOf(id);
+    return slot !== undefined && ask<boolean>(slot, { name: 'dropTrack', id, connection });
+  }
+
+  private slotOf(id: string): Slot | undefined {
+    return this.slots[slotOf(id, this.slots.length)];
+  }
+}
+
+function ask<T>(slot: Slot, what: Question): Promise<T> {
+  return slot.call((call) => ({ kind: 'ask', call, what })) as Promise<T>;
+}

@@ -1,0 +1,107 @@
+import type { Socket } from 'node:net';
+import { KmpRtmpError, messageOf } from '../errors.js';
+import type { Logger } from '../log.js';
+import type { KmpRouter } from '../upstream/kmp-listener.js';
+import { LocalMedia } from '../upstream/local-media.js';
+import type { Question, ToPrimary, ToWorker } from './messages.js';
+import { slotOf } from './rendezvous.js';
+
+/** Connection numbers of one generation of a slot's workers; the next one begins above. */
+const NUMBERS = 1e9;
+
+/** What a worker needs of the process it runs in. */
+export interface WorkerProcess {
+  send(message: ToPrimary, socket?: Socket): void;
+}
+
+type Start = Extract<ToWorker, { kind: 'start' }>;
+
+/**
+ * A worker's part: the media side in this process, told what to do by the primary. Connections that come in here and
+ * belong to another worker are handed over with the bytes that have been read of them.
+ */
+export class Worker implements KmpRouter {
+  private readonly media: LocalMedia;
+  private numbers: number;
+
+  constructor(
+    private readonly start: Start,
+    private readonly host: WorkerProcess,
+    log: Logger,
+  ) {
+    const { slot, slots, generation } = start;
+    this.numbers = generation * NUMBERS;
+    // Interleaved, so that no two workers ever give the same number.
+    const nextConnection = (): number => this.numbers++ * slots + slot + 1;
+    this.media = new LocalMedia(start.config, { log, nextConnection, router: this });
+  }
+
+  async run(): Promise<void> {
+    try {
+      await this.media.start();
+      this.host.send({ kind: 'started', ports: this.media.kmpAddresses.map(({ port }) => port) });
+    } catch (error) {
+      const code = error instanceof KmpRtmpError ? error.code : 'FAILED';
+      this.host.send({ kind: 'failed', code, message: messageOf(error) });
+    }
+  }
+
+  isHere(upstreamId: string): boolean {
+    return slotOf(upstreamId, this.start.slots) === this.start.slot;
+  }
+
+  handOver(socket: Socket, upstreamId: string, head: Buffer, listener: string): void {
+    this.host.send({ kind: 'misplaced', slot: slotOf(upstreamId, this.start.slots), listener, head }, socket);
+  }
+
+  /** A connection that another worker has accepted. It comes without a socket if it was closed on the way. */
+  adopt(listenerName: string, head: Buffer, socket: Socket | undefined): void {
+    if (socket === undefined) return;
+    const listener = this.media.listener(listenerName);
+    if (listener === undefined) socket.destroy();
+    else listener.adopt(socket, head);
+  }
+
+  handle(message: ToWorker, socket: Socket | undefined): void {
+    switch (message.kind) {
+      case 'connection':
+        this.adopt(message.listener, Buffer.from(message.head), socket);
+        return;
+      case 'reload':
+        this.answer(message.call, () => this.media.reload(message.config));
+        return;
+      case 'stop':
+        this.answer(message.call, () => this.media.stop());
+        return;
+      case 'ask':
+        this.answer(message.call, () => this.ask(message.what));
+        return;
+      default:
+    }
+  }
+
+  stop(): Promise<void> {
+    return this.media.stop();
+  }
+
+  private ask(what: Question): Promise<unknown> {
+    const { management } = this.media;
+    switch (what.name) {
+      case 'status':
+        return management.status();
+      case 'dropUpstream':
+        return management.dropUpstream(what.id);
+      case 'dropTrack':
+        return management.dropTrack(what.id, what.connection);
+      case 'totals':
+        return this.media.totals();
+    }
+  }
+
+  private answer(call: number, work: () => Promise<unknown>): void {
+    work().then(
+      (value) => this.host.send({ kind: 'answer', call, value }),
+      (error: unknown) => this.host.send({ kind: 'answer', call, error: messageOf(error) }),
+    );
+  }
+}
