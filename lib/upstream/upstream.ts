@@ -274,14 +274,13 @@ export class Upstream implements LinkOwner, Counting {
     this.log.info('the server uses one stream id a connection: another connection is made', {
       stream: maskKey(stream.name),
     });
-    const before = stream.link;
+    const tracks = stream.allTracks();
+    // Ahead of addStream, which makes another line the stream's: both mergers would take its frames.
+    for (const track of tracks) stream.link?.removeTrack(track);
     const link = this.addLink();
     link.addStream(stream);
-    for (const track of stream.allTracks()) {
-      before?.removeTrack(track);
-      link.addTrack(track);
-    }
-    link.open(stream.allTracks().map((track) => track.info.codecId));
+    for (const track of tracks) link.addTrack(track);
+    link.open(tracks.map((track) => track.info.codecId));
   }
 
   mask(text: string): string {

@@ -150,6 +150,52 @@ describe('message stream ids', { timeout: 30_000 }, () => {
     );
   });
 
+  it('of a server that gives 1 each time: no frame of a further stream goes out on the first connection', async () => {
+    const clock = new FakeClock();
+    const settings = {
+      outWriteMetaTimeout: 0,
+      outMinProcessDelay: 100,
+      outMaxProcessDelay: 1000,
+    };
+    live = await Live.start({
+      script: { streamIds: 'one' },
+      settings: { ...settings, outStreamId: 'negotiate' },
+      clock,
+    });
+    const arriving = async (connection: IngestConnection, text: string): Promise<void> => {
+      const turning = setInterval(() => clock.advance(10), 1);
+      try {
+        await arrived(connection, text);
+      } finally {
+        clearInterval(turning);
+      }
+    };
+    const one = await publish('one');
+    const first = await live.ingest.next();
+    await arriving(first, 'one-0');
+    const two = await publish('two');
+    await eventually(() => live.upstream?.streams.has('two') === true, 'two');
+    const second = await live.ingest.next();
+    await arriving(second, 'two-0');
+
+    // A frame that is due takes others along that nearly are: those of its own connection.
+    one.send(frameAt(20, 'one-1'));
+    await live.received('audio', 2, 'one');
+    clock.advance(40);
+    two.send(frameAt(30, 'two-1'));
+    await live.received('audio', 2, 'two');
+    clock.advance(60);
+    await arrived(first, 'one-1');
+    await arriving(second, 'two-1');
+    assert.deepEqual(
+      [framesOf(first), framesOf(second)],
+      [
+        ['one-0', 'one-1'],
+        ['two-0', 'two-1'],
+      ],
+    );
+  });
+
   it('of a server that answers createStream once: each further stream gets a connection of its own', async () => {
     const clock = new FakeClock();
     live = await Live.start({ script: { answers: false }, settings: { outStreamId: 'negotiate' }, clock });
