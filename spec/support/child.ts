@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { reap } from './reaper.js';
 
 /** A process that a spec talks to by signals and that answers by lines. */
 export interface Child {
@@ -20,10 +21,12 @@ const LIFETIME = 30_000;
 
 /** Starts a Node of its own. */
 export function startChild(args: readonly string[], options: { readonly env?: NodeJS.ProcessEnv } = {}): Child {
-  const child = spawn(process.execPath, args, {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...options.env },
-  });
+  const child = reap(
+    spawn(process.execPath, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...options.env },
+    }),
+  );
   let text = '';
   let ended = false;
   let wake = (): void => {};

@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { reap } from './reaper.js';
 
 const program = fileURLToPath(new URL('../../bin/kmp-rtmp.js', import.meta.url));
 
@@ -25,7 +26,7 @@ export class Run {
   constructor(args: readonly string[], env: NodeJS.ProcessEnv = {}, input?: Buffer) {
     // Nothing of the surroundings that stands for a directive.
     const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('KMP_RTMP_')));
-    this.child = spawn(process.execPath, [program, ...args], { env: { ...clean, ...env } });
+    this.child = reap(spawn(process.execPath, [program, ...args], { env: { ...clean, ...env } }));
     this.child.stdin?.on('error', () => {});
     this.child.stdin?.end(input);
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.stdout += text));

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { FlvParse, type FlvTag } from './flv-parse.js';
+import { reap } from './reaper.js';
 
 interface Ports {
   readonly rtmp: number;
@@ -34,7 +35,7 @@ export interface NodeMediaServer {
 export async function startNodeMediaServer(tls?: { key: string; cert: string }): Promise<NodeMediaServer> {
   const folder = mkdtempSync(join(tmpdir(), 'node-media-server-'));
   const program = fileURLToPath(new URL('node-media-server-child.js', import.meta.url));
-  const child = fork(program, [folder, ...(tls === undefined ? [] : [tls.key, tls.cert])], { silent: true });
+  const child = reap(fork(program, [folder, ...(tls === undefined ? [] : [tls.key, tls.cert])], { silent: true }));
   let said = '';
   child.stdout?.on('data', (text: Buffer) => (said += String(text)));
   child.stderr?.on('data', (text: Buffer) => (said += String(text)));
