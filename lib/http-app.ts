@@ -34,7 +34,7 @@ export function httpApp(
     health,
     counters,
     log,
-    status: () => statusRouter(management, { api, clock, log }),
+    status: () => statusRouter(management, { api, counters, clock, log }),
     control: ({ control }) => controlRouter(control?.routes ?? [], { kmp: () => control?.kmp ?? kmp(), log }),
   });
 }

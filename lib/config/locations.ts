@@ -41,6 +41,10 @@ export function locationsOf(server: Scope, overrides: Overrides, warnings: Warni
       throw new ConfigError('CONFIG_DUPLICATE', opened, reason);
     }
     seen.set(key, opened);
+    if (location.exact && location.status) {
+      const reason = `"kmp_rtmp_status" in "location = ${location.path}"; the page's files are below it: leave out the "="`;
+      throw new ConfigError('CONFIG_VALUE', opened, reason);
+    }
     if (answersOf(location).length > 0) locations.push(location);
   }
   return locations.sort((a, b) => Number(b.exact) - Number(a.exact) || b.path.length - a.path.length);

@@ -1,28 +1,14 @@
-import { Socket } from 'node:net';
+import type { Socket } from 'node:net';
 
-type Done = (error?: Error | null) => void;
-
-interface Chunk {
-  readonly chunk: Buffer;
-  readonly encoding: string;
-}
-
-type Writev = (chunks: readonly Chunk[], callback: Done) => void;
-
-/**
- * Sends `buffers` as one write; `callback` is called when the kernel has them all, or with what went wrong. The next call is
- * to wait for it.
- */
-export function writeBuffers(socket: Socket, buffers: readonly Buffer[], callback: Done): void {
+/** Sends `buffers` as one write; `callback` is called when the kernel has them all, or with what went wrong. */
+export function writeBuffers(
+  socket: Socket,
+  buffers: readonly Buffer[],
+  callback: (error?: Error | null) => void,
+): void {
   const last = buffers.length - 1;
-  const final = buffers[last];
-  if (final === undefined) {
+  if (last < 0) {
     callback();
-    return;
-  }
-  const writev: unknown = Reflect.get(socket, '_writev');
-  if (socket.constructor === Socket && typeof writev === 'function' && socket.writableLength === 0) {
-    direct(socket, writev as Writev, buffers, callback);
     return;
   }
   socket.cork();
@@ -30,26 +16,9 @@ export function writeBuffers(socket: Socket, buffers: readonly Buffer[], callbac
     const buffer = buffers[i];
     if (buffer !== undefined) socket.write(buffer);
   }
-  socket.write(final, callback);
+  const final = buffers[last];
+  if (final !== undefined) socket.write(final, callback);
   socket.uncork();
-}
-
-/**
- * The stream's own step behind its queue. A batch is some twenty buffers; through `write` each of them would go through the
- * queue, only to be taken out again at once. Nothing else is written while a batch is on its way, so nothing can overtake.
- */
-function direct(socket: Socket, writev: Writev, buffers: readonly Buffer[], callback: Done): void {
-  if (socket.destroyed || socket.writableEnded) {
-    callback(new Error('the connection is closed'));
-    return;
-  }
-  const chunks = new Array<Chunk>(buffers.length);
-  for (let i = 0; i < buffers.length; i++) chunks[i] = { chunk: buffers[i] as Buffer, encoding: 'buffer' };
-  // Tells Node that there is nothing to convert.
-  Reflect.set(chunks, 'allBuffers', true);
-  writev.call(socket, chunks, (error) => {
-    callback(error ?? (socket.destroyed ? new Error('the connection was closed') : null));
-  });
 }
 
 /**

@@ -5,12 +5,14 @@ import { maskKey } from '../mask.js';
 import type { ConnectParams } from '../rtmp/session-writer.js';
 import { withQuery } from '../rtmp/auth.js';
 import { parseRtmpUrl, type RtmpUrl } from '../rtmp/rtmp-url.js';
-import type { ConnectTarget } from '../rtmp/tcp-connect.js';
+import type { ConnectTarget, TlsSettings } from '../rtmp/tcp-connect.js';
 
 /** Where an upstream goes and what it says when it gets there: the connect data of its first track, with the defaults. */
 export interface Destination {
   readonly url: RtmpUrl;
   readonly target: ConnectTarget;
+  /** What holds where TLS is used: here, or where a server sends us. Throws if a certificate cannot be read. */
+  readonly tls: () => TlsSettings;
   readonly params: ConnectParams;
   readonly header: Buffer | undefined;
 }
@@ -22,19 +24,15 @@ export interface Destination {
 export function destinationOf(data: ConnectData, settings: MediaSettings): Destination {
   const url = parseRtmpUrl(data.url);
   const ca = settings.outSslTrustedCertificate;
+  const tls = (): TlsSettings => ({
+    verify: settings.outSslVerify,
+    ca: ca === '' ? undefined : readFileSync(ca),
+    name: settings.outSslName === '' ? undefined : settings.outSslName,
+  });
   return {
     url,
-    target: {
-      host: url.host,
-      port: url.port,
-      tls: url.secure
-        ? {
-            verify: settings.outSslVerify,
-            ca: ca === '' || ca === undefined ? undefined : readFileSync(ca),
-            name: settings.outSslName === '' ? undefined : settings.outSslName,
-          }
-        : undefined,
-    },
+    target: { host: url.host, port: url.port, tls: url.secure ? tls() : undefined },
+    tls,
     params: {
       app: data.app ?? url.app,
       flashVer: data.flashVer ?? settings.outFlashVer,
@@ -74,19 +72,23 @@ export function withAuth(destination: Destination, query: string): Destination {
  * at all, or one that leaves TLS.
  */
 export function withTcUrl(destination: Destination, tcUrl: string): Destination | undefined {
-  const { params, target, url } = destination;
-  let there: RtmpUrl;
+  const { params, tls, url } = destination;
   try {
-    there = parseRtmpUrl(/^[a-z]+:\/\//i.test(tcUrl) ? tcUrl : new URL(tcUrl, params.tcUrl).href);
+    const there = parseRtmpUrl(HAS_SCHEME.test(tcUrl) ? tcUrl : new URL(tcUrl, withScheme(params.tcUrl)).href);
+    if (url.secure && !there.secure) return undefined;
+    return {
+      ...destination,
+      url: { ...there, user: url.user, password: url.password },
+      target: { host: there.host, port: there.port, tls: there.secure ? tls() : undefined },
+      params: { ...params, app: there.app, tcUrl: there.tcUrl },
+    };
   } catch {
     return undefined;
   }
-  if (url.secure && !there.secure) return undefined;
-  const tls = there.secure ? (target.tls ?? { verify: true, ca: undefined, name: undefined }) : undefined;
-  return {
-    ...destination,
-    url: { ...there, user: url.user, password: url.password },
-    target: { host: there.host, port: there.port, tls },
-    params: { ...params, app: there.app, tcUrl: there.tcUrl },
-  };
+}
+
+const HAS_SCHEME = /^[a-z][a-z0-9+.-]*:\/\//i;
+
+function withScheme(tcUrl: string): string {
+  return HAS_SCHEME.test(tcUrl) ? tcUrl : `rtmp://${tcUrl}`;
 }

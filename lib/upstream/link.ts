@@ -281,6 +281,8 @@ export class Link implements LineOwner, ReplyTarget, SuccessorOwner {
       return;
     }
     this.owner.log.info(`the server asks to reconnect, to ${there.target.host} port ${there.target.port}`);
+    // The server may hang up at any time from now on.
+    this.line.sink.retain = true;
     this.successor = new Successor(this, there, this.origin, this.owner, this.assume);
     this.successor.open();
   }
@@ -309,6 +311,7 @@ export class Link implements LineOwner, ReplyTarget, SuccessorOwner {
   successorFailed(successor: Successor, why: string): void {
     this.owner.log.warn(`the connection that was to take over failed: ${why}`);
     this.line.sink.handOver = undefined;
+    if (this.line.settled) this.settled(this.line);
     if (this.successor === successor) this.successor = undefined;
     if (successor.line !== undefined) this.discard(successor.line);
   }

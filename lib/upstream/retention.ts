@@ -1,6 +1,9 @@
 import type { Frame } from '../media/frame.js';
 import { frameCharge } from './ledger.js';
 
+/** `sentAt` of a frame that the kernel has not taken yet. */
+const UNSENT = -1;
+
 /**
  * Frames that a track has written and may have to write again when the connection breaks: the kernel had taken them, but
  * the server may never have seen them. In order; each keeps its charge while it is here.
@@ -18,7 +21,7 @@ export class Retention {
   }
 
   push(frame: Frame): void {
-    frame.sentAt = 0;
+    frame.sentAt = UNSENT;
     this.frames.push(frame);
   }
 
@@ -26,7 +29,7 @@ export class Retention {
   sent(seq: number, now: number): void {
     for (let i = this.frames.length - 1; i >= 0; i--) {
       const frame = this.frames[i];
-      if (frame === undefined || frame.sentAt !== 0) break;
+      if (frame === undefined || frame.sentAt !== UNSENT) break;
       if (frame.seq <= seq) {
         this.markFrom(i, now);
         break;
@@ -38,7 +41,7 @@ export class Retention {
   lastKeyUntil(until: number): Frame | undefined {
     for (let i = this.frames.length - 1; i >= 0; i--) {
       const frame = this.frames[i];
-      if (frame !== undefined && frame.isKey && frame.sentAt !== 0 && frame.sentAt <= until) return frame;
+      if (frame !== undefined && frame.isKey && frame.sentAt !== UNSENT && frame.sentAt <= until) return frame;
     }
     return undefined;
   }
@@ -48,7 +51,7 @@ export class Retention {
     let bytes = 0;
     let n = 0;
     for (const frame of this.frames) {
-      if (frame.sentAt === 0 || !done(frame)) break;
+      if (frame.sentAt === UNSENT || !done(frame)) break;
       bytes += frameCharge(frame);
       frame.letGo();
       n++;
@@ -77,7 +80,7 @@ export class Retention {
   private markFrom(last: number, now: number): void {
     for (let i = last; i >= 0; i--) {
       const frame = this.frames[i];
-      if (frame === undefined || frame.sentAt !== 0) return;
+      if (frame === undefined || frame.sentAt !== UNSENT) return;
       frame.sentAt = now;
     }
   }

@@ -241,6 +241,13 @@ describe('locations', () => {
     );
   });
 
+  it('cannot have the status page for one path alone, as its files are below it', () => {
+    assert.throws(
+      () => parseConfig('http { server { listen 1;\nlocation = / { kmp_rtmp_status; } } }', 'a.conf'),
+      /a\.conf:2: .*"kmp_rtmp_status" in "location = \/".*leave out the "="/,
+    );
+  });
+
   it('are read-only unless they say otherwise', () => {
     assert.deepEqual(location('location / { kmp_rtmp_api; }').api, { write: false });
     assert.deepEqual(location('location / { kmp_rtmp_api write=off; }').api, { write: false });

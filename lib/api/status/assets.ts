@@ -21,6 +21,13 @@ const TYPES: Readonly<Record<string, string>> = {
 
 /** The page's own files, beside this one once built, and what they load of uPlot. */
 export function readAssets(): ReadonlyMap<string, Asset> {
+  return (assets ??= assetsOnDisk());
+}
+
+/** Read once: a reload of the configuration makes new routers, but no new files. */
+let assets: ReadonlyMap<string, Asset> | undefined;
+
+function assetsOnDisk(): ReadonlyMap<string, Asset> {
   const { resolve } = createRequire(import.meta.url);
   const folder = new URL('public/', import.meta.url);
   const own = readdirSync(folder).map((name): [string, string | URL] => [name, new URL(name, folder)]);
@@ -28,12 +35,12 @@ export function readAssets(): ReadonlyMap<string, Asset> {
     ['uplot.js', resolve('uplot/dist/uPlot.esm.js')],
     ['uplot.css', resolve('uplot/dist/uPlot.min.css')],
   ];
-  const assets = new Map<string, Asset>();
+  const found = new Map<string, Asset>();
   for (const [name, path] of [...own, ...foreign]) {
     const type = TYPES[extname(name)];
-    if (type !== undefined) assets.set(name, assetOf(type, readFileSync(path)));
+    if (type !== undefined) found.set(name, assetOf(type, readFileSync(path)));
   }
-  return assets;
+  return found;
 }
 
 function assetOf(type: string, plain: Buffer): Asset {

@@ -2,9 +2,13 @@ import { systemClock, type Clock, type Timer } from '../../clock.js';
 import { messageOf } from '../../errors.js';
 import { noLog, type Logger } from '../../log.js';
 import type { Management } from '../../upstream/status.js';
+import type { ServiceCounters } from '../service-counters.js';
+import { endedOf } from './rows.js';
 import { Snapshots } from './snapshots.js';
 
 export interface FeedOptions {
+  /** Sums over all that ever was; without them, nothing is said of upstreams that live too shortly to be seen. */
+  readonly counters?: ServiceCounters | undefined;
   /** ms between snapshots. Default 1000. */
   readonly interval?: number;
   /** ms between signs of life while the service does not answer. Default 15000. */
@@ -42,6 +46,7 @@ export class Feed {
   private readonly interval: number;
   private readonly heartbeat: number;
   private readonly patience: number;
+  private readonly counters: ServiceCounters | undefined;
   private readonly clock: Clock;
   private readonly log: Logger;
   private timer: Timer | undefined;
@@ -56,6 +61,7 @@ export class Feed {
     this.interval = options.interval ?? 1000;
     this.heartbeat = options.heartbeat ?? 15_000;
     this.patience = options.patience ?? 30_000;
+    this.counters = options.counters;
     this.clock = options.clock ?? systemClock;
     this.log = options.log ?? noLog;
   }
@@ -99,9 +105,9 @@ export class Feed {
   private async ask(): Promise<void> {
     this.asking = true;
     try {
-      const status = await this.management.status();
+      const [status, totals] = await Promise.all([this.management.status(), this.counters?.totals()]);
       if (this.viewers.size === 0) return;
-      this.publish(this.snapshots.tick(status, this.clock.now()));
+      this.publish(this.snapshots.tick(status, this.clock.now(), totals && endedOf(totals)));
       this.failing = false;
     } catch (error) {
       if (!this.failing) this.log.error(`status page: the service does not answer: ${messageOf(error)}`, { error });

@@ -5,6 +5,7 @@ import { noLog, type Logger } from '../../log.js';
 import type { Management } from '../../upstream/status.js';
 import { answerError, errorHandler, notFound } from '../answer.js';
 import { securityHeaders } from '../security.js';
+import type { ServiceCounters } from '../service-counters.js';
 import { readAssets, type Asset } from './assets.js';
 import { Feed, sseEvent } from './feed.js';
 import type { HelloMessage } from './public/wire.js';
@@ -15,6 +16,8 @@ export interface StatusOptions {
    * then. Default: none.
    */
   readonly api?: string | undefined;
+  /** Sums over all that ever was, for what is said of upstreams that have ended. Default: none. */
+  readonly counters?: ServiceCounters | undefined;
   /** How many may watch at a time; 503 above. Default 256. */
   readonly maxViewers?: number;
   /** ms between updates. Default 1000. */

@@ -1,6 +1,7 @@
 import { maskIn, maskKey, maskUrl } from '../../mask.js';
 import type { GlobalStatus, StreamStatus, TrackStatus, UpstreamStatus } from '../../upstream/status.js';
-import type { InputInfo, StreamInfo, TrackInfo, UpstreamInfo } from './public/wire.js';
+import type { ServiceTotals } from '../service-counters.js';
+import type { Ended, InputInfo, ServiceInfo, StreamInfo, TrackInfo, UpstreamInfo } from './public/wire.js';
 
 /** Longest text of each kind that the page is sent, in UTF-16 units: what comes from a sender is long only on purpose. */
 const LONGEST = { id: 512, text: 256 } as const;
@@ -52,7 +53,12 @@ function addTrack(numbers: number[], track: TrackStatus): void {
   numbers.push(duplicate, empty, empty_duration, no_media_info, no_key);
 }
 
-export function serviceInfo(status: GlobalStatus): { version: string; runtime: string; built: string; pid: number } {
+/** Without the reasons that never came up. */
+export function endedOf({ closed_upstreams: closed }: ServiceTotals): Ended {
+  return Object.fromEntries(Object.entries(closed).filter(([, count]) => count > 0));
+}
+
+export function serviceInfo(status: GlobalStatus): ServiceInfo {
   return { version: status.version, runtime: status.nginx_version, built: status.built, pid: status.pid };
 }
 

@@ -1,5 +1,5 @@
 import type { GlobalStatus, UpstreamStatus } from '../../upstream/status.js';
-import type { FullMessage, ServiceInfo, TickMessage, UpstreamInfo, UpstreamRow } from './public/wire.js';
+import type { Ended, FullMessage, TickMessage, UpstreamInfo, UpstreamRow } from './public/wire.js';
 import { serviceInfo, upstreamInfo, upstreamNumbers } from './rows.js';
 import { sameInfo } from './same-info.js';
 
@@ -15,16 +15,17 @@ interface Known {
 export class Snapshots {
   private known = new Map<string, Known>();
   private nextKey = 1;
-  private latest: { t: number; uptime: number; service: ServiceInfo } | undefined;
+  private latest: Omit<FullMessage, 'rows'> | undefined;
   private fullText: string | undefined;
 
   /**
    * Takes in a snapshot.
    *
    * @param t ms, monotonic
+   * @param ended upstreams that have ended, by reason
    * @returns the {@link TickMessage} as JSON
    */
-  tick(status: GlobalStatus, t: number): string {
+  tick(status: GlobalStatus, t: number, ended: Ended = {}): string {
     const rows: UpstreamRow[] = [];
     const counts: [number, readonly number[]][] = [];
     const before = this.known;
@@ -46,9 +47,10 @@ export class Snapshots {
       else if (now.numbers.some((number, index) => number !== old.numbers[index])) counts.push([now.key, now.numbers]);
     }
     const gone = [...before.values()].map(({ key }) => key);
-    this.latest = { t, uptime: status.uptime, service: serviceInfo(status) };
+    const { uptime } = status;
+    this.latest = { t, uptime, service: serviceInfo(status), ended };
     this.fullText = undefined;
-    const message: TickMessage = { t, uptime: status.uptime, rows, counts, gone };
+    const message: TickMessage = { t, uptime, ended, rows, counts, gone };
     return JSON.stringify(message);
   }
 

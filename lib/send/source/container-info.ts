@@ -2,6 +2,7 @@ import type { InputTrack } from 'mediabunny';
 import { Codec } from '../../media/codec.js';
 import type { MediaInfo } from '../../media/media-info.js';
 import { defaultLayout } from './audio-config.js';
+import { fitInfo } from './fit.js';
 import { frameRate } from './frame-rate.js';
 import { parseSps, spsOfAvcc } from './h264.js';
 import { parseHevcSps, spsOfHvcc } from './h265.js';
@@ -17,13 +18,13 @@ export async function containerInfo(
   extraData: Buffer,
 ): Promise<{ info: MediaInfo; reorder?: number }> {
   const stats = await track.computePacketStats(PROBE_PACKETS);
-  const bitrate = Math.round((await track.getAverageBitrate()) ?? (await track.getBitrate()) ?? stats.averageBitrate);
-  const common = { codecId, timescale: TIMESCALE, bitrate: clamp(bitrate, 0xffffffff), extraData };
+  const bitrate = (await track.getAverageBitrate()) ?? (await track.getBitrate()) ?? stats.averageBitrate;
+  const common = { codecId, timescale: TIMESCALE, bitrate, extraData };
   if (track.isAudioTrack()) {
     const channels = await track.getNumberOfChannels();
     const sampleRate = await track.getSampleRate();
     const channelLayout = defaultLayout(channels);
-    return { info: { mediaType: 'audio', ...common, channels, bitsPerSample: 16, sampleRate, channelLayout } };
+    return { info: fitInfo({ mediaType: 'audio', ...common, channels, bitsPerSample: 16, sampleRate, channelLayout }) };
   }
   const size = track.isVideoTrack()
     ? { width: await track.getCodedWidth(), height: await track.getCodedHeight() }
@@ -33,17 +34,12 @@ export async function containerInfo(
     : null;
   const sps = codecId === Codec.H264 ? spsOfAvcc(extraData) : spsOfHvcc(extraData);
   const parameters = sps === undefined ? undefined : codecId === Codec.H264 ? parseSps(sps) : parseHevcSps(sps);
-  const info: MediaInfo = {
+  const info = fitInfo({
     mediaType: 'video',
     ...common,
-    width: clamp(size.width, 0xffff),
-    height: clamp(size.height, 0xffff),
+    ...size,
     ...frameRate(metrics?.bestGuessFrameRate ?? stats.averagePacketRate),
     ceaCaptions: 0,
-  };
+  });
   return parameters?.reorder === undefined ? { info } : { info, reorder: parameters.reorder };
-}
-
-function clamp(value: number, max: number): number {
-  return Number.isFinite(value) ? Math.min(Math.max(0, value), max) : 0;
 }

@@ -4,6 +4,7 @@ import { Codec } from '../../media/codec.js';
 import { bufferOf, packetForm } from './container-form.js';
 import { containerInfo } from './container-info.js';
 import { decodeTimes, reorderDepth } from './decode-order.js';
+import { fitDelay } from './fit.js';
 import { TIMESCALE, type SourceFrame, type SourceOptions, type SourceTrack } from './source.js';
 
 /** How many packets are looked at, without their data, for the order of decoding. */
@@ -48,17 +49,25 @@ export async function containerTrack(
   const { info, reorder } = await containerInfo(track, codecId, form.extraData);
   const depth = track.isVideoTrack() ? Math.max(reorder ?? 0, await probeDepth(sink)) : 0;
 
+  const tell = (why: string): void =>
+    options.onWarning?.(`${path}: the ${track.type} track ${track.id} ends early: ${why}`);
+
   async function* packets(): AsyncGenerator<Packet> {
     try {
+      let last: EncodedPacket | undefined;
       const first = begin === undefined ? undefined : await firstPacket(track, sink, begin);
       if (first === null) return;
       for await (const packet of sink.packets(first)) {
-        yield { pts: Math.round(packet.timestamp * TIMESCALE) - form.delay, packet };
+        last = packet;
+        const pts = Math.round(packet.timestamp * TIMESCALE) - form.delay;
+        if (!Number.isSafeInteger(pts)) return tell(`it is damaged (a time of ${packet.timestamp} s)`);
+        yield { pts, packet };
       }
+      // The index knows of a packet whose bytes are not there.
+      if (last !== undefined && (await sink.getNextPacket(last, { metadataOnly: true })) !== null)
+        tell('the rest of the file is missing');
     } catch (error) {
-      options.onWarning?.(
-        `${path}: the ${track.type} track ${track.id} ends early, it is damaged: ${messageOf(error)}`,
-      );
+      tell(`it is damaged (${messageOf(error)})`);
     }
   }
 
@@ -66,7 +75,12 @@ export async function containerTrack(
     for await (const { packet: timed, dts } of decodeTimes(packets(), depth)) {
       const data = form.convert(bufferOf(timed.packet.data));
       if (data.length === 0) continue;
-      yield { dts, ptsDelay: timed.pts - dts, key: info.mediaType === 'audio' || timed.packet.type === 'key', data };
+      yield {
+        dts,
+        ptsDelay: fitDelay(timed.pts - dts),
+        key: info.mediaType === 'audio' || timed.packet.type === 'key',
+        data,
+      };
     }
   }
 

@@ -16,6 +16,7 @@ import {
 } from 'mediabunny';
 import { KmpRtmpError, messageOf } from '../../errors.js';
 import { containerTrack, isSupported } from './container-track.js';
+import { checkMp4 } from './mp4-check.js';
 import type { MediaSource, SourceOptions, SourceTrack } from './source.js';
 
 /** What mediabunny may take a file for. HLS is left out: a playlist would make us fetch from other hosts. */
@@ -37,6 +38,7 @@ export async function openContainer(path: string, options: SourceOptions = {}): 
   });
   try {
     const format = await input.getFormat();
+    if (format === MP4 || format === QTFF) await checkMp4(path);
     const tracks = await openTracks(input, path, options);
     const duration = (await input.getDurationFromMetadata()) ?? undefined;
     const close = (): Promise<void> => {
@@ -73,6 +75,11 @@ async function openTracks(input: Input, path: string, options: SourceOptions): P
       options.onWarning?.(`${path}: the ${track.type} track ${track.id} is left out: KMP does not carry ${name}`);
     }
   }
+  if (found.length === 0)
+    throw new KmpRtmpError(
+      'source_no_tracks',
+      `${path} has no tracks; is it whole? A recording that was not finished has no index`,
+    );
   if (usable.length === 0)
     throw new KmpRtmpError('source_no_tracks', `${path} has no video or audio track that KMP can carry`);
   const begin = await startOf(usable, options.start ?? 0);

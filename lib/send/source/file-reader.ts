@@ -10,10 +10,14 @@ export class FileReader {
   private block: Buffer = Buffer.alloc(0);
   private blockAt = 0;
 
-  /** @param position byte to begin at */
+  /**
+   * @param position byte to begin at
+   * @param blockSize bytes to read at once from the disk
+   */
   constructor(
     private readonly handle: FileHandle,
     public position = 0,
+    private readonly blockSize = BLOCK,
   ) {}
 
   /** The next `size` bytes; fewer at the end of the file. */
@@ -23,11 +27,10 @@ export class FileReader {
     return size < COPY_BELOW ? Buffer.from(ahead) : ahead;
   }
 
-  /** Like {@link read}, without moving on. The bytes are a view: copy what is kept. */
-  async peek(size: number): Promise<Buffer> {
+  private async peek(size: number): Promise<Buffer> {
     const from = this.position - this.blockAt;
     if (from >= 0 && from + size <= this.block.length) return this.block.subarray(from, from + size);
-    const block = Buffer.allocUnsafe(Math.max(size, BLOCK));
+    const block = Buffer.allocUnsafe(Math.max(size, this.blockSize));
     let length = 0;
     while (length < size) {
       const { bytesRead } = await this.handle.read(block, length, block.length - length, this.position + length);

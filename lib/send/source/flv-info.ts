@@ -1,6 +1,7 @@
 import { Codec } from '../../media/codec.js';
 import type { MediaInfo } from '../../media/media-info.js';
 import { defaultLayout, parseAudioSpecificConfig, parseOpusHead, type AudioParameters } from './audio-config.js';
+import { fitInfo } from './fit.js';
 import { frameRate } from './frame-rate.js';
 import { parseSps, spsOfAvcc, type VideoParameters } from './h264.js';
 import { parseHevcSps, spsOfHvcc } from './h265.js';
@@ -25,16 +26,16 @@ export function flvInfo(seen: FlvEvidence): MediaInfo {
   const common = {
     codecId: seen.codecId,
     timescale: TIMESCALE,
-    bitrate: Math.round(seen.bitrate),
+    bitrate: seen.bitrate,
     extraData: seen.extraData,
   };
   if (seen.codecId < 1000) {
     const { width, height } = videoParameters(seen.codecId, seen.extraData) ?? { width: 0, height: 0 };
-    return { mediaType: 'video', ...common, width, height, ...frameRate(seen.rate), ceaCaptions: 0 };
+    return fitInfo({ mediaType: 'video', ...common, width, height, ...frameRate(seen.rate), ceaCaptions: 0 });
   }
   const { sampleRate, channels } = audioParameters(seen) ?? { sampleRate: 44100, channels: 2 };
   const channelLayout = defaultLayout(channels);
-  return { mediaType: 'audio', ...common, channels, bitsPerSample: 16, sampleRate, channelLayout };
+  return fitInfo({ mediaType: 'audio', ...common, channels, bitsPerSample: 16, sampleRate, channelLayout });
 }
 
 /** True if frames of this codec cannot be decoded without a sequence header. */

@@ -9,6 +9,7 @@ import type { GlobalStatus } from '../../../lib/upstream/status.js';
 import { assertHas } from '../../support/assert-has.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { MemoryManagement, sampleUpstream } from '../../support/memory-management.js';
+import { sampleTotals } from '../../support/service-totals.js';
 
 /** A viewer's connection: keeps what was written, and takes no more when told so. */
 class Outlet extends EventEmitter {
@@ -119,6 +120,21 @@ describe('feed of the status page', () => {
 
     await beat(clock);
     assertHas(outlet.last, { rows: [], counts: [], gone: [] });
+  });
+
+  it('tells how many upstreams have ended, and why, where the service counts them', async () => {
+    const { clock, management } = setUp();
+    const totals = sampleTotals();
+    let closed: Record<string, number> = { done: 3, send_failed: 0 };
+    const counters = { totals: async () => ({ ...totals, closed_upstreams: closed }) };
+    const outlet = new Outlet();
+    new Feed(management, { clock, counters }).add(outlet);
+    await beat(clock);
+    assert.deepEqual((outlet.last as TickMessage).ended, { done: 3 });
+    closed = { done: 3, send_failed: 2 };
+    await beat(clock);
+    assert.deepEqual((outlet.last as TickMessage).ended, closed);
+    assert.equal(outlet.names.at(-1), 'tick');
   });
 
   it('takes an upstream of the same id on another connection for another upstream', async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Model } from '../../../lib/api/status/public/model.js';
+import { failed, Model } from '../../../lib/api/status/public/model.js';
 import type { Upstream } from '../../../lib/api/status/public/upstream.js';
 import type { UpstreamInfo, UpstreamRow } from '../../../lib/api/status/public/wire.js';
 
@@ -36,7 +36,7 @@ function row(key: number, id: string, changes: Partial<UpstreamInfo> = {}, count
 function modelOf(...rows: UpstreamRow[]): Model {
   const model = new Model();
   model.hello({ feed: 'a', api: './api' });
-  model.full({ t: 1000, uptime: 5, service: SERVICE, rows }, 1_700_000_000_000);
+  model.full({ t: 1000, uptime: 5, service: SERVICE, ended: {}, rows }, 1_700_000_000_000);
   return model;
 }
 
@@ -46,7 +46,7 @@ function upstream(model: Model, key: number): Upstream {
   return found;
 }
 
-const NOTHING = { rows: [], counts: [], gone: [] };
+const NOTHING = { ended: {}, rows: [], counts: [], gone: [] };
 
 describe('model of the status page', () => {
   it('makes rates of counters', () => {
@@ -88,26 +88,44 @@ describe('model of the status page', () => {
   it('tells what happened, and nothing when it only begins to look', () => {
     const model = new Model();
     model.hello({ feed: 'a', api: null });
-    assert.deepEqual(model.full({ t: 0, uptime: 0, service: SERVICE, rows: [row(1, 'u1'), row(2, 'u2')] }, 1), []);
+    assert.deepEqual(
+      model.full({ t: 0, uptime: 0, service: SERVICE, ended: {}, rows: [row(1, 'u1'), row(2, 'u2')] }, 1),
+      [],
+    );
     const lastStatus = { level: 'error', code: 'NetStream.Publish.BadName', description: 'taken' };
     const rows = [row(1, 'u1', { state: 'reconnecting', lastStatus }), row(3, 'u3')];
-    assert.deepEqual(model.tick({ t: 1000, uptime: 1, rows, counts: [], gone: [2] }, 5), [
+    assert.deepEqual(model.tick({ ...NOTHING, t: 1000, uptime: 1, rows, gone: [2] }, 5), [
       { at: 5, id: 'u2', what: 'ended', kind: 'plain' },
       { at: 5, id: 'u1', what: 'is reconnecting', kind: 'bad' },
       { at: 5, id: 'u1', what: 'the server said NetStream.Publish.BadName: taken', kind: 'bad' },
       { at: 5, id: 'u3', what: 'began', kind: 'plain' },
     ]);
-    assert.deepEqual(
-      model.tick({ t: 2000, uptime: 2, rows: [row(1, 'u1', { lastStatus })], counts: [], gone: [] }, 6),
-      [{ at: 6, id: 'u1', what: 'is publishing', kind: 'good' }],
-    );
+    assert.deepEqual(model.tick({ ...NOTHING, t: 2000, uptime: 2, rows: [row(1, 'u1', { lastStatus })] }, 6), [
+      { at: 6, id: 'u1', what: 'is publishing', kind: 'good' },
+    ]);
+  });
+
+  it('tells of upstreams that fail before anybody could see them', () => {
+    const model = modelOf(row(1, 'u1'));
+    const tick = (t: number, ended: Record<string, number>): string[] =>
+      model.tick({ ...NOTHING, t, uptime: 6, ended }, 5).map(({ id, what }) => `${id} ${what}`);
+    assert.deepEqual(tick(2000, { done: 4, handshake_failed: 2 }), ['2 upstreams failed: handshake_failed']);
+    assert.deepEqual(tick(3000, { done: 5, api_delete: 1, handshake_failed: 2 }), []);
+    assert.deepEqual(tick(4000, { done: 5, api_delete: 1, handshake_failed: 3, recv_failed: 1 }), [
+      'An upstream failed: handshake_failed',
+      'An upstream failed: recv_failed',
+    ]);
+    assert.equal(failed(model.ended), 4);
   });
 
   it('goes on after a pause, without a line over the gap', () => {
     const model = modelOf(row(1, 'u1'), row(2, 'u2'));
     model.tick({ ...NOTHING, t: 2000, uptime: 6 }, 1_700_000_001_000);
     model.hello({ feed: 'a', api: './api' });
-    const happened = model.full({ t: 60_000, uptime: 64, service: SERVICE, rows: [row(1, 'u1')] }, 1_700_000_060_000);
+    const happened = model.full(
+      { t: 60_000, uptime: 64, service: SERVICE, ended: {}, rows: [row(1, 'u1')] },
+      1_700_000_060_000,
+    );
     assert.deepEqual(
       happened.map(({ id, what }) => [id, what]),
       [['u2', 'ended']],
@@ -120,7 +138,7 @@ describe('model of the status page', () => {
     const model = modelOf(row(1, 'u1'));
     model.hello({ feed: 'b', api: null });
     assert.equal(model.api, null);
-    assert.deepEqual(model.full({ t: 10, uptime: 0, service: SERVICE, rows: [row(1, 'other')] }, 9), []);
+    assert.deepEqual(model.full({ t: 10, uptime: 0, service: SERVICE, ended: {}, rows: [row(1, 'other')] }, 9), []);
     assert.deepEqual(
       [...model.upstreams.values()].map((one) => one.info.id),
       ['other'],
@@ -135,7 +153,9 @@ describe('model of the status page', () => {
     }
     assert.equal(model.times.values.length, 120);
     for (const key of [1, 2]) assert.equal(upstream(model, key).lines.bitrateOut.length, 120);
-    assert.equal(upstream(model, 2).lines.bitrateOut.filter((value) => value !== null).length, 51);
+    // From the second message on.
+    assert.equal(upstream(model, 2).lines.bitrateOut.filter((value) => value !== null).length, 50);
+    assert.equal(upstream(model, 2).lines.delay.filter((value) => value !== null).length, 51);
     assert.equal(model.lines.frames.length, 120);
   });
 

@@ -96,6 +96,57 @@ describe('files that are damaged, or are none', () => {
     assert.ok((frames[0]?.length ?? 0) >= 20, `${frames[0]?.length}`);
   });
 
+  it('an MP4 file with its index in front, and its end cut off, gives what is there, and says so', async () => {
+    const bytes = readFileSync(join('assets', 'sample.mp4'));
+    const { frames, warnings } = await readAll(file(bytes.subarray(0, 100_000)));
+    assert.ok((frames[0]?.length ?? 0) > 50 && (frames[0]?.length ?? 0) < 150, `${frames[0]?.length}`);
+    assert.match(warnings.join('\n'), /video track 1 ends early: the rest of the file is missing/);
+  });
+
+  it('a Matroska file that was cut gives what is there', async () => {
+    const bytes = readFileSync(join(FOLDER, 'hevc-opus.mkv'));
+    const { frames } = await readAll(file(bytes.subarray(0, 15_000)));
+    assert.ok((frames[0]?.length ?? 0) > 20 && (frames[0]?.length ?? 0) < 60, `${frames[0]?.length}`);
+  });
+
+  it('an MP4 file that claims billions of frames is refused before room is made for them', async () => {
+    const rows: [string, string, number][] = [
+      ...([
+        ['h264-aac.mp4', 'stts', 8],
+        ['h264-aac.mp4', 'ctts', 16],
+        ['h264-aac.mp4', 'stsz', 8],
+        ['h264-aac.mp4', 'stsc', 12],
+      ] as [string, string, number][]),
+      ['fragmented.mp4', 'trun', 4],
+    ];
+    for (const [name, box, at] of rows) {
+      const bytes = readFileSync(join(FOLDER, name));
+      bytes.writeUInt32BE(0x7fffffff, bytes.indexOf(box) + 4 + at);
+      await assert.rejects(openSource(file(bytes)), {
+        code: 'source_format',
+        message: new RegExp(`the box "${box}" at byte \\d+ speaks of \\d{10} frames`),
+      });
+    }
+  });
+
+  it('an MP4 file whose tables claim entries that they have no room for is refused', async () => {
+    for (const box of ['stts', 'ctts', 'stsc']) {
+      const bytes = readFileSync(join(FOLDER, 'h264-aac.mp4'));
+      bytes.writeUInt32BE(200, bytes.indexOf(box) + 8);
+      await assert.rejects(openSource(file(bytes)), {
+        code: 'source_format',
+        message: /more entries than fit into it/,
+      });
+    }
+  });
+
+  it('an MP4 file half in its index and half in fragments is refused: half of it would be lost', async () => {
+    await assert.rejects(openSource(join(FOLDER, 'hybrid.mp4')), {
+      code: 'source_format',
+      message: /hybrid\.mp4 .*the rest in fragments.*remux it with ffmpeg/,
+    });
+  });
+
   it('an MP4 file without its index is refused', async () => {
     const bytes = readFileSync(join(FOLDER, 'h264-aac.mp4'));
     assert.match(await codeOf(file(bytes.subarray(0, 15000))), /^source_/);

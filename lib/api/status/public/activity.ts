@@ -1,6 +1,7 @@
 import { byId, el, setText } from './dom.js';
-import { timeOfDay } from './format.js';
+import { count, timeOfDay } from './format.js';
 import type { Happening } from './model.js';
+import type { Ended } from './wire.js';
 
 /** How many are kept. */
 const LIMIT = 200;
@@ -12,13 +13,14 @@ export class ActivityView {
   private readonly badge = byId('activity-count', HTMLSpanElement);
   private readonly list = el('ol', { class: 'happenings' });
   private readonly empty = el('p', { class: 'empty' }, 'Nothing has happened since this page was opened.');
+  private readonly sums = el('p', { class: 'sums' });
   private unseen = 0;
 
   constructor(private readonly opened: () => void) {
     const close = el('button', { type: 'button', class: 'close', 'aria-label': 'Close' }, '×');
     close.addEventListener('click', () => this.close());
     const title = el('h2', { id: 'activity-title', tabindex: '-1' }, 'Activity');
-    this.panel.append(el('header', {}, title, close), this.empty, this.list);
+    this.panel.append(el('header', {}, title, close), this.sums, this.empty, this.list);
     this.panel.addEventListener('keydown', ({ key }) => {
       if (key === 'Escape') this.close();
     });
@@ -33,6 +35,13 @@ export class ActivityView {
         title.focus();
       }
     });
+  }
+
+  /** Shows how many have ended since the service began, and why. */
+  showEnded(ended: Ended): void {
+    const reasons = Object.entries(ended).sort(([, a], [, b]) => b - a);
+    const text = reasons.map(([reason, number]) => `${count(number)} ${reason}`).join(', ');
+    setText(this.sums, text === '' ? '' : `Upstreams that have ended since the service began: ${text}.`);
   }
 
   add(happened: readonly Happening[]): void {

@@ -51,6 +51,7 @@ const filter = new Filter((text, group) => {
 let built: string | undefined;
 function happened(happenings: readonly Happening[]): void {
   activity.add(happenings);
+  activity.showEnded(model.ended);
   announce(happenings.filter(({ kind }) => kind !== 'plain'));
   totals.show(model);
   filter.show(model.upstreams.values());

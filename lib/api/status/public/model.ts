@@ -1,6 +1,6 @@
 import { extend, Times, type Line } from './series.js';
 import { Upstream } from './upstream.js';
-import type { FullMessage, HelloMessage, ServiceInfo, TickMessage, UpstreamRow } from './wire.js';
+import type { Ended, FullMessage, HelloMessage, ServiceInfo, TickMessage, UpstreamRow } from './wire.js';
 
 /** A pause that is longer, in ms, leaves a hole in the charts that no line should bridge: they begin anew. */
 const LONGEST_GAP = 5000;
@@ -35,6 +35,8 @@ export class Model {
   api: string | null = null;
   readonly times = new Times();
   totals: Totals = noTotals();
+  /** Upstreams that have ended since the service began, by reason. */
+  ended: Ended = {};
   readonly lines = { bitrateIn: [] as Line, bitrateOut: [] as Line, frames: [] as Line, memory: [] as Line };
   private t = 0;
   private feed: string | undefined;
@@ -44,6 +46,7 @@ export class Model {
     if (this.feed === feed) return;
     this.feed = feed;
     this.service = undefined;
+    this.ended = {};
     this.upstreams.clear();
     this.forgetPast();
   }
@@ -70,13 +73,14 @@ export class Model {
   }
 
   private take(
-    { t, uptime }: Pick<TickMessage, 't' | 'uptime'>,
+    { t, uptime, ended: endings }: Pick<TickMessage, 't' | 'uptime' | 'ended'>,
     changes: Pick<TickMessage, 'rows' | 'counts' | 'gone'>,
     now: number,
   ): Happening[] {
     this.t = t;
     this.uptime = uptime;
-    const happened: Happening[] = [];
+    const happened = failures(this.ended, endings, now);
+    this.ended = endings;
     for (const key of changes.gone) {
       const upstream = this.upstreams.get(key);
       this.upstreams.delete(key);
@@ -91,9 +95,10 @@ export class Model {
       add(totals, upstream);
     }
     this.totals = totals;
-    extend(this.lines.bitrateIn, totals.bitrateIn);
-    extend(this.lines.bitrateOut, totals.bitrateOut);
-    extend(this.lines.frames, totals.frames);
+    const rate = (value: number): number | null => (this.times.values.length > 1 ? value : null);
+    extend(this.lines.bitrateIn, rate(totals.bitrateIn));
+    extend(this.lines.bitrateOut, rate(totals.bitrateOut));
+    extend(this.lines.frames, rate(totals.frames));
     extend(this.lines.memory, totals.memUsed);
     return happened;
   }
@@ -115,6 +120,25 @@ export class Model {
     const all = [this, ...this.upstreams.values()];
     for (const { lines } of all) for (const line of Object.values(lines)) line.length = 0;
   }
+}
+
+/** Reasons for which an upstream is meant to end. */
+const PEACEFUL: ReadonlySet<string> = new Set(['done', 'api_delete', 'shutdown']);
+
+/** How many of `ended` failed. */
+export function failed(ended: Ended): number {
+  const counts = Object.entries(ended).map(([reason, count]) => (PEACEFUL.has(reason) ? 0 : count));
+  return counts.reduce((sum, count) => sum + count, 0);
+}
+
+/** Also of those that lived so shortly that no message had them: a destination that refuses every connection. */
+function failures(before: Ended, after: Ended, at: number): Happening[] {
+  return Object.entries(after).flatMap(([reason, count]) => {
+    const more = count - (before[reason] ?? 0);
+    if (more <= 0 || PEACEFUL.has(reason)) return [];
+    const id = more === 1 ? 'An upstream' : `${more} upstreams`;
+    return [{ at, id, what: `failed: ${reason}`, kind: 'bad' as const }];
+  });
 }
 
 function ended({ info }: Upstream, at: number): Happening {

@@ -13,6 +13,11 @@ export class Rate {
   /** Per second; 0 until two messages are there. */
   value = 0;
 
+  /** Whether there is a rate. */
+  get known(): boolean {
+    return this.values.length > 1;
+  }
+
   /** @param t ms */
   add(t: number, counter: number): number {
     const { times, values } = this;

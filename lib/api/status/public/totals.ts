@@ -1,7 +1,7 @@
 import { Chart, type ChartLine } from './chart.js';
 import { byId, el, Live } from './dom.js';
 import { bitrate, bytes, count, frames, percent } from './format.js';
-import type { Model } from './model.js';
+import { failed, type Model } from './model.js';
 import { groupOf } from './order.js';
 import type { Line } from './series.js';
 
@@ -86,10 +86,12 @@ function inputsOf({ upstreams }: Model): number {
   return inputs;
 }
 
-function statesOf({ upstreams }: Model): string {
+function statesOf({ upstreams, ended }: Model): string {
   const counts = new Map<string, number>();
   for (const { info } of upstreams.values())
     counts.set(groupOf(info.state), (counts.get(groupOf(info.state)) ?? 0) + 1);
   const parts = [...counts].sort(([, a], [, b]) => b - a).map(([group, number]) => `${count(number)}\u00a0${group}`);
+  const failures = failed(ended);
+  if (failures > 0) parts.push(`${count(failures)}\u00a0failed so far`);
   return parts.join(', ') || 'none yet';
 }

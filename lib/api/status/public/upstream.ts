@@ -100,9 +100,11 @@ export class Upstream {
       this.skipped += track.skipped;
     }
     const { lines } = this;
-    extend(lines.bitrateIn, this.bitrateIn);
-    extend(lines.bitrateOut, this.bitrateOut);
-    extend(lines.frames, this.frames);
+    // A rate takes two messages.
+    const rate = (value: number): number | null => (this.sent.known ? value : null);
+    extend(lines.bitrateIn, rate(this.bitrateIn));
+    extend(lines.bitrateOut, rate(this.bitrateOut));
+    extend(lines.frames, rate(this.frames));
     extend(lines.delay, this.delay);
     extend(lines.memory, this.memUsed);
   }

@@ -87,6 +87,9 @@ export interface HelloMessage {
   readonly api: string | null;
 }
 
+/** Upstreams that have ended since the service began, by reason; without those that never came up. */
+export type Ended = Readonly<Record<string, number>>;
+
 /** Event `full`: everything, at the beginning and after a pause. */
 export interface FullMessage {
   /** ms, monotonic; for differences only. */
@@ -94,6 +97,7 @@ export interface FullMessage {
   /** s */
   readonly uptime: number;
   readonly service: ServiceInfo;
+  readonly ended: Ended;
   readonly rows: readonly UpstreamRow[];
 }
 
@@ -101,6 +105,7 @@ export interface FullMessage {
 export interface TickMessage {
   readonly t: number;
   readonly uptime: number;
+  readonly ended: Ended;
   /** New, or changed in more than its counters. */
   readonly rows: readonly UpstreamRow[];
   /** Key and counters of those that have only counted on. */
