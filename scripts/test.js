@@ -1,6 +1,7 @@
 // Runs the compiled specs with Node's own test runner. Arguments: parts of file names to run only those
 // (`npm test -- kmp merge`). Suites that need programs from outside npm live in spec/external and are run by
-// `npm run test:external` (EXTERNAL=1).
+// `npm run test:external`; those that take their time in spec/resilience, by `npm run test:resilience`: SUITE names the
+// folder.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,14 +9,15 @@ import { join } from 'node:path';
 const root = 'dist/spec';
 const only = process.argv.slice(2).filter((arg) => !arg.startsWith('--'));
 const flags = process.argv.slice(2).filter((arg) => arg.startsWith('--'));
-const external = process.env['EXTERNAL'] === '1';
+const suite = process.env['EXTERNAL'] === '1' ? 'external' : (process.env['SUITE'] ?? '');
+const isResilience = suite === 'resilience';
 
 const files = readdirSync(root, { recursive: true })
   .map(String)
   .filter((name) => name.endsWith('.spec.js'))
   // A compiled spec whose source has been deleted or renamed does not count.
   .filter((name) => existsSync(join('spec', name.replace(/\.js$/, '.ts'))))
-  .filter((name) => name.startsWith('external') === external && !name.startsWith('resilience'))
+  .filter((name) => suite === (/^(external|resilience)(?=[/\\])/.exec(name)?.[0] ?? ''))
   .filter((name) => only.length === 0 || only.some((part) => name.includes(part)))
   .map((name) => join(root, name))
   .sort();
@@ -30,12 +32,16 @@ const run = spawnSync(
     '--enable-source-maps',
     '--import=./scripts/spec-guard.js',
     '--test',
-    '--test-timeout=120000',
-    '--test-concurrency=2',
+    // The long forms take their time; and one suite at a time, so that what is measured is not the neighbour.
+    `--test-timeout=${isResilience ? 7_200_000 : 120_000}`,
+    `--test-concurrency=${isResilience ? 1 : 2}`,
     ...(flags.some((flag) => flag.startsWith('--test-reporter')) ? [] : ['--test-reporter=./scripts/spec-reporter.js']),
     ...flags,
     ...files,
   ],
-  { stdio: 'inherit', env: { ...process.env, NODE_ENV: 'test' } },
+  {
+    stdio: 'inherit',
+    env: { ...(isResilience ? { SPEC_FILE_TIMEOUT: '7200000' } : {}), ...process.env, NODE_ENV: 'test' },
+  },
 );
 process.exit(run.status ?? 1);
