@@ -1,23 +1,30 @@
-// Writes docs/configuration.md from the table of directives (run after a build). With --check it writes nothing and fails
-// if the page is not what the table says.
+// Writes the pages that are made from code (run after a build): docs/configuration.md from the table of directives,
+// docs/api.md from the OpenAPI document. With --check it writes nothing and fails if a page is not current.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { openApiDocument } from '../dist/lib/api/openapi.js';
 import { configurationReference } from '../dist/lib/config/reference.js';
+import { CLOSE_REASONS } from '../dist/lib/upstream/close-reason.js';
+import { apiPage } from './api-page.js';
 
-const page = new URL('../docs/configuration.md', import.meta.url);
-const text = configurationReference();
+const docs = new URL('../docs/', import.meta.url);
+const pages = {
+  'configuration.md': configurationReference(),
+  'api.md': apiPage(openApiDocument({ write: true }), CLOSE_REASONS),
+};
+
+function current(page) {
+  try {
+    return readFileSync(new URL(page, docs), 'utf8');
+  } catch {
+    return '';
+  }
+}
 
 if (process.argv.includes('--check')) {
-  let current = '';
-  try {
-    current = readFileSync(page, 'utf8');
-  } catch {
-    // not there: not current
-  }
-  if (current !== text) {
-    console.error('docs/configuration.md is stale; run: npm run reference');
-    process.exit(1);
-  }
+  const stale = Object.keys(pages).filter((page) => current(page) !== pages[page]);
+  for (const page of stale) console.error(`docs/${page} is stale; run: npm run reference`);
+  if (stale.length > 0) process.exitCode = 1;
 } else {
-  mkdirSync(new URL('.', page), { recursive: true });
-  writeFileSync(page, text);
+  mkdirSync(docs, { recursive: true });
+  for (const [page, text] of Object.entries(pages)) writeFileSync(new URL(page, docs), text);
 }
