@@ -1,5 +1,6 @@
 // Writes the pages that are made from code (run after a build): docs/configuration.md from the table of directives,
-// docs/api.md from the OpenAPI document. With --check it writes nothing and fails if a page is not current.
+// docs/api.md from the OpenAPI document, and the programs in docs/pipeline.md from examples/. With --check it writes nothing
+// and fails if a page is not current.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { openApiDocument } from '../dist/lib/api/openapi.js';
 import { configurationReference } from '../dist/lib/config/reference.js';
@@ -7,9 +8,20 @@ import { CLOSE_REASONS } from '../dist/lib/upstream/close-reason.js';
 import { apiPage } from './api-page.js';
 
 const docs = new URL('../docs/', import.meta.url);
+
+/** The page with each block of code that begins as an example does replaced by that example as it is now. */
+function withExamples(text) {
+  return text.replace(/^```ts\n([^]*?)^```\n/gm, (block, code) => {
+    const name = /dist\/examples\/([\w-]+)\.js/.exec(code)?.[1];
+    if (name === undefined) return block;
+    return `\`\`\`ts\n${readFileSync(new URL(`../examples/${name}.ts`, import.meta.url), 'utf8')}\`\`\`\n`;
+  });
+}
+
 const pages = {
   'configuration.md': configurationReference(),
   'api.md': apiPage(openApiDocument({ write: true }), CLOSE_REASONS),
+  'pipeline.md': withExamples(readFileSync(new URL('pipeline.md', docs), 'utf8')),
 };
 
 function current(page) {

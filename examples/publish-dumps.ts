@@ -1,0 +1,20 @@
+// Publishes KMP dump files, one for each track, to an RTMP server: three stages, piped.
+//
+//   node dist/examples/publish-dumps.js rtmp://127.0.0.1/live/test video.kmp audio.kmp
+import { createReadStream } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+import { KmpDecoder, rtmpPublisher, StreamMerger } from 'kmp-rtmp';
+
+const [url = '', ...files] = process.argv.slice(2);
+
+const merger = new StreamMerger(url);
+// All tracks are asked for before the first byte comes, so that the merger knows whom to wait for.
+const tracks = files.map((file) => ({ file, track: merger.track() }));
+
+await Promise.all([
+  pipeline(merger, rtmpPublisher(url, { onReply: merger.reply })),
+  ...tracks.map(({ file, track }) =>
+    pipeline(createReadStream(file), new KmpDecoder({ connectRequired: false }), track),
+  ),
+]);
+console.log(`${files.length} tracks published to ${new URL(url).host}`);

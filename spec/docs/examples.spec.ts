@@ -1,0 +1,106 @@
+// The complete programs of docs/pipeline.md, run as they stand there.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { afterEach, describe, it } from 'node:test';
+import { startChild, type Child } from '../support/child.js';
+import { loadScenario, playScenario } from '../support/golden.js';
+import type { ParsedMessage } from '../support/rtmp-parse.js';
+import { assertSameBytes } from '../support/same-bytes.js';
+import { ScriptableIngest } from '../support/scriptable-ingest.js';
+
+const AUDIO = 8;
+const VIDEO = 9;
+const dumps = ['v.kmp', 'a.kmp'].map((name) => `spec/golden/data/av/${name}`);
+
+const example = (name: string, ...args: string[]): Child => startChild([`dist/examples/${name}.js`, ...args]);
+
+let closing: (() => unknown)[] = [];
+
+afterEach(async () => {
+  for (const close of closing.reverse()) await close();
+  closing = [];
+});
+
+/** Runs an example that publishes to an ingest, and gives the messages that arrived there. */
+async function published(name: string, ...args: string[]): Promise<readonly ParsedMessage[]> {
+  const ingest = await ScriptableIngest.start();
+  closing.push(() => ingest.close());
+  const child = example(name, `rtmp://127.0.0.1:${ingest.port}/app/stream`, ...args);
+  const connection = await ingest.next();
+  assert.equal(await child.exit, 0);
+  await connection.closed;
+  return connection.messages;
+}
+
+const media = (messages: readonly ParsedMessage[], type: number): readonly ParsedMessage[] =>
+  messages.filter((message) => message.type === type);
+const bytes = (messages: readonly ParsedMessage[]): Buffer => Buffer.concat(messages.map(({ payload }) => payload));
+
+describe('examples', () => {
+  it('publish-dumps: every frame of the dumps arrives, and audio can be shifted against video by shift-audio', async () => {
+    const plain = await published('publish-dumps', ...dumps);
+    assert.deepEqual([media(plain, VIDEO).length, media(plain, AUDIO).length], [61, 89]);
+
+    const shifted = await published('shift-audio', ...dumps, '200');
+    assertSameBytes(bytes(media(shifted, VIDEO)), bytes(media(plain, VIDEO)));
+    assertSameBytes(bytes(media(shifted, AUDIO)), bytes(media(plain, AUDIO)));
+    // The first of each is the sequence header, which has no time of its own.
+    const times = (messages: readonly ParsedMessage[], type: number): number[] =>
+      media(messages, type)
+        .slice(1)
+        .map(({ timestamp }) => timestamp);
+    assert.deepEqual(times(shifted, VIDEO), times(plain, VIDEO));
+    assert.deepEqual(
+      times(shifted, AUDIO),
+      times(plain, AUDIO).map((ms) => ms + 200),
+    );
+  });
+
+  it('express-app: the routes of the app and of the service, and an end in order', async () => {
+    const child = example('express-app', '0', '0');
+    closing.push(() => child.kill('SIGKILL'));
+    const [, kmp = '', base = ''] = await said(child, /KMP on port (\d+), (http:\S+)\/live\/status\//);
+    const get = async (path: string): Promise<Response> => fetch(base + path);
+    assert.equal(await (await get('/hello')).text(), 'an app that was there before\n');
+    assert.match(await (await get('/live/status/')).text(), /<title>/);
+    assert.match(await (await get('/live/metrics')).text(), /^# HELP kmp_rtmp_/m);
+    assert.equal((await get('/live/readyz')).status, 200);
+
+    const ingest = await ScriptableIngest.start();
+    closing.push(() => ingest.close());
+    const scenario = loadScenario('av');
+    // Without its last two steps, which end the tracks.
+    const steps = scenario.steps.filter(({ send }) => send?.[0] === 0);
+    const senders = await playScenario({ ...scenario, steps }, Number(kmp), ingest.port);
+    closing.push(() => senders.forEach((sender) => sender.destroy()));
+    await (await ingest.next()).message(({ type }) => type === VIDEO);
+    assert.deepEqual(await (await get('/live/api/upstreams?list=1')).json(), ['u1']);
+
+    child.kill('SIGTERM');
+    assert.equal(await child.exit, 0);
+  });
+});
+
+/** What the pattern fits in what the child writes. */
+async function said(child: Child, pattern: RegExp): Promise<RegExpExecArray> {
+  let text = '';
+  for await (const chunk of child.process.stderr ?? []) {
+    text += String(chunk);
+    const found = pattern.exec(text);
+    if (found !== null) return found;
+  }
+  throw new Error(`the example ended without saying ${pattern}; it said: ${text}`);
+}
+
+describe('docs/pipeline.md', () => {
+  it('shows the examples as they are', () => {
+    const page = readFileSync('docs/pipeline.md', 'utf8');
+    for (const name of ['publish-dumps', 'shift-audio', 'express-app']) {
+      const source = readFileSync(`examples/${name}.ts`, 'utf8');
+      assert.ok(
+        page.includes(`\`\`\`ts\n${source}\`\`\`\n`),
+        `docs/pipeline.md does not show examples/${name}.ts as it is`,
+      );
+    }
+  });
+});
