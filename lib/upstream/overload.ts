@@ -12,7 +12,7 @@ const LOW = 0.5;
 
 /**
  * `kmp_rtmp_out_overload drop_frames`: when memory runs out, video goes in whole groups, from a key frame to the next, and
- * audio never. An episode begins above {@link HIGH} and ends below {@link LOW}; each is one line in the log.
+ * audio never. An episode begins above {@link HIGH} and ends below {@link LOW}; each is one warning in the log.
  */
 export class Overload {
   private active = false;
@@ -92,6 +92,6 @@ export class Overload {
 
   private end(): void {
     this.active = false;
-    this.log.warn(`overload is over: ${this.dropped} video frames were left out`);
+    this.log.info(`the overload is over: ${this.dropped} video frames were left out`);
   }
 }
