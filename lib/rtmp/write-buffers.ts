@@ -27,7 +27,13 @@ export function writeBuffers(
  */
 export function writeQueueSize(socket: Socket): number | undefined {
   const handle: unknown = Reflect.get(socket, '_handle');
-  if (typeof handle !== 'object' || handle === null) return undefined;
-  const size: unknown = Reflect.get(handle, 'writeQueueSize');
+  if (!isObject(handle)) return undefined;
+  // With TLS, the handle below is the one that writes: the upper one's count stands until all is done.
+  const below: unknown = Reflect.get(handle, '_parent');
+  const size: unknown = Reflect.get(isObject(below) ? below : handle, 'writeQueueSize');
   return typeof size === 'number' ? size : undefined;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }
