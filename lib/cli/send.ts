@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { KmpRtmpError } from '../errors.js';
 import type { Logger } from '../log.js';
 import { codecName } from '../media/codec.js';
@@ -49,7 +49,11 @@ export function sendCommand(): Command {
   return new Command('send')
     .description('Play media files (flv, mp4, mov, mkv, webm, ts, KMP dumps) to a KMP server, in real time.')
     .argument('<file...>', 'what to send')
-    .option('--to <host:port>', 'the KMP server', address, { host: '127.0.0.1', port: 8005 })
+    .addOption(
+      new Option('--to <host:port>', 'the KMP server')
+        .argParser(address)
+        .default({ host: '127.0.0.1', port: 8005 }, '127.0.0.1:8005'),
+    )
     .option('--upstream-id <id>', 'the upstream: tracks of one id share one RTMP connection')
     .option('--url <rtmp-url>', 'where the server is to publish, rtmp://host[:port]/app/stream')
     .option('--name <name>', 'stream name in place of the one in the URL; repeat it for more files', collect)
@@ -65,7 +69,7 @@ export function sendCommand(): Command {
     .option('--loop [times]', 'play it over and over (or this many times), with times that go on', passes)
     .option('--start <time>', 'begin at the last key frame at or before this time', time, 0)
     .option('--no-reconnect', 'fail when a connection breaks, instead of coming back with what was not acknowledged')
-    .option('--retry-for <time>', 'how long to try to come back', time, 60_000)
+    .addOption(new Option('--retry-for <time>', 'how long to try to come back').argParser(time).default(60_000, '1m'))
     .option('-q, --quiet', 'no progress and no table, only what went wrong')
     .addHelpText('after', examples)
     .action(async (files: string[], options: SendOptions) => {

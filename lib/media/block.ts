@@ -1,5 +1,5 @@
 /** Sizes that blocks come in, bytes. */
-const SIZES = [4096, 16384, 65536] as const;
+const SIZES = [4096, 16384, 65536, 131072] as const;
 
 /** How often memory that has not been needed lately is let go, ms. */
 const TRIM_INTERVAL = 2000;

@@ -17,8 +17,9 @@ export class Frame {
   seq = 0;
   /** Monotonic ms at which the kernel had it; 0 before. Kept only for frames that may have to be sent again. */
   sentAt = 0;
-  /** The blocks that the payload lies in, each with a hold for this frame. */
-  private blocks: Block[] | undefined;
+  /** The block that the payload lies in, and further ones if it came in several reads; each with a hold for this frame. */
+  private block: Block | undefined = undefined;
+  private moreBlocks: Block[] | undefined = undefined;
 
   constructor(
     /** Wall-clock time since 1970 at the source. */
@@ -37,16 +38,20 @@ export class Frame {
   /** The payload lies in `block` (too); takes a hold on it. */
   holdBlock(block: Block): void {
     block.hold();
-    if (this.blocks === undefined) this.blocks = [block];
-    else this.blocks.push(block);
+    if (this.block === undefined) this.block = block;
+    else if (this.moreBlocks === undefined) this.moreBlocks = [block];
+    else this.moreBlocks.push(block);
   }
 
   /** Nobody needs the payload any more: its memory may be used again. Further calls do nothing. */
   letGo(): void {
-    const { blocks } = this;
-    if (blocks === undefined) return;
-    this.blocks = undefined;
-    for (let i = 0; i < blocks.length; i++) blocks[i]?.letGo();
+    const { block, moreBlocks } = this;
+    if (block === undefined) return;
+    this.block = undefined;
+    block.letGo();
+    if (moreBlocks === undefined) return;
+    this.moreBlocks = undefined;
+    for (const one of moreBlocks) one.letGo();
   }
 
   get isKey(): boolean {

@@ -47,50 +47,41 @@ export class MergeRule {
   next(now: number, slack: number): TrackQueue | undefined {
     const { queues, delays } = this;
     let lowest: TrackQueue | undefined;
-    let lowestMs = 0;
-    let lowestArrival = 0;
     let oldest: TrackQueue | undefined;
-    let oldestArrival = 0;
     for (let i = 0; i < queues.length; i++) {
       const queue = queues[i];
-      if (queue === undefined || !queue.ready) continue;
-      const { head } = queue;
-      if (head === undefined) continue;
-      if (lowest === undefined || head.ms < lowestMs || (head.ms === lowestMs && queue.headOrder < lowest.headOrder)) {
-        lowest = queue;
-        lowestMs = head.ms;
-        lowestArrival = head.arrivedAt;
-      }
-      if (oldest === undefined || head.arrivedAt < oldestArrival) {
-        oldest = queue;
-        oldestArrival = head.arrivedAt;
-      }
+      if (queue === undefined || !queue.ready || queue.length === 0) continue;
+      if (lowest === undefined || isBefore(queue, lowest)) lowest = queue;
+      if (oldest === undefined || queue.headArrival < oldest.headArrival) oldest = queue;
     }
     if (lowest === undefined || oldest === undefined) {
       this.wakeAt = Infinity;
       return undefined;
     }
-    if (this.hurry || now - lowestArrival >= delays.minDelay - slack) return lowest;
-    if (now - oldestArrival >= delays.maxDelay) return oldest;
+    if (this.hurry || now - lowest.headArrival >= delays.minDelay - slack) return lowest;
+    if (now - oldest.headArrival >= delays.maxDelay) return oldest;
     if (delays.earlyRelease) {
       for (const queue of queues) if (this.noEarlierCanCome(queue)) return queue;
     }
-    this.wakeAt = Math.min(lowestArrival + delays.minDelay, oldestArrival + delays.maxDelay);
+    this.wakeAt = Math.min(lowest.headArrival + delays.minDelay, oldest.headArrival + delays.maxDelay);
     return undefined;
   }
 
   /** True if `queue`'s head is the lowest of its stream and every track of the stream has a frame waiting. */
   private noEarlierCanCome(queue: TrackQueue): boolean {
-    const { head } = queue;
-    if (!queue.ready || head === undefined) return false;
+    if (!queue.ready || queue.length === 0) return false;
     for (const other of queue.group.queues) {
-      const otherHead = other.head;
-      if (otherHead === undefined) {
+      if (other.length === 0) {
         if (other.ended) continue;
         return false;
       }
-      if (otherHead.ms < head.ms || (otherHead.ms === head.ms && other.headOrder < queue.headOrder)) return false;
+      if (isBefore(other, queue)) return false;
     }
     return true;
   }
+}
+
+/** Whether the head of `a` is to be written before that of `b`. */
+function isBefore(a: TrackQueue, b: TrackQueue): boolean {
+  return a.headMs < b.headMs || (a.headMs === b.headMs && a.headOrder < b.headOrder);
 }

@@ -15,6 +15,9 @@ export class TrackQueue {
   ended = false;
   /** When the present head became the head, as a count; decides between heads of the same time. */
   headOrder = 0;
+  /** The head's time and arrival, ms, kept here: the rule asks for them again and again. */
+  headMs = 0;
+  headArrival = 0;
   private ring: (Frame | undefined)[] = new Array<Frame | undefined>(16);
   private first = 0;
   private count = 0;
@@ -37,7 +40,7 @@ export class TrackQueue {
   push(frame: Frame): void {
     if (this.count === this.ring.length) this.grow();
     this.ring[(this.first + this.count) & (this.ring.length - 1)] = frame;
-    this.count++;
+    if (++this.count === 1) this.setHead(frame);
   }
 
   /** Puts a frame in front of the head. */
@@ -46,6 +49,7 @@ export class TrackQueue {
     this.first = (this.first + this.ring.length - 1) & (this.ring.length - 1);
     this.ring[this.first] = frame;
     this.count++;
+    this.setHead(frame);
   }
 
   shift(): Frame | undefined {
@@ -53,7 +57,7 @@ export class TrackQueue {
     if (this.count === 0 || frame === undefined) return undefined;
     this.ring[this.first] = undefined;
     this.first = (this.first + 1) & (this.ring.length - 1);
-    this.count--;
+    if (--this.count > 0) this.setHead(this.ring[this.first]);
     return frame;
   }
 
@@ -67,6 +71,12 @@ export class TrackQueue {
       else out.push(frame);
     }
     return out;
+  }
+
+  private setHead(frame: Frame | undefined): void {
+    if (frame === undefined) return;
+    this.headMs = frame.ms;
+    this.headArrival = frame.arrivedAt;
   }
 
   private grow(): void {

@@ -52,6 +52,9 @@ export class RtmpPublisher extends Writable {
   /** Bytes that the kernel has taken. */
   sentBytes = 0;
   receivedBytes = 0;
+  /** `ip:port` of the server and of ourselves, from the connection's beginning on; empty before. */
+  remoteAddress = '';
+  localAddress = '';
   private socket: Socket | undefined;
   private readonly options: PublisherOptions;
   private readonly abort = new AbortController();
@@ -62,15 +65,6 @@ export class RtmpPublisher extends Writable {
   constructor(options: PublisherOptions) {
     super({ objectMode: true, highWaterMark: 2 });
     this.options = options;
-  }
-
-  /** `ip:port` of the server; empty while not connected. */
-  get remoteAddress(): string {
-    return address(this.socket?.remoteAddress, this.socket?.remotePort);
-  }
-
-  get localAddress(): string {
-    return address(this.socket?.localAddress, this.socket?.localPort);
   }
 
   override _construct(callback: (error?: Error | null) => void): void {
@@ -157,6 +151,9 @@ export class RtmpPublisher extends Writable {
     onState?.('connecting');
     const socket = await connectFirst(target, addresses, timeout, clock, this.abort.signal);
     this.socket = socket;
+    // Kept: a socket that was reset does not know any more whom it was connected to.
+    this.remoteAddress = address(socket.remoteAddress, socket.remotePort);
+    this.localAddress = address(socket.localAddress, socket.localPort);
     socket.once('close', () => this.options.onClosed?.());
     if (this.destroyed) {
       socket.destroy();

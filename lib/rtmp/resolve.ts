@@ -36,29 +36,73 @@ export const systemResolve: Resolve = async (host) => {
   }
 };
 
+type Cache = Map<string, { readonly until: number; readonly addresses: string[] }>;
+
+/** Most names that are remembered: senders choose them, and could choose a new one each time. */
+const MAX_CACHED = 1000;
+
+/** Makes room for one more. */
+function forgetStale(cache: Cache): void {
+  if (cache.size < MAX_CACHED) return;
+  const now = performance.now();
+  for (const [host, { until }] of cache) if (until <= now) cache.delete(host);
+  const [oldest] = cache.keys();
+  if (cache.size >= MAX_CACHED && oldest !== undefined) cache.delete(oldest);
+}
+
+/** Answers that say something of the server, not of the name: another one may know it. */
+const SERVER_FAULTS = new Set(['ESERVFAIL', 'EREFUSED', 'ENOTIMP', 'EFORMERR']);
+
+/** A question without an answer is asked again after 1, 3 and 7 parts of the time limit, of so many in all. */
+const PARTS = 15;
+const TRIES = 4;
+
+interface Answer {
+  readonly addresses: string[];
+  /** Why there are none. */
+  readonly problem: unknown;
+}
+
+/** The resolver itself goes on to the next server only if one does not answer; one that cannot is passed over here. */
+async function ask(host: string, { servers, timeout, ipv4, ipv6 }: DnsServers): Promise<Answer> {
+  const resolver = new dns.Resolver({ timeout: Math.max(1, Math.ceil(timeout / PARTS)), tries: TRIES });
+  let late = false;
+  const cut = setTimeout(() => {
+    late = true;
+    resolver.cancel();
+  }, timeout);
+  try {
+    for (let first = 0; ; first++) {
+      resolver.setServers([...servers.slice(first), ...servers.slice(0, first)]);
+      const answers = await Promise.allSettled([
+        ipv4 ? resolver.resolve4(host) : [],
+        ipv6 ? resolver.resolve6(host) : [],
+      ]);
+      const addresses = answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));
+      const problem: unknown = answers.find((answer) => answer.status === 'rejected')?.reason;
+      const fault = problem instanceof Error && 'code' in problem && SERVER_FAULTS.has(String(problem.code));
+      if (addresses.length > 0 || !fault || late || first + 1 >= servers.length) return { addresses, problem };
+    }
+  } finally {
+    clearTimeout(cut);
+  }
+}
+
 /** Asks the given DNS servers (`resolver` of the configuration), A and AAAA, IPv4 first. */
 export function dnsResolve(options: DnsServers): Resolve {
-  const cache = new Map<string, { until: number; addresses: string[] }>();
+  const cache: Cache = new Map();
   return async (host) => {
     if (isIP(host) !== 0) return [host];
     checkName(host);
     const cached = cache.get(host);
     if (cached !== undefined && cached.until > performance.now()) return cached.addresses;
-    const resolver = new dns.Resolver({ timeout: Math.max(1, Math.ceil(options.timeout / 3)), tries: 3 });
-    resolver.setServers([...options.servers]);
-    const cut = setTimeout(() => resolver.cancel(), options.timeout);
-    const answers = await Promise.allSettled([
-      options.ipv4 ? resolver.resolve4(host) : [],
-      options.ipv6 ? resolver.resolve6(host) : [],
-    ]);
-    clearTimeout(cut);
-    const addresses = answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));
+    const { addresses, problem } = await ask(host, options);
     if (addresses.length === 0) {
-      const failed = answers.find((answer) => answer.status === 'rejected');
-      const why = failed === undefined ? 'no address' : messageOf(failed.reason);
+      const why = problem === undefined ? 'no address' : messageOf(problem);
       throw new PublishError('resolve', `${host} could not be resolved by ${options.servers.join(', ')}: ${why}`);
     }
     if (options.valid !== undefined && options.valid > 0) {
+      forgetStale(cache);
       cache.set(host, { until: performance.now() + options.valid, addresses });
     }
     return addresses;

@@ -26,7 +26,10 @@ export interface KmpClientOptions {
   readonly connectTimeout?: number;
   /** Bytes of frames held, unsent and unacknowledged together, before `frame()` waits. Default 64 MiB. */
   readonly maxHeld?: number;
-  /** ms to wait at the end for the next acknowledgement, or for the first one ever. Default 10000 and 3000. */
+  /**
+   * ms to wait at the end for the next acknowledgement, or for the first one ever. Default 10000 and 6000: a stream of one
+   * track waits for its metadata for 3 seconds before anything goes out.
+   */
   readonly ackTimeout?: number;
   readonly firstAckTimeout?: number;
   readonly clock?: Clock;
@@ -54,7 +57,7 @@ export function withDefaults(options: KmpClientOptions): Required<KmpClientOptio
     connectTimeout: options.connectTimeout ?? 10_000,
     maxHeld: options.maxHeld ?? 64 * 1024 * 1024,
     ackTimeout: options.ackTimeout ?? 10_000,
-    firstAckTimeout: options.firstAckTimeout ?? 3000,
+    firstAckTimeout: options.firstAckTimeout ?? 6000,
     clock,
     log: options.log ?? noLog,
   };

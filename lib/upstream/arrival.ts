@@ -42,6 +42,7 @@ export class ArrivalClock {
     const arrived = expected <= at ? Math.max(expected, this.since) : at;
     this.lastMs = frame.ms;
     this.lastAt = arrived;
-    frame.arrivedAt = arrived;
+    // Whole numbers are kept in the object itself, fractions in another one.
+    frame.arrivedAt = Math.floor(arrived);
   }
 }

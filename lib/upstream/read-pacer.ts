@@ -39,7 +39,7 @@ export function stopReading(socket: Socket): void {
 }
 
 export interface PacedOptions {
-  /** Largest block to read into, bytes (`kmp_rtmp_in_buffer_size`). */
+  /** Bytes of a block to read into (`kmp_rtmp_in_buffer_size`); twice as many where an interval brings more than that. */
   readonly blockSize: number;
   /** ms without a byte after which `onIdle` is called; the socket's own timeout does not see these reads. */
   readonly idleTimeout: number;
@@ -53,6 +53,8 @@ class PacedSocket {
   private lastRead = 0;
   private lastAt = performance.now();
   private handedBack = false;
+  /** Where the present block is full. */
+  private end = 0;
 
   constructor(
     private readonly socket: Socket,
@@ -70,7 +72,7 @@ class PacedSocket {
     let total = 0;
     for (;;) {
       const block = this.room();
-      const room = Math.min(block.buffer.length, options.blockSize) - block.used;
+      const room = this.end - block.used;
       let n: number;
       try {
         n = readSync(this.handle.fd, block.buffer, block.used, room, null);
@@ -108,13 +110,17 @@ class PacedSocket {
     this.handle.readStart();
   }
 
+  /** A block with room for a read: rather a new one than a read in two pieces, each of which is a turn of the whole line. */
   private room(): Block {
-    const { block, options } = this;
-    if (block !== undefined && Math.min(block.buffer.length, options.blockSize) - block.used >= LEAST_ROOM)
-      return block;
+    const { block, options, lastRead } = this;
+    if (block !== undefined && this.end - block.used >= Math.max(LEAST_ROOM, lastRead / 2)) return block;
     this.drop();
-    this.block = blockPool.take(Math.min(options.blockSize, this.lastRead * 2));
-    return this.block;
+    // What comes in one interval fits in one block, twice the size that was asked for at most.
+    const most = lastRead > options.blockSize ? options.blockSize * 2 : options.blockSize;
+    const fresh = blockPool.take(Math.min(most, lastRead * 2));
+    this.end = Math.min(fresh.buffer.length, most);
+    this.block = fresh;
+    return fresh;
   }
 
   private drop(): void {

@@ -261,8 +261,8 @@ describe('KmpClient', () => {
     await eventually(() => second.frames.length === 11, 'what is kept');
     assert.deepEqual([second.initialFrameId, numbers(second)], [1020n, upTo(20, 31)]);
     const finishing = client.finish();
-    await eventually(() => clock.untilNext <= 3000, 'the wait for a first ack');
-    clock.advance(3000);
+    await eventually(() => clock.pending === 2, 'the wait for a first ack');
+    clock.advance(6000);
     await second.saw('eost');
     await finishing;
     assert.equal(client.complete, true);

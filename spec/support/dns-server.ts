@@ -2,11 +2,11 @@ import { createSocket, type Socket } from 'node:dgram';
 import { isIPv6, type AddressInfo } from 'node:net';
 import { u16be, u32be } from './bytes.js';
 
-/** What a name has: its addresses; no such name; or no answer at all. */
-export type DnsRecord = readonly string[] | 'nxdomain' | 'silent';
+/** What a name has: its addresses; no such name; a server that is not willing to say; or no answer at all. */
+export type DnsRecord = readonly string[] | 'nxdomain' | 'refused' | 'silent';
 
 const TYPES = { a: 1, aaaa: 28 } as const;
-const NXDOMAIN = 3;
+const CODES = { nxdomain: 3, refused: 5 } as const;
 
 /** A DNS server over UDP that knows what it is told (RFC 1035, 4.1). */
 export class DnsServer {
@@ -51,11 +51,12 @@ export class DnsServer {
     const question = query.subarray(12, at + 5);
     const name = labels.join('.').toLowerCase();
     this.questions.push(`${name} ${type === TYPES.aaaa ? 'AAAA' : 'A'}`);
-    const record = this.records.get(name) ?? 'nxdomain';
+    // `name AAAA` is for questions of that type only.
+    const record = this.records.get(this.questions.at(-1) ?? '') ?? this.records.get(name) ?? 'nxdomain';
     if (record === 'silent') return undefined;
-    const addresses = record === 'nxdomain' ? [] : record;
+    const addresses = typeof record === 'string' ? [] : record;
     const found = addresses.filter((address) => type === (isIPv6(address) ? TYPES.aaaa : TYPES.a));
-    const flags = 0x8180 | (record === 'nxdomain' ? NXDOMAIN : 0);
+    const flags = 0x8180 | (typeof record === 'string' ? CODES[record] : 0);
     const counts = [1, found.length, 0, 0].map(u16be);
     return Buffer.concat([
       ...[query.subarray(0, 2), u16be(flags), ...counts, question],

@@ -205,7 +205,7 @@ export class IngestConnection {
   private body(bytes: Buffer): void {
     this.receivedBytes += bytes.length;
     if (this.script.forget !== true) this.record.push(bytes);
-    for (const message of this.parser.push(bytes)) {
+    for (const message of this.script.anyBytes === true ? [] : this.parser.push(bytes)) {
       if (this.script.forget !== true) this.messages.push(message);
       if (this.script.answers === true && message.type === 20) answer(this, message);
     }

@@ -49,6 +49,8 @@ export interface Script {
   readonly cutAfter?: { readonly bytes: number; readonly how: 'end' | 'reset' };
   /** `never`: not a byte is read after the handshake. A number: so many bytes every 10 ms. */
   readonly reads?: 'never' | number;
+  /** What comes behind the handshake need not be RTMP: it is not parsed. */
+  readonly anyBytes?: boolean;
   /** Keep neither raw bytes nor messages (for specs with much data); default false. */
   readonly forget?: boolean;
 }
