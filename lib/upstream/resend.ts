@@ -60,6 +60,8 @@ export class Resend {
   private give(track: Track, bytes: number): void {
     this.ledger.release(bytes);
     track.memUsed -= bytes;
+    // What a track that has left was charged for besides its frames was given back when it left.
+    if (track.isGone) return;
     const infos = track.forgetInfos();
     this.ledger.release(infos);
     track.fixedCharge -= infos;

@@ -64,11 +64,16 @@ export class KmpSender {
     data: object,
     { frameId = 0n, channel = 'ch1', track = 'v1', allowHalfOpen = false }: KmpSenderOptions = {},
   ): Promise<KmpSender> {
-    const socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen });
-    await once(socket, 'connect');
-    const sender = new KmpSender(socket);
+    const sender = await KmpSender.openRaw(port, allowHalfOpen);
     sender.send(connect(data, channel, track, frameId));
     return sender;
+  }
+
+  /** Connects, and leaves the rest to the spec. */
+  static async openRaw(port: number, allowHalfOpen = false): Promise<KmpSender> {
+    const socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen });
+    await once(socket, 'connect');
+    return new KmpSender(socket);
   }
 
   get lastAck(): bigint | undefined {
