@@ -1,0 +1,106 @@
+import { describe, it } from 'node:test';
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { MediaSettings } from '../../lib/config/settings.js';
+import { eventually } from '../support/eventually.js';
+import { frameAt, KmpSender, videoMinf } from '../support/kmp-sender.js';
+import { startKmp } from '../support/kmp-service.js';
+import { ScriptableIngest, type IngestConnection, type Script } from '../support/scriptable-ingest.js';
+
+/** A frame that no other frame is like: its number, then bytes that follow from it. */
+function payload(n: number): Buffer {
+  const bytes = Buffer.alloc(1 + ((n * 7919) % (n % 10 === 0 ? 60_000 : 6000)));
+  for (let i = 0; i < bytes.length; i++) bytes[i] = (n * 31 + i * (n % 251) + (i >> 7)) & 255;
+  return bytes;
+}
+
+/** Frames every 10 ms, until long after sockets are read in intervals, into memory that is used again. */
+async function play(
+  settings: Partial<MediaSettings>,
+  script: Script,
+  during?: (n: number, ingest: ScriptableIngest) => void,
+): Promise<{ connections: IngestConnection[]; frames: number; sent: Buffer }> {
+  const ingest = await ScriptableIngest.start(script);
+  const service = await startKmp({
+    ...{ inReadInterval: 40, outMinProcessDelay: 60, outFlushTimeout: 20, outWriteMetaTimeout: 0, outOnfiPeriod: 0 },
+    ...settings,
+  });
+  const url = `rtmp://127.0.0.1:${ingest.port}/app/s`;
+  const sender = await KmpSender.open(service.port, { upstream_id: 'u1', url });
+  const packets = [videoMinf()];
+  sender.send(...packets);
+  const frames = 450;
+  const began = performance.now();
+  for (let n = 0; n < frames; n++) {
+    const wait = began + n * 10 - performance.now();
+    if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
+    const packet = frameAt(n * 10, payload(n), { key: n % 25 === 0 });
+    packets.push(packet);
+    sender.send(packet);
+    during?.(n, ingest);
+  }
+  await sender.acked(BigInt(frames));
+  sender.end();
+  await service.ended();
+  for (const connection of ingest.connections) await connection.closed;
+  await service.close();
+  await ingest.close();
+  return { connections: ingest.connections, frames, sent: Buffer.concat(packets) };
+}
+
+/** The H.264 payloads of a connection. */
+const received = (connection: IngestConnection): Buffer[] =>
+  connection.messages
+    .filter(({ type, payload }) => type === 9 && payload[1] === 1)
+    .map((message) => message.payload.subarray(5));
+
+function assertFrames(actual: Buffer[], from: number, to: number): void {
+  assert.equal(actual.length, to - from);
+  actual.forEach((bytes, i) => assert.ok(bytes.equals(payload(from + i)), `frame ${from + i} is damaged`));
+}
+
+describe('sockets that are read in intervals', { timeout: 60_000, concurrency: true }, () => {
+  it('bring every frame as it was, in order', async () => {
+    const { connections, frames } = await play({}, {});
+    assertFrames(connections.flatMap(received), 0, frames);
+  });
+
+  it('do so in small chunks, and to a server that is slow', async () => {
+    const { connections, frames } = await play({ outChunkSize: 128 }, { reads: 12_000 });
+    assertFrames(connections.flatMap(received), 0, frames);
+  });
+
+  it('do so over a connection that breaks and is made anew', async () => {
+    const settings = { outReconnects: 10, outReconnectInterval: 100, outResend: 500 };
+    const { connections, frames } = await play(settings, { answers: true }, (n, ingest) => {
+      if (n === 300) ingest.connections.at(-1)?.reset();
+    });
+    assert.equal(connections.length, 2);
+    const [first, second] = connections.map(received);
+    assert.ok(first !== undefined && second !== undefined);
+    assertFrames(first, 0, first.length);
+    const from = frames - second.length;
+    assert.ok(from % 25 === 0 && from <= first.length, `goes on at ${from} after ${first.length}`);
+    assertFrames(second, from, frames);
+  });
+
+  it('do so into a dump', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'kmp-dump-'));
+    try {
+      const { sent } = await play({ inDumpFolder: folder }, {});
+      const [name = ''] = readdirSync(folder);
+      const dump = (): Buffer => readFileSync(join(folder, name));
+      // Behind the connect packet, and ahead of the end of the stream.
+      await eventually(() => dump().subarray(-16).toString('latin1', 0, 4) === 'eost', 'the end of the dump');
+      assert.ok(
+        dump()
+          .subarray(-16 - sent.length, -16)
+          .equals(sent),
+      );
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
