@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict';
+import { DnsServer } from '../../support/dns-server.js';
+import { httpTarget, reply, type HttpTarget } from '../../support/http-target.js';
+import { CheckingIngest, type Manners } from './checking-ingest.js';
+import { LiveSender } from './live-sender.js';
+import { ServiceProcess } from './service-process.js';
+import { TrackCheck } from './track-check.js';
+
+/** One upstream: senders of its two tracks, an ingest of its own, and what came there. */
+export interface Publication {
+  readonly id: string;
+  readonly ingest: CheckingIngest;
+  readonly senders: readonly [LiveSender, LiveSender];
+  readonly checks: readonly [TrackCheck, TrackCheck];
+}
+
+export interface FleetSetup {
+  readonly upstreams: number;
+  readonly workers?: number;
+  /** Directives beside those that the faults need. */
+  readonly media?: string;
+}
+
+/** Longest silence of a sender, and of an ingest, ms: short, so that the faults that wait for them do not take long. */
+export const PATIENCE = { in: 5000, out: 3000, resolver: 2000 } as const;
+
+/** A name that {@link Fleet.dns} knows. */
+export const HOST = 'ingest.test';
+/** Descriptors that come and go: a notification, a request to the API. */
+const COMING_AND_GOING = 8;
+
+/** Live upstreams through one service process, with every frame checked at the other end. */
+export class Fleet {
+  readonly live: Publication[] = [];
+  private readonly all: Publication[] = [];
+  private readonly checks = new Map<string, TrackCheck>();
+  private tracks = 0;
+  private names = 0;
+  private timer: NodeJS.Timeout | undefined;
+
+  private constructor(
+    readonly service: ServiceProcess,
+    readonly dns: DnsServer,
+    private readonly target: HttpTarget,
+    private readonly hold: { hanging: boolean },
+    /** Close reasons by upstream, as notified. */
+    private readonly reasons: ReadonlyMap<string, string>,
+  ) {}
+
+  static async start({ upstreams, workers = 1, media = '' }: FleetSetup): Promise<Fleet> {
+    const dns = await DnsServer.start({ [HOST]: ['127.0.0.1'] });
+    const hold = { hanging: false };
+    const reasons = new Map<string, string>();
+    const target = await httpTarget((socket, { body }) => {
+      const { upstream_id: id, reason } = JSON.parse(body) as { upstream_id: string; reason: string };
+      reasons.set(id, reason);
+      if (!hold.hanging) reply(socket, 204);
+    });
+    const service = await ServiceProcess.start({
+      workers,
+      // A log on a disk that is full, beside the one that is not.
+      main: 'error_log /dev/full info;',
+      media: `resolver ${dns.address}; resolver_timeout ${PATIENCE.resolver}ms; kmp_rtmp_in_dump_folder {folder};
+        kmp_rtmp_in_read_timeout ${PATIENCE.in}ms; kmp_rtmp_out_timeout ${PATIENCE.out}ms;
+        kmp_rtmp_out_min_process_delay 200ms; kmp_rtmp_out_max_process_delay 1s; kmp_rtmp_out_write_meta_timeout 1s;
+        kmp_rtmp_out_notif_url ${target.url}; ${media}`,
+    });
+    const fleet = new Fleet(service, dns, target, hold, reasons);
+    fleet.timer = setInterval(() => fleet.tick(), 10);
+    for (let i = 0; i < upstreams; i++) fleet.live.push(await fleet.open());
+    await fleet.flowing(fleet.live);
+    return fleet;
+  }
+
+  /** While true, notifications are taken and never answered. */
+  set hanging(hanging: boolean) {
+    this.hold.hanging = hanging;
+    if (!hanging) for (const socket of this.target.open) socket.destroy();
+  }
+
+  /** A new upstream. */
+  async open({ host = '127.0.0.1', manners = {} as Manners } = {}): Promise<Publication> {
+    const id = `u${this.names++}`;
+    const ingest = await CheckingIngest.start((stream, kind) => this.checks.get(`${stream} ${kind}`));
+    ingest.manners = manners;
+    const data = { upstream_id: id, url: `rtmp://${host}:${ingest.port}/app/${id}` };
+    const track = async (kind: 'video' | 'audio'): Promise<[LiveSender, TrackCheck]> => {
+      const number = this.tracks++;
+      const check = new TrackCheck(number, `${id} ${kind}`);
+      this.checks.set(check.name, check);
+      return [await LiveSender.open(this.service.kmpPort, number, kind, data), check];
+    };
+    const [video, videoCheck] = await track('video');
+    const [audio, audioCheck] = await track('audio');
+    const publication: Publication = { id, ingest, senders: [video, audio], checks: [videoCheck, audioCheck] };
+    this.all.push(publication);
+    return publication;
+  }
+
+  /** Waits until each has brought more frames than it had. */
+  async flowing(some: readonly Publication[]): Promise<void> {
+    const before = new Map(some.flatMap(({ checks }) => checks.map((check) => [check, check.received])));
+    const grown = (): boolean => [...before].every(([check, count]) => check.received > count + 2);
+    await this.service.until('frames of all', grown);
+  }
+
+  /** Waits for the notification that an upstream has ended; its reason. */
+  async ended({ id }: Publication): Promise<string> {
+    await this.service.until(`the end of ${id}`, () => this.reasons.has(id));
+    return this.reasons.get(id) ?? '';
+  }
+
+  /** How many descriptors the service has with `live` as they are; asked when all is quiet. */
+  async settled(): Promise<number> {
+    const ids = this.live.map(({ id }) => id).sort();
+    await this.service.until('the upstreams that should be there', async () => {
+      const { upstreams } = await this.service.status();
+      return Object.keys(upstreams).sort().join() === ids.join();
+    });
+    return this.service.descriptors;
+  }
+
+  /** Those that nothing happened to: every frame whole and in order, none repeated, all senders there. */
+  assertUntouched(some: readonly Publication[]): void {
+    for (const { id, senders, checks } of some) {
+      for (const check of checks) {
+        assert.deepEqual(check.wrong, []);
+        // In order, on one connection, none left out.
+        assert.equal(check.repeated, 0, check.name);
+        assert.deepEqual(check.missing(check.received), [], check.name);
+      }
+      assert.ok(
+        senders.every(({ closed }) => !closed),
+        `a sender of ${id} lost its connection`,
+      );
+    }
+  }
+
+  /** Nothing is held for what is gone, and little for what is there. */
+  async assertNothingLeaked(descriptors: number): Promise<void> {
+    await this.settled();
+    await this.service.until(
+      `descriptors to go from ${this.service.descriptors} back to ${descriptors}`,
+      () => this.service.descriptors <= descriptors + COMING_AND_GOING,
+    );
+    await this.service.until('memory given back to the upstreams', async () => {
+      const { upstreams } = await this.service.status();
+      return Object.values(upstreams).every(
+        ({ mem_left: left, mem_limit: limit }) => left > limit / 2 && left <= limit,
+      );
+    });
+  }
+
+  /** Ends a publication in good order, and checks that all that was sent has come. */
+  async finish(some: readonly Publication[]): Promise<{ sent: number; missing: number }> {
+    for (const { senders } of some) senders.forEach((sender) => sender.end());
+    for (const one of some) assert.equal(await this.ended(one), 'done');
+    const pairs = some.flatMap(({ senders, checks }) =>
+      checks.map((check, i) => ({ check, sent: senders[i]?.sent ?? 0 })),
+    );
+    const missing = pairs.reduce((sum, { check, sent }) => sum + check.missing(sent).length, 0);
+    return { sent: pairs.reduce((sum, { sent }) => sum + sent, 0), missing };
+  }
+
+  async close(): Promise<number | null> {
+    clearInterval(this.timer);
+    for (const { senders } of this.all) senders.forEach((sender) => sender.kill());
+    this.hanging = false;
+    const code = await this.service.stop();
+    for (const { ingest } of this.all) await ingest.kill();
+    await this.target.close();
+    await this.dns.close();
+    return code;
+  }
+
+  private tick(): void {
+    const now = performance.now();
+    for (const { senders } of this.all) for (const sender of senders) sender.tick(now);
+  }
+}

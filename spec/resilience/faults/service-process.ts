@@ -1,0 +1,123 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import net, { type AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { Folder, Run } from '../../support/cli.js';
+import { send } from '../../support/http.js';
+import type { GlobalStatus } from '../../../lib/upstream/status.js';
+
+export interface ProcessSetup {
+  readonly workers?: number;
+  /** Directives of the KMP server; `{folder}` stands for a folder of its own. */
+  readonly media: string;
+  /** Error logs beside the service's own. */
+  readonly main?: string;
+}
+
+/** The program as a process, and what the operating system and its API say about it. */
+export class ServiceProcess {
+  private constructor(
+    private readonly run: Run,
+    private readonly folder: Folder,
+    readonly kmpPort: number,
+    private readonly httpPort: number,
+  ) {}
+
+  static async start({ workers = 1, media, main = '' }: ProcessSetup): Promise<ServiceProcess> {
+    const folder = new Folder();
+    const [kmpPort = 0, httpPort = 0] = await freePorts(2);
+    const path = folder.file('kmp-rtmp.conf', '');
+    writeFileSync(
+      path,
+      `worker_processes ${workers}; error_log ${folder.path}/error.log info; ${main}
+      stream { server { listen 127.0.0.1:${kmpPort}; kmp_rtmp; ${media.replaceAll('{folder}', folder.path)} } }
+      http { server { listen 127.0.0.1:${httpPort}; location /api/ { kmp_rtmp_api write=on; }
+        location / { kmp_rtmp_health; } } }`,
+    );
+    const service = new ServiceProcess(new Run(['-c', path]), folder, kmpPort, httpPort);
+    await service.until('its readiness', async () => (await service.get('/readyz').catch(() => 0)) === 200);
+    return service;
+  }
+
+  get pid(): number {
+    return this.run.pid;
+  }
+
+  get running(): boolean {
+    return this.run.running;
+  }
+
+  /** What it wrote to the terminal, and its log. */
+  get output(): string {
+    return this.run.stdout + this.run.stderr + readFileSync(`${this.folder.path}/error.log`, 'utf8');
+  }
+
+  async status(): Promise<GlobalStatus> {
+    return (await send(this.httpPort, 'GET', '/api/')).json as GlobalStatus;
+  }
+
+  /** Status of the answer. */
+  async get(path: string): Promise<number> {
+    return (await send(this.httpPort, 'GET', path)).status;
+  }
+
+  /** Waits for something that the service does. */
+  async until(what: string, holds: () => boolean | Promise<boolean>, patience = 30_000): Promise<void> {
+    const giveUp = performance.now() + patience;
+    while (!(await holds())) {
+      if (!this.running)
+        throw new Error(`the service ended while ${what} was waited for:\n${this.output.slice(-3000)}`);
+      if (performance.now() > giveUp) throw new Error(`waited in vain for ${what}`);
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+  }
+
+  /** Open file descriptors of the process. */
+  get descriptors(): number {
+    return readdirSync(`/proc/${this.pid}/fd`).length;
+  }
+
+  /** Bytes of memory in use. */
+  get rss(): number {
+    return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${this.pid}/status`, 'utf8'))?.[1]) * 1024;
+  }
+
+  /** Process ids of its workers. */
+  get workers(): number[] {
+    const children = readFileSync(`/proc/${this.pid}/task/${this.pid}/children`, 'utf8').trim();
+    return children === '' ? [] : children.split(' ').map(Number);
+  }
+
+  signal(signal: NodeJS.Signals, pid = this.pid): void {
+    process.kill(pid, signal);
+  }
+
+  /** Sets a soft limit (`nofile`, `fsize`), or takes it away again. */
+  limit(what: 'nofile' | 'fsize', value: number | undefined): void {
+    execFileSync('prlimit', ['--pid', String(this.pid), `--${what}=${value ?? 'unlimited'}:`]);
+  }
+
+  /** Hard limit of file descriptors. */
+  get mostDescriptors(): number {
+    const limits = readFileSync(`/proc/${this.pid}/limits`, 'utf8');
+    return Number(/Max open files\s+\d+\s+(\d+)/.exec(limits)?.[1]);
+  }
+
+  /** Asks it to end; the exit code. */
+  async stop(): Promise<number | null> {
+    const force = setTimeout(() => this.run.kill('SIGKILL'), 15_000);
+    if (this.running) this.run.kill('SIGTERM');
+    const { code } = await this.run.ended;
+    clearTimeout(force);
+    this.folder.remove();
+    return code;
+  }
+}
+
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => net.createServer().listen(0, '127.0.0.1'));
+  await Promise.all(servers.map((server) => once(server, 'listening')));
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  await Promise.all(servers.map((server) => once(server.close(), 'close')));
+  return ports;
+}
