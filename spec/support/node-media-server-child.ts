@@ -8,7 +8,7 @@ interface NodeMediaServer {
   run(): Promise<void>;
 }
 
-const [folder = '', key = '', cert = ''] = process.argv.slice(2);
+const [folder = '', rtmpPort = '0', key = '', cert = ''] = process.argv.slice(2);
 const load = createRequire(import.meta.url);
 const Nms = load('node-media-server') as unknown as new (config: object) => NodeMediaServer;
 
@@ -16,7 +16,7 @@ const Nms = load('node-media-server') as unknown as new (config: object) => Node
 const port = '0';
 const server = new Nms({
   bind: '127.0.0.1',
-  rtmp: { port },
+  rtmp: { port: rtmpPort },
   ...(key === '' ? {} : { rtmps: { port, key, cert } }),
   http: { port },
   webadmin: { enable: false },

@@ -29,13 +29,23 @@ export interface NodeMediaServer {
   /** Begins to play `/app/name`, published or not yet: then from its first message on. */
   play(app: string, name: string): Promise<Playback>;
   stop(): Promise<void>;
+  /** Ends it at once, without a goodbye to anybody. */
+  kill(): Promise<void>;
 }
 
-/** Starts one on free ports of 127.0.0.1; with `tls`, files of a key and a certificate, for rtmps too. */
-export async function startNodeMediaServer(tls?: { key: string; cert: string }): Promise<NodeMediaServer> {
+/**
+ * Starts one on free ports of 127.0.0.1; with `tls`, files of a key and a certificate, for rtmps too. `rtmpPort`: the port
+ * that one had that was killed.
+ */
+export async function startNodeMediaServer(
+  tls?: { key: string; cert: string },
+  rtmpPort = 0,
+): Promise<NodeMediaServer> {
   const folder = mkdtempSync(join(tmpdir(), 'node-media-server-'));
   const program = fileURLToPath(new URL('node-media-server-child.js', import.meta.url));
-  const child = reap(fork(program, [folder, ...(tls === undefined ? [] : [tls.key, tls.cert])], { silent: true }));
+  const child = reap(
+    fork(program, [folder, String(rtmpPort), ...(tls === undefined ? [] : [tls.key, tls.cert])], { silent: true }),
+  );
   let said = '';
   child.stdout?.on('data', (text: Buffer) => (said += String(text)));
   child.stderr?.on('data', (text: Buffer) => (said += String(text)));
@@ -45,14 +55,16 @@ export async function startNodeMediaServer(tls?: { key: string; cert: string }):
   });
   ended.catch(() => {});
   const [ports] = (await Promise.race([once(child, 'message'), ended])) as [Ports];
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    child.kill(signal);
+    await closed;
+    rmSync(folder, { recursive: true, force: true });
+  };
   return {
     ports,
     play: (app, name) => play(ports.http, `/${app}/${name}.flv`),
-    stop: async () => {
-      child.kill();
-      await closed;
-      rmSync(folder, { recursive: true, force: true });
-    },
+    stop: () => end('SIGTERM'),
+    kill: () => end('SIGKILL'),
   };
 }
 
