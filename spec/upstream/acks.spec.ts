@@ -92,6 +92,31 @@ describe('acks', { timeout: 30_000 }, () => {
     assert.deepEqual(sender.acks, []);
   });
 
+  it('do not cover dropped frames behind one that is on its way', async () => {
+    ingest.script = { reads: 'never', forget: true };
+    await start({ outMinProcessDelay: 0, outMemLimit: 2 ** 23, outOverload: 'drop_frames' });
+    const payload = Buffer.alloc(2 ** 18, 7);
+    sender.send(videoMinf());
+    let sent = 0;
+    let firstDropped = -1;
+    while (firstDropped < 0 || sent < firstDropped + 20) {
+      sender.send(frameAt(sent, payload, { key: sent % 4 === 0 }));
+      sent++;
+      await received(sent);
+      clock.advance(100);
+      if (firstDropped < 0 && (input()?.video?.dropped_frames ?? 0) > 0) firstDropped = sent - 1;
+      assert.ok(sent < 1000, 'nothing is dropped');
+    }
+    clock.advance(100);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.ok((sender.lastAck ?? 0n) < BigInt(firstDropped), `${sender.lastAck}, and ${firstDropped} was dropped`);
+    (await ingest.next()).resume();
+    await eventually(() => {
+      clock.advance(100);
+      return sender.lastAck === BigInt(sent);
+    }, 'the last ack');
+  });
+
   it('stop while the server takes nothing, and go on when it does', async () => {
     ingest.script = { reads: 'never', forget: true };
     await start({ outMinProcessDelay: 0, outMemLimit: 2 ** 26 });
