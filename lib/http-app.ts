@@ -25,11 +25,12 @@ export function httpApp(
   server: HttpServerConfig,
   { management, health, counters, kmp, clock, log }: HttpParts,
 ): Express {
-  const { locations } = server;
+  const { locations, names } = server;
   // The page may drop what an API on the same server may drop.
   const api = locations.find((location) => location.api?.write === true)?.path;
   return createApp({
     locations,
+    serverNames: names,
     management,
     health,
     counters,

@@ -16,7 +16,7 @@ curl -X DELETE http://127.0.0.1:8001/kmp_rtmp_api/upstreams/first
 
 Stream names and URLs may hold stream keys, and the API gives them in full: limit who gets there, by \`allow\` and \`deny\`, by
 \`kmp_rtmp_api_token\` (\`Authorization: Bearer TOKEN\`), and by listening on loopback only. Over loopback, a request must name the
-host \`localhost\`, a loopback address or one that the server listens on, so that a web page elsewhere cannot reach it under a name of its own.
+host by \`localhost\`, this machine's name, an IP address or a \`server_name\`, so that a web page elsewhere cannot reach it under a name of its own.
 `;
 
 const NOTIFICATIONS = `\

@@ -41,6 +41,8 @@ export interface KmpServerConfig {
 export interface HttpServerConfig {
   /** At least one. */
   readonly listen: readonly ListenAddress[];
+  /** Names that it may be addressed by over loopback, beside those that always count. */
+  readonly names: readonly string[];
   /** In the order to ask them: those of one path alone, then the longest prefix first. */
   readonly locations: readonly LocationConfig[];
 }
@@ -102,9 +104,9 @@ function httpServer(
   const find = finder(scope, overrides);
   const ownListen: Find = (setting) =>
     setting === 'listen' ? (overrides.get('httpListen') ?? scope.find(setting)) : find(setting);
-  const { listen } = collect(serverDirectives, ownListen);
+  const { listen, serverName = [] } = collect(serverDirectives, ownListen);
   checkListen(listen, scope, addresses);
-  return { listen, locations: locationsOf(scope, overrides, warnings) };
+  return { listen, names: serverName, locations: locationsOf(scope, overrides, warnings) };
 }
 
 /** @throws ConfigError if there is no address, or another server has it */

@@ -178,6 +178,20 @@ export function parameters<N extends string>(defaults: Readonly<Record<N, boolea
   };
 }
 
+/** Names of a server. Patterns and nginx's `_` and `""` are passed over, with a word about the former. */
+export const serverNames: ValueType<readonly string[]> = {
+  syntax: 'name ...',
+  expected: 'names of hosts',
+  args: [1, 1000],
+  parse(args, warn) {
+    const names = args.filter((name) => /^[\w-]+(\.[\w-]+)*\.?$/.test(name) && name !== '_');
+    const passed = args.filter((name) => !names.includes(name) && name !== '_' && name !== '');
+    if (passed.length > 0) warn(`only whole names count here, "${passed.join('", "')}" does nothing`);
+    return names;
+  },
+  join: (earlier, next) => [...earlier, ...next],
+};
+
 /** The directive stands there or not. */
 export const present: ValueType<boolean> = { syntax: '', expected: 'no arguments', args: [0, 0], parse: () => true };
 

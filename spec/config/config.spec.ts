@@ -77,6 +77,7 @@ http {
       httpServers: [
         {
           listen: [address('0.0.0.0', 8001)],
+          names: [],
           locations: [
             {
               path: '/kmp_rtmp_api/',

@@ -2,7 +2,7 @@ import { accessRule } from '../access.js';
 import { listen, resolver } from '../addresses.js';
 import { errorLog } from '../error-log.js';
 import { block, listed, optional, presence, row, type Context } from '../row.js';
-import { msec, numOrAuto, path, type ValueType } from '../types.js';
+import { msec, numOrAuto, path, serverNames, type ValueType } from '../types.js';
 
 const main: readonly Context[] = ['main'];
 const everywhere: readonly Context[] = ['main', 'stream', 'stream server', 'http', 'http server', 'location'];
@@ -69,6 +69,13 @@ export const serverDirectives = {
     doc: `Address to listen on. May be repeated. A port alone is that port on all IPv4 addresses; port 0 is any free one.
       Parameters of nginx other than backlog and ipv6only are accepted and do nothing; ssl, udp, quic and proxy_protocol are
       refused.`,
+  }),
+  server_name: optional(serverNames, {
+    contexts: ['http server'],
+    idleIn: ['stream server'],
+    doc: `Names under which requests over loopback may address this server, beside localhost, this machine's name and all IP
+      addresses; others answer 421, so that no web page can get here under a name of its own. May be repeated. Which
+      server answers is decided by the address alone.`,
   }),
   resolver: optional(resolver, {
     contexts: inStream,
