@@ -3,6 +3,7 @@ import { messageOf } from '../../errors.js';
 import { ConfigError, type Origin } from '../errors.js';
 import { Lexer } from './lexer.js';
 import { disk, expand, isPattern, type Source } from './source.js';
+import { hasControl } from '../types.js';
 
 /** One directive as written: `name args;` or `name args { block }`. */
 export interface Directive extends Origin {
@@ -129,7 +130,9 @@ class Reader {
 
   private include(args: readonly string[], origin: Origin, chain: readonly string[], depth: number): Directive[] {
     const [named = ''] = args;
-    if (args.length !== 1 || named === '') throw new ConfigError('CONFIG_VALUE', origin, '"include" expects one file');
+    if (args.length !== 1 || named === '' || hasControl(named)) {
+      throw new ConfigError('CONFIG_VALUE', origin, '"include" expects one file');
+    }
     const paths = this.paths(named, origin);
     return paths.flatMap((file) => {
       const key = resolve(file);

@@ -61,6 +61,7 @@ describe('nginx syntax', () => {
     ['a;\nb\0;', 'CONFIG_SYNTAX a.conf:2: the file holds a NUL character; expected text'],
     ['include { }', 'CONFIG_SYNTAX a.conf:1: "include" takes no block; expected ";"'],
     ['include;', 'CONFIG_VALUE a.conf:1: "include" expects one file'],
+    ['include "a\tb";', 'CONFIG_VALUE a.conf:1: "include" expects one file'],
   ];
   for (const [text, error] of broken) {
     it(`refuses ${JSON.stringify(text)}`, () => assert.equal(failure(text), error));
