@@ -12,15 +12,6 @@ import { slotOf } from '../../lib/cluster/rendezvous.js';
 
 const program = fileURLToPath(new URL('../../bin/kmp-rtmp.js', import.meta.url));
 
-async function freePort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  await new Promise((resolve) => server.close(resolve));
-  return address.port;
-}
-
 /** Asks until the answer is good: what another process does has no event here. */
 async function until<T>(what: string, ask: () => Promise<T>, good: (answer: T) => boolean): Promise<T> {
   for (let i = 0; i < 600; i++) {
@@ -53,18 +44,18 @@ describe('two workers', { timeout: 90_000 }, () => {
   const status = async (): Promise<Status> => (await (await fetch(`${api}/`)).json()) as Status;
 
   before(async () => {
-    kmpPort = await freePort();
-    const httpPort = await freePort();
-    api = `http://127.0.0.1:${httpPort}`;
     const file = join(folder, 'kmp-rtmp.conf');
     writeFileSync(
       file,
       `worker_processes 2;
-       stream { server { listen 127.0.0.1:${kmpPort}; kmp_rtmp; } }
-       http { server { listen 127.0.0.1:${httpPort}; location / { kmp_rtmp_api write=on; } } }`,
+       stream { server { listen 127.0.0.1:0; kmp_rtmp; } }
+       http { server { listen 127.0.0.1:0; location / { kmp_rtmp_api write=on; } } }`,
     );
     child = startChild([program, '-c', file]);
-    await child.says('answers HTTP');
+    await child.says('takes KMP on 127.0.0.1:');
+    kmpPort = Number(await child.rest());
+    await child.says('answers HTTP on ');
+    api = (await child.rest()).replace(/\/$/, '');
   });
 
   after(async () => {
@@ -73,27 +64,29 @@ describe('two workers', { timeout: 90_000 }, () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  it('write what one worker writes, whichever of them accepts a track', async () => {
+  it('write what one worker writes, whichever of them accepts a track', async (t) => {
     // The four tracks come in one after the other, so that they are accepted in turns.
     for (const name of ['av', 'hevc']) {
       const scenario = loadScenario(name);
       const ingest = await ScriptableIngest.start();
+      t.after(() => ingest.close());
       const senders = await playScenario(scenario, kmpPort, ingest.port);
       const connection = await ingest.next();
       await connection.closed;
       for (const sender of senders) sender.destroy();
       assert.equal(ingest.connections.length, 1, `${name}: tracks of one upstream met`);
       assert.ok(connection.raw().equals(goldenFile(name, 'expected.1.rtmp')), `${name} byte for byte`);
-      await ingest.close();
     }
   });
 
-  it('answer as one service, and give every connection a number of its own', async () => {
+  it('answer as one service, and give every connection a number of its own', async (t) => {
     const ingest = await ScriptableIngest.start();
+    t.after(() => ingest.close());
     const ids = Array.from({ length: 12 }, (_, i) => `many-${i}`);
     const sockets = ids.flatMap((id) =>
       ['v', 'a'].map((track) => {
         const socket = net.connect(kmpPort, '127.0.0.1');
+        t.after(() => socket.destroy());
         socket.on('error', () => {});
         socket.resume();
         const data = { upstream_id: id, url: `rtmp://127.0.0.1:${ingest.port}/app/${id}` };
@@ -121,11 +114,11 @@ describe('two workers', { timeout: 90_000 }, () => {
     assert.equal(list.length, 11);
     for (const socket of sockets) socket.destroy();
     await until('the end of all', status, ({ upstreams }) => Object.keys(upstreams).length === 0);
-    await ingest.close();
   });
 
-  it('replace one that dies, and the other does not notice', async () => {
+  it('replace one that dies, and the other does not notice', async (t) => {
     const ingest = await ScriptableIngest.start();
+    t.after(() => ingest.close());
     const mine = [0, 1].map((slot) => {
       const id = Array.from({ length: 100 }, (_, i) => `kill-${i}`).find((one) => slotOf(one, 2) === slot);
       if (id === undefined) throw new Error('no id for the slot');
@@ -133,6 +126,7 @@ describe('two workers', { timeout: 90_000 }, () => {
     });
     const open = (id: string): net.Socket => {
       const socket = net.connect(kmpPort, '127.0.0.1');
+      t.after(() => socket.destroy());
       socket.on('error', () => {});
       socket.resume();
       socket.write(connectPacket({ upstream_id: id, url: `rtmp://127.0.0.1:${ingest.port}/app/${id}` }, 'v1'));
@@ -147,16 +141,15 @@ describe('two workers', { timeout: 90_000 }, () => {
     process.kill(pid, 'SIGKILL');
     await closed;
     const id = mine[1] ?? '';
-    // Its sender comes again at once: the connection waits for the new worker.
-    const again = open(id);
+    // Its sender comes again as soon as the primary knows: the connection waits for the new worker.
+    await child.says('another takes its place');
+    open(id);
     const later = await until('the new one', status, ({ upstreams }) =>
       mine.every((one) => upstreams[one] !== undefined),
     );
     assert.equal(later.upstreams[mine[0] ?? '']?.connection, both.upstreams[mine[0] ?? '']?.connection);
     assert.notEqual(later.upstreams[id]?.connection, both.upstreams[id]?.connection);
     assert.equal(sockets[0]?.destroyed, false);
-    for (const socket of [...sockets, again]) socket.destroy();
-    await ingest.close();
   });
 
   it('end in order with the primary, and leave no process', async () => {

@@ -14,10 +14,12 @@ export interface Child {
    * @throws if it ends without
    */
   says(text: string): Promise<void>;
+  /** What follows on the line, behind what was waited for. */
+  rest(): Promise<string>;
 }
 
-/** Nothing that a spec starts may outlive it, whatever goes wrong. */
-const LIFETIME = 30_000;
+/** ms. Nothing that a spec starts may outlive it, whatever goes wrong; a little less than a test may take. */
+const LIFETIME = 110_000;
 
 /** Starts a Node of its own. */
 export function startChild(args: readonly string[], options: { readonly env?: NodeJS.ProcessEnv } = {}): Child {
@@ -45,6 +47,10 @@ export function startChild(args: readonly string[], options: { readonly env?: No
       resolve(code ?? signal ?? -1);
     });
   });
+  const rest = async (): Promise<string> => {
+    while (!text.includes('\n') && !ended) await new Promise<void>((resolve) => (wake = resolve));
+    return text.slice(0, text.indexOf('\n'));
+  };
   const says = async (wanted: string): Promise<void> => {
     for (;;) {
       const at = text.indexOf(wanted);
@@ -56,5 +62,5 @@ export function startChild(args: readonly string[], options: { readonly env?: No
       await new Promise<void>((resolve) => (wake = resolve));
     }
   };
-  return { pid: child.pid ?? 0, process: child, exit, kill: (signal) => void child.kill(signal), says };
+  return { pid: child.pid ?? 0, process: child, exit, kill: (signal) => void child.kill(signal), says, rest };
 }
