@@ -39,17 +39,17 @@ export const systemClock: Clock = {
 };
 
 /**
- * A clock whose timers go off together, on a grid of `grain` ms, never early: hundreds of things that wait cost one timer
+ * A clock whose timers go off together, on a grid of `grain` ms that begins at `phase`, never early: hundreds of things that wait cost one timer
  * and one turn of the event loop, not hundreds. `now` stays exact.
  */
-export function grouped(clock: Clock, grain: number): Clock {
+export function grouped(clock: Clock, grain: number, phase = 0): Clock {
   const groups = new Map<number, Set<() => void>>();
   return {
     now: () => clock.now(),
     wall: () => clock.wall(),
     after(ms, fn, ref) {
       const now = clock.now();
-      const at = Math.ceil((now + ms) / grain) * grain;
+      const at = Math.ceil((now + ms - phase) / grain) * grain + phase;
       // A function of its own, so that the same one can wait twice.
       const call = (): void => fn();
       let group = groups.get(at);
@@ -72,12 +72,18 @@ export function grouped(clock: Clock, grain: number): Clock {
   };
 }
 
-/** ms between the points of the grid that media waits by: fine enough for it (docs/performance.md). */
-const MEDIA_GRAIN = 50;
+/** ms between the points of the grid that media waits by: what is due is written eight times a second. */
+const MEDIA_GRAIN = 125;
 
-const mediaClock = grouped(systemClock, MEDIA_GRAIN);
+/** Grids beside each other, so that not all of a process wakes up at once. */
+const mediaClocks = [0, 1, 2, 3, 4].map((i) => grouped(systemClock, MEDIA_GRAIN, (MEDIA_GRAIN / 5) * i));
+let turn = 0;
 
-/** The clock for what waits by `kmp_rtmp_out_min_process_delay`: grouped if it is the machine's, as it is if handed in. */
+/**
+ * A clock for what waits by `kmp_rtmp_out_min_process_delay` (docs/performance.md): grouped if it is the machine's, as it is if
+ * handed in. Whoever asks next gets the next grid.
+ */
 export function mediaClockOf(clock: Clock): Clock {
-  return clock === systemClock ? mediaClock : clock;
+  turn = (turn + 1) % mediaClocks.length;
+  return clock === systemClock ? (mediaClocks[turn] ?? clock) : clock;
 }

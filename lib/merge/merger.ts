@@ -36,6 +36,8 @@ export interface MergerOptions<Q extends TrackQueue, B> extends MergeDelays {
   readonly sink: FrameSink<Q, B>;
   /** Bytes after which what was encoded is pushed on. */
   readonly bufferSize: number;
+  /** Bytes that are pushed on when all that is due is written, since waiting for more costs more than it saves; default `bufferSize`. */
+  readonly enough?: number;
   /** ms after which it is pushed on although it is fewer bytes; 0: at once. */
   readonly flushTimeout: number;
 }
@@ -51,6 +53,7 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
   private readonly clock: Clock;
   private readonly sink: FrameSink<Q, B>;
   private readonly bufferSize: number;
+  private readonly enough: number;
   private readonly flushTimeout: number;
   private readonly earlyRelease: boolean;
   private wanted = true;
@@ -68,6 +71,7 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
     this.clock = options.clock;
     this.sink = options.sink;
     this.bufferSize = options.bufferSize;
+    this.enough = options.enough ?? options.bufferSize;
     this.flushTimeout = options.flushTimeout;
     this.earlyRelease = options.earlyRelease;
   }
@@ -196,7 +200,7 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
       return;
     }
     if (this.flushAt === Infinity) this.flushAt = now + this.flushTimeout;
-    if (this.wanted && now >= this.flushAt) this.flush();
+    if (this.wanted && (now >= this.flushAt || this.sink.gathered >= this.enough)) this.flush();
   }
 
   private schedule(now: number): void {

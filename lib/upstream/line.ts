@@ -77,6 +77,7 @@ export class Line {
       maxDelay: settings.outMaxProcessDelay,
       earlyRelease: settings.outEarlyRelease,
       bufferSize: settings.outBufferSize,
+      enough: settings.outBufferSize / 2,
       flushTimeout: settings.outFlushTimeout,
     });
   }
