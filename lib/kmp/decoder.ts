@@ -21,6 +21,8 @@ export interface PacketBatch {
   readonly at: number;
   /** Monotonic ms of the read before it, or of the decoder's making: the bytes arrived between `since` and `at`. */
   readonly since: number;
+  /** True if nothing in `packets`, or held, lies in the memory of this read. */
+  readonly released: boolean;
   /** The block that the read lies in, with a hold for this batch; undefined if the memory is the garbage collector's. */
   readonly block: Block | undefined;
 }
@@ -73,8 +75,8 @@ export class KmpDecoder extends Transform {
     for (const packet of packets) if (packet instanceof Frame) packet.arrivedAt = at;
     const since = this.lastRead;
     this.lastRead = at;
-    this.push({ packets, bytes: chunk.length, held: this.parser.heldBytes, at, since, block } satisfies PacketBatch);
-    const { error } = this.parser;
+    const { heldBytes: held, released, error } = this.parser;
+    this.push({ packets, bytes: chunk.length, held, at, since, released, block } satisfies PacketBatch);
     if (error === undefined) {
       callback();
     } else if (this.readableLength === 0) {

@@ -70,7 +70,7 @@ export class Gather {
 }
 
 /** Buffers at most this long, in bytes, are not worth a copy to be let go. */
-const WORTH_FREEING = 2048;
+const WORTH_FREEING = 1024;
 
 /**
  * A slice keeps the whole of its buffer alive. If little of what was read is kept (a tiny frame behind much padding, say),
@@ -79,13 +79,16 @@ const WORTH_FREEING = 2048;
  *
  * @param chunk the buffer that was read
  * @param kept bytes of it that are referred to by `packets` and `gather`, or more
+ * @returns true if nothing refers to `chunk` any more
  */
-export function rehome(chunk: Buffer, kept: number, packets: readonly KmpPacket[], gather: Gather): void {
-  if (kept * 4 >= chunk.length || chunk.length < WORTH_FREEING || kept === 0) return;
+export function rehome(chunk: Buffer, kept: number, packets: readonly KmpPacket[], gather: Gather): boolean {
+  if (kept === 0) return true;
+  if (kept * 2 >= chunk.length || chunk.length < WORTH_FREEING) return false;
   const home = Buffer.allocUnsafeSlow(kept);
   let used = 0;
   for (const packet of packets) if (packet instanceof Frame) used = moveSlices(chunk, packet.parts, home, used);
   moveSlices(chunk, gather.pieces, home, used);
+  return true;
 }
 
 /** Copies the slices of `chunk` among `parts` to `home`, from `used` on, and puts the copies in their places. */

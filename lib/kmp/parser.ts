@@ -57,6 +57,8 @@ export class KmpParser {
   private isFirst = true;
   /** Bytes of the chunk that packets, and what was gathered of the next one, refer to. */
   private kept = 0;
+  /** True if nothing refers to the chunk of the last {@link feed} any more: what was kept of it was little, and copied. */
+  released = true;
 
   // The packet being read.
   private offset = 0;
@@ -129,7 +131,7 @@ export class KmpParser {
     }
     this.cursor.close();
     this.received += chunk.length;
-    rehome(chunk, this.kept, packets, this.gather);
+    this.released = rehome(chunk, this.kept, packets, this.gather);
     return packets;
   }
 

@@ -15,10 +15,16 @@ export class OutputBuffer {
   private runStart = 0;
   private closed: Buffer[] = [];
   private closedBytes = 0;
+  private sliceBytes = 0;
 
   /** Bytes gathered and not yet taken. */
   get length(): number {
     return this.closedBytes + this.pos - this.runStart;
+  }
+
+  /** Of {@link length}, what was written or copied here: memory beside that of the payloads. */
+  get copied(): number {
+    return this.length - this.sliceBytes;
   }
 
   /** Makes room for `n` bytes in one piece at `slab[pos]`. */
@@ -42,6 +48,7 @@ export class OutputBuffer {
     this.closeRun();
     this.closed.push(start === 0 && end === piece.length ? piece : piece.subarray(start, end));
     this.closedBytes += n;
+    this.sliceBytes += n;
   }
 
   /** Everything gathered so far, in order; the buffer is empty afterwards. */
@@ -50,6 +57,7 @@ export class OutputBuffer {
     const taken = this.closed;
     this.closed = [];
     this.closedBytes = 0;
+    this.sliceBytes = 0;
     return taken;
   }
 

@@ -226,12 +226,12 @@ export class Input extends Writable implements TrackInput, Counting {
     for (let i = 0; i < packets.length; i++) {
       const packet = packets[i];
       if (!(packet instanceof Frame)) continue;
-      packet.holdBlock(block);
+      if (!batch.released) packet.holdBlock(block);
       // A packet that was held is the first to be completed.
       if (i === 0) for (const held of heldBlocks) packet.holdBlock(held);
     }
     if (packets.length > 0) for (const held of heldBlocks.splice(0)) held.letGo();
-    if (batch.held > 0 && heldBlocks.at(-1) !== block) {
+    if (batch.held > 0 && !batch.released && heldBlocks.at(-1) !== block) {
       block.hold();
       heldBlocks.push(block);
     }

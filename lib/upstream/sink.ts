@@ -94,12 +94,16 @@ export class UpstreamSink implements FrameSink<Track, SentBatch> {
       return;
     }
     if (track.changes.length > 0 && track.applyChanges(frame.seq)) this.owner.announce(track);
-    if (!this.ledger.charge(ENCODED_COST)) {
+    const { out } = this.session;
+    const before = out.copied;
+    this.session.frame(track.stream.state, track.tagHead, frame, track.info.timescale);
+    const encoded = ENCODED_COST + out.copied - before;
+    if (!this.ledger.charge(encoded)) {
       this.owner.fail('process_frame_failed', 'the memory limit was reached while encoding a frame');
       return;
     }
-    track.memUsed += ENCODED_COST;
-    this.session.frame(track.stream.state, track.tagHead, frame, track.info.timescale);
+    track.memUsed += encoded;
+    track.batchCharge += encoded;
     if (track.batchFrames === 0) this.touched.push(track);
     track.batchFrames++;
     if (this.retain) track.retained.push(frame);
@@ -172,9 +176,8 @@ export class UpstreamSink implements FrameSink<Track, SentBatch> {
   }
 
   private release({ track, frames, charge }: Mark): void {
-    const bytes = charge + frames * ENCODED_COST;
-    this.ledger.release(bytes);
-    track.memUsed -= bytes;
+    this.ledger.release(charge);
+    track.memUsed -= charge;
     track.inFlight -= frames;
   }
 

@@ -38,9 +38,9 @@ describe('KMP decoder', () => {
     assert.deepEqual(
       batches.map(({ packets, ...rest }) => ({ ...rest, count: packets.length })),
       [
-        { bytes: 106 + 45 + 43, held: 3, since: 5, at: 105, count: 2, block: undefined },
-        { bytes: 1, held: 4, since: 105, at: 305, count: 0, block: undefined },
-        { bytes: 2 + 45, held: 0, since: 305, at: 605, count: 2, block: undefined },
+        { bytes: 106 + 45 + 43, held: 3, since: 5, at: 105, released: false, count: 2, block: undefined },
+        { bytes: 1, held: 4, since: 105, at: 305, released: false, count: 0, block: undefined },
+        { bytes: 2 + 45, held: 0, since: 305, at: 605, released: false, count: 2, block: undefined },
       ],
     );
     const frames = batches.flatMap((batch) => batch.packets).filter((packet) => packet instanceof Frame);

@@ -170,7 +170,7 @@ describe('the memory limit of an upstream, and where it is reached', { timeout: 
     await start(`kmp_rtmp_out_mem_limit ${LIMIT}; kmp_rtmp_out_write_meta_timeout 0; ${slow}`);
     const sender = await open();
     sender.send(audioMinf());
-    sender.send(await frameLeaving(200, sender, 0));
+    sender.send(await frameLeaving(400, sender, 0));
     await endedFor('flush_failed');
   });
 
