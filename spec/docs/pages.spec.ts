@@ -1,0 +1,133 @@
+// What the pages say holds: links lead somewhere, commands are taken, configurations load, names are there.
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { describe, it } from 'node:test';
+import { createProgram } from '../../lib/cli/main.js';
+import { directiveNames } from '../../lib/config/directives.js';
+import { loadConfig, parseConfig } from '../../lib/config/load.js';
+import { overrideNames } from '../../lib/config/overrides.js';
+import { blocks, pages, prose, type Page } from './pages.js';
+
+/** A heading's anchor, as hosts of repositories make them. */
+function anchors(path: string): Set<string> {
+  const headings = readFileSync(path, 'utf8').matchAll(/^#+ +(.+)$/gm);
+  return new Set(
+    [...headings].map(([, title = '']) =>
+      title
+        .toLowerCase()
+        .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
+        .replaceAll(' ', '-'),
+    ),
+  );
+}
+
+/** What is wrong with the relative links of a page. */
+function brokenLinks(page: Page): string[] {
+  const targets = [...prose(page).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = '']) => target);
+  return targets.flatMap((target) => {
+    if (/^[a-z]+:/.test(target)) return [];
+    const [file = '', anchor] = target.split('#');
+    const path = file === '' ? page.path : normalize(join(dirname(page.path), file));
+    if (!existsSync(path)) return [`${page.path}: ${target}`];
+    return anchor === undefined || anchors(path).has(anchor) ? [] : [`${page.path}: ${target}: no such heading`];
+  });
+}
+
+/** Words of a command line as a shell splits them, up to a comment, a pipe or a redirection. */
+function words(line: string): string[] {
+  const found = line.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g);
+  const all = [...found].map(([, double, single, plain]) => double ?? single ?? plain ?? '');
+  const end = all.findIndex((word) => /^(#.*|[|&;>]+|>.+)$/.test(word));
+  return end < 0 ? all : all.slice(0, end);
+}
+
+/** Command lines of the service in shell blocks and in code within the text, as the reader would type them. */
+function commandLines(page: Page): string[] {
+  const inBlocks = blocks(page)
+    .filter(({ language }) => language === 'sh' || language === '')
+    .flatMap(({ text }) => text.replaceAll('\\\n', ' ').split('\n'));
+  const inText = [...prose(page).matchAll(/`([^`\n]+)`/g)].map(([, code = '']) => code);
+  return [...inBlocks, ...inText].filter((line) => /^([A-Z_]+=\S+ )*(npx )?kmp-rtmp( |$)/.test(line.trim()));
+}
+
+/** Takes a command line as the program does, up to where it would act. @throws CommanderError, Error */
+async function take(line: string): Promise<void> {
+  const all = words(line.trim().replace(' COMMAND', ' send').replace('reload|quit|stop|reopen', 'reload'));
+  const at = all.indexOf('kmp-rtmp');
+  for (const assignment of all.slice(0, at).filter((word) => word.includes('='))) {
+    const [name = ''] = assignment.split('=');
+    assert.ok(variables.has(name), `${name} is no variable of a directive`);
+  }
+  const program = createProgram().configureOutput({ writeOut: () => {}, writeErr: () => {} });
+  // Mentioned by its name alone.
+  if (all.length === at + 2 && program.commands.some((command) => command.name() === all.at(-1))) return;
+  for (const command of program.commands) {
+    command.configureOutput({ writeOut: () => {}, writeErr: () => {} }).action(() => {});
+  }
+  try {
+    await program.parseAsync(['node', 'kmp-rtmp', ...all.slice(at + 1)]);
+  } catch (error) {
+    const asked = error instanceof Error && 'exitCode' in error && error.exitCode === 0;
+    if (!asked) throw error;
+  }
+}
+
+const variables = new Set(overrideNames.map(({ env }) => env));
+
+describe('pages', () => {
+  it('have links that lead somewhere', () => {
+    assert.deepEqual(pages.flatMap(brokenLinks), []);
+  });
+
+  for (const page of pages) {
+    const lines = [...new Set(commandLines(page))];
+    if (lines.length === 0) continue;
+    it(`${page.path}: its ${lines.length} command lines are taken`, async () => {
+      for (const line of lines) {
+        await assert.doesNotReject(take(line), `${page.path}: ${line}`);
+      }
+    });
+  }
+
+  it('name scripts that package.json has', () => {
+    const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
+    for (const { path, text } of pages) {
+      for (const [, name = ''] of text.matchAll(/npm run ([\w:]+)/g)) {
+        assert.ok(name in scripts, `${path}: npm run ${name}`);
+      }
+    }
+  });
+
+  it('have configurations that load without a warning', () => {
+    const ours = pages
+      .flatMap(blocks)
+      .filter(({ language, text }) => language === 'nginx' && text.includes('kmp_rtmp'));
+    assert.ok(ours.length >= 5);
+    for (const { page, text } of ours) assert.deepEqual(parseConfig(text, page).warnings, [], page);
+  });
+
+  it('name directives that there are', () => {
+    const known = new Set([...directiveNames, 'kmp_rtmp_api_token']);
+    // Names of metrics, which spec/api/dashboards.spec.ts knows, end in a unit or stand for a sum.
+    const metric = /_(total|bytes|seconds|info|state|upstreams|streams)$/;
+    for (const page of pages) {
+      for (const [, name = ''] of page.text.matchAll(/`(kmp_rtmp(?:_\w+)?)\b/g)) {
+        assert.ok(known.has(name) || metric.test(name), `${page.path}: ${name}`);
+      }
+    }
+  });
+});
+
+describe('example configurations', () => {
+  for (const path of ['packaging/kmp-rtmp.conf', 'packaging/container.conf']) {
+    it(`${path} loads without a warning`, () => {
+      assert.deepEqual(loadConfig(path).warnings, []);
+    });
+  }
+
+  it('of what is commented out in packaging/kmp-rtmp.conf, too', () => {
+    const text = readFileSync('packaging/kmp-rtmp.conf', 'utf8').replaceAll(/#(kmp_rtmp_)/g, '$1');
+    assert.deepEqual(parseConfig(text).warnings, []);
+  });
+});
