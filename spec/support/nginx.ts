@@ -18,27 +18,37 @@ export interface Nginx {
   /** The .flv file of stream `name`, once nginx has closed it; recordings are handed out once each. */
   recorded(name: string): Promise<string>;
   stop(): Promise<void>;
+  /** Ends it at once, without a goodbye to anybody. */
+  kill(): Promise<void>;
+}
+
+export interface NginxOptions {
+  /** Directives for the RTMP server, and further applications. */
+  readonly server?: string;
+  /** The port that one had that was killed; default: a free one. */
+  readonly port?: number;
 }
 
 /** @throws Error if nginx or its module are not there, or do not start */
-export async function startNginx(): Promise<Nginx> {
+export async function startNginx(options: NginxOptions = {}): Promise<Nginx> {
   const folder = mkdtempSync(join(tmpdir(), 'nginx-rtmp-'));
   mkdirSync(join(folder, 'logs'));
   const records = new Records();
-  const [port, doorbell] = await Promise.all([freePort(), records.listen()]);
-  writeFileSync(join(folder, 'nginx.conf'), configText(folder, port, doorbell));
+  const [port, doorbell] = await Promise.all([options.port ?? freePort(), records.listen()]);
+  writeFileSync(join(folder, 'nginx.conf'), configText(folder, port, doorbell, options.server ?? ''));
   const args = ['-p', folder, '-c', join(folder, 'nginx.conf'), '-e', join(folder, 'error.log')];
   const child = reap(spawn('nginx', args, { stdio: ['ignore', 'pipe', 'pipe'] }));
   let said = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (text: Buffer) => (said += String(text)));
   child.on('error', (error) => (said += error.message));
   const closed = once(child, 'close').catch(() => {});
-  const stop = async (): Promise<void> => {
-    child.kill('SIGTERM');
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    child.kill(signal);
     await closed;
     await records.close();
     rmSync(folder, { recursive: true, force: true });
   };
+  const stop = (): Promise<void> => end('SIGTERM');
   for (let tries = 0; !(await answers(port)); tries++) {
     if (child.exitCode !== null || child.pid === undefined || tries > 200) {
       await stop();
@@ -46,10 +56,10 @@ export async function startNginx(): Promise<Nginx> {
     }
     await sleep(25);
   }
-  return { port, recorded: (name) => records.of(name), stop };
+  return { port, recorded: (name) => records.of(name), stop, kill: () => end('SIGKILL') };
 }
 
-function configText(folder: string, port: number, doorbell: number): string {
+function configText(folder: string, port: number, doorbell: number, server: string): string {
   return `
 load_module ${MODULE};
 daemon off;
@@ -62,6 +72,7 @@ rtmp {
   server {
     listen 127.0.0.1:${port};
     max_message 16m;
+    ${server}
     application live {
       live on;
       record all;
