@@ -18,7 +18,7 @@ export interface KmpClientOptions {
    * started again is ahead of its earlier self, and never taken for a repetition of it.
    */
   readonly initialFrameId?: bigint;
-  /** Come back after a connection that broke, and repeat what was not acknowledged. Default true. */
+  /** Come back after a connection that broke, and repeat what was not acknowledged, from the key frame in front. Default true. */
   readonly reconnect?: boolean;
   /** ms to try that for before giving up. Default 60000. */
   readonly retryFor?: number;

@@ -14,7 +14,7 @@ const KEEP_UNACKED = 10_000;
 
 /**
  * The sender's side of one track: writes frames as fast as the server takes them, keeps what is not acknowledged, and on a
- * broken connection comes back with it (spec/behaviour.md, Taking over).
+ * broken connection comes back with it, from the key frame before it (spec/behaviour.md, Taking over).
  *
  * Errors: `send_connect` (no connection), `send_closed` (the server closed), `send_gave_up` (reconnecting failed for
  * `retryFor`). Once one was thrown, every later call throws it.
@@ -74,7 +74,7 @@ export class KmpClient {
     this.check();
     const fields = { ...frame, flags: frame.key ? KEY_FRAME : 0, size: frame.data.length };
     const at = this.options.clock.now();
-    this.held.push({ header: writeFrameHeader(fields), payload: frame.data, info: this.info, at });
+    this.held.push({ header: writeFrameHeader(fields), payload: frame.data, info: this.info, at, key: frame.key });
     this.pump();
     await this.until(() => this.hasRoom());
   }
@@ -173,13 +173,23 @@ export class KmpClient {
 
   /** A frame that has to be repeated on this connection is kept until it was, even if it is acknowledged meanwhile. */
   private release(): void {
-    this.held.release(Math.min(this.acked, this.next));
+    this.forget(Math.min(this.acked, this.next));
+  }
+
+  /**
+   * Lets go of what is done, but not of the group that goes on: a server that has lost its state meanwhile (a worker that
+   * died, an upstream that ended) waits for a key frame, and one that has not skips what it knows. Unless a group is so long
+   * that it leaves no room.
+   */
+  private forget(done: number): void {
+    this.held.release(this.held.groupStart(done));
+    if (this.held.bytes > this.options.maxHeld / 2) this.held.release(done);
   }
 
   private connect(): void {
     const { host, port, channelId, trackId, connectData } = this.options;
-    // All that is acknowledged is done: the rest is repeated from the first frame that is not.
-    this.held.release(this.acked);
+    // All that is acknowledged is done: the rest is repeated, from the key frame in front of it.
+    this.forget(this.acked);
     this.next = this.held.first;
     this.announced = this.held.get(this.next)?.info ?? this.info;
     const initialFrameId = this.options.initialFrameId + BigInt(this.next);

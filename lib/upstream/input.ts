@@ -249,6 +249,7 @@ export class Input extends Writable implements TrackInput, Counting {
         return;
       case 'end':
         this.options.log.info('KMP end of stream');
+        if (this.track?.input === this) this.track.complete = true;
         this.leave();
         this.options.socket?.end();
         return;

@@ -4,6 +4,7 @@ import type { Frame } from '../media/frame.js';
 import type { AudioInfo, VideoInfo } from '../media/media-info.js';
 import type { QueueGroup } from '../merge/track-queue.js';
 import type { StreamState } from '../rtmp/session-writer.js';
+import { LeftTracks } from './left-tracks.js';
 import type { Line } from './line.js';
 import type { Link } from './link.js';
 import type { StreamStatus, TrackStatus } from './status.js';
@@ -28,6 +29,8 @@ const unknown: StreamState = {
 export class UpstreamStream implements QueueGroup {
   readonly queues: Track[] = [];
   readonly tracks: Partial<Record<MediaType, Track>> = {};
+  /** Those that ended without their senders saying so. */
+  readonly left = new LeftTracks();
   /** The stream on the present connection. */
   state: StreamState = unknown;
   /** The link that it goes by; set when it is added to one. */
@@ -81,6 +84,7 @@ export class UpstreamStream implements QueueGroup {
 
   removeTrack(track: Track): void {
     delete this.tracks[track.mediaType];
+    this.left.remember(track);
     this.queues.splice(this.queues.indexOf(track), 1);
   }
 

@@ -3,7 +3,7 @@ import { sameMediaInfo, type MediaInfo } from '../media/media-info.js';
 import { TrackQueue } from '../merge/track-queue.js';
 import { TagHead } from '../rtmp/media-tags.js';
 import type { Frame } from '../media/frame.js';
-import { FrameIds } from './frame-ids.js';
+import type { FrameIds } from './frame-ids.js';
 import { frameCharge, infoCharge, type Ledger } from './ledger.js';
 import { Retention } from './retention.js';
 import type { TrackStatus } from './status.js';
@@ -52,7 +52,9 @@ export class Track extends TrackQueue implements Counting {
   /** Frames written that may have to be written again. */
   readonly retained = new Retention();
   /** True if its last input left while it waited for a key frame: the next one has to wait, too. */
-  keyMissing = false;
+  keyMissing: boolean;
+  /** True once its sender has said that there is no more. */
+  complete = false;
   /** Sequence number of the last frame that the kernel has taken. */
   private sentSeq = -1;
   /** Nothing at or below this sequence number is acknowledged twice. */
@@ -61,13 +63,14 @@ export class Track extends TrackQueue implements Counting {
   constructor(
     readonly stream: UpstreamStream,
     info: MediaInfo,
-    initialFrameId: bigint,
+    before: { readonly ids: FrameIds; readonly keyMissing: boolean },
   ) {
     super(stream);
     this.mediaType = info.mediaType;
     this.info = info;
     this.tagHead = new TagHead(info);
-    this.ids = new FrameIds(initialFrameId);
+    this.ids = before.ids;
+    this.keyMissing = before.keyMissing;
   }
 
   /** True once it has ended and left its stream; frames of it may still be on their way. */

@@ -145,6 +145,7 @@ export class Upstream implements LinkOwner, Counting {
       }
       existing.input = input;
       existing.ended = false;
+      existing.complete = false;
       return existing;
     }
     const late = stream.settled && !stream.announced.has(info.mediaType);
@@ -380,7 +381,7 @@ export class Upstream implements LinkOwner, Counting {
       this.fail('create_track_failed', 'the memory limit leaves no room for a track');
       return undefined;
     }
-    const track = new Track(stream, info, initialFrameId);
+    const track = new Track(stream, info, stream.left.successor(info, initialFrameId));
     track.fixedCharge = TRACK_COST;
     if (!this.chargeInfo(track)) return undefined;
     track.input = input;

@@ -62,7 +62,7 @@ export class Fleet {
       main: 'error_log /dev/full info;',
       media: `resolver ${dns.address}; resolver_timeout ${PATIENCE.resolver}ms; kmp_rtmp_in_dump_folder {folder};
         kmp_rtmp_in_read_timeout ${PATIENCE.in}ms; kmp_rtmp_out_timeout ${PATIENCE.out}ms;
-        kmp_rtmp_out_min_process_delay 200ms; kmp_rtmp_out_max_process_delay 1s; kmp_rtmp_out_write_meta_timeout 1s;
+        kmp_rtmp_out_min_process_delay 200ms; kmp_rtmp_out_max_process_delay 1s; kmp_rtmp_out_write_meta_timeout 10s;
         kmp_rtmp_out_notif_url ${target.url}; ${media}`,
     });
     const fleet = new Fleet(service, dns, target, hold, reasons);

@@ -1,0 +1,124 @@
+/**
+ * Senders that come back and go on behind the last acknowledged frame, through random cuts of KMP and RTMP connections and
+ * kills of workers, with reconnects on. Short form: 20 cuts and 3 kills; long form: `CUTS=200 KILLS=20`. CUT_SEED says which.
+ */
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { CheckingIngest } from './faults/checking-ingest.js';
+import { CuttingProxy } from './faults/cutting-proxy.js';
+import { ReturningSender } from './faults/returning-sender.js';
+import { ServiceProcess } from './faults/service-process.js';
+import { TrackCheck } from './faults/track-check.js';
+import { Random } from './random.js';
+
+const cuts = Number(process.env['CUTS'] ?? 20);
+const kills = Number(process.env['KILLS'] ?? 3);
+const seed = Number(process.env['CUT_SEED'] ?? Math.floor(Date.now() / 86_400_000));
+const UPSTREAMS = 4;
+
+interface Path {
+  readonly ingest: CheckingIngest;
+  readonly proxy: CuttingProxy;
+  readonly tracks: readonly {
+    readonly sender: ReturningSender;
+    readonly check: TrackCheck;
+  }[];
+}
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+describe(`senders that come back, seed ${seed}`, { skip: process.platform !== 'linux' }, () => {
+  const random = new Random(seed);
+  let service: ServiceProcess;
+  let paths: Path[];
+
+  async function open(n: number): Promise<Path> {
+    const checks = new Map<string, TrackCheck>();
+    const ingest = await CheckingIngest.start((stream, kind) => checks.get(`${stream} ${kind}`));
+    const proxy = await CuttingProxy.start(service.kmpPort);
+    const data = { upstream_id: `u${n}`, url: `rtmp://127.0.0.1:${ingest.port}/app/u${n}` };
+    const tracks = (['video', 'audio'] as const).map((kind, i) => {
+      const check = new TrackCheck(2 * n + i, `u${n} ${kind}`);
+      checks.set(check.name, check);
+      return { sender: new ReturningSender(proxy.port, check.track, kind, data), check };
+    });
+    return { ingest, proxy, tracks };
+  }
+
+  async function flowing(): Promise<void> {
+    const all = paths.flatMap(({ tracks }) => tracks.map(({ check }) => ({ check, before: check.received })));
+    await service.until('frames of all', () => all.every(({ check, before }) => check.received > before + 2));
+  }
+
+  /** Ends all tracks; what came of them. */
+  async function finish(): Promise<{ sent: number; repeated: number; missing: number[]; name: string }[]> {
+    const tracks = paths.flatMap((path) => path.tracks);
+    await Promise.all(tracks.map(({ sender }) => sender.finish()));
+    await service.until('the end of all upstreams', async () => {
+      const { upstreams } = await service.status();
+      return Object.keys(upstreams).length === 0;
+    });
+    // What the kernel has taken has to be read yet.
+    await sleep(500);
+    for (const { check } of tracks) assert.deepEqual(check.wrong, [], check.name);
+    return tracks.map(({ sender: { sent }, check }) => {
+      return { sent, repeated: check.repeated, missing: check.missing(sent), name: check.name };
+    });
+  }
+
+  for (const { title, workers, times, act } of [
+    {
+      title: `${cuts} cuts of KMP and RTMP connections: every frame arrives, in order`,
+      workers: 1,
+      times: cuts,
+      act: (path: Path) => (random.oneIn(2) ? path.proxy.cut() : path.ingest.reset()),
+    },
+    {
+      title: `${kills} workers killed: every frame arrives, in order`,
+      workers: 2,
+      times: kills,
+      act: () => {
+        const [worker] = service.workers.sort(() => random.between(-1, 1));
+        if (worker !== undefined) service.signal('SIGKILL', worker);
+      },
+    },
+  ]) {
+    describe(title, () => {
+      before(async () => {
+        service = await ServiceProcess.start({
+          workers,
+          media: `kmp_rtmp_out_reconnects 1000; kmp_rtmp_out_reconnect_interval 100ms; kmp_rtmp_out_resend 2s;
+            kmp_rtmp_out_min_process_delay 200ms; kmp_rtmp_out_flush_timeout 100ms; kmp_rtmp_out_write_meta_timeout 10s;`,
+        });
+        paths = await Promise.all(Array.from({ length: UPSTREAMS }, (_, n) => open(n)));
+        await flowing();
+      });
+      after(async () => {
+        for (const { ingest, proxy, tracks } of paths) {
+          tracks.forEach(({ sender }) => sender.destroy());
+          await proxy.close();
+          await ingest.kill();
+        }
+        assert.equal(await service.stop(), 0, 'the exit code of the service');
+      });
+
+      it('as the title says', async () => {
+        for (let i = 0; i < times; i++) {
+          act(random.pick(paths));
+          await sleep(workers > 1 ? random.between(1500, 2500) : random.between(100, 700));
+        }
+        await flowing();
+        const tracks = await finish();
+        const sum = (of: (track: (typeof tracks)[number]) => number): number =>
+          tracks.reduce((all, one) => all + of(one), 0);
+        const [sent, repeated, missing] = [
+          sum((one) => one.sent),
+          sum((one) => one.repeated),
+          sum((one) => one.missing.length),
+        ];
+        console.log(`# ${title}: seed ${seed}, ${sent} frames sent, ${missing} missing, ${repeated} came twice`);
+        for (const track of tracks) assert.deepEqual(track.missing, [], track.name);
+      });
+    });
+  }
+});
