@@ -100,7 +100,7 @@ function identity(
     if (source.connect === undefined)
       throw new KmpRtmpError(
         'send_no_target',
-        'an upstream id and an RTMP url are needed, as the file has none itself',
+        'an upstream id and an RTMP url are needed (--upstream-id, --url), as the file has none itself',
       );
     const { channelId, data } = source.connect;
     return { channelId, trackId: source.connect.trackId || trackId, connectData: data };

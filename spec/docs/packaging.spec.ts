@@ -1,5 +1,6 @@
 // What is in packaging/, as far as it can be looked at without Docker, systemd or a cluster.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { parseAllDocuments, parse } from 'yaml';
@@ -95,5 +96,41 @@ describe('packaging/kmp-rtmp.service', () => {
     const [, seconds = ''] = /^TimeoutStopSec=(\d+)s$/m.exec(unit) ?? [];
     assert.ok(Number(seconds) * 1000 > loadConfig('packaging/kmp-rtmp.conf').workerShutdownTimeout);
     assert.match(unit, /^ExecStart=\S+\/kmp-rtmp -c \/etc\/kmp-rtmp\/kmp-rtmp\.conf$/m);
+  });
+});
+
+describe('the npm package', () => {
+  // What files of dist/ come from: one of the package's own sources.
+  const sourceOf = (path: string): string => path.replace(/^dist\//, '').replace(/(\.d\.ts|\.js)(\.map)?$/, '.ts');
+
+  it('holds the program with types and source maps, its sources, and no stray files', () => {
+    const { stdout, stderr } = spawnSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
+      encoding: 'utf8',
+      shell: process.platform === 'win32',
+    });
+    // One object, in a list or by the package's name, as the versions of npm have it.
+    const [packed] = Object.values(JSON.parse(stdout) as Record<string, { files: { path: string }[] }>);
+    assert.ok(packed, stderr);
+    const files = new Set(packed.files.map(({ path }) => path));
+    for (const path of ['dist/bin/kmp-rtmp.js', 'dist/lib/index.js', 'dist/lib/index.d.ts', 'dist/lib/index.js.map']) {
+      assert.ok(files.has(path), path);
+    }
+    for (const path of ['lib/index.ts', 'assets/sample.mp4', 'dist/lib/build-info.json', 'LICENSE', 'README.md']) {
+      assert.ok(files.has(path), path);
+    }
+    for (const path of ['index.html', 'main.js', 'page.css']) {
+      assert.ok(files.has(`dist/lib/api/status/public/${path}`), path);
+    }
+    const mine = /^(dist\/(lib|bin)|lib|bin|assets|docs|examples|packaging)\/|^[^/]+$/;
+    const stray = [...files].filter(
+      (path) => !mine.test(path) || /\bspec\/|tsbuildinfo|docs\/reference|\.log$/.test(path),
+    );
+    assert.deepEqual(stray, []);
+    // A compiled file whose source has gone is left over from an earlier build; a package is made from a fresh one.
+    const maps = [...files].filter(
+      (path) => path.startsWith('dist/') && path.endsWith('.js.map') && existsSync(sourceOf(path)),
+    );
+    assert.ok(maps.length > 100);
+    for (const map of maps) assert.ok(files.has(sourceOf(map)), map);
   });
 });
