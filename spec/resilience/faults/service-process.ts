@@ -57,8 +57,12 @@ export class ServiceProcess {
   }
 
   /** Status of the answer. */
-  async get(path: string): Promise<number> {
-    return (await send(this.httpPort, 'GET', path)).status;
+  get(path: string): Promise<number> {
+    return this.request('GET', path);
+  }
+
+  async request(method: string, path: string): Promise<number> {
+    return (await send(this.httpPort, method, path)).status;
   }
 
   /** Waits for something that the service does. */
