@@ -1,11 +1,12 @@
 import vm from 'node:vm';
 import { KmpRtmpError } from '../errors.js';
 
-/**
- * ms that one pattern may take for one name. It is time on the wall, in which the process may not have run at all: whoever fails
- * the first time gets a second one.
- */
-const LIMITS = [20, 200];
+/** ms on the wall after which a match is interrupted. */
+const SLICE = 20;
+/** ms of computing that one name may cost. On the wall it may be far more: the process may not have run at all meanwhile. */
+const BUDGET = 20;
+/** A match that is begun anew this often is given up, whatever it has cost: nothing else runs in the meantime. */
+const MAX_SLICES = 25;
 
 // A place of its own for the two values: scripts can be given a time limit, calls cannot.
 const place = vm.createContext({ pattern: /(?:)/, name: '' });
@@ -19,13 +20,16 @@ const script = new vm.Script('pattern.exec(name)');
  */
 export function matchWithin(pattern: RegExp, name: string): RegExpExecArray | null {
   Object.assign(place, { pattern, name });
+  const before = process.cpuUsage();
   let cause: unknown;
-  for (const timeout of LIMITS) {
+  for (let slices = 0; slices < MAX_SLICES; slices++) {
     try {
-      return script.runInContext(place, { timeout }) as RegExpExecArray | null;
+      return script.runInContext(place, { timeout: SLICE }) as RegExpExecArray | null;
     } catch (error) {
       cause = error;
     }
+    const { user, system } = process.cpuUsage(before);
+    if (user + system >= BUDGET * 1000) break;
   }
   throw new KmpRtmpError(
     'pattern_too_slow',

@@ -216,11 +216,19 @@ describe('a server that asks to reconnect', { timeout: 60_000 }, () => {
     const one = await publish('one');
     const first = await live.ingest.next();
     await first.until(() => framesOf(first).length === 16);
+    // Answered by hand, so that the first connection still has both streams when the second begins.
+    live.ingest.script = { answers: false };
     ask(first);
     const second = await live.ingest.next();
+    await second.command('connect');
+    second.sendCommand(0, '_result', 1, null, { level: 'status', code: 'NetConnection.Connect.Success' });
     const two = await publish('two');
-    await second.until(() => second.commands('publish').length === 2);
     await first.until(() => framesOf(first).length === 32);
+    await second.until(() => second.commands('createStream').length === 2);
+    for (const [i, [, transaction]] of second.commands('createStream').entries()) {
+      second.sendCommand(0, '_result', transaction ?? 0, null, i + 1);
+    }
+    await second.until(() => second.commands('publish').length === 2);
     one.video.send(...videoFrames(8, 11));
     two.video.send(...videoFrames(8, 11));
     await second.until(() => video(second).length === 2);
