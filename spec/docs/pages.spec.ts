@@ -1,6 +1,6 @@
 // What the pages say holds: links lead somewhere, commands are taken, configurations load, names are there.
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { describe, it } from 'node:test';
 import { createProgram } from '../../lib/cli/main.js';
@@ -114,6 +114,34 @@ describe('pages', () => {
     for (const page of pages) {
       for (const [, name = ''] of page.text.matchAll(/`(kmp_rtmp(?:_\w+)?)\b/g)) {
         assert.ok(known.has(name) || metric.test(name), `${page.path}: ${name}`);
+      }
+    }
+  });
+});
+
+/** All sources of the service in one text. */
+function sources(): string {
+  const files = readdirSync('lib', { recursive: true }).map(String);
+  const code = files.filter((name) => name.endsWith('.ts')).map((name) => readFileSync(join('lib', name), 'utf8'));
+  return code.join('\n');
+}
+
+describe('docs/troubleshooting.md', () => {
+  it('quotes what the service says', () => {
+    const page = pages.find(({ path }) => path === 'docs/troubleshooting.md');
+    assert.ok(page);
+    const code = sources();
+    const quoted = [...prose(page).matchAll(/`([^`\n]+)`/g)]
+      .map(([, text = '']) => text)
+      // Log lines: words with blanks between that are no directive, command or request.
+      .filter(
+        (text) =>
+          / /.test(text) && !/^(kmp|-|npm|npx|ss |getent|systemctl|Authorization|server_name|rtmp|FILE)/.test(text),
+      );
+    assert.ok(quoted.length >= 8);
+    for (const line of quoted) {
+      for (const part of line.split(/\.\.\.|[A-Z]{3,}/)) {
+        assert.ok(code.includes(part.trim().replace(/:$/, '')), `no source says "${part.trim()}"`);
       }
     }
   });
