@@ -1,24 +1,22 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../clock.js';
 import type { MediaSettings } from '../config/settings.js';
-import { KmpRtmpError, messageOf } from '../errors.js';
+import { messageOf } from '../errors.js';
 import { parseConnectData, type ConnectData } from '../kmp/connect-data.js';
 import type { PacketBatch } from '../kmp/decoder.js';
 import type { ConnectPacket, KmpPacket } from '../kmp/packet.js';
 import type { Logger } from '../log.js';
-import type { Block } from '../media/block.js';
-import { codecName } from '../media/codec.js';
 import { Frame } from '../media/frame.js';
 import { sameMediaInfo, type MediaInfo } from '../media/media-info.js';
 import { toMs } from '../media/timescale.js';
 import { MAX_PAYLOAD } from '../rtmp/chunk-writer.js';
-import { needsEnhanced } from '../rtmp/enhanced.js';
-import { isSupported } from '../rtmp/media-tags.js';
 import { Writable } from '../streams.js';
 import { ArrivalClock } from './arrival.js';
 import { AckSender } from './ack-sender.js';
 import type { OnFrame } from './frame-log.js';
-import { Latency } from './latency.js';
+import { HeldBlocks } from './held-blocks.js';
+import { InputCounters } from './input-counters.js';
+import { checkMediaInfo, checkSize, InputError } from './input-error.js';
 import { FRAME_COST, PART_COST } from './ledger.js';
 import type { InputStatus } from './status.js';
 import type { Counting, Sums, Totals } from './totals.js';
@@ -34,16 +32,6 @@ const MAX_PENDING_FRAMES = 16384;
  * with a burst, which tells nothing of when its frames arrived, and tracks that begin together are put in order by that.
  */
 const STEADY_AFTER = 2_000;
-
-/** What is wrong with an input: the connection is closed, nothing else. */
-export class InputError extends KmpRtmpError {}
-
-function tooLarge(packetType: string, size: number): InputError {
-  return new InputError(
-    'KMP_TOO_LARGE',
-    `${packetType}: data_size ${size} is more than RTMP can carry (${MAX_PAYLOAD})`,
-  );
-}
 
 export interface InputOptions {
   readonly connection: number;
@@ -76,7 +64,7 @@ export class Input extends Writable implements TrackInput, Counting {
   readonly connection: number;
   private readonly options: InputOptions;
   private readonly acks: AckSender | undefined;
-  private readonly latency = new Latency();
+  private readonly counters = new InputCounters();
   private readonly createdAt: number;
   private connect: ConnectPacket | undefined;
   private data: ConnectData | undefined;
@@ -88,19 +76,12 @@ export class Input extends Writable implements TrackInput, Counting {
   private duplicates = 0;
   /** Bytes of an unfinished packet, charged to the upstream. */
   private heldCharged = 0;
-  /** The blocks that an unfinished packet lies in, each with a hold. */
-  private readonly heldBlocks: Block[] = [];
+  private readonly heldBlocks = new HeldBlocks();
   private over = false;
   /** When the track is past its beginning, monotonic ms. */
   private steadyAt = Infinity;
   /** Set if the socket is read in intervals. */
   private arrivals: ArrivalClock | undefined;
-  private receivedBytes = 0;
-  private receivedDataBytes = 0;
-  private receivedFrames = 0;
-  private receivedKeyFrames = 0;
-  private lastCreated = 0;
-  private readonly skipped = { duplicate: 0, empty: 0, empty_duration: 0, no_media_info: 0, no_key: 0 };
 
   constructor(options: InputOptions) {
     super({ objectMode: true, highWaterMark: 4 });
@@ -123,7 +104,7 @@ export class Input extends Writable implements TrackInput, Counting {
       return;
     }
     try {
-      if (batch.block !== undefined) this.holdBlocks(batch, batch.block);
+      if (batch.block !== undefined) this.heldBlocks.take(batch, batch.block);
       this.take(batch);
       batch.block?.letGo();
       callback();
@@ -161,26 +142,16 @@ export class Input extends Writable implements TrackInput, Counting {
       channel_id: this.connect?.channelId ?? '',
       track_id: this.connect?.trackId ?? '',
       uptime: Math.floor((now - this.createdAt) / 1000),
-      received_bytes: this.receivedBytes,
-      received_data_bytes: this.receivedDataBytes,
-      received_frames: this.receivedFrames,
-      received_key_frames: this.receivedKeyFrames,
-      last_created: this.lastCreated,
-      skipped_frames: { ...this.skipped },
-      latency: this.latency.status(),
+      ...this.counters.status(),
     };
   }
 
   addTo(sums: Sums): void {
-    sums.input_bytes += this.receivedBytes;
-    if (this.info === undefined) return;
-    const frames = sums.frames[this.info.mediaType];
-    frames.received += this.receivedFrames;
-    for (const skipped of Object.values(this.skipped)) frames.skipped += skipped;
+    this.counters.addTo(sums, this.info);
   }
 
   private take(batch: PacketBatch): void {
-    this.receivedBytes += batch.bytes;
+    this.counters.bytes += batch.bytes;
     const { packets } = batch;
     let frames: Frame[] | undefined;
     const wall = this.options.clock.wall();
@@ -188,10 +159,8 @@ export class Input extends Writable implements TrackInput, Counting {
     for (let i = 0; i < packets.length; i++) {
       const packet = packets[i];
       if (packet instanceof Frame) {
-        if (packet.size > MAX_PAYLOAD) {
-          if (frames !== undefined) this.handOver(frames);
-          throw tooLarge('fram', packet.size);
-        }
+        if (packet.size > MAX_PAYLOAD && frames !== undefined) this.handOver(frames);
+        checkSize('fram', packet.size);
         if (!this.accepts(packet, wall)) {
           packet.letGo();
           continue;
@@ -219,24 +188,6 @@ export class Input extends Writable implements TrackInput, Counting {
     this.track?.acknowledge();
   }
 
-  /** The frames of a batch, and a packet that has begun in it, keep the memory that they lie in. */
-  private holdBlocks(batch: PacketBatch, block: Block): void {
-    const { packets } = batch;
-    const { heldBlocks } = this;
-    for (let i = 0; i < packets.length; i++) {
-      const packet = packets[i];
-      if (!(packet instanceof Frame)) continue;
-      if (!batch.released) packet.holdBlock(block);
-      // A packet that was held is the first to be completed.
-      if (i === 0) for (const held of heldBlocks) packet.holdBlock(held);
-    }
-    if (packets.length > 0) for (const held of heldBlocks.splice(0)) held.letGo();
-    if (batch.held > 0 && !batch.released && heldBlocks.at(-1) !== block) {
-      block.hold();
-      heldBlocks.push(block);
-    }
-  }
-
   private control(packet: Exclude<KmpPacket, Frame>): void {
     switch (packet.kind) {
       case 'connect':
@@ -258,25 +209,7 @@ export class Input extends Writable implements TrackInput, Counting {
   }
 
   private mediaInfo(info: MediaInfo): void {
-    if (!isSupported(info.mediaType, info.codecId)) {
-      throw new InputError(
-        'KMP_UNSUPPORTED_CODEC',
-        `media info: codec_id ${info.codecId} (${codecName(info.codecId)}) is not supported for ${info.mediaType}`,
-      );
-    }
-    if (this.options.settings.outEnhanced === 'off' && needsEnhanced(info.codecId)) {
-      throw new InputError(
-        'KMP_UNSUPPORTED_CODEC',
-        `media info: ${codecName(info.codecId)} needs Enhanced RTMP, which is off (kmp_rtmp_out_enhanced)`,
-      );
-    }
-    if (this.info !== undefined && this.info.mediaType !== info.mediaType) {
-      throw new InputError(
-        'KMP_MEDIA_TYPE_CHANGED',
-        `media info: media_type ${info.mediaType} on a connection that began with ${this.info.mediaType}`,
-      );
-    }
-    if (info.extraData.length > MAX_PAYLOAD) throw tooLarge('minf', info.extraData.length);
+    checkMediaInfo(info, this.info, this.options.settings);
     const first = this.info === undefined;
     this.info = info;
     // Behind repeated frames comes what went on from here: mid-group, too.
@@ -289,7 +222,7 @@ export class Input extends Writable implements TrackInput, Counting {
     const { data, options } = this;
     if (data === undefined) throw new InputError('KMP_NO_CONNECT_DATA', 'media info without connect data');
     // Frames that came before the media info have been counted too.
-    const initialFrameId = (this.connect?.initialFrameId ?? 0n) + BigInt(this.skipped.no_media_info);
+    const initialFrameId = (this.connect?.initialFrameId ?? 0n) + BigInt(this.counters.skipped.no_media_info);
     const upstream = options.join(data, info.codecId);
     const track = upstream.attach(this, data, info, initialFrameId);
     if (track === undefined) {
@@ -332,7 +265,8 @@ export class Input extends Writable implements TrackInput, Counting {
 
   /** The rules for a frame, in their order (spec/kmp.md, Rules of the input, 4). True if it goes to the track. */
   private accepts(frame: Frame, wall: number): boolean {
-    const { info, track, upstream, skipped } = this;
+    const { info, track, upstream } = this;
+    const { skipped } = this.counters;
     if (info === undefined || track === undefined || upstream === undefined) {
       skipped.no_media_info++;
       return false;
@@ -354,12 +288,8 @@ export class Input extends Writable implements TrackInput, Counting {
       }
       this.waitKey = false;
     }
-    this.receivedFrames++;
-    if (frame.isKey) this.receivedKeyFrames++;
-    this.receivedDataBytes += frame.size;
-    this.lastCreated = frame.created;
     const { timescale } = info;
-    this.latency.add((wall / 1000) * timescale - frame.created);
+    this.counters.frame(frame, wall, timescale);
     frame.seq = seq;
     frame.ms = toMs(frame.dts, timescale);
     this.options.onFrame?.(frame, track.ids.idOf(seq));
@@ -414,7 +344,7 @@ export class Input extends Writable implements TrackInput, Counting {
       return;
     }
     if (this.over) return;
-    const first = this.heldCharged === 0 && this.receivedFrames === 0;
+    const first = this.heldCharged === 0 && this.counters.frames === 0;
     upstream.ledger.release(this.heldCharged);
     this.heldCharged = 0;
     if (!upstream.ledger.charge(held)) {

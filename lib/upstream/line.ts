@@ -26,7 +26,7 @@ export interface LineOptions {
 }
 
 /** What a line tells the link that it is the connection of. */
-export interface LineOwner extends SinkOwner {
+export interface LineOwner {
   lineState(line: Line, state: PublisherState): void;
   lineEvent(line: Line, event: ServerEvent): void;
   /** All was sent, and the connection closed in order. */
@@ -61,6 +61,7 @@ export class Line {
   constructor(
     private readonly options: LineOptions,
     private readonly owner: LineOwner,
+    books: SinkOwner,
   ) {
     const { settings, clock, ledger } = options;
     this.session = new SessionWriter({
@@ -68,7 +69,7 @@ export class Line {
       metadataName: settings.outMetadataName,
       onFiPeriod: settings.outOnfiPeriod,
     });
-    this.sink = new UpstreamSink(this.session, ledger, owner, () => clock.now());
+    this.sink = new UpstreamSink(this.session, ledger, books, () => clock.now());
     this.merger = new Merger<Track, SentBatch>({
       // Early release and an immediate flush are for those who want every ms.
       clock: settings.outEarlyRelease || settings.outFlushTimeout === 0 ? clock : mediaClockOf(clock),
@@ -118,6 +119,11 @@ export class Line {
     this.merger.on('error', broken);
     new pumpify(this.merger, publisher).on('error', () => {});
     return true;
+  }
+
+  /** True once nothing more is heard of it. */
+  get isOver(): boolean {
+    return this.over;
   }
 
   /** Ends in order: what is encoded goes out, then the connection is closed. */

@@ -7,31 +7,25 @@ import { PublishError } from '../rtmp/publish-error.js';
 import type { PublisherState } from '../rtmp/publisher.js';
 import type { ServerEvent } from '../rtmp/server-event.js';
 import { Backoff, STABLE_AFTER } from './backoff.js';
-import { reasonOf, type CloseReason } from './close-reason.js';
+import { Books, type BooksOwner } from './books.js';
+import { reasonOf } from './close-reason.js';
 import { withTcUrl, type Destination } from './destination.js';
 import { Line, type LineOptions, type LineOwner } from './line.js';
 import type { NotificationReason } from './notification.js';
+import { Patience, type PatienceOwner } from './patience.js';
 import { Replies, type ReplyOwner, type ReplyTarget } from './replies.js';
 import { Resend } from './resend.js';
 import type { UpstreamState } from './status.js';
 import type { UpstreamStream } from './stream.js';
-import { activate, announce, moveStream } from './stream-line.js';
+import { activate, moveStream } from './stream-line.js';
 import { Successor, type SuccessorOwner } from './successor.js';
 import type { Track } from './track.js';
 import { Traffic } from './traffic.js';
 
-/** How long connect may go unanswered before the server counts as one that does not answer. */
-const ACCEPT_WAIT = 1_000;
-
-/** How long createStream may go unanswered on a connection that publishes already: its server knows one stream only, then. */
-const CREATE_WAIT = 2_000;
-
 /** What a link asks of the upstream that it belongs to. */
-export interface LinkOwner extends ReplyOwner {
-  drained(track: Track): void;
+export interface LinkOwner extends ReplyOwner, BooksOwner {
   /** One of the track's media infos has come into force, or another one's place. */
   chargeInfo(track: Track): void;
-  fail(reason: CloseReason, message: string): void;
   linkFinished(link: Link): void;
   /** The server refuses a stream; others may go on. */
   streamRejected(stream: UpstreamStream, message: string): void;
@@ -45,7 +39,7 @@ export interface LinkOwner extends ReplyOwner {
  * An upstream's RTMP connection as the upstream sees it: it may break and be made anew, be sent elsewhere by the server,
  * or be asked who it is, while streams and tracks stay. Each attempt is a {@link Line} of its own.
  */
-export class Link implements LineOwner, ReplyTarget, SuccessorOwner {
+export class Link implements LineOwner, ReplyTarget, SuccessorOwner, PatienceOwner {
   readonly streams = new Set<UpstreamStream>();
   /** All connections that are open: that of the moment, one that is to take over, those that still send what they have. */
   readonly traffic = new Traffic();
@@ -59,11 +53,12 @@ export class Link implements LineOwner, ReplyTarget, SuccessorOwner {
   private readonly replies: Replies;
   private readonly backoff: Backoff;
   private readonly resend: Resend;
+  private readonly books: Books;
+  private readonly patience: Patience;
   private readonly assume: boolean;
   /** Where the next attempt goes: redirects followed, with what a login adds. */
   private current: Destination;
   private timer: Timer | undefined;
-  private acceptTimer: Timer | undefined;
   private hurried = false;
   private finishing = false;
   private over = false;
@@ -80,6 +75,8 @@ export class Link implements LineOwner, ReplyTarget, SuccessorOwner {
     this.replies = new Replies(this, owner, origin, this.assume);
     this.backoff = new Backoff(settings.outReconnectInterval, settings.outReconnects);
     this.resend = new Resend(settings, ledger, () => clock.now());
+    this.books = new Books(this.resend, owner, (track) => track.stream.line ?? this.line);
+    this.patience = new Patience(clock, settings.outTimeout, this);
     this.line = this.newLine();
   }
 
@@ -156,28 +153,8 @@ export class Link implements LineOwner, ReplyTarget, SuccessorOwner {
     activate(stream);
   }
 
-  announce(track: Track): void {
-    announce(track);
-  }
-
   chargeInfo(track: Track): void {
     this.owner.chargeInfo(track);
-  }
-
-  drained(track: Track): void {
-    this.owner.drained(track);
-  }
-
-  fail(reason: CloseReason, message: string): void {
-    this.owner.fail(reason, message);
-  }
-
-  framesSent(track: Track): void {
-    this.resend.sent(track, track.stream.line ?? this.line);
-  }
-
-  framesLost(track: Track): void {
-    this.resend.lost(track);
   }
 
   /** Nothing more will come: what is encoded is sent, then the connection closed. */
@@ -196,7 +173,7 @@ export class Link implements LineOwner, ReplyTarget, SuccessorOwner {
   destroy(): void {
     this.over = true;
     this.timer?.cancel();
-    this.acceptTimer?.cancel();
+    this.patience.stop();
     this.successor = undefined;
     for (const line of this.traffic.lines) this.discard(line);
   }
@@ -206,7 +183,7 @@ export class Link implements LineOwner, ReplyTarget, SuccessorOwner {
     if (line !== this.line || this.over || this.finishing) return;
     this.owner.log.debug(`RTMP connection: ${state}`);
     if (state === 'publishing') {
-      this.watchAccept(line);
+      this.patience.accept(line);
       line.merger.hold(false);
     }
     // Attempts to come back are one state for who looks at it from outside.
@@ -242,6 +219,23 @@ export class Link implements LineOwner, ReplyTarget, SuccessorOwner {
   accepted(line: Line): void {
     line.accepted = true;
     this.settled(line);
+  }
+
+  /** The server has let us in, or does not answer at all: frames are kept for the sake of reconnects only. */
+  settled(line: Line): void {
+    this.patience.stop();
+    const streams = [...this.streams].filter((stream) => stream.line === line);
+    const tracks = streams.flatMap((stream) => stream.allTracks());
+    this.resend.settled(line, tracks);
+  }
+
+  unanswered(line: Line, wait: number): void {
+    this.lineBroken(line, new PublishError('recv', `no answer to createStream in ${wait} ms`));
+  }
+
+  noSecondStream(line: Line, stream: UpstreamStream): void {
+    if (line === this.line) this.idTaken(line, stream);
+    else this.successor?.idTaken(line, stream);
   }
 
   published(_line: Line, stream: UpstreamStream): void {
@@ -301,9 +295,9 @@ export class Link implements LineOwner, ReplyTarget, SuccessorOwner {
     this.successor = undefined;
     this.line = line;
     this.replies.continue(successor.replies);
-    this.acceptTimer?.cancel();
+    this.patience.stop();
     if (line.accepted) this.settled(line);
-    else if (line.state === 'publishing') this.watchAccept(line);
+    else if (line.state === 'publishing') this.patience.accept(line);
     this.reconnects++;
     this.owner.reconnecting('reconnect_request');
   }
@@ -360,7 +354,7 @@ export class Link implements LineOwner, ReplyTarget, SuccessorOwner {
 
   /** The connection is given up: tracks and the frames that may not have arrived go to a new one, not yet opened. */
   private replaceLine(): void {
-    this.acceptTimer?.cancel();
+    this.patience.stop();
     this.successor = undefined;
     for (const line of this.traffic.lines) this.discard(line);
     this.line = this.newLine();
@@ -374,7 +368,7 @@ export class Link implements LineOwner, ReplyTarget, SuccessorOwner {
   }
 
   private newLine(): Line {
-    const line = new Line(this.options, this);
+    const line = new Line(this.options, this, this.books);
     // Who has to log in, or may be sent elsewhere at once, keeps its frames until the server has let it in.
     line.sink.retain = true;
     if (this.hurried) line.merger.hurry();
@@ -396,32 +390,7 @@ export class Link implements LineOwner, ReplyTarget, SuccessorOwner {
     return line.sink.charged('create_stream_failed', () => {
       const state = line.session.createStream(stream.name, assume);
       line.states.set(stream, state);
-      if (!assume) this.watchCreate(line, stream, state.announced ? this.options.settings.outTimeout : CREATE_WAIT);
+      if (!assume) this.patience.create(line, stream);
     });
-  }
-
-  private watchCreate(line: Line, stream: UpstreamStream, wait: number): void {
-    const later = (): void => {
-      const state = line.states.get(stream);
-      if (this.over || state === undefined || state.published || !this.traffic.lines.has(line)) return;
-      if (line.state !== 'publishing') this.watchCreate(line, stream, wait);
-      else if (state.announced)
-        this.lineBroken(line, new PublishError('recv', `no answer to createStream in ${wait} ms`));
-      else (line === this.line ? this : this.successor)?.idTaken(line, stream);
-    };
-    this.options.clock.after(wait, later, false);
-  }
-
-  private watchAccept(line: Line): void {
-    this.acceptTimer?.cancel();
-    this.acceptTimer = this.options.clock.after(ACCEPT_WAIT, () => this.settled(line), false);
-  }
-
-  /** The server has let us in, or does not answer at all: frames are kept for the sake of reconnects only. */
-  private settled(line: Line): void {
-    this.acceptTimer?.cancel();
-    const streams = [...this.streams].filter((stream) => stream.line === line);
-    const tracks = streams.flatMap((stream) => stream.allTracks());
-    this.resend.settled(line, tracks);
   }
 }

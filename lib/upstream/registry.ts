@@ -8,7 +8,8 @@ import type { CloseReason } from './close-reason.js';
 import type { NotificationReason } from './notification.js';
 import type { UpstreamStatus } from './status.js';
 import type { Totals } from './totals.js';
-import { TrackRefused, Upstream } from './upstream.js';
+import { TrackRefused } from './track-refused.js';
+import { Upstream } from './upstream.js';
 
 /** What belongs to the server block that a track came in by, beside its settings. */
 export interface JoinContext {

@@ -106,15 +106,12 @@ export class UpstreamSink implements FrameSink<Track, SentBatch> {
     track.batchCharge += encoded;
     if (track.batchFrames === 0) this.touched.push(track);
     track.batchFrames++;
+    track.written(frame);
     if (this.retain) track.retained.push(frame);
     else {
       track.batchCharge += frameCharge(frame);
       this.frames.push(frame);
     }
-    track.writtenSeq = frame.seq;
-    track.inFlight++;
-    track.sentFrames++;
-    track.sentDataBytes += frame.size;
     track.delay = now - frame.arrivedAt;
   }
 

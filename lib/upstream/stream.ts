@@ -98,8 +98,7 @@ export class UpstreamStream implements QueueGroup {
   beginAtKey(): void {
     const { video } = this.tracks;
     if (video === undefined) return;
-    // With nothing lost the queue begins where its sender did.
-    video.waitKey = video.sentFrames > 0 && video.head?.isKey !== true;
+    video.waitKey = video.hasGap && video.head?.isKey !== true;
     this.audioWaits = video.waitKey;
     this.audioWaitsUntil = Infinity;
   }

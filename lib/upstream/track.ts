@@ -57,6 +57,8 @@ export class Track extends TrackQueue implements Counting {
   complete = false;
   /** Sequence number of the last frame that the kernel has taken. */
   private sentSeq = -1;
+  /** Sequence number of the first frame that was ever written. */
+  private firstWritten: number | undefined;
   /** Nothing at or below this sequence number is acknowledged twice. */
   private ackedSeq = -1;
 
@@ -162,15 +164,27 @@ export class Track extends TrackQueue implements Counting {
     this.acknowledge();
   }
 
+  /** True if frames have been written that are not in the queue again: what is in front there refers to them. */
+  get hasGap(): boolean {
+    return this.firstWritten !== undefined && this.head?.seq !== this.firstWritten;
+  }
+
+  /** `frame` has been encoded. Counts once, however often it is written. */
+  written(frame: Frame): void {
+    this.firstWritten ??= frame.seq;
+    this.writtenSeq = frame.seq;
+    this.inFlight++;
+    if (frame.sentAt !== 0) return;
+    this.sentFrames++;
+    this.sentDataBytes += frame.size;
+  }
+
   /** Puts what was written and may not have arrived back in front of the queue. */
   requeue(): void {
     const again = this.retained.takeAll();
     for (let i = again.length - 1; i >= 0; i--) {
       const frame = again[i];
-      if (frame === undefined) continue;
-      this.unshift(frame);
-      this.sentFrames--;
-      this.sentDataBytes -= frame.size;
+      if (frame !== undefined) this.unshift(frame);
     }
     this.unapply(again[0]?.seq ?? Infinity);
   }

@@ -1,6 +1,5 @@
 import type { Clock } from '../clock.js';
 import type { MediaSettings } from '../config/settings.js';
-import { KmpRtmpError } from '../errors.js';
 import type { ConnectData } from '../kmp/connect-data.js';
 import type { Logger } from '../log.js';
 import { maskIn, maskKey } from '../mask.js';
@@ -9,11 +8,12 @@ import type { MediaInfo } from '../media/media-info.js';
 import type { Resolve } from '../rtmp/resolve.js';
 import { withoutCredentials } from '../rtmp/rtmp-url.js';
 import type { CloseReason } from './close-reason.js';
-import { destinationOf, streamNameOf, type Destination } from './destination.js';
+import { destinationOf, type Destination } from './destination.js';
 import { rtmpDumpName } from './dump-name.js';
 import { openDump } from './dump.js';
 import { Ledger, TRACK_COST } from './ledger.js';
 import { Link, type LinkOwner } from './link.js';
+import { Links } from './links.js';
 import type { NotificationReason } from './notification.js';
 import { Overload } from './overload.js';
 import type { LastStatus, StreamStatus, UpstreamState, UpstreamStatus } from './status.js';
@@ -21,19 +21,7 @@ import { UpstreamStream } from './stream.js';
 import { addSums, emptySums, type Counting, type Sums } from './totals.js';
 import { Track } from './track.js';
 import type { TrackInput } from './track-input.js';
-
-/** A track that may not join: its connection is closed, the upstream goes on. */
-export class TrackRefused extends KmpRtmpError {
-  constructor(message: string) {
-    super('TRACK_REFUSED', message);
-  }
-}
-
-function requireStreamName(data: ConnectData): string {
-  const name = streamNameOf(data);
-  if (name === '') throw new TrackRefused('neither "name" nor "url" of the connect data names a stream');
-  return name;
-}
+import { requireStreamName, TrackRefused } from './track-refused.js';
 
 export interface UpstreamOptions {
   readonly id: string;
@@ -68,11 +56,7 @@ export class Upstream implements LinkOwner, Counting {
   serverStatus: LastStatus | null = null;
   private readonly options: UpstreamOptions;
   private readonly destination: Destination;
-  private readonly links = new Set<Link>();
-  /** What went over connections that are no more. */
-  private readonly past = { written: 0, sent: 0, received: 0, reconnects: 0 };
-  /** The connection that new streams go to. */
-  private main: Link;
+  private readonly links: Links;
   private readonly overload: Overload | undefined;
   private readonly createdAt: number;
   /** What the tracks counted that have ended. */
@@ -97,7 +81,7 @@ export class Upstream implements LinkOwner, Counting {
     this.ledger = new Ledger(settings.outMemLimit);
     this.overload = settings.outOverload === 'drop_frames' ? new Overload(this.ledger, log) : undefined;
     this.createdAt = clock.now();
-    this.main = this.addLink();
+    this.links = new Links(this.newLink());
   }
 
   /** Begins to connect. `codec`: that of the first track. */
@@ -107,7 +91,7 @@ export class Upstream implements LinkOwner, Counting {
       this.fail('alloc_failed', `the connect data (${copied} bytes) is larger than the memory limit`);
       return;
     }
-    this.main.open([codec]);
+    this.links.main.open([codec]);
   }
 
   /** True while tracks can join. */
@@ -116,13 +100,11 @@ export class Upstream implements LinkOwner, Counting {
   }
 
   get state(): UpstreamState {
-    if (this.closing) return 'closing';
-    for (const link of this.links) if (link.state === 'reconnecting') return link.state;
-    return this.main.state;
+    return this.closing ? 'closing' : this.links.state;
   }
 
   get reconnects(): number {
-    return this.sum(this.past.reconnects, (link) => link.reconnects);
+    return this.links.traffic().reconnects;
   }
 
   /**
@@ -221,7 +203,7 @@ export class Upstream implements LinkOwner, Counting {
     if (!this.isOpen) return;
     this.finalReason = reason;
     this.finalMessage = 'it was asked for';
-    if (!keepFrames && this.main.state !== 'publishing') {
+    if (!keepFrames && this.links.main.state !== 'publishing') {
       this.fail(reason, 'it was asked for, with no connection');
       return;
     }
@@ -253,13 +235,8 @@ export class Upstream implements LinkOwner, Counting {
   }
 
   linkFinished(link: Link): void {
-    const { past } = this;
-    past.written += link.traffic.writtenBytes;
-    past.sent += link.traffic.sentBytes;
-    past.received += link.traffic.receivedBytes;
-    past.reconnects += link.reconnects;
-    this.links.delete(link);
-    if (this.closing && this.links.size === 0) this.end(this.finalReason, this.finalMessage);
+    this.links.remove(link);
+    if (this.closing && this.links.isEmpty) this.end(this.finalReason, this.finalMessage);
   }
 
   streamRejected(stream: UpstreamStream, message: string): void {
@@ -278,7 +255,8 @@ export class Upstream implements LinkOwner, Counting {
     const tracks = stream.allTracks();
     // Ahead of addStream, which makes another line the stream's: both mergers would take its frames.
     for (const track of tracks) stream.link?.removeTrack(track);
-    const link = this.addLink();
+    const link = this.newLink();
+    this.links.add(link);
     link.addStream(stream);
     for (const track of tracks) link.addTrack(track);
     link.open(tracks.map((track) => track.info.codecId));
@@ -302,21 +280,20 @@ export class Upstream implements LinkOwner, Counting {
     const now = this.options.clock.now();
     const streams: Record<string, StreamStatus> = Object.create(null) as Record<string, StreamStatus>;
     for (const [name, stream] of this.streams) streams[name] = stream.status(now);
-    const { main, ledger, data } = this;
+    const { links, ledger, data } = this;
     return {
       url: withoutCredentials(data.url),
       header: data.header ?? '',
       opaque: data.opaque ?? '',
-      remote_addr: main.remoteAddress,
-      local_addr: main.localAddress,
+      remote_addr: links.main.remoteAddress,
+      local_addr: links.main.localAddress,
       connection: this.connection,
       mem_limit: ledger.limit,
       mem_left: ledger.left,
-      ...this.traffic(),
+      ...links.traffic(),
       streams,
       state: this.state,
       last_status: this.serverStatus,
-      reconnects: this.reconnects,
       uptime: Math.floor((now - this.createdAt) / 1000),
     };
   }
@@ -324,48 +301,32 @@ export class Upstream implements LinkOwner, Counting {
   addTo(sums: Sums): void {
     addSums(sums, this.endedTracks);
     for (const track of this.allTracks()) track.addTo(sums);
-    const { written_bytes, sent_bytes, received_bytes } = this.traffic();
+    const { written_bytes, sent_bytes, received_bytes, reconnects } = this.links.traffic();
     sums.written_bytes += written_bytes;
     sums.sent_bytes += sent_bytes;
     sums.received_bytes += received_bytes;
-    sums.reconnects += this.reconnects;
-  }
-
-  private traffic(): Pick<UpstreamStatus, 'written_bytes' | 'sent_bytes' | 'received_bytes'> {
-    const { past } = this;
-    return {
-      written_bytes: this.sum(past.written, ({ traffic }) => traffic.writtenBytes),
-      sent_bytes: this.sum(past.sent, ({ traffic }) => traffic.sentBytes),
-      received_bytes: this.sum(past.received, ({ traffic }) => traffic.receivedBytes),
-    };
-  }
-
-  private sum(past: number, value: (link: Link) => number): number {
-    let all = past;
-    for (const link of this.links) all += value(link);
-    return all;
+    sums.reconnects += reconnects;
   }
 
   private *allTracks(): Iterable<Track> {
     for (const stream of this.streams.values()) yield* stream.allTracks();
   }
 
-  private addLink(): Link {
+  private newLink(): Link {
     const { settings, clock, resolve, permit } = this.options;
     const { ledger, id, connection, log } = this;
     const folder = settings.outDumpFolder;
     const dump = folder === '' ? undefined : () => openDump(folder, rtmpDumpName(clock.wall(), id, connection), log);
-    const link = new Link({ settings, clock, resolve, permit, dump, ledger }, this.destination, this);
-    this.links.add(link);
-    return link;
+    return new Link({ settings, clock, resolve, permit, dump, ledger }, this.destination, this);
   }
 
   private createStream(name: string, codec: number): UpstreamStream | undefined {
     const stream = new UpstreamStream(name, this.options.clock.now());
     this.streams.set(name, stream);
-    const { main } = this;
+    const { main } = this.links;
     if (!main.oneStream || main.streams.size === 0) return main.addStream(stream) ? stream : undefined;
-    const link = this.addLink();
+    const link = this.newLink();
+    this.links.add(link);
     link.addStream(stream);
     link.open([codec]);
     return this.ended ? undefined : stream;
@@ -426,8 +387,7 @@ export class Upstream implements LinkOwner, Counting {
       this.closing = true;
       for (const one of this.links) one.finish();
     } else if (link !== undefined && link.streams.size === 0) {
-      for (const other of this.links) if (link === this.main && other !== link) this.main = other;
-      if (link !== this.main) link.finish();
+      this.links.close(link);
     }
   }
 

@@ -1,0 +1,42 @@
+import type { CloseReason } from './close-reason.js';
+import type { Line } from './line.js';
+import type { Resend } from './resend.js';
+import type { SinkOwner } from './sink.js';
+import { announce } from './stream-line.js';
+import type { Track } from './track.js';
+
+/** Whom a link's books tell what concerns the upstream. */
+export interface BooksOwner {
+  drained(track: Track): void;
+  fail(reason: CloseReason, message: string): void;
+}
+
+/** What becomes of the frames that go over a link's connections. */
+export class Books implements SinkOwner {
+  /** @param lineOf the connection that a track goes by */
+  constructor(
+    private readonly resend: Resend,
+    private readonly owner: BooksOwner,
+    private readonly lineOf: (track: Track) => Line,
+  ) {}
+
+  announce(track: Track): void {
+    announce(track);
+  }
+
+  drained(track: Track): void {
+    this.owner.drained(track);
+  }
+
+  fail(reason: CloseReason, message: string): void {
+    this.owner.fail(reason, message);
+  }
+
+  framesSent(track: Track): void {
+    this.resend.sent(track, this.lineOf(track));
+  }
+
+  framesLost(track: Track): void {
+    this.resend.lost(track);
+  }
+}

@@ -1,0 +1,26 @@
+import type { PacketBatch } from '../kmp/decoder.js';
+import type { Block } from '../media/block.js';
+import { Frame } from '../media/frame.js';
+
+/** The blocks that the unfinished packet of a connection lies in, each with a hold. */
+export class HeldBlocks {
+  private readonly blocks: Block[] = [];
+
+  /** The frames of a batch, and a packet that has begun in it, keep the memory that they lie in. */
+  take(batch: PacketBatch, block: Block): void {
+    const { packets } = batch;
+    const { blocks } = this;
+    for (let i = 0; i < packets.length; i++) {
+      const packet = packets[i];
+      if (!(packet instanceof Frame)) continue;
+      if (!batch.released) packet.holdBlock(block);
+      // A packet that was held is the first to be completed.
+      if (i === 0) for (const held of blocks) packet.holdBlock(held);
+    }
+    if (packets.length > 0) for (const held of blocks.splice(0)) held.letGo();
+    if (batch.held > 0 && !batch.released && blocks.at(-1) !== block) {
+      block.hold();
+      blocks.push(block);
+    }
+  }
+}

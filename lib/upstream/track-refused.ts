@@ -1,0 +1,17 @@
+import { KmpRtmpError } from '../errors.js';
+import type { ConnectData } from '../kmp/connect-data.js';
+import { streamNameOf } from './destination.js';
+
+/** A track that may not join: its connection is closed, the upstream goes on. */
+export class TrackRefused extends KmpRtmpError {
+  constructor(message: string) {
+    super('TRACK_REFUSED', message);
+  }
+}
+
+/** @throws TrackRefused if the connect data names no stream */
+export function requireStreamName(data: ConnectData): string {
+  const name = streamNameOf(data);
+  if (name === '') throw new TrackRefused('neither "name" nor "url" of the connect data names a stream');
+  return name;
+}
