@@ -15,8 +15,8 @@ export class Frame {
   arrivedAt = 0;
   /** Place in the track's count of frames (upstream/frame-ids.ts), set when the frame is accepted. */
   seq = 0;
-  /** Monotonic ms at which the kernel had it; 0 before. Kept only for frames that may have to be sent again. */
-  sentAt = 0;
+  /** Monotonic ms at which the kernel had it, of frames that may have to be sent again; NaN before it is written at all. */
+  sentAt = NaN;
   /** The block that the payload lies in, and further ones if it came in several reads; each with a hold for this frame. */
   private block: Block | undefined = undefined;
   private moreBlocks: Block[] | undefined = undefined;

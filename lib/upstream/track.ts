@@ -174,7 +174,7 @@ export class Track extends TrackQueue implements Counting {
     this.firstWritten ??= frame.seq;
     this.writtenSeq = frame.seq;
     this.inFlight++;
-    if (frame.sentAt !== 0) return;
+    if (!Number.isNaN(frame.sentAt)) return;
     this.sentFrames++;
     this.sentDataBytes += frame.size;
   }
