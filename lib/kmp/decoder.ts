@@ -33,8 +33,9 @@ export interface KmpDecoderOptions extends KmpParserOptions {
   readonly clock?: Clock;
 }
 
-// A socket's read is at most 64 KiB: with one byte of room left, its write() is never answered with false.
-const WRITABLE_HIGH_WATER_MARK = 65536 + 1;
+// A read is at most 64 KiB, twice that in intervals (upstream/read-pacer.ts): with one byte of room left, its write() is
+// never answered with false.
+const WRITABLE_HIGH_WATER_MARK = 2 * 65536 + 1;
 
 /**
  * The stage behind a KMP socket: bytes in, one {@link PacketBatch} out for each chunk written. Each frame's `arrivedAt` is

@@ -85,8 +85,8 @@ class PacedSocket {
       const chunk = block.buffer.subarray(block.used, block.used + n);
       block.used += n;
       block.hold();
-      socket.push(markBlock(chunk, block));
-      if (n < room || socket.destroyed) break;
+      // Where nothing more is taken, the rest can wait in the kernel.
+      if (!socket.push(markBlock(chunk, block)) || n < room || socket.destroyed) break;
     }
     if (total > 0) {
       this.lastRead = total;
