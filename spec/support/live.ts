@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import type { MediaSettings } from '../../lib/config/settings.js';
 import type { Upstream } from '../../lib/upstream/upstream.js';
 import type { UpstreamStatus } from '../../lib/upstream/status.js';
@@ -75,6 +76,15 @@ export class Live {
   async received(track: 'video' | 'audio', frames: number, name = 's'): Promise<void> {
     const has = (): number => this.upstream?.status().streams[name]?.tracks[track]?.input?.received_frames ?? 0;
     await eventually(() => has() >= frames, `${frames} frames of ${track}`);
+  }
+
+  /** All senders end; settles when the upstream has, in order. It must hold no more than its connect data by then. */
+  async finish(): Promise<Upstream> {
+    for (const sender of this.senders) if (!sender.isClosed) sender.end();
+    const { reason, upstream } = await this.service.ended();
+    assert.equal(reason, 'done');
+    assert.equal(upstream.ledger.used, Buffer.byteLength(JSON.stringify(upstream.data)), 'what the ledger holds');
+    return upstream;
   }
 
   /** The server is gone with all its connections: nothing listens there any more. */

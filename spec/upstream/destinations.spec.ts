@@ -125,6 +125,7 @@ describe('user and password', { timeout: 30_000 }, () => {
       const told = JSON.stringify(live.status()) + live.service.log.text;
       for (const secret of ['alice', 'p:w', 'p%3Aw']) assert.ok(!told.includes(secret), told);
       assert.ok(!sender.isClosed);
+      await live.finish();
     });
 
     it(`that are wrong for ${method} end the upstream`, async () => {
@@ -167,6 +168,7 @@ describe('user and password', { timeout: 30_000 }, () => {
     sender.send(frameAt(20, 'then'));
     await sixth.until(() => framesOf(sixth).includes('then'));
     assert.equal(live.status().reconnects, 1);
+    await live.finish();
   });
 });
 
@@ -200,6 +202,7 @@ describe('redirects', { timeout: 30_000 }, () => {
     assert.deepEqual([app, tcUrl], ['elsewhere', `rtmp://127.0.0.1:${there.port}/elsewhere`]);
     assert.equal(live.status().remote_addr, `127.0.0.1:${there.port}`);
     assert.equal(live.status().reconnects, 0);
+    await live.finish();
   });
 
   it('are followed five times in a row', async () => {

@@ -104,6 +104,7 @@ describe('a server that is slower than its senders', { timeout: 120_000 }, () =>
     clock.advance(1000);
     await video.acked(BigInt(sent));
     assert.ok(!video.isClosed && !audio.isClosed);
+    await live.finish();
   });
 
   it('ends its upstream by default, with all its inputs', async () => {
@@ -133,5 +134,6 @@ describe('a server that is slower than its senders', { timeout: 120_000 }, () =>
     await connection.until(() => arrived(connection, 'video').includes(`v${sent - 1}`));
     assert.deepEqual(arrived(connection, 'audio').slice(-22 * GROUP), names('a', GROUP, sent));
     assertWholeGroups();
+    await live.finish();
   });
 });

@@ -161,6 +161,7 @@ describe('a server that asks to reconnect', { timeout: 60_000 }, () => {
     assert.equal(mediaOf(second).find(({ kind }) => kind === 'video')?.key, true);
     assert.ok(!senders.video.isClosed);
     assert.equal(live.status().reconnects, 1);
+    await live.finish();
   });
 
   it('goes on where it is when the other place refuses, or is not there', async () => {
@@ -209,6 +210,7 @@ describe('a server that asks to reconnect', { timeout: 60_000 }, () => {
     await third.until(() => video(third).includes('v11'));
     await first.closed;
     assert.deepEqual([...video(first), ...video(third)], names('v', 0, 12));
+    await live.finish();
   });
 
   it('takes streams along that came meanwhile', async () => {
@@ -234,5 +236,6 @@ describe('a server that asks to reconnect', { timeout: 60_000 }, () => {
     await second.until(() => video(second).length === 2);
     await first.closed;
     assert.deepEqual(video(second), ['v10', 'v10']);
+    await live.finish();
   });
 });
