@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { systemClock, type Clock } from '../clock.js';
 import { parseTime } from '../config/types.js';
 import { headLine, tableLines } from './top/render.js';
@@ -43,7 +43,7 @@ export function topCommand(): Command {
   return new Command('top')
     .description('Watch a running service: its upstreams with state, bit rates, delay, memory, drops and reconnects.')
     .option('--api <url>', 'where its kmp_rtmp_api is', httpUrl, DEFAULT_API)
-    .option('-i, --interval <time>', 'how often to ask', time, 1000)
+    .addOption(new Option('-i, --interval <time>', 'how often to ask').argParser(time).default(1000, '1s'))
     .option('--token <token>', 'token of the API')
     .option('-1, --once', 'print a table once, after one interval, and exit; so it is where stdout is no terminal')
     .addHelpText('after', details)
