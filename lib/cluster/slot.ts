@@ -4,7 +4,7 @@ import type { Clock, Timer } from '../clock.js';
 import type { Config } from '../config/config.js';
 import { KmpRtmpError } from '../errors.js';
 import type { Logger } from '../log.js';
-import { stopReading } from '../upstream/read-pacer.js';
+import { stopReadingForGood } from '../upstream/read-pacer.js';
 import { Calls } from './calls.js';
 import type { ToPrimary, ToWorker } from './messages.js';
 
@@ -138,7 +138,7 @@ export class Slot {
       case 'misplaced':
         if (socket === undefined) return;
         // Node begins to read a socket that it is given; what came now would be lost on the way.
-        stopReading(socket);
+        stopReadingForGood(socket);
         socket.on('error', () => {});
         owner.misplaced(message, socket);
         return;

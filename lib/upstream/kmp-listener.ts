@@ -6,6 +6,7 @@ import type { Listener } from '../listener-set.js';
 import type { Logger } from '../log.js';
 import { openKmpConnection, peerOf } from './kmp-connection.js';
 import { readConnect } from './read-connect.js';
+import { stopReadingForGood } from './read-pacer.js';
 import type { JoinContext } from './registry.js';
 import type { Totals } from './totals.js';
 import type { Upstream } from './upstream.js';
@@ -164,6 +165,7 @@ export class KmpListener implements Listener {
       counter.leave(socket.remoteAddress ?? '');
       counter.accepted--;
       socket.removeAllListeners('close');
+      stopReadingForGood(socket);
       router.handOver(socket, upstreamId, head, this.name);
     });
   }

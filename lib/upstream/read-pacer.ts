@@ -38,6 +38,15 @@ export function stopReading(socket: Socket): void {
   handle.reading = false;
 }
 
+/**
+ * The same for a socket that is given away, and may have to wait for that: a Readable asks for more by itself, in the turn
+ * after a read, and what came in then would never be seen by anyone.
+ */
+export function stopReadingForGood(socket: Socket): void {
+  stopReading(socket);
+  Reflect.set(socket, '_read', () => {});
+}
+
 export interface PacedOptions {
   /** Bytes of a block to read into (`kmp_rtmp_in_buffer_size`); twice as many where an interval brings more than that. */
   readonly blockSize: number;

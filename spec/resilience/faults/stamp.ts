@@ -26,6 +26,17 @@ export function readStamp(bytes: Buffer): Stamp | undefined {
   return { track: bytes.readUInt32BE(0), number: bytes.readUInt32BE(4) };
 }
 
+/** What is wrong with a payload that is damaged: where it differs from the one that its first bytes name. */
+export function damage(bytes: Buffer): string {
+  if (bytes.length < HEAD + SUM) return `${bytes.length} bytes`;
+  const named = { track: bytes.readUInt32BE(0), number: bytes.readUInt32BE(4) };
+  const whole = stampedPayload(named, bytes.length);
+  const first = bytes.findIndex((byte, at) => byte !== whole[at]);
+  const last = bytes.findLastIndex((byte, at) => byte !== whole[at]);
+  const there = bytes.toString('hex', first, Math.min(last + 1, first + 48));
+  return `${bytes.length} bytes, track ${named.track}, frame ${named.number}, wrong from ${first} to ${last}: ${there}`;
+}
+
 function sum(bytes: Buffer): Buffer {
   return createHash('md5')
     .update(bytes.subarray(0, bytes.length - SUM))

@@ -1,4 +1,4 @@
-import { readStamp } from './stamp.js';
+import { damage, readStamp } from './stamp.js';
 
 /** What came out of one track, over all its connections: each frame at least once, whole, in order on its connection. */
 export class TrackCheck {
@@ -21,9 +21,8 @@ export class TrackCheck {
     this.received++;
     const stamp = readStamp(payload);
     if (stamp?.track !== this.track) {
-      this.wrong.push(
-        `${this.name}: ${payload.length} bytes that are ${stamp ? `of track ${stamp.track}` : 'damaged'}`,
-      );
+      const what = stamp === undefined ? `damaged: ${damage(payload)}` : `a frame of track ${stamp.track}`;
+      this.wrong.push(`${this.name}, connection ${connection}, behind ${this.last}: ${what}`);
       return;
     }
     if (connection !== this.connection) this.last = -1;
