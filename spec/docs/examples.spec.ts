@@ -2,11 +2,13 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, it } from 'node:test';
+import * as door from '../../lib/index.js';
 import { startChild, type Child } from '../support/child.js';
 import { loadScenario, playScenario } from '../support/golden.js';
 import type { ParsedMessage } from '../support/rtmp-parse.js';
 import { assertSameBytes } from '../support/same-bytes.js';
 import { ScriptableIngest } from '../support/scriptable-ingest.js';
+import { blocks, pages } from './pages.js';
 
 const AUDIO = 8;
 const VIDEO = 9;
@@ -56,6 +58,25 @@ describe('examples', () => {
     );
   });
 
+  it('the one of the README: it publishes, and says how it ended', async () => {
+    const [block = ''] = blocks({ path: 'README.md', text: readFileSync('README.md', 'utf8') })
+      .filter(({ language }) => language === 'ts')
+      .map(({ text }) => text);
+    const ingest = await ScriptableIngest.start();
+    closing.push(() => ingest.close());
+    const program = block
+      .replace("'rtmp://127.0.0.1/live/test'", `'rtmp://127.0.0.1:${ingest.port}/app/stream'`)
+      .replace("'video.kmp', 'audio.kmp'", dumps.map((path) => `'${path}'`).join(', '));
+    assert.ok(program.includes(String(ingest.port)) && program.includes('spec/golden'));
+    // From within the package, as which it knows itself; it has no types to take off.
+    const child = startChild(['--input-type=module', '--eval', program]);
+    await child.says('done');
+    assert.equal(await child.exit, 0);
+    const { messages, closed } = await ingest.next();
+    await closed;
+    assert.deepEqual([media(messages, VIDEO).length, media(messages, AUDIO).length], [61, 89]);
+  });
+
   it('express-app: the routes of the app and of the service, and an end in order', async () => {
     const child = example('express-app', '0', '0');
     closing.push(() => child.kill('SIGKILL'));
@@ -101,6 +122,20 @@ describe('docs/pipeline.md', () => {
         page.includes(`\`\`\`ts\n${source}\`\`\`\n`),
         `docs/pipeline.md does not show examples/${name}.ts as it is`,
       );
+    }
+  });
+});
+
+describe('code in pages', () => {
+  it('imports names that the package has', () => {
+    const imports = pages
+      .flatMap(blocks)
+      .flatMap(({ text }) => [...text.matchAll(/import \{([^}]*)\} from 'kmp-rtmp'/g)].map(([, names = '']) => names));
+    assert.ok(imports.length >= 5);
+    const names = imports.flatMap((list) => list.split(',')).map((name) => name.trim());
+    for (const name of names) {
+      // Types have no value; the compiler looks at those in examples/.
+      if (name !== '' && !name.startsWith('type ')) assert.ok(name in door, name);
     }
   });
 });
