@@ -13,7 +13,7 @@ export interface DnsServers {
   readonly timeout: number;
   readonly ipv4: boolean;
   readonly ipv6: boolean;
-  /** ms that an answer is used again; undefined or 0: asked every time. */
+  /** ms that an answer is used again; undefined: as long as it says itself. */
   readonly valid?: number | undefined;
 }
 
@@ -59,6 +59,8 @@ const TRIES = 4;
 
 interface Answer {
   readonly addresses: string[];
+  /** ms that they hold, by themselves. */
+  readonly ttl: number;
   /** Why there are none. */
   readonly problem: unknown;
 }
@@ -75,13 +77,15 @@ async function ask(host: string, { servers, timeout, ipv4, ipv6 }: DnsServers): 
     for (let first = 0; ; first++) {
       resolver.setServers([...servers.slice(first), ...servers.slice(0, first)]);
       const answers = await Promise.allSettled([
-        ipv4 ? resolver.resolve4(host) : [],
-        ipv6 ? resolver.resolve6(host) : [],
+        ipv4 ? resolver.resolve4(host, { ttl: true }) : [],
+        ipv6 ? resolver.resolve6(host, { ttl: true }) : [],
       ]);
-      const addresses = answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));
+      const found = answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));
       const problem: unknown = answers.find((answer) => answer.status === 'rejected')?.reason;
       const fault = problem instanceof Error && 'code' in problem && SERVER_FAULTS.has(String(problem.code));
-      if (addresses.length > 0 || !fault || late || first + 1 >= servers.length) return { addresses, problem };
+      if (found.length === 0 && fault && !late && first + 1 < servers.length) continue;
+      const ttl = Math.min(...found.map((record) => record.ttl)) * 1000;
+      return { addresses: found.map(({ address }) => address), ttl, problem };
     }
   } finally {
     clearTimeout(cut);
@@ -96,14 +100,15 @@ export function dnsResolve(options: DnsServers): Resolve {
     checkName(host);
     const cached = cache.get(host);
     if (cached !== undefined && cached.until > performance.now()) return cached.addresses;
-    const { addresses, problem } = await ask(host, options);
+    const { addresses, ttl, problem } = await ask(host, options);
     if (addresses.length === 0) {
       const why = problem === undefined ? 'no address' : messageOf(problem);
       throw new PublishError('resolve', `${host} could not be resolved by ${options.servers.join(', ')}: ${why}`);
     }
-    if (options.valid !== undefined && options.valid > 0) {
+    const valid = options.valid ?? ttl;
+    if (valid > 0) {
       forgetStale(cache);
-      cache.set(host, { until: performance.now() + options.valid, addresses });
+      cache.set(host, { until: performance.now() + valid, addresses });
     }
     return addresses;
   };

@@ -117,17 +117,24 @@ describe('a resolver of one’s own', { timeout: 30_000 }, () => {
     );
   });
 
-  it('asks each time, unless answers are to be valid for a while', async () => {
+  it('asks each time, unless answers hold for a while, by what they say or by what it is told', async () => {
     const options = { servers: [server.address], timeout: 2000, ipv4: true, ipv6: false };
     const always = dnsResolve(options);
     for (let i = 0; i < 3; i++) await always('v4.example');
     assert.equal(server.questions.length, 3);
+    server.ttl = 60;
+    const believes = dnsResolve(options);
+    for (let i = 0; i < 3; i++) assert.deepEqual(await believes('v4.example'), ['192.0.2.1']);
+    assert.equal(server.questions.length, 4);
+    server.questions.length = 3;
+    server.ttl = 0;
     const remembers = dnsResolve({ ...options, valid: 60_000 });
     for (let i = 0; i < 3; i++) assert.deepEqual(await remembers('v4.example'), ['192.0.2.1']);
     assert.equal(server.questions.length, 4);
     await assert.rejects(remembers('no.example'));
     await assert.rejects(remembers('no.example'));
     assert.equal(server.questions.length, 6);
+    server.ttl = 60;
     const forgets = dnsResolve({ ...options, valid: 1 });
     await forgets('v4.example');
     await new Promise((done) => setTimeout(done, 20));
