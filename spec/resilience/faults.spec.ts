@@ -31,7 +31,11 @@ describe(`faults under ${upstreams} live upstreams, seed ${seed}`, { skip: proce
         const victim = random.pick(fleet.live);
         const others = fleet.live.filter((one) => one !== victim);
         await new Promise((resolve) => setTimeout(resolve, random.below(500)));
-        const livesOn = await fault.happen(fleet, victim);
+        const livesOn = await fault.happen(fleet, victim).catch(async (error: unknown) => {
+          // What failed here is no reason for the faults behind it to fail.
+          await fleet.restore(upstreams);
+          throw error;
+        });
         await fleet.flowing(others);
         fleet.assertUntouched(livesOn ? fleet.live : others);
         if (!livesOn) {

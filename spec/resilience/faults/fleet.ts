@@ -22,7 +22,7 @@ export interface FleetSetup {
 }
 
 /** Longest silence of a sender, and of an ingest, ms: short, so that the faults that wait for them do not take long. */
-export const PATIENCE = { in: 5000, out: 3000, resolver: 2000 } as const;
+export const PATIENCE = { in: 8000, out: 5000, resolver: 2000 } as const;
 
 /** A name that {@link Fleet.dns} knows. */
 export const HOST = 'ingest.test';
@@ -149,6 +149,19 @@ export class Fleet {
         ({ mem_left: left, mem_limit: limit }) => left > limit / 2 && left <= limit,
       );
     });
+  }
+
+  /** Lets go of what has ended, or is one too many, and opens new ones in their places. */
+  async restore(upstreams: number): Promise<void> {
+    this.hanging = false;
+    const ended = this.live.filter(({ senders }) => senders.some(({ closed }) => closed));
+    for (const one of [...ended, ...this.live.slice(upstreams)]) {
+      one.senders.forEach((sender) => sender.kill());
+      const at = this.live.indexOf(one);
+      if (at >= 0) this.live.splice(at, 1);
+    }
+    while (this.live.length < upstreams) this.live.push(await this.open());
+    await this.flowing(this.live);
   }
 
   /** Ends a publication in good order, and checks that all that was sent has come. */
