@@ -28,7 +28,7 @@ import type { Upstream } from './upstream.js';
 const MAX_PENDING_FRAMES = 16384;
 
 /**
- * ms from joining on in which a socket is read as bytes come, whatever `kmp_rtmp_in_read_interval` says: a sender may begin
+ * ms from joining on in which a socket is read nearly as bytes come, whatever `kmp_rtmp_in_read_interval` says: a sender may begin
  * with a burst, which tells nothing of when its frames arrived, and tracks that begin together are put in order by that.
  */
 const STEADY_AFTER = 2_000;
@@ -48,6 +48,8 @@ export interface InputOptions {
   readonly connectData?: ConnectData;
   /** Called when the connect packet has been read. */
   readonly onConnect?: (packet: ConnectPacket, data: ConnectData) => void;
+  /** Called once, when the track has joined its upstream. */
+  readonly onJoined?: () => void;
   /** Called once, when the track is past its beginning: from then on the socket may be read in intervals. True if it is. */
   readonly onSteady?: () => boolean;
   /** Called for each frame that counts (`kmp_rtmp_in_log_frames`). */
@@ -235,6 +237,7 @@ export class Input extends Writable implements TrackInput, Counting {
     if (track.ids.next > 0 || track.ids.expected !== initialFrameId) this.takeOver(track, initialFrameId, info);
     upstream.changeInfo(track, info);
     this.steadyAt = options.clock.now() + STEADY_AFTER;
+    options.onJoined?.();
   }
 
   private steady(last: Frame | undefined, at: number): void {

@@ -56,6 +56,7 @@ export function openKmpConnection(socket: Socket, options: KmpConnectionOptions)
   }
   const onFrame = frameLog(settings.inLogFrames, () => log);
   const decoder = new KmpDecoder({ clock });
+  let steady: (() => true) | undefined;
   const onIdle = (): void => {
     input.close(`nothing was received for ${settings.inReadTimeout} ms (kmp_rtmp_in_read_timeout)`);
     // After the end of the stream the input is over, and waits for a sender that may never hang up.
@@ -70,15 +71,17 @@ export function openKmpConnection(socket: Socket, options: KmpConnectionOptions)
     join: options.join,
     totals: options.totals,
     socket,
-    // Early release would have to wait for the next read.
-    onSteady: () =>
-      settings.inReadInterval > 0 &&
-      !settings.outEarlyRelease &&
-      readPacer(settings.inReadInterval).add(socket, {
-        blockSize: settings.inBufferSize,
-        idleTimeout: settings.inReadTimeout,
+    onJoined: () => {
+      // Early release would have to wait for the next read.
+      if (settings.inReadInterval === 0 || settings.outEarlyRelease) return;
+      const { inBufferSize, inReadTimeout } = settings;
+      steady = readPacer(settings.inReadInterval).addEager(socket, {
+        blockSize: inBufferSize,
+        idleTimeout: inReadTimeout,
         onIdle,
-      }),
+      });
+    },
+    onSteady: () => steady?.() ?? false,
     onConnect: (packet: ConnectPacket, data: ConnectData) => {
       const { channelId, trackId } = packet;
       log = log.child({ channel: channelId, track: trackId, upstream: data.upstreamId, stream: streamLabel(data) });

@@ -145,6 +145,8 @@ class PacedSocket {
  */
 export class ReadPacer {
   private readonly slots: Set<PacedSocket>[] = Array.from({ length: SLOTS }, () => new Set());
+  /** Those that are read at every turn. */
+  private readonly eager = new Set<PacedSocket>();
   private timer: NodeJS.Timeout | undefined;
   private turn = 0;
   private count = 0;
@@ -154,15 +156,24 @@ export class ReadPacer {
 
   /** From now on `socket` is read at this pace, until it is closed. False if it cannot be: it is read as always. */
   add(socket: Socket, options: PacedOptions): boolean {
+    return this.addEager(socket, options)?.() ?? false;
+  }
+
+  /**
+   * The same, but for the beginning: until what is returned is called, `socket` is read {@link SLOTS} times as often. undefined
+   * if it cannot be.
+   */
+  addEager(socket: Socket, options: PacedOptions): (() => true) | undefined {
     const handle = readHandle(socket);
-    if (handle === undefined || socket.destroyed) return false;
+    if (handle === undefined || socket.destroyed) return undefined;
     const slot = this.slots.reduce((least, one) => (one.size < least.size ? one : least));
     const paced = new PacedSocket(socket, handle, options);
     socket.setTimeout(0);
-    slot.add(paced);
+    this.eager.add(paced);
     this.count++;
     socket.once('close', () => {
       paced.close();
+      this.eager.delete(paced);
       slot.delete(paced);
       this.count--;
       if (this.count === 0) {
@@ -171,12 +182,16 @@ export class ReadPacer {
       }
     });
     this.timer ??= setInterval(() => this.tick(), this.interval / SLOTS);
-    return true;
+    return () => {
+      if (this.eager.delete(paced)) slot.add(paced);
+      return true;
+    };
   }
 
   private tick(): void {
     this.turn = (this.turn + 1) % SLOTS;
     const now = performance.now();
+    for (const paced of this.eager) paced.read(now);
     for (const paced of this.slots[this.turn] ?? []) paced.read(now);
   }
 }
