@@ -105,7 +105,8 @@ describe(`senders that come back, seed ${seed}`, { skip: process.platform !== 'l
       it('as the title says', async () => {
         for (let i = 0; i < times; i++) {
           act(random.pick(paths));
-          await sleep(workers > 1 ? random.between(1500, 2500) : random.between(100, 700));
+          // A worker that dies within 5 s of its start is not replaced at once.
+          await sleep(workers > 1 ? random.between(5500, 6500) : random.between(100, 700));
         }
         await flowing();
         const tracks = await finish();
