@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { Clock } from '../clock.js';
+import { mediaClockOf, type Clock } from '../clock.js';
 import type { MediaSettings } from '../config/settings.js';
 import { messageOf } from '../errors.js';
 import { parseConnectData, type ConnectData } from '../kmp/connect-data.js';
@@ -94,7 +94,7 @@ export class Input extends Writable implements TrackInput, Counting {
     this.data = options.connectData;
     options.totals?.enter(this);
     if (socket !== undefined && settings.inAck) {
-      this.acks = new AckSender(socket, clock, settings.outFlushTimeout, settings.inSendTimeout, () =>
+      this.acks = new AckSender(socket, mediaClockOf(clock), settings.outFlushTimeout, settings.inSendTimeout, () =>
         this.close(`it took no ack for ${settings.inSendTimeout} ms (kmp_rtmp_in_send_timeout)`),
       );
     }

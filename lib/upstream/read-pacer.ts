@@ -177,18 +177,27 @@ export class ReadPacer {
       slot.delete(paced);
       this.count--;
       if (this.count === 0) {
-        clearInterval(this.timer);
+        clearTimeout(this.timer);
         this.timer = undefined;
       }
     });
-    this.timer ??= setInterval(() => this.tick(), this.interval / SLOTS);
+    if (this.timer === undefined) this.schedule();
     return () => {
       if (this.eager.delete(paced)) slot.add(paced);
       return true;
     };
   }
 
+  /** On round times: other things that wait by the same measure then go off in the same turn of the event loop. */
+  private schedule(): void {
+    const step = this.interval / SLOTS;
+    const now = performance.now();
+    const next = (Math.floor(now / step) + 1) * step;
+    this.timer = setTimeout(() => this.tick(), Math.max(1, Math.ceil(next - now)));
+  }
+
   private tick(): void {
+    this.schedule();
     this.turn = (this.turn + 1) % SLOTS;
     const now = performance.now();
     for (const paced of this.eager) paced.read(now);
