@@ -28,6 +28,7 @@ const LOCAL_ERRORS = new Set([
   'EADDRNOTAVAIL',
   'EAFNOSUPPORT',
   'EINVAL',
+  'ENETUNREACH',
   'EACCES',
   'EPERM',
 ]);

@@ -48,7 +48,15 @@ describe('two workers', { timeout: 90_000 }, () => {
     writeFileSync(
       file,
       `worker_processes 2;
-       stream { server { listen 127.0.0.1:0; kmp_rtmp; } }
+       stream {
+         server {
+           listen 127.0.0.1:0;
+           kmp_rtmp;
+           # Time for the second track to come, on a busy machine.
+           kmp_rtmp_out_min_process_delay 2s;
+           kmp_rtmp_out_max_process_delay 4s;
+         }
+       }
        http { server { listen 127.0.0.1:0; location / { kmp_rtmp_api write=on; } } }`,
     );
     child = startChild([program, '-c', file]);
@@ -70,7 +78,13 @@ describe('two workers', { timeout: 90_000 }, () => {
       const scenario = loadScenario(name);
       const ingest = await ScriptableIngest.start();
       t.after(() => ingest.close());
-      const senders = await playScenario(scenario, kmpPort, ingest.port);
+      const tracks = async (count: number): Promise<unknown> =>
+        until(
+          `${count} tracks`,
+          status,
+          ({ upstreams }) => Object.keys(upstreams['u1']?.streams['stream']?.tracks ?? {}).length === count,
+        );
+      const senders = await playScenario(scenario, kmpPort, ingest.port, tracks);
       const connection = await ingest.next();
       await connection.closed;
       for (const sender of senders) sender.destroy();

@@ -48,8 +48,16 @@ export function connectPacket(
   return Buffer.concat([packet, json]);
 }
 
-/** Plays a scenario's steps into a KMP port; the ingest's port is put into the connect data. */
-export async function playScenario(scenario: Scenario, kmpPort: number, ingestPort: number): Promise<net.Socket[]> {
+/**
+ * Plays a scenario's steps into a KMP port; the ingest's port is put into the connect data. `arrived` is waited for ahead of
+ * each further connection: where a process of its own takes them, their order is not that of the calls.
+ */
+export async function playScenario(
+  scenario: Scenario,
+  kmpPort: number,
+  ingestPort: number,
+  arrived?: (connections: number) => Promise<unknown>,
+): Promise<net.Socket[]> {
   const sockets = new Map<string, net.Socket>();
   for (const step of scenario.steps) {
     await sleep(step.after_ms);
@@ -57,6 +65,7 @@ export async function playScenario(scenario: Scenario, kmpPort: number, ingestPo
     if (about === undefined) throw new Error(`no connection ${step.connection}`);
     let socket = sockets.get(step.connection);
     if (socket === undefined) {
+      if (sockets.size > 0) await arrived?.(sockets.size);
       socket = net.connect(kmpPort, '127.0.0.1');
       socket.on('error', () => {});
       socket.resume();

@@ -96,8 +96,8 @@ describe('what ends an upstream is what the notification says', { timeout: 60_00
 
   it('start_connect_failed: an address that no socket goes to', async () => {
     await start();
-    // Link-local without an interface: the connect call itself fails.
-    const sender = await publish({ url: 'rtmp://[fe80::1]:1935/app/s' });
+    // TCP knows no broadcast: the connect call itself fails.
+    const sender = await publish({ url: 'rtmp://255.255.255.255:1935/app/s' });
     await endedFor('start_connect_failed', sender);
   });
 
