@@ -19,6 +19,8 @@ export interface FleetSetup {
   readonly workers?: number;
   /** Directives beside those that the faults need. */
   readonly media?: string;
+  /** Whether what senders send is dumped; default true. */
+  readonly dumps?: boolean;
 }
 
 /** Longest silence of a sender, and of an ingest, ms: short, so that the faults that wait for them do not take long. */
@@ -47,7 +49,7 @@ export class Fleet {
     private readonly reasons: ReadonlyMap<string, string>,
   ) {}
 
-  static async start({ upstreams, workers = 1, media = '' }: FleetSetup): Promise<Fleet> {
+  static async start({ upstreams, workers = 1, media = '', dumps = true }: FleetSetup): Promise<Fleet> {
     const dns = await DnsServer.start({ [HOST]: ['127.0.0.1'] });
     const hold = { hanging: false };
     const reasons = new Map<string, string>();
@@ -60,8 +62,8 @@ export class Fleet {
       workers,
       // A log on a disk that is full, beside the one that is not.
       main: 'error_log /dev/full info;',
-      media: `resolver ${dns.address}; resolver_timeout ${PATIENCE.resolver}ms; kmp_rtmp_in_dump_folder {folder};
-        kmp_rtmp_in_read_timeout ${PATIENCE.in}ms; kmp_rtmp_out_timeout ${PATIENCE.out}ms;
+      media: `resolver ${dns.address}; resolver_timeout ${PATIENCE.resolver}ms; ${dumps ? 'kmp_rtmp_in_dump_folder {folder};' : ''}
+        ${media.includes('in_read_timeout') ? '' : `kmp_rtmp_in_read_timeout ${PATIENCE.in}ms;`} kmp_rtmp_out_timeout ${PATIENCE.out}ms;
         kmp_rtmp_out_min_process_delay 200ms; kmp_rtmp_out_max_process_delay 1s; kmp_rtmp_out_write_meta_timeout 10s;
         kmp_rtmp_out_notif_url ${target.url}; ${media}`,
     });
