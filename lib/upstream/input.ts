@@ -80,6 +80,8 @@ export class Input extends Writable implements TrackInput, Counting {
   private heldCharged = 0;
   private readonly heldBlocks = new HeldBlocks();
   private over = false;
+  /** Set when nothing more is taken, and only acks still go out. */
+  private finishing = false;
   /** When the track is past its beginning, monotonic ms. */
   private steadyAt = Infinity;
   /** Set if the socket is read in intervals. */
@@ -101,7 +103,8 @@ export class Input extends Writable implements TrackInput, Counting {
   }
 
   override _write(batch: PacketBatch, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
-    if (this.over) {
+    if (this.over || this.finishing) {
+      batch.block?.letGo();
       callback();
       return;
     }
@@ -127,6 +130,12 @@ export class Input extends Writable implements TrackInput, Counting {
 
   acknowledge(frameId: bigint): void {
     this.acks?.acknowledge(frameId);
+  }
+
+  finish(): void {
+    this.finishing = true;
+    this.upstream?.ledger.release(this.heldCharged);
+    this.heldCharged = 0;
   }
 
   close(why: string): void {

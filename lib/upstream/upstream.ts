@@ -62,6 +62,8 @@ export class Upstream implements LinkOwner, Counting {
   /** What the tracks counted that have ended. */
   private readonly endedTracks = emptySums();
   private closing = false;
+  /** Inputs that only wait for the acks of what they have sent. */
+  private readonly finishing: TrackInput[] = [];
   private finalReason: CloseReason = 'done';
   private finalMessage = 'all streams have ended and every byte is sent';
 
@@ -370,9 +372,18 @@ export class Upstream implements LinkOwner, Counting {
 
   private dropTracks(stream: UpstreamStream, reason: CloseReason, keepFrames: boolean): void {
     for (const track of stream.allTracks()) {
-      if (!keepFrames) this.clear(track);
-      if (track.input !== undefined) track.input.close(reason);
-      else if (track.length === 0) this.drained(track);
+      const { input } = track;
+      if (!keepFrames) {
+        this.clear(track);
+        input?.close(reason);
+      } else if (input !== undefined) {
+        // Its sender is told what has gone out, so that it need not send that again to whoever comes next.
+        input.finish();
+        this.finishing.push(input);
+        track.ended = true;
+        track.stream.link?.changed();
+      }
+      if (track.length === 0) this.drained(track);
     }
   }
 
@@ -395,6 +406,7 @@ export class Upstream implements LinkOwner, Counting {
     if (this.ended) return;
     this.ended = true;
     this.closing = true;
+    for (const input of this.finishing) input.close(reason);
     this.options.onEnd(this, reason, message);
   }
 }
