@@ -224,10 +224,10 @@ describe('the API of a running service', { timeout: 60_000 }, () => {
   it('shows a thousand upstreams, each with its own', async () => {
     const COUNT = 1000;
     await running.close();
-    running = await RunningService.start({ media: 'kmp_rtmp_out_timeout 1h;' });
+    running = await RunningService.start({ media: 'kmp_rtmp_out_timeout 1h; kmp_rtmp_in_read_timeout 1h;' });
     // Nobody answers: what is shown does not depend on servers.
-    const deaf = await ScriptableIngest.start({ stallAt: 'nothing' });
-    const port = deaf.port;
+    ingest.script = { stallAt: 'nothing' };
+    const { port } = ingest;
     for (let i = 0; i < COUNT; i += 50) {
       const batch = await Promise.all(
         Array.from({ length: 50 }, (_, k) =>
@@ -249,7 +249,6 @@ describe('the API of a running service', { timeout: 60_000 }, () => {
       assert.ok(url.endsWith(`/${name}`), `${id} ${url}`);
       assert.deepEqual(Object.keys(streams), [name]);
     }
-    await deaf.close();
   });
 });
 
