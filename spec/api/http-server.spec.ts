@@ -4,6 +4,7 @@ import type { RequestListener } from 'node:http';
 import net, { type AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
 import { createHttpServer, type HttpLimits } from '../../lib/api/http-server.js';
+import { gone } from '../support/gone.js';
 
 const ok: RequestListener = (_req, res) => void res.end('ok');
 
@@ -41,7 +42,7 @@ function withResolvers<T>(): { promise: Promise<T>; resolve: (value: T) => void 
 async function untilClosed(socket: net.Socket): Promise<string> {
   let text = '';
   socket.on('data', (data) => (text += data.toString()));
-  await once(socket, 'close');
+  await gone(socket);
   return text;
 }
 
@@ -101,7 +102,7 @@ describe('HTTP server', () => {
       // What the kernel had taken by then is still there.
       let received = 0;
       socket.on('data', (data) => (received += data.length)).resume();
-      await once(socket, 'close');
+      await gone(socket);
       assert.ok(received < body.length, `${received} bytes`);
     });
   });

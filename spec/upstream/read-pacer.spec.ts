@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { describe, it } from 'node:test';
 import { ReadPacer, type PacedOptions } from '../../lib/upstream/read-pacer.js';
+import { gone } from '../support/gone.js';
 
 interface Pair {
   readonly client: net.Socket;
@@ -83,7 +84,7 @@ describe('ReadPacer', () => {
     new ReadPacer(20).add(second.served, options);
     second.served.resume();
     second.client.resetAndDestroy();
-    await once(second.served, 'close');
+    await gone(second.served);
     second.close();
   });
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import net from 'node:net';
 import { once } from 'node:events';
 import { eventually } from '../support/eventually.js';
+import { gone } from '../support/gone.js';
 import { audioMinf, frameAt, KmpSender, videoMinf } from '../support/kmp-sender.js';
 import { RunningService } from '../support/running-service.js';
 import { ScriptableIngest } from '../support/scriptable-ingest.js';
@@ -74,7 +75,7 @@ describe('sums over all that ever was', { timeout: 20_000 }, () => {
     const socket = net.connect(running.kmpPort, '127.0.0.1');
     await once(socket, 'connect');
     socket.end(Buffer.from('this is not KMP, not at all'));
-    await once(socket, 'close');
+    await gone(socket);
     assert.equal((await metrics()).get('kmp_rtmp_input_bytes_total'), 27);
   });
 });
