@@ -1,4 +1,4 @@
-import express, { type Express, type RequestHandler } from 'express';
+import express, { type Express, type Request, type RequestHandler, type Response } from 'express';
 import { noLog, type Logger } from '../log.js';
 import type { Management } from '../upstream/status.js';
 import { accessControl, type AccessRule } from './access.js';
@@ -58,7 +58,25 @@ export function createApp<Location extends LocationSettings>(settings: AppSettin
   );
   app.use(notFound);
   app.use(errorHandler(settings.log));
+  refuseOddUrls(app);
   return app;
+}
+
+/** What no client has to send, and what sends Express's look at the URL a slower way that throws (`/%@%#`). */
+const ODD_URL = /[#\s\u00a0\ufeff]/;
+
+/** Express looks at the URL before any handler is asked, and answers with a page of its own if it cannot: so look first. */
+function refuseOddUrls(app: Express): void {
+  const handle: unknown = Reflect.get(app, 'handle');
+  if (typeof handle !== 'function') return;
+  Reflect.set(app, 'handle', (req: Request, res: Response, ...rest: unknown[]): unknown => {
+    if (!ODD_URL.test(req.url)) return Reflect.apply(handle, app, [req, res, ...rest]);
+    securityHeaders(req, res, () => {});
+    res.statusCode = 400;
+    res.setHeader('Content-Type', 'application/json');
+    res.end(JSON.stringify({ error: 'bad_request', message: 'the URL has characters that belong in none' }));
+    return undefined;
+  });
 }
 
 function locationHandler<Location extends LocationSettings>(

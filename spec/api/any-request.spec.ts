@@ -38,6 +38,15 @@ describe('any request', () => {
   });
   after(() => server.close());
 
+  it('is refused in JSON if its URL is none', async () => {
+    for (const path of ['/%@%#', '//%@#', '/api/%@%#x']) {
+      const { status, headers, text } = await server.request('GET', path);
+      assert.equal(status, 400);
+      assert.equal(headers['content-type'], 'application/json');
+      assert.match(text, /bad_request/);
+    }
+  });
+
   it('gets an answer that is no failure of ours, and JSON where there is a body', async () => {
     await fc.assert(
       fc.asyncProperty(method, fc.array(piece, { maxLength: 7 }), query, async (verb, pieces, search) => {
