@@ -38,36 +38,46 @@ export const systemClock: Clock = {
   },
 };
 
+/** Calls that are made together. */
+interface Group {
+  readonly calls: Set<() => void>;
+  readonly timer: Timer;
+}
+
 /**
- * A clock whose timers go off together, on a grid of `grain` ms that begins at `phase`, never early: hundreds of things that wait cost one timer
- * and one turn of the event loop, not hundreds. `now` stays exact.
+ * A clock whose timers go off together, on a grid of `grain` ms that begins at `phase`, never early: hundreds of things that
+ * wait cost one timer and one turn of the event loop, not hundreds. `now` stays exact.
  */
 export function grouped(clock: Clock, grain: number, phase = 0): Clock {
-  const groups = new Map<number, Set<() => void>>();
+  const groups = new Map<number, Group>();
+  const open = (at: number, ms: number, ref: boolean | undefined): Group => {
+    const calls = new Set<() => void>();
+    const go = (): void => {
+      groups.delete(at);
+      for (const call of calls) call();
+    };
+    const group = { calls, timer: clock.after(ms, go, ref) };
+    groups.set(at, group);
+    return group;
+  };
   return {
     now: () => clock.now(),
     wall: () => clock.wall(),
     after(ms, fn, ref) {
       const now = clock.now();
       const at = Math.ceil((now + ms - phase) / grain) * grain + phase;
+      const group = groups.get(at) ?? open(at, at - now, ref);
       // A function of its own, so that the same one can wait twice.
       const call = (): void => fn();
-      let group = groups.get(at);
-      if (group === undefined) {
-        const fresh = new Set<() => void>();
-        group = fresh;
-        groups.set(at, fresh);
-        clock.after(
-          at - now,
-          () => {
-            groups.delete(at);
-            for (const one of fresh) one();
-          },
-          ref,
-        );
-      }
-      group.add(call);
-      return { cancel: () => group.delete(call) };
+      group.calls.add(call);
+      return {
+        cancel: () => {
+          // With nobody left, it would only keep the process alive.
+          if (!group.calls.delete(call) || group.calls.size > 0 || groups.get(at) !== group) return;
+          groups.delete(at);
+          group.timer.cancel();
+        },
+      };
     },
   };
 }

@@ -21,8 +21,8 @@ export const outputDirectives = {
   }),
   kmp_rtmp_out_buffer_size: row(size(1, 16 * 2 ** 20), '64k', {
     contexts,
-    doc: `How many bytes are gathered for an upstream before they are written to its connection; less goes out when
-      kmp_rtmp_out_flush_timeout has passed.`,
+    doc: `How many bytes are gathered for an upstream before they are written to its connection. Half as many go out when no
+      further frame is due, and whatever there is when kmp_rtmp_out_flush_timeout has passed.`,
   }),
   kmp_rtmp_out_buffer_bin_count: row(num(1, 1_000_000), '8', {
     contexts,
