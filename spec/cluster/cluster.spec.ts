@@ -151,7 +151,8 @@ describe('two workers', { timeout: 90_000 }, () => {
     const both = await until('both', status, ({ upstreams }) => mine.every((id) => upstreams[id] !== undefined));
     const victim = sockets[1];
     const closed = new Promise<void>((resolve) => victim?.once('close', () => resolve()));
-    const [, pid = 0] = (await workers(child.pid)).sort((a, b) => a - b);
+    const [, pid] = (await workers(child.pid)).sort((a, b) => a - b);
+    assert.ok(pid !== undefined);
     process.kill(pid, 'SIGKILL');
     await closed;
     const id = mine[1] ?? '';
