@@ -12,7 +12,7 @@ const KEY = 'live_5ecret_K3y';
 const PASSWORD = 'pa55w0rd';
 const TOKEN = 't0ken-of-the-api';
 
-describe('security', { timeout: 30_000 }, () => {
+describe('security', { timeout: 90_000 }, () => {
   let ingest: ScriptableIngest;
   let dns: DnsServer;
   let running: RunningService;

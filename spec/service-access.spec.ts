@@ -31,7 +31,7 @@ async function isLetIn(running: RunningService): Promise<boolean> {
   }
 }
 
-describe('who may connect to a service', { timeout: 30_000 }, () => {
+describe('who may connect to a service', { timeout: 90_000 }, () => {
   let running: RunningService;
   const start = async (setup: ServiceSetup): Promise<void> => {
     running = await RunningService.start(setup);
@@ -73,7 +73,7 @@ describe('who may connect to a service', { timeout: 30_000 }, () => {
   });
 });
 
-describe('where a service publishes to', { timeout: 30_000 }, () => {
+describe('where a service publishes to', { timeout: 90_000 }, () => {
   let running: RunningService;
   let ingest: ScriptableIngest;
   let dns: DnsServer;

@@ -17,7 +17,7 @@ function shapeOf(value: unknown): unknown {
   return typeof value === 'number' && Number.isInteger(value) ? 'integer' : typeof value;
 }
 
-describe('the API of a running service', { timeout: 60_000 }, () => {
+describe('the API of a running service', { timeout: 90_000 }, () => {
   let ingest: ScriptableIngest;
   let running: RunningService;
   const senders: KmpSender[] = [];

@@ -11,7 +11,7 @@ const quick = `
   kmp_rtmp_out_min_process_delay 0ms; kmp_rtmp_out_flush_timeout 0ms; kmp_rtmp_out_write_meta_timeout 0ms;`;
 const silent = (): void => {};
 
-describe('the service notifies', { timeout: 30_000 }, () => {
+describe('the service notifies', { timeout: 90_000 }, () => {
   let ingest: ScriptableIngest;
   let running: RunningService;
   const senders: KmpSender[] = [];

@@ -7,7 +7,7 @@ import { framesOf } from '../support/ingest-media.js';
 import { audioMinf, frameAt, KmpSender, videoMinf } from '../support/kmp-sender.js';
 import { ScriptableIngest } from '../support/scriptable-ingest.js';
 
-describe('the end of kmp-rtmp', { timeout: 60_000 }, () => {
+describe('the end of kmp-rtmp', { timeout: 90_000 }, () => {
   const folder = new Folder();
   let ingest: ScriptableIngest;
   let target: HttpTarget;

@@ -26,7 +26,7 @@ const payloads = (tags: readonly FlvTag[]): string[] =>
     .filter(({ type, payload }) => type === 9 && payload[1] === 1)
     .map(({ payload }) => payload.toString('latin1', 5));
 
-describe("nginx's RTMP module", { timeout: 60_000 }, () => {
+describe("nginx's RTMP module", { timeout: 90_000 }, () => {
   let nginx: Nginx;
   let service: KmpService;
   const senders: KmpSender[] = [];

@@ -12,7 +12,7 @@ import { ca, serverTls } from '../support/tls-fixture.js';
 
 const TIMEOUT = 10_000;
 
-describe('RtmpPublisher', { timeout: 30_000 }, () => {
+describe('RtmpPublisher', { timeout: 90_000 }, () => {
   let ingest: ScriptableIngest;
   let clock: FakeClock;
   let publisher: RtmpPublisher | undefined;
@@ -319,7 +319,7 @@ describe('RtmpPublisher', { timeout: 30_000 }, () => {
   });
 });
 
-describe('RtmpPublisher over TLS', { timeout: 30_000 }, () => {
+describe('RtmpPublisher over TLS', { timeout: 90_000 }, () => {
   let ingest: ScriptableIngest;
   let publisher: RtmpPublisher;
 

@@ -4,7 +4,7 @@ import { createSocket } from 'node:dgram';
 import { dnsResolve, systemResolve, type DnsServers } from '../../lib/rtmp/resolve.js';
 import { DnsServer } from '../support/dns-server.js';
 
-describe('a resolver of one’s own', { timeout: 30_000 }, () => {
+describe('a resolver of one’s own', { timeout: 90_000 }, () => {
   let server: DnsServer;
 
   const resolve = (host: string, more: Partial<DnsServers> = {}): Promise<string[]> =>

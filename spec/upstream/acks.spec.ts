@@ -10,7 +10,7 @@ import { audioMinf, frameAt, KmpSender, videoMinf } from '../support/kmp-sender.
 import { startKmp, type KmpService } from '../support/kmp-service.js';
 import { ScriptableIngest } from '../support/scriptable-ingest.js';
 
-describe('acks', { timeout: 30_000 }, () => {
+describe('acks', { timeout: 90_000 }, () => {
   let ingest: ScriptableIngest;
   let service: KmpService;
   let clock: FakeClock;
@@ -150,7 +150,7 @@ describe('acks', { timeout: 30_000 }, () => {
   });
 });
 
-describe('AckSender', { timeout: 20_000 }, () => {
+describe('AckSender', { timeout: 90_000 }, () => {
   let server: net.Server;
   let ours: net.Socket;
   let theirs: net.Socket;

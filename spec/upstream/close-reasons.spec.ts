@@ -11,7 +11,7 @@ import { ScriptableIngest, type Script } from '../support/scriptable-ingest.js';
 const QUICK = `kmp_rtmp_out_write_meta_timeout 0; kmp_rtmp_out_flush_timeout 0; kmp_rtmp_out_min_process_delay 0;
   kmp_rtmp_in_read_interval 0;`;
 
-describe('what ends an upstream is what the notification says', { timeout: 60_000 }, () => {
+describe('what ends an upstream is what the notification says', { timeout: 90_000 }, () => {
   let ingest: ScriptableIngest;
   let running: RunningService;
   let dns: DnsServer;

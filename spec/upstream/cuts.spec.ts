@@ -17,7 +17,7 @@ const FRAMES = 250;
 const payload = (n: number): string => `${n}:${'x'.repeat((n * 379) % 4000)}`;
 const frame = (n: number): Buffer => frameAt(n * 20, payload(n), { key: n % 10 === 0 });
 
-describe('a KMP connection that is cut at any byte', { timeout: 60_000 }, () => {
+describe('a KMP connection that is cut at any byte', { timeout: 90_000 }, () => {
   let ingest: ScriptableIngest;
   let service: KmpService;
   let clock: FakeClock;

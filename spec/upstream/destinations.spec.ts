@@ -14,7 +14,7 @@ import { caFile, serverTls } from '../support/tls-fixture.js';
 const connectOf = (connection: IngestConnection): { [key: string]: Amf } =>
   connection.commands('connect')[0]?.[2] as { [key: string]: Amf };
 
-describe('rtmps', { timeout: 30_000 }, () => {
+describe('rtmps', { timeout: 90_000 }, () => {
   let live: Live;
   const resolve = (): Promise<string[]> => Promise.resolve(['127.0.0.1']);
 
@@ -98,7 +98,7 @@ describe('rtmps', { timeout: 30_000 }, () => {
   });
 });
 
-describe('user and password', { timeout: 30_000 }, () => {
+describe('user and password', { timeout: 90_000 }, () => {
   let live: Live;
   afterEach(() => live.close());
 
@@ -172,7 +172,7 @@ describe('user and password', { timeout: 30_000 }, () => {
   });
 });
 
-describe('redirects', { timeout: 30_000 }, () => {
+describe('redirects', { timeout: 90_000 }, () => {
   let live: Live;
   let there: ScriptableIngest;
 

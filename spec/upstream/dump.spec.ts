@@ -25,7 +25,7 @@ import { ScriptableIngest } from '../support/scriptable-ingest.js';
 
 const quick = { outMinProcessDelay: 0, outFlushTimeout: 0, outWriteMetaTimeout: 0 } as const;
 
-describe('dumps', { timeout: 30_000 }, () => {
+describe('dumps', { timeout: 90_000 }, () => {
   let folder: string;
   let ingest: ScriptableIngest;
   let service: KmpService | undefined;

@@ -22,7 +22,7 @@ const metadataOf = (connection: IngestConnection): Amf => {
   return message === undefined ? null : (parseAmf(message.payload)[2] ?? null);
 };
 
-describe('Enhanced RTMP', { timeout: 30_000 }, () => {
+describe('Enhanced RTMP', { timeout: 90_000 }, () => {
   let live: Live;
 
   afterEach(() => live.close());

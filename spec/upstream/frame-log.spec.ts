@@ -31,7 +31,7 @@ const lines = {
   },
 } as const;
 
-describe('kmp_rtmp_in_log_frames', { timeout: 30_000 }, () => {
+describe('kmp_rtmp_in_log_frames', { timeout: 90_000 }, () => {
   let ingest: ScriptableIngest;
   let service: KmpService;
   let sender: KmpSender;

@@ -10,7 +10,7 @@ import { connect, frame } from '../support/kmp-bytes.js';
 import { eventually } from '../support/eventually.js';
 import { LogLines } from '../support/log-lines.js';
 
-describe('a connection that belongs to another worker', { timeout: 20_000 }, () => {
+describe('a connection that belongs to another worker', { timeout: 90_000 }, () => {
   it('is not read any further while it waits to be handed over: the rest is the other worker’s', async (t) => {
     let given: { socket: net.Socket; head: Buffer } | undefined;
     const address = { host: '127.0.0.1', port: 0, ipv6Only: false, backlog: 511 };

@@ -6,7 +6,7 @@ import { audioMinf, frameAt, KmpSender, videoMinf } from '../support/kmp-sender.
 import { startKmp, type KmpService } from '../support/kmp-service.js';
 import { ScriptableIngest } from '../support/scriptable-ingest.js';
 
-describe('senders that are wrong or worse', { timeout: 20_000 }, () => {
+describe('senders that are wrong or worse', { timeout: 90_000 }, () => {
   let ingest: ScriptableIngest;
   let service: KmpService;
   const atOnce = { outMinProcessDelay: 0, outFlushTimeout: 0, outWriteMetaTimeout: 0 };

@@ -152,7 +152,7 @@ const variants: Readonly<Record<string, { settings?: Partial<MediaSettings>; scr
 };
 
 for (const [variant, { settings = {}, script = {} }] of Object.entries(variants)) {
-  describe(`the ledger, with ${variant}`, { timeout: 60_000 }, () => {
+  describe(`the ledger, with ${variant}`, { timeout: 90_000 }, () => {
     let ingest: ScriptableIngest;
     let service: KmpService;
     let clock: FakeClock;
@@ -222,7 +222,7 @@ for (const [variant, { settings = {}, script = {} }] of Object.entries(variants)
   });
 }
 
-describe('the ledger, when a connection breaks', { timeout: 60_000 }, () => {
+describe('the ledger, when a connection breaks', { timeout: 90_000 }, () => {
   it('forgets what was on its way of a stream that has ended', async () => {
     const clock = new FakeClock();
     clock.advance(1000);

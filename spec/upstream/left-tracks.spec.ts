@@ -7,7 +7,7 @@ import { KmpSender, videoMinf } from '../support/kmp-sender.js';
 import type { IngestConnection } from '../support/scriptable-ingest.js';
 
 /** Video that was cut, and whose frames have all gone out, while audio keeps the stream alive. */
-describe('a sender that comes back when its track has ended', { timeout: 20_000 }, () => {
+describe('a sender that comes back when its track has ended', { timeout: 90_000 }, () => {
   let live: Live;
   let connection: IngestConnection;
 

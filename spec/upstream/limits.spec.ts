@@ -9,7 +9,7 @@ import { audioMinf, frameAt, KmpSender, videoMinf } from '../support/kmp-sender.
 import { startKmp, type KmpService } from '../support/kmp-service.js';
 import { ScriptableIngest } from '../support/scriptable-ingest.js';
 
-describe('the limits of a KMP connection', { timeout: 30_000 }, () => {
+describe('the limits of a KMP connection', { timeout: 90_000 }, () => {
   let ingest: ScriptableIngest;
   let service: KmpService;
   let clock: FakeClock;

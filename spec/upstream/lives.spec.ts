@@ -8,7 +8,7 @@ import { audioMinf, frameAt, KmpSender, videoMinf } from '../support/kmp-sender.
 import { startKmp, type KmpService } from '../support/kmp-service.js';
 import { ScriptableIngest } from '../support/scriptable-ingest.js';
 
-describe('the lives of upstreams, streams and tracks', { timeout: 30_000 }, () => {
+describe('the lives of upstreams, streams and tracks', { timeout: 90_000 }, () => {
   let ingest: ScriptableIngest;
   let service: KmpService;
   let clock: FakeClock;
@@ -290,7 +290,7 @@ describe('the lives of upstreams, streams and tracks', { timeout: 30_000 }, () =
   });
 });
 
-describe('the end of an upstream by hand', { timeout: 30_000 }, () => {
+describe('the end of an upstream by hand', { timeout: 90_000 }, () => {
   let ingest: ScriptableIngest;
   let service: KmpService;
   let clock: FakeClock;

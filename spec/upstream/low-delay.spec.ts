@@ -11,7 +11,7 @@ import type { IngestConnection } from '../support/scriptable-ingest.js';
 /** min_process_delay and max_process_delay as documented: 500 ms and 1 s. */
 const DELAYS = { outMinProcessDelay: 500, outMaxProcessDelay: 1000 } as const;
 
-describe('kmp_rtmp_out_early_release', { timeout: 30_000 }, () => {
+describe('kmp_rtmp_out_early_release', { timeout: 90_000 }, () => {
   let clock: FakeClock;
   let live: Live;
   let video: KmpSender;
@@ -133,7 +133,7 @@ describe('kmp_rtmp_out_early_release', { timeout: 30_000 }, () => {
   });
 });
 
-describe('kmp_rtmp_out_flush_timeout', { timeout: 30_000 }, () => {
+describe('kmp_rtmp_out_flush_timeout', { timeout: 90_000 }, () => {
   const clock = new FakeClock();
   let live: Live;
 

@@ -9,7 +9,7 @@ import { ScriptableIngest, type Script } from '../support/scriptable-ingest.js';
 const KEY = 'live_123456789_abcdefABCDEF12345';
 const quick = { outMinProcessDelay: 0, outFlushTimeout: 0, outWriteMetaTimeout: 0 } as const;
 
-describe('no log line shows a stream key', { timeout: 30_000 }, () => {
+describe('no log line shows a stream key', { timeout: 90_000 }, () => {
   let ingest: ScriptableIngest;
   let service: KmpService;
   const senders: KmpSender[] = [];

@@ -7,7 +7,7 @@ import { audioMinf, frameAt, KmpSender, videoMinf } from '../support/kmp-sender.
 import { startKmp, type KmpService } from '../support/kmp-service.js';
 import { ScriptableIngest, type IngestConnection } from '../support/scriptable-ingest.js';
 
-describe('a media info in mid-stream', { timeout: 20_000 }, () => {
+describe('a media info in mid-stream', { timeout: 90_000 }, () => {
   let ingest: ScriptableIngest;
   let service: KmpService;
   let clock: FakeClock;

@@ -13,7 +13,7 @@ import { ScriptableIngest } from '../support/scriptable-ingest.js';
 const QUICK = `kmp_rtmp_out_write_meta_timeout 0; kmp_rtmp_out_flush_timeout 0; kmp_rtmp_out_min_process_delay 0;
   kmp_rtmp_in_read_interval 0;`;
 
-describe('a server that stops reading', { timeout: 60_000 }, () => {
+describe('a server that stops reading', { timeout: 90_000 }, () => {
   const ingests: ScriptableIngest[] = [];
   const senders: KmpSender[] = [];
   let running: RunningService;
@@ -95,7 +95,7 @@ describe('a server that stops reading', { timeout: 60_000 }, () => {
 });
 
 /** Frames stay queued until the spec turns the clock. */
-describe('what the API says of memory', { timeout: 30_000 }, () => {
+describe('what the API says of memory', { timeout: 90_000 }, () => {
   let ingest: ScriptableIngest;
   let service: KmpService;
   let clock: FakeClock;
@@ -212,7 +212,7 @@ describe('what the API says of memory', { timeout: 30_000 }, () => {
   });
 });
 
-describe('memory before the upstream is known', { timeout: 20_000 }, () => {
+describe('memory before the upstream is known', { timeout: 90_000 }, () => {
   let service: KmpService;
   afterEach(() => service.close());
 

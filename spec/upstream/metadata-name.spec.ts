@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { ascii, hex } from '../support/bytes.js';
 import { Live } from '../support/live.js';
 
-describe('the name of the metadata', { timeout: 20_000 }, () => {
+describe('the name of the metadata', { timeout: 90_000 }, () => {
   let live: Live;
   afterEach(() => live.close());
 

@@ -16,7 +16,7 @@ const tls = { key: 'spec/fixtures/tls/server.key', cert: 'spec/fixtures/tls/serv
 const shown = (tags: readonly FlvTag[]): FlvTag[] => tags.filter(({ type, payload }) => type === 9 && payload[1] === 1);
 const payloads = (tags: readonly FlvTag[]): string[] => shown(tags).map(({ payload }) => payload.toString('latin1', 5));
 
-describe('node-media-server', { timeout: 60_000 }, () => {
+describe('node-media-server', { timeout: 90_000 }, () => {
   let server: NodeMediaServer;
   let service: KmpService;
   const senders: KmpSender[] = [];

@@ -61,7 +61,7 @@ function assertFrames(actual: Buffer[], from: number, to: number): void {
   actual.forEach((bytes, i) => assert.ok(bytes.equals(payload(from + i)), `frame ${from + i} is damaged`));
 }
 
-describe('sockets that are read in intervals', { timeout: 60_000, concurrency: true }, () => {
+describe('sockets that are read in intervals', { timeout: 90_000, concurrency: true }, () => {
   it('bring every frame as it was, in order', async () => {
     const { connections, frames } = await play({}, {});
     assertFrames(connections.flatMap(received), 0, frames);

@@ -11,7 +11,7 @@ import { ScriptableIngest, type IngestConnection, type Script } from '../support
 const video = (connection: IngestConnection): string[] => framesOf(connection).filter((name) => name.startsWith('v'));
 const audio = (connection: IngestConnection): string[] => framesOf(connection).filter((name) => name.startsWith('a'));
 
-describe('a server that asks to reconnect', { timeout: 60_000 }, () => {
+describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
   const clock = new FakeClock();
   let live: Live;
   const others: ScriptableIngest[] = [];

@@ -21,7 +21,7 @@ function assertInOrder(connection: IngestConnection): void {
   );
 }
 
-describe('a connection that breaks', { timeout: 60_000 }, () => {
+describe('a connection that breaks', { timeout: 90_000 }, () => {
   const clock = new FakeClock();
   let live: Live;
 

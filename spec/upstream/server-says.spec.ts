@@ -10,7 +10,7 @@ import { ScriptableIngest, type Script } from '../support/scriptable-ingest.js';
 
 const quick = { outMinProcessDelay: 0, outFlushTimeout: 0, outWriteMetaTimeout: 0 } as const;
 
-describe('what the server says is answered', { timeout: 30_000 }, () => {
+describe('what the server says is answered', { timeout: 90_000 }, () => {
   let ingest: ScriptableIngest;
   let service: KmpService;
   const senders: KmpSender[] = [];

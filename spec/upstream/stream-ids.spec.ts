@@ -14,7 +14,7 @@ const publishes = (connection: IngestConnection): [string, number, number][] =>
     .filter(({ type, payload }) => type === 20 && payload.toString('latin1', 3, 10) === 'publish')
     .map((message, i) => [String(connection.commands('publish')[i]?.[3]), message.streamId, message.chunkStream]);
 
-describe('message stream ids', { timeout: 30_000 }, () => {
+describe('message stream ids', { timeout: 90_000 }, () => {
   let live: Live;
 
   async function start(script: Script, settings: Partial<MediaSettings> = {}): Promise<void> {

@@ -9,7 +9,7 @@ import { ScriptableIngest, type IngestConnection } from '../support/scriptable-i
 import type { TrackStatus } from '../../lib/upstream/status.js';
 
 /** Frames stay queued until the spec turns the clock. */
-describe('a sender that comes back to a track with pending frames', { timeout: 20_000 }, () => {
+describe('a sender that comes back to a track with pending frames', { timeout: 90_000 }, () => {
   let ingest: ScriptableIngest;
   let service: KmpService;
   let clock: FakeClock;

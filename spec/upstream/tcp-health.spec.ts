@@ -11,7 +11,7 @@ import type { IngestConnection } from '../support/scriptable-ingest.js';
 const FRAME = Buffer.alloc(100_000, 1);
 
 for (const scheme of ['rtmp', 'rtmps'] as const) {
-  describe(`a server on ${scheme} that stops reading`, { timeout: 60_000 }, () => {
+  describe(`a server on ${scheme} that stops reading`, { timeout: 90_000 }, () => {
     const clock = new FakeClock();
     let live: Live;
     let sender: KmpSender;
@@ -108,7 +108,7 @@ for (const scheme of ['rtmp', 'rtmps'] as const) {
   });
 }
 
-describe('a server that', { timeout: 60_000 }, () => {
+describe('a server that', { timeout: 90_000 }, () => {
   const clock = new FakeClock();
   let live: Live;
   let silent: net.Server;

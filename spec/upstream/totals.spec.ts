@@ -8,7 +8,7 @@ import { audioMinf, frameAt, KmpSender, videoMinf } from '../support/kmp-sender.
 import { RunningService } from '../support/running-service.js';
 import { ScriptableIngest } from '../support/scriptable-ingest.js';
 
-describe('sums over all that ever was', { timeout: 20_000 }, () => {
+describe('sums over all that ever was', { timeout: 90_000 }, () => {
   let ingest: ScriptableIngest;
   let running: RunningService;
   const senders: KmpSender[] = [];
