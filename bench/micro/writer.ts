@@ -36,7 +36,10 @@ export function writerBench(frameBytes: number): MicroBench {
       writer.connect({ app: 'a', flashVer: '', swfUrl: '', tcUrl: '', pageUrl: '' });
       const stream = writer.createStream('s', true);
       let bytes = 0;
-      const take = (): void => writer.out.take().forEach((buffer) => (bytes += buffer.length));
+      const take = (): void => {
+        writer.out.take().forEach((buffer) => (bytes += buffer.length));
+        writer.out.takeBlocks().forEach((block) => block.letGo());
+      };
       for (const frame of frames) {
         writer.frame(stream, head, frame, TIMESCALE);
         if (writer.out.length >= BATCH_BYTES) take();

@@ -33,7 +33,10 @@ export class StreamSink implements FrameSink<StreamTrack, OutputBatch> {
 
   take(): OutputBatch {
     const bytes = this.gathered;
-    return { buffers: this.session.out.take(), bytes };
+    const { out } = this.session;
+    const buffers = out.take();
+    const blocks = out.takeBlocks();
+    return { buffers, bytes, sent: () => blocks.forEach((block) => block.letGo()) };
   }
 
   /** The metadata of the whole stream, and the sequence headers of `tracks`. */

@@ -131,6 +131,7 @@ export class IngestConnection {
   private flush(): void {
     if (this.out.length === 0 || !this.socket.writable) return;
     this.socket.write(Buffer.concat(this.out.take()));
+    for (const block of this.out.takeBlocks()) block.letGo();
   }
 
   private watch(delay: number): void {

@@ -12,7 +12,8 @@ export class Cursor {
   pos = 0;
   /** Bytes held of fields that are not complete. */
   held = 0;
-  private chunk = noBytes;
+  /** The present chunk. */
+  chunk = noBytes;
   private readonly scratch: Buffer;
 
   /** @param most the largest size that {@link take} will be asked for, in bytes */
@@ -54,6 +55,13 @@ export class Cursor {
     this.window = this.scratch;
     this.windowAt = 0;
     return true;
+  }
+
+  /** Passes over `size` bytes, which must be there; where they begin. */
+  pass(size: number): number {
+    const start = this.pos;
+    this.pos = start + size;
+    return start;
   }
 
   /** Passes over up to `most` bytes; how many there were. */

@@ -86,7 +86,17 @@ export function rehome(chunk: Buffer, kept: number, packets: readonly KmpPacket[
   if (kept * 2 >= chunk.length || chunk.length < WORTH_FREEING) return false;
   const home = Buffer.allocUnsafeSlow(kept);
   let used = 0;
-  for (const packet of packets) if (packet instanceof Frame) used = moveSlices(chunk, packet.parts, home, used);
+  for (const packet of packets) {
+    if (!(packet instanceof Frame)) continue;
+    if (packet.whole === undefined) {
+      used = moveSlices(chunk, packet.parts, home, used);
+    } else {
+      chunk.copy(home, used, packet.start, packet.start + packet.size);
+      packet.whole = home;
+      packet.start = used;
+      used += packet.size;
+    }
+  }
   moveSlices(chunk, gather.pieces, home, used);
   return true;
 }

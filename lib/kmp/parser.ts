@@ -220,15 +220,17 @@ export class KmpParser {
     }
     if (this.type === PacketType.frame && this.left === dataSize && cursor.rest >= dataSize) {
       // The whole payload is here: the usual way.
+      if (dataSize === 0) return this.frame(noParts, 0);
       this.kept += dataSize;
-      return this.frame(dataSize === 0 ? noParts : [cursor.slice(dataSize)]);
+      const start = cursor.pass(dataSize);
+      return this.frame(cursor.chunk, start);
     }
     const piece = cursor.slice(this.left);
     this.left -= piece.length;
     this.kept += piece.length;
     if (piece.length > 0) this.gather.add(piece, this.left);
     if (this.left > 0) return undefined;
-    if (this.type === PacketType.frame) return this.frame(this.gather.take());
+    if (this.type === PacketType.frame) return this.frame(this.gather.take(), 0);
     const data = this.gather.takeCopy();
     // Copied, so the chunk's part of it is no longer referred to.
     this.kept = Math.max(0, this.kept - data.length);
@@ -240,7 +242,7 @@ export class KmpParser {
     return packet;
   }
 
-  private frame(parts: readonly Buffer[]): Frame {
-    return new Frame(this.created, this.dts, this.flags, this.ptsDelay, this.dataSize, parts);
+  private frame(payload: Buffer | readonly Buffer[], start: number): Frame {
+    return new Frame(this.created, this.dts, this.flags, this.ptsDelay, this.dataSize, payload, start);
   }
 }

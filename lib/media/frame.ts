@@ -17,6 +17,13 @@ export class Frame {
   seq = 0;
   /** Monotonic ms at which the kernel had it, of frames that may have to be sent again; NaN before it is written at all. */
   sentAt = NaN;
+  /**
+   * The payload, if it lies in one piece: bytes `start` to `start + size` of a buffer that others may share. A slice for each
+   * frame would be as much garbage as the frame itself, and most are needed once, if at all.
+   */
+  whole: Buffer | undefined;
+  start: number;
+  private readonly list: readonly Buffer[] | undefined;
   /** The block that the payload lies in, and further ones if it came in several reads; each with a hold for this frame. */
   private block: Block | undefined = undefined;
   private moreBlocks: Block[] | undefined = undefined;
@@ -29,11 +36,27 @@ export class Frame {
     readonly flags: number,
     /** pts - dts; may be negative. */
     readonly ptsDelay: number,
-    /** Bytes in all of `parts`. */
+    /** Bytes of the payload. */
     readonly size: number,
-    /** The payload: slices of what was read from the socket, never copied together. */
-    readonly parts: readonly Buffer[],
-  ) {}
+    /** The payload: what was read from the socket and where in it, or slices of that; never copied together. */
+    payload: Buffer | readonly Buffer[],
+    start = 0,
+  ) {
+    const whole = Array.isArray(payload) ? undefined : (payload as Buffer);
+    this.whole = whole;
+    this.start = start;
+    this.list = whole === undefined ? (payload as readonly Buffer[]) : undefined;
+  }
+
+  /** In how many pieces the payload is. */
+  get pieces(): number {
+    return this.list?.length ?? 1;
+  }
+
+  /** The payload's pieces. Makes a slice if it is one: not for the hot path. */
+  get parts(): readonly Buffer[] {
+    return this.list ?? [this.payload()];
+  }
 
   /** The payload lies in `block` (too); takes a hold on it. */
   holdBlock(block: Block): void {
@@ -60,7 +83,9 @@ export class Frame {
 
   /** The payload in one piece; copies if it came in several. Not for the hot path. */
   payload(): Buffer {
-    const [first] = this.parts;
-    return this.parts.length === 1 && first !== undefined ? first : Buffer.concat(this.parts, this.size);
+    const { whole, start, size, list } = this;
+    if (whole !== undefined) return whole.subarray(start, start + size);
+    const first = list?.[0];
+    return list?.length === 1 && first !== undefined ? first : Buffer.concat(list ?? [], size);
   }
 }

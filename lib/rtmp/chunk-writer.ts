@@ -1,3 +1,4 @@
+import type { Frame } from '../media/frame.js';
 import { RtmpError } from './errors.js';
 import type { OutputBuffer } from './output-buffer.js';
 
@@ -42,12 +43,12 @@ export class ChunkWriter {
    */
   write(csid: number, format: 0 | 1, time: number, type: number, msid: number, body: Buffer): void {
     this.header(csid, format, time >>> 0, type, msid, body.length);
-    this.body(csid, time >>> 0, Math.min(this.chunkSize, body.length), body, body.length);
+    this.body(csid, time >>> 0, Math.min(this.chunkSize, body.length), body, 0, body.length, body.length);
   }
 
   /**
-   * Writes one message whose body is `head` (its first `headSize` bytes; at most {@link MAX_HEAD}) and then `parts`
-   * (`size` bytes in all). The parts are not copied.
+   * Writes one message whose body is `head` (its first `headSize` bytes; at most {@link MAX_HEAD}) and then the payload of
+   * `frame`, which is not copied unless it is small.
    *
    * @throws RtmpError as of {@link write}
    */
@@ -59,12 +60,11 @@ export class ChunkWriter {
     msid: number,
     head: Uint8Array,
     headSize: number,
-    parts: readonly Buffer[],
-    size: number,
+    frame: Frame,
   ): void {
     const time32 = time >>> 0;
-    const length = headSize + size;
-    this.header(csid, format, time32, type, msid, length);
+    const { size, whole, start } = frame;
+    this.header(csid, format, time32, type, msid, headSize + size);
     const { out } = this;
     out.reserve(headSize);
     const { slab } = out;
@@ -72,11 +72,13 @@ export class ChunkWriter {
     for (let i = 0; i < headSize; i++) slab[pos++] = head[i] ?? 0;
     out.pos = pos;
     let room = this.chunkSize - headSize;
+    if (whole !== undefined) {
+      this.body(csid, time32, room, whole, start, start + size, size);
+      return;
+    }
     let left = size;
-    for (let i = 0; i < parts.length; i++) {
-      const part = parts[i];
-      if (part === undefined) continue;
-      room = this.body(csid, time32, room, part, left);
+    for (const part of frame.parts) {
+      room = this.body(csid, time32, room, part, 0, part.length, left);
       left -= part.length;
     }
   }
@@ -108,21 +110,32 @@ export class ChunkWriter {
     if (field === EXTENDED) this.extendedTime(time);
   }
 
-  /** Writes `piece`, opening type-3 chunks where the current one (`room` bytes left) is full; returns what room is left. */
-  private body(csid: number, time: number, room: number, piece: Buffer, left: number): number {
+  /**
+   * Writes bytes `from` to `to` of `piece`, opening type-3 chunks where the current one (`room` bytes left) is full; `left` is
+   * what the message still has, from `from` on. Returns what room is left.
+   */
+  private body(
+    csid: number,
+    time: number,
+    room: number,
+    piece: Buffer,
+    from: number,
+    to: number,
+    left: number,
+  ): number {
     const { out } = this;
-    let start = 0;
-    while (start < piece.length) {
+    let at = from;
+    while (at < to) {
       if (room === 0) {
         out.reserve(MAX_HEADER);
         this.basicHeader(csid, 3);
         if (time >= EXTENDED) this.extendedTime(time);
-        room = Math.min(this.chunkSize, left - start);
+        room = Math.min(this.chunkSize, left - (at - from));
       }
-      const end = Math.min(piece.length, start + room);
-      out.append(piece, start, end);
-      room -= end - start;
-      start = end;
+      const end = Math.min(to, at + room);
+      out.append(piece, at, end);
+      room -= end - at;
+      at = end;
     }
     return room;
   }

@@ -1,17 +1,26 @@
+import { blockPool, type Block } from '../media/block.js';
+
 /** Pieces up to this many bytes are copied in between the headers: cheaper than an entry of their own in writev. */
 const COPY_LIMIT = 768;
 
 /** Bytes of one slab that headers and small pieces are written into. */
 const SLAB_SIZE = 16 * 1024;
 
+/** The slab of a buffer in which nothing is gathered. */
+const NO_SLAB = Buffer.alloc(0);
+
 /**
  * Gathers what is to be sent as a list of buffers for one writev: headers and small pieces go into slabs, big payloads
- * are passed on as slices of what was read, uncopied.
+ * are passed on as slices of what was read, uncopied. Slabs are blocks of the pool, so that a connection that has nothing to
+ * send holds none, and what was sent leaves no garbage.
  */
 export class OutputBuffer {
   /** The current slab and the place in it: `reserve` first, then write here and add to `pos`. */
-  slab: Buffer = Buffer.allocUnsafeSlow(SLAB_SIZE);
+  slab: Buffer = NO_SLAB;
   pos = 0;
+  /** Blocks of what is gathered; the last of them is the current slab. */
+  private blocks: Block[] = [];
+  private takenBlocks: Block[] = [];
   private runStart = 0;
   private closed: Buffer[] = [];
   private closedBytes = 0;
@@ -31,7 +40,9 @@ export class OutputBuffer {
   reserve(n: number): void {
     if (this.slab.length - this.pos >= n) return;
     this.closeRun();
-    this.slab = Buffer.allocUnsafeSlow(Math.max(SLAB_SIZE, n));
+    const block = blockPool.take(Math.max(SLAB_SIZE, n));
+    this.blocks.push(block);
+    this.slab = block.buffer;
     this.pos = 0;
     this.runStart = 0;
   }
@@ -58,7 +69,22 @@ export class OutputBuffer {
     this.closed = [];
     this.closedBytes = 0;
     this.sliceBytes = 0;
+    this.takenBlocks = this.blocks;
+    this.blocks = [];
+    this.slab = NO_SLAB;
+    this.pos = 0;
+    this.runStart = 0;
     return taken;
+  }
+
+  /**
+   * The blocks that the last {@link take} lies in, beside the payloads'. Each has a hold that is the caller's, to be let go once
+   * the bytes are sent; blocks that nobody asks for, or lets go, are the garbage collector's.
+   */
+  takeBlocks(): Block[] {
+    const blocks = this.takenBlocks;
+    this.takenBlocks = [];
+    return blocks;
   }
 
   private closeRun(): void {

@@ -162,8 +162,7 @@ export class SessionWriter {
       stream.msid,
       head.bytes,
       head.size,
-      frame.parts,
-      frame.size,
+      frame,
     );
     stream.lastMs = ms;
     if (this.onFiPeriod !== 0) this.onFi(stream, frame.created, timescale);

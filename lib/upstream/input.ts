@@ -317,7 +317,7 @@ export class Input extends Writable implements TrackInput, Counting {
       const frame = frames[i];
       if (frame === undefined) continue;
       payload += frame.size;
-      parts += frame.parts.length - 1;
+      parts += frame.pieces - 1;
     }
     // What was held of the first frame's packet is part of its payload now.
     this.account(0);

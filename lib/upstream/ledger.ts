@@ -60,5 +60,5 @@ export function infoCharge(info: MediaInfo): number {
 
 /** What a queued frame is charged for, in all. */
 export function frameCharge(frame: Frame): number {
-  return frame.size + FRAME_COST + (frame.parts.length - 1) * PART_COST;
+  return frame.size + FRAME_COST + (frame.pieces - 1) * PART_COST;
 }

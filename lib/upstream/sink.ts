@@ -1,3 +1,4 @@
+import type { Block } from '../media/block.js';
 import type { Frame } from '../media/frame.js';
 import type { FrameSink } from '../merge/merger.js';
 import { RtmpError } from '../rtmp/errors.js';
@@ -22,6 +23,8 @@ export class SentBatch implements OutputBatch {
     readonly marks: readonly Mark[],
     /** Frames that nobody needs once the batch is sent. */
     readonly frames: readonly Frame[],
+    /** The memory of headers and of what was copied, free again once the batch is sent. */
+    readonly blocks: readonly Block[],
     /** Bytes charged beside the frames: commands, metadata, the batch itself. */
     readonly otherCharge: number,
     private readonly sink: UpstreamSink,
@@ -127,7 +130,8 @@ export class UpstreamSink implements FrameSink<Track, SentBatch> {
     this.otherCharge = 0;
     const { frames } = this;
     this.frames = [];
-    const batch = new SentBatch(this.session.out.take(), bytes, marks, frames, otherCharge, this);
+    const { out } = this.session;
+    const batch = new SentBatch(out.take(), bytes, marks, frames, out.takeBlocks(), otherCharge, this);
     this.outstanding.add(batch);
     return batch;
   }
@@ -136,6 +140,7 @@ export class UpstreamSink implements FrameSink<Track, SentBatch> {
   sent(batch: SentBatch): void {
     if (!this.outstanding.delete(batch)) return;
     for (const frame of batch.frames) frame.letGo();
+    for (const block of batch.blocks) block.letGo();
     this.ledger.release(batch.otherCharge);
     const now = this.now();
     for (const mark of batch.marks) {

@@ -1,5 +1,6 @@
 import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
+import { Frame } from '../../lib/media/frame.js';
 import { ChunkWriter, MAX_PAYLOAD } from '../../lib/rtmp/chunk-writer.js';
 import { OutputBuffer } from '../../lib/rtmp/output-buffer.js';
 import { hex } from '../support/bytes.js';
@@ -21,6 +22,10 @@ const same = (digits: string): string => hex(digits).toString('hex');
 /** `n` bytes 00 01 02 ... as hex. */
 const ramp = (from: number, to: number): string =>
   Array.from({ length: to - from }, (_, i) => ((from + i) & 255).toString(16).padStart(2, '0')).join('');
+
+/** A frame of which only the payload counts. */
+const carrying = (size: number, payload: Buffer | readonly Buffer[], start = 0): Frame =>
+  new Frame(0, 0, 0, 0, size, payload, start);
 
 describe('chunks', () => {
   it('of format 0 carry time, length, type and the message stream id, little-endian', () => {
@@ -126,7 +131,9 @@ describe('messages of a head and a payload in parts', () => {
   const head = Uint8Array.from(hex('17 01 000050'));
   const payload = Buffer.from(ramp(0, 300), 'hex');
   const media = (chunkSize: number, parts: readonly Buffer[]): string =>
-    written(chunkSize, (chunks) => chunks.writeMedia(4, 1, 40, 9, 1, head, head.length, parts, payload.length));
+    written(chunkSize, (chunks) =>
+      chunks.writeMedia(4, 1, 40, 9, 1, head, head.length, carrying(payload.length, parts)),
+    );
 
   for (const [chunkSize, expected] of [
     [65536, `44 000028 000131 09 1701000050 ${ramp(0, 300)}`],
@@ -139,6 +146,14 @@ describe('messages of a head and a payload in parts', () => {
         assert.equal(media(chunkSize, chunks), same(expected), name);
       }
     });
+
+    it(`are the same bytes of a payload in the midst of a buffer, in chunks of ${chunkSize}`, () => {
+      const around = Buffer.concat([hex('eeeeee'), payload, hex('eeee')]);
+      const bytes = written(chunkSize, (chunks) =>
+        chunks.writeMedia(4, 1, 40, 9, 1, head, head.length, carrying(payload.length, around, 3)),
+      );
+      assert.equal(bytes, same(expected));
+    });
   }
 
   it('of large parts are the same bytes, too, and those are not copied', () => {
@@ -150,7 +165,7 @@ describe('messages of a head and a payload in parts', () => {
       [large.subarray(0, 4091), large.subarray(4091)],
       [large.subarray(0, 800), large.subarray(800, 801), large.subarray(801)],
     ]) {
-      const bytes = written(4096, (chunks) => chunks.writeMedia(4, 0, 7, 9, 1, head, 5, parts, large.length));
+      const bytes = written(4096, (chunks) => chunks.writeMedia(4, 0, 7, 9, 1, head, 5, carrying(large.length, parts)));
       assert.equal(
         bytes,
         same(
@@ -162,13 +177,15 @@ describe('messages of a head and a payload in parts', () => {
     const out = new OutputBuffer();
     const chunks = new ChunkWriter(out);
     chunks.chunkSize = 65536;
-    chunks.writeMedia(4, 0, 7, 9, 1, head, 5, [large], large.length);
+    chunks.writeMedia(4, 0, 7, 9, 1, head, 5, carrying(large.length, [large]));
     assert.ok(out.take().includes(large));
   });
 
   it('only as many bytes of the head count as it is said to have', () => {
     assert.equal(
-      written(128, (chunks) => chunks.writeMedia(4, 0, 0, 8, 1, Uint8Array.from([0x2f, 1, 2]), 1, [hex('aa')], 1)),
+      written(128, (chunks) =>
+        chunks.writeMedia(4, 0, 0, 8, 1, Uint8Array.from([0x2f, 1, 2]), 1, carrying(1, [hex('aa')])),
+      ),
       same('04 000000 000002 08 01000000 2f aa'),
     );
   });
@@ -178,11 +195,11 @@ describe('messages of a head and a payload in parts', () => {
     const chunks = new ChunkWriter(out);
     const tooLong = { name: 'RtmpError', code: 'bad_value', message: /16777216 bytes/ };
     const parts = [Buffer.alloc(2 ** 24 - 5)];
-    assert.throws(() => chunks.writeMedia(4, 0, 0, 9, 1, head, 5, parts, 2 ** 24 - 5), tooLong);
+    assert.throws(() => chunks.writeMedia(4, 0, 0, 9, 1, head, 5, carrying(2 ** 24 - 5, parts)), tooLong);
     assert.throws(() => chunks.write(3, 0, 0, 20, 0, Buffer.alloc(2 ** 24)), tooLong);
     assert.equal(out.length, 0);
     chunks.chunkSize = 0xffffff;
-    chunks.writeMedia(4, 0, 0, 9, 1, head, 5, [Buffer.alloc(MAX_PAYLOAD)], MAX_PAYLOAD);
+    chunks.writeMedia(4, 0, 0, 9, 1, head, 5, carrying(MAX_PAYLOAD, [Buffer.alloc(MAX_PAYLOAD)]));
     assert.equal(out.length, 12 + 5 + MAX_PAYLOAD);
   });
 });

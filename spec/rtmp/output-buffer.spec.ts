@@ -31,6 +31,18 @@ describe('OutputBuffer', () => {
     assert.equal(Buffer.concat(out.take()).toString(), 'other');
   });
 
+  it('uses the memory of what was sent again, and only of that', () => {
+    const out = new OutputBuffer();
+    out.append(Buffer.from('on its way'));
+    const onItsWay = out.take();
+    out.append(Buffer.from('sent'));
+    const sent = out.take();
+    for (const block of out.takeBlocks()) block.letGo();
+    out.append(Buffer.from('next'));
+    assert.equal(out.take()[0]?.buffer, sent[0]?.buffer);
+    assert.equal(Buffer.concat(onItsWay).toString(), 'on its way');
+  });
+
   it('copies small pieces, so that they hold no read buffer, and passes on large ones', () => {
     const out = new OutputBuffer();
     const small = Buffer.alloc(200, 1);
