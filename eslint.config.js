@@ -4,7 +4,7 @@ import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 /** Files of lib/ itself that know no layer and that every layer may use. */
-const BASE = ['clock', 'errors', 'listen', 'listener-set', 'log', 'mask', 'streams', 'version'];
+const BASE = ['cadence', 'clock', 'errors', 'listen', 'listener-set', 'log', 'mask', 'streams', 'version'];
 
 const LAYERS = {
   config: [],

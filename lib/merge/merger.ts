@@ -38,6 +38,8 @@ export interface MergerOptions<Q extends TrackQueue, B> extends MergeDelays {
   readonly bufferSize: number;
   /** Bytes that are pushed on when all that is due is written, since waiting for more costs more than it saves; default `bufferSize`. */
   readonly enough?: number;
+  /** Bytes that are pushed on in one piece where more than a buffer is due at once, rather than in several; default `bufferSize`. */
+  readonly most?: number;
   /** ms after which it is pushed on although it is fewer bytes; 0: at once. */
   readonly flushTimeout: number;
 }
@@ -52,7 +54,7 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
   private readonly rule: MergeRule;
   private readonly clock: Clock;
   private readonly sink: FrameSink<Q, B>;
-  private readonly bufferSize: number;
+  private readonly most: number;
   private readonly enough: number;
   private readonly flushTimeout: number;
   private readonly earlyRelease: boolean;
@@ -70,7 +72,7 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
     this.rule = new MergeRule(options);
     this.clock = options.clock;
     this.sink = options.sink;
-    this.bufferSize = options.bufferSize;
+    this.most = options.most ?? options.bufferSize;
     this.enough = options.enough ?? options.bufferSize;
     this.flushTimeout = options.flushTimeout;
     this.earlyRelease = options.earlyRelease;
@@ -177,7 +179,7 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
 
   /** False: a frame led to the end of all this. */
   private writeDue(now: number): boolean {
-    const { rule, sink, bufferSize } = this;
+    const { rule, sink, most } = this;
     let slack = 0;
     while (this.wanted && !this.held) {
       const queue = rule.next(now, slack) as Q | undefined;
@@ -189,7 +191,7 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
       sink.frame(queue, frame, now);
       if (this.destroyed) return false;
       if (queue.ended && queue.length === 0) sink.drained(queue);
-      if (sink.gathered >= bufferSize) this.flush();
+      if (sink.gathered >= most) this.flush();
     }
     return !this.destroyed;
   }

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { mediaClockOf, type Clock } from '../clock.js';
+import type { Clock } from '../clock.js';
 import type { MediaSettings } from '../config/settings.js';
 import { messageOf } from '../errors.js';
 import { parseConnectData, type ConnectData } from '../kmp/connect-data.js';
@@ -18,6 +18,7 @@ import { HeldBlocks } from './held-blocks.js';
 import { InputCounters } from './input-counters.js';
 import { checkMediaInfo, checkSize, InputError } from './input-error.js';
 import { FRAME_COST, PART_COST } from './ledger.js';
+import type { Pace } from './pace.js';
 import type { InputStatus } from './status.js';
 import type { Counting, Sums, Totals } from './totals.js';
 import type { Track } from './track.js';
@@ -48,8 +49,8 @@ export interface InputOptions {
   readonly connectData?: ConnectData;
   /** Called when the connect packet has been read. */
   readonly onConnect?: (packet: ConnectPacket, data: ConnectData) => void;
-  /** Called once, when the track has joined its upstream. */
-  readonly onJoined?: () => void;
+  /** Called once, when the track has joined its upstream, whose pace it has from then on. */
+  readonly onJoined?: (pace: Pace) => void;
   /** Called once, when the track is past its beginning: from then on the socket may be read in intervals. True if it is. */
   readonly onSteady?: () => boolean;
   /** Called for each frame that counts (`kmp_rtmp_in_log_frames`). */
@@ -65,7 +66,7 @@ export interface InputOptions {
 export class Input extends Writable implements TrackInput, Counting {
   readonly connection: number;
   private readonly options: InputOptions;
-  private readonly acks: AckSender | undefined;
+  private acks: AckSender | undefined;
   private readonly counters = new InputCounters();
   private readonly createdAt: number;
   private connect: ConnectPacket | undefined;
@@ -89,17 +90,11 @@ export class Input extends Writable implements TrackInput, Counting {
 
   constructor(options: InputOptions) {
     super({ objectMode: true, highWaterMark: 4 });
-    const { settings, socket, clock } = options;
     this.options = options;
     this.connection = options.connection;
-    this.createdAt = clock.now();
+    this.createdAt = options.clock.now();
     this.data = options.connectData;
     options.totals?.enter(this);
-    if (socket !== undefined && settings.inAck) {
-      this.acks = new AckSender(socket, mediaClockOf(clock), settings.outFlushTimeout, settings.inSendTimeout, () =>
-        this.close(`it took no ack for ${settings.inSendTimeout} ms (kmp_rtmp_in_send_timeout)`),
-      );
-    }
   }
 
   override _write(batch: PacketBatch, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
@@ -243,10 +238,19 @@ export class Input extends Writable implements TrackInput, Counting {
     }
     this.upstream = upstream;
     this.track = track;
+    this.acks = this.ackSender(upstream.pace.clock);
     if (track.ids.next > 0 || track.ids.expected !== initialFrameId) this.takeOver(track, initialFrameId, info);
     upstream.changeInfo(track, info);
     this.steadyAt = options.clock.now() + STEADY_AFTER;
-    options.onJoined?.();
+    options.onJoined?.(upstream.pace);
+  }
+
+  private ackSender(clock: Clock): AckSender | undefined {
+    const { settings, socket } = this.options;
+    if (socket === undefined || !settings.inAck) return undefined;
+    return new AckSender(socket, clock, settings.outFlushTimeout, settings.inSendTimeout, () =>
+      this.close(`it took no ack for ${settings.inSendTimeout} ms (kmp_rtmp_in_send_timeout)`),
+    );
   }
 
   private steady(last: Frame | undefined, at: number): void {

@@ -13,7 +13,7 @@ import { kmpDumpName } from './dump-name.js';
 import { openDump } from './dump.js';
 import { frameLog } from './frame-log.js';
 import { Input } from './input.js';
-import { readPacer } from './read-pacer.js';
+import { readInTurns } from './read-pacer.js';
 import type { Totals } from './totals.js';
 import type { Upstream } from './upstream.js';
 
@@ -71,15 +71,9 @@ export function openKmpConnection(socket: Socket, options: KmpConnectionOptions)
     join: options.join,
     totals: options.totals,
     socket,
-    onJoined: () => {
-      // Early release would have to wait for the next read.
-      if (settings.inReadInterval === 0 || settings.outEarlyRelease) return;
+    onJoined: (pace) => {
       const { inBufferSize, inReadTimeout } = settings;
-      steady = readPacer(settings.inReadInterval).addEager(socket, {
-        blockSize: inBufferSize,
-        idleTimeout: inReadTimeout,
-        onIdle,
-      });
+      steady = readInTurns(socket, pace, { blockSize: inBufferSize, idleTimeout: inReadTimeout, onIdle });
     },
     onSteady: () => steady?.() ?? false,
     onConnect: (packet: ConnectPacket, data: ConnectData) => {

@@ -1,4 +1,4 @@
-import { mediaClockOf, type Clock } from '../clock.js';
+import type { Clock } from '../clock.js';
 import type { MediaSettings } from '../config/settings.js';
 import { Merger } from '../merge/merger.js';
 import { protocolReply } from '../rtmp/protocol-reply.js';
@@ -15,9 +15,14 @@ import { UpstreamSink, type SentBatch, type SinkOwner } from './sink.js';
 import type { UpstreamStream } from './stream.js';
 import type { Track } from './track.js';
 
+/** How many buffers' worth is written in one piece, if so much is due at once: a write costs more than its bytes. */
+const BUFFERS_AT_ONCE = 4;
+
 export interface LineOptions {
   readonly settings: MediaSettings;
   readonly clock: Clock;
+  /** What the merger waits by. */
+  readonly mediaClock: Clock;
   readonly resolve: Resolve;
   readonly permit?: ((address: string, port: number, host: string) => boolean) | undefined;
   readonly ledger: Ledger;
@@ -63,7 +68,7 @@ export class Line {
     private readonly owner: LineOwner,
     books: SinkOwner,
   ) {
-    const { settings, clock, ledger } = options;
+    const { settings, clock, mediaClock, ledger } = options;
     this.session = new SessionWriter({
       chunkSize: settings.outChunkSize,
       metadataName: settings.outMetadataName,
@@ -71,14 +76,14 @@ export class Line {
     });
     this.sink = new UpstreamSink(this.session, ledger, books, () => clock.now());
     this.merger = new Merger<Track, SentBatch>({
-      // Early release and an immediate flush are for those who want every ms.
-      clock: settings.outEarlyRelease || settings.outFlushTimeout === 0 ? clock : mediaClockOf(clock),
+      clock: mediaClock,
       sink: this.sink,
       minDelay: settings.outMinProcessDelay,
       maxDelay: settings.outMaxProcessDelay,
       earlyRelease: settings.outEarlyRelease,
       bufferSize: settings.outBufferSize,
       enough: settings.outBufferSize / 2,
+      most: settings.outBufferSize * BUFFERS_AT_ONCE,
       flushTimeout: settings.outFlushTimeout,
     });
   }

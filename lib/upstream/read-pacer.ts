@@ -1,9 +1,7 @@
 import { readSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { blockPool, markBlock, type Block } from '../media/block.js';
-
-/** How many groups the sockets are read in, so that they do not all come at once. */
-const SLOTS = 8;
+import type { Pace } from './pace.js';
 
 /** Least room worth a read; with less left, the block is full. */
 const LEAST_ROOM = 512;
@@ -139,80 +137,31 @@ class PacedSocket {
 }
 
 /**
- * Reads sockets once every interval instead of whenever a byte has come; the kernel gathers in between. A frame that waits
- * for its time anyway (`kmp_rtmp_out_min_process_delay`) loses nothing by it, and the read event, which is what Node's
- * cost is made of, is had once for several frames (docs/performance.md).
+ * Reads `socket` at the turns of its upstream's beat instead of whenever a byte has come; the kernel gathers in between. A
+ * frame that waits for its time anyway (`kmp_rtmp_out_min_process_delay`) loses nothing by it, and the read event, which is what
+ * Node's cost is made of, is had once for several frames (docs/performance.md).
+ *
+ * At first it is read at the turns of all beats; it keeps to its own from when what is returned is called. undefined if it
+ * cannot, or is not to, be read like this: then it is read as always.
  */
-export class ReadPacer {
-  private readonly slots: Set<PacedSocket>[] = Array.from({ length: SLOTS }, () => new Set());
-  /** Those that are read at every turn. */
-  private readonly eager = new Set<PacedSocket>();
-  private timer: NodeJS.Timeout | undefined;
-  private turn = 0;
-  private count = 0;
-
-  /** @param interval ms between two reads of a socket */
-  constructor(readonly interval: number) {}
-
-  /** From now on `socket` is read at this pace, until it is closed. False if it cannot be: it is read as always. */
-  add(socket: Socket, options: PacedOptions): boolean {
-    return this.addEager(socket, options)?.() ?? false;
-  }
-
-  /**
-   * The same, but for the beginning: until what is returned is called, `socket` is read {@link SLOTS} times as often. undefined
-   * if it cannot be.
-   */
-  addEager(socket: Socket, options: PacedOptions): (() => true) | undefined {
-    const handle = readHandle(socket);
-    if (handle === undefined || socket.destroyed) return undefined;
-    const slot = this.slots.reduce((least, one) => (one.size < least.size ? one : least));
-    const paced = new PacedSocket(socket, handle, options);
-    socket.setTimeout(0);
-    this.eager.add(paced);
-    this.count++;
-    socket.once('close', () => {
-      paced.close();
-      this.eager.delete(paced);
-      slot.delete(paced);
-      this.count--;
-      if (this.count === 0) {
-        clearTimeout(this.timer);
-        this.timer = undefined;
-      }
+export function readInTurns(socket: Socket, pace: Pace, options: PacedOptions): (() => true) | undefined {
+  const { reading, every } = pace;
+  const handle = readHandle(socket);
+  if (reading === undefined || handle === undefined || socket.destroyed) return undefined;
+  const paced = new PacedSocket(socket, handle, options);
+  socket.setTimeout(0);
+  let stop = reading.everyStep((now) => paced.read(now));
+  socket.once('close', () => {
+    paced.close();
+    stop();
+  });
+  return () => {
+    if (socket.destroyed) return true;
+    stop();
+    let turns = 0;
+    stop = reading.every((now) => {
+      if (++turns % every === 0) paced.read(now);
     });
-    if (this.timer === undefined) this.schedule();
-    return () => {
-      if (this.eager.delete(paced)) slot.add(paced);
-      return true;
-    };
-  }
-
-  /** On round times: other things that wait by the same measure then go off in the same turn of the event loop. */
-  private schedule(): void {
-    const step = this.interval / SLOTS;
-    const now = performance.now();
-    const next = (Math.floor(now / step) + 1) * step;
-    this.timer = setTimeout(() => this.tick(), Math.max(1, Math.ceil(next - now)));
-  }
-
-  private tick(): void {
-    this.schedule();
-    this.turn = (this.turn + 1) % SLOTS;
-    const now = performance.now();
-    for (const paced of this.eager) paced.read(now);
-    for (const paced of this.slots[this.turn] ?? []) paced.read(now);
-  }
-}
-
-const pacers = new Map<number, ReadPacer>();
-
-/** The pacer of an interval, shared by all sockets of this process that have it. */
-export function readPacer(interval: number): ReadPacer {
-  let pacer = pacers.get(interval);
-  if (pacer === undefined) {
-    pacer = new ReadPacer(interval);
-    pacers.set(interval, pacer);
-  }
-  return pacer;
+    return true;
+  };
 }

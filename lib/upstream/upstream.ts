@@ -16,6 +16,7 @@ import { Link, type LinkOwner } from './link.js';
 import { Links } from './links.js';
 import type { NotificationReason } from './notification.js';
 import { Overload } from './overload.js';
+import { paceOf, type Pace } from './pace.js';
 import type { LastStatus, StreamStatus, UpstreamState, UpstreamStatus } from './status.js';
 import { UpstreamStream } from './stream.js';
 import { addSums, emptySums, type Counting, type Sums } from './totals.js';
@@ -49,6 +50,7 @@ export class Upstream implements LinkOwner, Counting {
   readonly connection: number;
   readonly data: ConnectData;
   readonly ledger: Ledger;
+  readonly pace: Pace;
   readonly log: Logger;
   readonly streams = new Map<string, UpstreamStream>();
   ended = false;
@@ -82,6 +84,7 @@ export class Upstream implements LinkOwner, Counting {
     this.destination = destinationOf(data, settings);
     this.ledger = new Ledger(settings.outMemLimit);
     this.overload = settings.outOverload === 'drop_frames' ? new Overload(this.ledger, log) : undefined;
+    this.pace = paceOf(settings, clock);
     this.createdAt = clock.now();
     this.links = new Links(this.newLink());
   }
@@ -316,10 +319,11 @@ export class Upstream implements LinkOwner, Counting {
 
   private newLink(): Link {
     const { settings, clock, resolve, permit } = this.options;
-    const { ledger, id, connection, log } = this;
+    const { ledger, id, connection, log, pace } = this;
     const folder = settings.outDumpFolder;
     const dump = folder === '' ? undefined : () => openDump(folder, rtmpDumpName(clock.wall(), id, connection), log);
-    return new Link({ settings, clock, resolve, permit, dump, ledger }, this.destination, this);
+    const options = { settings, clock, mediaClock: pace.clock, resolve, permit, dump, ledger };
+    return new Link(options, this.destination, this);
   }
 
   private createStream(name: string, codec: number): UpstreamStream | undefined {

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';
 import { describe, it } from 'node:test';
-import { ReadPacer, type PacedOptions } from '../../lib/upstream/read-pacer.js';
+import { Cadence } from '../../lib/cadence.js';
+import { systemClock } from '../../lib/clock.js';
+import { readInTurns, type PacedOptions } from '../../lib/upstream/read-pacer.js';
 import { gone } from '../support/gone.js';
 
 interface Pair {
@@ -32,14 +34,20 @@ async function pair(): Promise<Pair> {
   };
 }
 
+/** Reads `socket` every `interval` ms; false if it cannot be read so. */
+function readEvery(interval: number, socket: net.Socket, options: PacedOptions): boolean {
+  const reading = new Cadence(systemClock, interval).next();
+  return readInTurns(socket, { clock: systemClock, reading, every: 1 }, options)?.() ?? false;
+}
+
 const options: PacedOptions = { blockSize: 65536, idleTimeout: 1e9, onIdle: () => {} };
 
-describe('ReadPacer', () => {
+describe('reading in turns', () => {
   it('brings every byte in order, however much comes in an interval', async () => {
     const { client, served, close } = await pair();
     const sent = Buffer.alloc(700_000);
     for (let i = 0; i < sent.length; i++) sent[i] = (i * 7 + (i >> 8)) & 255;
-    assert.equal(new ReadPacer(40).add(served, options), true);
+    assert.equal(readEvery(40, served, options), true);
     const got: Buffer[] = [];
     let bytes = 0;
     const all = new Promise<void>((resolve) => {
@@ -58,7 +66,7 @@ describe('ReadPacer', () => {
 
   it('reads what several writes brought in one piece', async () => {
     const { client, served, close } = await pair();
-    new ReadPacer(200).add(served, options);
+    readEvery(200, served, options);
     const sizes: number[] = [];
     const done = new Promise<void>((resolve) => {
       served.on('data', (chunk: Buffer) => {
@@ -74,14 +82,14 @@ describe('ReadPacer', () => {
 
   it('notices the end and a reset as Node does', async () => {
     const first = await pair();
-    new ReadPacer(20).add(first.served, options);
+    readEvery(20, first.served, options);
     first.served.resume();
     first.client.end('last words');
     await once(first.served, 'end');
     first.close();
 
     const second = await pair();
-    new ReadPacer(20).add(second.served, options);
+    readEvery(20, second.served, options);
     second.served.resume();
     second.client.resetAndDestroy();
     await gone(second.served);
@@ -92,14 +100,14 @@ describe('ReadPacer', () => {
     const { served, close } = await pair();
     served.resume();
     await new Promise<void>((resolve) => {
-      new ReadPacer(20).add(served, { ...options, idleTimeout: 60, onIdle: resolve });
+      readEvery(20, served, { ...options, idleTimeout: 60, onIdle: resolve });
     });
     close();
   });
 
   it('leaves a socket alone that has no handle to be told', () => {
     const socket = new net.Socket();
-    assert.equal(new ReadPacer(20).add(socket, options), false);
+    assert.equal(readEvery(20, socket, options), false);
     socket.destroy();
   });
 });
