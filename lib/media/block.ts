@@ -1,21 +1,23 @@
-/** Sizes that blocks come in, bytes. */
-const SIZES = [4096, 16384, 65536, 131072] as const;
+import { PAGE, Slabs, type Place } from './slab.js';
 
-/** How often memory that has not been needed lately is let go, ms. */
-const TRIM_INTERVAL = 2000;
+/** The largest block, bytes. */
+const LARGEST = 64 * PAGE;
+
+const NO_MEMORY = Buffer.alloc(0);
 
 /**
  * A piece of memory that sockets are read into, and that is used again when nobody needs what was read into it any more.
  * Whoever keeps a slice beyond the call that it came with has a hold on the block, and lets go of it once.
  */
 export class Block {
+  buffer: Buffer = NO_MEMORY;
   /** Bytes filled so far. */
   used = 0;
-  private holds = 1;
+  private holds = 0;
 
   constructor(
-    readonly buffer: Buffer,
     private readonly pool: BlockPool,
+    private readonly lease: Lease,
   ) {}
 
   hold(): void {
@@ -23,71 +25,70 @@ export class Block {
   }
 
   letGo(): void {
-    if (--this.holds === 0) this.pool.takeBack(this);
+    if (--this.holds > 0) return;
+    this.buffer = NO_MEMORY;
+    this.pool.takeBack(this, this.lease);
   }
 
-  /** Makes a block that was given back as good as new. */
-  renew(): this {
+  /** With memory of its own, and one hold on it. */
+  open(place: Place, size: number): this {
+    const start = place.page * PAGE;
+    this.lease.place = place;
+    this.buffer = place.slab.memory.subarray(start, start + size);
     this.used = 0;
     this.holds = 1;
     return this;
   }
 }
 
-class Shelf {
-  readonly free: Block[] = [];
-  /** Fewest free blocks since the last trim: so many were not needed. */
-  least = 0;
+/** What a block has of the slabs; apart from it, so that it can be given back when the block itself was lost. */
+interface Lease {
+  place: Place | undefined;
 }
 
 /**
  * The blocks of a process. Live media needs the same memory over and over; taken afresh for each read, it would be
  * garbage that V8 counts against its external memory, and collects at a cost of more CPU than the media itself
- * (docs/performance.md). A block that is never given back (its connection failed) is the garbage collector's.
+ * (docs/performance.md). What a block that is never given back held (its connection failed) is free once that is collected.
  */
 export class BlockPool {
-  private readonly shelves = new Map<number, Shelf>();
-  private timer: NodeJS.Timeout | undefined;
+  private readonly slabs = new Slabs();
+  /** Objects without memory, to be used again. */
+  private readonly free: Block[] = [];
+  private readonly lost = new FinalizationRegistry<Lease>((lease) => this.giveBack(lease));
 
-  /** A block of at least `wanted` bytes if there are such, else the largest; with one hold on it, the caller's. */
+  /** A block of at least `wanted` bytes, or of 256 KiB if that is less; with one hold on it, the caller's. */
   take(wanted: number): Block {
-    const size = SIZES.find((one) => one >= wanted) ?? SIZES[SIZES.length - 1] ?? wanted;
-    const shelf = this.shelf(size);
-    const block = shelf.free.pop();
-    if (shelf.free.length < shelf.least) shelf.least = shelf.free.length;
-    return block?.renew() ?? new Block(Buffer.allocUnsafeSlow(size), this);
+    const pages = Math.max(1, Math.ceil(Math.min(wanted, LARGEST) / PAGE));
+    return (this.free.pop() ?? this.make()).open(this.slabs.take(pages), pages * PAGE);
   }
 
-  takeBack(block: Block): void {
-    this.shelf(block.buffer.length).free.push(block);
-    this.timer ??= setInterval(() => this.trim(), TRIM_INTERVAL).unref();
+  takeBack(block: Block, lease: Lease): void {
+    this.giveBack(lease);
+    this.free.push(block);
   }
 
-  /** Bytes that wait to be used again. */
-  get freeBytes(): number {
-    let bytes = 0;
-    for (const [size, { free }] of this.shelves) bytes += size * free.length;
-    return bytes;
+  /** Bytes that the pool has of the system, in use or not. */
+  get bytes(): number {
+    return this.slabs.bytes;
   }
 
-  private shelf(size: number): Shelf {
-    let shelf = this.shelves.get(size);
-    if (shelf === undefined) {
-      shelf = new Shelf();
-      this.shelves.set(size, shelf);
-    }
-    return shelf;
+  /** Bytes of the blocks that are held. */
+  get usedBytes(): number {
+    return this.slabs.usedBytes;
   }
 
-  private trim(): void {
-    for (const shelf of this.shelves.values()) {
-      shelf.free.splice(0, shelf.least);
-      shelf.least = shelf.free.length;
-    }
-    if (this.freeBytes === 0) {
-      clearInterval(this.timer);
-      this.timer = undefined;
-    }
+  private make(): Block {
+    const lease: Lease = { place: undefined };
+    const block = new Block(this, lease);
+    this.lost.register(block, lease);
+    return block;
+  }
+
+  private giveBack(lease: Lease): void {
+    const { place } = lease;
+    lease.place = undefined;
+    if (place !== undefined) this.slabs.giveBack(place);
   }
 }
 

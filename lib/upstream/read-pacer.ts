@@ -6,6 +6,9 @@ import type { Pace } from './pace.js';
 /** Least room worth a read; with less left, the block is full. */
 const LEAST_ROOM = 512;
 
+/** How much more than the last read brought there is room for in a new block: reads differ, and two pieces cost more. */
+const HEADROOM = 1.2;
+
 interface ReadHandle {
   readonly fd: number;
   reading: boolean;
@@ -101,8 +104,9 @@ class PacedSocket {
     } else if (now - this.lastAt > options.idleTimeout) {
       options.onIdle();
     }
-    // A sender that pauses for long keeps no more than it needs.
-    if (total === 0 && this.block?.used === 0) this.drop();
+    // What will not do for the next read is let go now; and a sender that pauses for long keeps no more than it needs.
+    const { block } = this;
+    if (block !== undefined && (block.used === 0 || !this.hasRoom(block))) this.drop();
   }
 
   close(): void {
@@ -120,14 +124,18 @@ class PacedSocket {
   /** A block with room for a read: rather a new one than a read in two pieces, each of which is a turn of the whole line. */
   private room(): Block {
     const { block, options, lastRead } = this;
-    if (block !== undefined && this.end - block.used >= Math.max(LEAST_ROOM, lastRead / 2)) return block;
+    if (block !== undefined && this.hasRoom(block)) return block;
     this.drop();
     // What comes in one interval fits in one block, twice the size that was asked for at most.
     const most = lastRead > options.blockSize ? options.blockSize * 2 : options.blockSize;
-    const fresh = blockPool.take(Math.min(most, lastRead * 2));
+    const fresh = blockPool.take(Math.min(most, lastRead * HEADROOM));
     this.end = Math.min(fresh.buffer.length, most);
     this.block = fresh;
     return fresh;
+  }
+
+  private hasRoom(block: Block): boolean {
+    return this.end - block.used >= Math.max(LEAST_ROOM, this.lastRead / 2);
   }
 
   private drop(): void {

@@ -1,0 +1,123 @@
+/** Unit that memory is given out in, bytes. */
+export const PAGE = 4096;
+
+/** Pages of a slab. */
+const PAGES = 1024;
+
+/**
+ * 4 MiB of memory, given out in runs of pages. One large allocation is given back to the system as a whole, which thousands of
+ * small ones of all sizes are not: the allocator keeps what lies between those that still live.
+ *
+ * The first and the last page of each run have its length in `tags`: above 0 if it is free, below if it is not.
+ */
+export class Slab {
+  readonly memory = Buffer.allocUnsafeSlow(PAGES * PAGE);
+  free = PAGES;
+  /** Whether something was taken since {@link Slabs} looked last. */
+  needed = false;
+  private readonly tags = new Int16Array(PAGES);
+
+  constructor() {
+    this.tag(0, PAGES, 1);
+  }
+
+  get isEmpty(): boolean {
+    return this.free === PAGES;
+  }
+
+  /** The first page of a run of `pages`; undefined if there is no such run. */
+  take(pages: number): number | undefined {
+    if (pages > this.free) return undefined;
+    const { tags } = this;
+    for (let at = 0; at < PAGES;) {
+      const length = tags[at] ?? 0;
+      if (length >= pages) {
+        this.tag(at, pages, -1);
+        if (length > pages) this.tag(at + pages, length - pages, 1);
+        this.free -= pages;
+        this.needed = true;
+        return at;
+      }
+      at += Math.abs(length);
+    }
+    return undefined;
+  }
+
+  /** Takes back the run that begins at page `at`, and joins it with free ones beside it; how many pages it had. */
+  giveBack(at: number): number {
+    const { tags } = this;
+    let first = at;
+    let length = -(tags[at] ?? 0);
+    if (length <= 0) throw new Error(`page ${at} of a slab is no run that was taken`);
+    const pages = length;
+    this.free += pages;
+    const before = first > 0 ? (tags[first - 1] ?? 0) : 0;
+    if (before > 0) {
+      first -= before;
+      length += before;
+    }
+    const after = first + length < PAGES ? (tags[first + length] ?? 0) : 0;
+    if (after > 0) length += after;
+    this.tag(first, length, 1);
+    return pages;
+  }
+
+  private tag(at: number, length: number, sign: 1 | -1): void {
+    this.tags[at] = sign * length;
+    this.tags[at + length - 1] = sign * length;
+  }
+}
+
+/** Where a piece of memory lies. */
+export interface Place {
+  readonly slab: Slab;
+  readonly page: number;
+}
+
+/** How often slabs that are not needed are looked for, ms. */
+const TRIM_INTERVAL = 2000;
+
+/** The slabs of a pool: as many as are needed, and have been within the last seconds. */
+export class Slabs {
+  private readonly all: Slab[] = [];
+  private used = 0;
+  private timer: NodeJS.Timeout | undefined;
+
+  /** Bytes of all slabs. */
+  get bytes(): number {
+    return this.all.length * PAGES * PAGE;
+  }
+
+  /** Bytes that are taken. */
+  get usedBytes(): number {
+    return this.used * PAGE;
+  }
+
+  /** @param pages 1 to 1024 */
+  take(pages: number): Place {
+    this.used += pages;
+    // The first ones are filled first, so that the last ones become empty.
+    for (const slab of this.all) {
+      const page = slab.take(pages);
+      if (page !== undefined) return { slab, page };
+    }
+    const slab = new Slab();
+    this.all.push(slab);
+    this.timer ??= setInterval(() => this.trim(), TRIM_INTERVAL).unref();
+    return { slab, page: slab.take(pages) ?? 0 };
+  }
+
+  giveBack({ slab, page }: Place): void {
+    this.used -= slab.giveBack(page);
+  }
+
+  private trim(): void {
+    for (const slab of [...this.all]) {
+      if (slab.isEmpty && !slab.needed) this.all.splice(this.all.indexOf(slab), 1);
+      slab.needed = false;
+    }
+    if (this.all.length > 0) return;
+    clearInterval(this.timer);
+    this.timer = undefined;
+  }
+}
