@@ -8,6 +8,7 @@ import { handleSignals } from '../signals.js';
 import { version } from '../version.js';
 import { ExitCode } from './exit.js';
 import { checkWritable } from './writable.js';
+import { limitYoungGeneration } from './young-generation.js';
 
 /**
  * Runs the service until a signal ends it.
@@ -56,6 +57,7 @@ export async function runService(read: () => Config): Promise<void> {
     { log },
   );
   await started;
+  limitYoungGeneration();
   log.info(`kmp-rtmp ${version} started, pid ${process.pid}`);
   announce(service, log);
 }

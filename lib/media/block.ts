@@ -30,6 +30,14 @@ export class Block {
     this.pool.takeBack(this, this.lease);
   }
 
+  /** Gives back the pages in which nothing is. To be called by who fills it. */
+  shorten(): void {
+    const pages = Math.max(1, Math.ceil(this.used / PAGE));
+    if (pages * PAGE === this.buffer.length || this.lease.place === undefined) return;
+    this.pool.shorten(this.lease.place, pages);
+    this.buffer = this.buffer.subarray(0, pages * PAGE);
+  }
+
   /** With memory of its own, and one hold on it. */
   open(place: Place, size: number): this {
     const start = place.page * PAGE;
@@ -66,6 +74,10 @@ export class BlockPool {
   takeBack(block: Block, lease: Lease): void {
     this.giveBack(lease);
     this.free.push(block);
+  }
+
+  shorten(place: Place, pages: number): void {
+    this.slabs.shorten(place, pages);
   }
 
   /** Bytes that the pool has of the system, in use or not. */

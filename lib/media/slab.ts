@@ -62,6 +62,16 @@ export class Slab {
     return pages;
   }
 
+  /** Takes back all but the first `pages` of the run that begins at page `at`; how many that were. */
+  shorten(at: number, pages: number): number {
+    const length = -(this.tags[at] ?? 0);
+    const rest = length - pages;
+    if (rest <= 0) return 0;
+    this.tag(at, pages, -1);
+    this.tag(at + pages, rest, -1);
+    return this.giveBack(at + pages);
+  }
+
   private tag(at: number, length: number, sign: 1 | -1): void {
     this.tags[at] = sign * length;
     this.tags[at + length - 1] = sign * length;
@@ -109,6 +119,11 @@ export class Slabs {
 
   giveBack({ slab, page }: Place): void {
     this.used -= slab.giveBack(page);
+  }
+
+  /** Takes back all but the first `pages` at a place. */
+  shorten({ slab, page }: Place, pages: number): void {
+    this.used -= slab.shorten(page, pages);
   }
 
   private trim(): void {

@@ -3,10 +3,10 @@ import { systemClock, type Clock } from '../clock.js';
 import type { MediaSettings } from '../config/settings.js';
 
 /** Longest time between two turns of an upstream's merger, ms (docs/performance.md). */
-const LONGEST_PERIOD = 200;
+const LONGEST_PERIOD = 230;
 
 /** Of the time that a frame waits at least, what may pass between two turns, and between two reads of a socket. */
-const PERIOD_SHARE = 0.4;
+const PERIOD_SHARE = 0.46;
 const READ_SHARE = 0.8;
 
 /** Turns more frequent than this save nothing, ms. */

@@ -6,8 +6,8 @@ import type { Pace } from './pace.js';
 /** Least room worth a read; with less left, the block is full. */
 const LEAST_ROOM = 512;
 
-/** How much more than the last read brought there is room for in a new block: reads differ, and two pieces cost more. */
-const HEADROOM = 1.2;
+/** How much more than the last read brought there is room for in a new block: reads differ, and what is left over is given back. */
+const HEADROOM = 1.5;
 
 interface ReadHandle {
   readonly fd: number;
@@ -63,8 +63,6 @@ class PacedSocket {
   private lastRead = 0;
   private lastAt = performance.now();
   private handedBack = false;
-  /** Where the present block is full. */
-  private end = 0;
 
   constructor(
     private readonly socket: Socket,
@@ -82,7 +80,7 @@ class PacedSocket {
     let total = 0;
     for (;;) {
       const block = this.room();
-      const room = this.end - block.used;
+      const room = block.buffer.length - block.used;
       let n: number;
       try {
         n = readSync(this.handle.fd, block.buffer, block.used, room, null);
@@ -92,6 +90,7 @@ class PacedSocket {
       }
       if (n === 0) return this.handBack();
       total += n;
+      if (total > this.lastRead) this.lastRead = total;
       const chunk = block.buffer.subarray(block.used, block.used + n);
       block.used += n;
       block.hold();
@@ -104,9 +103,7 @@ class PacedSocket {
     } else if (now - this.lastAt > options.idleTimeout) {
       options.onIdle();
     }
-    // What will not do for the next read is let go now; and a sender that pauses for long keeps no more than it needs.
-    const { block } = this;
-    if (block !== undefined && (block.used === 0 || !this.hasRoom(block))) this.drop();
+    this.tidy();
   }
 
   close(): void {
@@ -129,13 +126,20 @@ class PacedSocket {
     // What comes in one interval fits in one block, twice the size that was asked for at most.
     const most = lastRead > options.blockSize ? options.blockSize * 2 : options.blockSize;
     const fresh = blockPool.take(Math.min(most, lastRead * HEADROOM));
-    this.end = Math.min(fresh.buffer.length, most);
     this.block = fresh;
     return fresh;
   }
 
+  /** Holds no more than will do for the next read: what is left over of a page. */
+  private tidy(): void {
+    const { block } = this;
+    if (block === undefined) return;
+    block.shorten();
+    if (block.used === 0 || !this.hasRoom(block)) this.drop();
+  }
+
   private hasRoom(block: Block): boolean {
-    return this.end - block.used >= Math.max(LEAST_ROOM, this.lastRead / 2);
+    return block.buffer.length - block.used >= Math.max(LEAST_ROOM, this.lastRead);
   }
 
   private drop(): void {

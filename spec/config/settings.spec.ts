@@ -38,7 +38,7 @@ describe('media settings', () => {
   const ours: Partial<MediaSettings> = {
     inAck: true,
     inMaxSkipFrames: 2000,
-    inReadInterval: 200,
+    inReadInterval: 230,
     inMaxConnections: 10_000,
     inMaxConnectionsPerAddress: 0,
     outStreamId: 'assume',

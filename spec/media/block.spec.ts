@@ -30,6 +30,17 @@ describe('blocks', () => {
     assert.equal(pool.usedBytes, 2 * 12_288);
   });
 
+  it('give back the pages in which nothing is', () => {
+    const pool = new BlockPool();
+    const block = pool.take(100_000);
+    block.used = 4097;
+    block.shorten();
+    assert.equal(block.buffer.length, 8192);
+    assert.equal(pool.usedBytes, 8192);
+    block.letGo();
+    assert.equal(pool.usedBytes, 0);
+  });
+
   it('that were lost come back once they are collected', async () => {
     const pool = new BlockPool();
     const blocks: Block[] = Array.from({ length: 100 }, () => pool.take(100_000));

@@ -31,11 +31,13 @@ describe('a slab', () => {
       const pages = 1 + Math.floor(next() * 64);
       const at = slab.take(pages);
       if (at === undefined) continue;
-      for (let page = at; page < at + pages; page++) {
+      const kept = next() < 0.3 ? 1 + Math.floor(next() * pages) : pages;
+      assert.equal(slab.shorten(at, kept), pages - kept);
+      for (let page = at; page < at + kept; page++) {
         assert.equal(owners[page], 0);
         owners[page] = owner;
       }
-      runs.push({ at, pages, owner });
+      runs.push({ at, pages: kept, owner });
     }
     assert.equal(
       slab.free,

@@ -56,7 +56,7 @@ export const inputDirectives = {
     doc: `How many frames that a sender repeats after it came back are skipped as duplicates. One that goes further back starts
       a new sequence, which waits for a key frame.`,
   }),
-  kmp_rtmp_in_read_interval: row(msec, '200ms', {
+  kmp_rtmp_in_read_interval: row(msec, '230ms', {
     contexts,
     doc: `Reads each KMP connection once per interval and lets the kernel gather what arrives in between, which costs far less
       CPU. The wait counts against the process delay, so that the delay of the stream does not grow, and is at most four fifths

@@ -25,7 +25,11 @@ function parse(pieces: readonly Buffer[]): { packets: KmpPacket[]; error: KmpErr
 
 /** All of the packets but how their payloads are cut. */
 function shape(packets: readonly KmpPacket[]): string {
-  const whole = packets.map((one) => (one instanceof Frame ? { ...one, parts: one.payload() } : one));
+  const whole = packets.map((one) => {
+    if (!(one instanceof Frame)) return one;
+    const { created, dts, flags, ptsDelay, size } = one;
+    return { created, dts, flags, ptsDelay, size, payload: one.payload() };
+  });
   return JSON.stringify(whole, (_key, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value));
 }
 

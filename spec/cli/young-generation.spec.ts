@@ -1,0 +1,30 @@
+import { describe, it } from 'node:test';
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+
+const module = new URL('../../lib/cli/young-generation.js', import.meta.url).href;
+
+/** Bytes that the young generation of a process has grown to that keeps much of what it makes for a moment, as live media does. */
+function youngGeneration(limited: boolean): number {
+  const program = `
+    import { getHeapSpaceStatistics } from 'node:v8';
+    import { limitYoungGeneration } from '${module}';
+    if (${limited}) limitYoungGeneration();
+    const ring = new Array(20_000);
+    let n = 0;
+    const timer = setInterval(() => {
+      for (let i = 0; i < 4_000; i++) ring[n++ % ring.length] = { n, more: [n, n, n, n, n, n] };
+      if (n < 1_000_000) return;
+      clearInterval(timer);
+      console.log(getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space').space_size);
+    }, 10);`;
+  return Number(execFileSync(process.execPath, ['--input-type=module', '--eval', program], { encoding: 'utf8' }));
+}
+
+describe('the young generation', () => {
+  it('does not grow past what the service has use for', () => {
+    const [free, limited] = [youngGeneration(false), youngGeneration(true)];
+    assert.ok(limited < free, `${limited} bytes, ${free} by itself`);
+    assert.ok(limited < 24 * 2 ** 20, `${limited} bytes`);
+  });
+});
