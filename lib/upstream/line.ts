@@ -11,6 +11,7 @@ import { pumpify } from '../streams.js';
 import type { Destination } from './destination.js';
 import type { Dump } from './dump.js';
 import type { Ledger } from './ledger.js';
+import type { Pace } from './pace.js';
 import { UpstreamSink, type SentBatch, type SinkOwner } from './sink.js';
 import type { UpstreamStream } from './stream.js';
 import type { Track } from './track.js';
@@ -21,8 +22,7 @@ const BUFFERS_AT_ONCE = 4;
 export interface LineOptions {
   readonly settings: MediaSettings;
   readonly clock: Clock;
-  /** What the merger waits by. */
-  readonly mediaClock: Clock;
+  readonly pace: Pace;
   readonly resolve: Resolve;
   readonly permit?: ((address: string, port: number, host: string) => boolean) | undefined;
   readonly ledger: Ledger;
@@ -68,7 +68,7 @@ export class Line {
     private readonly owner: LineOwner,
     books: SinkOwner,
   ) {
-    const { settings, clock, mediaClock, ledger } = options;
+    const { settings, clock, pace, ledger } = options;
     this.session = new SessionWriter({
       chunkSize: settings.outChunkSize,
       metadataName: settings.outMetadataName,
@@ -76,7 +76,7 @@ export class Line {
     });
     this.sink = new UpstreamSink(this.session, ledger, books, () => clock.now());
     this.merger = new Merger<Track, SentBatch>({
-      clock: mediaClock,
+      clock: pace.clock,
       sink: this.sink,
       minDelay: settings.outMinProcessDelay,
       maxDelay: settings.outMaxProcessDelay,
@@ -84,7 +84,7 @@ export class Line {
       bufferSize: settings.outBufferSize,
       enough: settings.outBufferSize / 2,
       most: settings.outBufferSize * BUFFERS_AT_ONCE,
-      flushTimeout: settings.outFlushTimeout,
+      flushTimeout: Math.max(0, settings.outFlushTimeout - pace.early),
     });
   }
 

@@ -20,6 +20,8 @@ export interface Pace {
   readonly reading: Beat | undefined;
   /** At how many turns of it they are read once. */
   readonly every: number;
+  /** ms that a flush may come too early, to be at the turn nearest to its time: by the next one it would be later still. */
+  readonly early: number;
 }
 
 type PaceSettings = Pick<
@@ -50,7 +52,7 @@ export function paceOf(settings: PaceSettings, clock: Clock): Pace {
   const longest = Math.min(LONGEST_PERIOD, Math.floor(outMinProcessDelay * PERIOD_SHARE));
   const period = inReadInterval > 0 ? Math.min(longest, inReadInterval) : longest;
   if (outEarlyRelease || outFlushTimeout === 0 || period < SHORTEST_PERIOD) {
-    return { clock, reading: undefined, every: 1 };
+    return { clock, reading: undefined, every: 1, early: 0 };
   }
   const beat = cadence(period).next();
   const interval = Math.min(inReadInterval, outMinProcessDelay * READ_SHARE);
@@ -58,5 +60,6 @@ export function paceOf(settings: PaceSettings, clock: Clock): Pace {
     clock: clock === systemClock ? beat : clock,
     reading: inReadInterval > 0 ? beat : undefined,
     every: Math.max(1, Math.floor(interval / period)),
+    early: clock === systemClock ? period / 2 : 0,
   };
 }

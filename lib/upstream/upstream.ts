@@ -322,7 +322,7 @@ export class Upstream implements LinkOwner, Counting {
     const { ledger, id, connection, log, pace } = this;
     const folder = settings.outDumpFolder;
     const dump = folder === '' ? undefined : () => openDump(folder, rtmpDumpName(clock.wall(), id, connection), log);
-    const options = { settings, clock, mediaClock: pace.clock, resolve, permit, dump, ledger };
+    const options = { settings, clock, pace, resolve, permit, dump, ledger };
     return new Link(options, this.destination, this);
   }
 

@@ -37,7 +37,7 @@ async function pair(): Promise<Pair> {
 /** Reads `socket` every `interval` ms; false if it cannot be read so. */
 function readEvery(interval: number, socket: net.Socket, options: PacedOptions): boolean {
   const reading = new Cadence(systemClock, interval).next();
-  return readInTurns(socket, { clock: systemClock, reading, every: 1 }, options)?.() ?? false;
+  return readInTurns(socket, { clock: systemClock, reading, every: 1, early: 0 }, options)?.() ?? false;
 }
 
 const options: PacedOptions = { blockSize: 65536, idleTimeout: 1e9, onIdle: () => {} };
