@@ -6,7 +6,7 @@ import type { Listener } from '../listener-set.js';
 import type { Logger } from '../log.js';
 import { openKmpConnection, peerOf } from './kmp-connection.js';
 import { readConnect } from './read-connect.js';
-import { stopReadingForGood } from './read-pacer.js';
+import { canReadInTurns, stopReadingForGood } from './read-pacer.js';
 import type { JoinContext } from './registry.js';
 import type { Totals } from './totals.js';
 import type { Upstream } from './upstream.js';
@@ -86,6 +86,11 @@ export class KmpListener implements Listener {
   /** @throws ListenError */
   async listen(): Promise<void> {
     this.port = await listenOn(this.server, this.options.address);
+    if (this.context.settings.inReadInterval > 0 && !canReadInTurns(this.server)) {
+      this.options.log.warn(
+        'this Node has no reading in intervals: kmp_rtmp_in_read_interval is 0, which costs more CPU',
+      );
+    }
     // Out of file descriptors and the like: Node goes on accepting when there are some again.
     this.server.on('error', (error) => this.options.log.error(`KMP listener: ${error.message}`));
   }

@@ -1,5 +1,5 @@
 import { readSync } from 'node:fs';
-import type { Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import { blockPool, markBlock, type Block } from '../media/block.js';
 import type { Pace } from './pace.js';
 
@@ -20,13 +20,18 @@ interface ReadHandle {
  * Node's handle of a socket, if it shows its descriptor and can be told to stop and start reading. None of this is
  * documented, so it is asked of each socket; where it is missing, sockets are read as always.
  */
-function readHandle(socket: Socket): ReadHandle | undefined {
+function readHandle(socket: Socket | Server): ReadHandle | undefined {
   const handle: unknown = Reflect.get(socket, '_handle');
   if (typeof handle !== 'object' || handle === null) return undefined;
   const fd: unknown = Reflect.get(handle, 'fd');
   const has = (name: string): boolean => typeof Reflect.get(handle, name) === 'function';
   if (typeof fd !== 'number' || fd < 0 || !has('readStart') || !has('readStop')) return undefined;
   return handle as ReadHandle;
+}
+
+/** Whether connections of `server`, which listens, can be read in turns: their handles are of the same kind as its own. */
+export function canReadInTurns(server: Server): boolean {
+  return readHandle(server) !== undefined;
 }
 
 /** Pauses a socket at once: what the kernel has from now on stays there, for another process to read. */

@@ -4,7 +4,7 @@ import net from 'node:net';
 import { describe, it } from 'node:test';
 import { Cadence } from '../../lib/cadence.js';
 import { systemClock } from '../../lib/clock.js';
-import { readInTurns, type PacedOptions } from '../../lib/upstream/read-pacer.js';
+import { canReadInTurns, readInTurns, type PacedOptions } from '../../lib/upstream/read-pacer.js';
 import { gone } from '../support/gone.js';
 
 interface Pair {
@@ -103,6 +103,15 @@ describe('reading in turns', () => {
       readEvery(20, served, { ...options, idleTimeout: 60, onIdle: resolve });
     });
     close();
+  });
+
+  it('is known to be possible, or not, from a server that listens', async () => {
+    const server = net.createServer();
+    assert.equal(canReadInTurns(server), false);
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    assert.equal(canReadInTurns(server), true);
+    server.close();
   });
 
   it('leaves a socket alone that has no handle to be told', () => {
