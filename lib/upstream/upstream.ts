@@ -13,7 +13,7 @@ import { rtmpDumpName } from './dump-name.js';
 import { openDump } from './dump.js';
 import { Ledger, TRACK_COST } from './ledger.js';
 import { Link, type LinkOwner } from './link.js';
-import { Links } from './links.js';
+import { Links, TRAFFIC } from './links.js';
 import type { NotificationReason } from './notification.js';
 import { Overload } from './overload.js';
 import type { LastStatus, StreamStatus, UpstreamState, UpstreamStatus } from './status.js';
@@ -303,11 +303,8 @@ export class Upstream implements LinkOwner, Counting {
   addTo(sums: Sums): void {
     addSums(sums, this.endedTracks);
     for (const track of this.allTracks()) track.addTo(sums);
-    const { written_bytes, sent_bytes, received_bytes, reconnects } = this.links.traffic();
-    sums.written_bytes += written_bytes;
-    sums.sent_bytes += sent_bytes;
-    sums.received_bytes += received_bytes;
-    sums.reconnects += reconnects;
+    const traffic = this.links.traffic();
+    for (const what of TRAFFIC) sums[what] += traffic[what];
   }
 
   private *allTracks(): Iterable<Track> {
