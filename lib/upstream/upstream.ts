@@ -21,7 +21,7 @@ import { UpstreamStream } from './stream.js';
 import { addSums, emptySums, type Counting, type Sums } from './totals.js';
 import { Track } from './track.js';
 import type { TrackInput } from './track-input.js';
-import { requireStreamName, TrackRefused } from './track-refused.js';
+import { requireStreamName, TrackRefused, TrackTaken } from './track-refused.js';
 
 export interface UpstreamOptions {
   readonly id: string;
@@ -123,7 +123,7 @@ export class Upstream implements LinkOwner, Counting {
     const existing = stream.tracks[info.mediaType];
     if (existing !== undefined) {
       if (existing.input !== undefined) {
-        throw new TrackRefused(
+        throw new TrackTaken(
           `stream ${maskKey(name)} has a ${info.mediaType} track already, from connection ${existing.input.connection}`,
         );
       }

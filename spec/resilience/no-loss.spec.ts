@@ -94,7 +94,7 @@ describe(`senders that come back, seed ${seed}`, { skip: process.platform !== 'l
         service = await ServiceProcess.start({
           workers,
           media: `kmp_rtmp_out_reconnects 1000; kmp_rtmp_out_reconnect_interval 100ms; kmp_rtmp_out_resend 2s;
-            kmp_rtmp_out_min_process_delay 200ms; kmp_rtmp_out_flush_timeout 100ms; kmp_rtmp_out_write_meta_timeout 10s;`,
+            kmp_rtmp_out_write_meta_timeout 10s;`,
         });
         paths = await Promise.all(Array.from({ length: UPSTREAMS }, (_, n) => open(n, acknowledges)));
         await flowing();
