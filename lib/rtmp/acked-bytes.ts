@@ -33,20 +33,16 @@ export class AckedBytes {
    *
    * @param sequence what the server says that it has read, modulo 2^32
    * @param written bytes written to the TCP connection so far: more cannot have been read
-   * @returns whether it is known of more bytes now
    */
-  take(sequence: number, written: number): boolean {
-    if (!this.believed) return false;
+  take(sequence: number, written: number): void {
+    if (!this.believed) return;
     const more = this.more(sequence, written);
     // The same once more is no count either: there are servers that tell the bytes since the last time.
-    if (more === undefined) {
-      this.believed = false;
-      return false;
-    }
+    this.believed = more !== undefined;
+    if (more === undefined) return;
     this.step = Math.max(this.step, more);
     this.last = sequence;
     this.read += more;
-    return more > 0;
   }
 
   /**

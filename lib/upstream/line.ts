@@ -74,6 +74,8 @@ export class Line {
   private readonly reader = new ServerReader();
   /** Window Acknowledgement Size that the server was told last, bytes; 0: none. */
   private window = 0;
+  /** Most that it may be, by the server's Set Peer Bandwidth. */
+  private windowLimit = Infinity;
   private over = false;
 
   constructor(
@@ -148,7 +150,8 @@ export class Line {
     const { outReconnects, outResend } = this.options.settings;
     if (!this.accepted || outReconnects === 0 || outResend === 0 || this.merger.writableEnded) return;
     const tracks = [...this.states.keys()].flatMap((stream) => stream.allTracks());
-    const window = ackWindow(tracks.reduce((sum, { latestInfo }) => sum + latestInfo.bitrate, 0));
+    const wanted = ackWindow(tracks.reduce((sum, { latestInfo }) => sum + latestInfo.bitrate, 0));
+    const window = Math.min(wanted, this.windowLimit);
     // A track more or less is not worth a word, if it is not much more.
     if (window < 2 * this.window && window > this.window / 2) return;
     this.window = window;
@@ -190,8 +193,8 @@ export class Line {
     if (reply === undefined || this.merger.writableEnded) return;
     this.control(reply);
     if (event.kind !== 'peerBandwidth' || event.announce === undefined) return;
-    // That was a window, too; ours, which is smaller, has to come behind it.
-    this.window = event.announce;
+    // That was a window, too; if ours is smaller, it has to come behind it.
+    this.window = this.windowLimit = event.announce;
     this.askForAcks();
   }
 

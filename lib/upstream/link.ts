@@ -198,7 +198,6 @@ export class Link implements LineOwner, ReplyTarget, SuccessorOwner, PatienceOwn
 
   lineEvent(line: Line, event: ServerEvent): void {
     if (this.over) return;
-    if (event.kind === 'ack') this.resend.acknowledged(line, this.tracksOf(line));
     if (line === this.line) this.replies.handle(line, event);
     else if (line === this.successor?.line) this.successor.replies.handle(line, event);
   }
@@ -289,6 +288,7 @@ export class Link implements LineOwner, ReplyTarget, SuccessorOwner, PatienceOwn
   discard(line: Line): void {
     this.traffic.remove(line);
     line.kill();
+    this.resend.broken(line, this.tracksOf(line));
   }
 
   takeOver(successor: Successor, line: Line): void {

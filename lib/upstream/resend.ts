@@ -44,9 +44,13 @@ export class Resend {
     this.forgetDone(track.stream.tracks, this.now() - settings.outResend);
   }
 
-  /** The server of `line` has acknowledged more. */
-  acknowledged(line: Line, tracks: Iterable<Track>): void {
-    for (const track of tracks) this.sent(track, line);
+  /**
+   * `line` is no more: of what `tracks` have written to it, that is forgotten which its server has acknowledged since the
+   * last call of {@link sent}. By time nothing is: nobody knows for how long it had been broken.
+   */
+  broken(line: Line, tracks: Iterable<Track>): void {
+    if (!line.settled) return;
+    for (const track of tracks) this.forgetDone(track.stream.tracks, -Infinity);
   }
 
   /** What the kernel had not taken of `track` will never be: a track that has ended has no use for it any more. */

@@ -1,6 +1,7 @@
 /**
  * Senders that come back and go on behind the last acknowledged frame, through random cuts of KMP and RTMP connections and
- * kills of workers, with reconnects on. Short form: 20 cuts and 3 kills; long form: `CUTS=200 KILLS=20`. CUT_SEED says which.
+ * kills of workers, with reconnects on. Short form: 20 cuts and 3 kills; long form: `CUTS=200 KILLS=20`. CUT_SEED says which,
+ * UPSTREAMS how many share the cuts: with the 4 of the short form, each is cut every 1.6 s, and hardly comes to itself.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
@@ -14,7 +15,7 @@ import { Random } from './random.js';
 const cuts = Number(process.env['CUTS'] ?? 20);
 const kills = Number(process.env['KILLS'] ?? 3);
 const seed = Number(process.env['CUT_SEED'] ?? Math.floor(Date.now() / 86_400_000));
-const UPSTREAMS = 4;
+const UPSTREAMS = Number(process.env['UPSTREAMS'] ?? 4);
 
 interface Path {
   readonly ingest: CheckingIngest;

@@ -12,8 +12,9 @@ function run(acked: AckedBytes, from: number, to: number, step: number, wrap: (b
 describe('what a server has read', () => {
   it('is what it acknowledges', () => {
     const acked = new AckedBytes();
-    assert.equal(acked.take(5000, 9000), true);
-    assert.equal(acked.take(8000, 9000), true);
+    acked.take(5000, 9000);
+    assert.equal(acked.bytes, 5000);
+    acked.take(8000, 9000);
     assert.equal(acked.bytes, 8000);
   });
 
@@ -53,8 +54,8 @@ describe('what a server has read', () => {
     it(`is not believed any more from a server that says ${what}`, () => {
       const acked = new AckedBytes();
       acked.take(5000, 9000);
-      assert.equal(acked.take(says, 20_000), false);
-      assert.equal(acked.take(6000, 20_000), false);
+      acked.take(says, 20_000);
+      acked.take(6000, 20_000);
       assert.equal(acked.bytes, 5000);
       assert.equal(acked.isBehind(20_000), false);
     });

@@ -169,6 +169,12 @@ describe('a server that acknowledges what it reads', { timeout: 90_000 }, () => 
     const first = await live.ingest.next();
     await first.until(() => windows(first).length === 2);
     assert.deepEqual(windows(first), [5_000_000, 250_000]);
+    first.send({ type: 6, payload: Buffer.of(0, 0, 0x4e, 0x20, 0) });
+    await first.until(() => windows(first).length === 3);
+    first.send({ type: 6, payload: Buffer.of(0, 0x4c, 0x4b, 0x40, 0) });
+    await first.until(() => windows(first).length === 5);
+    // Never more than it allows.
+    assert.deepEqual(windows(first).slice(2), [20_000, 5_000_000, 250_000]);
   });
 
   for (const [what, options] of Object.entries<LiveOptions>({

@@ -59,8 +59,8 @@ export const inputDirectives = {
   kmp_rtmp_in_read_interval: row(msec, '200ms', {
     contexts,
     doc: `Reads each KMP connection once per interval and lets the kernel gather what arrives in between, which costs far less
-      CPU. The wait counts against the process delay, so that the delay of the stream does not grow. 0: whatever arrives is
-      read at once.`,
+      CPU. The wait counts against the process delay, so that the delay of the stream does not grow. A second sender of a
+      track waits for so long, too, since the first may be gone unnoticed. 0: whatever arrives is read at once.`,
   }),
   kmp_rtmp_in_max_connections: row(num(0, 10_000_000), '10000', {
     contexts,
