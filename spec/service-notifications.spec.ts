@@ -85,6 +85,8 @@ describe('the service notifies', { timeout: 90_000 }, () => {
     const sender = await publish();
     const first = await ingest.next();
     await first.command('publish');
+    // The last that goes out by itself (Window Acknowledgement Size): a write would notice the reset first.
+    await first.message(({ type }) => type === 5);
     first.reset();
     await running.notified();
     await (await ingest.next()).command('publish');

@@ -38,9 +38,11 @@ export const TOTALS: readonly Samples<ServiceTotals>[] = [
   counter('written_bytes_total', 'Bytes written to the queues towards RTMP servers', (t) => t.written_bytes),
   counter('sent_bytes_total', 'Bytes sent to RTMP servers', (t) => t.sent_bytes),
   counter('received_bytes_total', 'Bytes received from RTMP servers', (t) => t.received_bytes),
+  counter('acked_bytes_total', 'Bytes that RTMP servers say they have read', (t) => t.acked_bytes),
   counter('reconnects_total', 'RTMP connections made anew', (t) => t.reconnects),
   frames('received', 'Frames received from KMP senders'),
   frames('sent', 'Frames written to RTMP servers'),
+  frames('resent', 'Frames written to RTMP servers once more after a break'),
   frames('dropped', 'Frames dropped because an RTMP server took too little'),
   frames('skipped', 'Frames that did not count: duplicate, empty, without media info, ahead of a key frame'),
   {
@@ -116,6 +118,12 @@ export const UPSTREAM: readonly Value<UpstreamStatus>[] = [
   { type: 'counter', name: 'written_bytes_total', help: 'Bytes written to the queue', value: (u) => u.written_bytes },
   { type: 'counter', name: 'sent_bytes_total', help: 'Bytes sent to the server', value: (u) => u.sent_bytes },
   { type: 'counter', name: 'received_bytes_total', help: 'Bytes the server sent', value: (u) => u.received_bytes },
+  {
+    type: 'counter',
+    name: 'acked_bytes_total',
+    help: 'Bytes the server says it has read',
+    value: (u) => u.acked_bytes,
+  },
   { type: 'counter', name: 'reconnects_total', help: 'Connections made anew', value: (u) => u.reconnects },
 ];
 
@@ -127,6 +135,7 @@ export const TRACK: readonly Value<TrackStatus>[] = [
   { type: 'gauge', name: 'delay_seconds', help: 'Time the last frame spent here', value: (t) => t.delay / 1000 },
   { type: 'counter', name: 'sent_frames_total', help: 'Frames written', value: (t) => t.sent_frames },
   { type: 'counter', name: 'sent_bytes_total', help: 'Payload bytes written', value: (t) => t.sent_data_bytes },
+  { type: 'counter', name: 'resent_frames_total', help: 'Frames written once more', value: (t) => t.resent_frames },
   {
     type: 'counter',
     name: 'dropped_frames_total',

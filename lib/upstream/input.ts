@@ -13,6 +13,7 @@ import { MAX_PAYLOAD } from '../rtmp/chunk-writer.js';
 import { Writable } from '../streams.js';
 import { ArrivalClock } from './arrival.js';
 import { AckSender } from './ack-sender.js';
+import { Entrance } from './entrance.js';
 import type { OnFrame } from './frame-log.js';
 import { HeldBlocks } from './held-blocks.js';
 import { InputCounters } from './input-counters.js';
@@ -81,6 +82,9 @@ export class Input extends Writable implements TrackInput, Counting {
   private heldCharged = 0;
   private readonly heldBlocks = new HeldBlocks();
   private over = false;
+  private readonly entrance: Entrance;
+  /** Place of the last control packet in the batch that is being taken. */
+  private at = 0;
   /** Set when nothing more is taken, and only acks still go out. */
   private finishing = false;
   /** When the track is past its beginning, monotonic ms. */
@@ -94,21 +98,27 @@ export class Input extends Writable implements TrackInput, Counting {
     this.connection = options.connection;
     this.createdAt = options.clock.now();
     this.data = options.connectData;
+    this.entrance = new Entrance(options.clock, options.settings.inReadInterval);
     options.totals?.enter(this);
   }
 
   override _write(batch: PacketBatch, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
-    if (this.over || this.finishing) {
-      batch.block?.letGo();
-      callback();
-      return;
-    }
-    try {
+    if (!this.over && !this.finishing) {
       if (batch.block !== undefined) this.heldBlocks.take(batch, batch.block);
-      this.take(batch);
+      this.counters.bytes += batch.bytes;
+      this.arrivals?.read(batch.at);
+    }
+    this.run(batch, 0, callback);
+  }
+
+  /** Takes the packets from number `from` on, now or when its track is free. */
+  private run(batch: PacketBatch, from: number, callback: (error?: Error | null) => void): void {
+    try {
+      if (!this.over && !this.finishing) this.take(batch, from);
       batch.block?.letGo();
       callback();
     } catch (error) {
+      if (this.entrance.waits(error, () => this.run(batch, this.at, callback))) return;
       callback(error instanceof Error ? error : new Error(messageOf(error)));
     }
   }
@@ -156,13 +166,11 @@ export class Input extends Writable implements TrackInput, Counting {
     this.counters.addTo(sums, this.info);
   }
 
-  private take(batch: PacketBatch): void {
-    this.counters.bytes += batch.bytes;
+  private take(batch: PacketBatch, from: number): void {
     const { packets } = batch;
     let frames: Frame[] | undefined;
     const wall = this.options.clock.wall();
-    this.arrivals?.read(batch.at);
-    for (let i = 0; i < packets.length; i++) {
+    for (let i = from; i < packets.length; i++) {
       const packet = packets[i];
       if (packet instanceof Frame) {
         if (packet.size > MAX_PAYLOAD && frames !== undefined) this.handOver(frames);
@@ -182,6 +190,7 @@ export class Input extends Writable implements TrackInput, Counting {
         frames = undefined;
         if (this.over) return;
       }
+      this.at = i;
       this.control(packet);
       if (this.over) return;
     }
@@ -216,12 +225,11 @@ export class Input extends Writable implements TrackInput, Counting {
 
   private mediaInfo(info: MediaInfo): void {
     checkMediaInfo(info, this.info, this.options.settings);
-    const first = this.info === undefined;
     this.info = info;
     // Behind repeated frames comes what went on from here: mid-group, too.
     if (this.duplicates === 0) this.waitKey = info.mediaType === 'video';
-    if (first) this.attach(info);
-    else if (this.track !== undefined) this.upstream?.changeInfo(this.track, info);
+    if (this.track === undefined) this.attach(info);
+    else this.upstream?.changeInfo(this.track, info);
   }
 
   private attach(info: MediaInfo): void {

@@ -2,6 +2,7 @@ import type { Clock } from '../clock.js';
 import type { MediaSettings } from '../config/settings.js';
 import { Merger } from '../merge/merger.js';
 import { protocolReply } from '../rtmp/protocol-reply.js';
+import { windowAckSize, type ControlOut } from '../rtmp/message/control.js';
 import { RtmpPublisher, type PublisherState } from '../rtmp/publisher.js';
 import type { Resolve } from '../rtmp/resolve.js';
 import { ServerReader, type ServerEvent } from '../rtmp/session-reader.js';
@@ -18,6 +19,21 @@ import type { Track } from './track.js';
 
 /** How many buffers' worth is written in one piece, if so much is due at once: a write costs more than its bytes. */
 const BUFFERS_AT_ONCE = 4;
+
+/** C0, C1 and C2. */
+const HANDSHAKE_BYTES = 1 + 2 * 1536;
+
+/** Acknowledgements a second that a server is asked for: each is a packet of 16 bytes, and wakes us up. */
+const ACKS_PER_SECOND = 4;
+
+/** Bytes: least and most of the window, and what it is when the tracks do not say their bitrates. */
+const ACK_WINDOW = { least: 16 * 1024, most: 1024 * 1024, unknown: 64 * 1024 };
+
+function ackWindow(bitrate: number): number {
+  if (bitrate <= 0) return ACK_WINDOW.unknown;
+  const bytes = Math.round(bitrate / 8 / ACKS_PER_SECOND);
+  return Math.min(Math.max(bytes, ACK_WINDOW.least), ACK_WINDOW.most);
+}
 
 export interface LineOptions {
   readonly settings: MediaSettings;
@@ -61,6 +77,10 @@ export class Line {
   /** Monotonic ms at which the handshake was done. */
   publishingSince = Infinity;
   private readonly reader = new ServerReader();
+  /** Window Acknowledgement Size that the server was told last, bytes; 0: none. */
+  private window = 0;
+  /** Most that it may be, by the server's Set Peer Bandwidth. */
+  private windowLimit = Infinity;
   private over = false;
 
   constructor(
@@ -97,6 +117,7 @@ export class Line {
     });
     if (!ok) return false;
     this.openedAt = clock.now();
+    this.sink.taken = (destination.header?.length ?? 0) + HANDSHAKE_BYTES;
     const dump = openDump?.();
     const publisher = new RtmpPublisher({
       target: destination.target,
@@ -126,6 +147,23 @@ export class Line {
     return true;
   }
 
+  /**
+   * Asks the server to acknowledge what it reads, often enough to be of use when the connection breaks. Only once it has
+   * accepted connect: a server that says nothing is told no more than by the module that this replaces.
+   */
+  askForAcks(): void {
+    const { outReconnects, outResend } = this.options.settings;
+    if (!this.accepted || outReconnects === 0 || outResend === 0 || this.merger.writableEnded) return;
+    const tracks = [...this.states.keys()].flatMap((stream) => stream.allTracks());
+    const wanted = ackWindow(tracks.reduce((sum, { latestInfo }) => sum + latestInfo.bitrate, 0));
+    const window = Math.min(wanted, this.windowLimit);
+    // A track more or less is not worth a word, if it is not much more.
+    if (window < 2 * this.window && window > this.window / 2) return;
+    this.window = window;
+    this.sink.acked.expect(window);
+    this.control(windowAckSize(window));
+  }
+
   /** True once nothing more is heard of it. */
   get isOver(): boolean {
     return this.over;
@@ -149,6 +187,7 @@ export class Line {
     if (this.over) return;
     for (const event of this.reader.feed(bytes)) {
       this.answer(event);
+      if (event.kind === 'ack') this.sink.acked.take(event.sequence, this.publisher?.writtenBytes ?? 0);
       this.owner.lineEvent(this, event);
       if (this.over) return;
     }
@@ -157,6 +196,14 @@ export class Line {
   private answer(event: ServerEvent): void {
     const reply = protocolReply(event);
     if (reply === undefined || this.merger.writableEnded) return;
-    if (this.sink.charged('flush_failed', () => this.session.control(reply.type, reply.payload))) this.merger.flush();
+    this.control(reply);
+    if (event.kind !== 'peerBandwidth' || event.announce === undefined) return;
+    // That was a window, too; if ours is smaller, it has to come behind it.
+    this.window = this.windowLimit = event.announce;
+    this.askForAcks();
+  }
+
+  private control({ type, payload }: ControlOut): void {
+    if (this.sink.charged('flush_failed', () => this.session.control(type, payload))) this.merger.flush();
   }
 }

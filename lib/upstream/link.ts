@@ -218,15 +218,14 @@ export class Link implements LineOwner, ReplyTarget, SuccessorOwner, PatienceOwn
 
   accepted(line: Line): void {
     line.accepted = true;
+    line.askForAcks();
     this.settled(line);
   }
 
   /** The server has let us in, or does not answer at all: frames are kept for the sake of reconnects only. */
   settled(line: Line): void {
     this.patience.stop();
-    const streams = [...this.streams].filter((stream) => stream.line === line);
-    const tracks = streams.flatMap((stream) => stream.allTracks());
-    this.resend.settled(line, tracks);
+    this.resend.settled(line, this.tracksOf(line));
   }
 
   unanswered(line: Line, wait: number): void {
@@ -289,6 +288,7 @@ export class Link implements LineOwner, ReplyTarget, SuccessorOwner, PatienceOwn
   discard(line: Line): void {
     this.traffic.remove(line);
     line.kill();
+    this.resend.broken(line, this.tracksOf(line));
   }
 
   takeOver(successor: Successor, line: Line): void {
@@ -361,6 +361,10 @@ export class Link implements LineOwner, ReplyTarget, SuccessorOwner, PatienceOwn
     // Nothing is written ahead: it would only have to be taken back if this attempt fails, too.
     this.line.merger.hold(true);
     for (const stream of this.streams) moveStream(stream, this.line, true);
+  }
+
+  private tracksOf(line: Line): Track[] {
+    return [...this.streams].filter((stream) => stream.line === line).flatMap((stream) => stream.allTracks());
   }
 
   private codecs(): number[] {

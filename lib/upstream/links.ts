@@ -1,13 +1,15 @@
 import type { Link } from './link.js';
 import type { UpstreamState, UpstreamStatus } from './status.js';
 
-type Traffic = Pick<UpstreamStatus, 'written_bytes' | 'sent_bytes' | 'received_bytes' | 'reconnects'>;
+/** What is counted of connections. */
+export const TRAFFIC = ['written_bytes', 'sent_bytes', 'received_bytes', 'acked_bytes', 'reconnects'] as const;
+type Traffic = Pick<UpstreamStatus, (typeof TRAFFIC)[number]>;
 
 /** The RTMP connections of an upstream: one, or one for each stream where the server wants that. */
 export class Links {
   private readonly all = new Set<Link>();
   /** What went over those that are no more. */
-  private past: Traffic = { written_bytes: 0, sent_bytes: 0, received_bytes: 0, reconnects: 0 };
+  private past: Traffic = { written_bytes: 0, sent_bytes: 0, received_bytes: 0, acked_bytes: 0, reconnects: 0 };
 
   /** @param main the one that new streams go to */
   constructor(public main: Link) {
@@ -57,6 +59,7 @@ function plus(sums: Traffic, { traffic, reconnects }: Link): Traffic {
     written_bytes: sums.written_bytes + traffic.writtenBytes,
     sent_bytes: sums.sent_bytes + traffic.sentBytes,
     received_bytes: sums.received_bytes + traffic.receivedBytes,
+    acked_bytes: sums.acked_bytes + traffic.ackedBytes,
     reconnects: sums.reconnects + reconnects,
   };
 }

@@ -1,6 +1,8 @@
 import type { MediaSettings } from '../config/settings.js';
+import type { MediaType } from '../media/codec.js';
 import type { Ledger } from './ledger.js';
 import type { Line } from './line.js';
+import type { Kept } from './retention.js';
 import type { Track } from './track.js';
 
 /** Above this part of the memory limit frames are no longer kept for being sent again. */
@@ -9,7 +11,11 @@ const RETAIN_SHARE = 0.5;
 /**
  * Decides how long frames that the kernel has taken are kept, so that they can be written once more on another connection:
  * all of them until the server has let us in, then (with `kmp_rtmp_out_reconnects`) those that may be lost when the
- * connection breaks: `kmp_rtmp_out_resend` ms of them, from the key frame before.
+ * connection breaks. Where the server acknowledges what it reads, that says which they are; else, and where it says
+ * nothing of them yet, those of the last `kmp_rtmp_out_resend` ms count as doubtful.
+ *
+ * Video is kept from the key frame before the first doubtful frame: a decoder cannot begin elsewhere. Audio that has been
+ * read is not: sound that is heard twice is worse than pictures without, and the pictures are those seen already.
  */
 export class Resend {
   constructor(
@@ -35,22 +41,38 @@ export class Resend {
       return;
     }
     if (!line.settled) return;
-    const safe = this.now() - settings.outResend;
-    const { video, audio } = track.stream.tracks;
-    if (video === undefined) {
-      if (audio !== undefined) this.forget(audio, (frame) => frame.sentAt <= safe);
-      return;
-    }
-    const from = video.retained.lastKeyUntil(safe);
-    if (from === undefined) return;
-    this.forget(video, (frame) => frame !== from);
-    if (audio !== undefined) this.forget(audio, (frame) => frame.ms < from.ms && frame.sentAt <= safe);
+    this.forgetDone(track.stream.tracks, this.now() - settings.outResend);
+  }
+
+  /**
+   * `line` is no more: of what `tracks` have written to it, that is forgotten which its server has acknowledged since the
+   * last call of {@link sent}. By time nothing is: nobody knows for how long it had been broken.
+   */
+  broken(line: Line, tracks: Iterable<Track>): void {
+    if (!line.settled) return;
+    for (const track of tracks) this.forgetDone(track.stream.tracks, -Infinity);
   }
 
   /** What the kernel had not taken of `track` will never be: a track that has ended has no use for it any more. */
   lost(track: Track): void {
     if (!track.isGone) return;
     this.give(track, track.retained.clear());
+  }
+
+  /** @param safe monotonic ms: what has left by then has arrived, as far as time can tell */
+  private forgetDone({ video, audio }: Partial<Record<MediaType, Track>>, safe: number): void {
+    const behind = [video, audio]
+      .map((track) => track?.retained.lastSentUntil(safe))
+      .filter((kept) => kept?.isBehind === true)
+      .map((kept) => kept?.acked);
+    // A server that acknowledges and has not come so far, although there was time, may not have read these either.
+    const old = (kept: Kept): boolean => kept.isSent && kept.frame.sentAt <= safe && !behind.includes(kept.acked);
+    const done = (kept: Kept): boolean => kept.isAcked || old(kept);
+    const from = video?.retained.lastBeginning(done);
+    if (video !== undefined && from !== undefined) this.forget(video, ({ frame }) => frame !== from);
+    if (audio === undefined) return;
+    const ahead = (kept: Kept): boolean => video === undefined || (from !== undefined && kept.frame.ms < from.ms);
+    this.forget(audio, (kept) => kept.isAcked || (old(kept) && ahead(kept)));
   }
 
   private forget(track: Track, done: Parameters<Track['retained']['trim']>[0]): void {

@@ -1,62 +1,92 @@
 import type { Frame } from '../media/frame.js';
+import type { AckedBytes } from '../rtmp/acked-bytes.js';
 import { frameCharge } from './ledger.js';
 
 /** `sentAt` of a frame that the kernel has not taken yet. */
 const UNSENT = -1;
+
+/** A frame that has been written, and where. */
+export class Kept {
+  constructor(
+    readonly frame: Frame,
+    /** What the server of the connection that it was written to has read. */
+    readonly acked: AckedBytes,
+    /** Place of the byte behind it on that connection. */
+    private readonly end: number,
+  ) {}
+
+  get isSent(): boolean {
+    return this.frame.sentAt !== UNSENT;
+  }
+
+  /** True if the server's process has read all of it. */
+  get isAcked(): boolean {
+    return this.isSent && this.end <= this.acked.bytes;
+  }
+
+  /** True if the server says by what it does not acknowledge that it has not come so far. */
+  get isBehind(): boolean {
+    return this.acked.isBehind(this.end);
+  }
+}
 
 /**
  * Frames that a track has written and may have to write again when the connection breaks: the kernel had taken them, but
  * the server may never have seen them. In order; each keeps its charge while it is here.
  */
 export class Retention {
-  private frames: Frame[] = [];
+  private all: Kept[] = [];
 
   get length(): number {
-    return this.frames.length;
+    return this.all.length;
   }
 
   /** Sequence number of the first frame; Infinity if there is none. */
   get firstSeq(): number {
-    return this.frames[0]?.seq ?? Infinity;
+    return this.all[0]?.frame.seq ?? Infinity;
   }
 
-  push(frame: Frame): void {
+  /** @param end place of the byte behind the frame, of all bytes of the connection */
+  push(frame: Frame, acked: AckedBytes, end: number): void {
     frame.sentAt = UNSENT;
-    this.frames.push(frame);
+    this.all.push(new Kept(frame, acked, end));
   }
 
   /** The kernel has taken all up to sequence number `seq`, at monotonic ms `now`. */
   sent(seq: number, now: number): void {
-    for (let i = this.frames.length - 1; i >= 0; i--) {
-      const frame = this.frames[i];
-      if (frame === undefined || frame.sentAt !== UNSENT) break;
-      if (frame.seq <= seq) {
-        this.markFrom(i, now);
-        break;
-      }
+    for (let i = this.all.length - 1; i >= 0; i--) {
+      const kept = this.all[i];
+      if (kept === undefined || kept.isSent) break;
+      if (kept.frame.seq <= seq) kept.frame.sentAt = now;
     }
   }
 
-  /** The last key frame that left at or before `until`: nothing in front of it can still be on its way. */
-  lastKeyUntil(until: number): Frame | undefined {
-    for (let i = this.frames.length - 1; i >= 0; i--) {
-      const frame = this.frames[i];
-      if (frame !== undefined && frame.isKey && frame.sentAt !== UNSENT && frame.sentAt <= until) return frame;
+  /** The last frame that left at or before `until`. */
+  lastSentUntil(until: number): Kept | undefined {
+    return this.all.findLast((kept) => kept.isSent && kept.frame.sentAt <= until);
+  }
+
+  /** The last key frame that has nothing in front of it which is not `done`. */
+  lastBeginning(done: (kept: Kept) => boolean): Frame | undefined {
+    let key: Frame | undefined;
+    for (const kept of this.all) {
+      if (kept.frame.isKey) key = kept.frame;
+      if (!done(kept)) break;
     }
-    return undefined;
+    return key;
   }
 
   /** Forgets sent frames from the front while `done` says so; returns the bytes to be given back. */
-  trim(done: (frame: Frame) => boolean): number {
+  trim(done: (kept: Kept) => boolean): number {
     let bytes = 0;
     let n = 0;
-    for (const frame of this.frames) {
-      if (frame.sentAt === UNSENT || !done(frame)) break;
-      bytes += frameCharge(frame);
-      frame.letGo();
+    for (const kept of this.all) {
+      if (!kept.isSent || !done(kept)) break;
+      bytes += frameCharge(kept.frame);
+      kept.frame.letGo();
       n++;
     }
-    if (n > 0) this.frames = this.frames.slice(n);
+    if (n > 0) this.all = this.all.slice(n);
     return bytes;
   }
 
@@ -72,16 +102,8 @@ export class Retention {
 
   /** Gives all frames back, in order, to be written again. */
   takeAll(): Frame[] {
-    const all = this.frames;
-    this.frames = [];
-    return all;
-  }
-
-  private markFrom(last: number, now: number): void {
-    for (let i = last; i >= 0; i--) {
-      const frame = this.frames[i];
-      if (frame === undefined || frame.sentAt !== UNSENT) return;
-      frame.sentAt = now;
-    }
+    const frames = this.all.map(({ frame }) => frame);
+    this.all = [];
+    return frames;
   }
 }

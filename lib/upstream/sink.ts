@@ -1,6 +1,7 @@
 import type { Block } from '../media/block.js';
 import type { Frame } from '../media/frame.js';
 import type { FrameSink } from '../merge/merger.js';
+import { AckedBytes } from '../rtmp/acked-bytes.js';
 import { RtmpError } from '../rtmp/errors.js';
 import type { OutputBatch } from '../rtmp/publisher.js';
 import type { SessionWriter } from '../rtmp/session-writer.js';
@@ -55,6 +56,10 @@ export class UpstreamSink implements FrameSink<Track, SentBatch> {
    * Asked before each frame while the connection is about to be replaced; true: the frame is not for this one any more.
    */
   handOver: ((track: Track, frame: Frame) => boolean) | undefined;
+  /** What the server has read of the connection. */
+  readonly acked = new AckedBytes();
+  /** Bytes of the connection ahead of what is encoded next: header and handshake, and what has been taken. */
+  taken = 0;
   private touched: Track[] = [];
   /** The frames of the present batch whose memory is free again once it is sent. */
   private frames: Frame[] = [];
@@ -110,7 +115,7 @@ export class UpstreamSink implements FrameSink<Track, SentBatch> {
     if (track.batchFrames === 0) this.touched.push(track);
     track.batchFrames++;
     track.written(frame);
-    if (this.retain) track.retained.push(frame);
+    if (this.retain) track.retained.push(frame, this.acked, this.taken + out.length);
     else {
       track.batchCharge += frameCharge(frame);
       this.frames.push(frame);
@@ -124,6 +129,7 @@ export class UpstreamSink implements FrameSink<Track, SentBatch> {
 
   take(): SentBatch {
     const bytes = this.session.out.length;
+    this.taken += bytes;
     const marks = this.marks();
     this.charge(BATCH_COST, 'flush_failed');
     const { otherCharge } = this;

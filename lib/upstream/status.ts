@@ -45,6 +45,8 @@ export interface TrackStatus {
   /** Frames written to the upstream, and the payload bytes in them. */
   readonly sent_frames: number;
   readonly sent_data_bytes: number;
+  /** Frames written once more after a break (`kmp_rtmp_out_resend`). */
+  readonly resent_frames: number;
   /** Frames dropped on purpose (`kmp_rtmp_out_overload drop_frames`). */
   readonly dropped_frames: number;
   /** ms that the last written frame spent here, from arrival to being merged. */
@@ -88,6 +90,8 @@ export interface UpstreamStatus {
   // ours
   readonly state: UpstreamState;
   readonly last_status: LastStatus | null;
+  /** Bytes that the server says it has read, of `sent_bytes`; 0 where servers do not acknowledge. */
+  readonly acked_bytes: number;
   /** How often the RTMP connection was made anew. */
   readonly reconnects: number;
   /** s since the upstream was made. */

@@ -9,6 +9,7 @@ import type { Track } from './track.js';
 export function activate(stream: UpstreamStream): void {
   const { line, state } = stream;
   if (!stream.settled || line === undefined || !state.published) return;
+  line.askForAcks();
   const fresh = stream.allTracks().filter((track) => !track.ready);
   for (const track of fresh) {
     track.applyChanges(track.head?.seq ?? track.ids.next);

@@ -50,6 +50,7 @@ export class Successor implements ReplyTarget {
 
   accepted(line: Line): void {
     line.accepted = true;
+    line.askForAcks();
   }
 
   published(_line: Line, _stream: UpstreamStream): void {

@@ -7,6 +7,8 @@ export interface FrameTotals {
   readonly received: number;
   /** Frames written to upstreams. */
   readonly sent: number;
+  /** Frames written once more after a break (`kmp_rtmp_out_resend`). */
+  readonly resent: number;
   /** Frames dropped on purpose (`kmp_rtmp_out_overload drop_frames`). */
   readonly dropped: number;
   /** Frames that did not count (duplicate, empty, without media info, ahead of a key frame). */
@@ -29,6 +31,8 @@ export interface ServiceTotals {
   readonly written_bytes: number;
   readonly sent_bytes: number;
   readonly received_bytes: number;
+  /** Bytes that RTMP servers say they have read. */
+  readonly acked_bytes: number;
   readonly reconnects: number;
   readonly frames: Readonly<Record<MediaType, FrameTotals>>;
 }
@@ -41,6 +45,7 @@ export interface Sums {
   written_bytes: number;
   sent_bytes: number;
   received_bytes: number;
+  acked_bytes: number;
   reconnects: number;
   readonly frames: Readonly<Record<MediaType, Mutable<FrameTotals>>>;
 }
@@ -52,12 +57,13 @@ export interface Counting {
 
 /** All numbers 0. */
 export function emptySums(): Sums {
-  const none = { received: 0, sent: 0, dropped: 0, skipped: 0 };
+  const none = { received: 0, sent: 0, resent: 0, dropped: 0, skipped: 0 };
   return {
     input_bytes: 0,
     written_bytes: 0,
     sent_bytes: 0,
     received_bytes: 0,
+    acked_bytes: 0,
     reconnects: 0,
     frames: { video: { ...none }, audio: { ...none } },
   };
@@ -69,11 +75,13 @@ export function addSums(to: Sums, from: Sums): void {
   to.written_bytes += from.written_bytes;
   to.sent_bytes += from.sent_bytes;
   to.received_bytes += from.received_bytes;
+  to.acked_bytes += from.acked_bytes;
   to.reconnects += from.reconnects;
   for (const media of ['video', 'audio'] as const) {
     const [sum, more] = [to.frames[media], from.frames[media]];
     sum.received += more.received;
     sum.sent += more.sent;
+    sum.resent += more.resent;
     sum.dropped += more.dropped;
     sum.skipped += more.skipped;
   }

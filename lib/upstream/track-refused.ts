@@ -9,6 +9,9 @@ export class TrackRefused extends KmpRtmpError {
   }
 }
 
+/** There is a sender on the track already; maybe one that is gone, which has not been noticed yet. */
+export class TrackTaken extends TrackRefused {}
+
 /** @throws TrackRefused if the connect data names no stream */
 export function requireStreamName(data: ConnectData): string {
   const name = streamNameOf(data);

@@ -42,6 +42,8 @@ export class Track extends TrackQueue implements Counting {
   batchCharge = 0;
   sentFrames = 0;
   sentDataBytes = 0;
+  /** Times that a frame which the kernel had taken was written once more, on another connection. */
+  resentFrames = 0;
   droppedFrames = 0;
   /** ms from arrival to merge of the last frame written. */
   delay = 0;
@@ -174,6 +176,7 @@ export class Track extends TrackQueue implements Counting {
     this.firstWritten ??= frame.seq;
     this.writtenSeq = frame.seq;
     this.inFlight++;
+    if (frame.sentAt >= 0) this.resentFrames++;
     if (!Number.isNaN(frame.sentAt)) return;
     this.sentFrames++;
     this.sentDataBytes += frame.size;
@@ -192,6 +195,7 @@ export class Track extends TrackQueue implements Counting {
   addTo(sums: Sums): void {
     const frames = sums.frames[this.mediaType];
     frames.sent += this.sentFrames;
+    frames.resent += this.resentFrames;
     frames.dropped += this.droppedFrames;
   }
 
@@ -203,6 +207,7 @@ export class Track extends TrackQueue implements Counting {
       codec: codecName(this.latestInfo.codecId),
       sent_frames: this.sentFrames,
       sent_data_bytes: this.sentDataBytes,
+      resent_frames: this.resentFrames,
       dropped_frames: this.droppedFrames,
       delay: Math.round(this.delay),
     };

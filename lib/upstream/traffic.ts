@@ -6,6 +6,7 @@ export class Traffic {
   private written = 0;
   private sent = 0;
   private received = 0;
+  private acked = 0;
 
   get writtenBytes(): number {
     return this.sum(this.written, (line) => line.publisher?.writtenBytes);
@@ -19,6 +20,11 @@ export class Traffic {
     return this.sum(this.received, (line) => line.publisher?.receivedBytes);
   }
 
+  /** What the servers say they have read. */
+  get ackedBytes(): number {
+    return this.sum(this.acked, (line) => line.sink.acked.bytes);
+  }
+
   add(line: Line): void {
     this.lines.add(line);
   }
@@ -29,6 +35,7 @@ export class Traffic {
     this.written += line.publisher?.writtenBytes ?? 0;
     this.sent += line.publisher?.sentBytes ?? 0;
     this.received += line.publisher?.receivedBytes ?? 0;
+    this.acked += line.sink.acked.bytes;
   }
 
   private sum(past: number, of: (line: Line) => number | undefined): number {

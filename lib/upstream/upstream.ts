@@ -13,7 +13,7 @@ import { rtmpDumpName } from './dump-name.js';
 import { openDump } from './dump.js';
 import { Ledger, TRACK_COST } from './ledger.js';
 import { Link, type LinkOwner } from './link.js';
-import { Links } from './links.js';
+import { Links, TRAFFIC } from './links.js';
 import type { NotificationReason } from './notification.js';
 import { Overload } from './overload.js';
 import { paceOf, type Pace } from './pace.js';
@@ -22,7 +22,7 @@ import { UpstreamStream } from './stream.js';
 import { addSums, emptySums, type Counting, type Sums } from './totals.js';
 import { Track } from './track.js';
 import type { TrackInput } from './track-input.js';
-import { requireStreamName, TrackRefused } from './track-refused.js';
+import { requireStreamName, TrackRefused, TrackTaken } from './track-refused.js';
 
 export interface UpstreamOptions {
   readonly id: string;
@@ -126,7 +126,7 @@ export class Upstream implements LinkOwner, Counting {
     const existing = stream.tracks[info.mediaType];
     if (existing !== undefined) {
       if (existing.input !== undefined) {
-        throw new TrackRefused(
+        throw new TrackTaken(
           `stream ${maskKey(name)} has a ${info.mediaType} track already, from connection ${existing.input.connection}`,
         );
       }
@@ -306,11 +306,8 @@ export class Upstream implements LinkOwner, Counting {
   addTo(sums: Sums): void {
     addSums(sums, this.endedTracks);
     for (const track of this.allTracks()) track.addTo(sums);
-    const { written_bytes, sent_bytes, received_bytes, reconnects } = this.links.traffic();
-    sums.written_bytes += written_bytes;
-    sums.sent_bytes += sent_bytes;
-    sums.received_bytes += received_bytes;
-    sums.reconnects += reconnects;
+    const traffic = this.links.traffic();
+    for (const what of TRAFFIC) sums[what] += traffic[what];
   }
 
   private *allTracks(): Iterable<Track> {

@@ -6,8 +6,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { eventually } from '../support/eventually.js';
 import { packetsOf } from '../support/ffmpeg.js';
+import { listening } from '../support/listening.js';
 import { freePort } from '../support/free-port.js';
 import { reap } from '../support/reaper.js';
 
@@ -64,12 +64,6 @@ describe('"A first real use" of the README', () => {
     assert.equal(wanted.filter((frame) => frame.startsWith('video')).length, 250);
   });
 });
-
-/** Waits until something listens on a port. It is not connected to for that: ffmpeg as a server takes one client only. */
-async function listening(port: number): Promise<void> {
-  const there = new RegExp(`^ *\\d+: [0-9A-F]+:${port.toString(16).toUpperCase().padStart(4, '0')} \\S+ 0A `, 'm');
-  await eventually(() => there.test(readFileSync('/proc/net/tcp', 'latin1')), `a listener on port ${port}`);
-}
 
 /** What a file holds, as far as it does not depend on the container. */
 async function frames(file: string): Promise<string[]> {

@@ -1,6 +1,7 @@
 /**
  * Senders that come back and go on behind the last acknowledged frame, through random cuts of KMP and RTMP connections and
- * kills of workers, with reconnects on. Short form: 20 cuts and 3 kills; long form: `CUTS=200 KILLS=20`. CUT_SEED says which.
+ * kills of workers, with reconnects on. Short form: 20 cuts and 3 kills; long form: `CUTS=200 KILLS=20`. CUT_SEED says which,
+ * UPSTREAMS how many share the cuts: with the 4 of the short form, each is cut every 1.6 s, and hardly comes to itself.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
@@ -8,13 +9,13 @@ import { CheckingIngest } from './faults/checking-ingest.js';
 import { CuttingProxy } from './faults/cutting-proxy.js';
 import { ReturningSender } from './faults/returning-sender.js';
 import { ServiceProcess } from './faults/service-process.js';
-import { TrackCheck } from './faults/track-check.js';
+import { TrackCheck, type Cause } from './faults/track-check.js';
 import { Random } from './random.js';
 
 const cuts = Number(process.env['CUTS'] ?? 20);
 const kills = Number(process.env['KILLS'] ?? 3);
 const seed = Number(process.env['CUT_SEED'] ?? Math.floor(Date.now() / 86_400_000));
-const UPSTREAMS = 4;
+const UPSTREAMS = Number(process.env['UPSTREAMS'] ?? 4);
 
 interface Path {
   readonly ingest: CheckingIngest;
@@ -28,13 +29,14 @@ interface Path {
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 describe(`senders that come back, seed ${seed}`, { skip: process.platform !== 'linux' }, () => {
-  const random = new Random(seed);
+  let random: Random;
   let service: ServiceProcess;
   let paths: Path[];
 
-  async function open(n: number): Promise<Path> {
+  async function open(n: number, acknowledges: boolean): Promise<Path> {
     const checks = new Map<string, TrackCheck>();
     const ingest = await CheckingIngest.start((stream, kind) => checks.get(`${stream} ${kind}`));
+    ingest.manners = { acknowledges };
     const proxy = await CuttingProxy.start(service.kmpPort);
     const data = { upstream_id: `u${n}`, url: `rtmp://127.0.0.1:${ingest.port}/app/u${n}` };
     const tracks = (['video', 'audio'] as const).map((kind, i) => {
@@ -51,7 +53,9 @@ describe(`senders that come back, seed ${seed}`, { skip: process.platform !== 'l
   }
 
   /** Ends all tracks; what came of them. */
-  async function finish(): Promise<{ sent: number; repeated: number; missing: number[]; name: string }[]> {
+  async function finish(): Promise<
+    { sent: number; repeated: Readonly<Record<Cause, number>>; missing: number[]; name: string }[]
+  > {
     const tracks = paths.flatMap((path) => path.tracks);
     await Promise.all(tracks.map(({ sender }) => sender.finish()));
     await service.until('the end of all upstreams', async () => {
@@ -66,16 +70,18 @@ describe(`senders that come back, seed ${seed}`, { skip: process.platform !== 'l
     });
   }
 
-  for (const { title, workers, times, act } of [
-    {
-      title: `${cuts} cuts of KMP and RTMP connections: every frame arrives, in order`,
+  for (const { title, workers, acknowledges, times, act } of [
+    ...[false, true].map((acknowledges) => ({
+      title: `${cuts} cuts of KMP connections and of those of a server that ${acknowledges ? 'acknowledges' : 'does not acknowledge'}: every frame arrives, in order`,
       workers: 1,
+      acknowledges,
       times: cuts,
       act: (path: Path) => (random.oneIn(2) ? path.proxy.cut() : path.ingest.reset()),
-    },
+    })),
     {
       title: `${kills} workers killed: every frame arrives, in order`,
       workers: 2,
+      acknowledges: true,
       times: kills,
       act: () => {
         const [worker] = service.workers.sort(() => random.between(-1, 1));
@@ -85,12 +91,13 @@ describe(`senders that come back, seed ${seed}`, { skip: process.platform !== 'l
   ]) {
     describe(title, () => {
       before(async () => {
+        random = new Random(seed);
         service = await ServiceProcess.start({
           workers,
           media: `kmp_rtmp_out_reconnects 1000; kmp_rtmp_out_reconnect_interval 100ms; kmp_rtmp_out_resend 2s;
-            kmp_rtmp_out_min_process_delay 200ms; kmp_rtmp_out_flush_timeout 100ms; kmp_rtmp_out_write_meta_timeout 10s;`,
+            kmp_rtmp_out_write_meta_timeout 10s;`,
         });
-        paths = await Promise.all(Array.from({ length: UPSTREAMS }, (_, n) => open(n)));
+        paths = await Promise.all(Array.from({ length: UPSTREAMS }, (_, n) => open(n, acknowledges)));
         await flowing();
       });
       after(async () => {
@@ -112,12 +119,18 @@ describe(`senders that come back, seed ${seed}`, { skip: process.platform !== 'l
         const tracks = await finish();
         const sum = (of: (track: (typeof tracks)[number]) => number): number =>
           tracks.reduce((all, one) => all + of(one), 0);
-        const [sent, repeated, missing] = [
-          sum((one) => one.sent),
-          sum((one) => one.repeated),
-          sum((one) => one.missing.length),
-        ];
-        console.log(`# ${title}: seed ${seed}, ${sent} frames sent, ${missing} missing, ${repeated} came twice`);
+        const [sent, missing] = [sum((one) => one.sent), sum((one) => one.missing.length)];
+        const [breaks, upstreams] = [sum((one) => one.repeated.break), sum((one) => one.repeated.upstream)];
+        const twice = `${breaks + upstreams} came twice: ${breaks} when an RTMP connection had broken, ${upstreams} to another upstream`;
+        console.log(`# ${title}: seed ${seed}, ${sent} frames sent, ${missing} missing, ${twice}`);
+        // Each worker counts for itself, and those that were killed do not tell.
+        if (workers === 1) {
+          const [again, skipped] = await Promise.all([
+            service.metric('kmp_rtmp_resent_frames_total'),
+            service.metric('kmp_rtmp_skipped_frames_total'),
+          ]);
+          console.log(`#   the service wrote ${again} once more, and skipped ${skipped} that senders repeated`);
+        }
         for (const track of tracks) assert.deepEqual(track.missing, [], track.name);
       });
     });

@@ -109,6 +109,11 @@ export class IngestConnection {
     this.send({ type: 4, payload: Buffer.concat([u16(6), u32(timestamp)]) });
   }
 
+  /** Says that so many bytes have been read; default all, handshake included. */
+  acknowledge(sequence = 1 + 2 * C2 + this.receivedBytes): void {
+    this.send({ type: 3, payload: u32(sequence) });
+  }
+
   setChunkSize(size: number): void {
     this.send({ type: 1, payload: u32(size) });
     this.outChunkSize = size;

@@ -10,10 +10,11 @@ export function sampleTotals(): ServiceTotals {
     written_bytes: 8000000,
     sent_bytes: 7000000,
     received_bytes: 60000,
+    acked_bytes: 6500000,
     reconnects: 5,
     frames: {
-      video: { received: 4000, sent: 3900, dropped: 60, skipped: 9 },
-      audio: { received: 7000, sent: 6900, dropped: 0, skipped: 7 },
+      video: { received: 4000, sent: 3900, resent: 50, dropped: 60, skipped: 9 },
+      audio: { received: 7000, sent: 6900, resent: 20, dropped: 0, skipped: 7 },
     },
   };
 }

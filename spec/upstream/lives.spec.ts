@@ -121,6 +121,33 @@ describe('the lives of upstreams, streams and tracks', { timeout: 90_000 }, () =
     await connection.message(({ payload }) => payload.includes('v0'));
   });
 
+  it('a second sender waits for the read that tells whether the first is gone', async () => {
+    await start({ inReadInterval: 200, outWriteMetaTimeout: 60_000 });
+    const input = () => tracks().video?.input;
+    const first = await video();
+    await has('video');
+    const second = await video();
+    await eventually(() => service.log.text.match(/KMP connected/g)?.length === 2, 'the second');
+    first.send(frameAt(0, 'v0', { key: true }));
+    await eventually(() => input()?.received_frames === 1, 'that the first goes on');
+    assert.ok(!second.isClosed);
+    first.destroy();
+    await eventually(() => input() === null, 'that the first is gone');
+    second.send(frameAt(40, 'v1', { key: true }));
+    await eventually(() => {
+      clock.advance(20);
+      return input()?.received_frames === 1;
+    }, 'the second in its place');
+    // Nobody waits for ever.
+    const third = await video();
+    await eventually(() => {
+      clock.advance(20);
+      return third.isClosed;
+    }, 'the end of the third');
+    assert.ok(!second.isClosed);
+    assert.match(service.log.text, /KMP connection closed: .*has a video track already/);
+  });
+
   it('a track that is late for the metadata is refused', async () => {
     await start({ outWriteMetaTimeout: 3000 });
     await video();

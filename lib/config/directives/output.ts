@@ -110,7 +110,9 @@ export const outputDirectives = {
   kmp_rtmp_out_resend: row(msec, '1s', {
     contexts,
     doc: `With reconnects on: how much of what the kernel had taken before a break counts as doubtful. It is sent again on the
-      new connection, from the key frame before it. 0: nothing is sent twice.`,
+      new connection, from the key frame before it. A server is asked to acknowledge what it reads: what it has acknowledged
+      is not doubtful, however young, and what it should have acknowledged by then and has not is, however old. 0: nothing is
+      sent twice, and no acknowledgements are asked for.`,
   }),
   kmp_rtmp_out_ssl_verify: row(flag, 'on', {
     contexts,

@@ -1,7 +1,7 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { parseAmf, RtmpParse, type ParsedMessage } from '../../support/rtmp-parse.js';
-import { amf, chunked } from '../../support/script-bytes.js';
+import { amf, chunked, u32 } from '../../support/script-bytes.js';
 import type { TrackCheck } from './track-check.js';
 
 const HELLO = 1537;
@@ -9,6 +9,8 @@ const HANDSHAKE = HELLO + 1536;
 const AUDIO = 8;
 const VIDEO = 9;
 const COMMAND = 20;
+const ACKNOWLEDGEMENT = 3;
+const WINDOW = 5;
 /** Tag bytes ahead of a frame: kind, packet type (1: a frame), for video the composition time. */
 const TAG = { [AUDIO]: 2, [VIDEO]: 5 } as const;
 
@@ -18,6 +20,8 @@ export interface Manners {
   readonly silent?: boolean;
   /** The handshake goes out in pieces of so many bytes, one every 20 ms. */
   readonly slowHandshake?: number;
+  /** Acknowledges each window of what it has read, once it was told one: as nginx-rtmp, which does not count the handshake. */
+  readonly acknowledges?: boolean;
 }
 
 /** An RTMP server that gives every frame to the check of its track. Knows nothing of lib/. */
@@ -26,6 +30,8 @@ export class CheckingIngest {
   readonly sockets = new Set<Socket>();
   /** Connections so far. */
   connections = 0;
+  /** True if the last connection was broken by us: the next one is made in its place. */
+  private broke = false;
 
   private constructor(
     private readonly server: Server,
@@ -50,6 +56,7 @@ export class CheckingIngest {
 
   /** Resets every connection; the port stays open. */
   reset(): void {
+    this.broke ||= this.sockets.size > 0;
     for (const socket of this.sockets) socket.resetAndDestroy();
   }
 
@@ -63,8 +70,10 @@ export class CheckingIngest {
 
   private accept(socket: Socket): void {
     const number = this.connections++;
+    const cause = this.broke ? 'break' : 'upstream';
+    this.broke = false;
     const connection = new IngestSide(socket, this.manners, (stream, kind, payload) =>
-      this.check(stream, kind)?.frame(payload, number),
+      this.check(stream, kind)?.frame(payload, number, cause),
     );
     this.sockets.add(socket);
     socket.on('data', (bytes) => connection.take(bytes));
@@ -81,6 +90,9 @@ class IngestSide {
   private greeted = false;
   private readonly names = new Map<number, string>();
   private streams = 0;
+  private read = 0;
+  private acknowledged = 0;
+  private window = Infinity;
 
   constructor(
     private readonly socket: Socket,
@@ -101,6 +113,13 @@ class IngestSide {
     for (const message of this.parser.push(rest)) this.message(message);
     // The parser keeps all messages for specs that look at them in the end.
     this.parser.messages.length = 0;
+    this.read += rest.length;
+    if (this.read - this.acknowledged >= this.window) this.acknowledge();
+  }
+
+  private acknowledge(): void {
+    this.acknowledged = this.read;
+    if (this.socket.writable) this.socket.write(chunked({ type: ACKNOWLEDGEMENT, payload: u32(this.read) }, 128));
   }
 
   private greet(): void {
@@ -119,6 +138,7 @@ class IngestSide {
 
   private message({ type, streamId, payload }: ParsedMessage): void {
     if (type === COMMAND) this.command(streamId, payload);
+    if (type === WINDOW && this.manners.acknowledges === true) this.window = payload.readUInt32BE(0);
     if ((type !== AUDIO && type !== VIDEO) || payload[1] !== 1) return;
     const stream = this.names.get(streamId);
     if (stream !== undefined) this.frame(stream, type === AUDIO ? 'audio' : 'video', payload.subarray(TAG[type]));

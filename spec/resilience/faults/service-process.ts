@@ -32,7 +32,7 @@ export class ServiceProcess {
       `worker_processes ${workers}; error_log ${folder.path}/error.log info; ${main}
       stream { server { listen 127.0.0.1:${kmpPort}; kmp_rtmp; ${media.replaceAll('{folder}', folder.path)} } }
       http { server { listen 127.0.0.1:${httpPort}; location /api/ { kmp_rtmp_api write=on; }
-        location / { kmp_rtmp_health; } } }`,
+        location /metrics { kmp_rtmp_metrics; } location / { kmp_rtmp_health; } } }`,
     );
     const service = new ServiceProcess(new Run(['-c', path]), folder, kmpPort, httpPort);
     await service.until('its readiness', async () => (await service.get('/readyz').catch(() => 0)) === 200);
@@ -59,6 +59,13 @@ export class ServiceProcess {
   /** Status of the answer. */
   get(path: string): Promise<number> {
     return this.request('GET', path);
+  }
+
+  /** The samples of a metric, added up. */
+  async metric(name: string): Promise<number> {
+    const { text } = await send(this.httpPort, 'GET', '/metrics');
+    const samples = [...text.matchAll(new RegExp(`^${name}(?:\\{.*\\})? (\\S+)$`, 'gm'))];
+    return samples.reduce((sum, [, value]) => sum + Number(value), 0);
   }
 
   async request(method: string, path: string): Promise<number> {
