@@ -6,8 +6,8 @@ import { maskIn, maskKey } from '../mask.js';
 import type { Frame } from '../media/frame.js';
 import type { MediaInfo } from '../media/media-info.js';
 import type { Resolve } from '../rtmp/resolve.js';
-import { withoutCredentials } from '../rtmp/rtmp-url.js';
 import type { CloseReason } from './close-reason.js';
+import { describeUpstream } from './describe-upstream.js';
 import { destinationOf, type Destination } from './destination.js';
 import { rtmpDumpName } from './dump-name.js';
 import { openDump } from './dump.js';
@@ -17,7 +17,7 @@ import { Links, TRAFFIC } from './links.js';
 import type { NotificationReason } from './notification.js';
 import { Overload } from './overload.js';
 import { paceOf, type Pace } from './pace.js';
-import type { LastStatus, StreamStatus, UpstreamState, UpstreamStatus } from './status.js';
+import type { LastStatus, UpstreamState, UpstreamStatus } from './status.js';
 import { UpstreamStream } from './stream.js';
 import { addSums, emptySums, type Counting, type Sums } from './totals.js';
 import { Track } from './track.js';
@@ -282,25 +282,7 @@ export class Upstream implements LinkOwner, Counting {
   }
 
   status(): UpstreamStatus {
-    const now = this.options.clock.now();
-    const streams: Record<string, StreamStatus> = Object.create(null) as Record<string, StreamStatus>;
-    for (const [name, stream] of this.streams) streams[name] = stream.status(now);
-    const { links, ledger, data } = this;
-    return {
-      url: withoutCredentials(data.url),
-      header: data.header ?? '',
-      opaque: data.opaque ?? '',
-      remote_addr: links.main.remoteAddress,
-      local_addr: links.main.localAddress,
-      connection: this.connection,
-      mem_limit: ledger.limit,
-      mem_left: ledger.left,
-      ...links.traffic(),
-      streams,
-      state: this.state,
-      last_status: this.serverStatus,
-      uptime: Math.floor((now - this.createdAt) / 1000),
-    };
+    return describeUpstream(this, this.links, this.createdAt, this.options.clock.now());
   }
 
   addTo(sums: Sums): void {
