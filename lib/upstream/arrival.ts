@@ -1,8 +1,5 @@
 import type { Frame } from '../media/frame.js';
 
-/** ms between two reads that belong together: the first filled its buffer. */
-const SAME_READ = 5;
-
 /**
  * When a frame arrived, if its socket is read in intervals: some time between the read before and this one. A live sender
  * sends at the pace of its timestamps, so the time is taken from the last frame's by the difference of their dts, and kept
@@ -12,31 +9,25 @@ const SAME_READ = 5;
 export class ArrivalClock {
   private lastMs = 0;
   private lastAt = NaN;
-  private lastRead: number;
-  /** The last read of the interval before: no frame of this one came earlier. */
-  private since: number;
+  private readAt = 0;
+  private since = 0;
 
-  /**
-   * @param now monotonic ms
-   * @param last the last frame that was read when it came
-   */
-  constructor(now: number, last?: Frame) {
-    this.since = now;
-    this.lastRead = now;
+  /** @param last the last frame that was read when it came */
+  constructor(last?: Frame) {
     if (last === undefined) return;
     this.lastMs = last.ms;
     this.lastAt = last.arrivedAt;
   }
 
-  /** What comes now was read at `at`, monotonic ms. Reads right behind each other are one. */
-  read(at: number): void {
-    if (at - this.lastRead > SAME_READ) this.since = this.lastRead;
-    this.lastRead = at;
+  /** What comes now was read at `at`, and has come after `since`; monotonic ms. */
+  read(at: number, since: number): void {
+    this.readAt = at;
+    this.since = Math.min(since, at);
   }
 
   /** Sets `frame.arrivedAt`, at most the time of the read. */
   estimate(frame: Frame): void {
-    const at = this.lastRead;
+    const at = this.readAt;
     const expected = this.lastAt + frame.ms - this.lastMs;
     // Before the first frame, and after a jump of the timestamps, the bounds decide.
     const arrived = expected <= at ? Math.max(expected, this.since) : at;

@@ -20,6 +20,7 @@ import { InputCounters } from './input-counters.js';
 import { checkMediaInfo, checkSize, InputError } from './input-error.js';
 import { FRAME_COST, PART_COST } from './ledger.js';
 import type { Pace } from './pace.js';
+import type { ReadInTurns } from './read-pacer.js';
 import type { InputStatus } from './status.js';
 import type { Counting, Sums, Totals } from './totals.js';
 import type { Track } from './track.js';
@@ -50,10 +51,8 @@ export interface InputOptions {
   readonly connectData?: ConnectData;
   /** Called when the connect packet has been read. */
   readonly onConnect?: (packet: ConnectPacket, data: ConnectData) => void;
-  /** Called once, when the track has joined its upstream, whose pace it has from then on. */
-  readonly onJoined?: (pace: Pace) => void;
-  /** Called once, when the track is past its beginning: from then on the socket may be read in intervals. True if it is. */
-  readonly onSteady?: () => boolean;
+  /** Called once, when the track has joined its upstream: from then on its socket may be read at the pace of that. */
+  readonly onJoined?: (pace: Pace) => ReadInTurns | undefined;
   /** Called for each frame that counts (`kmp_rtmp_in_log_frames`). */
   readonly onFrame?: OnFrame;
   /** Where it is counted. */
@@ -89,7 +88,9 @@ export class Input extends Writable implements TrackInput, Counting {
   private finishing = false;
   /** When the track is past its beginning, monotonic ms. */
   private steadyAt = Infinity;
-  /** Set if the socket is read in intervals. */
+  /** Set if the socket is read in turns. */
+  private turns: ReadInTurns | undefined;
+  /** Set once it keeps to its beat. */
   private arrivals: ArrivalClock | undefined;
 
   constructor(options: InputOptions) {
@@ -106,7 +107,7 @@ export class Input extends Writable implements TrackInput, Counting {
     if (!this.over && !this.finishing) {
       if (batch.block !== undefined) this.heldBlocks.take(batch, batch.block);
       this.counters.bytes += batch.bytes;
-      this.arrivals?.read(batch.at);
+      this.arrivals?.read(batch.at, this.turns?.emptyAt ?? batch.at);
     }
     this.run(batch, 0, callback);
   }
@@ -195,7 +196,7 @@ export class Input extends Writable implements TrackInput, Counting {
       if (this.over) return;
     }
     if (frames !== undefined) {
-      if (batch.at >= this.steadyAt) this.steady(frames.at(-1), batch.at);
+      if (batch.at >= this.steadyAt) this.steady(frames.at(-1));
       this.handOver(frames);
     }
     this.account(batch.held);
@@ -250,7 +251,7 @@ export class Input extends Writable implements TrackInput, Counting {
     if (track.ids.next > 0 || track.ids.expected !== initialFrameId) this.takeOver(track, initialFrameId, info);
     upstream.changeInfo(track, info);
     this.steadyAt = options.clock.now() + STEADY_AFTER;
-    options.onJoined?.(upstream.pace);
+    this.turns = options.onJoined?.(upstream.pace);
   }
 
   private ackSender(clock: Clock): AckSender | undefined {
@@ -261,9 +262,11 @@ export class Input extends Writable implements TrackInput, Counting {
     );
   }
 
-  private steady(last: Frame | undefined, at: number): void {
+  private steady(last: Frame | undefined): void {
     this.steadyAt = Infinity;
-    if (this.options.onSteady?.() === true) this.arrivals = new ArrivalClock(at, last);
+    if (this.turns === undefined) return;
+    this.turns.settle();
+    this.arrivals = new ArrivalClock(last);
   }
 
   private takeOver(track: Track, initialFrameId: bigint, info: MediaInfo): void {

@@ -56,7 +56,6 @@ export function openKmpConnection(socket: Socket, options: KmpConnectionOptions)
   }
   const onFrame = frameLog(settings.inLogFrames, () => log);
   const decoder = new KmpDecoder({ clock });
-  let steady: (() => true) | undefined;
   const onIdle = (): void => {
     input.close(`nothing was received for ${settings.inReadTimeout} ms (kmp_rtmp_in_read_timeout)`);
     // After the end of the stream the input is over, and waits for a sender that may never hang up.
@@ -71,11 +70,8 @@ export function openKmpConnection(socket: Socket, options: KmpConnectionOptions)
     join: options.join,
     totals: options.totals,
     socket,
-    onJoined: (pace) => {
-      const { inBufferSize, inReadTimeout } = settings;
-      steady = readInTurns(socket, pace, { blockSize: inBufferSize, idleTimeout: inReadTimeout, onIdle });
-    },
-    onSteady: () => steady?.() ?? false,
+    onJoined: (pace) =>
+      readInTurns(socket, pace, { blockSize: settings.inBufferSize, idleTimeout: settings.inReadTimeout }),
     onConnect: (packet: ConnectPacket, data: ConnectData) => {
       const { channelId, trackId } = packet;
       log = log.child({ channel: channelId, track: trackId, upstream: data.upstreamId, stream: streamLabel(data) });

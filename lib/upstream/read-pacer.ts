@@ -1,10 +1,14 @@
 import { readSync } from 'node:fs';
 import type { Server, Socket } from 'node:net';
 import { blockPool, markBlock, type Block } from '../media/block.js';
+import type { Beat } from '../cadence.js';
 import type { Pace } from './pace.js';
 
 /** Least room worth a read; with less left, the block is full. */
 const LEAST_ROOM = 512;
+
+/** So many reads of nothing in sequence, and a socket is read by Node again. */
+const EMPTY_READS = 2;
 
 /** How much more than the last read brought there is room for in a new block: reads differ, and what is left over is given back. */
 const HEADROOM = 1.5;
@@ -56,33 +60,81 @@ export function stopReadingForGood(socket: Socket): void {
 export interface PacedOptions {
   /** Bytes of a block to read into (`kmp_rtmp_in_buffer_size`); twice as many where an interval brings more than that. */
   readonly blockSize: number;
-  /** ms without a byte after which `onIdle` is called; the socket's own timeout does not see these reads. */
+  /** ms without a byte after which the socket emits `timeout`, as after `socket.setTimeout`. */
   readonly idleTimeout: number;
-  readonly onIdle: () => void;
 }
 
-/** One socket that is read in intervals. */
-class PacedSocket {
+/** A socket that is read in turns. */
+export interface ReadInTurns {
+  /** Once it is past its beginning, it keeps to the beat of its upstream. */
+  settle(): void;
+  /**
+   * Monotonic ms of the last read, the present one aside, that left nothing in the kernel: what is read now came later.
+   */
+  readonly emptyAt: number;
+}
+
+/**
+ * One socket that is read in turns. One that brings nothing is left to Node's own reading, until something comes: a read of
+ * nothing costs more than one of a hundred frames.
+ */
+class PacedSocket implements ReadInTurns {
+  emptyAt = performance.now();
   private block: Block | undefined;
   /** Bytes of the last read in all: the size of the next block follows it. */
   private lastRead = 0;
   private lastAt = performance.now();
-  private handedBack = false;
+  /** Reads in sequence that brought nothing. */
+  private empty = 0;
+  private over = false;
+  private settled = false;
+  private turns = 0;
+  /** Ends its turns; undefined while it has none. */
+  private stop: (() => void) | undefined;
 
   constructor(
     private readonly socket: Socket,
     private readonly handle: ReadHandle,
+    private readonly beat: Beat,
+    /** At how many turns of the beat it is read once. */
+    private readonly every: number,
     private readonly options: PacedOptions,
   ) {
-    handle.readStop();
+    this.start();
+    socket.once('close', () => this.end());
+  }
+
+  settle(): void {
+    this.settled = true;
+    if (this.stop === undefined) return;
+    this.stop();
+    this.join();
+  }
+
+  private start(): void {
+    this.handle.readStop();
+    // It does not see these reads.
+    this.socket.setTimeout(0);
+    this.empty = 0;
+    this.join();
+  }
+
+  private join(): void {
+    const { beat, every } = this;
+    this.stop = this.settled
+      ? beat.every((now) => {
+          if (++this.turns % every === 0) this.read(now);
+        })
+      : beat.everyStep((now) => this.read(now));
   }
 
   /** Reads what the kernel has. */
-  read(now: number): void {
-    const { socket, options } = this;
+  private read(now: number): void {
+    const { socket } = this;
     // What the last read brought is still waiting in the stream: the kernel can hold more of it.
-    if (this.handedBack || socket.destroyed || socket.readableLength > 0) return;
+    if (this.over || socket.destroyed || socket.readableLength > 0) return;
     let total = 0;
+    let drained = true;
     for (;;) {
       const block = this.room();
       const room = block.buffer.length - block.used;
@@ -99,27 +151,47 @@ class PacedSocket {
       const chunk = block.buffer.subarray(block.used, block.used + n);
       block.used += n;
       block.hold();
+      drained = n < room;
       // Where nothing more is taken, the rest can wait in the kernel.
-      if (!socket.push(markBlock(chunk, block)) || n < room || socket.destroyed) break;
+      if (!socket.push(markBlock(chunk, block)) || drained || socket.destroyed) break;
     }
+    if (drained) this.emptyAt = now;
     if (total > 0) {
       this.lastRead = total;
       this.lastAt = now;
-    } else if (now - this.lastAt > options.idleTimeout) {
-      options.onIdle();
+      this.empty = 0;
+    } else if (++this.empty === EMPTY_READS) {
+      this.sleep(now);
     }
     this.tidy();
   }
 
-  close(): void {
-    this.handedBack = true;
+  /** Node reads it, until something has come. */
+  private sleep(now: number): void {
+    const { socket, handle, options } = this;
+    this.stop?.();
+    this.stop = undefined;
+    this.drop();
+    socket.setTimeout(Math.max(1, options.idleTimeout - (now - this.lastAt)));
+    // Ahead of who takes the bytes, so that they are known to have just come.
+    socket.prependOnceListener('data', () => {
+      if (this.over) return;
+      this.emptyAt = this.lastAt = performance.now();
+      this.start();
+    });
+    handle.readStart();
+  }
+
+  private end(): void {
+    this.over = true;
+    this.stop?.();
+    this.stop = undefined;
     this.drop();
   }
 
   /** The end, or an error: Node reads it again, and does what belongs to it. */
   private handBack(): void {
-    this.handedBack = true;
-    this.drop();
+    this.end();
     this.handle.readStart();
   }
 
@@ -158,27 +230,12 @@ class PacedSocket {
  * frame that waits for its time anyway (`kmp_rtmp_out_min_process_delay`) loses nothing by it, and the read event, which is what
  * Node's cost is made of, is had once for several frames (docs/performance.md).
  *
- * At first it is read at the turns of all beats; it keeps to its own from when what is returned is called. undefined if it
- * cannot, or is not to, be read like this: then it is read as always.
+ * Until it is settled, it is read at the turns of all beats. undefined if it cannot, or is not to, be read like this: then it
+ * is read as always.
  */
-export function readInTurns(socket: Socket, pace: Pace, options: PacedOptions): (() => true) | undefined {
+export function readInTurns(socket: Socket, pace: Pace, options: PacedOptions): ReadInTurns | undefined {
   const { reading, every } = pace;
   const handle = readHandle(socket);
   if (reading === undefined || handle === undefined || socket.destroyed) return undefined;
-  const paced = new PacedSocket(socket, handle, options);
-  socket.setTimeout(0);
-  let stop = reading.everyStep((now) => paced.read(now));
-  socket.once('close', () => {
-    paced.close();
-    stop();
-  });
-  return () => {
-    if (socket.destroyed) return true;
-    stop();
-    let turns = 0;
-    stop = reading.every((now) => {
-      if (++turns % every === 0) paced.read(now);
-    });
-    return true;
-  };
+  return new PacedSocket(socket, handle, reading, every, options);
 }

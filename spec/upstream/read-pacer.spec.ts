@@ -4,7 +4,8 @@ import net from 'node:net';
 import { describe, it } from 'node:test';
 import { Cadence } from '../../lib/cadence.js';
 import { systemClock } from '../../lib/clock.js';
-import { canReadInTurns, readInTurns, type PacedOptions } from '../../lib/upstream/read-pacer.js';
+import { canReadInTurns, readInTurns, type PacedOptions, type ReadInTurns } from '../../lib/upstream/read-pacer.js';
+import { eventually } from '../support/eventually.js';
 import { gone } from '../support/gone.js';
 
 interface Pair {
@@ -34,20 +35,22 @@ async function pair(): Promise<Pair> {
   };
 }
 
-/** Reads `socket` every `interval` ms; false if it cannot be read so. */
-function readEvery(interval: number, socket: net.Socket, options: PacedOptions): boolean {
+/** Reads `socket` every `interval` ms; undefined if it cannot be read so. */
+function readEvery(interval: number, socket: net.Socket, options: PacedOptions): ReadInTurns | undefined {
   const reading = new Cadence(systemClock, interval).next();
-  return readInTurns(socket, { clock: systemClock, reading, every: 1, early: 0 }, options)?.() ?? false;
+  const turns = readInTurns(socket, { clock: systemClock, reading, every: 1, early: 0 }, options);
+  turns?.settle();
+  return turns;
 }
 
-const options: PacedOptions = { blockSize: 65536, idleTimeout: 1e9, onIdle: () => {} };
+const options: PacedOptions = { blockSize: 65536, idleTimeout: 1e9 };
 
 describe('reading in turns', () => {
   it('brings every byte in order, however much comes in an interval', async () => {
     const { client, served, close } = await pair();
     const sent = Buffer.alloc(700_000);
     for (let i = 0; i < sent.length; i++) sent[i] = (i * 7 + (i >> 8)) & 255;
-    assert.equal(readEvery(40, served, options), true);
+    assert.ok(readEvery(40, served, options));
     const got: Buffer[] = [];
     let bytes = 0;
     const all = new Promise<void>((resolve) => {
@@ -96,12 +99,42 @@ describe('reading in turns', () => {
     second.close();
   });
 
-  it('tells of a socket that brings nothing', async () => {
-    const { served, close } = await pair();
-    served.resume();
-    await new Promise<void>((resolve) => {
-      readEvery(20, served, { ...options, idleTimeout: 60, onIdle: resolve });
+  it('tells of a socket that brings nothing, at first and later', async () => {
+    for (const first of [[], ['a word']]) {
+      const { client, served, close } = await pair();
+      served.resume();
+      for (const word of first) client.write(word);
+      readEvery(20, served, { ...options, idleTimeout: 150 });
+      await once(served, 'timeout');
+      close();
+    }
+  });
+
+  it('leaves one that brings nothing to Node, and takes it back when something comes', async (test) => {
+    const { client, served, close } = await pair();
+    const handle = Reflect.get(served, '_handle') as { readStart(): number; readStop(): number };
+    const [start, stop] = [test.mock.method(handle, 'readStart'), test.mock.method(handle, 'readStop')];
+    const turns = readEvery(20, served, options);
+    assert.ok(turns);
+    const got: Buffer[] = [];
+    let bytes = 0;
+    served.on('data', (chunk: Buffer) => {
+      got.push(Buffer.from(chunk));
+      bytes += chunk.length;
     });
+    const sent: Buffer[] = [];
+    for (let round = 1; round <= 3; round++) {
+      await eventually(() => start.mock.callCount() === round, 'Node to read it');
+      const asleep = performance.now();
+      const piece = Buffer.alloc(50_000 * round, round);
+      sent.push(piece);
+      client.write(piece);
+      await eventually(() => bytes === Buffer.concat(sent).length, 'the bytes');
+      // What has come now was not there before.
+      assert.ok(turns.emptyAt >= asleep);
+      assert.ok(stop.mock.callCount() > round);
+    }
+    assert.ok(Buffer.concat(got).equals(Buffer.concat(sent)));
     close();
   });
 
@@ -116,7 +149,7 @@ describe('reading in turns', () => {
 
   it('leaves a socket alone that has no handle to be told', () => {
     const socket = new net.Socket();
-    assert.equal(readEvery(20, socket, options), false);
+    assert.equal(readEvery(20, socket, options), undefined);
     socket.destroy();
   });
 });
