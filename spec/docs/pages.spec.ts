@@ -80,6 +80,13 @@ describe('pages', () => {
     assert.deepEqual(pages.flatMap(brokenLinks), []);
   });
 
+  it('are led to by docs/index.md, each once', () => {
+    const index = readFileSync('docs/index.md', 'utf8');
+    const listed = [...index.matchAll(/\]\(([\w-]+\.md)\)/g)].map(([, name = '']) => name).sort();
+    const there = readdirSync('docs').filter((name) => name.endsWith('.md') && name !== 'index.md');
+    assert.deepEqual(listed, there.sort());
+  });
+
   for (const page of pages) {
     const lines = [...new Set(commandLines(page))];
     if (lines.length === 0) continue;
