@@ -30,6 +30,7 @@ describe('checking a configuration', () => {
   const commands: ((file: string) => string[])[] = [
     (file) => ['-t', '-c', file],
     (file) => ['check', file],
+    (file) => ['check', '-c', file],
     (file) => ['serve', '--test', '--config', file],
   ];
   for (const command of commands) {
@@ -65,6 +66,13 @@ describe('checking a configuration', () => {
       assert.match(stderr, says);
     });
   }
+
+  it('check wants one file, and says so', async () => {
+    const none = await kmpRtmp(['check']);
+    assert.deepEqual([none.code, none.stderr], [1, 'kmp-rtmp: check: which file? kmp-rtmp check FILE\n']);
+    const two = await kmpRtmp(['check', 'a.conf', '-c', 'b.conf']);
+    assert.deepEqual([two.code, two.stderr], [1, 'kmp-rtmp: check: a.conf or b.conf? One file at a time\n']);
+  });
 
   it('a file that is not there: one line, exit code 1, for serving too', async () => {
     for (const args of [['-t'], []]) {
@@ -132,6 +140,7 @@ describe('flags and variables', () => {
     const { code, stderr } = await kmpRtmp(['--kmp-rtmp-out-chunk-sise', '4k']);
     assert.equal(code, 1);
     assert.match(stderr, /unknown option '--kmp-rtmp-out-chunk-sise'\n\(Did you mean --kmp-rtmp-out-chunk-size\?\)/);
+    assert.match(stderr, /\nsee kmp-rtmp serve --help\n$/);
   });
 
   it('so is what is no command', async () => {
