@@ -91,7 +91,9 @@ export class Model {
     this.times.add(now / 1000);
     const totals = noTotals();
     for (const upstream of this.upstreams.values()) {
+      const silent = upstream.silent;
       upstream.measure(t);
+      if (upstream.silent !== silent) happened.push(...heardOf(upstream, now));
       add(totals, upstream);
     }
     this.totals = totals;
@@ -145,6 +147,12 @@ function ended({ info }: Upstream, at: number): Happening {
   const last = info.lastStatus;
   const what = last === null ? 'ended' : `ended; the server last said ${last.code || last.description}`;
   return { at, id: info.id, what, kind: last?.level === 'error' ? 'bad' : 'plain' };
+}
+
+function heardOf({ info: { id, state }, silent }: Upstream, at: number): Happening[] {
+  if (silent) return [{ at, id, what: 'gets nothing from its senders', kind: 'bad' }];
+  // Of one that is in another state now, that says it.
+  return state === 'publishing' ? [{ at, id, what: 'gets media again', kind: 'good' }] : [];
 }
 
 function changed({ info }: Upstream, before: Upstream['info'], at: number): Happening[] {
