@@ -97,6 +97,15 @@ describe('pages', () => {
     });
   }
 
+  it('quote what a shell would take for a pattern: zsh refuses a line with a bare ?', () => {
+    for (const page of pages) {
+      for (const line of blocks(page).flatMap(({ language, text }) => (language === 'sh' ? text.split('\n') : []))) {
+        const bare = line.replaceAll(/"[^"]*"|'[^']*'|(^|\s)#.*/g, '');
+        assert.doesNotMatch(bare, /\S*:\/\/\S*[?*[\]&]/, `${page.path}: ${line}`);
+      }
+    }
+  });
+
   it('name scripts that package.json has', () => {
     const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
     for (const { path, text } of pages) {
