@@ -1,12 +1,12 @@
 import { Command } from 'commander';
 import { readConfiguration, type ConfigurationOptions } from './configuration.js';
 import { CommandError } from './exit.js';
-import { checkWritable } from './writable.js';
+import { checkFiles } from './files.js';
 
 /** Checks a configuration as it would be started with, and says what there is to say about it. @throws ConfigError, CommandError */
 export function checkConfiguration(options: ConfigurationOptions): void {
   const config = readConfiguration(options);
-  checkWritable(config);
+  checkFiles(config);
   const { file, warnings } = config;
   for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
   process.stdout.write(`${file}: the configuration is good\n`);

@@ -82,6 +82,33 @@ describe('checking a configuration', () => {
     }
   });
 
+  for (const [what, content, says] of [
+    ['is not there', undefined, /cannot read \/no\/such\.pem: there is no such file\n$/],
+    ['holds no certificate', 'no PEM at all', /other\.pem holds no certificate in PEM form\n$/],
+    ['is damaged', '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n', /other\.pem holds no certificate/],
+  ] as const) {
+    it(`trusted certificates in a file that ${what}: one line, before any server is to be verified`, async () => {
+      const path = content === undefined ? '/no/such.pem' : folder.file('other.pem', content);
+      const directive = `kmp_rtmp_out_ssl_trusted_certificate ${path};`;
+      const file = folder.file('tls.conf', SAMPLE.replace('kmp_rtmp;', `kmp_rtmp; ${directive}`));
+      for (const args of [
+        ['-t', '-c', file],
+        ['-c', file],
+      ]) {
+        const { code, stderr } = await kmpRtmp(args);
+        assert.equal(code, 1);
+        assert.match(stderr, /^kmp-rtmp: kmp_rtmp_out_ssl_trusted_certificate: /);
+        assert.match(stderr, says);
+      }
+    });
+  }
+
+  it('trusted certificates that are there are well', async () => {
+    const directive = 'kmp_rtmp_out_ssl_trusted_certificate spec/fixtures/tls/ca.pem;';
+    const file = folder.file('tls.conf', SAMPLE.replace('kmp_rtmp;', `kmp_rtmp; ${directive}`));
+    assert.equal((await kmpRtmp(['check', file])).code, 0);
+  });
+
   it('a folder for dumps that is not there: one line that names directive and path', async () => {
     const file = folder.file('dump.conf', SAMPLE.replace('kmp_rtmp;', 'kmp_rtmp; kmp_rtmp_in_dump_folder /no/such;'));
     const { code, stderr } = await kmpRtmp(['-c', file]);
