@@ -62,6 +62,15 @@ export const schemas: Readonly<Record<string, Schema>> = {
     last_status: { oneOf: [ref('LastStatus'), { type: 'null' }], description: 'what the server last said' },
     reconnects: count('how often the connection was made anew'),
     uptime: count('seconds since the upstream was made'),
+    last_error: {
+      oneOf: [ref('LastError'), { type: 'null' }],
+      description: 'why the connection last broke, or could not be made; null as long as neither happened',
+    },
+  }),
+  LastError: object('What an upstream reconnects for', {
+    reason: text('the close reason that it would have ended with'),
+    message: text('what happened, for people'),
+    age: count('seconds since then'),
   }),
   LastStatus: object('An onStatus, an _error or a close', {
     level: text('status, warning or error'),

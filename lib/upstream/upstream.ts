@@ -54,6 +54,8 @@ export class Upstream implements LinkOwner, Counting {
   ended = false;
   /** What the server said last. */
   serverStatus: LastStatus | null = null;
+  /** Why the RTMP connection last broke, and when, in ms of the clock. */
+  private broke: { readonly reason: string; readonly message: string; readonly at: number } | undefined;
   private readonly options: UpstreamOptions;
   private readonly destination: Destination;
   private readonly links: Links;
@@ -274,7 +276,8 @@ export class Upstream implements LinkOwner, Counting {
     this.serverStatus = status;
   }
 
-  reconnecting(reason: NotificationReason): void {
+  reconnecting(reason: NotificationReason, message?: string): void {
+    if (message !== undefined) this.broke = { reason, message: this.mask(message), at: this.options.clock.now() };
     this.options.onReconnect?.(this, reason);
   }
 
@@ -282,7 +285,7 @@ export class Upstream implements LinkOwner, Counting {
     const now = this.options.clock.now();
     const streams: Record<string, StreamStatus> = Object.create(null) as Record<string, StreamStatus>;
     for (const [name, stream] of this.streams) streams[name] = stream.status(now);
-    const { links, ledger, data } = this;
+    const { links, ledger, data, broke } = this;
     return {
       url: withoutCredentials(data.url),
       header: data.header ?? '',
@@ -297,6 +300,9 @@ export class Upstream implements LinkOwner, Counting {
       state: this.state,
       last_status: this.serverStatus,
       uptime: Math.floor((now - this.createdAt) / 1000),
+      last_error: broke
+        ? { reason: broke.reason, message: broke.message, age: Math.floor((now - broke.at) / 1000) }
+        : null,
     };
   }
 

@@ -99,6 +99,18 @@ describe('the rows of top', () => {
     assert.ok(rowsOf({ ...now, at: 300 }, before).every(({ silent }) => !silent));
   });
 
+  it('of what reconnects, why it does; of others, what the server last said', () => {
+    const last_error = { reason: 'handshake_failed', message: 'could not connect', age: 3 };
+    const now = sample(0, {
+      broken: { ...upstream({ state: 'reconnecting' }), last_error },
+      mended: { ...upstream(), last_error },
+    });
+    assert.deepEqual(
+      rowsOf(now, undefined).map(({ lastStatus }) => lastStatus),
+      ['handshake_failed: could not connect', 'NetStream.Publish.Start'],
+    );
+  });
+
   it('fields that are missing or of another type do not bring it down', () => {
     const odd = {
       version: 5,

@@ -103,6 +103,8 @@ describe('status page in a browser', { skip: hasBrowser ? false : 'no /usr/bin/c
         /rtmp:\/\/live\.twitch\.tv:1935\/app\/liv\*\*\*\s+publishing\s+Publish\.Start/,
       );
       const heard = await page.locator('main').ariaSnapshot();
+      const broken = rows.filter({ hasText: 'ch10-youtube' });
+      assert.match(await broken.innerText(), /reconnecting\s+connect_rejected: the server said: too many connections/);
       assert.match(heard, /table "Upstreams"/);
       assert.match(heard, /columnheader "State"/);
       assert.match(heard, /rowheader "ch1-twitch rtmp:/);

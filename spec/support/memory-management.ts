@@ -77,6 +77,7 @@ export function sampleUpstream(changes: Partial<UpstreamStatus> = {}): UpstreamS
     last_status: { level: 'status', code: 'NetStream.Publish.Start', description: 'Start publishing' },
     reconnects: 2,
     uptime: 12,
+    last_error: null,
     ...changes,
   };
 }

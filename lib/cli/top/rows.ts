@@ -49,7 +49,7 @@ function rankOf({ state, silent }: Row): number {
 }
 
 function rowOf(id: string, upstream: UpstreamSample, earlier: UpstreamSample | undefined, seconds: number): Row {
-  const { state, tracks, memLimit, memLeft, reconnects, lastStatus } = upstream;
+  const { state, tracks, memLimit, memLeft, reconnects, lastStatus, lastError } = upstream;
   const delays = tracks.flatMap(({ delay }) => (delay === undefined ? [] : [delay]));
   const hasVideo = tracks.some(({ mediaType }) => mediaType === 'video');
   const rate = (read: (input: InputSample) => number, only?: string): number | undefined =>
@@ -68,7 +68,8 @@ function rowOf(id: string, upstream: UpstreamSample, earlier: UpstreamSample | u
     memLimit,
     dropped: tracks.reduce((sum, { droppedFrames }) => sum + droppedFrames, 0),
     reconnects,
-    lastStatus,
+    // What it reconnects for is news; what the server said before is not.
+    lastStatus: state === 'reconnecting' && lastError !== '' ? lastError : lastStatus,
     silent: state === 'publishing' && bytesIn === 0 && seconds >= SILENCE,
   };
 }

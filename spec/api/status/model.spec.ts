@@ -17,6 +17,7 @@ function info(id: string, changes: Partial<UpstreamInfo> = {}): UpstreamInfo {
     connection: 1,
     state: 'publishing',
     lastStatus: null,
+    lastError: null,
     reconnects: 0,
     memLimit: 1000,
     streams: [{ name: 's', id: 1, tracks: [{ media: 'video', codec: 'H.264', input }] }],
@@ -116,10 +117,10 @@ describe('model of the status page', () => {
       [],
     );
     const lastStatus = { level: 'error', code: 'NetStream.Publish.BadName', description: 'taken' };
-    const rows = [row(1, 'u1', { state: 'reconnecting', lastStatus }), row(3, 'u3')];
+    const rows = [row(1, 'u1', { state: 'reconnecting', lastStatus, lastError: 'recv_failed: reset' }), row(3, 'u3')];
     assert.deepEqual(model.tick({ ...NOTHING, t: 1000, uptime: 1, rows, gone: [2] }, 5), [
       { at: 5, id: 'u2', what: 'ended', kind: 'plain' },
-      { at: 5, id: 'u1', what: 'is reconnecting', kind: 'bad' },
+      { at: 5, id: 'u1', what: 'is reconnecting: recv_failed: reset', kind: 'bad' },
       { at: 5, id: 'u1', what: 'the server said NetStream.Publish.BadName: taken', kind: 'bad' },
       { at: 5, id: 'u3', what: 'began', kind: 'plain' },
     ]);

@@ -120,10 +120,20 @@ export class DetailView {
       const wide = name === 'Destination' ? 'wide' : undefined;
       facts.append(el('div', { class: wide }, el('dt', {}, name), el('dd', {}, live.text(read))));
     }
+    const broke = el(
+      'p',
+      { class: 'last' },
+      el('b', {}, 'Last broken'),
+      ' ',
+      live.text(({ info }) => info.lastError ?? ''),
+    );
+    live.shown(broke, ({ info }) => info.lastError !== null);
+    live.attribute(broke, 'data-level', ({ info }) => (info.state === 'reconnecting' ? 'error' : ''));
     this.panel.append(
       el('header', {}, title, close),
       el('p', { class: 'state' }, state, this.dropButton(upstream)),
       last,
+      broke,
     );
     this.panel.append(this.bitrates(), this.delays(), facts);
     for (const stream of upstream.streams) this.panel.append(streamSection(upstream, stream, live, this.dropper));

@@ -160,7 +160,8 @@ function changed({ info }: Upstream, before: Upstream['info'], at: number): Happ
   const happened: Happening[] = [];
   if (info.state !== before.state) {
     const kind = info.state === 'publishing' ? 'good' : info.state === 'reconnecting' ? 'bad' : 'plain';
-    happened.push({ at, id, what: `is ${info.state}`, kind });
+    const why = info.state === 'reconnecting' && info.lastError !== null ? `: ${info.lastError}` : '';
+    happened.push({ at, id, what: `is ${info.state}${why}`, kind });
   }
   const last = info.lastStatus;
   if (last !== null && last.code !== before.lastStatus?.code) {

@@ -47,7 +47,7 @@ export class RowView {
         el(
           'small',
           {},
-          live.text(({ info, silent }) => (silent ? 'nothing comes in' : shortCode(info.lastStatus?.code ?? ''))),
+          live.text(({ info, silent }) => (silent ? 'nothing comes in' : newsOf(info))),
         ),
       ),
       this.number(
@@ -124,6 +124,11 @@ function quietAtZero(read: (upstream: Upstream) => number): (upstream: Upstream)
 
 function alarmingAboveZero(read: (upstream: Upstream) => number): (upstream: Upstream) => 'quiet' | 'alarm' {
   return (upstream) => (read(upstream) === 0 ? 'quiet' : 'alarm');
+}
+
+/** What an upstream that reconnects does so for; else what the server last said. */
+function newsOf({ state, lastError, lastStatus }: Upstream['info']): string {
+  return state === 'reconnecting' && lastError !== null ? lastError : shortCode(lastStatus?.code ?? '');
 }
 
 /** `NetStream.Publish.BadName` is known by its end. */
