@@ -85,6 +85,7 @@ export { CLOSE_REASONS, type CloseReason } from './upstream/close-reason.js';
 export type {
   GlobalStatus,
   InputStatus,
+  LastError,
   LastStatus,
   LatencyStatus,
   Management,

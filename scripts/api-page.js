@@ -10,7 +10,7 @@ built-in configuration has it, writable, at http://127.0.0.1:8001/kmp_rtmp_api/.
 \`openapi.json\` below that address.
 
 \`\`\`sh
-curl http://127.0.0.1:8001/kmp_rtmp_api/upstreams?list=1
+curl 'http://127.0.0.1:8001/kmp_rtmp_api/upstreams?list=1'
 curl -X DELETE http://127.0.0.1:8001/kmp_rtmp_api/upstreams/first
 \`\`\`
 

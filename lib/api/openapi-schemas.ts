@@ -63,6 +63,15 @@ export const schemas: Readonly<Record<string, Schema>> = {
     acked_bytes: count('bytes that the server says it has read, of sent_bytes; 0 if it does not acknowledge'),
     reconnects: count('how often the connection was made anew'),
     uptime: count('seconds since the upstream was made'),
+    last_error: {
+      oneOf: [ref('LastError'), { type: 'null' }],
+      description: 'why the connection last broke, or could not be made; null as long as neither happened',
+    },
+  }),
+  LastError: object('What an upstream reconnects for', {
+    reason: text('the close reason that it would have ended with'),
+    message: text('what happened, for people'),
+    age: count('seconds since then'),
   }),
   LastStatus: object('An onStatus, an _error or a close', {
     level: text('status, warning or error'),

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { once } from 'node:events';
 import { systemClock } from '../clock.js';
@@ -6,6 +6,7 @@ import { parseConfig } from '../config/load.js';
 import { FlvRecorder } from '../ingest/flv-recorder.js';
 import { Ingest } from '../ingest/ingest.js';
 import type { IngestStream } from '../ingest/ingest-stream.js';
+import { fileProblem, KmpRtmpError } from '../errors.js';
 import type { Logger } from '../log.js';
 import type { MediaType } from '../media/codec.js';
 import { planTracks } from '../send/plan.js';
@@ -50,7 +51,7 @@ export interface DemoTrack extends ArrivalReport {
  * which publishes it to the ingest, which records it. Ends when the published stream has ended.
  */
 export async function runDemo(options: DemoOptions): Promise<DemoTrack[]> {
-  await mkdir(dirname(options.out), { recursive: true });
+  await checkPlace(options.out);
   const ingest = new Ingest({ log: options.log });
   const service = new Service(parseConfig(CONFIG, 'demo'), { log: options.log });
   try {
@@ -86,6 +87,23 @@ export async function runDemo(options: DemoOptions): Promise<DemoTrack[]> {
   } finally {
     await service.stop();
     await ingest.close();
+  }
+}
+
+/**
+ * Makes the file's folder, and sees that the file can be written: better said now than when all has been played. No folders
+ * above that one: `recursive` never ends where a file system says ENOENT for good (/proc).
+ */
+async function checkPlace(out: string): Promise<void> {
+  try {
+    await mkdir(dirname(out)).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
+    });
+    await (await open(out, 'a')).close();
+  } catch (error) {
+    const why =
+      error instanceof Error && 'code' in error && error.code === 'ENOENT' ? 'no such folder' : fileProblem(error);
+    throw new KmpRtmpError('demo_out', `cannot write to ${out}: ${why}; --out names another file`, { cause: error });
   }
 }
 

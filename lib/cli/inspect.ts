@@ -1,11 +1,13 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
+import { fileProblem } from '../errors.js';
+import { UnknownDumpError } from '../inspect/detect.js';
 import { inspect } from '../inspect/inspect.js';
 import { jsonLine } from '../inspect/printable.js';
 import type { InspectRecord } from '../inspect/record.js';
 import { recordText } from '../inspect/text.js';
-import { ExitCode } from './exit.js';
+import { errorText, ExitCode } from './exit.js';
 
 interface InspectCommandOptions {
   readonly json?: boolean;
@@ -51,9 +53,22 @@ async function inspectFiles(files: readonly string[], options: InspectCommandOpt
   for (const [index, file] of files.entries()) {
     const several = files.length > 1;
     if (several && options.json !== true) await write(`${index === 0 ? '' : '\n'}${file}:\n`);
-    const source = file === '-' ? process.stdin : createReadStream(file);
-    await inspectOne(source, options, several ? file : undefined);
+    try {
+      await inspectOne(file === '-' ? process.stdin : createReadStream(file), options, several ? file : undefined);
+    } catch (error) {
+      // One of several that cannot be read keeps nobody from the others.
+      process.stderr.write(`${problemText(file, error)}\n`);
+      process.exitCode = ExitCode.failed;
+    }
   }
+}
+
+/** One line for stderr that names the file. */
+function problemText(file: string, error: unknown): string {
+  const name = file === '-' ? 'stdin' : file;
+  if (error instanceof UnknownDumpError) return `kmp-rtmp: ${name}: ${error.message}`;
+  if (error instanceof Error && 'syscall' in error) return `kmp-rtmp: ${name}: ${fileProblem(error)}`;
+  return errorText(error);
 }
 
 async function inspectOne(

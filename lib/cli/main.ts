@@ -24,7 +24,8 @@ export function createProgram(): Command {
     .exitOverride();
   const tools = [sendCommand(), inspectCommand(), checkCommand(), topCommand(), demoCommand()];
   for (const command of [serveCommand(), ...tools, completionCommand(() => program, DEFAULT_COMMAND)]) {
-    program.addCommand(command.copyInheritedSettings(program), { isDefault: command.name() === DEFAULT_COMMAND });
+    command.copyInheritedSettings(program).showHelpAfterError(`see ${program.name()} ${command.name()} --help`);
+    program.addCommand(command, { isDefault: command.name() === DEFAULT_COMMAND });
   }
   refuseOtherNames(program);
   return program;

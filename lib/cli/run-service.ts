@@ -7,7 +7,7 @@ import { Service } from '../service.js';
 import { handleSignals } from '../signals.js';
 import { version } from '../version.js';
 import { ExitCode } from './exit.js';
-import { checkWritable } from './writable.js';
+import { checkFiles } from './files.js';
 import { limitYoungGeneration } from './young-generation.js';
 
 /**
@@ -18,7 +18,7 @@ import { limitYoungGeneration } from './young-generation.js';
  */
 export async function runService(read: () => Config): Promise<void> {
   const config = read();
-  checkWritable(config);
+  checkFiles(config);
   // A reader of the log that goes away ends no stream; elsewhere it ends the program (lib/cli/exit.ts).
   process.stderr.removeAllListeners('error').on('error', () => {});
   const logging = new Logging(config.errorLogs);
@@ -42,7 +42,7 @@ export async function runService(read: () => Config): Promise<void> {
       async reload() {
         await started;
         const next = read();
-        checkWritable(next);
+        checkFiles(next);
         await service.reload(next);
         logging.configure(next.errorLogs);
         pid.move(next.pid);

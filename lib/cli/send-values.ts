@@ -38,6 +38,7 @@ export function speed(text: string): number {
 
 /** A number of passes, 1 or more. @throws InvalidArgumentError */
 export function passes(text: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('It must be a number from 1, or be left out.');
+  if (!/^[1-9]\d{0,8}$/.test(text))
+    throw new InvalidArgumentError('It must be a number from 1, or be left out, and the files stand before --loop.');
   return Number(text);
 }

@@ -1,5 +1,7 @@
 import { KmpRtmpError } from '../errors.js';
 import { clientHeaderSize } from '../kmp/header.js';
+import { PACKET_HEADER_SIZE } from '../kmp/packet.js';
+import { isPacketHeader } from './kmp-packets.js';
 
 /** What a dump is, and where it begins. */
 export interface Detected {
@@ -30,7 +32,7 @@ const MESSAGE_TYPES = new Set([1, 2, 3, 4, 5, 6, 8, 9, 15, 16, 17, 18, 19, 20, 2
 
 /**
  * Says what a dump is by its first bytes: KMP by its packet types, RTMP by its version byte (S0 or C0) or by what can only
- * be the first chunk of a connection.
+ * be the first chunk of a connection. A dump whose beginning is damaged or missing is KMP if a packet's header follows.
  *
  * @param bytes the first {@link DETECT_SIZE} of the dump
  * @param type what the user says it is
@@ -46,7 +48,13 @@ export function detect(bytes: Buffer, type?: 'kmp' | 'rtmp'): Detected {
   const connect = bytes.indexOf(CONNECT) - CHUNK_HEADER;
   if (connect > 0 && isFirstChunk(bytes.subarray(connect))) return { format: 'rtmp', handshake: false, skip: connect };
   if (type === 'rtmp') return { format: 'rtmp', handshake: false, skip: 0 };
+  if (holdsPacketHeader(bytes)) return { format: 'kmp', handshake: false, skip: 0 };
   throw new UnknownDumpError(bytes);
+}
+
+function holdsPacketHeader(bytes: Buffer): boolean {
+  for (let at = 0; at + PACKET_HEADER_SIZE <= bytes.length; at++) if (isPacketHeader(bytes, at)) return true;
+  return false;
 }
 
 /** A whole header, of a message that exists, on no stream yet; a command has to begin with a string. */

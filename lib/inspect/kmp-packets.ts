@@ -36,7 +36,7 @@ const leastSizes = new Map<number, number>([
 ]);
 
 /** Whether the 16 bytes at `at` are the header of a packet beyond reasonable doubt. */
-function isHeader(bytes: Buffer, at: number): boolean {
+export function isPacketHeader(bytes: Buffer, at: number): boolean {
   const least = leastSizes.get(bytes.readUInt32LE(at));
   if (least === undefined) return false;
   const headerSize = bytes.readUInt32LE(at + 4);
@@ -142,7 +142,7 @@ export class KmpPackets {
     const tailStart = this.received - this.tail.length;
     this.received += rest.length;
     for (let i = 0; i + PACKET_HEADER_SIZE <= bytes.length; i++) {
-      if (!isHeader(bytes, i)) continue;
+      if (!isPacketHeader(bytes, i)) continue;
       this.start = tailStart + i;
       events.push({ resyncAt: this.start, skipped: this.start - (this.lostAt ?? this.start) });
       this.lostAt = undefined;

@@ -235,7 +235,8 @@ export class KmpClient {
       this.finished = true;
       // After the end of the track only what is acknowledged is known to have arrived.
       this.broken = error !== undefined && this.acked < this.held.end;
-    } else if (!wasConnected && !this.backoff.tried) this.fail('send_connect', 'cannot be reached', error);
+    } else if (!wasConnected && !this.backoff.tried)
+      this.fail('send_connect', 'cannot be reached', error, 'does kmp-rtmp run there?');
     else if (this.options.reconnect === false) this.fail('send_closed', 'closed the connection', error);
     else this.retry(error);
     this.changed.raise();
@@ -255,9 +256,9 @@ export class KmpClient {
     return `${this.options.host}:${this.options.port}, track ${this.options.trackId}:`;
   }
 
-  private fail(code: string, what: string, error: Error | undefined): void {
+  private fail(code: string, what: string, error: Error | undefined, advice = 'its log says why'): void {
     const counts = `${this.sent} frames were sent and ${this.acked} acknowledged`;
-    const message = `${this.place} the KMP server ${what} (${reasonOf(error)}); ${counts}; its log says why`;
+    const message = `${this.place} the KMP server ${what} (${reasonOf(error)}); ${counts}; ${advice}`;
     this.failure = new KmpRtmpError(code, message, { cause: error });
   }
 }

@@ -10,7 +10,7 @@ import type { Upstream } from './upstream.js';
  * @param now monotonic ms
  */
 export function describeUpstream(upstream: Upstream, links: Links, createdAt: number, now: number): UpstreamStatus {
-  const { connection, data, ledger, state, serverStatus } = upstream;
+  const { connection, data, ledger, state, serverStatus, broke } = upstream;
   // Names come from senders: `__proto__` is one like others.
   const streams = Object.create(null) as Record<string, StreamStatus>;
   for (const [name, stream] of upstream.streams) streams[name] = stream.status(now);
@@ -28,5 +28,9 @@ export function describeUpstream(upstream: Upstream, links: Links, createdAt: nu
     state,
     last_status: serverStatus,
     uptime: Math.floor((now - createdAt) / 1000),
+    last_error:
+      broke === undefined
+        ? null
+        : { reason: broke.reason, message: broke.message, age: Math.floor((now - broke.at) / 1000) },
   };
 }

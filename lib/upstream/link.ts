@@ -31,7 +31,8 @@ export interface LinkOwner extends ReplyOwner, BooksOwner {
   streamRejected(stream: UpstreamStream, message: string): void;
   /** The server gave `stream` the id of another one: it needs a connection of its own. */
   split(stream: UpstreamStream): void;
-  reconnecting(reason: NotificationReason): void;
+  /** The connection is made anew. `message`: what was wrong with the last one, if anything was. */
+  reconnecting(reason: NotificationReason, message?: string): void;
   readonly log: Logger;
 }
 
@@ -347,7 +348,7 @@ export class Link implements LineOwner, ReplyTarget, SuccessorOwner, PatienceOwn
     this.current = this.replies.here;
     this.state = 'reconnecting';
     this.replaceLine();
-    this.owner.reconnecting(reasonOf(error));
+    this.owner.reconnecting(reasonOf(error), messageOf(error));
     if (this.over) return;
     this.timer = clock.after(delay, () => this.open(this.codecs()));
   }

@@ -71,6 +71,15 @@ export interface LastStatus {
   readonly description: string;
 }
 
+/** Why an RTMP connection that was made anew had broken, or could not be made. */
+export interface LastError {
+  /** One of the close reasons: that for which the upstream would have ended. */
+  readonly reason: string;
+  readonly message: string;
+  /** s since then. */
+  readonly age: number;
+}
+
 export interface UpstreamStatus {
   /** As given by the sender. */
   readonly url: string;
@@ -96,6 +105,8 @@ export interface UpstreamStatus {
   readonly reconnects: number;
   /** s since the upstream was made. */
   readonly uptime: number;
+  /** null as long as the RTMP connection has not broken. */
+  readonly last_error: LastError | null;
 }
 
 export interface GlobalStatus {

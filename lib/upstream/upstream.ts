@@ -56,6 +56,8 @@ export class Upstream implements LinkOwner, Counting {
   ended = false;
   /** What the server said last. */
   serverStatus: LastStatus | null = null;
+  /** Why the RTMP connection last broke, and when, in ms of the clock. */
+  broke: { readonly reason: string; readonly message: string; readonly at: number } | undefined;
   private readonly options: UpstreamOptions;
   private readonly destination: Destination;
   private readonly links: Links;
@@ -277,7 +279,8 @@ export class Upstream implements LinkOwner, Counting {
     this.serverStatus = status;
   }
 
-  reconnecting(reason: NotificationReason): void {
+  reconnecting(reason: NotificationReason, message?: string): void {
+    if (message !== undefined) this.broke = { reason, message: this.mask(message), at: this.options.clock.now() };
     this.options.onReconnect?.(this, reason);
   }
 

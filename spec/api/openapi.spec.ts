@@ -31,6 +31,7 @@ describe('OpenAPI document', () => {
       sampleUpstream({
         state: 'reconnecting',
         last_status: null,
+        last_error: { reason: 'handshake_failed', message: 'could not connect', age: 7 },
         remote_addr: '',
         streams: table([
           ['a', sampleStream({ tracks: {} })],

@@ -47,7 +47,7 @@ describe('completion for bash', { skip: has('bash') ? false : 'there is no bash 
 
   it('offers the commands', () => {
     const commands = offered('');
-    for (const command of ['serve', 'send', 'inspect', 'check', 'top', 'demo', 'completion']) {
+    for (const command of ['serve', 'send', 'inspect', 'check', 'top', 'demo', 'completion', 'help']) {
       assert.ok(commands.includes(command), command);
     }
     assert.deepEqual(offered('ins'), ['inspect']);
@@ -71,6 +71,13 @@ describe('completion for bash', { skip: has('bash') ? false : 'there is no bash 
     assert.deepEqual(offered('--kmp-rtmp-in-ack', ''), ['on', 'off']);
     assert.deepEqual(offered('inspect', '--type', 'k'), ['kmp']);
     assert.deepEqual(offered('completion', ''), ['bash', 'zsh']);
+    assert.deepEqual(offered('help', 'se'), ['serve', 'send']);
+  });
+
+  it('takes a word for a command where one can stand, and for a value elsewhere', () => {
+    assert.deepEqual(offered('-c', 'check', '--sig'), ['--signal']);
+    assert.deepEqual(offered('send', '--name', 'top', '--upstr'), ['--upstream-id']);
+    assert.deepEqual(offered('-c', 'FILE', 's'), []);
   });
 
   it('leaves it to bash to offer files, where a file is wanted', () => {

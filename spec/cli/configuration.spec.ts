@@ -30,6 +30,7 @@ describe('checking a configuration', () => {
   const commands: ((file: string) => string[])[] = [
     (file) => ['-t', '-c', file],
     (file) => ['check', file],
+    (file) => ['check', '-c', file],
     (file) => ['serve', '--test', '--config', file],
   ];
   for (const command of commands) {
@@ -66,12 +67,46 @@ describe('checking a configuration', () => {
     });
   }
 
+  it('check wants one file, and says so', async () => {
+    const none = await kmpRtmp(['check']);
+    assert.deepEqual([none.code, none.stderr], [1, 'kmp-rtmp: check: which file? kmp-rtmp check FILE\n']);
+    const two = await kmpRtmp(['check', 'a.conf', '-c', 'b.conf']);
+    assert.deepEqual([two.code, two.stderr], [1, 'kmp-rtmp: check: a.conf or b.conf? One file at a time\n']);
+  });
+
   it('a file that is not there: one line, exit code 1, for serving too', async () => {
     for (const args of [['-t'], []]) {
       const { code, stderr } = await kmpRtmp([...args, '-c', `${folder.path}/missing.conf`]);
       assert.equal(code, 1);
       assert.match(stderr, /^kmp-rtmp: .*missing\.conf.*\n$/);
     }
+  });
+
+  for (const [what, content, says] of [
+    ['is not there', undefined, /cannot read \/no\/such\.pem: there is no such file\n$/],
+    ['holds no certificate', 'no PEM at all', /other\.pem holds no certificate in PEM form\n$/],
+    ['is damaged', '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n', /other\.pem holds no certificate/],
+  ] as const) {
+    it(`trusted certificates in a file that ${what}: one line, before any server is to be verified`, async () => {
+      const path = content === undefined ? '/no/such.pem' : folder.file('other.pem', content);
+      const directive = `kmp_rtmp_out_ssl_trusted_certificate ${path};`;
+      const file = folder.file('tls.conf', SAMPLE.replace('kmp_rtmp;', `kmp_rtmp; ${directive}`));
+      for (const args of [
+        ['-t', '-c', file],
+        ['-c', file],
+      ]) {
+        const { code, stderr } = await kmpRtmp(args);
+        assert.equal(code, 1);
+        assert.match(stderr, /^kmp-rtmp: kmp_rtmp_out_ssl_trusted_certificate: /);
+        assert.match(stderr, says);
+      }
+    });
+  }
+
+  it('trusted certificates that are there are well', async () => {
+    const directive = 'kmp_rtmp_out_ssl_trusted_certificate spec/fixtures/tls/ca.pem;';
+    const file = folder.file('tls.conf', SAMPLE.replace('kmp_rtmp;', `kmp_rtmp; ${directive}`));
+    assert.equal((await kmpRtmp(['check', file])).code, 0);
   });
 
   it('a folder for dumps that is not there: one line that names directive and path', async () => {
@@ -132,6 +167,7 @@ describe('flags and variables', () => {
     const { code, stderr } = await kmpRtmp(['--kmp-rtmp-out-chunk-sise', '4k']);
     assert.equal(code, 1);
     assert.match(stderr, /unknown option '--kmp-rtmp-out-chunk-sise'\n\(Did you mean --kmp-rtmp-out-chunk-size\?\)/);
+    assert.match(stderr, /\nsee kmp-rtmp serve --help\n$/);
   });
 
   it('so is what is no command', async () => {

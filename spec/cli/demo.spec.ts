@@ -67,6 +67,18 @@ describe('kmp-rtmp demo', () => {
     assert.equal(code, 1);
     assert.match(err, /none\.mp4 cannot be opened/);
   });
+
+  for (const [what, out] of [
+    ['a folder that is not there', join('none', 'neither', 'demo.flv')],
+    ['a folder in place of a file', ''],
+  ] as const) {
+    it(`ends with 1, before it plays anything, if --out is ${what}`, async () => {
+      const { code, out: said, err } = await runCommand('demo', '--out', join(folder, out));
+      assert.equal(code, 1);
+      assert.doesNotMatch(said, /frames/);
+      assert.match(err, /^kmp-rtmp: cannot write to .*(no such folder|it is a folder); --out names another file\n$/);
+    });
+  }
 });
 
 describe('what came out, against what went in', () => {

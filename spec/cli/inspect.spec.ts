@@ -67,10 +67,24 @@ describe('kmp-rtmp inspect', () => {
   it('a file that is none: one line, code 1; one that is not there too', async () => {
     const none = await kmpRtmp(['inspect', folder.file('none', 'hello world, this is no dump')]);
     assert.equal(none.code, 1);
-    assert.match(none.stderr, /^kmp-rtmp: neither a KMP nor an RTMP dump.*\n$/);
+    assert.match(none.stderr, /^kmp-rtmp: .*none: neither a KMP nor an RTMP dump.*\n$/);
     const missing = await kmpRtmp(['inspect', `${folder.path}/missing`]);
     assert.equal(missing.code, 1);
-    assert.match(missing.stderr, /^kmp-rtmp: ENOENT.*missing'\n$/);
+    assert.match(missing.stderr, /^kmp-rtmp: .*missing: there is no such file\n$/);
+    const empty = await kmpRtmp(['inspect', '-']);
+    assert.match(empty.stderr, /^kmp-rtmp: stdin: neither .* it is empty.*\n$/);
+  });
+
+  it('of several files, one that cannot be read keeps nobody from the others; code 1', async () => {
+    const none = folder.file('text', 'hello world, this is no dump');
+    const { code, stdout, stderr } = await kmpRtmp(['inspect', '-s', folder.path, none, `${folder.path}/gone`, golden]);
+    assert.equal(code, 1);
+    assert.match(stdout, /KMP dump, .*nothing wrong/);
+    const said = stderr.trimEnd().split('\n');
+    assert.equal(said.length, 3, stderr);
+    assert.ok(said[0]?.startsWith(`kmp-rtmp: ${folder.path}: it is a folder`), stderr);
+    assert.ok(said[1]?.startsWith(`kmp-rtmp: ${none}: neither`), stderr);
+    assert.ok(said[2]?.startsWith(`kmp-rtmp: ${folder.path}/gone: there is no such file`), stderr);
   });
 
   it('lets no escape sequence of the dump out, nor in JSON', async () => {

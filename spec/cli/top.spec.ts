@@ -70,12 +70,44 @@ describe('the rows of top', () => {
     assert.deepEqual([row?.bitsIn, row?.bitsOut, row?.framesPerSecond], [8000, 16_000, 10]);
   });
 
-  it('the highest bit rate comes first', () => {
-    const before = sample(0, { a: upstream(), b: upstream(), c: upstream() });
-    const now = sample(1000, { a: upstream({ sent: 10 }), b: upstream({ sent: 30 }), c: upstream({ sent: 20 }) });
+  it('what may want an eye comes first, then the highest bit rate; or that alone, or the ids', () => {
+    const ids = ['a', 'b', 'c', 'silent', 'ends', 'begins', 'broken'];
+    const before = sample(0, Object.fromEntries(ids.map((id) => [id, upstream()])));
+    const now = sample(1000, {
+      a: upstream({ received: 10, sent: 10 }),
+      b: upstream({ received: 30, sent: 30 }),
+      c: upstream({ received: 20, sent: 20 }),
+      silent: upstream({ sent: 5 }),
+      ends: upstream({ state: 'closing' }),
+      begins: upstream({ state: 'handshaking', received: 50 }),
+      broken: upstream({ state: 'reconnecting', received: 40 }),
+    });
+    const order = (...by: [('state' | 'rate' | 'id')?]): string =>
+      rowsOf(now, before, ...by)
+        .map(({ id }) => id)
+        .join(' ');
+    assert.equal(order(), 'broken begins silent ends b c a');
+    assert.equal(order('rate'), 'begins broken b c a silent ends');
+    assert.equal(order('id'), 'a b begins broken c ends silent');
     assert.deepEqual(
-      rowsOf(now, before).map(({ id }) => id),
-      ['b', 'c', 'a'],
+      rowsOf(now, before)
+        .filter(({ silent }) => silent)
+        .map(({ id }) => id),
+      ['silent'],
+    );
+    // Too short a time to say.
+    assert.ok(rowsOf({ ...now, at: 300 }, before).every(({ silent }) => !silent));
+  });
+
+  it('of what reconnects, why it does; of others, what the server last said', () => {
+    const last_error = { reason: 'handshake_failed', message: 'could not connect', age: 3 };
+    const now = sample(0, {
+      broken: { ...upstream({ state: 'reconnecting' }), last_error },
+      mended: { ...upstream(), last_error },
+    });
+    assert.deepEqual(
+      rowsOf(now, undefined).map(({ lastStatus }) => lastStatus),
+      ['handshake_failed: could not connect', 'NetStream.Publish.Start'],
     );
   });
 
@@ -170,6 +202,27 @@ describe('the screen of top', () => {
     assert.match(output.lines[3] ?? '', /^u05 /);
     for (let i = 0; i < 20; i++) input.press('\u001b[6~');
     assert.match(output.lines[6] ?? '', /^u29 /);
+    input.press('q');
+    await run;
+  });
+
+  it('says what is not as it should be above the table, shows it first, and takes another order by a key', async () => {
+    const all = { a: upstream(), b: upstream({ state: 'reconnecting' }), c: upstream() };
+    const { output, input, state, run, next, settle } = view(all, 140, 8);
+    await settle();
+    state.upstreams = { a: upstream({ received: 1000 }), b: upstream({ state: 'reconnecting' }), c: upstream() };
+    await next();
+    assert.match(output.lines[0] ?? '', / 3 upstreams \(1 reconnecting, 1 without input\) /);
+    const shown = (): string[] => output.lines.slice(3, 6).map((line) => line.slice(0, 1));
+    assert.deepEqual(shown(), ['b', 'c', 'a']);
+    assert.match(output.lines[6] ?? '', /^by state \(s: another order\), q quits/);
+    input.press('s');
+    assert.deepEqual(shown(), ['a', 'b', 'c']);
+    assert.match(output.lines[6] ?? '', /^by rate/);
+    input.press('s');
+    assert.match(output.lines[6] ?? '', /^by id/);
+    input.press('s');
+    assert.deepEqual(shown(), ['b', 'c', 'a']);
     input.press('q');
     await run;
   });

@@ -97,6 +97,17 @@ describe('packaging/kmp-rtmp.service', () => {
     assert.ok(Number(seconds) * 1000 > loadConfig('packaging/kmp-rtmp.conf').workerShutdownTimeout);
     assert.match(unit, /^ExecStart=\S+\/kmp-rtmp -c \/etc\/kmp-rtmp\/kmp-rtmp\.conf$/m);
   });
+
+  it('takes variables, if there are any, from where docs/running.md says that secrets go', () => {
+    const [, file = ''] = /^EnvironmentFile=-(\S+)$/m.exec(read('packaging/kmp-rtmp.service')) ?? [];
+    assert.ok(read('docs/running.md').includes(`\`${file}\``), file);
+    // What is given there closes every location that the example configuration opens, health aside.
+    const config = loadConfig('packaging/kmp-rtmp.conf', { env: { KMP_RTMP_API_TOKEN: 's3cret' } });
+    assert.deepEqual(
+      config.httpServers.flatMap(({ locations }) => locations.map(({ token }) => token)),
+      ['s3cret', 's3cret', 's3cret'],
+    );
+  });
 });
 
 describe('the npm package', () => {

@@ -80,6 +80,13 @@ describe('pages', () => {
     assert.deepEqual(pages.flatMap(brokenLinks), []);
   });
 
+  it('are led to by docs/index.md, each once', () => {
+    const index = readFileSync('docs/index.md', 'utf8');
+    const listed = [...index.matchAll(/\]\(([\w-]+\.md)\)/g)].map(([, name = '']) => name).sort();
+    const there = readdirSync('docs').filter((name) => name.endsWith('.md') && name !== 'index.md');
+    assert.deepEqual(listed, there.sort());
+  });
+
   for (const page of pages) {
     const lines = [...new Set(commandLines(page))];
     if (lines.length === 0) continue;
@@ -89,6 +96,15 @@ describe('pages', () => {
       }
     });
   }
+
+  it('quote what a shell would take for a pattern: zsh refuses a line with a bare ?', () => {
+    for (const page of pages) {
+      for (const line of blocks(page).flatMap(({ language, text }) => (language === 'sh' ? text.split('\n') : []))) {
+        const bare = line.replaceAll(/"[^"]*"|'[^']*'|(^|\s)#.*/g, '');
+        assert.doesNotMatch(bare, /\S*:\/\/\S*[?*[\]&]/, `${page.path}: ${line}`);
+      }
+    }
+  });
 
   it('name scripts that package.json has', () => {
     const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };

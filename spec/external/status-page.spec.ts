@@ -93,8 +93,8 @@ describe('status page in a browser', { skip: hasBrowser ? false : 'no /usr/bin/c
   const rowIds = (page: Page): Promise<string[]> => page.locator('tbody .name').allTextContents();
 
   it('shows what is there, from this server alone, and says so to those who hear it', async () => {
-    await withPage({}, async ({ page }) => {
-      assert.equal(await page.title(), 'kmp-rtmp status');
+    await withPage({}, async ({ page, server }) => {
+      assert.equal(await page.title(), `127.0.0.1:${server.port} - kmp-rtmp status`);
       const rows = page.locator('tbody tr:not(.gap)');
       assert.equal(await rows.count(), 12);
       const row = rows.filter({ hasText: 'ch1-twitch' });
@@ -103,6 +103,8 @@ describe('status page in a browser', { skip: hasBrowser ? false : 'no /usr/bin/c
         /rtmp:\/\/live\.twitch\.tv:1935\/app\/liv\*\*\*\s+publishing\s+Publish\.Start/,
       );
       const heard = await page.locator('main').ariaSnapshot();
+      const broken = rows.filter({ hasText: 'ch10-youtube' });
+      assert.match(await broken.innerText(), /reconnecting\s+connect_rejected: the server said: too many connections/);
       assert.match(heard, /table "Upstreams"/);
       assert.match(heard, /columnheader "State"/);
       assert.match(heard, /rowheader "ch1-twitch rtmp:/);
@@ -134,6 +136,29 @@ describe('status page in a browser', { skip: hasBrowser ? false : 'no /usr/bin/c
       const happened = await page.locator('.happenings').innerText();
       assert.match(happened, /fresh began/);
       assert.match(happened, /ch2-youtube ended; the server last said NetStream\.Publish\.Start/);
+    });
+  });
+
+  it('shows an upstream that gets nothing from its senders as one that wants an eye', async () => {
+    await withPage({ fleet: new Fleet(3) }, async ({ page, fleet }) => {
+      const pill = page.locator('tbody tr', { hasText: 'ch2-youtube' }).locator('.pill');
+      const move = setInterval(() => {
+        const quiet = fleet.upstreams.get('ch2-youtube');
+        fleet.advance(INTERVAL / 1000);
+        if (quiet) fleet.upstreams.set('ch2-youtube', quiet);
+      }, INTERVAL);
+      try {
+        await page.locator('tbody tr:first-child .name', { hasText: 'ch2-youtube' }).waitFor();
+        assert.equal(await pill.getAttribute('data-state'), 'silent');
+        assert.match(await page.locator('tbody tr:first-child').innerText(), /publishing\s+nothing comes in/);
+        assert.equal(await page.locator('tbody .pill[data-state=silent]').count(), 1);
+      } finally {
+        clearInterval(move);
+      }
+      fleet.advance();
+      await page.click('#show-activity');
+      await page.locator('.happenings', { hasText: 'ch2-youtube gets nothing from its senders' }).waitFor();
+      await page.locator('.happenings', { hasText: 'ch2-youtube gets media again' }).waitFor();
     });
   });
 
@@ -270,7 +295,11 @@ describe('status page in a browser', { skip: hasBrowser ? false : 'no /usr/bin/c
       '{{constructor.constructor("window.hacked=5")()}}',
       '__proto__',
       '\u202egnp.exe',
+      '   ',
+      'two  blanks',
     ];
+    /** As the page is to show it. */
+    const shown = (text: string): string => (text === '   ' ? '"   "' : text.replace('\u202e', '\\u202e'));
     const fleet = new Fleet(0);
     evil.forEach((text, n) => {
       const input = sampleInput({ connection: 100 + n, channel_id: text, track_id: text, remote_addr: text });
@@ -286,20 +315,26 @@ describe('status page in a browser', { skip: hasBrowser ? false : 'no /usr/bin/c
       );
     });
     await withPage({ fleet, write: true }, async ({ page }) => {
-      assert.deepEqual((await rowIds(page)).sort(), [...evil].sort());
+      assert.deepEqual((await rowIds(page)).sort(), evil.map(shown).sort());
       for (const text of evil) {
-        await page.locator('tbody .name', { hasText: text }).click();
-        assert.equal(await page.locator('#detail-title').textContent(), text);
+        await page
+          .locator('tbody tr:not(.gap)')
+          .nth((await rowIds(page)).indexOf(shown(text)))
+          .locator('.name')
+          .click();
+        assert.equal(await page.locator('#detail-title').textContent(), shown(text));
         await page.click('#detail button:text-is("Drop upstream")');
-        assert.ok((await page.locator('#confirm-text').textContent())?.startsWith(text));
+        assert.ok((await page.locator('#confirm-text').textContent())?.startsWith(shown(text)));
         await page.click('#confirm-no');
         await page.fill('#filter', text.slice(0, 9));
         await page.fill('#filter', '');
       }
+      assert.match(await page.locator('tbody .name', { hasText: 'two' }).innerText(), /^two {2}blanks$/);
       fleet.upstreams.clear();
-      await page.locator('#activity-count', { hasText: '7' }).waitFor();
+      await page.locator('#empty', { hasText: 'No upstreams yet' }).waitFor();
       await page.click('#show-activity');
-      assert.ok((await page.locator('.happenings').textContent())?.includes(evil[0] ?? '-'));
+      const happened = await page.locator('.happenings').textContent();
+      for (const text of evil) assert.ok(happened?.includes(`${shown(text)} ended`), text);
       const found = await page.evaluate(`({
         hacked: window.hacked,
         images: document.querySelectorAll('img').length,
@@ -417,6 +452,9 @@ describe('status page in a browser', { skip: hasBrowser ? false : 'no /usr/bin/c
   it('fits a phone', async () => {
     await withPage({}, async ({ page }) => {
       await page.setViewportSize(NARROW);
+      const pill = page.locator('tbody .pill', { hasText: 'reconnecting' });
+      const [inner, outer] = await Promise.all([pill.boundingBox(), pill.locator('xpath=..').boundingBox()]);
+      assert.ok(inner && outer && inner.x + inner.width <= outer.x + outer.width, 'no state is cut');
       const over = (): Promise<number> =>
         page.evaluate<number>('document.documentElement.scrollWidth - document.documentElement.clientWidth');
       assert.equal(Math.max(0, await over()), 0);

@@ -239,6 +239,16 @@ describe('inspecting a damaged KMP dump', () => {
     await assert.rejects(records(), /it is empty/);
   });
 
+  it('whose beginning is missing or damaged: goes on at the first packet, and says what was passed over', async () => {
+    const rest = concat(frame('abc', 0, 1), frame('de', 3000), end);
+    for (const lost of [cnct.subarray(100), Buffer.alloc(16), ascii('# some text that was put in front of it')]) {
+      const all = await records(concat(lost, rest));
+      assert.equal(only(all, 'broken')[0]?.offset, 0);
+      assert.equal(only(all, 'resync')[0]?.offset, lost.length);
+      assert.equal(only(all, 'frame').length, 2);
+    }
+  });
+
   it('any bytes, cut in any way: the same records, and never an exception', async () => {
     const part = fc.oneof(
       fc.constantFrom(...good, ...wrong.map(([, bytes]) => bytes)),

@@ -198,7 +198,10 @@ describe('KmpClient', () => {
     await assert.rejects(make({ port }).open(), (error) => {
       assert.ok(error instanceof KmpRtmpError);
       assert.equal(error.code, 'send_connect');
-      assert.match(error.message, new RegExp(`127.0.0.1:${port}.*cannot be reached.*ECONNREFUSED`));
+      assert.match(
+        error.message,
+        new RegExp(`127.0.0.1:${port}.*cannot be reached.*ECONNREFUSED.*does kmp-rtmp run there`),
+      );
       return true;
     });
   });

@@ -92,6 +92,8 @@ function newUpstream(n: number): UpstreamStatus {
     acked_bytes: up ? 87_900_000 : 0,
     reconnects: n % 41 === 9 ? 4 : n % 23 === 1 ? 1 : 0,
     uptime: 60 + n * 97,
+    last_error:
+      n % 41 === 9 ? { reason: 'connect_rejected', message: 'the server said: too many connections', age: 3 } : null,
   };
 }
 

@@ -79,6 +79,7 @@ export function sampleUpstream(changes: Partial<UpstreamStatus> = {}): UpstreamS
     acked_bytes: 5000,
     reconnects: 2,
     uptime: 12,
+    last_error: null,
     ...changes,
   };
 }

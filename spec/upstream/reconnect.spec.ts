@@ -252,6 +252,26 @@ describe('a connection that breaks', { timeout: 90_000 }, () => {
     await Promise.all([senders.video.closed, senders.audio.closed]);
   });
 
+  it('says what it is made anew for, and since when, also when it could be', async () => {
+    await start();
+    await publish();
+    assert.equal(live.status().last_error, null);
+    await live.killServer();
+    await live.state('reconnecting');
+    assert.equal(live.status().last_error?.reason, 'recv_failed');
+    clock.advance(4000);
+    await eventually(() => live.status().reconnects === 2, 'the second break');
+    const { reason, message, age } = live.status().last_error ?? {};
+    assert.equal(reason, 'handshake_failed');
+    assert.match(message ?? '', /could not connect: .*ECONNREFUSED/);
+    assert.equal(age, 0);
+    await live.startServer();
+    clock.advance(30_000);
+    await live.ingest.next();
+    await live.state('publishing');
+    assert.deepEqual(live.status().last_error, { reason, message, age: 30 });
+  });
+
   it('ends its upstream at once by default', async () => {
     await start({ settings: { outReconnects: 0 } });
     const { senders } = await publish();

@@ -53,6 +53,8 @@ export class Feed {
   private asking = false;
   private failing = false;
   private lastWrite = 0;
+  /** The event of the snapshot's {@link Snapshots.full}: one, however many viewers begin with it or take their time over it. */
+  private fullEvent: { readonly text: string; readonly bytes: Buffer } | undefined;
 
   constructor(
     private readonly management: Pick<Management, 'status'>,
@@ -78,8 +80,8 @@ export class Feed {
       viewer.blockedSince = undefined;
     });
     outlet.on('close', () => this.remove(viewer));
-    const full = this.snapshots.full();
-    if (full !== undefined) this.send(viewer, sseEvent('full', full));
+    const full = this.full();
+    if (full !== undefined) this.send(viewer, full);
     if (this.timer === undefined) this.beat();
   }
 
@@ -89,6 +91,14 @@ export class Feed {
     this.timer?.cancel();
     this.timer = undefined;
     this.snapshots.clear();
+    this.fullEvent = undefined;
+  }
+
+  private full(): Buffer | undefined {
+    const text = this.snapshots.full();
+    if (text === undefined) return undefined;
+    if (this.fullEvent?.text !== text) this.fullEvent = { text, bytes: sseEvent('full', text) };
+    return this.fullEvent.bytes;
   }
 
   private beat(): void {
@@ -120,10 +130,9 @@ export class Feed {
 
   private publish(tickText: string): void {
     let tick: Buffer | undefined;
-    let full: Buffer | undefined;
     this.broadcast((viewer) => {
-      if (viewer.upToDate) return (tick ??= sseEvent('tick', tickText));
-      return (full ??= sseEvent('full', this.snapshots.full() ?? '{}'));
+      const full = viewer.upToDate ? undefined : this.full();
+      return full ?? (tick ??= sseEvent('tick', tickText));
     });
   }
 

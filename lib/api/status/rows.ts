@@ -8,7 +8,7 @@ const LONGEST = { id: 512, text: 256 } as const;
 
 /** What the page is told of an upstream beside its counters, without anything that gives access to its destination. */
 export function upstreamInfo(id: string, upstream: UpstreamStatus): UpstreamInfo {
-  const { url, last_status: last } = upstream;
+  const { url, last_status: last, last_error: error } = upstream;
   const secrets = secretsOf(upstream);
   return {
     id: id.slice(0, LONGEST.id),
@@ -24,6 +24,7 @@ export function upstreamInfo(id: string, upstream: UpstreamStatus): UpstreamInfo
       code: cut(maskIn(last.code, secrets)),
       description: cut(maskIn(last.description, secrets)),
     },
+    lastError: error && `${error.reason}: ${cut(maskIn(error.message, secrets))}`,
     reconnects: upstream.reconnects,
     memLimit: upstream.mem_limit,
     streams: Object.entries(upstream.streams).map(([name, stream]) => streamInfo(name, stream)),

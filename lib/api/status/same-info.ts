@@ -16,6 +16,8 @@ export function sameInfo(a: UpstreamStatus, b: UpstreamStatus): boolean {
     a.last_status?.level === b.last_status?.level &&
     a.last_status?.code === b.last_status?.code &&
     a.last_status?.description === b.last_status?.description &&
+    a.last_error?.reason === b.last_error?.reason &&
+    a.last_error?.message === b.last_error?.message &&
     sameStreams(a.streams, b.streams)
   );
 }

@@ -65,5 +65,11 @@ export function treeOf(program: Command, defaultCommand: string): ProgramTree {
     const values = first === undefined ? 'none' : (first.argChoices ?? (FILE.test(first.name()) ? 'file' : 'text'));
     return { name: command.name(), description: command.description(), flags: flagsOf(command), values };
   });
-  return { name: program.name(), flags: flagsOf(program), commands, defaultCommand };
+  const help: CommandTree = {
+    name: 'help',
+    description: 'Print help, of a command if one is named.',
+    flags: [],
+    values: commands.map(({ name }) => name),
+  };
+  return { name: program.name(), flags: flagsOf(program), commands: [...commands, help], defaultCommand };
 }

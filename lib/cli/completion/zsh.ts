@@ -14,12 +14,13 @@ function action(values: Values): string {
   return values === 'file' ? ':file:_files' : ':value: ';
 }
 
-/** A flag as `_arguments` takes it: `'(-c --config)'{-c,--config}'[what it is]:file:_files'`. */
+/** A flag as `_arguments` takes it: `'(-c --config)'{-c,--config=}'[what it is]:file:_files'`; `=`: the value may also stand behind one. */
 function spec({ names, description, values, repeatable }: Flag): string {
   const rest = `'[${text(description)}]${action(values)}'`;
   const star = repeatable ? "'*'" : '';
-  if (names.length === 1) return `${star}${names[0] ?? ''}${rest}`;
-  return `${repeatable ? star : `'(${names.join(' ')})'`}{${names.join(',')}}${rest}`;
+  const spelled = names.map((name) => (values !== 'none' && name.startsWith('--') ? `${name}=` : name));
+  if (names.length === 1) return `${star}${spelled[0] ?? ''}${rest}`;
+  return `${repeatable ? star : `'(${names.join(' ')})'`}{${spelled.join(',')}}${rest}`;
 }
 
 function argumentSpec(values: Values): string[] {

@@ -61,8 +61,18 @@ export function headLine({ version, pid, uptime, upstreams }: ServiceSample, row
       ? bitrate(rows.reduce((total, row) => total + (read(row) ?? 0), 0))
       : '-';
   const bits = `in ${sum(({ bitsIn }) => bitsIn)}  out ${sum(({ bitsOut }) => bitsOut)}`;
-  const count = `${upstreams.size} upstream${upstreams.size === 1 ? '' : 's'}`;
+  const count = `${upstreams.size} upstream${upstreams.size === 1 ? '' : 's'}${troubles(rows)}`;
   return printable(`kmp-rtmp ${version}  pid ${pid}  up ${duration(uptime)}  ${count}  ${bits}`);
+}
+
+/** ` (2 reconnecting, 1 without input)`: what is not as it should be, wherever in the table it stands. */
+function troubles(rows: readonly Row[]): string {
+  const counts = new Map<string, number>();
+  for (const { state, silent } of rows) {
+    const what = silent ? 'without input' : state;
+    if (what !== 'publishing' && what !== '') counts.set(what, (counts.get(what) ?? 0) + 1);
+  }
+  return counts.size === 0 ? '' : ` (${[...counts].map(([what, count]) => `${count} ${what}`).join(', ')})`;
 }
 
 /** Seconds as `3d 4h`, `4h 05m`, `5m 06s`, `7s`. */

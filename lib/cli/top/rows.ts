@@ -18,20 +18,38 @@ export interface Row {
   readonly dropped: number;
   readonly reconnects: number;
   readonly lastStatus: string;
+  /** It is published, but for a second or more nothing has come in. */
+  readonly silent: boolean;
 }
 
-/** The upstreams of a sample, those with the highest bit rate first, then by id. */
-export function rowsOf(sample: ServiceSample, earlier: ServiceSample | undefined): Row[] {
+/** What comes first: what may want somebody's eye, the highest bit rate, or the first id. */
+export const ORDERS = ['state', 'rate', 'id'] as const;
+export type Order = (typeof ORDERS)[number];
+
+/** Shortest time, in s, without a byte that counts as silence: senders pause between frames, and input is read in intervals. */
+const SILENCE = 0.9;
+
+/** As on the status page; a state that is not known here, or is not said, wants no eye. */
+const RANKS = ['reconnecting', 'resolving', 'connecting', 'handshaking', 'silent', 'closing'];
+
+/** The upstreams of a sample in order. Equals are in order of their bit rate, the highest first, then of their ids. */
+export function rowsOf(sample: ServiceSample, earlier: ServiceSample | undefined, order: Order = 'state'): Row[] {
   const seconds = earlier === undefined ? 0 : (sample.at - earlier.at) / 1000;
   const rows = [...sample.upstreams].map(([id, upstream]) =>
     rowOf(id, upstream, seconds > 0 ? earlier?.upstreams.get(id) : undefined, seconds),
   );
-  const weight = (row: Row): number => Math.max(row.bitsIn ?? 0, row.bitsOut ?? 0);
-  return rows.sort((a, b) => weight(b) - weight(a) || (a.id < b.id ? -1 : 1));
+  const rank = (row: Row): number => (order === 'state' ? rankOf(row) : 0);
+  const weight = (row: Row): number => (order === 'id' ? 0 : Math.max(row.bitsIn ?? 0, row.bitsOut ?? 0));
+  return rows.sort((a, b) => rank(a) - rank(b) || weight(b) - weight(a) || (a.id < b.id ? -1 : 1));
+}
+
+function rankOf({ state, silent }: Row): number {
+  const rank = RANKS.indexOf(silent ? 'silent' : state);
+  return rank < 0 ? RANKS.length : rank;
 }
 
 function rowOf(id: string, upstream: UpstreamSample, earlier: UpstreamSample | undefined, seconds: number): Row {
-  const { state, tracks, memLimit, memLeft, reconnects, lastStatus } = upstream;
+  const { state, tracks, memLimit, memLeft, reconnects, lastStatus, lastError } = upstream;
   const delays = tracks.flatMap(({ delay }) => (delay === undefined ? [] : [delay]));
   const hasVideo = tracks.some(({ mediaType }) => mediaType === 'video');
   const rate = (read: (input: InputSample) => number, only?: string): number | undefined =>
@@ -50,7 +68,9 @@ function rowOf(id: string, upstream: UpstreamSample, earlier: UpstreamSample | u
     memLimit,
     dropped: tracks.reduce((sum, { droppedFrames }) => sum + droppedFrames, 0),
     reconnects,
-    lastStatus,
+    // What it reconnects for is news; what the server said before is not.
+    lastStatus: state === 'reconnecting' && lastError !== '' ? lastError : lastStatus,
+    silent: state === 'publishing' && bytesIn === 0 && seconds >= SILENCE,
   };
 }
 

@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../../clock.js';
 import { messageOf } from '../../errors.js';
 import { printable } from '../../inspect/printable.js';
 import { headLine, tableLines } from './render.js';
-import { rowsOf, type Row } from './rows.js';
+import { ORDERS, rowsOf, type Order, type Row } from './rows.js';
 import type { ServiceSample } from './status.js';
 import { fit } from './width.js';
 
@@ -33,6 +33,8 @@ export interface ScreenOptions {
   readonly sample: () => Promise<ServiceSample>;
   /** Colours and reverse video. */
   readonly colors: boolean;
+  /** What comes first, until the key `s` says otherwise. Default: `state`. */
+  readonly order?: Order;
 }
 
 /** Another screen than the one with the shell on it, and no cursor; and back. */
@@ -51,6 +53,7 @@ const STATE_COLORS: Readonly<Record<string, string>> = {
   handshaking: '\u001b[33m',
   closing: '\u001b[2m',
 };
+const SILENT_COLOR = '\u001b[33m';
 const REVERSE = '\u001b[7m';
 
 /** Ctrl-C and Ctrl-D come as keys, since the terminal hands all keys over. */
@@ -65,6 +68,7 @@ export class Screen {
   private last: ServiceSample | undefined;
   private trouble: string | undefined;
   private top = 0;
+  private order: Order;
   private timer: Timer | undefined;
   private ended = false;
   private finish: () => void = () => {};
@@ -72,6 +76,7 @@ export class Screen {
 
   constructor(private readonly options: ScreenOptions) {
     this.done = new Promise((resolve) => (this.finish = resolve));
+    this.order = options.order ?? 'state';
   }
 
   /** Shows it until {@link quit}, or a key, ends it; the terminal is then as it was before. */
@@ -122,7 +127,11 @@ export class Screen {
       ' ': page,
     };
     if (QUIT_KEYS.has(keys)) this.quit();
-    else if (keys in moves) {
+    else if (keys === 's') {
+      this.order = ORDERS[(ORDERS.indexOf(this.order) + 1) % ORDERS.length] ?? 'state';
+      this.top = 0;
+      this.draw();
+    } else if (keys in moves) {
       this.top += moves[keys] ?? 0;
       this.draw();
     }
@@ -141,7 +150,7 @@ export class Screen {
     const { last, trouble } = this;
     const alarm = trouble === undefined ? '' : this.styled('\u001b[31m', fit(printable(trouble), width));
     if (last === undefined) return [trouble === undefined ? 'asking the API ...' : alarm, '', 'q quits'];
-    const rows = rowsOf(last, this.earlier);
+    const rows = rowsOf(last, this.earlier, this.order);
     const room = height - FRAME_LINES;
     this.top = Math.max(0, Math.min(this.top, rows.length - room));
     const shown = rows.slice(this.top, this.top + room);
@@ -157,8 +166,10 @@ export class Screen {
   }
 
   private row(line: string, row: Row | undefined): string {
-    const color = row === undefined || !Object.hasOwn(STATE_COLORS, row.state) ? undefined : STATE_COLORS[row.state];
-    return color === undefined ? line : this.styled(color, line);
+    if (row === undefined) return line;
+    const color = Object.hasOwn(STATE_COLORS, row.state) ? STATE_COLORS[row.state] : undefined;
+    if (color !== undefined) return this.styled(color, line);
+    return row.silent ? this.styled(SILENT_COLOR, line) : line;
   }
 
   private styled(style: string, text: string): string {
@@ -167,6 +178,6 @@ export class Screen {
 
   private foot(all: number, shown: number): string {
     const part = shown < all ? `${this.top + 1} to ${this.top + shown} of ${all}; up and down scroll, ` : '';
-    return `${part}q quits`;
+    return `${part}by ${this.order} (s: another order), q quits`;
   }
 }

@@ -16,6 +16,8 @@ export interface UpstreamSample {
   readonly state: string;
   /** What the server last said. */
   readonly lastStatus: string;
+  /** Why its connection last broke, or could not be made. */
+  readonly lastError: string;
   /** bytes */
   readonly memLimit: number;
   readonly memLeft: number;
@@ -79,15 +81,25 @@ export function readStatus(json: unknown, at: number): ServiceSample | undefined
 
 function upstreamOf(fields: Fields): UpstreamSample {
   const said = fieldsOf(fields['last_status']);
+  const error = fieldsOf(fields['last_error']);
   return {
     state: text(fields, 'state'),
-    lastStatus: said === undefined ? '' : [text(said, 'code'), text(said, 'description')].filter(Boolean).join(': '),
+    lastStatus: joined(said, 'code', 'description'),
+    lastError: joined(error, 'reason', 'message'),
     memLimit: number(fields, 'mem_limit'),
     memLeft: number(fields, 'mem_left'),
     sentBytes: number(fields, 'sent_bytes'),
     reconnects: number(fields, 'reconnects'),
     tracks: entries(fields['streams']).flatMap(([, stream]) => entries(stream['tracks']).map(trackOf)),
   };
+}
+
+function joined(fields: Fields | undefined, ...names: readonly string[]): string {
+  if (fields === undefined) return '';
+  return names
+    .map((name) => text(fields, name))
+    .filter(Boolean)
+    .join(': ');
 }
 
 function trackOf([mediaType, fields]: [string, Fields]): TrackSample {

@@ -1,5 +1,6 @@
 import { closeSync, existsSync, fstatSync, openSync, readdirSync, readSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
+import { fileProblem } from '../../errors.js';
 import { fitsWildcard } from './wildcard.js';
 
 /** Where the texts of a configuration come from. */
@@ -13,13 +14,6 @@ export interface Source {
   /** Names in a folder; none if it cannot be read or is no folder. */
   list(folder: string): readonly string[];
 }
-
-const REASONS: ReadonlyMap<string, string> = new Map([
-  ['ENOENT', 'there is no such file'],
-  ['EACCES', 'permission denied'],
-  ['EISDIR', 'it is a folder'],
-  ['ENOTDIR', 'a part of the path is not a folder'],
-]);
 
 /** The file system. */
 export const disk: Source = {
@@ -40,8 +34,7 @@ export const disk: Source = {
       if (length > limit) throw new Error(`it is bigger than ${limit} bytes`);
       return bytes.toString('utf8', 0, length);
     } catch (error) {
-      const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-      throw new Error(REASONS.get(code) ?? (error instanceof Error ? error.message : String(error)), { cause: error });
+      throw new Error(fileProblem(error), { cause: error });
     } finally {
       if (file !== undefined) closeSync(file);
     }

@@ -163,6 +163,17 @@ describe('feed of the status page', () => {
     assert.deepEqual(late.names, ['full', 'tick']);
   });
 
+  it('holds one copy of the whole state, however many viewers come between two beats and take nothing', async () => {
+    const { clock, feed } = setUp();
+    feed.add(new Outlet());
+    await beat(clock);
+    const idle = Array.from({ length: 100 }, () => Object.assign(new Outlet(), { full: true }));
+    for (const outlet of idle) feed.add(outlet);
+    await beat(clock, 5);
+    assert.deepEqual([...new Set(idle.flatMap(({ names }) => names))], ['full']);
+    assert.equal(new Set(idle.flatMap(({ written }) => written)).size, 1);
+  });
+
   it('skips a viewer that takes nothing, then gives it everything, then lets it go', async () => {
     const { clock, feed } = setUp();
     const [slow, quick] = [new Outlet(), new Outlet()];

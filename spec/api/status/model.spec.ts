@@ -17,6 +17,7 @@ function info(id: string, changes: Partial<UpstreamInfo> = {}): UpstreamInfo {
     connection: 1,
     state: 'publishing',
     lastStatus: null,
+    lastError: null,
     reconnects: 0,
     memLimit: 1000,
     streams: [{ name: 's', id: 1, tracks: [{ media: 'video', codec: 'H.264', input }] }],
@@ -85,6 +86,29 @@ describe('model of the status page', () => {
     assert.equal(upstream(model, 1).bitrateOut, 8000);
   });
 
+  it('tells of an upstream that is published and gets nothing, once, and when it gets something again', () => {
+    const model = modelOf(row(1, 'u1'), row(2, 'u2', { state: 'connecting' }));
+    const said: string[] = [];
+    let received = 0;
+    const pass = (seconds: number, bytes: number): void => {
+      for (let i = 0; i < seconds; i++) {
+        const counts = [[1, numbers({ received: (received += bytes) })]] as const;
+        const t = model.times.values.length * 1000;
+        for (const { id, what } of model.tick({ ...NOTHING, t: 1000 + t, uptime: 5, counts }, 1_700_000_000_000 + t))
+          said.push(`${id} ${what}`);
+      }
+    };
+    pass(5, 100);
+    // The rate spans the last four messages; some seconds more, and it is silence.
+    pass(4, 0);
+    assert.deepEqual([upstream(model, 1).silent, said], [false, []]);
+    pass(10, 0);
+    assert.deepEqual([upstream(model, 1).silent, said], [true, ['u1 gets nothing from its senders']]);
+    pass(1, 100);
+    assert.deepEqual([upstream(model, 1).silent, said.slice(1)], [false, ['u1 gets media again']]);
+    assert.equal(upstream(model, 2).silent, false, 'what is not published yet is in another trouble');
+  });
+
   it('tells what happened, and nothing when it only begins to look', () => {
     const model = new Model();
     model.hello({ feed: 'a', api: null });
@@ -93,10 +117,10 @@ describe('model of the status page', () => {
       [],
     );
     const lastStatus = { level: 'error', code: 'NetStream.Publish.BadName', description: 'taken' };
-    const rows = [row(1, 'u1', { state: 'reconnecting', lastStatus }), row(3, 'u3')];
+    const rows = [row(1, 'u1', { state: 'reconnecting', lastStatus, lastError: 'recv_failed: reset' }), row(3, 'u3')];
     assert.deepEqual(model.tick({ ...NOTHING, t: 1000, uptime: 1, rows, gone: [2] }, 5), [
       { at: 5, id: 'u2', what: 'ended', kind: 'plain' },
-      { at: 5, id: 'u1', what: 'is reconnecting', kind: 'bad' },
+      { at: 5, id: 'u1', what: 'is reconnecting: recv_failed: reset', kind: 'bad' },
       { at: 5, id: 'u1', what: 'the server said NetStream.Publish.BadName: taken', kind: 'bad' },
       { at: 5, id: 'u3', what: 'began', kind: 'plain' },
     ]);
@@ -106,7 +130,7 @@ describe('model of the status page', () => {
   });
 
   it('tells of upstreams that fail before anybody could see them', () => {
-    const model = modelOf(row(1, 'u1'));
+    const model = modelOf(row(1, 'u1', { state: 'connecting' }));
     const tick = (t: number, ended: Record<string, number>): string[] =>
       model.tick({ ...NOTHING, t, uptime: 6, ended }, 5).map(({ id, what }) => `${id} ${what}`);
     assert.deepEqual(tick(2000, { done: 4, handshake_failed: 2 }), ['2 upstreams failed: handshake_failed']);

@@ -16,6 +16,7 @@ describe('what the status page is told of an upstream', () => {
         opaque: 's3cretopaque',
         streams: table([[`${key}?auth=s3cretquery`, sampleStream()]]),
         last_status: { level: 'status', code: 'NetStream.Publish.Start', description: `Publishing ${key}.` },
+        last_error: { reason: 'publish_rejected', message: `the server said: ${key} is taken`, age: 4 },
       }),
     );
     const text = JSON.stringify(info);
@@ -23,13 +24,18 @@ describe('what the status page is told of an upstream', () => {
     assertHas(info, { id: 'u1', cut: false, state: 'publishing', reconnects: 2, memLimit: 16777216 });
     assert.match(info.url, /^rtmp:\/\/\*\*\*@live\.example\.com:1935\/app\/liv\*\*\*/);
     assert.equal(info.lastStatus?.description, 'Publishing liv***.');
+    assert.equal(info.lastError, 'publish_rejected: the server said: liv*** is taken');
   });
 
   it('bounds what is long, and says so of an id', () => {
     const long = 'x'.repeat(70_000);
     const info = upstreamInfo(
       long,
-      sampleUpstream({ url: `rtmp://host/${long}`, last_status: { level: 'error', code: long, description: long } }),
+      sampleUpstream({
+        url: `rtmp://host/${long}`,
+        last_status: { level: 'error', code: long, description: long },
+        last_error: { reason: 'recv_failed', message: long, age: 0 },
+      }),
     );
     assert.equal(info.cut, true);
     assert.ok(JSON.stringify(info).length < 3000);

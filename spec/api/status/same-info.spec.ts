@@ -19,6 +19,7 @@ const OTHERS: readonly Partial<UpstreamStatus>[] = [
   { mem_limit: 1 },
   { url: 'rtmp://127.0.0.1:1935/live/other' },
   { last_status: null },
+  { last_error: { reason: 'recv_failed', message: 'ECONNRESET', age: 1 } },
   { last_status: { level: 'error', code: 'NetStream.Publish.Start', description: 'Start publishing' } },
   { last_status: { level: 'status', code: 'NetStream.Publish.BadName', description: 'Start publishing' } },
   { last_status: { level: 'status', code: 'NetStream.Publish.Start', description: 'Start' } },

@@ -1,5 +1,5 @@
 import { byId, el, setText } from './dom.js';
-import { count, timeOfDay } from './format.js';
+import { count, nameOf, timeOfDay } from './format.js';
 import type { Happening } from './model.js';
 import type { Ended } from './wire.js';
 
@@ -47,7 +47,7 @@ export class ActivityView {
   add(happened: readonly Happening[]): void {
     if (happened.length === 0) return;
     for (const { at, id, what, kind } of happened.slice(-LIMIT)) {
-      const entry = el('li', { 'data-kind': kind }, el('time', {}, timeOfDay(at)), el('b', {}, id), ` ${what}`);
+      const entry = el('li', { 'data-kind': kind }, el('time', {}, timeOfDay(at)), el('b', {}, nameOf(id)), ` ${what}`);
       this.list.prepend(entry);
     }
     while (this.list.childElementCount > LIMIT) this.list.lastElementChild?.remove();

@@ -1,4 +1,4 @@
-import { byId } from './dom.js';
+import { byId, setText } from './dom.js';
 
 /** ms between two announcements: what comes faster is said together, or, if it is the same thing again, once. */
 const PAUSE = 1500;
@@ -14,7 +14,7 @@ export class Announcer {
     this.waiting.set(topic, text);
     this.timer ??= setTimeout(() => {
       this.timer = undefined;
-      this.region.textContent = [...this.waiting.values()].join('. ');
+      setText(this.region, [...this.waiting.values()].join('. '));
       this.waiting.clear();
     }, PAUSE);
   }

@@ -1,9 +1,9 @@
 import { Chart } from './chart.js';
 import { byId, el, Live } from './dom.js';
 import type { Dropper } from './drop.js';
-import { bitrate, bytes, count, duration, frames, milliseconds, percent } from './format.js';
+import { bitrate, bytes, count, duration, frames, milliseconds, nameOf, percent } from './format.js';
 import type { Model } from './model.js';
-import { groupOf } from './order.js';
+import { lookOf } from './order.js';
 import type { Times } from './series.js';
 import { streamSection } from './stream-section.js';
 import type { Upstream } from './upstream.js';
@@ -95,14 +95,14 @@ export class DetailView {
     const title = el(
       'h2',
       { id: 'detail-title', tabindex: '-1' },
-      live.text(({ info }) => info.id),
+      live.text(({ info }) => nameOf(info.id)),
     );
     const state = el(
       'span',
       { class: 'pill' },
-      live.text(({ info }) => info.state),
+      live.text(({ info, silent }) => (silent ? `${info.state}, but nothing comes in` : info.state)),
     );
-    live.attribute(state, 'data-state', ({ info }) => groupOf(info.state));
+    live.attribute(state, 'data-state', lookOf);
     const last = el('p', { class: 'last' });
     live.shown(last, ({ info }) => info.lastStatus !== null);
     live.attribute(last, 'data-level', ({ info }) => info.lastStatus?.level ?? '');
@@ -120,10 +120,20 @@ export class DetailView {
       const wide = name === 'Destination' ? 'wide' : undefined;
       facts.append(el('div', { class: wide }, el('dt', {}, name), el('dd', {}, live.text(read))));
     }
+    const broke = el(
+      'p',
+      { class: 'last' },
+      el('b', {}, 'Last broken'),
+      ' ',
+      live.text(({ info }) => info.lastError ?? ''),
+    );
+    live.shown(broke, ({ info }) => info.lastError !== null);
+    live.attribute(broke, 'data-level', ({ info }) => (info.state === 'reconnecting' ? 'error' : ''));
     this.panel.append(
       el('header', {}, title, close),
       el('p', { class: 'state' }, state, this.dropButton(upstream)),
       last,
+      broke,
     );
     this.panel.append(this.bitrates(), this.delays(), facts);
     for (const stream of upstream.streams) this.panel.append(streamSection(upstream, stream, live, this.dropper));

@@ -1,4 +1,5 @@
-// The only ways by which this page makes elements. Text is always text: nothing here takes markup.
+// The only ways by which this page makes elements. Text is always text: nothing here takes markup, and nothing in it is unseen.
+import { seen } from './format.js';
 
 type Attributes = Readonly<Record<string, string | boolean | undefined>>;
 
@@ -13,7 +14,7 @@ export function el<K extends keyof HTMLElementTagNameMap>(
     if (value === true) element.setAttribute(name, '');
     else if (value !== undefined && value !== false) element.setAttribute(name, value);
   }
-  element.append(...children);
+  element.append(...children.map((child) => (typeof child === 'string' ? seen(child) : child)));
   return element;
 }
 
@@ -25,11 +26,13 @@ export function byId<T extends HTMLElement>(id: string, type: new () => T): T {
 }
 
 export function setText(element: HTMLElement, text: string): void {
-  if (element.textContent !== text) element.textContent = text;
+  const shown = seen(text);
+  if (element.textContent !== shown) element.textContent = shown;
 }
 
 export function setAttribute(element: HTMLElement, name: string, value: string): void {
-  if (element.getAttribute(name) !== value) element.setAttribute(name, value);
+  const shown = seen(value);
+  if (element.getAttribute(name) !== shown) element.setAttribute(name, shown);
 }
 
 /** Parts of a view that follow a value: made once, brought up to date as often as wanted, and written only where they differ. */
@@ -39,7 +42,7 @@ export class Live<T> {
   text(read: (of: T) => string): Text {
     const node = document.createTextNode('');
     this.updates.push((of) => {
-      const text = read(of);
+      const text = seen(read(of));
       if (node.data !== text) node.data = text;
     });
     return node;

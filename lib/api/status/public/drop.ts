@@ -1,5 +1,6 @@
 import type { Announcer } from './announcer.js';
 import { byId, setText } from './dom.js';
+import { nameOf } from './format.js';
 import type { Model } from './model.js';
 import type { Track } from './track.js';
 import type { Upstream } from './upstream.js';
@@ -33,8 +34,8 @@ export class Dropper {
     const senders = inputs === 1 ? 'its sender' : `its ${inputs} senders`;
     this.ask(
       'Drop this upstream?',
-      `${id} stops publishing at once, and ${senders} lose the connection. A sender that comes back makes it anew.`,
-      () => this.remove(`/upstreams/${encodeURIComponent(id)}`, `upstream ${id}`),
+      `${nameOf(id)} stops publishing at once, and ${senders} lose the connection. A sender that comes back makes it anew.`,
+      () => this.remove(`/upstreams/${encodeURIComponent(id)}`, `upstream ${nameOf(id)}`),
     );
   }
 
@@ -44,8 +45,8 @@ export class Dropper {
     if (input === null) return;
     this.ask(
       `Drop the ${media} track?`,
-      `The sender of ${media} to ${id} (${input.remoteAddr}) loses its connection; what is queued still goes out.`,
-      () => this.remove(`/upstreams/${encodeURIComponent(id)}/tracks/${input.connection}`, `${media} of ${id}`),
+      `The sender of ${media} to ${nameOf(id)} (${input.remoteAddr}) loses its connection; what is queued still goes out.`,
+      () => this.remove(`/upstreams/${encodeURIComponent(id)}/tracks/${input.connection}`, `${media} of ${nameOf(id)}`),
     );
   }
 

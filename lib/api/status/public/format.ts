@@ -48,6 +48,25 @@ export function duration(seconds: number): string {
   return `${Math.floor(seconds / 86_400)} d ${two((seconds % 86_400) / 3600)} h`;
 }
 
+/**
+ * What is not to be seen, or turns the direction of what stands behind it: controls, format characters, halves of pairs,
+ * separators of lines. As in a terminal, which `printable` of lib/inspect is for.
+ */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+
+/** Text with what is not to be seen written out: `\u202e`. */
+export function seen(text: string): string {
+  return text.replace(UNSEEN, (character) => {
+    const code = character.codePointAt(0) ?? 0;
+    return code <= 0xffff ? `\\u${code.toString(16).padStart(4, '0')}` : `\\u{${code.toString(16)}}`;
+  });
+}
+
+/** An id for people: one of blanks alone, or with blanks at its ends, in quotes. */
+export function nameOf(id: string): string {
+  return id.trim() === id && id !== '' ? id : `"${id}"`;
+}
+
 /** `37 %` */
 export function percent(share: number): string {
   return `${(share * 100).toFixed(share > 0 && share < 0.1 ? 1 : 0)} %`;

@@ -5,7 +5,7 @@ import { byId, el, setAttribute, setText } from './dom.js';
 import { Dropper } from './drop.js';
 import { FeedClient, type FeedState } from './feed.js';
 import { Filter } from './filter.js';
-import { duration } from './format.js';
+import { duration, nameOf } from './format.js';
 import { Heading } from './heading.js';
 import { idInLink, linkTo } from './link.js';
 import { Model, type Happening } from './model.js';
@@ -23,6 +23,8 @@ const STATES: Readonly<Record<FeedState, readonly [text: string, kind: string]>>
 };
 
 setUpTheme();
+// Several services in several tabs: told apart by where they are.
+document.title = `${location.host} - ${document.title}`;
 const model = new Model();
 const announcer = new Announcer();
 const totals = new TotalsView();
@@ -65,7 +67,7 @@ function happened(happenings: readonly Happening[]): void {
 /** One by one as long as they can be followed. */
 function announce(happenings: readonly Happening[]): void {
   if (happenings.length > 3) announcer.say('many', `${happenings.length} changes of state; see Activity`);
-  else for (const { id, what } of happenings) announcer.say(id, `${id} ${what}`);
+  else for (const { id, what } of happenings) announcer.say(id, `${nameOf(id)} ${what}`);
 }
 
 function open(upstream: Upstream): void {
@@ -85,7 +87,7 @@ function follow(): void {
     return;
   }
   const upstream = model.byId(id);
-  if (!upstream) report(`There is no upstream ${id} now.`);
+  if (!upstream) report(`There is no upstream ${nameOf(id)} now.`);
   else if (upstream.key !== detail.key) open(upstream);
 }
 

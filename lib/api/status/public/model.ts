@@ -91,7 +91,9 @@ export class Model {
     this.times.add(now / 1000);
     const totals = noTotals();
     for (const upstream of this.upstreams.values()) {
+      const silent = upstream.silent;
       upstream.measure(t);
+      if (upstream.silent !== silent) happened.push(...heardOf(upstream, now));
       add(totals, upstream);
     }
     this.totals = totals;
@@ -147,12 +149,19 @@ function ended({ info }: Upstream, at: number): Happening {
   return { at, id: info.id, what, kind: last?.level === 'error' ? 'bad' : 'plain' };
 }
 
+function heardOf({ info: { id, state }, silent }: Upstream, at: number): Happening[] {
+  if (silent) return [{ at, id, what: 'gets nothing from its senders', kind: 'bad' }];
+  // Of one that is in another state now, that says it.
+  return state === 'publishing' ? [{ at, id, what: 'gets media again', kind: 'good' }] : [];
+}
+
 function changed({ info }: Upstream, before: Upstream['info'], at: number): Happening[] {
   const { id } = info;
   const happened: Happening[] = [];
   if (info.state !== before.state) {
     const kind = info.state === 'publishing' ? 'good' : info.state === 'reconnecting' ? 'bad' : 'plain';
-    happened.push({ at, id, what: `is ${info.state}`, kind });
+    const why = info.state === 'reconnecting' && info.lastError !== null ? `: ${info.lastError}` : '';
+    happened.push({ at, id, what: `is ${info.state}${why}`, kind });
   }
   const last = info.lastStatus;
   if (last !== null && last.code !== before.lastStatus?.code) {

@@ -3,7 +3,7 @@ import type { Upstream } from './upstream.js';
 /** Columns that can be sorted by: what they compare, and which way they start. */
 export const COLUMNS = {
   id: { value: ({ info }: Upstream) => info.id, start: 'ascending' },
-  state: { value: ({ info }: Upstream) => stateRank(info.state), start: 'ascending' },
+  state: { value: (upstream: Upstream) => RANKS.indexOf(lookOf(upstream)), start: 'ascending' },
   bitrateIn: { value: ({ bitrateIn }: Upstream) => bitrateIn, start: 'descending' },
   bitrateOut: { value: ({ bitrateOut }: Upstream) => bitrateOut, start: 'descending' },
   frames: { value: ({ frames }: Upstream) => frames, start: 'descending' },
@@ -26,10 +26,11 @@ export interface Sorting {
 export type Group = 'all' | 'publishing' | 'connecting' | 'reconnecting' | 'closing';
 
 /** Those that may want somebody's eye come first. */
-const RANKS = ['reconnecting', 'resolving', 'connecting', 'handshaking', 'closing', 'publishing'];
+const RANKS = ['reconnecting', 'connecting', 'silent', 'closing', 'publishing'];
 
-function stateRank(state: string): number {
-  return RANKS.indexOf(state);
+/** How an upstream is to be shown: by its group, or as one that nothing comes in for. */
+export function lookOf({ info, silent }: Upstream): string {
+  return silent ? 'silent' : groupOf(info.state);
 }
 
 export function groupOf(state: string): Exclude<Group, 'all'> {

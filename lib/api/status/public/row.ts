@@ -1,7 +1,7 @@
 import { Chart } from './chart.js';
 import { el, Live } from './dom.js';
-import { bitrate, bytes, count, duration, frames, milliseconds, percent } from './format.js';
-import { groupOf } from './order.js';
+import { bitrate, bytes, count, duration, frames, milliseconds, nameOf, percent } from './format.js';
+import { lookOf } from './order.js';
 import type { Times } from './series.js';
 import type { Upstream } from './upstream.js';
 
@@ -17,8 +17,8 @@ export class RowView {
 
   constructor() {
     const { live, button } = this;
-    button.append(live.text(({ info }) => info.id));
-    live.does(({ info }) => (button.title = info.id));
+    button.append(live.text(({ info }) => nameOf(info.id)));
+    live.attribute(button, 'title', ({ info }) => nameOf(info.id));
     const state = el(
       'span',
       { class: 'pill' },
@@ -43,11 +43,11 @@ export class RowView {
       el(
         'td',
         { 'data-column': 'state' },
-        live.attribute(state, 'data-state', ({ info }) => groupOf(info.state)),
+        live.attribute(state, 'data-state', lookOf),
         el(
           'small',
           {},
-          live.text(({ info }) => shortCode(info.lastStatus?.code ?? '')),
+          live.text(({ info, silent }) => (silent ? 'nothing comes in' : newsOf(info))),
         ),
       ),
       this.number(
@@ -124,6 +124,11 @@ function quietAtZero(read: (upstream: Upstream) => number): (upstream: Upstream)
 
 function alarmingAboveZero(read: (upstream: Upstream) => number): (upstream: Upstream) => 'quiet' | 'alarm' {
   return (upstream) => (read(upstream) === 0 ? 'quiet' : 'alarm');
+}
+
+/** What an upstream that reconnects does so for; else what the server last said. */
+function newsOf({ state, lastError, lastStatus }: Upstream['info']): string {
+  return state === 'reconnecting' && lastError !== null ? lastError : shortCode(lastStatus?.code ?? '');
 }
 
 /** `NetStream.Publish.BadName` is known by its end. */

@@ -7,6 +7,11 @@ export interface Stream {
   readonly tracks: readonly Track[];
 }
 
+/** ms without anything from the senders, beyond what the rate spans, after which an upstream counts as silent. */
+const SILENCE = 3000;
+/** The most that one message says about that, in ms: of a time when no messages came, nothing is known. */
+const LONGEST_STEP = 1500;
+
 /** An upstream with its rates and their past. */
 export class Upstream {
   readonly key: number;
@@ -32,11 +37,14 @@ export class Upstream {
   searchText = '';
   /** Service time, in ms, at which it began. */
   private began = 0;
-  private t = 0;
+  private t: number;
+  /** For how many ms it has been publishing with nothing from its senders. */
+  private quiet = 0;
   private readonly sent = new Rate();
 
   constructor(row: UpstreamRow, t: number, times: Times) {
     this.key = row.key;
+    this.t = t;
     this.info = row.info;
     const line = (): Line => times.line();
     this.lines = { bitrateIn: line(), bitrateOut: line(), frames: line(), delay: line(), memory: line() };
@@ -49,6 +57,11 @@ export class Upstream {
 
   get memUsed(): number {
     return Math.max(0, this.info.memLimit - this.memLeft);
+  }
+
+  /** It is published, but its senders bring nothing. */
+  get silent(): boolean {
+    return this.quiet >= SILENCE;
   }
 
   /** 0..1 */
@@ -88,6 +101,7 @@ export class Upstream {
 
   /** Brings rates and lines up to time `t`, whether or not a counter moved. */
   measure(t: number): void {
+    const step = Math.min(t - this.t, LONGEST_STEP);
     this.t = t;
     this.bitrateOut = this.sent.add(t, this.sentBytes) * 8;
     this.bitrateIn = this.frames = this.delay = this.dropped = this.skipped = 0;
@@ -99,6 +113,7 @@ export class Upstream {
       this.dropped += track.droppedFrames;
       this.skipped += track.skipped;
     }
+    this.quiet = this.bitrateIn > 0 || this.info.state !== 'publishing' ? 0 : this.quiet + step;
     const { lines } = this;
     // A rate takes two messages.
     const rate = (value: number): number | null => (this.sent.known ? value : null);
@@ -110,10 +125,10 @@ export class Upstream {
   }
 }
 
-function searchTextOf({ id, url, state, remoteAddr, lastStatus, streams }: UpstreamInfo): string {
+function searchTextOf({ id, url, state, remoteAddr, lastStatus, lastError, streams }: UpstreamInfo): string {
   const inputs = streams.flatMap(({ name, tracks }) => [
     name,
     ...tracks.flatMap(({ codec, input }) => [codec, input?.channelId, input?.trackId, input?.remoteAddr]),
   ]);
-  return [id, url, state, remoteAddr, lastStatus?.code, ...inputs].join('\n').toLowerCase();
+  return [id, url, state, remoteAddr, lastStatus?.code, lastError, ...inputs].join('\n').toLowerCase();
 }

@@ -56,6 +56,8 @@ export interface UpstreamInfo {
   readonly connection: number;
   readonly state: string;
   readonly lastStatus: { readonly level: string; readonly code: string; readonly description: string } | null;
+  /** Why the connection last broke, or could not be made; null as long as neither happened. */
+  readonly lastError: string | null;
   readonly reconnects: number;
   /** bytes */
   readonly memLimit: number;

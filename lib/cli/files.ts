@@ -1,20 +1,41 @@
-import { accessSync, constants, statSync } from 'node:fs';
+import { X509Certificate } from 'node:crypto';
+import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Config } from '../config/config.js';
+import { fileProblem } from '../errors.js';
 import { CommandError } from './exit.js';
 
 /**
- * Looks whether all that the configuration has written to can be: better now than when the first dump is due.
+ * Looks whether all files that the configuration names can be written, or read: better now than when the first dump is due,
+ * or the first server to be verified.
  *
  * @throws CommandError that names the directive, the path and what is wrong with it
  */
-export function checkWritable(config: Config): void {
+export function checkFiles(config: Config): void {
   for (const { media } of config.kmpServers) {
+    checkCertificates('kmp_rtmp_out_ssl_trusted_certificate', media.outSslTrustedCertificate);
     checkFolder('kmp_rtmp_in_dump_folder', media.inDumpFolder);
     checkFolder('kmp_rtmp_out_dump_folder', media.outDumpFolder);
   }
   for (const { target } of config.errorLogs) if (target !== 'stderr') checkFile('error_log', target.file);
   if (config.pid !== undefined && config.pid !== '') checkFile('pid', config.pid);
+}
+
+/** What TLS takes for no certificate at all, it leaves out without a word: then no server can be verified. */
+function checkCertificates(directive: string, file: string): void {
+  if (file === '') return;
+  let text: Buffer;
+  try {
+    text = readFileSync(file);
+  } catch (error) {
+    throw new CommandError(`${directive}: cannot read ${file}: ${fileProblem(error)}`, { cause: error });
+  }
+  try {
+    if (!text.includes('-----BEGIN ')) throw new Error('no PEM');
+    new X509Certificate(text);
+  } catch (error) {
+    throw new CommandError(`${directive}: ${file} holds no certificate in PEM form`, { cause: error });
+  }
 }
 
 function checkFolder(directive: string, folder: string): void {
