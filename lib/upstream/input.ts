@@ -1,11 +1,8 @@
-import type { Socket } from 'node:net';
 import type { Clock } from '../clock.js';
-import type { MediaSettings } from '../config/settings.js';
 import { messageOf } from '../errors.js';
 import { parseConnectData, type ConnectData } from '../kmp/connect-data.js';
 import type { PacketBatch } from '../kmp/decoder.js';
 import type { ConnectPacket, KmpPacket } from '../kmp/packet.js';
-import type { Logger } from '../log.js';
 import { Frame } from '../media/frame.js';
 import { sameMediaInfo, type MediaInfo } from '../media/media-info.js';
 import { toMs } from '../media/timescale.js';
@@ -14,15 +11,14 @@ import { Writable } from '../streams.js';
 import { ArrivalClock } from './arrival.js';
 import { AckSender } from './ack-sender.js';
 import { Entrance } from './entrance.js';
-import type { OnFrame } from './frame-log.js';
 import { HeldBlocks } from './held-blocks.js';
 import { InputCounters } from './input-counters.js';
+import type { InputOptions } from './input-options.js';
 import { checkMediaInfo, checkSize, InputError } from './input-error.js';
 import { FRAME_COST, PART_COST } from './ledger.js';
-import type { Pace } from './pace.js';
 import type { ReadInTurns } from './read-pacer.js';
 import type { InputStatus } from './status.js';
-import type { Counting, Sums, Totals } from './totals.js';
+import type { Counting, Sums } from './totals.js';
 import type { Track } from './track.js';
 import type { TrackInput } from './track-input.js';
 import type { Upstream } from './upstream.js';
@@ -35,29 +31,6 @@ const MAX_PENDING_FRAMES = 16384;
  * with a burst, which tells nothing of when its frames arrived, and tracks that begin together are put in order by that.
  */
 const STEADY_AFTER = 2_000;
-
-export interface InputOptions {
-  readonly connection: number;
-  /** `ip:port` */
-  readonly peer: string;
-  readonly settings: MediaSettings;
-  readonly clock: Clock;
-  readonly log: Logger;
-  /** Finds or makes the upstream. */
-  readonly join: (data: ConnectData, codec: number) => Upstream;
-  /** Where acks go and what is closed in the end; absent for a source that is no socket (a dump file). */
-  readonly socket?: Socket;
-  /** Known beforehand, for a source without connect packet. */
-  readonly connectData?: ConnectData;
-  /** Called when the connect packet has been read. */
-  readonly onConnect?: (packet: ConnectPacket, data: ConnectData) => void;
-  /** Called once, when the track has joined its upstream: from then on its socket may be read at the pace of that. */
-  readonly onJoined?: (pace: Pace) => ReadInTurns | undefined;
-  /** Called for each frame that counts (`kmp_rtmp_in_log_frames`). */
-  readonly onFrame?: OnFrame;
-  /** Where it is counted. */
-  readonly totals?: Totals | undefined;
-}
 
 /**
  * The end of a KMP connection's line: applies the rules of the input (spec/kmp.md), keeps its counters, and brings frames

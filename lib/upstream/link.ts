@@ -1,5 +1,4 @@
 import type { Timer } from '../clock.js';
-import type { Logger } from '../log.js';
 import { messageOf } from '../errors.js';
 import type { Frame } from '../media/frame.js';
 import { enhancedProperties } from '../rtmp/enhanced.js';
@@ -7,13 +6,13 @@ import { PublishError } from '../rtmp/publish-error.js';
 import type { PublisherState } from '../rtmp/publisher.js';
 import type { ServerEvent } from '../rtmp/server-event.js';
 import { Backoff, STABLE_AFTER } from './backoff.js';
-import { Books, type BooksOwner } from './books.js';
+import { Books } from './books.js';
 import { reasonOf } from './close-reason.js';
 import { withTcUrl, type Destination } from './destination.js';
+import type { LinkOwner } from './link-owner.js';
 import { Line, type LineOptions, type LineOwner } from './line.js';
-import type { NotificationReason } from './notification.js';
 import { Patience, type PatienceOwner } from './patience.js';
-import { Replies, type ReplyOwner, type ReplyTarget } from './replies.js';
+import { Replies, type ReplyTarget } from './replies.js';
 import { Resend } from './resend.js';
 import type { UpstreamState } from './status.js';
 import type { UpstreamStream } from './stream.js';
@@ -21,20 +20,6 @@ import { activate, moveStream } from './stream-line.js';
 import { Successor, type SuccessorOwner } from './successor.js';
 import type { Track } from './track.js';
 import { Traffic } from './traffic.js';
-
-/** What a link asks of the upstream that it belongs to. */
-export interface LinkOwner extends ReplyOwner, BooksOwner {
-  /** One of the track's media infos has come into force, or another one's place. */
-  chargeInfo(track: Track): void;
-  linkFinished(link: Link): void;
-  /** The server refuses a stream; others may go on. */
-  streamRejected(stream: UpstreamStream, message: string): void;
-  /** The server gave `stream` the id of another one: it needs a connection of its own. */
-  split(stream: UpstreamStream): void;
-  /** The connection is made anew. `message`: what was wrong with the last one, if anything was. */
-  reconnecting(reason: NotificationReason, message?: string): void;
-  readonly log: Logger;
-}
 
 /**
  * An upstream's RTMP connection as the upstream sees it: it may break and be made anew, be sent elsewhere by the server,
