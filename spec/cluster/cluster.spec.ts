@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import net from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { startChild, type Child } from '../support/child.js';
-import { connectPacket, goldenFile, loadScenario, playScenario } from '../support/golden.js';
+import { connectPacket, goldenFile } from '../support/golden.js';
+import { until } from '../support/until.js';
 import { ScriptableIngest } from '../support/scriptable-ingest.js';
 import { fileURLToPath } from 'node:url';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,16 +12,6 @@ import { join } from 'node:path';
 import { slotOf } from '../../lib/cluster/rendezvous.js';
 
 const program = fileURLToPath(new URL('../../bin/kmp-rtmp.js', import.meta.url));
-
-/** Asks until the answer is good: what another process does has no event here. */
-async function until<T>(what: string, ask: () => Promise<T>, good: (answer: T) => boolean): Promise<T> {
-  for (let i = 0; i < 600; i++) {
-    const answer = await ask().catch(() => undefined);
-    if (answer !== undefined && good(answer)) return answer;
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
-  throw new Error(`waited in vain for ${what}`);
-}
 
 interface Status {
   readonly pid: number;
@@ -52,9 +43,6 @@ describe('two workers', { timeout: 90_000 }, () => {
          server {
            listen 127.0.0.1:0;
            kmp_rtmp;
-           # Time for the second track to come, on a busy machine.
-           kmp_rtmp_out_min_process_delay 2s;
-           kmp_rtmp_out_max_process_delay 4s;
          }
        }
        http { server { listen 127.0.0.1:0; location / { kmp_rtmp_api write=on; } } }`,
@@ -70,27 +58,6 @@ describe('two workers', { timeout: 90_000 }, () => {
     child.kill('SIGKILL');
     await child.exit;
     rmSync(folder, { recursive: true, force: true });
-  });
-
-  it('write what one worker writes, whichever of them accepts a track', async (t) => {
-    // The four tracks come in one after the other, so that they are accepted in turns.
-    for (const name of ['av', 'hevc']) {
-      const scenario = loadScenario(name);
-      const ingest = await ScriptableIngest.start();
-      t.after(() => ingest.close());
-      const tracks = async (count: number): Promise<unknown> =>
-        until(
-          `${count} tracks`,
-          status,
-          ({ upstreams }) => Object.keys(upstreams['u1']?.streams['stream']?.tracks ?? {}).length === count,
-        );
-      const senders = await playScenario(scenario, kmpPort, ingest.port, tracks);
-      const connection = await ingest.next();
-      await connection.closed;
-      for (const sender of senders) sender.destroy();
-      assert.equal(ingest.connections.length, 1, `${name}: tracks of one upstream met`);
-      assert.ok(connection.raw().equals(goldenFile(name, 'expected.1.rtmp')), `${name} byte for byte`);
-    }
   });
 
   it('answer as one service, and give every connection a number of its own', async (t) => {
