@@ -11,7 +11,7 @@ import { u32le } from '../support/bytes.js';
 import { connect as cnct, connectFields, end, frame, packet } from '../support/kmp-bytes.js';
 import { audioMinf } from '../support/kmp-sender.js';
 import { CheckingIngest } from './faults/checking-ingest.js';
-import { Fleet } from './faults/fleet.js';
+import { Fleet, type Quiet } from './faults/fleet.js';
 import { Random } from './random.js';
 
 const connections = Number(process.env['CONNECTIONS'] ?? 1500);
@@ -26,7 +26,7 @@ describe(`peers at the sockets, seed ${seed}`, { skip: process.platform !== 'lin
   const random = new Random(seed);
   let fleet: Fleet;
   let ingest: CheckingIngest;
-  let descriptors = 0;
+  let quiet: Quiet;
   let memory = 0;
   const sockets = new Set<Socket>();
 
@@ -34,7 +34,7 @@ describe(`peers at the sockets, seed ${seed}`, { skip: process.platform !== 'lin
     const media = `kmp_rtmp_in_max_connections ${connections}; kmp_rtmp_in_max_connections_per_address ${PER_ADDRESS};`;
     fleet = await Fleet.start({ upstreams: 2, media });
     ingest = await CheckingIngest.start(() => undefined);
-    descriptors = await fleet.settled();
+    quiet = await fleet.settled();
     memory = fleet.service.rss;
   });
   after(async () => {
@@ -46,7 +46,7 @@ describe(`peers at the sockets, seed ${seed}`, { skip: process.platform !== 'lin
     sockets.clear();
     await fleet.flowing(fleet.live);
     fleet.assertUntouched(fleet.live);
-    await fleet.assertNothingLeaked(descriptors);
+    await fleet.assertNothingLeaked(quiet);
     const grown = fleet.service.rss - memory;
     assert.ok(grown < ROOM, `${Math.round(grown / MB)} MB more than before`);
   });
