@@ -55,7 +55,7 @@ export class Line {
   state: PublisherState | undefined;
   /** Monotonic ms at which the handshake was done. */
   publishingSince = Infinity;
-  private readonly reader = new ServerReader();
+  private readonly reader: ServerReader;
   private over = false;
 
   constructor(
@@ -64,6 +64,7 @@ export class Line {
     books: SinkOwner,
   ) {
     const { settings, clock, ledger } = options;
+    this.reader = new ServerReader({ now: () => clock.now() });
     this.session = new SessionWriter({
       chunkSize: settings.outChunkSize,
       metadataName: settings.outMetadataName,
@@ -119,6 +120,12 @@ export class Line {
     this.merger.on('error', broken);
     new pumpify(this.merger, publisher).on('error', () => {});
     return true;
+  }
+
+  /** Tells the server of a stream. */
+  createStream(name: string, assume: boolean): StreamState {
+    this.reader.expectStream();
+    return this.session.createStream(name, assume);
   }
 
   /** True once nothing more is heard of it. */
