@@ -8,6 +8,9 @@ const SLOTS = 8;
 /** Least room worth a read; with less left, the block is full. */
 const LEAST_ROOM = 512;
 
+/** Bytes that are read of one socket before others get their turn: who sends faster than we read is never read empty. */
+const MOST_AT_ONCE = 256 * 1024;
+
 interface ReadHandle {
   readonly fd: number;
   reading: boolean;
@@ -62,6 +65,8 @@ class PacedSocket {
   private lastRead = 0;
   private lastAt = performance.now();
   private handedBack = false;
+  /** Set while the rest of a long read waits for its turn. */
+  private rest: NodeJS.Immediate | undefined;
   /** Where the present block is full. */
   private end = 0;
 
@@ -96,6 +101,13 @@ class PacedSocket {
       block.hold();
       // Where nothing more is taken, the rest can wait in the kernel.
       if (!socket.push(markBlock(chunk, block)) || n < room || socket.destroyed) break;
+      if (total >= MOST_AT_ONCE) {
+        this.rest ??= setImmediate(() => {
+          this.rest = undefined;
+          this.read(performance.now());
+        });
+        break;
+      }
     }
     if (total > 0) {
       this.lastRead = total;
@@ -109,6 +121,7 @@ class PacedSocket {
 
   close(): void {
     this.handedBack = true;
+    clearImmediate(this.rest);
     this.drop();
   }
 
