@@ -62,6 +62,13 @@ export class ServiceProcess {
     return (await send(this.httpPort, 'GET', '/api/')).json as GlobalStatus;
   }
 
+  /** A connection to its HTTP server. */
+  async openHttp(): Promise<net.Socket> {
+    const socket = net.connect(this.httpPort, '127.0.0.1');
+    await once(socket, 'connect');
+    return socket;
+  }
+
   /** Status of the answer. */
   get(path: string): Promise<number> {
     return this.request('GET', path);
