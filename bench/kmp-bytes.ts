@@ -53,6 +53,11 @@ export function audioInfoPacket(bitrate: number): Buffer {
   return bytes;
 }
 
+/** `eost`. */
+export function endPacket(): Buffer {
+  return packet('eost', 0, Buffer.alloc(0));
+}
+
 /** A buffer to write `fram` packets into, for payloads of at most `maxPayload` bytes. */
 export function framePacketBuffer(maxPayload: number): Buffer {
   const bytes = Buffer.alloc(FRAME_HEADER + Math.max(maxPayload, Stamp.bytes), 0x5a);

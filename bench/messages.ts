@@ -28,6 +28,33 @@ export interface LoadReport {
   readonly lateness: Quantiles;
 }
 
+/** What a crowd does. Each of its upstreams has a stream of a video and an audio track, unless one has no bytes. */
+export interface CrowdPlan {
+  /** How many upstreams come in all. */
+  readonly all: number;
+  /** How many of them in a second. */
+  readonly perSecond: number;
+  /** How long each sends; undefined: it sends nothing, and stays until `stop`. */
+  readonly stayMs?: number;
+  /** As in {@link LoadPlan}. */
+  readonly videoBytes: number;
+  readonly audioBytes: number;
+}
+
+export interface CrowdReport {
+  /** Upstreams that came. */
+  readonly came: number;
+  /** Connections that are closed again. */
+  readonly gone: number;
+  /** Connections that were reset, or not taken. */
+  readonly broken: number;
+  /** Frames. */
+  readonly sent: number;
+  readonly cpuSeconds: number;
+  /** How late frames were sent, in ms. */
+  readonly lateness: Quantiles;
+}
+
 export interface IngestReport {
   readonly received: number;
   readonly bytes: number;

@@ -19,10 +19,10 @@ describe('security', { timeout: 90_000 }, () => {
   const senders: KmpSender[] = [];
 
   const rules = 'kmp_rtmp_out_deny 127.0.0.0/8; kmp_rtmp_out_deny 10.0.0.0/8; kmp_rtmp_out_allow *.test:1935; ';
-  const start = async (media: string): Promise<void> => {
+  const start = async (media: string, resolver = `resolver ${dns.address}; resolver_timeout 2s;`): Promise<void> => {
     const status = `location /status/ { kmp_rtmp_status; } location /guarded/ { kmp_rtmp_api; kmp_rtmp_api_token ${TOKEN}; }`;
     running = await RunningService.start({
-      media: `resolver ${dns.address}; resolver_timeout 2s; ${media}`,
+      media: `${resolver} ${media}`,
       http: status,
     });
   };
@@ -58,6 +58,26 @@ describe('security', { timeout: 90_000 }, () => {
     });
   }
 
+  for (const host of [
+    '0.0.0.0',
+    '[::]',
+    '[::ffff:0:0]',
+    '2130706433',
+    '0x7f000001',
+    '0177.0.0.1',
+    '127.1',
+    '[::ffff:7f00:1]',
+  ]) {
+    it(`another spelling of the machine itself (${host}) is not connected to`, async () => {
+      // By the system's own look-up, which knows more ways to write an address than DNS does.
+      await start('kmp_rtmp_out_deny 127.0.0.0/8; kmp_rtmp_out_deny ::1;', '');
+      const sender = await publish(`rtmp://${host}:${ingest.port}/app/s`);
+      await running.notified();
+      await sender.closed;
+      assert.equal(ingest.connections.length, 0);
+    });
+  }
+
   it('a redirect of the server to what is denied is not followed', async () => {
     const other = await ScriptableIngest.start({ answers: true });
     ingest.script = { answers: true, redirect: `rtmp://127.0.0.1:${other.port}/app` };
@@ -65,6 +85,23 @@ describe('security', { timeout: 90_000 }, () => {
     await publish(`rtmp://127.0.0.1:${ingest.port}/app/s`);
     assert.equal((await running.notified()).reason, 'start_connect_failed');
     assert.equal(other.connections.length, 0);
+    await other.close();
+  });
+
+  it('nor a request to reconnect there', async () => {
+    const other = await ScriptableIngest.start({ answers: true });
+    await start(`kmp_rtmp_out_deny 127.0.0.1:${other.port};`);
+    await publish(`rtmp://127.0.0.1:${ingest.port}/app/s`);
+    const connection = await ingest.next();
+    await running.shows('u1', ({ state }) => state === 'publishing', 'publishing');
+    for (const host of ['127.0.0.1', '0.0.0.0']) {
+      const tcUrl = `rtmp://${host}:${other.port}/app`;
+      connection.sendStatus(0, 'status', 'NetConnection.Connect.ReconnectRequest', 'maintenance', { tcUrl });
+      const refusal = `${host} port ${other.port} may not be connected to`;
+      await eventually(() => running.log.text.includes(refusal), 'a refusal in the log');
+    }
+    assert.equal(other.connections.length, 0);
+    assert.notEqual(await running.upstream('u1'), undefined, 'goes on where it is');
     await other.close();
   });
 

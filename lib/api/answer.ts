@@ -13,7 +13,16 @@ export interface ErrorBody {
  * nothing kept by a cache. HEAD gets the same headers (Node leaves the body out).
  */
 export function answerJson(res: Response, value: unknown, status = 200): void {
-  const body = Buffer.from(JSON.stringify(value));
+  answerBytes(res, jsonBytes(value), status);
+}
+
+/** A value as {@link answerBytes} takes it. */
+export function jsonBytes(value: unknown): Buffer {
+  return Buffer.from(JSON.stringify(value));
+}
+
+/** The same with JSON that is serialised already. */
+export function answerBytes(res: Response, body: Buffer, status = 200): void {
   res.statusCode = status;
   res.setHeader('Content-Type', 'application/json');
   res.setHeader('Content-Length', body.length);

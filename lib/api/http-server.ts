@@ -1,4 +1,5 @@
 import http from 'node:http';
+import { oneAtATime } from './one-at-a-time.js';
 
 /** Limits of {@link createHttpServer}; times in ms. */
 export interface HttpLimits {
@@ -43,7 +44,7 @@ export function createHttpServer(app: http.RequestListener, limits: Partial<Http
       // How often the two timeouts above are looked at; Node's default of 30 s would stretch them.
       connectionsCheckingInterval: Math.max(50, Math.min(headersTimeout, requestTimeout) / 10),
     },
-    app,
+    oneAtATime(app),
   );
   server.maxConnections = maxConnections;
   server.maxHeadersCount = 100;

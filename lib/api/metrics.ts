@@ -6,6 +6,7 @@ import { answerError } from './answer.js';
 import { labelledStreams, upstreamLabel } from './metric-labels.js';
 import { NOW, TOTALS, TRACK, UPSTREAM, type Sample, type Samples } from './metric-tables.js';
 import { securityHeaders } from './security.js';
+import { shared } from './shared.js';
 import type { ServiceCounters, ServiceTotals } from './service-counters.js';
 
 export interface MetricsOptions {
@@ -23,7 +24,7 @@ export function metricsRouter(management: Management, options: MetricsOptions): 
   const router = express.Router({ caseSensitive: true });
   const route = router.route('/');
   route.all(securityHeaders);
-  route.get(async (_req, res) => {
+  const text = shared(async () => {
     // Asked for in one go, so that both are of the same moment.
     const [status, totals] = await Promise.all([management.status(), options.counters?.totals()]);
     const parts: string[] = [];
@@ -33,7 +34,10 @@ export function metricsRouter(management: Management, options: MetricsOptions): 
       await setImmediate();
     }
     parts.push(await nodeMetrics().metrics());
-    const body = Buffer.from(parts.join('\n'));
+    return Buffer.from(parts.join('\n'));
+  });
+  route.get(async (_req, res) => {
+    const body = await text();
     res.setHeader('Content-Type', Registry.PROMETHEUS_CONTENT_TYPE);
     res.setHeader('Content-Length', body.length);
     res.setHeader('Cache-Control', 'no-store');

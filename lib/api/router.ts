@@ -1,9 +1,10 @@
 import express, { type Request, type RequestHandler, type Response, type Router } from 'express';
 import { noLog, type Logger } from '../log.js';
 import type { Management } from '../upstream/status.js';
-import { answerError, answerJson, errorHandler, notFound } from './answer.js';
+import { answerBytes, answerError, answerJson, errorHandler, jsonBytes, notFound } from './answer.js';
 import { openApiDocument } from './openapi.js';
 import { sameSiteOnly, securityHeaders } from './security.js';
+import { shared } from './shared.js';
 
 export interface ManagementOptions {
   /** Whether DELETE is allowed (`kmp_rtmp_api write=on`). */
@@ -47,12 +48,15 @@ export function managementRouter(management: Management, options: ManagementOpti
 
 function routes(management: Management, { write }: ManagementOptions): Routes {
   const document = openApiDocument({ write });
+  const everything = shared(async () => jsonBytes(await management.status()));
+  const upstreams = shared(async () => jsonBytes((await management.status()).upstreams));
   return {
-    '/': { get: async (_req, res) => answerJson(res, await management.status()) },
+    '/': { get: async (_req, res) => answerBytes(res, await everything()) },
     '/openapi.json': { get: (_req, res) => answerJson(res, document) },
     '/upstreams': {
       async get(req, res) {
-        answerJson(res, asList(req) ? await management.upstreamIds() : (await management.status()).upstreams);
+        if (asList(req)) answerJson(res, await management.upstreamIds());
+        else answerBytes(res, await upstreams());
       },
     },
     '/upstreams/:upstream': {

@@ -8,7 +8,8 @@ export type DestinationCheck = (host: string, address: string, port: number) => 
 /**
  * Compiles `kmp_rtmp_out_allow` and `kmp_rtmp_out_deny`: the first rule that fits decides, and what none fits is allowed. Asked with
  * each resolved address, so that a name that points inside is found out by a rule about addresses. IPv4 rules hold for mapped IPv6
- * addresses too; what is no address at all is not allowed, unless there are no rules.
+ * addresses too; what is no address at all is not allowed, unless there are no rules. 0.0.0.0 and ::, in any spelling, lead to
+ * the machine itself: they have to be allowed as 127.0.0.1 and ::1, too.
  */
 export function destinationCheck(rules: readonly DestinationRule[]): DestinationCheck {
   const tests = rules.map(({ action, where, port }) => ({ allow: action === 'allow', fits: test(where), port }));
@@ -18,9 +19,25 @@ export function destinationCheck(rules: readonly DestinationRule[]): Destination
     if (!isIPv4(plain) && !isIPv6(plain)) return false;
     // A name may be written with the dot of the root at its end.
     const name = host.toLowerCase().replace(/\.$/, '');
-    const first = tests.find((one) => (one.port === undefined || one.port === port) && one.fits(name, plain));
-    return first?.allow ?? true;
+    const allowed = (asked: string): boolean => {
+      const first = tests.find((one) => (one.port === undefined || one.port === port) && one.fits(name, asked));
+      return first?.allow ?? true;
+    };
+    const self = ownAddress(plain);
+    return allowed(plain) && (self === undefined || allowed(self));
   };
+}
+
+const anyIpv4 = new BlockList();
+anyIpv4.addAddress('0.0.0.0', 'ipv4');
+const anyIpv6 = new BlockList();
+anyIpv6.addAddress('::', 'ipv6');
+
+/** What a connection to the unspecified address leads to; undefined if `address` is another one. */
+function ownAddress(address: string): string | undefined {
+  const family = isIPv4(address) ? 'ipv4' : 'ipv6';
+  if (anyIpv4.check(address, family)) return '127.0.0.1';
+  return anyIpv6.check(address, family) ? '::1' : undefined;
 }
 
 function test(where: DestinationRule['where']): (host: string, address: string) => boolean {

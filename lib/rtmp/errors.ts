@@ -14,6 +14,8 @@ export type RtmpErrorCode =
   | 'too_much_held'
   /** More chunk streams than the reader accepts. */
   | 'too_many_chunk_streams'
+  /** More messages than a peer of this kind has to say. */
+  | 'too_many_messages'
   /** AMF0 data that ends too early, names an unknown type, or is nested or large beyond the limits. */
   | 'bad_amf'
   /** A value that AMF0, or the message it is for, cannot carry. */

@@ -1,5 +1,6 @@
 import { AckWindow } from './ack-window.js';
 import { asRecord, type AmfRecord, type AmfValue } from './amf0-reader.js';
+import { Budget } from './budget.js';
 import { ChunkReader, type RtmpMessage } from './chunk-reader.js';
 import { RtmpError } from './errors.js';
 import { isCommand, readCommand, type Command } from './message/command.js';
@@ -11,11 +12,17 @@ export type { ServerEvent, StatusText } from './server-event.js';
 export interface ServerReaderOptions {
   /** Longest message, bytes; default 1048576. A publisher is told little: no media. */
   readonly maxMessageSize?: number;
+  /** Monotonic ms; default the machine's. */
+  readonly now?: () => number;
 }
 
 const MAX_MESSAGE = 0x100000;
 const MAX_CHUNK_STREAMS = 64;
 const MAX_TEXT = 1024;
+/** Messages that a server may send at once, and in each second after that: it has little to say, and a message can be a byte. */
+const MESSAGES = { burst: 2000, perSecond: 500 };
+/** What it may say on top for each stream that it is asked to create: results, statuses. */
+const MESSAGES_A_STREAM = 8;
 const AMF_LIMITS = { maxDepth: 16, maxValues: 4096 };
 const RECONNECT = 'NetConnection.Connect.ReconnectRequest';
 
@@ -30,9 +37,12 @@ export class ServerReader {
   /** The limit that Set Peer Bandwidth left in force; 0: none. */
   private limit = 0;
   private lastLimitType: LimitType = 'dynamic';
+  private readonly budget: Budget;
+  private flood: RtmpError | undefined;
 
   constructor(options: ServerReaderOptions = {}) {
     const maxMessageSize = options.maxMessageSize ?? MAX_MESSAGE;
+    this.budget = new Budget(MESSAGES.burst, MESSAGES.perSecond, options.now ?? (() => performance.now()));
     this.chunks = new ChunkReader({ maxMessageSize, maxHeldBytes: 2 * maxMessageSize, maxStreams: MAX_CHUNK_STREAMS });
   }
 
@@ -46,12 +56,23 @@ export class ServerReader {
     return this.chunks.heldBytes;
   }
 
+  /** The server is asked to create a stream: its answers come on top of what it may say. */
+  expectStream(): void {
+    this.budget.add(MESSAGES_A_STREAM);
+  }
+
   /** Takes the next bytes, cut anywhere. Nothing comes any more after `broken`. */
   feed(chunk: Buffer): ServerEvent[] {
-    if (this.chunks.failure !== undefined) return [];
+    if (this.chunks.failure !== undefined || this.flood !== undefined) return [];
     this.acks.receive(chunk.length);
+    const messages = this.read(chunk);
+    if (!this.budget.take(messages.length)) {
+      const { burst, perSecond } = MESSAGES;
+      this.flood = new RtmpError('too_many_messages', `more than ${burst} messages at once, or ${perSecond} a second`);
+      return [{ kind: 'broken', error: this.flood }];
+    }
     const events: ServerEvent[] = [];
-    for (const message of this.read(chunk)) {
+    for (const message of messages) {
       const event = this.event(message);
       if (event !== undefined) events.push(event);
     }

@@ -26,6 +26,9 @@ import type { Upstream } from './upstream.js';
 /** More pending frames than this on a track close its connection (spec/kmp.md, Rules of the input, 7). */
 const MAX_PENDING_FRAMES = 16384;
 
+/** The same for media infos: no sender changes its codec so often, and each is looked at when another one comes. */
+const MAX_PENDING_INFOS = 256;
+
 /**
  * ms from joining on in which a socket is read nearly as bytes come, whatever `kmp_rtmp_in_read_interval` says: a sender may begin
  * with a burst, which tells nothing of when its frames arrived, and tracks that begin together are put in order by that.
@@ -203,7 +206,17 @@ export class Input extends Writable implements TrackInput, Counting {
     // Behind repeated frames comes what went on from here: mid-group, too.
     if (this.duplicates === 0) this.waitKey = info.mediaType === 'video';
     if (this.track === undefined) this.attach(info);
-    else this.upstream?.changeInfo(this.track, info);
+    else this.changeInfo(this.track, info);
+  }
+
+  private changeInfo(track: Track, info: MediaInfo): void {
+    this.upstream?.changeInfo(track, info);
+    if (track.otherInfos > MAX_PENDING_INFOS) {
+      throw new InputError(
+        'KMP_TOO_MANY_MEDIA_INFOS',
+        `more than ${MAX_PENDING_INFOS} media infos are pending on the track`,
+      );
+    }
   }
 
   private attach(info: MediaInfo): void {

@@ -86,7 +86,7 @@ export function openKmpConnection(socket: Socket, options: KmpConnectionOptions)
     if (told) return;
     told = true;
     // A socket that was cut, by either side, is an ordinary end; what is wrong with the bytes is not.
-    const premature = 'code' in error && error.code === 'ECONNRESET';
+    const premature = 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
     if (premature || error.message === 'premature close') log.info(`KMP connection lost: ${messageOf(error)}`);
     else log.error(`KMP connection closed: ${messageOf(error)}`);
   };

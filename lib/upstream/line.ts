@@ -76,7 +76,7 @@ export class Line {
   state: PublisherState | undefined;
   /** Monotonic ms at which the handshake was done. */
   publishingSince = Infinity;
-  private readonly reader = new ServerReader();
+  private readonly reader: ServerReader;
   /** Window Acknowledgement Size that the server was told last, bytes; 0: none. */
   private window = 0;
   /** Most that it may be, by the server's Set Peer Bandwidth. */
@@ -89,6 +89,7 @@ export class Line {
     books: SinkOwner,
   ) {
     const { settings, clock, pace, ledger } = options;
+    this.reader = new ServerReader({ now: () => clock.now() });
     this.session = new SessionWriter({
       chunkSize: settings.outChunkSize,
       metadataName: settings.outMetadataName,
@@ -162,6 +163,12 @@ export class Line {
     this.window = window;
     this.sink.acked.expect(window);
     this.control(windowAckSize(window));
+  }
+
+  /** Tells the server of a stream. */
+  createStream(name: string, assume: boolean): StreamState {
+    this.reader.expectStream();
+    return this.session.createStream(name, assume);
   }
 
   /** True once nothing more is heard of it. */

@@ -11,6 +11,7 @@ import { reasonOf } from './close-reason.js';
 import { withTcUrl, type Destination } from './destination.js';
 import type { LinkOwner } from './link-owner.js';
 import { Line, type LineOptions, type LineOwner } from './line.js';
+import { Moves } from './moves.js';
 import { Patience, type PatienceOwner } from './patience.js';
 import { Replies, type ReplyTarget } from './replies.js';
 import { Resend } from './resend.js';
@@ -36,7 +37,9 @@ export class Link implements LineOwner, ReplyTarget, SuccessorOwner, PatienceOwn
   /** The connection of the moment. */
   line: Line;
   private successor: Successor | undefined;
+  private readonly now: () => number;
   private readonly replies: Replies;
+  private readonly moves: Moves;
   private readonly backoff: Backoff;
   private readonly resend: Resend;
   private readonly books: Books;
@@ -58,9 +61,11 @@ export class Link implements LineOwner, ReplyTarget, SuccessorOwner, PatienceOwn
     const { settings, clock, ledger } = options;
     this.current = origin;
     this.assume = settings.outStreamId === 'assume';
-    this.replies = new Replies(this, owner, origin, this.assume);
+    this.now = () => clock.now();
+    this.replies = new Replies(this, owner, origin, this.assume, this.now);
+    this.moves = new Moves(() => owner.log, this.now);
     this.backoff = new Backoff(settings.outReconnectInterval, settings.outReconnects);
-    this.resend = new Resend(settings, ledger, () => clock.now());
+    this.resend = new Resend(settings, ledger, this.now);
     this.books = new Books(this.resend, owner, (track) => track.stream.line ?? this.line);
     this.patience = new Patience(clock, settings.outTimeout, this);
     this.line = this.newLine();
@@ -240,7 +245,7 @@ export class Link implements LineOwner, ReplyTarget, SuccessorOwner, PatienceOwn
 
   streamRejected(line: Line, stream: UpstreamStream, code: string, error: PublishError): void {
     // The server may still hold the session that broke just now (spec/ingest-services.md, BadName).
-    const young = this.options.clock.now() - line.openedAt < STABLE_AFTER;
+    const young = this.now() - line.openedAt < STABLE_AFTER;
     if (code === 'NetStream.Publish.BadName' && this.reconnects > 0 && young) this.broken(line, error);
     else this.owner.streamRejected(stream, messageOf(error));
   }
@@ -252,7 +257,7 @@ export class Link implements LineOwner, ReplyTarget, SuccessorOwner, PatienceOwn
   }
 
   prepareNext(tcUrl: string | undefined): void {
-    if (this.successor !== undefined || this.finishing) return;
+    if (this.successor !== undefined || this.finishing || !this.moves.allow()) return;
     const { here } = this.replies;
     const there = tcUrl === undefined ? here : withTcUrl(here, tcUrl);
     if (there === undefined) {
@@ -262,7 +267,7 @@ export class Link implements LineOwner, ReplyTarget, SuccessorOwner, PatienceOwn
     this.owner.log.info(`the server asks to reconnect, to ${there.target.host} port ${there.target.port}`);
     // The server may hang up at any time from now on.
     this.line.sink.retain = true;
-    this.successor = new Successor(this, there, this.origin, this.owner, this.assume);
+    this.successor = new Successor(this, there, this.origin, this.owner, this.assume, this.now);
     this.successor.open();
   }
 
@@ -310,7 +315,6 @@ export class Link implements LineOwner, ReplyTarget, SuccessorOwner, PatienceOwn
   }
 
   private broken(line: Line, error: Error): void {
-    const { clock } = this.options;
     const next = this.successor?.line;
     if (this.successor !== undefined && next !== undefined) {
       this.owner.log.warn(`the connection broke before the next one was ready: ${messageOf(error)}`);
@@ -319,7 +323,7 @@ export class Link implements LineOwner, ReplyTarget, SuccessorOwner, PatienceOwn
       for (const stream of this.streams) moveStream(stream, this.line, true);
       return;
     }
-    if (line.publishingSince + STABLE_AFTER <= clock.now()) this.backoff.reset();
+    if (line.publishingSince + STABLE_AFTER <= this.now()) this.backoff.reset();
     // A name that is none is not mended by asking again.
     const final = error instanceof PublishError && error.stage === 'start_resolve';
     const delay = final || this.finishing ? undefined : this.backoff.next();
@@ -335,7 +339,7 @@ export class Link implements LineOwner, ReplyTarget, SuccessorOwner, PatienceOwn
     this.replaceLine();
     this.owner.reconnecting(reasonOf(error), messageOf(error));
     if (this.over) return;
-    this.timer = clock.after(delay, () => this.open(this.codecs()));
+    this.timer = this.options.clock.after(delay, () => this.open(this.codecs()));
   }
 
   /** The connection is given up: tracks and the frames that may not have arrived go to a new one, not yet opened. */
@@ -378,7 +382,7 @@ export class Link implements LineOwner, ReplyTarget, SuccessorOwner, PatienceOwn
   private createState(line: Line, stream: UpstreamStream): boolean {
     const { assume } = this;
     return line.sink.charged('create_stream_failed', () => {
-      const state = line.session.createStream(stream.name, assume);
+      const state = line.createStream(stream.name, assume);
       line.states.set(stream, state);
       if (!assume) this.patience.create(line, stream);
     });

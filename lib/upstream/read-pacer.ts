@@ -13,6 +13,9 @@ const EMPTY_READS = 2;
 /** How much more than the last read brought there is room for in a new block: reads differ, and what is left over is given back. */
 const HEADROOM = 1.5;
 
+/** Bytes that are read of one socket before others get their turn: who sends faster than we read is never read empty. */
+const MOST_AT_ONCE = 256 * 1024;
+
 interface ReadHandle {
   readonly fd: number;
   reading: boolean;
@@ -91,6 +94,8 @@ class PacedSocket implements ReadInTurns {
   private turns = 0;
   /** Ends its turns; undefined while it has none. */
   private stop: (() => void) | undefined;
+  /** Set while the rest of a long read waits for its turn. */
+  private rest: NodeJS.Immediate | undefined;
 
   constructor(
     private readonly socket: Socket,
@@ -154,6 +159,13 @@ class PacedSocket implements ReadInTurns {
       drained = n < room;
       // Where nothing more is taken, the rest can wait in the kernel.
       if (!socket.push(markBlock(chunk, block)) || drained || socket.destroyed) break;
+      if (total >= MOST_AT_ONCE) {
+        this.rest ??= setImmediate(() => {
+          this.rest = undefined;
+          this.read(performance.now());
+        });
+        break;
+      }
     }
     if (drained) this.emptyAt = now;
     if (total > 0) {
@@ -186,6 +198,7 @@ class PacedSocket implements ReadInTurns {
     this.over = true;
     this.stop?.();
     this.stop = undefined;
+    clearImmediate(this.rest);
     this.drop();
   }
 

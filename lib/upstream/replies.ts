@@ -1,6 +1,7 @@
 import { messageOf } from '../errors.js';
 import type { Logger } from '../log.js';
 import { authAnswer } from '../rtmp/auth.js';
+import { Budget } from '../rtmp/budget.js';
 import { PublishError } from '../rtmp/publish-error.js';
 import type { ServerEvent, StatusText } from '../rtmp/server-event.js';
 import { withAuth, withTcUrl, type Destination } from './destination.js';
@@ -10,6 +11,8 @@ import type { UpstreamStream } from './stream.js';
 
 /** A server may send us elsewhere this often in a row. */
 const MAX_REDIRECTS = 5;
+/** Lines of the log that a server may fill by what it says, at once and in each second after that. */
+const LINES = { burst: 50, perSecond: 1 };
 
 /** What the answers of a server do: to a link, or to the connection that is to take over. */
 export interface ReplyTarget {
@@ -48,18 +51,24 @@ export class Replies {
   here: Destination;
   private redirects = 0;
   private authRound: 0 | 1 | 2 = 0;
+  private readonly lines: Budget;
+  /** Lines that were too many. */
+  private unsaid = 0;
 
   /**
    * @param origin where every series of connections begins
    * @param assume stream ids are assumed, not asked for
+   * @param now monotonic ms
    */
   constructor(
     private readonly target: ReplyTarget,
     private readonly owner: ReplyOwner,
     private readonly origin: Destination,
     private readonly assume: boolean,
+    now: () => number,
   ) {
     this.here = origin;
+    this.lines = new Budget(LINES.burst, LINES.perSecond, now);
   }
 
   /** A new series of connections begins: at the origin, with logins and redirects counted anew. */
@@ -88,7 +97,7 @@ export class Replies {
       case 'status':
         this.note(event);
         if (event.level === 'error') this.statusError(line, event.streamId, event);
-        else this.owner.log.info(`server: ${this.text(event)}`);
+        else this.say('info', () => `server: ${this.text(event)}`);
         return;
       case 'redirect':
         this.note(event);
@@ -109,10 +118,21 @@ export class Replies {
         );
         return;
       case 'unreadable':
-        this.owner.log.warn(`a message of the server was passed over: ${messageOf(event.error)}`);
+        this.say('warn', () => `a message of the server was passed over: ${messageOf(event.error)}`);
         return;
       default:
     }
+  }
+
+  /** Writes a line that the server is the cause of, unless there were many. */
+  private say(level: 'info' | 'warn', line: () => string): void {
+    if (!this.lines.take()) {
+      this.unsaid++;
+      return;
+    }
+    const more = this.unsaid === 0 ? '' : ` (${this.unsaid} lines before this one were left out)`;
+    this.unsaid = 0;
+    this.owner.log[level](line() + more);
   }
 
   private result(line: Line, transaction: number, info: unknown): void {

@@ -37,8 +37,9 @@ export class Successor implements ReplyTarget {
     origin: Destination,
     upstream: ReplyOwner,
     assume: boolean,
+    now: () => number,
   ) {
-    this.replies = new Replies(this, upstream, origin, assume);
+    this.replies = new Replies(this, upstream, origin, assume, now);
     this.replies.here = destination;
   }
 

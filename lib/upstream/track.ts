@@ -87,6 +87,11 @@ export class Track extends TrackQueue implements Counting {
     return this.changes.at(-1)?.info ?? this.info;
   }
 
+  /** Media infos beside the present one: that wait, or may be needed again. */
+  get otherInfos(): number {
+    return this.changes.length + this.replaced.length;
+  }
+
   /** Bytes that its media infos cost: the present one, those that wait, and those that may be needed again. */
   get infoCharge(): number {
     const others = [...this.changes, ...this.replaced];

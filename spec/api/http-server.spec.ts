@@ -121,6 +121,41 @@ describe('HTTP server', () => {
     });
   });
 
+  it('answers requests that come all at once in their order, each begun when the one before is answered', async () => {
+    let busy = 0;
+    let most = 0;
+    const slow: RequestListener = (req, res) => {
+      most = Math.max(most, ++busy);
+      setImmediate(() => {
+        busy--;
+        res.end(req.url);
+      });
+    };
+    await withServer({}, slow, async (open) => {
+      const socket = await open();
+      const paths = Array.from({ length: 10 }, (_, i) => `/${i}`);
+      const last = (path: string): string => (path === '/9' ? 'Connection: close\r\n' : '');
+      socket.write(paths.map((path) => `GET ${path} HTTP/1.1\r\nHost: x\r\n${last(path)}\r\n`).join(''));
+      const text = await untilClosed(socket);
+      assert.deepEqual(text.match(/(?<=\r\n\r\n)\/\d/g), paths);
+      assert.equal(most, 1);
+    });
+  });
+
+  it('closes a connection that brings thousands of requests at once', async () => {
+    let begun = 0;
+    const big: RequestListener = (_req, res) => {
+      begun++;
+      res.end(Buffer.alloc(10_000_000));
+    };
+    await withServer({}, big, async (open) => {
+      const socket = await open();
+      socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(5000));
+      await untilClosed(socket);
+      assert.equal(begun, 1);
+    });
+  });
+
   it('answers garbage with 400', async () => {
     await withServer({}, ok, async (open) => {
       const socket = await open();

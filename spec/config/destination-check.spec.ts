@@ -32,6 +32,14 @@ describe('where upstreams may connect to', () => {
     [`${inner} allow *.example.com; deny all;`, 'live.example.com', 'fd00::1', 1935, false],
     [`${inner} allow *.example.com; deny all;`, 'live.example.com', '192.0.2.1', 1935, true],
     [inner, 'a.example', 'no address', 1935, false],
+    // What the kernel takes for the machine itself.
+    [inner, '0.0.0.0', '0.0.0.0', 1935, false],
+    [inner, '::', '::', 1935, false],
+    [inner, '0:0::0', '0:0::0', 1935, false],
+    [inner, '::ffff:0.0.0.0', '::ffff:0.0.0.0', 1935, false],
+    [inner, '0:0:0:0:0:ffff:0:0', '0:0:0:0:0:ffff:0:0', 1935, false],
+    ['deny 0.0.0.0;', '0.0.0.0', '0.0.0.0', 1935, false],
+    ['allow 127.0.0.1:1935; deny all:22;', '0.0.0.0', '0.0.0.0', 1935, true],
   ];
   for (const [rules, host, address, port, allowed] of rows) {
     it(`${rules} ${allowed ? 'lets' : 'does not let'} ${host} at ${address} port ${port}`, () => {

@@ -11,7 +11,7 @@ import { u32le } from '../support/bytes.js';
 import { connect as cnct, connectFields, end, frame, packet } from '../support/kmp-bytes.js';
 import { audioMinf } from '../support/kmp-sender.js';
 import { CheckingIngest } from './faults/checking-ingest.js';
-import { Fleet } from './faults/fleet.js';
+import { Fleet, type Quiet } from './faults/fleet.js';
 import { Random } from './random.js';
 
 const connections = Number(process.env['CONNECTIONS'] ?? 1500);
@@ -26,7 +26,7 @@ describe(`peers at the sockets, seed ${seed}`, { skip: process.platform !== 'lin
   const random = new Random(seed);
   let fleet: Fleet;
   let ingest: CheckingIngest;
-  let descriptors = 0;
+  let quiet: Quiet;
   let memory = 0;
   const sockets = new Set<Socket>();
 
@@ -34,7 +34,7 @@ describe(`peers at the sockets, seed ${seed}`, { skip: process.platform !== 'lin
     const media = `kmp_rtmp_in_max_connections ${connections}; kmp_rtmp_in_max_connections_per_address ${PER_ADDRESS};`;
     fleet = await Fleet.start({ upstreams: 2, media });
     ingest = await CheckingIngest.start(() => undefined);
-    descriptors = await fleet.settled();
+    quiet = await fleet.settled();
     memory = fleet.service.rss;
   });
   after(async () => {
@@ -46,7 +46,7 @@ describe(`peers at the sockets, seed ${seed}`, { skip: process.platform !== 'lin
     sockets.clear();
     await fleet.flowing(fleet.live);
     fleet.assertUntouched(fleet.live);
-    await fleet.assertNothingLeaked(descriptors);
+    await fleet.assertNothingLeaked(quiet);
     const grown = fleet.service.rss - memory;
     assert.ok(grown < ROOM, `${Math.round(grown / MB)} MB more than before`);
   });
@@ -176,5 +176,48 @@ describe(`peers at the sockets, seed ${seed}`, { skip: process.platform !== 'lin
     }
     await closed();
     server.close();
+  });
+
+  it('servers that flood with messages of a byte, and senders with media infos, end their own upstream only', async () => {
+    const again = Buffer.alloc(64 * 1024, 0xc3);
+    const server = createServer((socket) => {
+      socket.on('error', () => {});
+      socket.once('data', (hello) => {
+        socket.write(Buffer.concat([Buffer.of(3), Buffer.alloc(1536), hello.subarray(1, 1537)]));
+        // A command without a byte, and the same again for each byte that follows.
+        socket.write(Buffer.concat([Buffer.of(3, 0, 0, 0, 0, 0, 0, 20, 0, 0, 0, 0), again]));
+        const pump = (): void => {
+          while (!socket.destroyed && socket.write(again));
+        };
+        socket.on('drain', pump).resume();
+        pump();
+      });
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const infos = Array.from({ length: 1000 }, (_, i) => [audioMinf({ extraData: u32le(i) }), frame('payload', i, 1)]);
+    for (let i = 0; i < 10; i++) {
+      const flooded = await open();
+      flooded.write(
+        Buffer.concat([cnct({ upstream_id: `f${i}`, url: `rtmp://127.0.0.1:${port}/app/f${i}` }), audioMinf()]),
+      );
+      (await open()).write(Buffer.concat([...track(`i${i}`), ...infos.flat()]));
+    }
+    await closed();
+    server.close();
+    assert.match(fleet.service.output, /more than 2000 messages at once/);
+    assert.match(fleet.service.output, /more than 256 media infos are pending/);
+  });
+
+  it('HTTP requests by the thousand in one write are not answered by the thousand', async () => {
+    for (const path of ['/api/', '/metrics']) {
+      const socket = await fleet.service.openHttp();
+      sockets.add(socket);
+      socket.on('error', () => {}).on('close', () => sockets.delete(socket));
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`.repeat(20_000));
+      socket.resume();
+    }
+    await closed();
   });
 });

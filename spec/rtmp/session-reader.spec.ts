@@ -167,6 +167,21 @@ describe('ServerReader', () => {
     assert.equal(event?.kind === 'broken' && event.error.code, 'message_too_big');
   });
 
+  it('lets a server say 2000 things at once and 500 a second, 8 more for each stream that it is to create', () => {
+    const says = (count: number): Buffer => concat(...Array<Buffer>(count).fill(hex('02 000000 000000 03 00000000')));
+    const kinds = (reader: ServerReader, count: number): string[] => reader.feed(says(count)).map(({ kind }) => kind);
+    let now = 0;
+    const reader = new ServerReader({ now: () => now });
+    assert.ok(!kinds(reader, 2000).includes('broken'));
+    now += 1000;
+    assert.ok(!kinds(reader, 500).includes('broken'));
+    reader.expectStream();
+    assert.ok(!kinds(reader, 8).includes('broken'));
+    assert.deepEqual(kinds(reader, 1), ['broken']);
+    now += 60_000;
+    assert.deepEqual(kinds(reader, 1), [], 'nothing comes after that');
+  });
+
   it('keeps texts short, on one line and free of control characters', () => {
     const description = `a\nb\x1b[2Jc\u0085${'d'.repeat(5000)}`;
     const [event] = new ServerReader().feed(commandBytes(0, '_error', 1, null, { ...rejected, description }));
@@ -210,13 +225,14 @@ describe('ServerReader', () => {
     });
 
     it('go on past 4 GiB, modulo 2^32', () => {
-      const reader = new ServerReader();
+      let now = 0;
+      const reader = new ServerReader({ now: () => now });
       reader.feed(concat(control(5, '80000000'), control(1, '00ffffff')));
       const piece = Buffer.alloc(0xfff00, 0);
       // A message of an unknown type, with its header as long as the piece.
       concat(hex('03 000000'), u24be(piece.length - 12), hex('63 00000000')).copy(piece);
       const due: number[] = [];
-      for (let i = 0; i < 6200; i++) due.push(...acks(reader.feed(piece)));
+      for (let i = 0; i < 6200; i++, now += 8) due.push(...acks(reader.feed(piece)));
       assert.equal(reader.receivedBytes, 32 + 6200 * 0xfff00);
       assert.ok(reader.receivedBytes > 1.5 * 2 ** 32);
       const pieces = Math.ceil((0x80000000 - 32) / 0xfff00);

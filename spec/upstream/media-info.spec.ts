@@ -80,6 +80,19 @@ describe('a media info in mid-stream', { timeout: 90_000 }, () => {
     assert.deepEqual(await written('v2'), [...began, 'v0 0', 'metadata 640', 'video header avcC', 'v2 80']);
   });
 
+  it('that changes with every frame, hundreds of times, closes its connection and no other', async () => {
+    const changes = Array.from({ length: 300 }, (_, i) => [
+      videoMinf({ width: 16 + i }),
+      frameAt(i * 40, `v${i}`, { key: true }),
+    ]);
+    video.send(...changes.flat());
+    await video.closed;
+    assert.match(service.log.text, /more than 256 media infos are pending on the track/);
+    audio.send(frameAt(20, 'a0'));
+    await holds('audio', 1);
+    assert.equal(audio.isClosed, false);
+  });
+
   it('that is the same as before writes nothing', async () => {
     video.send(frameAt(0, 'v0', { key: true }), videoMinf(), frameAt(40, 'v1', { key: true }));
     audio.send(frameAt(20, 'a0'), audioMinf(), frameAt(60, 'a1'));

@@ -40,7 +40,7 @@ describe('a server that stops reading', { timeout: 90_000 }, () => {
   it('ends its upstream at the memory limit; the others do not notice', async () => {
     running = await RunningService.start({ media: `${QUICK} kmp_rtmp_out_mem_limit 8m;` });
     const deaf = await ingestThat({ reads: 'never' });
-    const good = await ingestThat();
+    const good = await ingestThat({ answers: true });
     const [slow, other] = [await publish('slow', deaf), await publish('other', good)];
     const connection = await good.next();
     const { mem_left: atFirst } = await running.shows('other', ({ state }) => state === 'publishing', 'publishing');

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
 import net from 'node:net';
+import { Readable } from 'node:stream';
 import { describe, it } from 'node:test';
 import { Cadence } from '../../lib/cadence.js';
 import { systemClock } from '../../lib/clock.js';
@@ -81,6 +83,24 @@ describe('reading in turns', () => {
     await done;
     assert.ok(sizes.length <= 3, `${sizes.length} reads for 50 writes`);
     close();
+  });
+
+  it('lets others have their turn while a sender is never read empty', async () => {
+    // There is always more in this one: a sender on another core, faster than we are.
+    const fd = openSync('/dev/zero', 'r');
+    const handle = { fd, reading: true, readStart: () => 0, readStop: () => 0 };
+    const endless = Object.assign(new Readable({ read() {} }), { _handle: handle, setTimeout() {} });
+    let bytes = 0;
+    let bytesAtTurn = Infinity;
+    endless.on('data', (chunk: Buffer) => {
+      if (bytes === 0) setImmediate(() => (bytesAtTurn = bytes));
+      bytes += chunk.length;
+      if (bytes > 8 * 2 ** 20) endless.destroy();
+    });
+    readEvery(20, endless as unknown as net.Socket, options);
+    await once(endless, 'close');
+    closeSync(fd);
+    assert.ok(bytesAtTurn <= 2 ** 19, `${bytesAtTurn} bytes in one turn`);
   });
 
   it('notices the end and a reset as Node does', async () => {

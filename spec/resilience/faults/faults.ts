@@ -37,6 +37,8 @@ function flood({ senders: [video] }: Publication): void {
   for (let i = 0; i < 130; i++) video.frame(100_000);
 }
 
+const HOUR = 3_600_000;
+
 /** What a connection that broke with bytes on the way gives. */
 const BROKEN = ['recv_failed', 'send_failed'];
 
@@ -144,6 +146,10 @@ export const faults: readonly Fault[] = [
       // One that opens its dump now, beside all those that are open.
       const fresh = await aside(fleet, {});
       await fleet.flowing(fleet.live);
+      assert.ok(
+        Math.min(...fleet.service.fileSizes(/^ngx_live_kmp_dump/)) <= 1,
+        'a dump that nothing could be written to',
+      );
       fleet.service.limit('fsize', undefined);
       fresh.senders.forEach((sender) => sender.end());
       await leaves(fleet, fresh, 'done');
@@ -157,6 +163,7 @@ export const faults: readonly Fault[] = [
       victim.ingest.reset();
       await ends(fleet, victim, ...BROKEN);
       await fleet.flowing(fleet.live.filter((one) => one !== victim));
+      assert.ok(fleet.hung > 0, 'a notification that waits');
       fleet.hanging = false;
       return false;
     },
@@ -165,13 +172,25 @@ export const faults: readonly Fault[] = [
     name: 'file descriptors used up',
     async happen(fleet) {
       const { service } = fleet;
-      service.limit('nofile', service.descriptors + 3);
+      const spare = 3;
+      let closed = 0;
+      service.leaveDescriptors(spare);
       const crowd = Array.from({ length: 40 }, () => connect(service.kmpPort, '127.0.0.1'));
-      for (const socket of crowd) socket.on('error', () => {});
-      await sleep(1000);
-      await fleet.flowing(fleet.live);
-      service.limit('nofile', service.mostDescriptors);
-      for (const socket of crowd) socket.destroy();
+      for (const socket of crowd) {
+        socket.on('error', () => {});
+        socket.once('close', () => closed++);
+      }
+      try {
+        await service.until(
+          'the end of those that there are no descriptors for',
+          () => closed >= crowd.length - 2 * spare,
+        );
+        await fleet.flowing(fleet.live);
+        assert.ok(closed < crowd.length, 'some were taken');
+      } finally {
+        service.limit('nofile', service.mostDescriptors);
+        for (const socket of crowd) socket.destroy();
+      }
       const fresh = await aside(fleet, {});
       await fleet.flowing([fresh]);
       fresh.senders.forEach((sender) => sender.end());
@@ -189,4 +208,29 @@ export const faults: readonly Fault[] = [
       return true;
     },
   },
+  {
+    name: 'its event loop is held up for 2 s',
+    async happen(fleet) {
+      await fleet.service.probe.block(2000);
+      await fleet.flowing(fleet.live);
+      return true;
+    },
+  },
+  ...[
+    ['an hour forward', HOUR],
+    ['an hour back', -HOUR],
+    ['to a time before 1970', -100 * 365 * 24 * HOUR],
+    ['from there to the present', 100 * 365 * 24 * HOUR],
+  ].map(([how, ms]): Fault => ({
+    name: `its wall clock is set ${how}`,
+    async happen(fleet) {
+      await fleet.service.probe.step(Number(ms));
+      // One that begins with such a clock, beside those that go on with it.
+      const fresh = await aside(fleet, {});
+      await fleet.flowing(fleet.live);
+      fresh.senders.forEach((sender) => sender.end());
+      await leaves(fleet, fresh, 'done');
+      return true;
+    },
+  })),
 ];

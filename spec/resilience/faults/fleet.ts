@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { DnsServer } from '../../support/dns-server.js';
 import { httpTarget, reply, type HttpTarget } from '../../support/http-target.js';
 import { CheckingIngest, type Manners } from './checking-ingest.js';
+import type { Living, Look } from '../probe/look.js';
 import { LiveSender } from './live-sender.js';
 import { ServiceProcess } from './service-process.js';
 import { TrackCheck } from './track-check.js';
@@ -30,11 +31,27 @@ export const PATIENCE = { in: 8000, out: 5000, resolver: 2000 } as const;
 export const HOST = 'ingest.test';
 /** Descriptors that come and go: a notification, a request to the API. */
 const COMING_AND_GOING = 8;
+/** ms between two looks into the service: each collects its garbage. */
+const LOOK_AGAIN = 300;
+const LOOKS = 60;
+/** What may be more of than there was: what comes and goes; the rest is counted exactly. */
+const ROOM: Partial<Record<Living, number>> = { sockets: COMING_AND_GOING, abortSignals: 2 };
+/** Timers that an upstream has now and then: of an ack, of what is held back. */
+const TIMERS_EACH = 1;
+/** Bytes that the heap may grow by, in all: code that is compiled, sums of what has ended. */
+const HEAP_ROOM = 8 * 2 ** 20;
+
+/** The service when all is quiet. */
+export interface Quiet {
+  readonly descriptors: number;
+  readonly look: Look;
+}
 
 /** Live upstreams through one service process, with every frame checked at the other end. */
 export class Fleet {
   readonly live: Publication[] = [];
   private readonly all: Publication[] = [];
+  private readonly sending = new Set<Publication>();
   private readonly checks = new Map<string, TrackCheck>();
   private tracks = 0;
   private names = 0;
@@ -80,6 +97,11 @@ export class Fleet {
     if (!hanging) for (const socket of this.target.open) socket.destroy();
   }
 
+  /** Notifications that are not answered yet. */
+  get hung(): number {
+    return this.target.open.size;
+  }
+
   /** A new upstream. */
   async open({ host = '127.0.0.1', manners = {} as Manners } = {}): Promise<Publication> {
     const id = `u${this.names++}`;
@@ -96,6 +118,7 @@ export class Fleet {
     const [audio, audioCheck] = await track('audio');
     const publication: Publication = { id, ingest, senders: [video, audio], checks: [videoCheck, audioCheck] };
     this.all.push(publication);
+    this.sending.add(publication);
     return publication;
   }
 
@@ -112,14 +135,23 @@ export class Fleet {
     return this.reasons.get(id) ?? '';
   }
 
-  /** How many descriptors the service has with `live` as they are; asked when all is quiet. */
-  async settled(): Promise<number> {
+  /** What the service has open and alive with `live` as they are; asked when all is quiet. */
+  async settled(): Promise<Quiet> {
+    await this.settle();
+    // Of several, the most: each is a moment, in which one thing or the other is there.
+    const looks = [await this.service.probe.look(), await this.service.probe.look(), await this.service.probe.look()];
+    const [first] = looks as [Look];
+    const alive = { ...first.alive };
+    for (const name of Object.keys(alive) as Living[]) alive[name] = Math.max(...looks.map((one) => one.alive[name]));
+    return { descriptors: this.service.descriptors, look: { ...first, alive } };
+  }
+
+  private async settle(): Promise<void> {
     const ids = this.live.map(({ id }) => id).sort();
     await this.service.until('the upstreams that should be there', async () => {
       const { upstreams } = await this.service.status();
       return Object.keys(upstreams).sort().join() === ids.join();
     });
-    return this.service.descriptors;
   }
 
   /** Those that nothing happened to: every frame whole and in order, none repeated, all senders there. */
@@ -139,8 +171,8 @@ export class Fleet {
   }
 
   /** Nothing is held for what is gone, and little for what is there. */
-  async assertNothingLeaked(descriptors: number): Promise<void> {
-    await this.settled();
+  async assertNothingLeaked({ descriptors, look }: Quiet): Promise<void> {
+    await this.settle();
     await this.service.until(
       `descriptors to go from ${this.service.descriptors} back to ${descriptors}`,
       () => this.service.descriptors <= descriptors + COMING_AND_GOING,
@@ -151,6 +183,24 @@ export class Fleet {
         ({ mem_left: left, mem_limit: limit }) => left > limit / 2 && left <= limit,
       );
     });
+    await this.assertNoneAlive(look);
+  }
+
+  /** In the service itself: no object of what has ended, no timer, no listener, and the heap as it was. */
+  private async assertNoneAlive(before: Look): Promise<void> {
+    const room: typeof ROOM = { ...ROOM, timers: COMING_AND_GOING + TIMERS_EACH * this.live.length };
+    let left: string[] = [];
+    for (let i = 0; i < LOOKS; i++) {
+      const now = await this.service.probe.look();
+      left = (Object.keys(now.alive) as Living[])
+        .filter((name) => now.alive[name] > before.alive[name] + (room[name] ?? 0))
+        .map((name) => `${name}: ${now.alive[name]}, before ${before.alive[name]}`);
+      const grown = now.heap - before.heap;
+      if (grown > HEAP_ROOM) left.push(`heap: ${(grown / 2 ** 20).toFixed(1)} MB more`);
+      if (left.length === 0) return;
+      await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN));
+    }
+    assert.deepEqual(left, [], 'stays alive in the service');
   }
 
   /** Lets go of what has ended, or is one too many, and opens new ones in their places. */
@@ -190,6 +240,9 @@ export class Fleet {
 
   private tick(): void {
     const now = performance.now();
-    for (const { senders } of this.all) for (const sender of senders) sender.tick(now);
+    for (const one of this.sending) {
+      for (const sender of one.senders) sender.tick(now);
+      if (one.senders.every(({ closed }) => closed)) this.sending.delete(one);
+    }
   }
 }

@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import net, { type AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { Folder, Run } from '../../support/cli.js';
 import { send } from '../../support/http.js';
 import type { GlobalStatus } from '../../../lib/upstream/status.js';
+import { Probe, probed } from '../probe/probe.js';
 
 export interface ProcessSetup {
   readonly workers?: number;
@@ -16,12 +17,17 @@ export interface ProcessSetup {
 
 /** The program as a process, and what the operating system and its API say about it. */
 export class ServiceProcess {
+  /** Looks into it. */
+  readonly probe: Probe;
+
   private constructor(
     private readonly run: Run,
     private readonly folder: Folder,
     readonly kmpPort: number,
     private readonly httpPort: number,
-  ) {}
+  ) {
+    this.probe = new Probe(folder.path, () => this.pids);
+  }
 
   static async start({ workers = 1, media, main = '' }: ProcessSetup): Promise<ServiceProcess> {
     const folder = new Folder();
@@ -34,7 +40,7 @@ export class ServiceProcess {
       http { server { listen 127.0.0.1:${httpPort}; location /api/ { kmp_rtmp_api write=on; }
         location /metrics { kmp_rtmp_metrics; } location / { kmp_rtmp_health; } } }`,
     );
-    const service = new ServiceProcess(new Run(['-c', path]), folder, kmpPort, httpPort);
+    const service = new ServiceProcess(new Run(['-c', path], probed(folder.path)), folder, kmpPort, httpPort);
     await service.until('its readiness', async () => (await service.get('/readyz').catch(() => 0)) === 200);
     return service;
   }
@@ -56,6 +62,13 @@ export class ServiceProcess {
     return (await send(this.httpPort, 'GET', '/api/')).json as GlobalStatus;
   }
 
+  /** A connection to its HTTP server. */
+  async openHttp(): Promise<net.Socket> {
+    const socket = net.connect(this.httpPort, '127.0.0.1');
+    await once(socket, 'connect');
+    return socket;
+  }
+
   /** Status of the answer. */
   get(path: string): Promise<number> {
     return this.request('GET', path);
@@ -66,6 +79,10 @@ export class ServiceProcess {
     const { text } = await send(this.httpPort, 'GET', '/metrics');
     const samples = [...text.matchAll(new RegExp(`^${name}(?:\\{.*\\})? (\\S+)$`, 'gm'))];
     return samples.reduce((sum, [, value]) => sum + Number(value), 0);
+  }
+
+  async text(path: string): Promise<string> {
+    return (await send(this.httpPort, 'GET', path)).text;
   }
 
   async request(method: string, path: string): Promise<number> {
@@ -83,14 +100,25 @@ export class ServiceProcess {
     }
   }
 
-  /** Open file descriptors of the process. */
+  /** Open file descriptors of its processes. */
   get descriptors(): number {
-    return readdirSync(`/proc/${this.pid}/fd`).length;
+    return this.pids.reduce((sum, pid) => sum + readdirSync(`/proc/${pid}/fd`).length, 0);
+  }
+
+  /** Sizes of the files that it has written with such names. */
+  fileSizes(name: RegExp): number[] {
+    const files = readdirSync(this.folder.path).filter((file) => name.test(file));
+    return files.map((file) => statSync(`${this.folder.path}/${file}`).size);
   }
 
   /** Bytes of memory in use. */
   get rss(): number {
     return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${this.pid}/status`, 'utf8'))?.[1]) * 1024;
+  }
+
+  /** Process ids, of its workers too. */
+  get pids(): number[] {
+    return [this.pid, ...this.workers];
   }
 
   /** Process ids of its workers. */
@@ -106,6 +134,14 @@ export class ServiceProcess {
   /** Sets a soft limit (`nofile`, `fsize`), or takes it away again. */
   limit(what: 'nofile' | 'fsize', value: number | undefined): void {
     execFileSync('prlimit', ['--pid', String(this.pid), `--${what}=${value ?? 'unlimited'}:`]);
+  }
+
+  /** Leaves it so many file descriptors to open: the limit is one of their numbers, of which some are free in between. */
+  leaveDescriptors(spare: number): void {
+    const used = new Set(readdirSync(`/proc/${this.pid}/fd`).map(Number));
+    let limit = 0;
+    for (let free = 0; free < spare; limit++) if (!used.has(limit)) free++;
+    this.limit('nofile', limit);
   }
 
   /** Hard limit of file descriptors. */

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { shared } from '../../lib/api/shared.js';
+import { managementRouter } from '../../lib/api/router.js';
+import { metricsRouter } from '../../lib/api/metrics.js';
+import { eventually } from '../support/eventually.js';
+import { MemoryManagement } from '../support/memory-management.js';
+import { appWith, serve } from '../support/http.js';
+
+describe('what many ask for at once', () => {
+  it('is made once for all who ask before it begins, and once more for all who ask meanwhile', async () => {
+    let made = 0;
+    const finish: (() => void)[] = [];
+    const ask = shared(() => {
+      const one = ++made;
+      return new Promise<number>((resolve) => finish.push(() => resolve(one)));
+    });
+    const begun = (count: number): Promise<void> => eventually(() => made === count, `number ${count}`);
+    const first = [ask(), ask(), ask()];
+    await begun(1);
+    const second = [ask(), ask(), ask()];
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(made, 1, 'one at a time');
+    finish[0]?.();
+    await begun(2);
+    const third = ask();
+    finish[1]?.();
+    await begun(3);
+    finish[2]?.();
+    assert.deepEqual(await Promise.all([...first, ...second, third]), [1, 1, 1, 2, 2, 2, 3]);
+  });
+
+  it('fails for all of them, and is tried again for the next', async () => {
+    let made = 0;
+    const ask = shared(async () => {
+      await Promise.resolve();
+      if (++made === 1) throw new Error('no');
+      return made;
+    });
+    const all = await Promise.allSettled([ask(), ask()]);
+    assert.deepEqual(
+      all.map((one) => one.status === 'rejected' && String(one.reason)),
+      ['Error: no', 'Error: no'],
+    );
+    assert.equal(await ask(), 2);
+  });
+
+  for (const [path, router] of [
+    ['/api/', (management: MemoryManagement) => managementRouter(management, { write: false })],
+    ['/metrics', (management: MemoryManagement) => metricsRouter(management, { upstreams: true })],
+  ] as const) {
+    it(`GET ${path} of a hundred connections asks the service twice at most`, async () => {
+      const management = new MemoryManagement();
+      let asked = 0;
+      let came = 0;
+      const status = management.status.bind(management);
+      management.status = async () => {
+        asked++;
+        await eventually(() => came === 100, 'all of them');
+        return status();
+      };
+      const handle = router(management);
+      const server = await serve(
+        appWith(path.replace(/\/$/, ''), (req, res, next) => {
+          came++;
+          handle(req, res, next);
+        }),
+      );
+      const all = await Promise.all(Array.from({ length: 100 }, () => server.get(path))).finally(() => server.close());
+      assert.ok(all.every(({ status: code }) => code === 200));
+      assert.ok(asked <= 2, `${asked} times`);
+    });
+  }
+});
