@@ -73,7 +73,8 @@ export class KmpDecoder extends Transform {
     const packets = this.parser.feed(chunk);
     const at = this.clock.now();
     const block = blockOf(chunk);
-    for (const packet of packets) if (packet instanceof Frame) packet.arrivedAt = at;
+    const arrivedAt = Math.floor(at);
+    for (const packet of packets) if (packet instanceof Frame) packet.arrivedAt = arrivedAt;
     const since = this.lastRead;
     this.lastRead = at;
     const { heldBytes: held, released, error } = this.parser;

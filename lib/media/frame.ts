@@ -4,6 +4,12 @@ import type { Block } from './block.js';
 export const KEY_FRAME = 1;
 
 /**
+ * {@link Frame.sentAt} of a frame that was never written. Times of frames are whole numbers: V8 keeps those in the object itself,
+ * and anything else in an object of its own, for each frame.
+ */
+export const NEVER_WRITTEN = -2;
+
+/**
  * One coded picture or one piece of audio on its way from KMP to RTMP. Times are in the track's timescale units. Written
  * once by the KMP parser; `ms`, `arrivedAt` and `seq` are filled in on the way. One class, and every field set in the
  * constructor, so that the hot path sees one object shape.
@@ -15,8 +21,8 @@ export class Frame {
   arrivedAt = 0;
   /** Place in the track's count of frames (upstream/frame-ids.ts), set when the frame is accepted. */
   seq = 0;
-  /** Monotonic ms at which the kernel had it, of frames that may have to be sent again; NaN before it is written at all. */
-  sentAt = NaN;
+  /** Monotonic ms, whole ones, at which the kernel had it, of frames that may have to be sent again; below 0 before that. */
+  sentAt = NEVER_WRITTEN;
   /**
    * The payload, if it lies in one piece: bytes `start` to `start + size` of a buffer that others may share. A slice for each
    * frame would be as much garbage as the frame itself, and most are needed once, if at all.

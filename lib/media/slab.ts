@@ -15,6 +15,8 @@ export class Slab {
   free = PAGES;
   /** Whether something was taken since {@link Slabs} looked last. */
   needed = false;
+  /** No page before this one is free. */
+  private first = 0;
   private readonly tags = new Int16Array(PAGES);
 
   constructor() {
@@ -33,6 +35,7 @@ export class Slab {
       const length = tags[at] ?? 0;
       if (length >= pages) {
         this.tag(at, pages, -1);
+        if (at === this.first) this.first = at + pages;
         if (length > pages) this.tag(at + pages, length - pages, 1);
         this.free -= pages;
         this.needed = true;
@@ -51,6 +54,7 @@ export class Slab {
     if (length <= 0) throw new Error(`page ${at} of a slab is no run that was taken`);
     const pages = length;
     this.free += pages;
+    if (at < this.first) this.first = at;
     const before = first > 0 ? (tags[first - 1] ?? 0) : 0;
     if (before > 0) {
       first -= before;

@@ -33,7 +33,6 @@ export class ArrivalClock {
     const arrived = expected <= at ? Math.max(expected, this.since) : at;
     this.lastMs = frame.ms;
     this.lastAt = arrived;
-    // Whole numbers are kept in the object itself, fractions in another one.
     frame.arrivedAt = Math.floor(arrived);
   }
 }

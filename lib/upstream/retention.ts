@@ -57,7 +57,7 @@ export class Retention {
     for (let i = this.all.length - 1; i >= 0; i--) {
       const kept = this.all[i];
       if (kept === undefined || kept.isSent) break;
-      if (kept.frame.seq <= seq) kept.frame.sentAt = now;
+      if (kept.frame.seq <= seq) kept.frame.sentAt = Math.floor(now);
     }
   }
 

@@ -2,7 +2,7 @@ import { codecName, type MediaType } from '../media/codec.js';
 import { sameMediaInfo, type MediaInfo } from '../media/media-info.js';
 import { TrackQueue } from '../merge/track-queue.js';
 import { TagHead } from '../rtmp/media-tags.js';
-import type { Frame } from '../media/frame.js';
+import { NEVER_WRITTEN, type Frame } from '../media/frame.js';
 import type { FrameIds } from './frame-ids.js';
 import { frameCharge, infoCharge, type Ledger } from './ledger.js';
 import { Retention } from './retention.js';
@@ -182,7 +182,7 @@ export class Track extends TrackQueue implements Counting {
     this.writtenSeq = frame.seq;
     this.inFlight++;
     if (frame.sentAt >= 0) this.resentFrames++;
-    if (!Number.isNaN(frame.sentAt)) return;
+    if (frame.sentAt !== NEVER_WRITTEN) return;
     this.sentFrames++;
     this.sentDataBytes += frame.size;
   }
