@@ -8,7 +8,7 @@ import { handleSignals } from '../signals.js';
 import { version } from '../version.js';
 import { ExitCode } from './exit.js';
 import { checkFiles } from './files.js';
-import { limitYoungGeneration } from './young-generation.js';
+import { tuneHeap } from './heap.js';
 
 /**
  * Runs the service until a signal ends it.
@@ -57,7 +57,7 @@ export async function runService(read: () => Config): Promise<void> {
     { log },
   );
   await started;
-  limitYoungGeneration();
+  tuneHeap();
   log.info(`kmp-rtmp ${version} started, pid ${process.pid}`);
   announce(service, log);
 }

@@ -4,7 +4,7 @@ import type { ToPrimary, ToWorker } from '../cluster/messages.js';
 import { Worker } from '../cluster/worker.js';
 import { Logging } from '../logging.js';
 import { ExitCode } from './exit.js';
-import { limitYoungGeneration } from './young-generation.js';
+import { tuneHeap } from './heap.js';
 
 let worker: Worker | undefined;
 let logging: Logging | undefined;
@@ -27,7 +27,7 @@ function handle(message: ToWorker, socket: Socket | undefined): void {
     logging = new Logging(message.config.errorLogs);
     worker = new Worker(message, host, logging.log);
     void worker.run();
-    limitYoungGeneration();
+    tuneHeap();
   } else if (message.kind === 'reopen') {
     logging?.reopen();
   } else {

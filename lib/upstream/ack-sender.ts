@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../clock.js';
 import { writeAck } from '../kmp/writer.js';
+import { writeAtOnce } from './socket-handle.js';
 
 /** Least time between two acks of a connection, whatever the flush timeout is. */
 const MIN_INTERVAL = 100;
@@ -60,9 +61,12 @@ export class AckSender {
     }
     this.lastAt = clock.now();
     this.sent = newest;
+    const ack = writeAck(newest);
+    const written = writeAtOnce(this.socket, ack);
+    if (written === ack.length) return;
     this.writing = true;
     // The timer stands only if the kernel does not take the bytes at once.
-    const left = this.socket.write(writeAck(newest), () => {
+    const left = this.socket.write(ack.subarray(written), () => {
       this.writing = false;
       this.stuck?.cancel();
       this.stuck = undefined;

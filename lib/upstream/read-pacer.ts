@@ -3,6 +3,7 @@ import type { Server, Socket } from 'node:net';
 import { blockPool, markBlock, type Block } from '../media/block.js';
 import type { Beat } from '../cadence.js';
 import type { Pace } from './pace.js';
+import { socketHandle, type SocketHandle } from './socket-handle.js';
 
 /** Least room worth a read; with less left, the block is full. */
 const LEAST_ROOM = 512;
@@ -16,35 +17,15 @@ const HEADROOM = 1.5;
 /** Bytes that are read of one socket before others get their turn: who sends faster than we read is never read empty. */
 const MOST_AT_ONCE = 256 * 1024;
 
-interface ReadHandle {
-  readonly fd: number;
-  reading: boolean;
-  readStart(): number;
-  readStop(): number;
-}
-
-/**
- * Node's handle of a socket, if it shows its descriptor and can be told to stop and start reading. None of this is
- * documented, so it is asked of each socket; where it is missing, sockets are read as always.
- */
-function readHandle(socket: Socket | Server): ReadHandle | undefined {
-  const handle: unknown = Reflect.get(socket, '_handle');
-  if (typeof handle !== 'object' || handle === null) return undefined;
-  const fd: unknown = Reflect.get(handle, 'fd');
-  const has = (name: string): boolean => typeof Reflect.get(handle, name) === 'function';
-  if (typeof fd !== 'number' || fd < 0 || !has('readStart') || !has('readStop')) return undefined;
-  return handle as ReadHandle;
-}
-
 /** Whether connections of `server`, which listens, can be read in turns: their handles are of the same kind as its own. */
 export function canReadInTurns(server: Server): boolean {
-  return readHandle(server) !== undefined;
+  return socketHandle(server) !== undefined;
 }
 
 /** Pauses a socket at once: what the kernel has from now on stays there, for another process to read. */
 export function stopReading(socket: Socket): void {
   socket.pause();
-  const handle = readHandle(socket);
+  const handle = socketHandle(socket);
   if (handle === undefined) return;
   handle.readStop();
   // Node looks at this to know whether it has to start again, when somebody wants to read.
@@ -99,7 +80,7 @@ class PacedSocket implements ReadInTurns {
 
   constructor(
     private readonly socket: Socket,
-    private readonly handle: ReadHandle,
+    private readonly handle: SocketHandle,
     private readonly beat: Beat,
     /** At how many turns of the beat it is read once. */
     private readonly every: number,
@@ -248,7 +229,7 @@ class PacedSocket implements ReadInTurns {
  */
 export function readInTurns(socket: Socket, pace: Pace, options: PacedOptions): ReadInTurns | undefined {
   const { reading, every } = pace;
-  const handle = readHandle(socket);
+  const handle = socketHandle(socket);
   if (reading === undefined || handle === undefined || socket.destroyed) return undefined;
   return new PacedSocket(socket, handle, reading, every, options);
 }

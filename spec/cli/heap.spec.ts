@@ -2,14 +2,14 @@ import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 
-const module = new URL('../../lib/cli/young-generation.js', import.meta.url).href;
+const module = new URL('../../lib/cli/heap.js', import.meta.url).href;
 
 /** Bytes that the young generation of a process has grown to that keeps much of what it makes for a moment, as live media does. */
 function youngGeneration(limited: boolean): number {
   const program = `
     import { getHeapSpaceStatistics } from 'node:v8';
-    import { limitYoungGeneration } from '${module}';
-    if (${limited}) limitYoungGeneration();
+    import { tuneHeap } from '${module}';
+    if (${limited}) tuneHeap();
     const ring = new Array(20_000);
     let n = 0;
     const timer = setInterval(() => {
