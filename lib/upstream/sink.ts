@@ -72,7 +72,10 @@ export class UpstreamSink implements FrameSink<Track, SentBatch> {
     private readonly ledger: Ledger,
     private readonly owner: SinkOwner,
     private readonly now: () => number,
-  ) {}
+  ) {
+    // A batch has its blocks until it is sent, and whoever sends it has the batch.
+    session.out.pooled = true;
+  }
 
   get gathered(): number {
     return this.session.out.length;
