@@ -24,3 +24,28 @@ export class HeldBlocks {
     }
   }
 }
+
+/** A read of which frames are less than this part keeps its memory for them alone, and they are copied out of it. */
+const WORTH_KEEPING = 4;
+
+/** Reads up to this many bytes are not worth that. */
+const SMALL_READ = 1024;
+
+/**
+ * Copies frames out of a read of which they are little: the rest was left out, or is another frame's beginning, and the ledger
+ * charges for payloads only.
+ *
+ * @param payload bytes of the frames
+ * @param bytes of the read that they came with
+ * @returns true if each of them is in one piece now
+ */
+export function moveOut(frames: readonly Frame[], payload: number, bytes: number): boolean {
+  if (bytes <= SMALL_READ || payload * WORTH_KEEPING >= bytes) return false;
+  const home = Buffer.allocUnsafeSlow(payload);
+  let at = 0;
+  for (const frame of frames) {
+    frame.moveTo(home, at);
+    at += frame.size;
+  }
+  return true;
+}
