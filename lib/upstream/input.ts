@@ -81,7 +81,7 @@ export class Input extends Writable implements TrackInput, Counting {
 
   override _write(batch: PacketBatch, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
     if (!this.over && !this.finishing) {
-      if (batch.block !== undefined) this.heldBlocks.take(batch, batch.block);
+      this.heldBlocks.take(batch);
       this.counters.bytes += batch.bytes;
       this.arrivals?.read(batch.at, this.turns?.emptyAt ?? batch.at);
     }
