@@ -67,6 +67,7 @@ export class Cadence {
     const join = (set: Set<(now: number) => void> | undefined, fn: (now: number) => void): (() => void) => {
       // A function of its own, so that the same one can join twice.
       const call = (now: number): void => fn(now);
+      this.catchUp();
       set?.add(call);
       this.wake();
       return () => {
@@ -86,6 +87,7 @@ export class Cadence {
 
   private after(phase: number, ms: number, fn: () => void, ref: boolean): Timer {
     const { waiting } = this;
+    this.catchUp();
     let turn = Math.max(Math.ceil((this.clock.now() + ms) / this.step), this.made + 1);
     turn += (((phase - turn) % BEATS) + BEATS) % BEATS;
     let group = waiting.get(turn);
@@ -111,7 +113,8 @@ export class Cadence {
   /** The next turn in which there is something to do. */
   private nextTurn(): number {
     let next = Infinity;
-    for (const turn of this.waiting.keys()) if (turn < next) next = turn;
+    // Those of a turn that is being made, or that broke off, go with the next one at the latest.
+    for (const turn of this.waiting.keys()) next = Math.min(next, Math.max(turn, this.made + 1));
     if (this.eager.size > 0) return Math.min(next, this.made + 1);
     for (let turn = this.made + 1; turn <= this.made + BEATS && turn < next; turn++) {
       if (this.regular[turn % BEATS]?.size) return turn;
@@ -126,10 +129,13 @@ export class Cadence {
     return false;
   }
 
+  /** Turns in which there was nothing to do are behind us. */
+  private catchUp(): void {
+    if (this.timer === undefined) this.made = Math.max(this.made, Math.floor(this.clock.now() / this.step));
+  }
+
   /** Sets the timer, if there is none that goes off in time. */
   private wake(): void {
-    // Behind turns in which there was nothing to do.
-    if (this.timer === undefined) this.made = Math.max(this.made, Math.floor(this.clock.now() / this.step));
     const turn = this.nextTurn();
     if (turn === Infinity || (this.timerTurn <= turn && (this.timerRef || !this.needed))) return;
     this.timer?.cancel();
@@ -140,8 +146,11 @@ export class Cadence {
 
   /** With nothing left to do, the timer would only keep the process alive. */
   private sleep(): void {
-    if (this.timer === undefined || this.nextTurn() !== Infinity) return;
-    this.timer.cancel();
+    if (this.timer !== undefined && this.nextTurn() === Infinity) this.stopTimer();
+  }
+
+  private stopTimer(): void {
+    this.timer?.cancel();
     this.timer = undefined;
     this.timerTurn = Infinity;
   }
@@ -167,6 +176,8 @@ export class Cadence {
       this.waiting.delete(t);
       for (const call of group?.calls ?? []) call();
     }
+    // What it was set for may have been made just now.
+    if (this.timerTurn < this.nextTurn()) this.stopTimer();
     this.wake();
   }
 }

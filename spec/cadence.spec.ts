@@ -66,6 +66,35 @@ describe('a cadence', () => {
     assert.deepEqual(reads, [1, 2]);
   });
 
+  it('wakes up once for each turn, whatever waits for that', () => {
+    const clock = new CountingClock();
+    const beat = new Cadence(clock, 80).next();
+    const made: number[] = [];
+    const again = (): void => {
+      made.push(clock.now());
+      beat.after(1, again);
+    };
+    beat.after(1, again);
+    clock.advance(800);
+    assert.equal(made.length, 10);
+    assert.equal(clock.fired, 10);
+  });
+
+  it('leaves no turn out that comes while another one is made', () => {
+    const clock = new StandingClock();
+    const cadence = new Cadence(clock, 80);
+    const [first, second] = [cadence.next(), cadence.next()];
+    const reads: string[] = [];
+    first.every(() => {
+      reads.push('first');
+      clock.pass(12);
+    });
+    second.every(() => reads.push('second'));
+    first.after(1, () => {});
+    clock.advance(100);
+    assert.deepEqual(reads.slice(0, 3), ['second', 'first', 'second']);
+  });
+
   it('waits on if its timer goes off early', () => {
     const clock = new EarlyClock();
     const made: number[] = [];
@@ -121,10 +150,26 @@ class StandingClock extends FakeClock {
     return super.now() + this.skipped;
   }
 
+  pass(ms: number): void {
+    this.skipped += ms;
+  }
+
   standStill(ms: number): void {
     const next = this.untilNext;
     this.skipped = ms - next;
     this.advance(next);
+  }
+}
+
+/** A clock that counts the timers that have gone off. */
+class CountingClock extends FakeClock {
+  fired = 0;
+
+  override after(ms: number, fn: () => void): ReturnType<FakeClock['after']> {
+    return super.after(ms, () => {
+      this.fired++;
+      fn();
+    });
   }
 }
 

@@ -33,6 +33,7 @@ export function writerBench(frameBytes: number): MicroBench {
     frames: FRAMES,
     run(): void {
       const writer = new SessionWriter();
+      writer.out.pooled = true;
       writer.connect({ app: 'a', flashVer: '', swfUrl: '', tcUrl: '', pageUrl: '' });
       const stream = writer.createStream('s', true);
       let bytes = 0;

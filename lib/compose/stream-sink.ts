@@ -33,10 +33,7 @@ export class StreamSink implements FrameSink<StreamTrack, OutputBatch> {
 
   take(): OutputBatch {
     const bytes = this.gathered;
-    const { out } = this.session;
-    const buffers = out.take();
-    const blocks = out.takeBlocks();
-    return { buffers, bytes, sent: () => blocks.forEach((block) => block.letGo()) };
+    return { buffers: this.session.out.take(), bytes };
   }
 
   /** The metadata of the whole stream, and the sequence headers of `tracks`. */

@@ -51,6 +51,8 @@ export class IngestConnection {
     private readonly host: ConnectionHost,
   ) {
     const { settings, clock } = host;
+    // What is flushed is copied first.
+    this.out.pooled = true;
     this.remoteAddress = `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`;
     this.chunks = new ChunkReader({ maxMessageSize: settings.maxMessageSize, maxStreams: 2048 });
     const reply = (message: Reply) => this.reply(message);

@@ -29,7 +29,7 @@ export class Frame {
    */
   whole: Buffer | undefined;
   start: number;
-  private readonly list: readonly Buffer[] | undefined;
+  private list: readonly Buffer[] | undefined;
   /** The block that the payload lies in, and further ones if it came in several reads; each with a hold for this frame. */
   private block: Block | undefined = undefined;
   private moreBlocks: Block[] | undefined = undefined;
@@ -70,6 +70,16 @@ export class Frame {
     if (this.block === undefined) this.block = block;
     else if (this.moreBlocks === undefined) this.moreBlocks = [block];
     else this.moreBlocks.push(block);
+  }
+
+  /** Copies the payload to `home`, from `start` on, and lets go of the memory that it came in. */
+  moveTo(home: Buffer, start: number): void {
+    let at = start;
+    for (const part of this.parts) at += part.copy(home, at);
+    this.whole = home;
+    this.start = start;
+    this.list = undefined;
+    this.letGo();
   }
 
   /** Nobody needs the payload any more: its memory may be used again. Further calls do nothing. */

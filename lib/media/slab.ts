@@ -18,6 +18,8 @@ export class Slab {
   /** No page before this one is free. */
   private first = 0;
   private readonly tags = new Int16Array(PAGES);
+  /** No free run is longer, pages: what does not fit anyway is not looked for. */
+  private longest = PAGES;
 
   constructor() {
     this.tag(0, PAGES, 1);
@@ -29,7 +31,7 @@ export class Slab {
 
   /** The first page of a run of `pages`; undefined if there is no such run. */
   take(pages: number): number | undefined {
-    if (pages > this.free) return undefined;
+    if (pages > this.longest) return undefined;
     const { tags } = this;
     for (let at = 0; at < PAGES;) {
       const length = tags[at] ?? 0;
@@ -43,6 +45,7 @@ export class Slab {
       }
       at += Math.abs(length);
     }
+    this.longest = pages - 1;
     return undefined;
   }
 
@@ -63,6 +66,7 @@ export class Slab {
     const after = first + length < PAGES ? (tags[first + length] ?? 0) : 0;
     if (after > 0) length += after;
     this.tag(first, length, 1);
+    if (length > this.longest) this.longest = length;
     return pages;
   }
 

@@ -11,13 +11,18 @@ const NO_SLAB = Buffer.alloc(0);
 
 /**
  * Gathers what is to be sent as a list of buffers for one writev: headers and small pieces go into slabs, big payloads
- * are passed on as slices of what was read, uncopied. Slabs are blocks of the pool, so that a connection that has nothing to
- * send holds none, and what was sent leaves no garbage.
+ * are passed on as slices of what was read, uncopied.
  */
 export class OutputBuffer {
   /** The current slab and the place in it: `reserve` first, then write here and add to `pos`. */
   slab: Buffer = NO_SLAB;
   pos = 0;
+  /**
+   * Whether slabs are blocks of the pool, so that a connection that has nothing to send holds none, and what was sent leaves
+   * no garbage. For those only who keep what {@link takeBlocks} gives for as long as they, or others, need the buffers. Default
+   * false: what was taken may be kept, and written several times; its memory is the garbage collector's.
+   */
+  pooled = false;
   /** Blocks of what is gathered; the last of them is the current slab. */
   private blocks: Block[] = [];
   private takenBlocks: Block[] = [];
@@ -40,9 +45,7 @@ export class OutputBuffer {
   reserve(n: number): void {
     if (this.slab.length - this.pos >= n) return;
     this.closeRun();
-    const block = blockPool.take(Math.max(SLAB_SIZE, n));
-    this.blocks.push(block);
-    this.slab = block.buffer;
+    this.slab = this.newSlab(Math.max(SLAB_SIZE, n));
     this.pos = 0;
     this.runStart = 0;
   }
@@ -71,6 +74,7 @@ export class OutputBuffer {
     this.sliceBytes = 0;
     this.takenBlocks = this.blocks;
     this.blocks = [];
+    if (this.takenBlocks.length === 0) return taken;
     this.slab = NO_SLAB;
     this.pos = 0;
     this.runStart = 0;
@@ -78,13 +82,20 @@ export class OutputBuffer {
   }
 
   /**
-   * The blocks that the last {@link take} lies in, beside the payloads'. Each has a hold that is the caller's, to be let go once
-   * the bytes are sent; blocks that nobody asks for, or lets go, are the garbage collector's.
+   * The blocks that the last {@link take} lies in, beside the payloads', if they are {@link pooled}. Each has a hold that is the
+   * caller's, to be let go once the bytes are sent. A block that nobody refers to any more is used again, let go or not.
    */
   takeBlocks(): Block[] {
     const blocks = this.takenBlocks;
     this.takenBlocks = [];
     return blocks;
+  }
+
+  private newSlab(size: number): Buffer {
+    if (!this.pooled) return Buffer.allocUnsafeSlow(size);
+    const block = blockPool.take(size);
+    this.blocks.push(block);
+    return block.buffer;
   }
 
   private closeRun(): void {

@@ -1,3 +1,4 @@
+import type { AckedBytes } from '../rtmp/acked-bytes.js';
 import type { CloseReason } from './close-reason.js';
 import type { Line } from './line.js';
 import type { Resend } from './resend.js';
@@ -36,7 +37,7 @@ export class Books implements SinkOwner {
     this.resend.sent(track, this.lineOf(track));
   }
 
-  framesLost(track: Track): void {
-    this.resend.lost(track);
+  framesLost(track: Track, acked: AckedBytes): void {
+    this.resend.lost(track, acked);
   }
 }

@@ -11,7 +11,7 @@ import { Writable } from '../streams.js';
 import { ArrivalClock } from './arrival.js';
 import { AckSender } from './ack-sender.js';
 import { Entrance } from './entrance.js';
-import { HeldBlocks } from './held-blocks.js';
+import { HeldBlocks, moveOut } from './held-blocks.js';
 import { InputCounters } from './input-counters.js';
 import type { InputOptions } from './input-options.js';
 import { checkMediaInfo, checkSize, InputError } from './input-error.js';
@@ -81,7 +81,7 @@ export class Input extends Writable implements TrackInput, Counting {
 
   override _write(batch: PacketBatch, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
     if (!this.over && !this.finishing) {
-      if (batch.block !== undefined) this.heldBlocks.take(batch, batch.block);
+      this.heldBlocks.take(batch);
       this.counters.bytes += batch.bytes;
       this.arrivals?.read(batch.at, this.turns?.emptyAt ?? batch.at);
     }
@@ -150,7 +150,7 @@ export class Input extends Writable implements TrackInput, Counting {
     for (let i = from; i < packets.length; i++) {
       const packet = packets[i];
       if (packet instanceof Frame) {
-        if (packet.size > MAX_PAYLOAD && frames !== undefined) this.handOver(frames);
+        if (packet.size > MAX_PAYLOAD && frames !== undefined) this.handOver(frames, batch.bytes);
         checkSize('fram', packet.size);
         if (!this.accepts(packet, wall)) {
           packet.letGo();
@@ -163,7 +163,7 @@ export class Input extends Writable implements TrackInput, Counting {
       }
       if (packet === undefined) continue;
       if (frames !== undefined) {
-        this.handOver(frames);
+        this.handOver(frames, batch.bytes);
         frames = undefined;
         if (this.over) return;
       }
@@ -173,7 +173,7 @@ export class Input extends Writable implements TrackInput, Counting {
     }
     if (frames !== undefined) {
       if (batch.at >= this.steadyAt) this.steady(frames.at(-1));
-      this.handOver(frames);
+      this.handOver(frames, batch.bytes);
     }
     this.account(batch.held);
     // With nothing queued no sent batch will tell the sender that skipped frames are done.
@@ -309,7 +309,8 @@ export class Input extends Writable implements TrackInput, Counting {
     return upstream.admits(track, frame);
   }
 
-  private handOver(frames: Frame[]): void {
+  /** @param bytes of the read that the frames came with */
+  private handOver(frames: Frame[], bytes: number): void {
     const { track, upstream } = this;
     if (track === undefined || upstream === undefined) return;
     let payload = 0;
@@ -320,6 +321,7 @@ export class Input extends Writable implements TrackInput, Counting {
       payload += frame.size;
       parts += frame.pieces - 1;
     }
+    if (moveOut(frames, payload, bytes)) parts = 0;
     // What was held of the first frame's packet is part of its payload now.
     this.account(0);
     const { ledger } = upstream;

@@ -171,6 +171,13 @@ export class Line {
     return this.session.createStream(name, assume);
   }
 
+  /** `tracks` go by another connection from now on; this one sends what it has of them. */
+  leave(tracks: Iterable<Track>): void {
+    // What is gathered of a track is counted there, and must be on its way before the other one counts, too.
+    this.merger.flush();
+    if (!this.over) for (const track of tracks) this.sink.leave(track);
+  }
+
   /** True once nothing more is heard of it. */
   get isOver(): boolean {
     return this.over;

@@ -185,8 +185,10 @@ class PacedSocket implements ReadInTurns {
 
   /** The end, or an error: Node reads it again, and does what belongs to it. */
   private handBack(): void {
+    const { socket, handle, options } = this;
     this.end();
-    this.handle.readStart();
+    socket.setTimeout(options.idleTimeout);
+    handle.readStart();
   }
 
   /** A block with room for a read: rather a new one than a read in two pieces, each of which is a turn of the whole line. */

@@ -1,6 +1,7 @@
 import type { MediaSettings } from '../config/settings.js';
 import type { MediaType } from '../media/codec.js';
-import type { Ledger } from './ledger.js';
+import type { AckedBytes } from '../rtmp/acked-bytes.js';
+import { frameCharge, type Ledger } from './ledger.js';
 import type { Line } from './line.js';
 import type { Kept } from './retention.js';
 import type { Track } from './track.js';
@@ -53,10 +54,19 @@ export class Resend {
     for (const track of tracks) this.forgetDone(track.stream.tracks, -Infinity);
   }
 
-  /** What the kernel had not taken of `track` will never be: a track that has ended has no use for it any more. */
-  lost(track: Track): void {
+  /**
+   * What the connection of `acked` had not sent of `track` will never be: a track that has ended has no use for it any more.
+   * What another one still sends of it is left alone.
+   */
+  lost(track: Track, acked: AckedBytes): void {
     if (!track.isGone) return;
-    this.give(track, track.retained.clear());
+    const frames = track.retained.takeUnsent(acked);
+    for (const frame of frames) frame.letGo();
+    this.give(
+      track,
+      frames.reduce((sum, frame) => sum + frameCharge(frame), 0),
+    );
+    this.forget(track, () => true);
   }
 
   /** @param safe monotonic ms: what has left by then has arrived, as far as time can tell */

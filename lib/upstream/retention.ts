@@ -90,14 +90,12 @@ export class Retention {
     return bytes;
   }
 
-  /** Forgets all frames; returns the bytes to be given back. */
-  clear(): number {
-    let bytes = 0;
-    for (const frame of this.takeAll()) {
-      bytes += frameCharge(frame);
-      frame.letGo();
-    }
-    return bytes;
+  /** Takes out the frames, in order, that the connection of `acked` has not sent yet. */
+  takeUnsent(acked: AckedBytes): Frame[] {
+    const unsent = (kept: Kept): boolean => kept.acked === acked && !kept.isSent;
+    const frames = this.all.filter(unsent).map(({ frame }) => frame);
+    if (frames.length > 0) this.all = this.all.filter((kept) => !unsent(kept));
+    return frames;
   }
 
   /** Gives all frames back, in order, to be written again. */

@@ -13,7 +13,7 @@ interface Mark {
   readonly track: Track;
   readonly seq: number;
   readonly frames: number;
-  readonly charge: number;
+  charge: number;
 }
 
 /** Encoded bytes on their way to the kernel, and what is to be given back and acknowledged when they are there. */
@@ -23,7 +23,7 @@ export class SentBatch implements OutputBatch {
     readonly bytes: number,
     readonly marks: readonly Mark[],
     /** Frames that nobody needs once the batch is sent. */
-    readonly frames: readonly Frame[],
+    readonly frames: Frame[],
     /** The memory of headers and of what was copied, free again once the batch is sent. */
     readonly blocks: readonly Block[],
     /** Bytes charged beside the frames: commands, metadata, the batch itself. */
@@ -44,8 +44,8 @@ export interface SinkOwner {
   fail(reason: CloseReason, message: string): void;
   /** The kernel has taken frames of the track: the time to forget what need not be sent again. */
   framesSent(track: Track): void;
-  /** Frames of the track that were on their way will not arrive. */
-  framesLost(track: Track): void;
+  /** Frames of the track that were on their way on the connection of `acked` will not arrive. */
+  framesLost(track: Track, acked: AckedBytes): void;
 }
 
 /** Encodes merged frames for one RTMP connection, and keeps the books of what is in each batch. */
@@ -72,7 +72,10 @@ export class UpstreamSink implements FrameSink<Track, SentBatch> {
     private readonly ledger: Ledger,
     private readonly owner: SinkOwner,
     private readonly now: () => number,
-  ) {}
+  ) {
+    // A batch has its blocks until it is sent, and whoever sends it has the batch.
+    session.out.pooled = true;
+  }
 
   get gathered(): number {
     return this.session.out.length;
@@ -158,6 +161,22 @@ export class UpstreamSink implements FrameSink<Track, SentBatch> {
     }
   }
 
+  /**
+   * `track` goes by another connection from now on. What is still on its way here is this one's alone: it is not sent again,
+   * and its memory is free once it is sent here, whatever the other one has sent by then.
+   */
+  leave(track: Track): void {
+    const frames = track.retained.takeUnsent(this.acked);
+    if (frames.length === 0) return;
+    for (const batch of [...this.outstanding].reverse()) {
+      const mark = batch.marks.find((one) => one.track === track);
+      if (mark === undefined) continue;
+      batch.frames.push(...frames);
+      mark.charge += frames.reduce((sum, frame) => sum + frameCharge(frame), 0);
+      return;
+    }
+  }
+
   /** The connection is given up: what is on its way is not waited for, and its charges are given back. */
   abandon(): void {
     const lost = [...[...this.outstanding].flatMap((batch) => batch.marks), ...this.marks()];
@@ -167,7 +186,7 @@ export class UpstreamSink implements FrameSink<Track, SentBatch> {
     this.otherCharge = 0;
     for (const mark of lost) {
       this.release(mark);
-      this.owner.framesLost(mark.track);
+      this.owner.framesLost(mark.track, this.acked);
     }
   }
 

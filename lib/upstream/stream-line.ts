@@ -44,6 +44,7 @@ export function announce(track: Track): void {
  */
 export function moveStream(stream: UpstreamStream, to: Line, broken: boolean): void {
   const tracks = stream.allTracks();
+  if (!broken) stream.line?.leave(tracks);
   for (const track of tracks) {
     stream.line?.merger.remove(track);
     track.ready = false;

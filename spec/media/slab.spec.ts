@@ -1,87 +1,67 @@
 import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
-import { PAGE, Slab, Slabs, type Place } from '../../lib/media/slab.js';
+import { Slabs, type Place, type Slab } from '../../lib/media/slab.js';
 
-/** Numbers by chance, the same ones each time. */
-function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 32;
-  };
+const PAGES = 1024;
+
+/** The first place that fits, found by looking at every page. */
+class Model {
+  readonly slabs: boolean[][] = [];
+
+  take(pages: number): [slab: number, page: number] {
+    for (let slab = 0; ; slab++) {
+      const taken = (this.slabs[slab] ??= new Array<boolean>(PAGES).fill(false));
+      let run = 0;
+      for (let page = 0; page < PAGES; page++) {
+        run = taken[page] === true ? 0 : run + 1;
+        if (run < pages) continue;
+        const first = page - pages + 1;
+        taken.fill(true, first, page + 1);
+        return [slab, first];
+      }
+    }
+  }
+
+  giveBack(slab: number, from: number, to: number): void {
+    this.slabs[slab]?.fill(false, from, to);
+  }
 }
 
-describe('a slab', () => {
-  it('gives out runs that do not overlap, and joins what comes back', () => {
-    const next = random(1);
-    const slab = new Slab();
-    const owners = new Uint16Array(1024);
-    const runs: { at: number; pages: number; owner: number }[] = [];
-    for (let owner = 1; owner < 20_000; owner++) {
-      if (next() < 0.5 && runs.length > 0) {
-        const [run] = runs.splice(Math.floor(next() * runs.length), 1);
-        if (run === undefined) continue;
-        for (let page = run.at; page < run.at + run.pages; page++) {
-          assert.equal(owners[page], run.owner);
-          owners[page] = 0;
-        }
-        slab.giveBack(run.at);
-        continue;
-      }
-      const pages = 1 + Math.floor(next() * 64);
-      const at = slab.take(pages);
-      if (at === undefined) continue;
-      const kept = next() < 0.3 ? 1 + Math.floor(next() * pages) : pages;
-      assert.equal(slab.shorten(at, kept), pages - kept);
-      for (let page = at; page < at + kept; page++) {
-        assert.equal(owners[page], 0);
-        owners[page] = owner;
-      }
-      runs.push({ at, pages: kept, owner });
-    }
-    assert.equal(
-      slab.free,
-      owners.reduce((free, owner) => free + (owner === 0 ? 1 : 0), 0),
-    );
-    for (const { at } of runs) slab.giveBack(at);
-    assert.ok(slab.isEmpty);
-    // In one piece again.
-    assert.equal(slab.take(1024), 0);
-  });
-
-  it('takes nothing back twice', () => {
-    const slab = new Slab();
-    slab.take(3);
-    slab.giveBack(0);
-    assert.throws(() => slab.giveBack(0), /no run that was taken/);
-  });
-});
-
 describe('slabs', () => {
-  it('are as many as are needed, and go when they were not for a while', (test) => {
-    test.mock.timers.enable({ apis: ['setInterval'] });
+  it('give out the first run that is long enough, whatever was taken, shortened and given back', () => {
+    let seed = 7;
+    const random = (below: number): number => {
+      seed = (seed * 1_103_515_245 + 12_345) & 0x7fffffff;
+      return Math.floor((seed / 0x7fffffff) * below);
+    };
     const slabs = new Slabs();
-    const slab = 4 * 2 ** 20;
-    const places: Place[] = Array.from({ length: 40 }, () => slabs.take(64));
-    assert.equal(slabs.bytes, 3 * slab);
-    assert.equal(slabs.usedBytes, 40 * 64 * PAGE);
-    for (const place of places.slice(5)) slabs.giveBack(place);
-    test.mock.timers.tick(2000);
-    assert.equal(slabs.bytes, 3 * slab);
-    test.mock.timers.tick(2000);
-    assert.equal(slabs.bytes, slab);
-    for (const place of places.slice(0, 5)) slabs.giveBack(place);
-    test.mock.timers.tick(4000);
-    assert.equal(slabs.bytes, 0);
-    assert.equal(slabs.usedBytes, 0);
-  });
-
-  it('fill the first ones first', () => {
-    const slabs = new Slabs();
-    const places = Array.from({ length: 20 }, () => slabs.take(64));
-    const [first] = places;
-    assert.ok(first !== undefined);
-    slabs.giveBack(first);
-    assert.deepEqual(slabs.take(10), { slab: first.slab, page: 0 });
+    const model = new Model();
+    const known: Slab[] = [];
+    const out: { place: Place; slab: number; pages: number }[] = [];
+    let used = 0;
+    for (let step = 0; step < 6000; step++) {
+      // Fuller and emptier in turn.
+      if (random(100) < (step % 2000 < 1200 ? 70 : 35) || out.length === 0) {
+        const wanted = 1 + random(random(4) === 0 ? 64 : 8);
+        const place = slabs.take(wanted);
+        if (!known.includes(place.slab)) known.push(place.slab);
+        const [slab, page] = model.take(wanted);
+        assert.deepEqual([known.indexOf(place.slab), place.page], [slab, page], `step ${step}`);
+        const pages = 1 + random(wanted);
+        slabs.shorten(place, pages);
+        model.giveBack(slab, page + pages, page + wanted);
+        out.push({ place, slab, pages });
+        used += pages;
+      } else {
+        const [gone] = out.splice(random(out.length), 1);
+        assert.ok(gone);
+        slabs.giveBack(gone.place);
+        model.giveBack(gone.slab, gone.place.page, gone.place.page + gone.pages);
+        used -= gone.pages;
+      }
+      assert.equal(slabs.usedBytes, used * 4096);
+    }
+    assert.equal(slabs.bytes, model.slabs.length * PAGES * 4096);
+    assert.ok(known.length > 2);
   });
 });

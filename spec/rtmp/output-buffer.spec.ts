@@ -1,6 +1,7 @@
 import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { OutputBuffer } from '../../lib/rtmp/output-buffer.js';
+import { heldBufferBytes } from '../support/collect-garbage.js';
 
 describe('OutputBuffer', () => {
   it('gives back what was put in, in order, whatever the sizes', () => {
@@ -31,8 +32,28 @@ describe('OutputBuffer', () => {
     assert.equal(Buffer.concat(out.take()).toString(), 'other');
   });
 
+  it('what was taken and is all that is left of it stays as it is, too', async () => {
+    const out = new OutputBuffer();
+    const kept: Buffer[] = [];
+    for (let i = 0; i < 50; i++) {
+      out.append(Buffer.alloc(700, i));
+      kept.push(...out.take());
+    }
+    // What was lost is known in a turn of its own.
+    for (let i = 0; i < 5; i++) {
+      heldBufferBytes();
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    for (let i = 0; i < 50; i++) {
+      out.append(Buffer.alloc(700, 0xff));
+      out.take();
+    }
+    assert.deepEqual([...new Set(kept.flatMap((piece, i) => (piece.every((byte) => byte === i) ? [] : [i])))], []);
+  });
+
   it('uses the memory of what was sent again, and only of that', () => {
     const out = new OutputBuffer();
+    out.pooled = true;
     out.append(Buffer.from('on its way'));
     const onItsWay = out.take();
     out.append(Buffer.from('sent'));

@@ -211,6 +211,28 @@ describe('what the API says of memory', { timeout: 90_000 }, () => {
     assert.ok(grown < (COUNT * padded.length) / 6, `${grown} bytes are held of ${COUNT * padded.length}`);
     assert.ok(status().mem_limit - status().mem_left < COUNT * 1000);
   });
+
+  for (const inReadInterval of [0, 200]) {
+    it(`is what the process holds: frames that are left out are not kept (read interval ${inReadInterval})`, async () => {
+      await start({ outWriteMetaTimeout: 0, inReadInterval });
+      const video = await open('v');
+      video.send(videoMinf());
+      await eventually(() => tracks().video !== undefined, 'a track');
+      await pastTheBeginning(video);
+      const before = heldBufferBytes();
+      // The media info has the track wait for a key frame: what comes ahead of that is skipped.
+      const large = frameAt(60_000, Buffer.alloc(60_000));
+      const round = Buffer.concat([frameAt(60_000, 'x', { key: true }), videoMinf(), large]);
+      const COUNT = 400;
+      for (let n = 1; n <= COUNT; n++) {
+        video.send(round);
+        if (n % 100 === 0) await eventually(() => tracks().video?.pending_frames === n, `${n} frames`);
+      }
+      const grown = heldBufferBytes() - before;
+      assert.ok(grown < (COUNT * round.length) / 6, `${grown} bytes are held of ${COUNT * round.length}`);
+      assert.ok(status().mem_limit - status().mem_left < COUNT * 1000);
+    });
+  }
 });
 
 describe('memory before the upstream is known', { timeout: 90_000 }, () => {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { MediaSettings } from '../../lib/config/settings.js';
 import { eventually } from '../support/eventually.js';
+import { nullPacket } from '../support/kmp-bytes.js';
 import { frameAt, KmpSender, videoMinf } from '../support/kmp-sender.js';
 import { startKmp } from '../support/kmp-service.js';
 import { ScriptableIngest, type IngestConnection, type Script } from '../support/scriptable-ingest.js';
@@ -84,6 +85,47 @@ describe('sockets that are read in intervals', { timeout: 90_000, concurrency: t
     const from = frames - second.length;
     assert.ok(from % 25 === 0 && from <= first.length, `goes on at ${from} after ${first.length}`);
     assertFrames(second, from, frames);
+  });
+
+  it('do so if a sender pauses within a frame, and says nothing else for a while', async () => {
+    const ingest = await ScriptableIngest.start({ answers: true });
+    const service = await startKmp({
+      ...{ inReadInterval: 20, outMinProcessDelay: 1000, outMaxProcessDelay: 1000, outWriteMetaTimeout: 0 },
+      ...{ outFlushTimeout: 20, outOnfiPeriod: 0 },
+    });
+    const sender = await KmpSender.open(service.port, {
+      upstream_id: 'u1',
+      url: `rtmp://127.0.0.1:${ingest.port}/app/s`,
+    });
+    sender.send(videoMinf());
+    const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+    const idle = async (): Promise<void> => {
+      for (let i = 0; i < 10; i++) {
+        sender.send(nullPacket);
+        await pause(1);
+      }
+    };
+    let n = 0;
+    for (; n < 40; n += 2) {
+      await idle();
+      const [begun, next] = [n, n + 1].map((number) => frameAt(number * 40, payload(number), { key: true }));
+      assert.ok(begun !== undefined && next !== undefined);
+      sender.send(begun.subarray(0, begun.length / 2));
+      // Long enough for the socket to be left to Node, which then brings the rest.
+      await pause(60);
+      sender.send(begun.subarray(begun.length / 2));
+      await idle();
+      sender.send(next);
+    }
+    await sender.acked(BigInt(n));
+    sender.end();
+    await service.ended();
+    const [connection] = ingest.connections;
+    assert.ok(connection !== undefined);
+    await connection.closed;
+    await service.close();
+    await ingest.close();
+    assertFrames(received(connection), 0, n);
   });
 
   it('do so into a dump', async () => {

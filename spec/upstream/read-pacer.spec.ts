@@ -16,8 +16,8 @@ interface Pair {
   close(): void;
 }
 
-async function pair(): Promise<Pair> {
-  const server = net.createServer();
+async function pair(allowHalfOpen = false): Promise<Pair> {
+  const server = net.createServer({ allowHalfOpen });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
@@ -128,6 +128,17 @@ describe('reading in turns', () => {
       await once(served, 'timeout');
       close();
     }
+  });
+
+  it('tells of one that has ended and does not go away', async () => {
+    // As one does whose last ack cannot leave.
+    const { client, served, close } = await pair(true);
+    readEvery(20, served, { ...options, idleTimeout: 150 });
+    served.resume();
+    client.end('last words');
+    await once(served, 'end');
+    await once(served, 'timeout');
+    close();
   });
 
   it('leaves one that brings nothing to Node, and takes it back when something comes', async (test) => {

@@ -4,7 +4,7 @@ import type { MediaSettings } from '../../lib/config/settings.js';
 import { eventually } from '../support/eventually.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { framesOf, kindsOf, mediaOf } from '../support/ingest-media.js';
-import type { KmpSender } from '../support/kmp-sender.js';
+import { frameAt, type KmpSender } from '../support/kmp-sender.js';
 import { audioFrames, Live, names, videoFrames } from '../support/live.js';
 import { ScriptableIngest, type IngestConnection, type Script } from '../support/scriptable-ingest.js';
 
@@ -144,6 +144,62 @@ describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
       );
     }
   });
+
+  for (const reconnects of [0, 5]) {
+    it(`gets what it has not read yet unharmed, while the next one goes on (kmp_rtmp_out_reconnects ${reconnects})`, async () => {
+      // By the machine's clock, so that sockets are read in turns, and memory is used again.
+      const paced = { inReadInterval: 20, outMinProcessDelay: 20, outMaxProcessDelay: 20, outFlushTimeout: 5 };
+      live = await Live.start({
+        settings: { ...paced, outReconnects: reconnects, outResend: 0, outMemLimit: 2 ** 27 },
+      });
+      const sender = await live.video();
+      let sent = 0;
+      const send = async (count: number, key = false): Promise<void> => {
+        const frames = Array.from({ length: count }, (_, i) => {
+          const number = sent + i;
+          return frameAt(number * 40, Buffer.alloc(20_000, number % 251), { key: key && i === 0 });
+        });
+        sent += count;
+        sender.send(...frames);
+        await live.received('video', sent);
+      };
+      const texts = (connection: IngestConnection): string[] =>
+        mediaOf(connection).flatMap(({ kind, text }) => (kind === 'video' ? [text] : []));
+      const wrong = (connection: IngestConnection, first: number): number[] =>
+        texts(connection).flatMap((text, i) => {
+          const wanted = Buffer.alloc(20_000, (first + i) % 251).toString('latin1');
+          return text === wanted ? [] : [first + i];
+        });
+
+      await live.state('publishing');
+      await send(2, true);
+      const first = await live.ingest.next();
+      await first.until(() => texts(first).length === 2);
+      const there = await other();
+      ask(first, `rtmp://127.0.0.1:${there.port}/app`);
+      const second = await there.next();
+      await second.command('publish');
+      first.pause();
+      const stuck = (): boolean => live.status().written_bytes > live.status().sent_bytes;
+      do {
+        await send(10);
+        await new Promise((resolve) => setTimeout(resolve, 40));
+      } while (!stuck());
+      await send(1);
+      const moved = sent;
+      await send(1, true);
+      await second.until(() => texts(second).length === 1);
+      await send(200, true);
+      await second.until(() => texts(second).length === 201);
+      assert.deepEqual(wrong(second, moved), []);
+      assert.ok(!first.isClosed);
+      first.resume();
+      await first.closed;
+      assert.equal(texts(first).length, moved);
+      assert.deepEqual(wrong(first, 0), []);
+      await live.finish();
+    });
+  }
 
   it('and hangs up before the next connection is ready, costs nothing, without reconnects too', async () => {
     await start();

@@ -160,7 +160,7 @@ export class Fleet {
       for (const check of checks) {
         assert.deepEqual(check.wrong, []);
         // In order, on one connection, none left out.
-        assert.equal(check.repeated, 0, check.name);
+        assert.deepEqual(check.repeated, { break: 0, upstream: 0 }, check.name);
         assert.deepEqual(check.missing(check.received), [], check.name);
       }
       assert.ok(
