@@ -184,6 +184,10 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
     while (this.wanted && !this.held) {
       const queue = rule.next(now, slack) as Q | undefined;
       if (queue === undefined) break;
+      if (rule.readBefore(queue)) {
+        if (this.destroyed) return false;
+        continue;
+      }
       const frame = queue.shift();
       if (frame === undefined) break;
       if (queue.length > 0) rule.newHead(queue);

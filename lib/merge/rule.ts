@@ -67,6 +67,21 @@ export class MergeRule {
     return undefined;
   }
 
+  /**
+   * Reads what may hold a frame that is to be written before the head of `queue`, and was not read yet. True if something was
+   * read: another head may be next.
+   */
+  readBefore(queue: TrackQueue): boolean {
+    let stale: TrackQueue[] | undefined;
+    for (let i = 0; i < this.queues.length; i++) {
+      const other = this.queues[i];
+      if (other?.source?.unread && other !== queue && other.lastMs < queue.headMs) (stale ??= []).push(other);
+    }
+    // The track of one that is read may leave on that, or even all of them.
+    for (const other of stale ?? []) other.source?.readNow();
+    return stale !== undefined;
+  }
+
   /** True if `queue`'s head is the lowest of its stream and every track of the stream has a frame waiting. */
   private noEarlierCanCome(queue: TrackQueue): boolean {
     if (!queue.ready || queue.length === 0) return false;

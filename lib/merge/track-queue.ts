@@ -5,6 +5,14 @@ export interface QueueGroup {
   readonly queues: TrackQueue[];
 }
 
+/** Where a track's frames come from, if that is not read the moment they come. */
+export interface TrackSource {
+  /** True if a read has been left out: there may be frames that have come and are not in the queue. */
+  readonly unread: boolean;
+  /** Reads them now: they are queued when this returns. `unread` is false then, whether or not there were any. */
+  readNow(): void;
+}
+
 /**
  * A track's frames in order of arrival, waiting to be merged: a ring, since shifting an array costs more the longer it is.
  */
@@ -18,6 +26,10 @@ export class TrackQueue {
   /** The head's time and arrival, ms, kept here: the rule asks for them again and again. */
   headMs = 0;
   headArrival = 0;
+  /** The time of the frame that was pushed last, ms. */
+  lastMs = -Infinity;
+  /** Set while reads of the track may be left out. */
+  source: TrackSource | undefined;
   private ring: (Frame | undefined)[] = new Array<Frame | undefined>(16);
   private first = 0;
   private count = 0;
@@ -40,6 +52,7 @@ export class TrackQueue {
   push(frame: Frame): void {
     if (this.count === this.ring.length) this.grow();
     this.ring[(this.first + this.count) & (this.ring.length - 1)] = frame;
+    this.lastMs = frame.ms;
     if (++this.count === 1) this.setHead(frame);
   }
 

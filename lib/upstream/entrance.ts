@@ -4,7 +4,10 @@ import { TrackTaken } from './track-refused.js';
 /** ms between two looks at whether the sender that was there before is gone. */
 const LOOK_AGAIN = 20;
 
-/** ms beyond `kmp_rtmp_in_read_interval` until a connection that was cut is known to be: it is read first, then closed. */
+/** After so many intervals each connection has been read, one that brings little too. */
+const READ_WITHIN = 2;
+
+/** ms beyond that until a connection that was cut is known to be: it is read first, then closed. */
 const NOTICED_AFTER = 100;
 
 /**
@@ -14,7 +17,7 @@ const NOTICED_AFTER = 100;
 export class Entrance {
   private since: number | undefined;
 
-  /** @param readInterval ms; 0: a cut is noticed at once, and nothing is waited for */
+  /** @param readInterval ms (`kmp_rtmp_in_read_interval`); 0: a cut is noticed at once, and nothing is waited for */
   constructor(
     private readonly clock: Clock,
     private readonly readInterval: number,
@@ -25,7 +28,7 @@ export class Entrance {
     const { clock, readInterval } = this;
     if (!(error instanceof TrackTaken) || readInterval === 0) return false;
     this.since ??= clock.now();
-    if (clock.now() - this.since >= readInterval + NOTICED_AFTER) return false;
+    if (clock.now() - this.since >= READ_WITHIN * readInterval + NOTICED_AFTER) return false;
     clock.after(LOOK_AGAIN, again, false);
     return true;
   }

@@ -253,6 +253,7 @@ export class Input extends Writable implements TrackInput, Counting {
     if (this.turns === undefined) return;
     this.turns.settle();
     this.arrivals = new ArrivalClock(last);
+    if (this.track !== undefined) this.track.source = this.turns;
   }
 
   private takeOver(track: Track, initialFrameId: bigint, info: MediaInfo): void {
@@ -383,6 +384,7 @@ export class Input extends Writable implements TrackInput, Counting {
     upstream.ledger.release(this.heldCharged);
     this.heldCharged = 0;
     if (track === undefined || track.input !== this) return;
+    track.source = undefined;
     track.keyMissing = this.waitKey;
     upstream.detach(track);
   }

@@ -2,6 +2,7 @@ import { readSync } from 'node:fs';
 import type { Server, Socket } from 'node:net';
 import { blockPool, markBlock, type Block } from '../media/block.js';
 import type { Beat } from '../cadence.js';
+import type { TrackSource } from '../merge/track-queue.js';
 import type { Pace } from './pace.js';
 import { socketHandle, type SocketHandle } from './socket-handle.js';
 
@@ -13,6 +14,12 @@ const EMPTY_READS = 2;
 
 /** How much more than the last read brought there is room for in a new block: reads differ, and what is left over is given back. */
 const HEADROOM = 1.5;
+
+/**
+ * Bytes a turn of a socket that need not be read at every one, but at every second (audio is less): reading it costs as much as
+ * reading one that brings megabytes. What two turns bring is little for a receive buffer of the kernel's, too.
+ */
+const LITTLE = 16 * 1024;
 
 /** Bytes that are read of one socket before others get their turn: who sends faster than we read is never read empty. */
 const MOST_AT_ONCE = 256 * 1024;
@@ -48,8 +55,11 @@ export interface PacedOptions {
   readonly idleTimeout: number;
 }
 
-/** A socket that is read in turns. */
-export interface ReadInTurns {
+/**
+ * A socket that is read in turns. One that brings little is left out every second time; for a merger that is about to write what
+ * may come behind something there, it is read all the same.
+ */
+export interface ReadInTurns extends TrackSource {
   /** Once it is past its beginning, it keeps to the beat of its upstream. */
   settle(): void;
   /**
@@ -64,10 +74,13 @@ export interface ReadInTurns {
  */
 class PacedSocket implements ReadInTurns {
   emptyAt = performance.now();
+  unread = false;
   private block: Block | undefined;
   /** Bytes of the last read in all: the size of the next block follows it. */
   private lastRead = 0;
   private lastAt = performance.now();
+  /** Whether the last read brought little for the time that it had been left. */
+  private little = false;
   /** Reads in sequence that brought nothing. */
   private empty = 0;
   private over = false;
@@ -97,6 +110,12 @@ class PacedSocket implements ReadInTurns {
     this.join();
   }
 
+  readNow(): void {
+    // Before it is settled, and while Node reads it, nothing is left out.
+    if (this.unread) this.read(performance.now());
+    this.unread = false;
+  }
+
   private start(): void {
     this.handle.readStop();
     // It does not see these reads.
@@ -109,14 +128,17 @@ class PacedSocket implements ReadInTurns {
     const { beat, every } = this;
     this.stop = this.settled
       ? beat.every((now) => {
-          if (++this.turns % every === 0) this.read(now);
+          if (++this.turns % every !== 0) return;
+          if (this.little && every === 1 && !this.unread) this.unread = true;
+          else this.read(now);
         })
       : beat.everyStep((now) => this.read(now));
   }
 
   /** Reads what the kernel has. */
   private read(now: number): void {
-    const { socket } = this;
+    const { socket, unread } = this;
+    this.unread = false;
     // What the last read brought is still waiting in the stream: the kernel can hold more of it.
     if (this.over || socket.destroyed || socket.readableLength > 0) return;
     let total = 0;
@@ -148,6 +170,7 @@ class PacedSocket implements ReadInTurns {
         break;
       }
     }
+    this.little = drained && total <= (unread ? 2 * LITTLE : LITTLE);
     if (drained) this.emptyAt = now;
     if (total > 0) {
       this.lastRead = total;

@@ -1,5 +1,6 @@
 import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
+import type { Frame } from '../../lib/media/frame.js';
 import { MergeBench } from '../support/merge-bench.js';
 
 describe('which frame is next, and when', () => {
@@ -153,5 +154,60 @@ describe('timestamps of both tracks that jump back', () => {
   it('without the limit, the track that comes to the jump last would wait for ever', () => {
     const { order } = play(1e9, 6);
     assert.ok(!order.includes(`a${100_000 + 1360}`));
+  });
+});
+
+describe('a track of which a read was left out', () => {
+  it('is read before a later frame of another one is written, and only then', () => {
+    const bench = new MergeBench().read();
+    const [v, a] = [bench.track('v'), bench.track('a')];
+    const come: Frame[] = [];
+    let reads = 0;
+    const source = {
+      unread: true,
+      readNow() {
+        source.unread = false;
+        reads++;
+        bench.merger.enqueue(a, come.splice(0));
+      },
+    };
+    bench.arrive(v, 0, 40, 80);
+    bench.arrive(a, 5, 50);
+    a.source = source;
+    // They have come by now, and wait in the kernel.
+    come.push(...[60, 79, 90].map((ms) => bench.frame(ms)));
+    // What is known of the track is later than what is due: nothing has to be asked.
+    assert.deepEqual(bench.pass(499), []);
+    assert.equal(reads, 0);
+    // v80 is due, and behind a50 there may be something that comes before it.
+    assert.deepEqual(bench.pass(1), [
+      'v0@500',
+      'a5@500',
+      'v40@500',
+      'a50@500',
+      'a60@500',
+      'a79@500',
+      'v80@500',
+      'a90@500',
+    ]);
+    assert.equal(reads, 1);
+    // It has been read: the next one is not waited for.
+    bench.arrive(v, 120);
+    assert.deepEqual(bench.pass(500), ['v120@1000']);
+    assert.equal(reads, 1);
+  });
+
+  it('may end with what is read', () => {
+    const bench = new MergeBench().read();
+    const [v, a] = [bench.track('v'), bench.track('a')];
+    bench.arrive(v, 10);
+    a.source = {
+      unread: true,
+      readNow() {
+        a.source = undefined;
+        bench.merger.remove(a);
+      },
+    };
+    assert.deepEqual(bench.pass(500), ['v10@500']);
   });
 });

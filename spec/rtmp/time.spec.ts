@@ -164,7 +164,7 @@ describe('onFI', () => {
 });
 
 class Queue extends TrackQueue {
-  constructor(readonly source: Source) {
+  constructor(readonly origin: Source) {
     super({ queues: [] });
     this.ready = true;
   }
@@ -184,7 +184,7 @@ describe('a stream that runs for 60 days', () => {
       sink: {
         frame(queue, frame, now) {
           latest = Math.max(latest, now - frame.arrivedAt);
-          wire.write(queue.source, frame);
+          wire.write(queue.origin, frame);
           for (const { type, timestamp } of wire.read()) {
             if (type === DATA) onFi++;
             else assert.equal(timestamp, frame.ms % 2 ** 32);
@@ -204,9 +204,9 @@ describe('a stream that runs for 60 days', () => {
     let sent = 0;
     for (let ms = 0; ms < 60 * DAY; ms += step) {
       for (const queue of queues) {
-        const { timescale } = queue.source.info;
+        const { timescale } = queue.origin.info;
         const units = (time: number): bigint => BigInt(time) * BigInt(timescale / 1000);
-        const frame = queue.source.frame(units(ms), units(clock.wall()));
+        const frame = queue.origin.frame(units(ms), units(clock.wall()));
         frame.arrivedAt = clock.now();
         merger.write({ queue, frames: [frame] });
         sent++;

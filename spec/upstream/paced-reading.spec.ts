@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { MediaSettings } from '../../lib/config/settings.js';
 import { eventually } from '../support/eventually.js';
 import { nullPacket } from '../support/kmp-bytes.js';
-import { frameAt, KmpSender, videoMinf } from '../support/kmp-sender.js';
+import { audioMinf, frameAt, KmpSender, videoMinf } from '../support/kmp-sender.js';
 import { startKmp } from '../support/kmp-service.js';
 import { ScriptableIngest, type IngestConnection, type Script } from '../support/scriptable-ingest.js';
 
@@ -126,6 +126,50 @@ describe('sockets that are read in intervals', { timeout: 90_000, concurrency: t
     await service.close();
     await ingest.close();
     assertFrames(received(connection), 0, n);
+  });
+
+  it('keep the order of tracks of which one stalls for less than the process delay, again and again', async () => {
+    const [stall, every, frames] = [330, 700, 800];
+    const stalled: Buffer[] = [];
+    const ingest = await ScriptableIngest.start({ answers: true });
+    const service = await startKmp({
+      ...{
+        inReadInterval: 230,
+        outMinProcessDelay: 400,
+        outMaxProcessDelay: 1000,
+        outFlushTimeout: 20,
+        outWriteMetaTimeout: 0,
+        outOnfiPeriod: 0,
+      },
+    });
+    const data = { upstream_id: 'u1', url: `rtmp://127.0.0.1:${ingest.port}/app/s` };
+    const [video, audio] = [await KmpSender.open(service.port, data), await KmpSender.open(service.port, data)];
+    video.send(videoMinf());
+    audio.send(audioMinf());
+    const began = performance.now();
+    for (let ms = 0; ms < frames * 10; ms += 10) {
+      const wait = began + ms - performance.now();
+      if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
+      video.send(frameAt(ms, payload(ms / 10), { key: ms % 250 === 0 }));
+      stalled.push(frameAt(ms, `audio ${ms}`));
+      if (ms % every >= stall) audio.send(...stalled.splice(0));
+    }
+    audio.send(...stalled);
+    await Promise.all([video.acked(BigInt(frames)), audio.acked(BigInt(frames))]);
+    video.end();
+    audio.end();
+    await service.ended();
+    const [connection] = ingest.connections;
+    assert.ok(connection !== undefined);
+    await connection.closed;
+    await service.close();
+    await ingest.close();
+    const times = connection.messages
+      .filter(({ type, payload }) => (type === 9 || type === 8) && payload[1] === 1)
+      .map(({ timestamp }) => timestamp);
+    assert.equal(times.length, 2 * frames);
+    const behind = times.filter((time, i) => i > 0 && time < (times[i - 1] ?? 0));
+    assert.deepEqual(behind, [], 'a frame came behind a later one');
   });
 
   it('do so into a dump', async () => {

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, constants, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { describe, it } from 'node:test';
-import { Cadence } from '../../lib/cadence.js';
+import { Cadence, type Beat } from '../../lib/cadence.js';
 import { systemClock } from '../../lib/clock.js';
 import { canReadInTurns, readInTurns, type PacedOptions, type ReadInTurns } from '../../lib/upstream/read-pacer.js';
 import { eventually } from '../support/eventually.js';
@@ -167,6 +170,69 @@ describe('reading in turns', () => {
     }
     assert.ok(Buffer.concat(got).equals(Buffer.concat(sent)));
     close();
+  });
+
+  it('reads one that brings little at every second turn, or when it is asked to', async () => {
+    // A pipe has what was written to it at once, which a socket need not.
+    const folder = mkdtempSync(join(tmpdir(), 'kmp-pipe-'));
+    const path = join(folder, 'pipe');
+    execFileSync('mkfifo', [path]);
+    const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const end = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
+    const handle = { fd, reading: true, readStart: () => 0, readStop: () => 0 };
+    const served = Object.assign(new Readable({ read() {} }), { _handle: handle, setTimeout() {} });
+    let turn: (now: number) => void = () => {};
+    const reading: Beat = {
+      ...systemClock,
+      period: 100,
+      every: (fn) => ((turn = fn), () => {}),
+      everyStep: () => () => {},
+    };
+    const turns = readInTurns(
+      served as unknown as net.Socket,
+      { clock: systemClock, reading, every: 1, early: 0 },
+      options,
+    );
+    assert.ok(turns);
+    turns.settle();
+    let got = 0;
+    served.on('data', (chunk: Buffer) => (got += chunk.length));
+    await new Promise((resolve) => setImmediate(resolve));
+    const come = (bytes: number): number => writeSync(end, Buffer.alloc(bytes));
+    /** What a turn brings. */
+    const brings = (): number => {
+      const before = got;
+      turn(performance.now());
+      return got - before;
+    };
+
+    come(1000);
+    assert.equal(brings(), 1000);
+    come(1000);
+    assert.equal(brings(), 0);
+    assert.equal(turns.unread, true);
+    come(1000);
+    assert.equal(brings(), 2000);
+
+    come(1000);
+    assert.equal(brings(), 0);
+    turns.readNow();
+    assert.equal(got, 4000);
+    assert.equal(turns.unread, false);
+    // Since then it has been a turn: this one is left out again.
+    assert.equal(brings(), 0);
+
+    // What brings much is read at each.
+    come(40_000);
+    for (let i = 0; i < 3; i++) {
+      assert.equal(brings(), 40_000);
+      come(40_000);
+    }
+    assert.equal(brings(), 40_000);
+    served.destroy();
+    closeSync(fd);
+    closeSync(end);
+    rmSync(folder, { recursive: true });
   });
 
   it('is known to be possible, or not, from a server that listens', async () => {

@@ -60,8 +60,9 @@ export const inputDirectives = {
     contexts,
     doc: `Reads each KMP connection once per interval and lets the kernel gather what arrives in between, which costs far less
       CPU. The wait counts against the process delay, so that the delay of the stream does not grow, and is at most four fifths
-      of kmp_rtmp_out_min_process_delay. A second sender of a track waits for so long, too, since the first may be gone
-      unnoticed. Off with kmp_rtmp_out_early_release, with kmp_rtmp_out_flush_timeout 0, and with next to no process delay.
+      of kmp_rtmp_out_min_process_delay. A connection that brings less than 16 KB an interval (audio) may be read at every second
+      one, but always before a later frame of another track is written. A second sender of a track waits for two intervals, since
+      the first may be gone unnoticed. Off with kmp_rtmp_out_early_release, with kmp_rtmp_out_flush_timeout 0, and with next to no process delay.
       0: whatever arrives is read at once.`,
   }),
   kmp_rtmp_in_max_connections: row(num(0, 10_000_000), '10000', {
