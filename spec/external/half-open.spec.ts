@@ -15,6 +15,8 @@ import { AT_ONCE } from '../support/live.js';
 import { reap } from '../support/reaper.js';
 
 const NAMESPACE = `kmp-rtmp-${process.pid}`;
+/** A net of its own: what a run that was killed left behind must not be in the way. */
+const NET = `10.213.${process.pid % 256}`;
 const [NEAR, FAR] = [`kr${process.pid}a`, `kr${process.pid}b`];
 const ip = (...args: string[]): void => void execFileSync('ip', args, { stdio: 'ignore' });
 const inside = (...args: string[]): void => ip('netns', 'exec', NAMESPACE, 'ip', ...args);
@@ -38,12 +40,12 @@ describe('a server that vanishes', { timeout: 120_000, skip: !mayMakeNamespaces(
     ip('netns', 'add', NAMESPACE);
     ip('link', 'add', NEAR, 'type', 'veth', 'peer', 'name', FAR);
     ip('link', 'set', FAR, 'netns', NAMESPACE);
-    ip('addr', 'add', '10.213.0.1/24', 'dev', NEAR);
+    ip('addr', 'add', `${NET}.1/24`, 'dev', NEAR);
     ip('link', 'set', NEAR, 'up');
-    inside('addr', 'add', '10.213.0.2/24', 'dev', FAR);
+    inside('addr', 'add', `${NET}.2/24`, 'dev', FAR);
     inside('link', 'set', FAR, 'up');
     const program = fileURLToPath(new URL('../support/far-ingest.js', import.meta.url));
-    const args = ['netns', 'exec', NAMESPACE, process.execPath, program, '10.213.0.2', '1935'];
+    const args = ['netns', 'exec', NAMESPACE, process.execPath, program, `${NET}.2`, '1935'];
     server = reap(spawn('ip', args, { stdio: ['ignore', 'pipe', 'inherit'] }));
     if (server.stdout !== null) await once(server.stdout, 'data');
   });
@@ -60,7 +62,7 @@ describe('a server that vanishes', { timeout: 120_000, skip: !mayMakeNamespaces(
   /** A name of its own each time: the server holds the last one still. */
   async function publish(name: string): Promise<void> {
     service = await startKmp({ ...AT_ONCE, outWriteMetaTimeout: 0, outTimeout: 3000, inReadTimeout: 600_000 });
-    sender = await KmpSender.open(service.port, { upstream_id: 'u1', url: `rtmp://10.213.0.2/app/${name}` });
+    sender = await KmpSender.open(service.port, { upstream_id: 'u1', url: `rtmp://${NET}.2/app/${name}` });
     sender.send(audioMinf(), frameAt(0, 'first'));
     const upstream = await service.upstream('u1');
     await eventually(() => upstream.status().last_status?.code === 'NetStream.Publish.Start', 'the start');
