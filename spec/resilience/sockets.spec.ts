@@ -18,6 +18,8 @@ const connections = Number(process.env['CONNECTIONS'] ?? 1500);
 const seed = Number(process.env['SOCKET_SEED'] ?? Math.floor(Date.now() / 86_400_000));
 /** `kmp_rtmp_in_max_connections_per_address`. */
 const PER_ADDRESS = 1000;
+/** ms, `kmp_rtmp_in_read_timeout`: long enough for all of them to be open at a time. */
+const READ_TIMEOUT = Math.max(8000, connections * 2.5);
 const MB = 2 ** 20;
 /** Above what it was before, of all that hostile peers can make the service hold: heap that waits to be collected, too. */
 const ROOM = 150 * MB + connections * 20_000;
@@ -31,7 +33,8 @@ describe(`peers at the sockets, seed ${seed}`, { skip: process.platform !== 'lin
   const sockets = new Set<Socket>();
 
   before(async () => {
-    const media = `kmp_rtmp_in_max_connections ${connections}; kmp_rtmp_in_max_connections_per_address ${PER_ADDRESS};`;
+    const media = `kmp_rtmp_in_max_connections ${connections}; kmp_rtmp_in_max_connections_per_address ${PER_ADDRESS};
+      kmp_rtmp_in_read_timeout ${READ_TIMEOUT}ms;`;
     fleet = await Fleet.start({ upstreams: 2, media });
     ingest = await CheckingIngest.start(() => undefined);
     quiet = await fleet.settled();
