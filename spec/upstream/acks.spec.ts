@@ -129,6 +129,34 @@ describe('acks', { timeout: 90_000 }, () => {
     audio.destroy();
   });
 
+  it('do not cover frames that a sender repeats while they are still on their way', async () => {
+    ingest.script = { reads: 'never', forget: true };
+    await start({ outMinProcessDelay: 0, outMemLimit: 2 ** 26, outTimeout: 1e9 });
+    const data = { upstream_id: 'u1', url: `rtmp://127.0.0.1:${ingest.port}/app/s` };
+    const audio = await KmpSender.open(service.port, data);
+    audio.send(audioMinf());
+    await eventually(() => input()?.audio !== undefined, 'the audio track');
+    // More than the kernel takes for who does not read.
+    const frames = [frameAt(0, 'a', { key: true }), frameAt(40, Buffer.alloc(15 * 2 ** 20))];
+    sender.send(videoMinf(), ...frames);
+    await eventually(() => input()?.video?.sent_frames === 2, 'the frames');
+    sender.destroy();
+    await eventually(() => input()?.video === undefined, 'the end of the track');
+    sender = await KmpSender.open(service.port, data, { frameId: 1n });
+    sender.send(videoMinf(), ...frames.slice(1));
+    await eventually(() => input()?.video?.input?.skipped_frames.duplicate === 1, 'the repeated frame');
+    clock.advance(1000);
+    assert.ok((service.registry.get('u1')?.status().sent_bytes ?? Infinity) < 15 * 2 ** 20);
+    await sender.acked(1n);
+    (await ingest.next()).resume();
+    await eventually(() => {
+      clock.advance(100);
+      return sender.lastAck === 2n;
+    }, 'the last ack');
+    assert.deepEqual(sender.acks, [1n, 2n]);
+    audio.destroy();
+  });
+
   it('stop while the server takes nothing, and go on when it does', async () => {
     ingest.script = { reads: 'never', forget: true };
     await start({ outMinProcessDelay: 0, outMemLimit: 2 ** 26 });
