@@ -23,6 +23,8 @@ export class AckSender {
    * @param interval ms, the upstream's flush timeout
    * @param timeout ms that one ack may take to leave (`kmp_rtmp_in_send_timeout`)
    * @param onStuck called once when it took longer
+   * @param onRefused called when the kernel takes nothing of an ack, ahead of the stream's own writing: if the connection is gone,
+   *   the stream throws away with it what has come and was not read
    */
   constructor(
     private readonly socket: Socket,
@@ -30,6 +32,7 @@ export class AckSender {
     private readonly interval: number,
     private readonly timeout: number,
     private readonly onStuck: () => void,
+    private readonly onRefused: () => void = () => {},
   ) {}
 
   acknowledge(frameId: bigint): void {
@@ -64,6 +67,11 @@ export class AckSender {
     const ack = writeAck(newest);
     const written = writeAtOnce(this.socket, ack);
     if (written === ack.length) return;
+    if (written === 0) {
+      this.onRefused();
+      // What was read may have been the end, and the last ack have been sent on that.
+      if (this.closed || this.socket.destroyed || this.socket.writableEnded) return;
+    }
     this.writing = true;
     // The timer stands only if the kernel does not take the bytes at once.
     const left = this.socket.write(ack.subarray(written), () => {

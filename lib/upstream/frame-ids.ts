@@ -9,6 +9,11 @@ export type Takeover =
   /** Another count begins: nothing can be said of what came before. */
   | { readonly kind: 'restart' };
 
+/** Stands for frames on their way to the kernel with one batch: that of this sequence number, and those behind it. */
+export interface UnderWay {
+  readonly seq: number;
+}
+
 /** Ids are 64 bits on the wire: a sender may begin right below the end of them. */
 function u64(id: bigint): bigint {
   return BigInt.asUintN(64, id);
@@ -24,6 +29,7 @@ export class FrameIds {
   private offset: bigint;
   /** Nothing below this id can be acknowledged: it belongs to a count before. */
   private floor: bigint;
+  private readonly underWay = new Set<UnderWay>();
 
   constructor(initialFrameId: bigint) {
     this.offset = initialFrameId;
@@ -39,6 +45,28 @@ export class FrameIds {
   idOf(seq: number): bigint {
     const id = this.offset + BigInt(seq);
     return u64(id < this.floor ? this.floor : id);
+  }
+
+  /**
+   * Frames from `seq` on are on their way, until {@link arrived} is called with what is returned. They may be so on several
+   * connections at once, and outlive their track.
+   */
+  depart(seq: number): UnderWay {
+    const frames = { seq };
+    this.underWay.add(frames);
+    return frames;
+  }
+
+  /** They have arrived, or never will. */
+  arrived(frames: UnderWay): void {
+    this.underWay.delete(frames);
+  }
+
+  /** The lowest sequence number on its way; Infinity if there is none. */
+  get firstUnderWay(): number {
+    let first = Infinity;
+    for (const { seq } of this.underWay) if (seq < first) first = seq;
+    return first;
   }
 
   /** Decides what a new input with `initialFrameId` is, and sets the count accordingly. */

@@ -243,9 +243,10 @@ export class Input extends Writable implements TrackInput, Counting {
   private ackSender(clock: Clock): AckSender | undefined {
     const { settings, socket } = this.options;
     if (socket === undefined || !settings.inAck) return undefined;
-    return new AckSender(socket, clock, settings.outFlushTimeout, settings.inSendTimeout, () =>
-      this.close(`it took no ack for ${settings.inSendTimeout} ms (kmp_rtmp_in_send_timeout)`),
-    );
+    const onStuck = (): void =>
+      this.close(`it took no ack for ${settings.inSendTimeout} ms (kmp_rtmp_in_send_timeout)`);
+    const onRefused = (): void => this.turns?.readLast();
+    return new AckSender(socket, clock, settings.outFlushTimeout, settings.inSendTimeout, onStuck, onRefused);
   }
 
   private steady(last: Frame | undefined): void {

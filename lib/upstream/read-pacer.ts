@@ -62,6 +62,8 @@ export interface PacedOptions {
 export interface ReadInTurns extends TrackSource {
   /** Once it is past its beginning, it keeps to the beat of its upstream. */
   settle(): void;
+  /** Reads what the kernel has before something is done with the socket that it may not survive: a read left out or not. */
+  readLast(): void;
   /**
    * Monotonic ms of the last read, the present one aside, that left nothing in the kernel: what is read now came later.
    */
@@ -83,6 +85,7 @@ class PacedSocket implements ReadInTurns {
   private little = false;
   /** Reads in sequence that brought nothing. */
   private empty = 0;
+  private reading = false;
   private over = false;
   private settled = false;
   private turns = 0;
@@ -116,6 +119,11 @@ class PacedSocket implements ReadInTurns {
     this.unread = false;
   }
 
+  readLast(): void {
+    // What is being read now goes on by itself; what Node reads has been, as soon as it came.
+    if (this.stop !== undefined && !this.reading) this.read(performance.now());
+  }
+
   private start(): void {
     this.handle.readStop();
     // It does not see these reads.
@@ -137,6 +145,12 @@ class PacedSocket implements ReadInTurns {
 
   /** Reads what the kernel has. */
   private read(now: number): void {
+    this.reading = true;
+    this.readKernel(now);
+    this.reading = false;
+  }
+
+  private readKernel(now: number): void {
     const { socket, unread } = this;
     this.unread = false;
     // What the last read brought is still waiting in the stream: the kernel can hold more of it.

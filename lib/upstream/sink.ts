@@ -6,13 +6,14 @@ import { RtmpError } from '../rtmp/errors.js';
 import type { OutputBatch } from '../rtmp/publisher.js';
 import type { SessionWriter } from '../rtmp/session-writer.js';
 import type { CloseReason } from './close-reason.js';
+import type { UnderWay } from './frame-ids.js';
 import { BATCH_COST, ENCODED_COST, frameCharge, type Ledger } from './ledger.js';
 import type { Track } from './track.js';
 
 interface Mark {
   readonly track: Track;
   readonly seq: number;
-  readonly frames: number;
+  readonly batch: UnderWay;
   charge: number;
 }
 
@@ -115,8 +116,10 @@ export class UpstreamSink implements FrameSink<Track, SentBatch> {
     }
     track.memUsed += encoded;
     track.batchCharge += encoded;
-    if (track.batchFrames === 0) this.touched.push(track);
-    track.batchFrames++;
+    if (track.batch === undefined) {
+      this.touched.push(track);
+      track.batch = track.ids.depart(frame.seq);
+    }
     track.written(frame);
     if (this.retain) track.retained.push(frame, this.acked, this.taken + out.length);
     else {
@@ -156,7 +159,7 @@ export class UpstreamSink implements FrameSink<Track, SentBatch> {
       const { track, seq } = mark;
       track.retained.sent(seq, now);
       this.release(mark);
-      track.sent(seq);
+      track.sent();
       this.owner.framesSent(track);
     }
   }
@@ -192,20 +195,21 @@ export class UpstreamSink implements FrameSink<Track, SentBatch> {
 
   /** What was encoded since the last call, by track. */
   private marks(): Mark[] {
-    const marks = this.touched.map((track) => {
-      const mark = { track, seq: track.writtenSeq, frames: track.batchFrames, charge: track.batchCharge };
-      track.batchFrames = 0;
+    const marks: Mark[] = [];
+    for (const track of this.touched) {
+      const { batch, writtenSeq: seq, batchCharge: charge } = track;
+      if (batch !== undefined) marks.push({ track, seq, batch, charge });
+      track.batch = undefined;
       track.batchCharge = 0;
-      return mark;
-    });
+    }
     this.touched = [];
     return marks;
   }
 
-  private release({ track, frames, charge }: Mark): void {
+  private release({ track, batch, charge }: Mark): void {
     this.ledger.release(charge);
     track.memUsed -= charge;
-    track.inFlight -= frames;
+    track.ids.arrived(batch);
   }
 
   private charge(bytes: number, reason: CloseReason): boolean {

@@ -3,7 +3,7 @@ import { sameMediaInfo, type MediaInfo } from '../media/media-info.js';
 import { TrackQueue } from '../merge/track-queue.js';
 import { TagHead } from '../rtmp/media-tags.js';
 import { NEVER_WRITTEN, type Frame } from '../media/frame.js';
-import type { FrameIds } from './frame-ids.js';
+import type { FrameIds, UnderWay } from './frame-ids.js';
 import { frameCharge, infoCharge, type Ledger } from './ledger.js';
 import { Retention } from './retention.js';
 import type { TrackStatus } from './status.js';
@@ -34,11 +34,9 @@ export class Track extends TrackQueue implements Counting {
   memUsed = 0;
   /** Bytes charged for the track itself and its codec private data. */
   fixedCharge = 0;
-  /** Frames encoded and not yet taken by the kernel. */
-  inFlight = 0;
   /** Sequence number of the last frame encoded, and what the present batch holds of this track. */
   writtenSeq = -1;
-  batchFrames = 0;
+  batch: UnderWay | undefined;
   batchCharge = 0;
   sentFrames = 0;
   sentDataBytes = 0;
@@ -57,8 +55,6 @@ export class Track extends TrackQueue implements Counting {
   keyMissing: boolean;
   /** True once its sender has said that there is no more. */
   complete = false;
-  /** Sequence number of the last frame that the kernel has taken. */
-  private sentSeq = -1;
   /** Sequence number of the first frame that was ever written. */
   private firstWritten: number | undefined;
   /** Nothing at or below this sequence number is acknowledged twice. */
@@ -132,10 +128,11 @@ export class Track extends TrackQueue implements Counting {
     return bytes;
   }
 
-  /** The kernel has taken all up to frame `seq`. */
-  sent(seq: number): void {
-    this.sentSeq = seq;
+  /** The kernel has taken frames. If the track is gone, its successor may have skipped them as known, and waits for it. */
+  sent(): void {
     this.acknowledge();
+    const present = this.stream.tracks[this.mediaType];
+    if (present !== this && present?.ids === this.ids) present.acknowledge();
   }
 
   /** Goes back to the media info that frame `seq` was written with: it is to be written again. */
@@ -155,7 +152,7 @@ export class Track extends TrackQueue implements Counting {
    * skipped or dropped behind it have to wait for it: an ack covers all below.
    */
   acknowledge(): void {
-    const done = this.inFlight > 0 ? this.sentSeq : (this.head?.seq ?? this.ids.next) - 1;
+    const done = Math.min(this.ids.firstUnderWay, this.head?.seq ?? this.ids.next) - 1;
     if (done <= this.ackedSeq) return;
     this.ackedSeq = done;
     this.input?.acknowledge(this.ids.idOf(done + 1));
@@ -180,7 +177,6 @@ export class Track extends TrackQueue implements Counting {
   written(frame: Frame): void {
     this.firstWritten ??= frame.seq;
     this.writtenSeq = frame.seq;
-    this.inFlight++;
     if (frame.sentAt >= 0) this.resentFrames++;
     if (frame.sentAt !== NEVER_WRITTEN) return;
     this.sentFrames++;

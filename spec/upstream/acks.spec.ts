@@ -2,8 +2,11 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';
-import { AckSender } from '../../lib/upstream/ack-sender.js';
+import type { Beat } from '../../lib/cadence.js';
+import { systemClock } from '../../lib/clock.js';
 import type { MediaSettings } from '../../lib/config/settings.js';
+import { AckSender } from '../../lib/upstream/ack-sender.js';
+import { readInTurns } from '../../lib/upstream/read-pacer.js';
 import { eventually } from '../support/eventually.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { audioMinf, frameAt, KmpSender, videoMinf } from '../support/kmp-sender.js';
@@ -129,6 +132,34 @@ describe('acks', { timeout: 90_000 }, () => {
     audio.destroy();
   });
 
+  it('do not cover frames that a sender repeats while they are still on their way', async () => {
+    ingest.script = { reads: 'never', forget: true };
+    await start({ outMinProcessDelay: 0, outMemLimit: 2 ** 26, outTimeout: 1e9 });
+    const data = { upstream_id: 'u1', url: `rtmp://127.0.0.1:${ingest.port}/app/s` };
+    const audio = await KmpSender.open(service.port, data);
+    audio.send(audioMinf());
+    await eventually(() => input()?.audio !== undefined, 'the audio track');
+    // More than the kernel takes for who does not read.
+    const frames = [frameAt(0, 'a', { key: true }), frameAt(40, Buffer.alloc(15 * 2 ** 20))];
+    sender.send(videoMinf(), ...frames);
+    await eventually(() => input()?.video?.sent_frames === 2, 'the frames');
+    sender.destroy();
+    await eventually(() => input()?.video === undefined, 'the end of the track');
+    sender = await KmpSender.open(service.port, data, { frameId: 1n });
+    sender.send(videoMinf(), ...frames.slice(1));
+    await eventually(() => input()?.video?.input?.skipped_frames.duplicate === 1, 'the repeated frame');
+    clock.advance(1000);
+    assert.ok((service.registry.get('u1')?.status().sent_bytes ?? Infinity) < 15 * 2 ** 20);
+    await sender.acked(1n);
+    (await ingest.next()).resume();
+    await eventually(() => {
+      clock.advance(100);
+      return sender.lastAck === 2n;
+    }, 'the last ack');
+    assert.deepEqual(sender.acks, [1n, 2n]);
+    audio.destroy();
+  });
+
   it('stop while the server takes nothing, and go on when it does', async () => {
     ingest.script = { reads: 'never', forget: true };
     await start({ outMinProcessDelay: 0, outMemLimit: 2 ** 26 });
@@ -205,6 +236,34 @@ describe('AckSender', { timeout: 90_000 }, () => {
     };
     await eventually(() => ids().length === 2, 'two acks');
     assert.deepEqual(ids(), [1n, 3n]);
+  });
+
+  it('on a connection that was cut has what came before that read first', async () => {
+    // Turns that never come: the kernel has it all.
+    const reading: Beat = { ...systemClock, period: 100, every: () => () => {}, everyStep: () => () => {} };
+    const pace = { clock: systemClock, reading, every: 1, early: 0 };
+    const turns = readInTurns(ours, pace, { blockSize: 65536, idleTimeout: 60_000 });
+    let got = 0;
+    ours.on('data', (bytes: Buffer) => (got += bytes.length));
+    let before: number | undefined;
+    ours.on('error', () => (before = got));
+    await new Promise((resolve) => theirs.write(Buffer.alloc(1000), resolve));
+    theirs.resetAndDestroy();
+    const acks = new AckSender(
+      ours,
+      clock,
+      100,
+      10_000,
+      () => {},
+      () => turns?.readLast(),
+    );
+    let id = 0n;
+    await eventually(() => {
+      acks.acknowledge(++id);
+      clock.advance(100);
+      return before !== undefined;
+    }, 'the end of the connection');
+    assert.equal(before, 1000);
   });
 
   it('says the last thing when it is closed, without waiting, and nothing after it', async () => {

@@ -222,6 +222,15 @@ describe('reading in turns', () => {
     // Since then it has been a turn: this one is left out again.
     assert.equal(brings(), 0);
 
+    // What is to be the last read is made although there was one in this turn.
+    turns.readNow();
+    come(1000);
+    turns.readNow();
+    assert.equal(got, 4000);
+    turns.readLast();
+    assert.equal(got, 5000);
+    assert.equal(brings(), 0);
+
     // What brings much is read at each.
     come(40_000);
     for (let i = 0; i < 3; i++) {

@@ -201,6 +201,38 @@ describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
     });
   }
 
+  it('does not get what it has not taken yet acknowledged by what the next one has', async () => {
+    await start({ outMemLimit: 2 ** 27, outTimeout: 1e9 });
+    const { video: sender } = await live.both();
+    sender.send(...videoFrames(0, 2));
+    const first = await live.ingest.next();
+    await first.until(() => video(first).length === 2);
+    const there = await other();
+    ask(first, `rtmp://127.0.0.1:${there.port}/app`);
+    const second = await there.next();
+    await second.command('publish');
+    first.pause();
+    // More than the kernel takes for who does not read.
+    sender.send(frameAt(80, Buffer.alloc(15 * 2 ** 20)));
+    await live.received('video', 3);
+    sender.send(...videoFrames(5, 10));
+    await second.until(() => video(second).length === 5);
+    const stuck = live.status();
+    assert.ok(stuck.written_bytes > stuck.sent_bytes);
+    clock.advance(1000);
+    sender.send(...videoFrames(10, 11));
+    await second.until(() => video(second).length === 6);
+    clock.advance(1000);
+    first.resume();
+    await first.closed;
+    clock.advance(1000);
+    await sender.acked(9n);
+    assert.deepEqual(
+      sender.acks.filter((id) => id > 2n),
+      [9n],
+    );
+  });
+
   it('and hangs up before the next connection is ready, costs nothing, without reconnects too', async () => {
     await start();
     const senders = await publish();
