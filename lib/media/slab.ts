@@ -33,7 +33,7 @@ export class Slab {
   take(pages: number): number | undefined {
     if (pages > this.longest) return undefined;
     const { tags } = this;
-    for (let at = 0; at < PAGES;) {
+    for (let at = this.first; at < PAGES;) {
       const length = tags[at] ?? 0;
       if (length >= pages) {
         this.tag(at, pages, -1);
