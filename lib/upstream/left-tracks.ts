@@ -14,10 +14,6 @@ export interface LeftTrack {
   readonly keyMissing: boolean;
   /** True if its sender said that it was the end. */
   readonly complete: boolean;
-  /** True if it ended within a group that was being left out (overload): the next frame to go out has to be a key frame, too. */
-  readonly dropping: boolean;
-  /** True if nothing of it has gone out since its connection was made anew: a key frame had to come first. */
-  readonly waitKey: boolean;
 }
 
 /**
@@ -26,17 +22,12 @@ export interface LeftTrack {
  * that what went out is not sent twice, and mid-group is no beginning without its key frame.
  */
 export class LeftTracks {
-  private readonly left = new Map<MediaType, Pick<LeftTrack, 'latestInfo' | 'ids' | 'keyMissing'>>();
+  private readonly left = new Map<MediaType, LeftTrack>();
 
   /** A track has ended. */
-  remember({ mediaType, latestInfo, ids, keyMissing, complete, dropping, waitKey }: LeftTrack): void {
-    if (complete || waitKey || latestInfo.extraData.length > MAX_REMEMBERED) this.left.delete(mediaType);
-    else this.left.set(mediaType, { latestInfo, ids, keyMissing: keyMissing || dropping });
-  }
-
-  /** The stream goes by another connection, which has not seen the group that video left off in: a key frame comes first there. */
-  moved(): void {
-    this.left.delete('video');
+  remember({ mediaType, latestInfo, ids, keyMissing, complete }: LeftTrack): void {
+    if (complete || latestInfo.extraData.length > MAX_REMEMBERED) this.left.delete(mediaType);
+    else this.left.set(mediaType, { mediaType, latestInfo, ids, keyMissing, complete });
   }
 
   /** What a new track goes on from: the count of the one before it, if it is of the same media; else its own. */

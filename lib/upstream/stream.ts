@@ -90,7 +90,6 @@ export class UpstreamStream implements QueueGroup {
 
   /** From now on it goes by `line`, which may know it already. */
   moveTo(line: Line): void {
-    if (line !== this.line) this.left.moved();
     this.line = line;
     this.state = line.states.get(this) ?? unknown;
   }

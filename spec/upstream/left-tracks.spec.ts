@@ -51,32 +51,6 @@ describe('a sender that comes back when its track has ended', { timeout: 90_000 
     assert.deepEqual(video(), names('v', 0, 12));
   });
 
-  for (const waits of [false, true]) {
-    it(`begins at a key frame on a connection that was made anew ${waits ? 'before it had gone' : 'meanwhile'}`, async () => {
-      // Nothing is sent again: what is left of a group is of no use on the new connection.
-      await live.close();
-      live = await Live.start({ settings: { outReconnects: 10, outReconnectInterval: 10, outResend: 0 } });
-      const senders = await live.both();
-      connection = await live.ingest.next();
-      senders.video.send(...videoFrames(0, 8));
-      await seen(8);
-      await senders.video.acked(8n);
-      const leave = async (): Promise<void> => {
-        senders.video.destroy();
-        await gone();
-      };
-      if (!waits) await leave();
-      connection.reset();
-      connection = await live.ingest.next();
-      await connection.command('publish');
-      if (waits) await leave();
-      const sender = await back(7n);
-      sender.send(...videoFrames(7, 14));
-      await seen(4);
-      assert.deepEqual(video(), names('v', 10, 14));
-    });
-  }
-
   it('begins anew with other media, and waits for a key frame', async () => {
     live.senders[0]?.destroy();
     await gone();

@@ -4,7 +4,7 @@ import type { MediaSettings } from '../../lib/config/settings.js';
 import { eventually } from '../support/eventually.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { mediaOf } from '../support/ingest-media.js';
-import { frameAt, KmpSender, videoMinf } from '../support/kmp-sender.js';
+import { frameAt, type KmpSender } from '../support/kmp-sender.js';
 import { Live, names } from '../support/live.js';
 import type { IngestConnection } from '../support/scriptable-ingest.js';
 
@@ -104,29 +104,6 @@ describe('a server that is slower than its senders', { timeout: 120_000 }, () =>
     clock.advance(1000);
     await video.acked(BigInt(sent));
     assert.ok(!video.isClosed && !audio.isClosed);
-    await live.finish();
-  });
-
-  it('does not get the rest of a group that was left out, if its sender comes back when the track has ended', async () => {
-    await start({ outOverload: 'drop_frames' });
-    connection.pause();
-    await send(100);
-    const frames = (from: number, to: number): Buffer[] =>
-      Array.from({ length: to - from }, (_, i) =>
-        frameAt((from + i) * 40, `v${from + i} `, { key: (from + i) % GROUP === 0 }),
-      );
-    const dropped = track('video')?.dropped_frames ?? 0;
-    video.send(...frames(sent, sent + 5));
-    await eventually(() => track('video')?.dropped_frames === dropped + 5, 'frames that are left out');
-    video.destroy();
-    connection.resume();
-    await eventually(() => track('video') === undefined, 'the end of the track');
-    const data = { upstream_id: 'u1', url: live.url() };
-    video = await KmpSender.open(live.service.port, data, { frameId: BigInt(sent + 5) });
-    live.senders.push(video);
-    video.send(videoMinf(), ...frames(sent + 5, sent + 12));
-    await connection.until(() => arrived(connection, 'video').at(-1) === `v${sent + 11}`);
-    assertWholeGroups();
     await live.finish();
   });
 
