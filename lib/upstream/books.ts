@@ -1,5 +1,6 @@
 import type { AckedBytes } from '../rtmp/acked-bytes.js';
 import type { CloseReason } from './close-reason.js';
+import type { Endings } from './endings.js';
 import type { Line } from './line.js';
 import type { Resend } from './resend.js';
 import type { SinkOwner } from './sink.js';
@@ -19,6 +20,7 @@ export class Books implements SinkOwner {
     private readonly resend: Resend,
     private readonly owner: BooksOwner,
     private readonly lineOf: (track: Track) => Line,
+    private readonly endings: Endings,
   ) {}
 
   announce(track: Track): void {
@@ -35,6 +37,7 @@ export class Books implements SinkOwner {
 
   framesSent(track: Track): void {
     this.resend.sent(track, this.lineOf(track));
+    this.endings.look();
   }
 
   framesLost(track: Track, acked: AckedBytes): void {

@@ -18,4 +18,6 @@ export interface LinkOwner extends ReplyOwner, BooksOwner {
   /** The connection is made anew. `message`: what was wrong with the last one, if anything was. */
   reconnecting(reason: NotificationReason, message?: string): void;
   readonly log: Logger;
+  /** True if nobody sends any more, and nobody is likely to come back. */
+  readonly isDeserted: boolean;
 }

@@ -9,6 +9,7 @@ import { Backoff, STABLE_AFTER } from './backoff.js';
 import { Books } from './books.js';
 import { reasonOf } from './close-reason.js';
 import { withTcUrl, type Destination } from './destination.js';
+import { Endings } from './endings.js';
 import type { LinkOwner } from './link-owner.js';
 import { Line, type LineOptions, type LineOwner } from './line.js';
 import { Moves } from './moves.js';
@@ -17,7 +18,7 @@ import { Replies, type ReplyTarget } from './replies.js';
 import { Resend } from './resend.js';
 import type { UpstreamState } from './status.js';
 import type { UpstreamStream } from './stream.js';
-import { activate, moveStream } from './stream-line.js';
+import { activate, codecsOf, moveStream, tracksBy } from './stream-line.js';
 import { Successor, type SuccessorOwner } from './successor.js';
 import type { Track } from './track.js';
 import { Traffic } from './traffic.js';
@@ -36,6 +37,8 @@ export class Link implements LineOwner, ReplyTarget, SuccessorOwner, PatienceOwn
   oneStream = false;
   /** The connection of the moment. */
   line: Line;
+  /** Tracks that wait for their end. */
+  readonly endings: Endings;
   private successor: Successor | undefined;
   private readonly now: () => number;
   private readonly replies: Replies;
@@ -66,7 +69,8 @@ export class Link implements LineOwner, ReplyTarget, SuccessorOwner, PatienceOwn
     this.moves = new Moves(() => owner.log, this.now);
     this.backoff = new Backoff(settings.outReconnectInterval, settings.outReconnects);
     this.resend = new Resend(settings, ledger, this.now);
-    this.books = new Books(this.resend, owner, (track) => track.stream.line ?? this.line);
+    this.endings = new Endings(clock, this.resend, owner);
+    this.books = new Books(this.resend, owner, (track) => track.stream.line ?? this.line, this.endings);
     this.patience = new Patience(clock, settings.outTimeout, this);
     this.line = this.newLine();
   }
@@ -165,6 +169,7 @@ export class Link implements LineOwner, ReplyTarget, SuccessorOwner, PatienceOwn
     this.over = true;
     this.timer?.cancel();
     this.patience.stop();
+    this.endings.stop();
     this.successor = undefined;
     for (const line of this.traffic.lines) this.discard(line);
   }
@@ -191,6 +196,7 @@ export class Link implements LineOwner, ReplyTarget, SuccessorOwner, PatienceOwn
     if (this.over) return;
     if (line === this.line) this.replies.handle(line, event);
     else if (line === this.successor?.line) this.successor.replies.handle(line, event);
+    if (event.kind === 'ack') this.endings.look();
   }
 
   lineBroken(line: Line, error: Error): void {
@@ -203,6 +209,7 @@ export class Link implements LineOwner, ReplyTarget, SuccessorOwner, PatienceOwn
       this.owner.log.warn(`the connection that was replaced ended early: ${messageOf(error)}`);
       this.discard(line);
       for (const stream of this.streams) if (stream.line === line) moveStream(stream, this.line, true);
+      this.endings.look();
       this.finished();
     }
   }
@@ -216,7 +223,8 @@ export class Link implements LineOwner, ReplyTarget, SuccessorOwner, PatienceOwn
   /** The server has let us in, or does not answer at all: frames are kept for the sake of reconnects only. */
   settled(line: Line): void {
     this.patience.stop();
-    this.resend.settled(line, this.tracksOf(line));
+    this.resend.settled(line, tracksBy(this.streams, line));
+    this.endings.look();
   }
 
   unanswered(line: Line, wait: number): void {
@@ -253,7 +261,7 @@ export class Link implements LineOwner, ReplyTarget, SuccessorOwner, PatienceOwn
   again(destination: Destination): void {
     this.current = destination;
     this.replaceLine();
-    this.open(this.codecs());
+    this.open(codecsOf(this.streams));
   }
 
   prepareNext(tcUrl: string | undefined): void {
@@ -273,13 +281,13 @@ export class Link implements LineOwner, ReplyTarget, SuccessorOwner, PatienceOwn
 
   openLine(destination: Destination): Line | undefined {
     const line = this.newLine();
-    return this.connect(line, destination, this.codecs()) ? line : undefined;
+    return this.connect(line, destination, codecsOf(this.streams)) ? line : undefined;
   }
 
   discard(line: Line): void {
     this.traffic.remove(line);
     line.kill();
-    this.resend.broken(line, this.tracksOf(line));
+    this.resend.broken(line, tracksBy(this.streams, line));
   }
 
   takeOver(successor: Successor, line: Line): void {
@@ -321,12 +329,13 @@ export class Link implements LineOwner, ReplyTarget, SuccessorOwner, PatienceOwn
       this.discard(line);
       this.takeOver(this.successor, next);
       for (const stream of this.streams) moveStream(stream, this.line, true);
+      this.endings.look();
       return;
     }
     if (line.publishingSince + STABLE_AFTER <= this.now()) this.backoff.reset();
     // A name that is none is not mended by asking again.
     const final = error instanceof PublishError && error.stage === 'start_resolve';
-    const delay = final || this.finishing ? undefined : this.backoff.next();
+    const delay = final || this.finishing || this.owner.isDeserted ? undefined : this.backoff.next();
     if (delay === undefined) {
       this.owner.fail(reasonOf(error), messageOf(error));
       return;
@@ -339,7 +348,8 @@ export class Link implements LineOwner, ReplyTarget, SuccessorOwner, PatienceOwn
     this.replaceLine();
     this.owner.reconnecting(reasonOf(error), messageOf(error));
     if (this.over) return;
-    this.timer = this.options.clock.after(delay, () => this.open(this.codecs()));
+    this.timer = this.options.clock.after(delay, () => this.open(codecsOf(this.streams)));
+    this.endings.look();
   }
 
   /** The connection is given up: tracks and the frames that may not have arrived go to a new one, not yet opened. */
@@ -351,14 +361,6 @@ export class Link implements LineOwner, ReplyTarget, SuccessorOwner, PatienceOwn
     // Nothing is written ahead: it would only have to be taken back if this attempt fails, too.
     this.line.merger.hold(true);
     for (const stream of this.streams) moveStream(stream, this.line, true);
-  }
-
-  private tracksOf(line: Line): Track[] {
-    return [...this.streams].filter((stream) => stream.line === line).flatMap((stream) => stream.allTracks());
-  }
-
-  private codecs(): number[] {
-    return [...this.streams].flatMap((stream) => stream.allTracks().map((track) => track.latestInfo.codecId));
   }
 
   private newLine(): Line {

@@ -20,7 +20,7 @@ const RETAIN_SHARE = 0.5;
  */
 export class Resend {
   constructor(
-    private readonly settings: Pick<MediaSettings, 'outReconnects' | 'outResend'>,
+    private readonly settings: Pick<MediaSettings, 'outReconnects' | 'outResend' | 'outTimeout'>,
     private readonly ledger: Ledger,
     private readonly now: () => number,
   ) {}
@@ -52,6 +52,13 @@ export class Resend {
   broken(line: Line, tracks: Iterable<Track>): void {
     if (!line.settled) return;
     for (const track of tracks) this.forgetDone(track.stream.tracks, -Infinity);
+  }
+
+  /** Monotonic ms until which `track` may have to write something again; Infinity: not known yet. */
+  doubtUntil({ retained, stream: { line } }: Track): number {
+    const { outReconnects, outResend, outTimeout } = this.settings;
+    if (outReconnects === 0 || outResend === 0 || line === undefined || retained.length === 0) return 0;
+    return line.settled ? retained.doubtUntil(outResend, outTimeout) : Infinity;
   }
 
   /**

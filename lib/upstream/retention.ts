@@ -66,6 +66,20 @@ export class Retention {
     return this.all.findLast((kept) => kept.isSent && kept.frame.sentAt <= until);
   }
 
+  /**
+   * Monotonic ms until which it is not known that all has arrived: `wait` ms for what the server does not acknowledge, and
+   * `more` where it says that it has not come so far. Infinity while frames are on their way to the kernel, 0 if nothing is
+   * in doubt.
+   */
+  doubtUntil(wait: number, more: number): number {
+    let until = 0;
+    for (const kept of this.all) {
+      if (!kept.isSent) return Infinity;
+      if (!kept.isAcked) until = Math.max(until, kept.frame.sentAt + wait + (kept.isBehind ? more : 0));
+    }
+    return until;
+  }
+
   /** The last key frame that has nothing in front of it which is not `done`. */
   lastBeginning(done: (kept: Kept) => boolean): Frame | undefined {
     let key: Frame | undefined;

@@ -58,3 +58,13 @@ export function moveStream(stream: UpstreamStream, to: Line, broken: boolean): v
   }
   activate(stream);
 }
+
+/** The tracks of those streams that go by `line`. */
+export function tracksBy(streams: Iterable<UpstreamStream>, line: Line): Track[] {
+  return [...streams].filter((stream) => stream.line === line).flatMap((stream) => stream.allTracks());
+}
+
+/** Ids of the codecs that the streams' frames to come have. */
+export function codecsOf(streams: Iterable<UpstreamStream>): number[] {
+  return [...streams].flatMap((stream) => stream.allTracks().map((track) => track.latestInfo.codecId));
+}

@@ -1,11 +1,8 @@
-import type { Clock } from '../clock.js';
-import type { MediaSettings } from '../config/settings.js';
 import type { ConnectData } from '../kmp/connect-data.js';
 import type { Logger } from '../log.js';
 import { maskIn, maskKey } from '../mask.js';
 import type { Frame } from '../media/frame.js';
 import type { MediaInfo } from '../media/media-info.js';
-import type { Resolve } from '../rtmp/resolve.js';
 import type { CloseReason } from './close-reason.js';
 import { describeUpstream } from './describe-upstream.js';
 import { destinationOf, type Destination } from './destination.js';
@@ -24,23 +21,10 @@ import { addSums, emptySums, type Counting, type Sums } from './totals.js';
 import { Track } from './track.js';
 import type { TrackInput } from './track-input.js';
 import { requireStreamName, TrackRefused, TrackTaken } from './track-refused.js';
+import type { UpstreamOptions } from './upstream-options.js';
 
-export interface UpstreamOptions {
-  readonly id: string;
-  /** Number of the RTMP connection, unique in this process. */
-  readonly connection: number;
-  readonly data: ConnectData;
-  readonly settings: MediaSettings;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly resolve: Resolve;
-  /** Whether an address may be connected to; `host` is the name that it was resolved from. */
-  readonly permit?: (address: string, port: number, host: string) => boolean;
-  /** Called each time the connection broke and is to be made anew. */
-  readonly onReconnect?: (upstream: Upstream, reason: NotificationReason) => void;
-  /** Called once, when it is over. */
-  readonly onEnd: (upstream: Upstream, reason: CloseReason, message: string) => void;
-}
+/** ms without a sender after which a connection that breaks is not made anew: one that comes back sends again what is not acked. */
+const DESERTED_AFTER = 60_000;
 
 /**
  * What all tracks of one `upstream_id` share: the order of the lives of its streams and tracks, and nothing else
@@ -67,6 +51,8 @@ export class Upstream implements LinkOwner, Counting {
   /** What the tracks counted that have ended. */
   private readonly endedTracks = emptySums();
   private closing = false;
+  /** When an input was last seen to leave, ms of the clock. */
+  private leftAt = Infinity;
   /** Inputs that only wait for the acks of what they have sent. */
   private readonly finishing: TrackInput[] = [];
   private finalReason: CloseReason = 'done';
@@ -113,6 +99,12 @@ export class Upstream implements LinkOwner, Counting {
 
   get reconnects(): number {
     return this.links.traffic().reconnects;
+  }
+
+  /** True if it has had no sender for a minute. */
+  get isDeserted(): boolean {
+    for (const { input } of this.allTracks()) if (input !== undefined) return false;
+    return this.options.clock.now() - this.leftAt >= DESERTED_AFTER;
   }
 
   /**
@@ -180,6 +172,7 @@ export class Upstream implements LinkOwner, Counting {
   detach(track: Track): void {
     track.input = undefined;
     track.ended = true;
+    this.leftAt = this.options.clock.now();
     if (this.ended) return;
     if (track.length === 0) this.drained(track);
     else track.stream.link?.changed();
@@ -193,17 +186,8 @@ export class Upstream implements LinkOwner, Counting {
   }
 
   drained(track: Track): void {
-    const { stream } = track;
-    if (stream.tracks[track.mediaType] !== track) return;
-    stream.removeTrack(track);
-    stream.link?.removeTrack(track);
-    this.ledger.release(track.fixedCharge);
-    track.addTo(this.endedTracks);
-    if (!stream.isEmpty) {
-      this.log.info('track ended', { stream: maskKey(stream.name), track: track.mediaType });
-      return;
-    }
-    this.removeStream(stream);
+    if (track.isGone || (this.finalReason === 'done' && track.stream.link?.endings.waitsFor(track))) return;
+    this.endTrack(track);
   }
 
   /** Ends the upstream in order: inputs are closed, streams unpublished, what is encoded is sent. */
@@ -370,8 +354,21 @@ export class Upstream implements LinkOwner, Counting {
         track.ended = true;
         track.stream.link?.changed();
       }
-      if (track.length === 0) this.drained(track);
+      if (track.length === 0) this.endTrack(track);
     }
+  }
+
+  private endTrack(track: Track): void {
+    const { stream } = track;
+    stream.removeTrack(track);
+    stream.link?.removeTrack(track);
+    this.ledger.release(track.fixedCharge);
+    track.addTo(this.endedTracks);
+    if (!stream.isEmpty) {
+      this.log.info('track ended', { stream: maskKey(stream.name), track: track.mediaType });
+      return;
+    }
+    this.removeStream(stream);
   }
 
   private removeStream(stream: UpstreamStream): void {

@@ -19,8 +19,8 @@ const UPSTREAMS = Number(process.env['UPSTREAMS'] ?? 4);
 
 interface Path {
   readonly ingest: CheckingIngest;
-  readonly proxy: CuttingProxy;
   readonly tracks: readonly {
+    readonly proxy: CuttingProxy;
     readonly sender: ReturningSender;
     readonly check: TrackCheck;
   }[];
@@ -37,14 +37,23 @@ describe(`senders that come back, seed ${seed}`, { skip: process.platform !== 'l
     const checks = new Map<string, TrackCheck>();
     const ingest = await CheckingIngest.start((stream, kind) => checks.get(`${stream} ${kind}`));
     ingest.manners = { acknowledges };
-    const proxy = await CuttingProxy.start(service.kmpPort);
     const data = { upstream_id: `u${n}`, url: `rtmp://127.0.0.1:${ingest.port}/app/u${n}` };
-    const tracks = (['video', 'audio'] as const).map((kind, i) => {
+    const tracks = (['video', 'audio'] as const).map(async (kind, i) => {
       const check = new TrackCheck(2 * n + i, `u${n} ${kind}`);
       checks.set(check.name, check);
-      return { sender: new ReturningSender(proxy.port, check.track, kind, data), check };
+      const proxy = await CuttingProxy.start(service.kmpPort);
+      return { sender: new ReturningSender(proxy.port, check.track, kind, data), check, proxy };
     });
-    return { ingest, proxy, tracks };
+    return { ingest, tracks: await Promise.all(tracks) };
+  }
+
+  /** Tracks end, for their senders stay away; what they had sent is with the kernel when the connection breaks. */
+  function awayAndBroken({ tracks, ingest }: Path): void {
+    const [cut, stall] = [random.between(0, 2), random.between(0, 1000)];
+    tracks.forEach(({ proxy }, i) => cut !== i && proxy.cut(random.between(0, 1500)));
+    const broken = stall + random.between(50, 800);
+    setTimeout(() => ingest.stall(), stall);
+    setTimeout(() => ingest.reset(), broken);
   }
 
   async function flowing(): Promise<void> {
@@ -76,7 +85,15 @@ describe(`senders that come back, seed ${seed}`, { skip: process.platform !== 'l
       workers: 1,
       acknowledges,
       times: cuts,
-      act: (path: Path) => (random.oneIn(2) ? path.proxy.cut() : path.ingest.reset()),
+      act: ({ tracks, ingest }: Path) =>
+        random.oneIn(2) ? tracks.forEach(({ proxy }) => proxy.cut()) : ingest.reset(),
+    })),
+    ...[false, true].map((acknowledges) => ({
+      title: `${cuts} times senders that stay away, and then a server that ${acknowledges ? 'acknowledges' : 'does not acknowledge'} stalls and breaks: every frame arrives, in order`,
+      workers: 1,
+      acknowledges,
+      times: cuts,
+      act: awayAndBroken,
     })),
     {
       title: `${kills} workers killed: every frame arrives, in order`,
@@ -101,9 +118,9 @@ describe(`senders that come back, seed ${seed}`, { skip: process.platform !== 'l
         await flowing();
       });
       after(async () => {
-        for (const { ingest, proxy, tracks } of paths) {
+        for (const { ingest, tracks } of paths) {
           tracks.forEach(({ sender }) => sender.destroy());
-          await proxy.close();
+          await Promise.all(tracks.map(({ proxy }) => proxy.close()));
           await ingest.kill();
         }
         assert.equal(await service.stop(), 0, 'the exit code of the service');
@@ -115,6 +132,7 @@ describe(`senders that come back, seed ${seed}`, { skip: process.platform !== 'l
           // A worker that dies within 5 s of its start is not replaced at once.
           await sleep(workers > 1 ? random.between(5500, 6500) : random.between(100, 700));
         }
+        await sleep(2000);
         await flowing();
         const tracks = await finish();
         const sum = (of: (track: (typeof tracks)[number]) => number): number =>

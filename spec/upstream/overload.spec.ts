@@ -134,6 +134,11 @@ describe('a server that is slower than its senders', { timeout: 120_000 }, () =>
     await connection.until(() => arrived(connection, 'video').includes(`v${sent - 1}`));
     assert.deepEqual(arrived(connection, 'audio').slice(-22 * GROUP), names('a', GROUP, sent));
     assertWholeGroups();
+    video.end();
+    audio.end();
+    await Promise.all([video.closed, audio.closed]);
+    // For so long it may have to be written once more.
+    clock.advance(1000);
     await live.finish();
   });
 });

@@ -79,6 +79,9 @@ describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
       // The bytes of both count.
       senders.video.end();
       senders.audio.end();
+      await Promise.all([senders.video.closed, senders.audio.closed]);
+      // With reconnects on, for as long as any of it may have to be written again.
+      clock.advance(1000);
       const { reason, upstream } = await live.service.ended();
       await second.closed;
       assert.equal(reason, 'done');

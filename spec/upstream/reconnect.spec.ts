@@ -338,6 +338,8 @@ describe('a connection that breaks', { timeout: 90_000 }, () => {
     await live.startServer();
     clock.advance(1000);
     const second = await live.ingest.next();
+    await second.until(() => framesOf(second).length === 28);
+    clock.advance(1000);
     const { reason, upstream } = await live.service.ended();
     await second.closed;
     assert.equal(reason, 'done');

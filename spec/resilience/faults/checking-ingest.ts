@@ -60,6 +60,11 @@ export class CheckingIngest {
     for (const socket of this.sockets) socket.resetAndDestroy();
   }
 
+  /** Reads no more of the connections that are open: what comes stays with the kernel. */
+  stall(): void {
+    for (const socket of this.sockets) socket.pause();
+  }
+
   /** Gone, as a process that was killed. */
   async kill(): Promise<void> {
     this.reset();

@@ -6,6 +6,7 @@ export class CuttingProxy {
   private readonly sockets = new Set<Socket>();
   /** Connections that were cut. */
   cuts = 0;
+  private closedUntil = 0;
 
   private constructor(
     private readonly server: Server,
@@ -25,9 +26,14 @@ export class CuttingProxy {
     return (this.server.address() as AddressInfo).port;
   }
 
-  /** Resets what goes through it now, with whatever is on the way. */
-  cut(): void {
+  /**
+   * Resets what goes through it now, with whatever is on the way.
+   *
+   * @param away ms for which those that come back are refused
+   */
+  cut(away = 0): void {
     this.cuts += this.sockets.size > 0 ? 1 : 0;
+    this.closedUntil = performance.now() + away;
     for (const socket of this.sockets) socket.resetAndDestroy();
   }
 
@@ -37,6 +43,10 @@ export class CuttingProxy {
   }
 
   private accept(from: Socket): void {
+    if (performance.now() < this.closedUntil) {
+      from.on('error', () => {}).resetAndDestroy();
+      return;
+    }
     const to = connect({ port: this.to, host: '127.0.0.1', noDelay: true });
     from.pipe(to);
     to.pipe(from);

@@ -1,0 +1,26 @@
+import type { Clock } from '../clock.js';
+import type { MediaSettings } from '../config/settings.js';
+import type { ConnectData } from '../kmp/connect-data.js';
+import type { Logger } from '../log.js';
+import type { Resolve } from '../rtmp/resolve.js';
+import type { CloseReason } from './close-reason.js';
+import type { NotificationReason } from './notification.js';
+import type { Upstream } from './upstream.js';
+
+/** What an upstream is made of. */
+export interface UpstreamOptions {
+  readonly id: string;
+  /** Number of the RTMP connection, unique in this process. */
+  readonly connection: number;
+  readonly data: ConnectData;
+  readonly settings: MediaSettings;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly resolve: Resolve;
+  /** Whether an address may be connected to; `host` is the name that it was resolved from. */
+  readonly permit?: (address: string, port: number, host: string) => boolean;
+  /** Called each time the connection broke and is to be made anew. */
+  readonly onReconnect?: (upstream: Upstream, reason: NotificationReason) => void;
+  /** Called once, when it is over. */
+  readonly onEnd: (upstream: Upstream, reason: CloseReason, message: string) => void;
+}
