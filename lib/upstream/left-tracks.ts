@@ -12,6 +12,8 @@ export interface LeftTrack {
   readonly ids: FrameIds;
   /** True if it ended where a key frame was waited for. */
   readonly keyMissing: boolean;
+  /** True if it ended inside a group that was left out. */
+  readonly dropping: boolean;
   /** True if its sender said that it was the end. */
   readonly complete: boolean;
 }
@@ -25,16 +27,18 @@ export class LeftTracks {
   private readonly left = new Map<MediaType, LeftTrack>();
 
   /** A track has ended. */
-  remember({ mediaType, latestInfo, ids, keyMissing, complete }: LeftTrack): void {
+  remember({ mediaType, latestInfo, ids, keyMissing, dropping, complete }: LeftTrack): void {
     if (complete || latestInfo.extraData.length > MAX_REMEMBERED) this.left.delete(mediaType);
-    else this.left.set(mediaType, { mediaType, latestInfo, ids, keyMissing, complete });
+    else this.left.set(mediaType, { mediaType, latestInfo, ids, keyMissing, dropping, complete });
   }
 
   /** What a new track goes on from: the count of the one before it, if it is of the same media; else its own. */
   successor(info: MediaInfo, initialFrameId: bigint): { readonly ids: FrameIds; readonly keyMissing: boolean } {
     const before = this.left.get(info.mediaType);
     this.left.delete(info.mediaType);
-    if (before !== undefined && sameMediaInfo(before.latestInfo, info)) return before;
+    if (before !== undefined && sameMediaInfo(before.latestInfo, info)) {
+      return { ids: before.ids, keyMissing: before.keyMissing || before.dropping };
+    }
     return { ids: new FrameIds(initialFrameId), keyMissing: false };
   }
 }

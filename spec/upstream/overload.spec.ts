@@ -4,7 +4,7 @@ import type { MediaSettings } from '../../lib/config/settings.js';
 import { eventually } from '../support/eventually.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { mediaOf } from '../support/ingest-media.js';
-import { frameAt, type KmpSender } from '../support/kmp-sender.js';
+import { frameAt, KmpSender, videoMinf } from '../support/kmp-sender.js';
 import { Live, names } from '../support/live.js';
 import type { IngestConnection } from '../support/scriptable-ingest.js';
 
@@ -116,6 +116,26 @@ describe('a server that is slower than its senders', { timeout: 120_000 }, () =>
     assert.match(live.service.log.text, /memory limit of 2000000 bytes/);
     assert.ok(most <= LIMIT, `${most} bytes`);
     await Promise.all([video.closed, audio.closed]);
+  });
+
+  it('gets no rest of a group that was left out, though its sender was gone for a while', async () => {
+    await start({ outOverload: 'drop_frames' });
+    connection.pause();
+    await send(100.5);
+    assert.ok((track('video')?.dropped_frames ?? 0) > 0);
+    video.destroy();
+    connection.resume();
+    await eventually(() => track('video') === undefined, 'the end of the track');
+    const data = { upstream_id: 'u1', url: live.url() };
+    video = await KmpSender.open(live.service.port, data, { frameId: BigInt(sent) });
+    live.senders.push(video);
+    video.send(videoMinf());
+    for (const end = sent + 15; sent < end; sent++) {
+      const payload = Buffer.concat([Buffer.from(`v${sent} `), Buffer.alloc(VIDEO_SIZE)]);
+      video.send(frameAt(sent * 40, payload, { key: sent % GROUP === 0 }));
+    }
+    await connection.until(() => arrived(connection, 'video').at(-1) === `v${sent - 1}`);
+    assertWholeGroups();
   });
 
   it('that is away keeps audio whole while its connection is made anew', async () => {

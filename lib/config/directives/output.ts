@@ -100,7 +100,8 @@ export const outputDirectives = {
   kmp_rtmp_out_reconnects: row(numOrUnlimited(1_000_000), '0', {
     contexts,
     doc: `How often in a row a broken RTMP connection is made anew before the upstream ends; the KMP inputs stay meanwhile and
-      frames queue within the memory limit. 0: the upstream ends with its connection.`,
+      frames queue within the memory limit. 0: the upstream ends with its connection. Where no sender has been left for a
+      minute, it ends whatever is said here.`,
   }),
   kmp_rtmp_out_reconnect_interval: row(msec, '1s', {
     contexts,
@@ -111,8 +112,9 @@ export const outputDirectives = {
     contexts,
     doc: `With reconnects on: how much of what the kernel had taken before a break counts as doubtful. It is sent again on the
       new connection, from the key frame before it. A server is asked to acknowledge what it reads: what it has acknowledged
-      is not doubtful, however young, and what it should have acknowledged by then and has not is, however old. 0: nothing is
-      sent twice, and no acknowledgements are asked for.`,
+      is not doubtful, however young, and what it should have acknowledged by then and has not is, however old. A track whose
+      sender is gone ends when nothing of it is doubtful any more. 0: nothing is sent twice, and no acknowledgements are asked
+      for.`,
   }),
   kmp_rtmp_out_ssl_verify: row(flag, 'on', {
     contexts,
