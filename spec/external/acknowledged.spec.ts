@@ -74,6 +74,9 @@ describe('Acknowledgements', { timeout: 90_000 }, () => {
     await sent(16);
     video.end();
     audio.end();
+    await Promise.all([video.closed, audio.closed]);
+    // The last window is not acknowledged: it might have to be sent again for so long.
+    clock.advance(1000);
     const { reason } = await service.ended();
     assert.equal(reason, 'done');
     const parse = new FlvParse();

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MediaSettings } from '../../lib/config/settings.js';
+import type { UpstreamStatus } from '../../lib/upstream/status.js';
 import { eventually } from '../support/eventually.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { FlvParse, type FlvTag } from '../support/flv-parse.js';
@@ -117,6 +118,13 @@ describe("nginx's RTMP module", { timeout: 90_000 }, () => {
     assert.ok(!video.isClosed && !audio.isClosed);
     video.end();
     audio.end();
+    await Promise.all([video.closed, audio.closed]);
+    const written = ({ streams }: UpstreamStatus): boolean =>
+      Object.values(streams['reborn']?.tracks ?? {}).every(({ sent_frames }) => sent_frames === 16);
+    await eventually(() => written(upstream.status()), 'all to be written');
+    await eventually(() => upstream.status().written_bytes === upstream.status().sent_bytes, 'the kernel to take all');
+    // What nginx does not acknowledge might have to be sent again for so long.
+    clock.advance(1000);
     const { reason } = await service.ended();
     assert.equal(reason, 'done');
     const tags = recording(await reborn.recorded('reborn'));
