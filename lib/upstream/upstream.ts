@@ -186,7 +186,8 @@ export class Upstream implements LinkOwner, Counting {
   }
 
   drained(track: Track): void {
-    if (track.isGone || (this.finalReason === 'done' && track.stream.link?.endings.waitsFor(track))) return;
+    if (this.ended || track.isGone) return;
+    if (this.finalReason === 'done' && track.stream.link?.endings.waitsFor(track) === true) return;
     this.endTrack(track);
   }
 
