@@ -32,9 +32,21 @@ async function leaves(fleet: Fleet, publication: Publication, ...reasons: string
   fleet.live.splice(fleet.live.indexOf(publication), 1);
 }
 
-/** More than the kernel's buffers take. */
-function flood({ senders: [video] }: Publication): void {
-  for (let i = 0; i < 130; i++) video.frame(100_000);
+/** Unsent bytes in the service: well below its memory limit. */
+const BACKLOG = 4_000_000;
+
+/** More than the kernel's buffers take, which depends on the system, and on what went through the connection before. */
+async function flood({ service }: Fleet, { id, senders: [video] }: Publication): Promise<void> {
+  let full = false;
+  while (!full) {
+    for (let i = 0; i < 10; i++) video.frame(100_000);
+    const { sent } = video;
+    await service.until('what it was sent to be received', async () => {
+      const upstream = (await service.status()).upstreams[id];
+      full = upstream === undefined || upstream.mem_limit - upstream.mem_left > BACKLOG;
+      return full || (upstream?.streams[id]?.tracks.video?.input?.received_frames ?? 0) >= sent;
+    });
+  }
 }
 
 const HOUR = 3_600_000;
@@ -82,7 +94,7 @@ export const faults: readonly Fault[] = [
     name: 'ingest frozen',
     async happen(fleet, victim) {
       for (const socket of victim.ingest.sockets) socket.pause();
-      flood(victim);
+      await flood(fleet, victim);
       return ends(fleet, victim, 'send_failed');
     },
   },

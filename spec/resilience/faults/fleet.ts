@@ -125,8 +125,13 @@ export class Fleet {
   /** Waits until each has brought more frames than it had. */
   async flowing(some: readonly Publication[]): Promise<void> {
     const before = new Map(some.flatMap(({ checks }) => checks.map((check) => [check, check.received])));
-    const grown = (): boolean => [...before].every(([check, count]) => check.received > count + 2);
-    await this.service.until('frames of all', grown);
+    const silent = (): string[] =>
+      [...before].flatMap(([{ name, received }, count]) => (received > count + 2 ? [] : [name]));
+    await this.service
+      .until('frames of all', () => silent().length === 0)
+      .catch((error: unknown) => {
+        throw new Error(`no frames of ${silent().join(', ')}`, { cause: error });
+      });
   }
 
   /** Waits for the notification that an upstream has ended; its reason. */
