@@ -37,16 +37,23 @@ const BACKLOG = 4_000_000;
 
 /** More than the kernel's buffers take, which depends on the system, and on what went through the connection before. */
 async function flood({ service }: Fleet, { id, senders: [video] }: Publication): Promise<void> {
-  let full = false;
-  while (!full) {
-    for (let i = 0; i < 10; i++) video.frame(100_000);
-    const { sent } = video;
-    await service.until('what it was sent to be received', async () => {
-      const upstream = (await service.status()).upstreams[id];
-      full = upstream === undefined || upstream.mem_limit - upstream.mem_left > BACKLOG;
-      return full || (upstream?.streams[id]?.tracks.video?.input?.received_frames ?? 0) >= sent;
-    });
-  }
+  const upstream = async () => (await service.status()).upstreams[id];
+  const backlog = async (): Promise<number> => {
+    const { mem_limit: limit, mem_left: left } = (await upstream()) ?? { mem_limit: Infinity, mem_left: 0 };
+    return limit - left;
+  };
+  do {
+    while ((await backlog()) < BACKLOG) {
+      for (let i = 0; i < 10; i++) video.frame(100_000);
+      const { sent } = video;
+      await service.until('what it was sent to be received', async () => {
+        const { video: track } = (await upstream())?.streams[id]?.tracks ?? {};
+        return track === undefined || (track.input?.received_frames ?? sent) >= sent;
+      });
+    }
+    // Some of it only waits for its time.
+    await sleep(1500);
+  } while ((await backlog()) < BACKLOG);
 }
 
 const HOUR = 3_600_000;
