@@ -360,6 +360,8 @@ export class Upstream implements LinkOwner, Counting {
 
   private endTrack(track: Track): void {
     const { stream } = track;
+    // Closing its input, or writing its last frame, may have ended it already.
+    if (track.isGone) return;
     stream.removeTrack(track);
     stream.link?.removeTrack(track);
     this.ledger.release(track.fixedCharge);
