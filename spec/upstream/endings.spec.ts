@@ -197,6 +197,27 @@ describe('a track whose sender is gone, with reconnects on', { timeout: 90_000 }
     assert.equal(upstream.ledger.used, Buffer.byteLength(JSON.stringify(upstream.data)));
   });
 
+  it('does not follow a server that sends it about, for longer than a minute', async () => {
+    await start({ outResend: 30_000 });
+    await gone('video', 'audio');
+    for (let moves = 0; moves < 6; moves++) {
+      clock.advance(9999);
+      first.sendStatus(0, 'status', 'NetConnection.Connect.ReconnectRequest', 'maintenance');
+      const next = await live.ingest.next();
+      await next.command('publish');
+      first.reset();
+      await next.until(() => framesOf(next).length === 24);
+      first = next;
+    }
+    clock.advance(9999);
+    first.sendStatus(0, 'status', 'NetConnection.Connect.ReconnectRequest', 'maintenance');
+    first.ping(1);
+    await first.message(({ type, payload }) => type === 4 && payload.readUInt16BE(0) === 7);
+    assert.equal(live.ingest.connections.length, 7);
+    first.reset();
+    assert.equal((await live.service.ended()).reason, 'recv_failed');
+  });
+
   for (const [what, reason] of [
     ['its upstream is deleted', 'api_delete'],
     ['the service ends', 'shutdown'],
