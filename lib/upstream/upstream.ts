@@ -125,9 +125,7 @@ export class Upstream implements LinkOwner, Counting {
           `stream ${maskKey(name)} has a ${info.mediaType} track already, from connection ${existing.input.connection}`,
         );
       }
-      existing.input = input;
-      existing.ended = false;
-      existing.complete = false;
+      existing.takeInput(input, initialFrameId);
       return existing;
     }
     const late = stream.settled && !stream.announced.has(info.mediaType);

@@ -163,6 +163,35 @@ describe('a track whose sender is gone, with reconnects on', { timeout: 90_000 }
     assert.equal(live.ingest.connections.length, 1);
   });
 
+  for (const when of ['while its connection lives', 'while its connection is made anew']) {
+    for (const frameId of [5n, 0n]) {
+      it(`begins anew after the end of stream, ${when}, at frame ${frameId}`, async () => {
+        await start();
+        senders.video.end();
+        await senders.video.closed;
+        let connection = first;
+        if (when.endsWith('anew')) {
+          await live.killServer();
+          await live.state('reconnecting');
+          await live.startServer();
+        }
+        senders.video = await back(frameId);
+        // Without its key frame the rest of a group is no beginning.
+        senders.video.send(...videoFrames(3, 8));
+        await live.received('video', 3);
+        if (when.endsWith('anew')) {
+          clock.advance(1000);
+          connection = await live.ingest.next();
+        }
+        connection.resume();
+        await eventually(() => video(connection).length >= 15, 'all frames');
+        assert.deepEqual(video(connection), [...names('v', 0, 12), 'v5', 'v6', 'v7']);
+        assert.equal(tracks().video?.input?.skipped_frames.duplicate, 0);
+        await senders.video.acked(frameId + 5n);
+      });
+    }
+  }
+
   it('gives up its last frame to the connection that takes over', async () => {
     live = await Live.start({
       clock,
