@@ -69,6 +69,13 @@ export class FrameIds {
     return first;
   }
 
+  /** Another count begins: the next frame is `initialFrameId`. */
+  begin(initialFrameId: bigint): void {
+    // From here on ids are offset + seq again, with the present sequence number standing for the new first id.
+    this.offset = initialFrameId - BigInt(this.next);
+    this.floor = initialFrameId;
+  }
+
   /** Decides what a new input with `initialFrameId` is, and sets the count accordingly. */
   takeOver(initialFrameId: bigint, maxSkip: number): Takeover {
     const { expected } = this;
@@ -76,9 +83,7 @@ export class FrameIds {
     const behind = expected - initialFrameId;
     if (initialFrameId > 0n && behind > 0n && behind <= BigInt(maxSkip))
       return { kind: 'repeat', skip: Number(behind) };
-    // From here on ids are offset + seq again, with the present sequence number standing for the new first id.
-    this.offset = initialFrameId - BigInt(this.next);
-    this.floor = initialFrameId;
+    this.begin(initialFrameId);
     return behind < 0n && initialFrameId > 0n ? { kind: 'gap', lost: -behind } : { kind: 'restart' };
   }
 }

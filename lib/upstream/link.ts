@@ -265,7 +265,8 @@ export class Link implements LineOwner, ReplyTarget, SuccessorOwner, PatienceOwn
   }
 
   prepareNext(tcUrl: string | undefined): void {
-    if (this.successor !== undefined || this.finishing || !this.moves.allow()) return;
+    // Without senders it is not to live on for as long as servers send it about.
+    if (this.successor !== undefined || this.finishing || this.owner.isDeserted || !this.moves.allow()) return;
     const { here } = this.replies;
     const there = tcUrl === undefined ? here : withTcUrl(here, tcUrl);
     if (there === undefined) {

@@ -88,8 +88,9 @@ export class Successor implements ReplyTarget {
     const { line, owner } = this;
     const boundary = track.mediaType === 'video' ? frame.isKey : track.stream.tracks.video === undefined;
     if (line === undefined || !boundary || !this.isReady(line)) return false;
-    if (owner.line !== line) owner.takeOver(this, line);
+    // First of all: a track that has ended is over once it has nothing to write.
     track.unshift(frame);
+    if (owner.line !== line) owner.takeOver(this, line);
     moveStream(track.stream, line, false);
     // Not at once: the other one is in the middle of writing.
     setImmediate(() => owner.finishLeft());

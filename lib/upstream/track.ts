@@ -78,6 +78,19 @@ export class Track extends TrackQueue implements Counting {
     return this.stream.tracks[this.mediaType] !== this;
   }
 
+  /** A sender comes back, or another one comes. */
+  takeInput(input: TrackInput, initialFrameId: bigint): void {
+    // The track had come to its end, and is here only for what may have to be written again: what comes now is no repetition
+    // (see LeftTracks, of those that are gone).
+    if (this.complete && this.at(this.length - 1)?.sentAt !== NEVER_WRITTEN) {
+      this.ids.begin(initialFrameId);
+      this.keyMissing = true;
+    }
+    this.input = input;
+    this.ended = false;
+    this.complete = false;
+  }
+
   /** The media info that the next frame to come has. */
   get latestInfo(): MediaInfo {
     return this.changes.at(-1)?.info ?? this.info;

@@ -125,9 +125,7 @@ export class Upstream implements LinkOwner, Counting {
           `stream ${maskKey(name)} has a ${info.mediaType} track already, from connection ${existing.input.connection}`,
         );
       }
-      existing.input = input;
-      existing.ended = false;
-      existing.complete = false;
+      existing.takeInput(input, initialFrameId);
       return existing;
     }
     const late = stream.settled && !stream.announced.has(info.mediaType);
@@ -361,6 +359,8 @@ export class Upstream implements LinkOwner, Counting {
 
   private endTrack(track: Track): void {
     const { stream } = track;
+    // Closing its input, or writing its last frame, may have ended it already.
+    if (track.isGone) return;
     stream.removeTrack(track);
     stream.link?.removeTrack(track);
     this.ledger.release(track.fixedCharge);

@@ -46,6 +46,14 @@ describe('a track whose sender is gone, with reconnects on', { timeout: 90_000 }
     await eventually(noInput, 'the senders to be missed');
   }
 
+  /** A sender of video that comes back, or another one. */
+  async function back(frameId: bigint): Promise<KmpSender> {
+    const sender = await KmpSender.open(live.service.port, { upstream_id: 'u1', url: live.url() }, { frameId });
+    live.senders.push(sender);
+    sender.send(videoMinf());
+    return sender;
+  }
+
   async function restart(): Promise<IngestConnection> {
     await live.killServer();
     await live.state('reconnecting');
@@ -144,10 +152,8 @@ describe('a track whose sender is gone, with reconnects on', { timeout: 90_000 }
     await start();
     await gone('video', 'audio');
     clock.advance(900);
-    const data = { upstream_id: 'u1', url: live.url() };
-    const sender = await KmpSender.open(live.service.port, data, { frameId: 12n });
-    live.senders.push(sender);
-    sender.send(videoMinf(), ...videoFrames(12, 14));
+    const sender = await back(12n);
+    sender.send(...videoFrames(12, 14));
     await eventually(() => tracks().video?.sent_frames === 14, 'its frames');
     clock.advance(100);
     assert.deepEqual(Object.keys(tracks()), ['video']);
@@ -155,6 +161,90 @@ describe('a track whose sender is gone, with reconnects on', { timeout: 90_000 }
     await first.until(() => video(first).includes('v13'));
     assert.deepEqual(video(first), names('v', 0, 14));
     assert.equal(live.ingest.connections.length, 1);
+  });
+
+  for (const when of ['while its connection lives', 'while its connection is made anew']) {
+    for (const frameId of [5n, 0n]) {
+      it(`begins anew after the end of stream, ${when}, at frame ${frameId}`, async () => {
+        await start();
+        senders.video.end();
+        await senders.video.closed;
+        let connection = first;
+        if (when.endsWith('anew')) {
+          await live.killServer();
+          await live.state('reconnecting');
+          await live.startServer();
+        }
+        senders.video = await back(frameId);
+        // Without its key frame the rest of a group is no beginning.
+        senders.video.send(...videoFrames(3, 8));
+        await live.received('video', 3);
+        if (when.endsWith('anew')) {
+          clock.advance(1000);
+          connection = await live.ingest.next();
+        }
+        connection.resume();
+        await eventually(() => video(connection).length >= 15, 'all frames');
+        assert.deepEqual(video(connection), [...names('v', 0, 12), 'v5', 'v6', 'v7']);
+        assert.equal(tracks().video?.input?.skipped_frames.duplicate, 0);
+        await senders.video.acked(frameId + 5n);
+      });
+    }
+  }
+
+  it('gives up its last frame to the connection that takes over', async () => {
+    live = await Live.start({
+      clock,
+      settings: { outReconnects: Infinity, outMinProcessDelay: 1000, outMaxProcessDelay: 3000 },
+    });
+    senders = await live.both();
+    first = await live.ingest.next();
+    senders.video.send(...videoFrames(0, 1));
+    senders.audio.send(...audioFrames(0, 1));
+    for (const kind of ['video', 'audio'] as const) await live.received(kind, 1);
+    clock.advance(1000);
+    await first.until(() => framesOf(first).length === 2);
+    first.sendStatus(0, 'status', 'NetConnection.Connect.ReconnectRequest', 'maintenance');
+    const second = await live.ingest.next();
+    await second.command('publish');
+    // Due at the very time at which nothing is in doubt any more.
+    senders.audio.send(...audioFrames(1, 2));
+    await live.received('audio', 2);
+    await gone('video');
+    senders.video = await back(1n);
+    senders.video.send(...videoFrames(1, 2, 1));
+    await live.received('video', 1);
+    await gone('video');
+    clock.advance(1000);
+    await eventually(() => framesOf(second).length === 2, 'the last frames');
+    await first.closed;
+    assert.deepEqual([video(second), audio(second)], [['v1'], ['a1']]);
+    clock.advance(1000);
+    await gone('audio');
+    const { reason, upstream } = await live.service.ended();
+    assert.equal(reason, 'done');
+    assert.equal(upstream.ledger.used, Buffer.byteLength(JSON.stringify(upstream.data)));
+  });
+
+  it('does not follow a server that sends it about, for longer than a minute', async () => {
+    await start({ outResend: 30_000 });
+    await gone('video', 'audio');
+    for (let moves = 0; moves < 6; moves++) {
+      clock.advance(9999);
+      first.sendStatus(0, 'status', 'NetConnection.Connect.ReconnectRequest', 'maintenance');
+      const next = await live.ingest.next();
+      await next.command('publish');
+      first.reset();
+      await next.until(() => framesOf(next).length === 24);
+      first = next;
+    }
+    clock.advance(9999);
+    first.sendStatus(0, 'status', 'NetConnection.Connect.ReconnectRequest', 'maintenance');
+    first.ping(1);
+    await first.message(({ type, payload }) => type === 4 && payload.readUInt16BE(0) === 7);
+    assert.equal(live.ingest.connections.length, 7);
+    first.reset();
+    assert.equal((await live.service.ended()).reason, 'recv_failed');
   });
 
   for (const [what, reason] of [

@@ -141,8 +141,9 @@ describe('what the server says is answered', { timeout: 90_000 }, () => {
     await connection.message(({ payload }) => payload.includes('later'));
     // What the rejected stream has left behind does not colour the end of the others.
     good.end();
-    const { reason } = await service.ended();
+    const { reason, upstream } = await service.ended();
     assert.equal(reason, 'done');
+    assert.equal(upstream.ledger.used, Buffer.byteLength(JSON.stringify(upstream.data)));
   });
 
   it('an error of the connection, on no stream, is a refused connect', async () => {

@@ -71,6 +71,19 @@ describe('sums over all that ever was', { timeout: 90_000 }, () => {
     assert.equal((await metrics()).get('kmp_rtmp_notifications_total{result="sent"}'), 2);
   });
 
+  it('are the same when an operator has deleted it', async () => {
+    const video = await open('u1');
+    video.send(videoMinf(), frameAt(0, 'a', { key: true }));
+    const connection = await ingest.next();
+    await connection.message(({ payload }) => payload.toString('latin1').endsWith('a'));
+    const sent = async (): Promise<number | undefined> =>
+      (await metrics()).get('kmp_rtmp_sent_frames_total{media="video"}');
+    assert.equal(await sent(), 1);
+    await running.request('DELETE', '/api/upstreams/u1');
+    await running.notified();
+    assert.equal(await sent(), 1);
+  });
+
   it('hold the bytes of connections that never came to a track', async () => {
     const socket = net.connect(running.kmpPort, '127.0.0.1');
     await once(socket, 'connect');
