@@ -14,11 +14,14 @@ export interface Clock {
   /** Wall-clock time in ms since 1970. May jump; used for `created` latency, dates and logs only. */
   wall(): number;
   /**
-   * Calls `fn` once, `ms` from now (0 or more; fractions are rounded up by Node's timers).
+   * Calls `fn` once, `ms` from now (0 or more; fractions are rounded up, and what is above 2^31 - 1 comes down to that).
    * The timer keeps the process alive unless `ref` is false.
    */
   after(ms: number, fn: () => void, ref?: boolean): Timer;
 }
+
+/** ms, some 24 days: what is further off is taken by Node's timers for at once. */
+const FURTHEST = 2 ** 31 - 1;
 
 class SystemTimer implements Timer {
   constructor(private readonly handle: NodeJS.Timeout) {}
@@ -32,7 +35,7 @@ export const systemClock: Clock = {
   now: () => performance.now(),
   wall: () => Date.now(),
   after(ms, fn, ref = true) {
-    const handle = setTimeout(fn, Math.max(0, Math.ceil(ms)));
+    const handle = setTimeout(fn, Math.min(Math.max(0, Math.ceil(ms)), FURTHEST));
     if (!ref) handle.unref();
     return new SystemTimer(handle);
   },
