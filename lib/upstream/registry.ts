@@ -5,6 +5,7 @@ import type { Logger } from '../log.js';
 import { maskUrl } from '../mask.js';
 import type { Resolve } from '../rtmp/resolve.js';
 import type { CloseReason } from './close-reason.js';
+import { leavesBehind } from './elsewhere.js';
 import type { NotificationReason } from './notification.js';
 import type { UpstreamStatus } from './status.js';
 import type { Totals } from './totals.js';
@@ -56,13 +57,14 @@ export class Registry {
   }
 
   /**
-   * Finds the upstream of a track, or makes it (spec/behaviour.md, Lives). One that is closing takes no tracks.
+   * Finds the upstream of a track, or makes it (spec/behaviour.md, Lives). One that is closing, or is left behind, takes no tracks;
+   * it ends by itself.
    *
    * @throws TrackRefused while the service ends
    */
   join(data: ConnectData, context: JoinContext, codec: number): Upstream {
     const existing = this.byId.get(data.upstreamId);
-    if (existing?.isOpen === true) return existing;
+    if (existing?.isOpen === true && !leavesBehind(data, existing)) return existing;
     if (this.draining) throw new TrackRefused('the service is shutting down');
     const { clock, log, nextConnection } = this.options;
     const connection = nextConnection();

@@ -78,11 +78,16 @@ export class Track extends TrackQueue implements Counting {
     return this.stream.tracks[this.mediaType] !== this;
   }
 
+  /** True if there is nothing in its queue but what is to be written again. */
+  get hasWrittenAll(): boolean {
+    return this.at(this.length - 1)?.sentAt !== NEVER_WRITTEN;
+  }
+
   /** A sender comes back, or another one comes. */
   takeInput(input: TrackInput, initialFrameId: bigint): void {
     // The track had come to its end, and is here only for what may have to be written again: what comes now is no repetition
     // (see LeftTracks, of those that are gone).
-    if (this.complete && this.at(this.length - 1)?.sentAt !== NEVER_WRITTEN) {
+    if (this.complete && this.hasWrittenAll) {
       this.ids.begin(initialFrameId);
       this.keyMissing = true;
     }

@@ -192,6 +192,27 @@ describe('a track whose sender is gone, with reconnects on', { timeout: 90_000 }
     }
   }
 
+  it('is not taken over by who wants to go to another place, under the same id', async () => {
+    await start();
+    await gone('video', 'audio');
+    clock.advance(900);
+    const old = live.upstream;
+    const url = live.url().replace('/app/', '/other/');
+    senders = { video: await live.video({ url }), audio: await live.audio({ url }) };
+    senders.video.send(...videoFrames(12, 14, 1));
+    senders.audio.send(...audioFrames(12, 14));
+    const second = await live.ingest.next();
+    assert.equal(((await second.command('connect'))[2] as { app: string }).app, 'other');
+    await second.until(() => framesOf(second).length === 4);
+    assert.deepEqual([video(second), audio(second)], [names('v', 12, 14), names('a', 12, 14)]);
+    clock.advance(100);
+    const { reason, upstream } = await live.service.ended();
+    assert.deepEqual([upstream === old, reason], [true, 'done']);
+    assert.equal(live.status().state, 'publishing');
+    first.resume();
+    await first.until(() => framesOf(first).length === 24);
+  });
+
   it('gives up its last frame to the connection that takes over', async () => {
     live = await Live.start({
       clock,
