@@ -6,6 +6,7 @@ import { after, afterEach, before, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from '../support/eventually.js';
@@ -88,8 +89,26 @@ describe('a server that vanishes', { timeout: 120_000, skip: !mayMakeNamespaces(
     assert.ok(ms < 20_000, `${ms} ms`);
   });
 
+  /**
+   * Bytes of ours that the server's machine has not acknowledged, as the kernel counts them: while there are any it does not ask
+   * whether the other side is there, but sends them again and again.
+   */
+  function underWay(): number {
+    const server = [2, process.pid % 256, 213, 10].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+    const rows = readFileSync('/proc/net/tcp', 'latin1').split('\n');
+    const queues = rows.flatMap((row) => {
+      const [, , remote, state, queue = ''] = row.trim().split(/\s+/);
+      return remote === `${server.toUpperCase()}:078F` && state === '01' ? [parseInt(queue, 16)] : [];
+    });
+    assert.equal(queues.length, 1, rows.join('\n'));
+    return queues[0] ?? 0;
+  }
+
   it('is noticed when there is nothing to send, too: by keepalive', async () => {
     await publish('idle');
+    const track = () => service.registry.get('u1')?.status().streams['idle']?.tracks.audio;
+    await eventually(() => track()?.sent_frames === 1 && track()?.mem_used === 0, 'the frame to be sent');
+    await eventually(() => underWay() === 0, 'what was sent to arrive');
     const ms = await pull();
     assert.match(service.log.text, /recv_failed: .*(ETIMEDOUT|EHOSTUNREACH)/);
     assert.ok(ms < 60_000, `${ms} ms`);
