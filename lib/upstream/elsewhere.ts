@@ -11,15 +11,15 @@ export function leavesBehind(data: ConnectData, upstream: Upstream): boolean {
   for (const stream of upstream.streams.values()) {
     for (const track of stream.allTracks()) if (track.input !== undefined || !track.hasWrittenAll) return false;
   }
-  const [there, here] = [place(data), place(upstream.data)];
-  return there !== undefined && there !== here;
+  const there = place(data);
+  return there !== undefined && there !== place(upstream.data);
 }
 
-/** Who is connected to, and what is said of it there; undefined if that cannot be told. */
-function place({ url, app, header, tcUrl }: ConnectData): string | undefined {
+/** The server and the application there, without what follows a `?`: a token that was renewed; undefined if `url` is none. */
+function place({ url, app, header = '' }: ConnectData): string | undefined {
   try {
-    const { host, port, secure, user, password, ...named } = parseRtmpUrl(url);
-    return JSON.stringify([host, port, secure, user, password, app ?? named.app, tcUrl, header]);
+    const { host, port, secure, app: ofUrl } = parseRtmpUrl(url);
+    return JSON.stringify([host, port, secure, (app ?? ofUrl).split('?', 1), header]);
   } catch {
     return undefined;
   }
