@@ -94,11 +94,12 @@ describe('a server that vanishes', { timeout: 120_000, skip: !mayMakeNamespaces(
    * whether the other side is there, but sends them again and again.
    */
   function underWay(): number {
-    const server = [2, process.pid % 256, 213, 10].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+    const bytes = `${NET}.2`.split('.').map((byte) => Number(byte).toString(16).padStart(2, '0'));
+    const server = `${bytes.reverse().join('').toUpperCase()}:078F`;
     const rows = readFileSync('/proc/net/tcp', 'latin1').split('\n');
     const queues = rows.flatMap((row) => {
       const [, , remote, state, queue = ''] = row.trim().split(/\s+/);
-      return remote === `${server.toUpperCase()}:078F` && state === '01' ? [parseInt(queue, 16)] : [];
+      return remote === server && state === '01' ? [parseInt(queue, 16)] : [];
     });
     assert.equal(queues.length, 1, rows.join('\n'));
     return queues[0] ?? 0;

@@ -27,8 +27,6 @@ if (folder !== undefined) {
       const until = performance.now() + order.ms;
       while (performance.now() < until);
     } else if (order.what === 'mark') {
-      // What held up the event loop until now (a look does, for a second) is noted when the timer has come round.
-      await new Promise((resolve) => setTimeout(resolve, 5 * RESOLUTION));
       delay.reset();
     } else {
       const late = (ns: number): number => Math.max(0, ns / 1e6 - RESOLUTION);
