@@ -1,6 +1,6 @@
 /**
  * Peers that are wrong, slow or many, at the sockets of a running service, while two upstreams are live: every frame of
- * these is checked. Short form: 1500 connections that send nothing; long form: `CONNECTIONS=10000`. SOCKET_SEED says which
+ * these is checked. Short form: 1500 connections that send nothing; long form: `CONNECTIONS=10000 SLOW_SECONDS=600`. SOCKET_SEED says which
  * random bytes. Linux only: /proc, and all of 127.0.0.0/8 to connect from.
  */
 import assert from 'node:assert/strict';
@@ -15,6 +15,8 @@ import { Fleet, type Quiet } from './faults/fleet.js';
 import { Random } from './random.js';
 
 const connections = Number(process.env['CONNECTIONS'] ?? 1500);
+/** s; all of a track's bytes take some seven minutes. */
+const slowSeconds = Number(process.env['SLOW_SECONDS'] ?? 4);
 const seed = Number(process.env['SOCKET_SEED'] ?? Math.floor(Date.now() / 86_400_000));
 /** `kmp_rtmp_in_max_connections_per_address`. */
 const PER_ADDRESS = 1000;
@@ -94,6 +96,26 @@ describe(`peers at the sockets, seed ${seed}`, { skip: process.platform !== 'lin
     await fleet.service.until('the upstream', async () => (await fleet.service.get('/api/upstreams/slow')) === 200);
     socket.end(end);
     await fleet.service.until('its end', async () => (await fleet.service.get('/api/upstreams/slow')) === 404);
+  });
+
+  it(`a byte a second, for ${slowSeconds} s: as good as all at once in the end, and nothing before`, async () => {
+    const senders = await Promise.all(Array.from({ length: 50 }, () => open()));
+    const bytes = Buffer.concat(track('a-byte-a-second'));
+    for (let i = 0; i < Math.min(slowSeconds, bytes.length); i++) {
+      for (const socket of senders) socket.write(bytes.subarray(i, i + 1));
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      if (i < bytes.length - 1) assert.equal(sockets.size, senders.length, 'all are still waited for');
+    }
+    assert.ok(fleet.service.rss - memory < ROOM);
+    if (slowSeconds < bytes.length) return;
+    // One has the track, which has no room for the others.
+    await fleet.service.until(
+      'the upstream',
+      async () => (await fleet.service.get('/api/upstreams/a-byte-a-second')) === 200,
+    );
+    await fleet.service.until('the end of the others', () => sockets.size === 1);
+    for (const socket of sockets) socket.end(end);
+    await closed();
   });
 
   it('claims of 16 MB are not believed, and connect data of 16 MB is cut off at the limit', async () => {
