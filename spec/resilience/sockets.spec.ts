@@ -15,7 +15,7 @@ import { Fleet, type Quiet } from './faults/fleet.js';
 import { Random } from './random.js';
 
 const connections = Number(process.env['CONNECTIONS'] ?? 1500);
-/** s; all of a track's bytes take some seven minutes. */
+/** s; all of a track's bytes take some four minutes. */
 const slowSeconds = Number(process.env['SLOW_SECONDS'] ?? 4);
 const seed = Number(process.env['SOCKET_SEED'] ?? Math.floor(Date.now() / 86_400_000));
 /** `kmp_rtmp_in_max_connections_per_address`. */
