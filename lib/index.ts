@@ -6,12 +6,12 @@
  */
 
 // What the layers share: time, logs, errors. Each error that is thrown on purpose is a KmpRtmpError with a stable `code`.
-export { systemClock, type Clock, type Timer } from './clock.js';
-export { noLog, type LogFields, type Logger, type LogLevel } from './log.js';
-export { Logging, type LoggingOptions } from './logging.js';
-export { KmpRtmpError } from './errors.js';
-export { maskText, maskUrl } from './mask.js';
-export { buildInfo, version } from './version.js';
+export { systemClock, type Clock, type Timer } from './time/clock.js';
+export { noLog, type LogFields, type Logger, type LogLevel } from './base/logger.js';
+export { Logging, type LoggingOptions } from './logging/winston-log.js';
+export { KmpRtmpError } from './base/errors.js';
+export { maskText, maskUrl } from './base/mask.js';
+export { buildInfo, version } from './base/version.js';
 
 // KMP: bytes to packets, and packets to bytes.
 export { KmpDecoder, type KmpDecoderOptions, type PacketBatch } from './kmp/decoder.js';
@@ -80,8 +80,8 @@ export { defaultConfig, defaultConfigText, loadConfig, parseConfig, type LoadOpt
 export type { Config, HttpServerConfig, KmpServerConfig } from './config/config.js';
 export { ConfigError, type ConfigErrorCode } from './config/errors.js';
 export { defaultMediaSettings, mediaSettings, type MediaSettings } from './config/settings.js';
-export { ListenError } from './listen.js';
-export { CLOSE_REASONS, type CloseReason } from './upstream/close-reason.js';
+export { ListenError } from './net/listen.js';
+export { CLOSE_REASONS, type CloseReason } from './upstream/report/close-reason.js';
 export type {
   GlobalStatus,
   InputStatus,
@@ -93,7 +93,7 @@ export type {
   TrackStatus,
   UpstreamState,
   UpstreamStatus,
-} from './upstream/status.js';
+} from './upstream/report/status.js';
 
 // Express routers, for an app of one's own.
 export { managementRouter, type ManagementOptions } from './api/router.js';

@@ -1,13 +1,13 @@
 import { HttpListener } from './api/http-listener.js';
-import { systemClock, type Clock } from './clock.js';
-import { ClusterMedia } from './cluster/cluster-media.js';
+import { systemClock, type Clock } from './time/clock.js';
+import { ClusterMediaService } from './cluster/cluster-media-service.js';
 import type { Config, HttpServerConfig } from './config/config.js';
-import { httpApp } from './http-app.js';
-import { ListenerSet } from './listener-set.js';
-import { noLog, type Logger } from './log.js';
-import { LocalMedia } from './upstream/local-media.js';
-import type { MediaSide } from './upstream/media-side.js';
-import type { Management } from './upstream/status.js';
+import { httpApp } from './http/http-app.js';
+import { ListenerSet } from './net/listener-set.js';
+import { noLog, type Logger } from './base/logger.js';
+import { LocalMediaService } from './media-service/local-media-service.js';
+import type { MediaService } from './media-service/media-service.js';
+import type { Management } from './upstream/report/status.js';
 
 export interface ServiceOptions {
   /** Default: nothing is logged. */
@@ -22,7 +22,7 @@ export interface ServiceOptions {
 export class Service {
   private readonly log: Logger;
   private readonly clock: Clock;
-  private readonly media: MediaSide;
+  private readonly media: MediaService;
   private readonly http = new ListenerSet<HttpServerConfig, HttpListener>(
     (at, server) => new HttpListener(at, this.app(server), this.log),
     (listener, server) => (listener.app = this.app(server)),
@@ -35,7 +35,8 @@ export class Service {
     this.log = options.log ?? noLog;
     this.clock = options.clock ?? systemClock;
     const parts = { log: this.log, clock: this.clock };
-    this.media = config.workerProcesses === 1 ? new LocalMedia(config, parts) : new ClusterMedia(config, parts);
+    this.media =
+      config.workerProcesses === 1 ? new LocalMediaService(config, parts) : new ClusterMediaService(config, parts);
   }
 
   /** What the API shows and does, for all workers. */

@@ -4,7 +4,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { openApiDocument } from '../dist/lib/api/openapi.js';
 import { configurationReference } from '../dist/lib/config/reference.js';
-import { CLOSE_REASONS } from '../dist/lib/upstream/close-reason.js';
+import { CLOSE_REASONS } from '../dist/lib/upstream/report/close-reason.js';
 import { apiPage } from './api-page.js';
 
 const docs = new URL('../docs/', import.meta.url);

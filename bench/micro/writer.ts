@@ -39,7 +39,7 @@ export function writerBench(frameBytes: number): MicroBench {
       let bytes = 0;
       const take = (): void => {
         writer.out.take().forEach((buffer) => (bytes += buffer.length));
-        writer.out.takeBlocks().forEach((block) => block.letGo());
+        writer.out.takeBlocks().forEach((block) => block.release());
       };
       for (const frame of frames) {
         writer.frame(stream, head, frame, TIMESCALE);

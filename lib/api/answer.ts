@@ -1,6 +1,6 @@
 import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
-import { messageOf } from '../errors.js';
-import { noLog, type Logger } from '../log.js';
+import { messageOf } from '../base/errors.js';
+import { noLog, type Logger } from '../base/logger.js';
 
 /** Body of every answer that is not a success. `error` is stable and may be tested for; `message` is for people. */
 export interface ErrorBody {

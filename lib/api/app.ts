@@ -1,6 +1,6 @@
 import express, { type Express, type Request, type RequestHandler, type Response } from 'express';
-import { noLog, type Logger } from '../log.js';
-import type { Management } from '../upstream/status.js';
+import { noLog, type Logger } from '../base/logger.js';
+import type { Management } from '../upstream/report/status.js';
 import { accessControl, type AccessRule } from './access.js';
 import { errorHandler, notFound } from './answer.js';
 import { healthRouter, type Health } from './health.js';

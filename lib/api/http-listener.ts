@@ -1,7 +1,7 @@
 import type { RequestListener, Server } from 'node:http';
-import { listenOn, type ListenOn } from '../listen.js';
-import type { Listener } from '../listener-set.js';
-import type { Logger } from '../log.js';
+import { listenOn, type ListenOn } from '../net/listen.js';
+import type { Listener } from '../net/listener-set.js';
+import type { Logger } from '../base/logger.js';
 import { createHttpServer } from './http-server.js';
 
 /** One address that HTTP requests come in by. The app can be replaced while it listens (a reload). */

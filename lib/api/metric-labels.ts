@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { UpstreamStatus, StreamStatus } from '../upstream/status.js';
+import type { UpstreamStatus, StreamStatus } from '../upstream/report/status.js';
 
 const LONGEST = 128;
 

@@ -1,4 +1,4 @@
-import type { GlobalStatus, TrackStatus, UpstreamState, UpstreamStatus } from '../upstream/status.js';
+import type { GlobalStatus, TrackStatus, UpstreamState, UpstreamStatus } from '../upstream/report/status.js';
 import type { ServiceTotals } from './service-counters.js';
 
 /** A value under its labels. */

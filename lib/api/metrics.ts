@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import express, { type Router } from 'express';
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
-import type { GlobalStatus, Management } from '../upstream/status.js';
+import type { GlobalStatus, Management } from '../upstream/report/status.js';
 import { answerError } from './answer.js';
 import { labelledStreams, upstreamLabel } from './metric-labels.js';
 import { NOW, TOTALS, TRACK, UPSTREAM, type Sample, type Samples } from './metric-tables.js';

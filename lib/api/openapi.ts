@@ -1,4 +1,4 @@
-import { version } from '../version.js';
+import { version } from '../base/version.js';
 import { byId, ref, schemas, type Schema } from './openapi-schemas.js';
 
 interface Parameter {

@@ -1,6 +1,6 @@
 import express, { type Request, type RequestHandler, type Response, type Router } from 'express';
-import { noLog, type Logger } from '../log.js';
-import type { Management } from '../upstream/status.js';
+import { noLog, type Logger } from '../base/logger.js';
+import type { Management } from '../upstream/report/status.js';
 import { answerBytes, answerError, answerJson, errorHandler, jsonBytes, notFound } from './answer.js';
 import { openApiDocument } from './openapi.js';
 import { sameSiteOnly, securityHeaders } from './security.js';

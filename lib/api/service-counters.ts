@@ -1,6 +1,6 @@
-import type { ServiceTotals } from '../upstream/totals.js';
+import type { ServiceTotals } from '../upstream/report/totals.js';
 
-export type { FrameTotals, ServiceTotals } from '../upstream/totals.js';
+export type { FrameTotals, ServiceTotals } from '../upstream/report/totals.js';
 
 /** Where the metrics get their sums from; asynchronous, since with several workers all of them have to be asked. */
 export interface ServiceCounters {

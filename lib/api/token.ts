@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { RequestHandler } from 'express';
-import { KmpRtmpError } from '../errors.js';
+import { KmpRtmpError } from '../base/errors.js';
 import { answerError } from './answer.js';
 
 /**

@@ -1,6 +1,6 @@
 import type { Config } from '../config/config.js';
 import { defaultConfig, loadConfig } from '../config/load.js';
-import type { LogLevel } from '../log.js';
+import type { LogLevel } from '../base/logger.js';
 import { directiveFlags } from './directive-flags.js';
 
 /** The options of `serve` and `check` that say what the configuration is. */

@@ -1,13 +1,13 @@
 import { mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { once } from 'node:events';
-import { systemClock } from '../clock.js';
+import { systemClock } from '../time/clock.js';
 import { parseConfig } from '../config/load.js';
 import { FlvRecorder } from '../ingest/flv-recorder.js';
 import { Ingest } from '../ingest/ingest.js';
 import type { IngestStream } from '../ingest/ingest-stream.js';
-import { fileProblem, KmpRtmpError } from '../errors.js';
-import type { Logger } from '../log.js';
+import { fileProblem, KmpRtmpError } from '../base/errors.js';
+import type { Logger } from '../base/logger.js';
 import type { MediaType } from '../media/codec.js';
 import { planTracks } from '../send/plan.js';
 import { Sender, type SendProgress } from '../send/sender.js';

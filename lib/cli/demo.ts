@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
-import { KmpRtmpError } from '../errors.js';
-import type { Logger } from '../log.js';
+import { KmpRtmpError } from '../base/errors.js';
+import type { Logger } from '../base/logger.js';
 import { codecName } from '../media/codec.js';
 import { percentile } from './demo-arrivals.js';
 import type { DemoTrack } from './demo-run.js';

@@ -1,4 +1,4 @@
-import { KmpRtmpError, messageOf } from '../errors.js';
+import { KmpRtmpError, messageOf } from '../base/errors.js';
 
 /** What the process ends with. */
 export const ExitCode = {

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Config } from '../config/config.js';
-import { fileProblem } from '../errors.js';
+import { fileProblem } from '../base/errors.js';
 import { CommandError } from './exit.js';
 
 /**

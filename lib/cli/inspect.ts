@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
-import { fileProblem } from '../errors.js';
+import { fileProblem } from '../base/errors.js';
 import { UnknownDumpError } from '../inspect/detect.js';
 import { inspect } from '../inspect/inspect.js';
 import { jsonLine } from '../inspect/printable.js';

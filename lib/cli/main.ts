@@ -1,6 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { nearest } from '../config/nearest.js';
-import { version } from '../version.js';
+import { version } from '../base/version.js';
 import { checkCommand } from './check.js';
 import { completionCommand } from './completion.js';
 import { demoCommand } from './demo.js';

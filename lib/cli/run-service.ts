@@ -1,11 +1,11 @@
 import type { Config } from '../config/config.js';
-import { addressName } from '../listen.js';
-import type { Logger } from '../log.js';
-import { Logging } from '../logging.js';
-import { writePidFile } from '../pid-file.js';
+import { addressName } from '../net/listen.js';
+import type { Logger } from '../base/logger.js';
+import { Logging } from '../logging/winston-log.js';
+import { writePidFile } from '../process/pid-file.js';
 import { Service } from '../service.js';
-import { handleSignals } from '../signals.js';
-import { version } from '../version.js';
+import { handleSignals } from '../process/signals.js';
+import { version } from '../base/version.js';
 import { ExitCode } from './exit.js';
 import { checkFiles } from './files.js';
 import { tuneHeap } from './heap.js';

@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander';
-import { KmpRtmpError } from '../errors.js';
-import type { Logger } from '../log.js';
+import { KmpRtmpError } from '../base/errors.js';
+import type { Logger } from '../base/logger.js';
 import { codecName } from '../media/codec.js';
 import { planTracks, type PlannedTrack } from '../send/plan.js';
 import { Sender, type SendReport } from '../send/sender.js';

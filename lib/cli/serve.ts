@@ -2,7 +2,7 @@ import { Command, Option } from 'commander';
 import type { Config } from '../config/config.js';
 import { checkConfiguration } from './check.js';
 import { readConfiguration, type ConfigurationOptions } from './configuration.js';
-import { PROCESS_COMMANDS, tellProcess, type ProcessCommand } from '../pid-file.js';
+import { PROCESS_COMMANDS, tellProcess, type ProcessCommand } from '../process/pid-file.js';
 import { CommandError } from './exit.js';
 import { addDirectiveFlags } from './directive-flags.js';
 

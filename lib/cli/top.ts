@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { systemClock, type Clock } from '../clock.js';
+import { systemClock, type Clock } from '../time/clock.js';
 import { parseTime } from '../config/types.js';
 import { headLine, tableLines } from './top/render.js';
 import { ORDERS, rowsOf, type Order } from './top/rows.js';

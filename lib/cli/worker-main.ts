@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import type { ToPrimary, ToWorker } from '../cluster/messages.js';
 import { Worker } from '../cluster/worker.js';
-import { Logging } from '../logging.js';
+import { Logging } from '../logging/winston-log.js';
 import { ExitCode } from './exit.js';
 import { tuneHeap } from './heap.js';
 

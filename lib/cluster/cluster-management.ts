@@ -1,5 +1,5 @@
-import { buildInfo, version } from '../version.js';
-import type { GlobalStatus, Management, UpstreamStatus } from '../upstream/status.js';
+import { buildInfo, version } from '../base/version.js';
+import type { GlobalStatus, Management, UpstreamStatus } from '../upstream/report/status.js';
 import type { Question } from './messages.js';
 import { slotOf } from './rendezvous.js';
 import type { Slot } from './slot.js';

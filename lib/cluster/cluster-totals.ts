@@ -1,4 +1,4 @@
-import type { ServiceTotals } from '../upstream/totals.js';
+import type { ServiceTotals } from '../upstream/report/totals.js';
 import type { Slot } from './slot.js';
 
 type Numbers = number | { [key: string]: Numbers };

@@ -1,10 +1,10 @@
 import cluster, { type Worker as ChildWorker } from 'node:cluster';
 import type { Socket } from 'node:net';
-import type { Clock, Timer } from '../clock.js';
+import type { Clock, Timer } from '../time/clock.js';
 import type { Config } from '../config/config.js';
-import { KmpRtmpError } from '../errors.js';
-import type { Logger } from '../log.js';
-import { stopReadingForGood } from '../upstream/read-pacer.js';
+import { KmpRtmpError } from '../base/errors.js';
+import type { Logger } from '../base/logger.js';
+import { stopReadingForGood } from '../node-internals/socket-turn-reader.js';
 import { Calls } from './calls.js';
 import type { ToPrimary, ToWorker } from './messages.js';
 

@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
-import { KmpRtmpError, messageOf } from '../errors.js';
-import type { Logger } from '../log.js';
-import type { KmpRouter } from '../upstream/kmp-listener.js';
-import { LocalMedia } from '../upstream/local-media.js';
+import { KmpRtmpError, messageOf } from '../base/errors.js';
+import type { Logger } from '../base/logger.js';
+import type { KmpRouter } from '../upstream/intake/kmp-listener.js';
+import { LocalMediaService } from '../media-service/local-media-service.js';
 import type { Question, ToPrimary, ToWorker } from './messages.js';
 import { slotOf } from './rendezvous.js';
 
@@ -21,7 +21,7 @@ type Start = Extract<ToWorker, { kind: 'start' }>;
  * belong to another worker are handed over with the bytes that have been read of them.
  */
 export class Worker implements KmpRouter {
-  private readonly media: LocalMedia;
+  private readonly media: LocalMediaService;
   private numbers: number;
 
   constructor(
@@ -33,7 +33,7 @@ export class Worker implements KmpRouter {
     this.numbers = generation * NUMBERS;
     // Interleaved, so that no two workers ever give the same number.
     const nextConnection = (): number => this.numbers++ * slots + slot + 1;
-    this.media = new LocalMedia(start.config, { log, nextConnection, router: this });
+    this.media = new LocalMediaService(start.config, { log, nextConnection, router: this });
   }
 
   async run(): Promise<void> {
@@ -50,7 +50,7 @@ export class Worker implements KmpRouter {
     return slotOf(upstreamId, this.start.slots) === this.start.slot;
   }
 
-  handOver(socket: Socket, upstreamId: string, head: Buffer, listener: string): void {
+  transfer(socket: Socket, upstreamId: string, head: Buffer, listener: string): void {
     this.host.send({ kind: 'misplaced', slot: slotOf(upstreamId, this.start.slots), listener, head }, socket);
   }
 

@@ -1,8 +1,8 @@
-import type { Clock, Timer } from '../clock.js';
+import type { Clock, Timer } from '../time/clock.js';
 import type { PacketBatch } from '../kmp/decoder.js';
 import { Frame } from '../media/frame.js';
-import { Writable } from '../streams.js';
-import type { Input } from '../upstream/input.js';
+import { Writable } from '../base/streams.js';
+import type { Input } from '../upstream/intake/input.js';
 
 /** ms after which a held writer looks again. */
 const LOOK_AGAIN = 20;

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.js';
+import type { Clock } from '../time/clock.js';
 import type { MediaSettings } from '../config/settings.js';
 import type { ConnectData } from '../kmp/connect-data.js';
 import type { Resolve } from '../rtmp/resolve.js';

@@ -1,8 +1,8 @@
-import { systemClock } from '../clock.js';
+import { systemClock } from '../time/clock.js';
 import { mediaSettings } from '../config/settings.js';
 import { RtmpPublisher, type PublisherOptions } from '../rtmp/publisher.js';
 import { systemResolve } from '../rtmp/resolve.js';
-import { destinationOf } from '../upstream/destination.js';
+import { destinationOf } from '../upstream/connection/destination.js';
 import { connectDataOf, type PublishOptions } from './publish-options.js';
 
 /** Options of {@link rtmpPublisher}. */

@@ -1,12 +1,12 @@
 import type { PacketBatch } from '../kmp/decoder.js';
 import type { KmpPacket } from '../kmp/packet.js';
-import { KmpRtmpError, messageOf } from '../errors.js';
+import { KmpRtmpError, messageOf } from '../base/errors.js';
 import { codecName } from '../media/codec.js';
 import { Frame } from '../media/frame.js';
 import type { MediaInfo } from '../media/media-info.js';
 import { toMs } from '../media/timescale.js';
 import { isSupported } from '../rtmp/media-tags.js';
-import { Writable } from '../streams.js';
+import { Writable } from '../base/streams.js';
 import type { StreamTrack } from './stream-track.js';
 
 /** What a track's writer needs of its merger. */

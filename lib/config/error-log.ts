@@ -1,4 +1,4 @@
-import type { LogLevel } from '../log.js';
+import type { LogLevel } from '../base/logger.js';
 import { ValueError } from './errors.js';
 import { hasControl, type ValueType } from './types.js';
 

@@ -1,4 +1,4 @@
-import { KmpRtmpError } from '../errors.js';
+import { KmpRtmpError } from '../base/errors.js';
 
 export type ConfigErrorCode =
   /** The text is not nginx syntax: an open quote, a missing `;`, an unbalanced brace ... */

@@ -1,4 +1,4 @@
-import { messageOf } from '../errors.js';
+import { messageOf } from '../base/errors.js';
 import { splitHostPort } from './addresses.js';
 import { ValueError } from './errors.js';
 import { hasControl, type ValueType } from './types.js';

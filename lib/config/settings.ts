@@ -1,4 +1,4 @@
-import { KmpRtmpError } from '../errors.js';
+import { KmpRtmpError } from '../base/errors.js';
 import { inputDirectives } from './directives/input.js';
 import { outputDirectives } from './directives/output.js';
 import type { Given } from './given.js';

@@ -1,4 +1,4 @@
-import { KmpRtmpError } from '../errors.js';
+import { KmpRtmpError } from '../base/errors.js';
 
 /** Longest name of an input that is looked at, in UTF-16 units. */
 export const LONGEST_NAME = 256;

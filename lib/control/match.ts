@@ -1,5 +1,5 @@
 import vm from 'node:vm';
-import { KmpRtmpError } from '../errors.js';
+import { KmpRtmpError } from '../base/errors.js';
 
 /** ms on the wall after which a match is interrupted. */
 const SLICE = 20;

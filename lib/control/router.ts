@@ -1,8 +1,8 @@
 import express, { type ErrorRequestHandler, type Request, type Response, type Router } from 'express';
 import type { Route } from '../config/route.js';
-import { KmpRtmpError, messageOf } from '../errors.js';
-import { noLog, type Logger } from '../log.js';
-import { maskUrl } from '../mask.js';
+import { KmpRtmpError, messageOf } from '../base/errors.js';
+import { noLog, type Logger } from '../base/logger.js';
+import { maskUrl } from '../base/mask.js';
 import { OK, publishAnswer, republishAnswer, type PlainAnswer } from './answer.js';
 import { parseCallback, type TrackCallback } from './callback.js';
 import { kmpUrl, type KmpAddress } from './kmp-url.js';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Route } from '../config/route.js';
-import { KmpRtmpError } from '../errors.js';
+import { KmpRtmpError } from '../base/errors.js';
 import { matchWithin } from './match.js';
 
 /** Where one input is published to. */

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
-import type { Clock, Timer } from '../clock.js';
-import { KmpRtmpError, messageOf } from '../errors.js';
-import type { Logger } from '../log.js';
+import type { Clock, Timer } from '../time/clock.js';
+import { KmpRtmpError, messageOf } from '../base/errors.js';
+import type { Logger } from '../base/logger.js';
 import { AckWindow } from '../rtmp/ack-window.js';
 import { ChunkReader } from '../rtmp/chunk-reader.js';
 import { ChunkWriter } from '../rtmp/chunk-writer.js';
@@ -133,7 +133,7 @@ export class IngestConnection {
   private flush(): void {
     if (this.out.length === 0 || !this.socket.writable) return;
     this.socket.write(Buffer.concat(this.out.take()));
-    for (const block of this.out.takeBlocks()) block.letGo();
+    for (const block of this.out.takeBlocks()) block.release();
   }
 
   private watch(delay: number): void {

@@ -1,8 +1,8 @@
 import { EventEmitter, once } from 'node:events';
 import net from 'node:net';
 import tls from 'node:tls';
-import { systemClock, type Clock } from '../clock.js';
-import { noLog, type Logger } from '../log.js';
+import { systemClock, type Clock } from '../time/clock.js';
+import { noLog, type Logger } from '../base/logger.js';
 import { IngestConnection, type ConnectionSettings } from './connection.js';
 import { IngestStream } from './ingest-stream.js';
 import type { Refusal } from './session.js';

@@ -1,4 +1,4 @@
-import { KmpRtmpError } from '../errors.js';
+import { KmpRtmpError } from '../base/errors.js';
 import { clientHeaderSize } from '../kmp/header.js';
 import { PACKET_HEADER_SIZE } from '../kmp/packet.js';
 import { isPacketHeader } from './kmp-packets.js';

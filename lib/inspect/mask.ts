@@ -1,4 +1,4 @@
-import { maskIn, maskKey, maskUrl } from '../mask.js';
+import { maskIn, maskKey, maskUrl } from '../base/mask.js';
 
 /** Fields of connect data and of RTMP commands that are, or hold, a stream's name or a way in. */
 const SECRET_FIELDS = new Set(['name', 'header', 'details', 'password', 'token', 'key']);

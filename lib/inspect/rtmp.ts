@@ -1,6 +1,6 @@
 import { ChunkReader, type RtmpMessage } from '../rtmp/chunk-reader.js';
 import { RtmpError } from '../rtmp/errors.js';
-import { maskKey } from '../mask.js';
+import { maskKey } from '../base/mask.js';
 import type { MediaType } from '../media/codec.js';
 import { maskFields } from './mask.js';
 import type { BrokenRecord, HandshakeRecord, InspectRecord, MessageRecord, SummaryRecord } from './record.js';

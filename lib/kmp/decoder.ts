@@ -1,9 +1,9 @@
-import type { Clock } from '../clock.js';
-import { systemClock } from '../clock.js';
+import type { Clock } from '../time/clock.js';
+import { systemClock } from '../time/clock.js';
 import { blockOf, type Block } from '../media/block.js';
 import { Frame } from '../media/frame.js';
-import { Transform } from '../streams.js';
-import type { TransformCallback } from '../streams.js';
+import { Transform } from '../base/streams.js';
+import type { TransformCallback } from '../base/streams.js';
 import type { KmpError } from './error.js';
 import type { KmpPacket } from './packet.js';
 import type { KmpParserOptions, UnfinishedPacket } from './parser.js';

@@ -1,4 +1,4 @@
-import { KmpRtmpError } from '../errors.js';
+import { KmpRtmpError } from '../base/errors.js';
 
 /** What can be wrong with KMP input; each is the `code` of a {@link KmpError}. */
 export type KmpErrorCode =

@@ -1,5 +1,5 @@
-import type { LogFields, LogLevel } from '../log.js';
-import { maskText } from '../mask.js';
+import type { LogFields, LogLevel } from '../base/logger.js';
+import { maskText } from '../base/mask.js';
 
 /** One line before it is written. */
 export interface LogEntry {

@@ -1,5 +1,5 @@
 import { closeSync, openSync, write, writeSync } from 'node:fs';
-import { KmpRtmpError, messageOf } from '../errors.js';
+import { KmpRtmpError, messageOf } from '../base/errors.js';
 
 /** A log file that cannot be opened: at the start that is an end, later the file before is kept. */
 export class LogFileError extends KmpRtmpError {

@@ -20,11 +20,11 @@ export class Block {
     private readonly lease: Lease,
   ) {}
 
-  hold(): void {
+  retain(): void {
     this.holds++;
   }
 
-  letGo(): void {
+  release(): void {
     if (--this.holds > 0) return;
     this.buffer = NO_MEMORY;
     this.pool.takeBack(this, this.lease);

@@ -65,8 +65,8 @@ export class Frame {
   }
 
   /** The payload lies in `block` (too); takes a hold on it. */
-  holdBlock(block: Block): void {
-    block.hold();
+  retainBlock(block: Block): void {
+    block.retain();
     if (this.block === undefined) this.block = block;
     else if (this.moreBlocks === undefined) this.moreBlocks = [block];
     else this.moreBlocks.push(block);
@@ -79,18 +79,18 @@ export class Frame {
     this.whole = home;
     this.start = start;
     this.list = undefined;
-    this.letGo();
+    this.release();
   }
 
   /** Nobody needs the payload any more: its memory may be used again. Further calls do nothing. */
-  letGo(): void {
+  release(): void {
     const { block, moreBlocks } = this;
     if (block === undefined) return;
     this.block = undefined;
-    block.letGo();
+    block.release();
     if (moreBlocks === undefined) return;
     this.moreBlocks = undefined;
-    for (const one of moreBlocks) one.letGo();
+    for (const one of moreBlocks) one.release();
   }
 
   get isKey(): boolean {

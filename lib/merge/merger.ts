@@ -1,6 +1,6 @@
-import type { Clock, Timer } from '../clock.js';
+import type { Clock, Timer } from '../time/clock.js';
 import type { Frame } from '../media/frame.js';
-import { Transform, type TransformCallback } from '../streams.js';
+import { Transform, type TransformCallback } from '../base/streams.js';
 import { MergeRule, type MergeDelays } from './rule.js';
 import type { TrackQueue } from './track-queue.js';
 

@@ -1,4 +1,4 @@
-import { KmpRtmpError } from '../errors.js';
+import { KmpRtmpError } from '../base/errors.js';
 
 /** What went wrong, for tests and for the choice of a close reason. The message carries the particulars. */
 export type RtmpErrorCode =

@@ -1,4 +1,4 @@
-import { KmpRtmpError } from '../errors.js';
+import { KmpRtmpError } from '../base/errors.js';
 
 /** What a publisher was doing when it failed. */
 export type PublishStage =

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
-import type { Clock, Timer } from '../clock.js';
-import { messageOf } from '../errors.js';
-import { Writable } from '../streams.js';
+import type { Clock, Timer } from '../time/clock.js';
+import { messageOf } from '../base/errors.js';
+import { Writable } from '../base/streams.js';
 import { ClientHandshake } from './handshake/client.js';
 import { PublishError } from './publish-error.js';
 import type { Resolve } from './resolve.js';

@@ -1,6 +1,6 @@
 import { promises as dns } from 'node:dns';
 import { isIP } from 'node:net';
-import { messageOf } from '../errors.js';
+import { messageOf } from '../base/errors.js';
 import { PublishError } from './publish-error.js';
 
 /** Gives the addresses of a host, best first; at least one, or rejects with a PublishError. */

@@ -1,4 +1,4 @@
-import { KmpRtmpError } from '../errors.js';
+import { KmpRtmpError } from '../base/errors.js';
 
 /** Where to publish, from `[rtmp://|rtmps://][user:password@]host[:port]/app/stream` (spec/rtmp.md, Connection). */
 export interface RtmpUrl {

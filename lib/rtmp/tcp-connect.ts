@@ -1,7 +1,7 @@
 import { connect as tcpConnect, isIP, type Socket } from 'node:net';
 import { connect as tlsConnect } from 'node:tls';
-import type { Clock } from '../clock.js';
-import { messageOf } from '../errors.js';
+import type { Clock } from '../time/clock.js';
+import { messageOf } from '../base/errors.js';
 import { PublishError } from './publish-error.js';
 
 export interface TlsSettings {

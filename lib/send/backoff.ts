@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.js';
+import type { Clock } from '../time/clock.js';
 
 /** ms between attempts: the first, doubled up to the last. */
 const FIRST = 200;

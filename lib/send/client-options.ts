@@ -1,5 +1,5 @@
-import { systemClock, type Clock } from '../clock.js';
-import { noLog, type Logger } from '../log.js';
+import { systemClock, type Clock } from '../time/clock.js';
+import { noLog, type Logger } from '../base/logger.js';
 import type { MediaInfo } from '../media/media-info.js';
 
 /** How a `KmpClient` behaves. */

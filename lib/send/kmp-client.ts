@@ -1,5 +1,5 @@
-import type { Timer } from '../clock.js';
-import { KmpRtmpError, messageOf } from '../errors.js';
+import type { Timer } from '../time/clock.js';
+import { KmpRtmpError, messageOf } from '../base/errors.js';
 import { writeConnect, writeEnd, writeFrameHeader, writeMediaInfo } from '../kmp/writer.js';
 import { KEY_FRAME } from '../media/frame.js';
 import type { MediaInfo } from '../media/media-info.js';

@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
-import type { Clock, Timer } from '../clock.js';
-import { KmpRtmpError } from '../errors.js';
+import type { Clock, Timer } from '../time/clock.js';
+import { KmpRtmpError } from '../base/errors.js';
 import { AckParser, type Ack } from '../kmp/ack-parser.js';
 import { writeNull } from '../kmp/writer.js';
 

@@ -1,4 +1,4 @@
-import { KmpRtmpError } from '../errors.js';
+import { KmpRtmpError } from '../base/errors.js';
 import type { MediaType } from '../media/codec.js';
 import type { MediaSource, SourceTrack } from './source/source.js';
 import { connectDataOf, streamName, type SendTarget } from './target.js';

@@ -1,5 +1,5 @@
-import { systemClock, type Clock, type Timer } from '../clock.js';
-import type { Logger } from '../log.js';
+import { systemClock, type Clock, type Timer } from '../time/clock.js';
+import type { Logger } from '../base/logger.js';
 import type { KmpClientOptions, OutFrame } from './client-options.js';
 import { KmpClient } from './kmp-client.js';
 import type { PlannedTrack } from './plan.js';

@@ -1,4 +1,4 @@
-import { KmpRtmpError } from '../errors.js';
+import { KmpRtmpError } from '../base/errors.js';
 import { parseRtmpUrl } from '../rtmp/rtmp-url.js';
 
 /** What goes into the connect data of all tracks (module.md, Connect Data JSON). */

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.js';
+import type { Clock } from '../time/clock.js';
 
 /** Resolves at the monotonic time `due`, or when the signal is raised; at once if either is so already. */
 export function waitUntil(clock: Clock, due: number, signal?: AbortSignal): Promise<void> {

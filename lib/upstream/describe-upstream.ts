@@ -1,6 +1,6 @@
 import { withoutCredentials } from '../rtmp/rtmp-url.js';
-import type { Links } from './links.js';
-import type { StreamStatus, UpstreamStatus } from './status.js';
+import type { Links } from './connection/session-set.js';
+import type { StreamStatus, UpstreamStatus } from './report/status.js';
 import type { Upstream } from './upstream.js';
 
 /**

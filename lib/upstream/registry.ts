@@ -1,15 +1,14 @@
-import type { Clock } from '../clock.js';
+import type { Clock } from '../time/clock.js';
 import type { MediaSettings } from '../config/settings.js';
 import type { ConnectData } from '../kmp/connect-data.js';
-import type { Logger } from '../log.js';
-import { maskUrl } from '../mask.js';
+import type { Logger } from '../base/logger.js';
+import { maskUrl } from '../base/mask.js';
 import type { Resolve } from '../rtmp/resolve.js';
-import type { CloseReason } from './close-reason.js';
-import { leavesBehind } from './elsewhere.js';
-import type { NotificationReason } from './notification.js';
-import type { UpstreamStatus } from './status.js';
-import type { Totals } from './totals.js';
-import { TrackRefused } from './track-refused.js';
+import type { CloseReason, NotificationReason } from './report/close-reason.js';
+import { leavesBehind } from './other-destination.js';
+import type { UpstreamStatus } from './report/status.js';
+import type { Totals } from './report/totals.js';
+import { TrackRefused } from './tracks/track-refused.js';
 import { Upstream } from './upstream.js';
 
 /** What belongs to the server block that a track came in by, beside its settings. */

@@ -1,10 +1,9 @@
-import type { Clock } from '../clock.js';
+import type { Clock } from '../time/clock.js';
 import type { MediaSettings } from '../config/settings.js';
 import type { ConnectData } from '../kmp/connect-data.js';
-import type { Logger } from '../log.js';
+import type { Logger } from '../base/logger.js';
 import type { Resolve } from '../rtmp/resolve.js';
-import type { CloseReason } from './close-reason.js';
-import type { NotificationReason } from './notification.js';
+import type { CloseReason, NotificationReason } from './report/close-reason.js';
 import type { Upstream } from './upstream.js';
 
 /** What an upstream is made of. */

@@ -1,26 +1,25 @@
 import type { ConnectData } from '../kmp/connect-data.js';
-import type { Logger } from '../log.js';
-import { maskIn, maskKey } from '../mask.js';
+import type { Logger } from '../base/logger.js';
+import { maskIn, maskKey } from '../base/mask.js';
 import type { Frame } from '../media/frame.js';
 import type { MediaInfo } from '../media/media-info.js';
-import type { CloseReason } from './close-reason.js';
+import type { CloseReason, NotificationReason } from './report/close-reason.js';
 import { describeUpstream } from './describe-upstream.js';
-import { destinationOf, type Destination } from './destination.js';
-import { rtmpDumpName } from './dump-name.js';
-import { openDump } from './dump.js';
-import { Ledger, TRACK_COST } from './ledger.js';
-import { Link } from './link.js';
-import type { LinkOwner } from './link-owner.js';
-import { Links, TRAFFIC } from './links.js';
-import type { NotificationReason } from './notification.js';
-import { Overload } from './overload.js';
-import { paceOf, type Pace } from './pace.js';
-import type { LastStatus, UpstreamState, UpstreamStatus } from './status.js';
-import { UpstreamStream } from './stream.js';
-import { addSums, emptySums, type Counting, type Sums } from './totals.js';
-import { Track } from './track.js';
-import type { TrackInput } from './track-input.js';
-import { requireStreamName, TrackRefused, TrackTaken } from './track-refused.js';
+import { destinationOf, type Destination } from './connection/destination.js';
+import { rtmpDumpName } from '../dump/dump-name.js';
+import { openDump } from '../dump/dump.js';
+import { Ledger, TRACK_COST } from './tracks/ledger.js';
+import { Link } from './connection/session.js';
+import type { LinkOwner } from './connection/session-owner.js';
+import { Links, TRAFFIC } from './connection/session-set.js';
+import { Overload } from './tracks/overload.js';
+import { turnScheduleOf, type TurnSchedule } from '../time/turn-schedule.js';
+import type { LastStatus, UpstreamState, UpstreamStatus } from './report/status.js';
+import { UpstreamStream } from './tracks/stream.js';
+import { addSums, emptySums, type Counting, type Sums } from './report/totals.js';
+import { Track } from './tracks/track.js';
+import type { TrackInput } from './tracks/track-input.js';
+import { requireStreamName, TrackRefused, TrackTaken } from './tracks/track-refused.js';
 import type { UpstreamOptions } from './upstream-options.js';
 
 /** ms without a sender after which a connection that breaks is not made anew: one that comes back sends again what is not acked. */
@@ -35,7 +34,7 @@ export class Upstream implements LinkOwner, Counting {
   readonly connection: number;
   readonly data: ConnectData;
   readonly ledger: Ledger;
-  readonly pace: Pace;
+  readonly schedule: TurnSchedule;
   readonly log: Logger;
   readonly streams = new Map<string, UpstreamStream>();
   ended = false;
@@ -73,7 +72,7 @@ export class Upstream implements LinkOwner, Counting {
     this.destination = destinationOf(data, settings);
     this.ledger = new Ledger(settings.outMemLimit);
     this.overload = settings.outOverload === 'drop_frames' ? new Overload(this.ledger, log) : undefined;
-    this.pace = paceOf(settings, clock);
+    this.schedule = turnScheduleOf(settings, clock);
     this.createdAt = clock.now();
     this.links = new Links(this.newLink());
   }
@@ -285,10 +284,10 @@ export class Upstream implements LinkOwner, Counting {
 
   private newLink(): Link {
     const { settings, clock, resolve, permit } = this.options;
-    const { ledger, id, connection, log, pace } = this;
+    const { ledger, id, connection, log, schedule } = this;
     const folder = settings.outDumpFolder;
     const dump = folder === '' ? undefined : () => openDump(folder, rtmpDumpName(clock.wall(), id, connection), log);
-    const options = { settings, clock, pace, resolve, permit, dump, ledger };
+    const options = { settings, clock, schedule, resolve, permit, dump, ledger };
     return new Link(options, this.destination, this);
   }
 
@@ -314,7 +313,7 @@ export class Upstream implements LinkOwner, Counting {
       this.fail('create_track_failed', 'the memory limit leaves no room for a track');
       return undefined;
     }
-    const track = new Track(stream, info, stream.left.successor(info, initialFrameId));
+    const track = new Track(stream, info, stream.endedTracks.successor(info, initialFrameId));
     track.fixedCharge = TRACK_COST;
     if (!this.chargeInfo(track)) return undefined;
     track.input = input;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { managementRouter } from '../../lib/api/router.js';
-import type { LogFields, Logger } from '../../lib/log.js';
-import { noLog } from '../../lib/log.js';
+import type { LogFields, Logger } from '../../lib/base/logger.js';
+import { noLog } from '../../lib/base/logger.js';
 import { assertHas } from '../support/assert-has.js';
 import { appWith, serve, type TestServer } from '../support/http.js';
 import { MemoryManagement, sampleStream, sampleUpstream, table } from '../support/memory-management.js';

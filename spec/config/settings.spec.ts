@@ -1,7 +1,7 @@
 import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { defaultMediaSettings, mediaDirectives, mediaSettings, type MediaSettings } from '../../lib/config/settings.js';
-import { version } from '../../lib/version.js';
+import { version } from '../../lib/base/version.js';
 
 describe('media settings', () => {
   /** spec/module.md, "Configuration Directives"; out_buffer_size and the bin counts by issue text. */

@@ -3,7 +3,7 @@ import http from 'node:http';
 import { after, before, describe, it } from 'node:test';
 import type { Route } from '../../lib/config/route.js';
 import { controlRouter } from '../../lib/control/router.js';
-import { noLog } from '../../lib/log.js';
+import { noLog } from '../../lib/base/logger.js';
 import { assertHas } from '../support/assert-has.js';
 import { appWith, serve, type TestServer } from '../support/http.js';
 

@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { UpstreamStatus } from '../../lib/upstream/status.js';
+import type { UpstreamStatus } from '../../lib/upstream/report/status.js';
 import { Folder, kmpRtmp } from '../support/cli.js';
 import { eventually } from '../support/eventually.js';
 import { FakeClock } from '../support/fake-clock.js';

@@ -8,7 +8,7 @@ import type { PacketBatch } from '../../lib/kmp/decoder.js';
 import { KmpDecoder } from '../../lib/kmp/decoder.js';
 import { KmpError } from '../../lib/kmp/error.js';
 import { Frame } from '../../lib/media/frame.js';
-import { pumpify, Writable } from '../../lib/streams.js';
+import { pumpify, Writable } from '../../lib/base/streams.js';
 import { concat, hex } from '../support/bytes.js';
 import { FakeClock } from '../support/fake-clock.js';
 import * as kmp from '../support/kmp-bytes.js';

@@ -1,6 +1,6 @@
 import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
-import { KmpRtmpError } from '../../lib/errors.js';
+import { KmpRtmpError } from '../../lib/base/errors.js';
 import { KmpError } from '../../lib/kmp/error.js';
 import { KmpParser } from '../../lib/kmp/parser.js';
 import { ascii, concat, hex } from '../support/bytes.js';

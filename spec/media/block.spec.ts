@@ -19,11 +19,11 @@ describe('blocks', () => {
     const pool = new BlockPool();
     const first = pool.take(10_000);
     const at = first.buffer.byteOffset;
-    first.hold();
-    first.letGo();
+    first.retain();
+    first.release();
     assert.notEqual(pool.take(10_000).buffer.byteOffset, at);
     first.used = 7;
-    first.letGo();
+    first.release();
     const third = pool.take(10_000);
     assert.equal(third.buffer.byteOffset, at);
     assert.equal(third.used, 0);
@@ -37,7 +37,7 @@ describe('blocks', () => {
     block.shorten();
     assert.equal(block.buffer.length, 8192);
     assert.equal(pool.usedBytes, 8192);
-    block.letGo();
+    block.release();
     assert.equal(pool.usedBytes, 0);
   });
 

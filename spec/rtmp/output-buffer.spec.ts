@@ -58,7 +58,7 @@ describe('OutputBuffer', () => {
     const onItsWay = out.take();
     out.append(Buffer.from('sent'));
     const sent = out.take();
-    for (const block of out.takeBlocks()) block.letGo();
+    for (const block of out.takeBlocks()) block.release();
     out.append(Buffer.from('next'));
     assert.equal(out.take()[0]?.buffer, sent[0]?.buffer);
     assert.equal(Buffer.concat(onItsWay).toString(), 'on its way');

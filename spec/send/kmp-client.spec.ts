@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { KmpRtmpError } from '../../lib/errors.js';
+import { KmpRtmpError } from '../../lib/base/errors.js';
 import type { VideoInfo } from '../../lib/media/media-info.js';
 import type { KmpClientOptions, OutFrame } from '../../lib/send/client-options.js';
 import { KmpClient } from '../../lib/send/kmp-client.js';

@@ -4,7 +4,7 @@ import type {
   TrackStatus,
   UpstreamState,
   UpstreamStatus,
-} from '../../lib/upstream/status.js';
+} from '../../lib/upstream/report/status.js';
 import { MemoryManagement, sampleInput, sampleTrack, table } from './memory-management.js';
 
 const CODES: Partial<Record<UpstreamState, readonly [level: string, code: string, description: string]>> = {

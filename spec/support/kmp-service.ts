@@ -1,8 +1,8 @@
-import { systemClock, type Clock } from '../../lib/clock.js';
+import { systemClock, type Clock } from '../../lib/time/clock.js';
 import { mediaSettings, type MediaSettings } from '../../lib/config/settings.js';
 import { systemResolve, type Resolve } from '../../lib/rtmp/resolve.js';
-import type { CloseReason } from '../../lib/upstream/close-reason.js';
-import { KmpCounter, KmpListener } from '../../lib/upstream/kmp-listener.js';
+import type { CloseReason } from '../../lib/upstream/report/close-reason.js';
+import { KmpCounter, KmpListener } from '../../lib/upstream/intake/kmp-listener.js';
 import { Registry } from '../../lib/upstream/registry.js';
 import type { Upstream } from '../../lib/upstream/upstream.js';
 import { eventually } from './eventually.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { MediaSettings } from '../../lib/config/settings.js';
 import type { Upstream } from '../../lib/upstream/upstream.js';
-import type { UpstreamStatus } from '../../lib/upstream/status.js';
+import type { UpstreamStatus } from '../../lib/upstream/report/status.js';
 import { eventually } from './eventually.js';
 import { audioMinf, frameAt, KmpSender, videoMinf, type MinfFields } from './kmp-sender.js';
 import { startKmp, type KmpService, type KmpServiceOptions } from './kmp-service.js';

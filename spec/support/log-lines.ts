@@ -1,4 +1,4 @@
-import type { LogFields, Logger, LogLevel } from '../../lib/log.js';
+import type { LogFields, Logger, LogLevel } from '../../lib/base/logger.js';
 
 export interface LogLine {
   readonly level: LogLevel;

@@ -5,7 +5,7 @@ import type {
   StreamStatus,
   TrackStatus,
   UpstreamStatus,
-} from '../../lib/upstream/status.js';
+} from '../../lib/upstream/report/status.js';
 
 /** A table without a prototype, as the API wants it: `__proto__` is a key like any other. */
 export function table<T>(entries: Iterable<readonly [string, T]>): Record<string, T> {

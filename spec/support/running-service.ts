@@ -1,7 +1,7 @@
-import type { Clock } from '../../lib/clock.js';
+import type { Clock } from '../../lib/time/clock.js';
 import { parseConfig } from '../../lib/config/load.js';
 import { Service } from '../../lib/service.js';
-import type { GlobalStatus, UpstreamStatus } from '../../lib/upstream/status.js';
+import type { GlobalStatus, UpstreamStatus } from '../../lib/upstream/report/status.js';
 import { eventually } from './eventually.js';
 import { send, type Reply } from './http.js';
 import { httpTarget, reply, type HttpTarget } from './http-target.js';

@@ -1,7 +1,7 @@
-import { systemClock, type Clock, type Timer } from '../../clock.js';
-import { messageOf } from '../../errors.js';
-import { noLog, type Logger } from '../../log.js';
-import type { Management } from '../../upstream/status.js';
+import { systemClock, type Clock, type Timer } from '../../time/clock.js';
+import { messageOf } from '../../base/errors.js';
+import { noLog, type Logger } from '../../base/logger.js';
+import type { Management } from '../../upstream/report/status.js';
 import type { ServiceCounters } from '../service-counters.js';
 import { endedOf } from './rows.js';
 import { Snapshots } from './snapshots.js';

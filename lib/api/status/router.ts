@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import express, { type Request, type Response, type Router } from 'express';
-import type { Clock } from '../../clock.js';
-import { noLog, type Logger } from '../../log.js';
-import type { Management } from '../../upstream/status.js';
+import type { Clock } from '../../time/clock.js';
+import { noLog, type Logger } from '../../base/logger.js';
+import type { Management } from '../../upstream/report/status.js';
 import { answerError, errorHandler, notFound } from '../answer.js';
 import { securityHeaders } from '../security.js';
 import type { ServiceCounters } from '../service-counters.js';

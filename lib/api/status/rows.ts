@@ -1,5 +1,5 @@
-import { maskIn, maskKey, maskUrl } from '../../mask.js';
-import type { GlobalStatus, StreamStatus, TrackStatus, UpstreamStatus } from '../../upstream/status.js';
+import { maskIn, maskKey, maskUrl } from '../../base/mask.js';
+import type { GlobalStatus, StreamStatus, TrackStatus, UpstreamStatus } from '../../upstream/report/status.js';
 import type { ServiceTotals } from '../service-counters.js';
 import type { Ended, InputInfo, ServiceInfo, StreamInfo, TrackInfo, UpstreamInfo } from './public/wire.js';
 

@@ -1,4 +1,4 @@
-import type { StreamStatus, TrackStatus, UpstreamStatus } from '../../upstream/status.js';
+import type { StreamStatus, TrackStatus, UpstreamStatus } from '../../upstream/report/status.js';
 
 /**
  * Whether the page would be told the same of both beside counters and times: all that `upstreamInfo` looks at. Asked of every

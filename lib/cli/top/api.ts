@@ -1,5 +1,5 @@
 import fetch, { FetchError } from 'node-fetch';
-import { messageOf } from '../../errors.js';
+import { messageOf } from '../../base/errors.js';
 import { CommandError } from '../exit.js';
 import { readStatus, type ServiceSample } from './status.js';
 

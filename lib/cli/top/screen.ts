@@ -1,5 +1,5 @@
-import type { Clock, Timer } from '../../clock.js';
-import { messageOf } from '../../errors.js';
+import type { Clock, Timer } from '../../time/clock.js';
+import { messageOf } from '../../base/errors.js';
 import { printable } from '../../inspect/printable.js';
 import { headLine, tableLines } from './render.js';
 import { ORDERS, rowsOf, type Order, type Row } from './rows.js';

@@ -2,7 +2,7 @@ import { destinationRule } from '../access.js';
 import { header } from '../header.js';
 import { listed, row, type Context } from '../row.js';
 import { choice, choices, flag, msec, num, numOrUnlimited, path, size, str, url } from '../types.js';
-import { version } from '../../version.js';
+import { version } from '../../base/version.js';
 
 const contexts: readonly Context[] = ['stream', 'stream server'];
 

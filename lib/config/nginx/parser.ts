@@ -1,5 +1,5 @@
 import { dirname, isAbsolute, join, resolve } from 'node:path';
-import { messageOf } from '../../errors.js';
+import { messageOf } from '../../base/errors.js';
 import { ConfigError, type Origin } from '../errors.js';
 import { Lexer } from './lexer.js';
 import { disk, expand, isPattern, type Source } from './source.js';

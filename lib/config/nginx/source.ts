@@ -1,6 +1,6 @@
 import { closeSync, existsSync, fstatSync, openSync, readdirSync, readSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
-import { fileProblem } from '../../errors.js';
+import { fileProblem } from '../../base/errors.js';
 import { fitsWildcard } from './wildcard.js';
 
 /** Where the texts of a configuration come from. */

@@ -1,5 +1,5 @@
 import { type EncodedPacketSink, type InputTrack } from 'mediabunny';
-import { KmpRtmpError } from '../../errors.js';
+import { KmpRtmpError } from '../../base/errors.js';
 import { Codec, codecName } from '../../media/codec.js';
 import { annexBUnits, avccOf, hvccOf, lengthPrefixed } from './annexb.js';
 import { opusPreSkip, parseAdts } from './audio-config.js';

@@ -1,5 +1,5 @@
 import { EncodedPacketSink, type EncodedPacket, type InputTrack, type MediaCodec } from 'mediabunny';
-import { messageOf } from '../../errors.js';
+import { messageOf } from '../../base/errors.js';
 import { Codec } from '../../media/codec.js';
 import { bufferOf, packetForm } from './container-form.js';
 import { containerInfo } from './container-info.js';

@@ -14,7 +14,7 @@ import {
   WEBM,
   type InputTrack,
 } from 'mediabunny';
-import { KmpRtmpError, messageOf } from '../../errors.js';
+import { KmpRtmpError, messageOf } from '../../base/errors.js';
 import { containerTrack, isSupported } from './container-track.js';
 import { checkMp4 } from './mp4-check.js';
 import type { MediaSource, SourceOptions, SourceTrack } from './source.js';

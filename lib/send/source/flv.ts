@@ -1,5 +1,5 @@
 import { open, type FileHandle } from 'node:fs/promises';
-import { KmpRtmpError } from '../../errors.js';
+import { KmpRtmpError } from '../../base/errors.js';
 import type { MediaInfo } from '../../media/media-info.js';
 import { parseAudioBody, parseVideoBody, type FlvBody } from './flv-body.js';
 import { flvInfo, needsConfig } from './flv-info.js';

@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { KmpRtmpError, messageOf } from '../../errors.js';
+import { KmpRtmpError, messageOf } from '../../base/errors.js';
 import { readDump } from '../../kmp/dump.js';
 import type { KmpPacket } from '../../kmp/packet.js';
 import { Frame } from '../../media/frame.js';

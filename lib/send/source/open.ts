@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises';
-import { fileProblem, KmpRtmpError } from '../../errors.js';
+import { fileProblem, KmpRtmpError } from '../../base/errors.js';
 import { openContainer } from './container.js';
 import { openFlv } from './flv.js';
 import { isFlv } from './flv-tags.js';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { upstreamInfo } from '../../../lib/api/status/rows.js';
 import { sameInfo } from '../../../lib/api/status/same-info.js';
-import type { TrackStatus, UpstreamStatus } from '../../../lib/upstream/status.js';
+import type { TrackStatus, UpstreamStatus } from '../../../lib/upstream/report/status.js';
 import { sampleInput, sampleStream, sampleTrack, sampleUpstream, table } from '../../support/memory-management.js';
 
 const withTracks = (video?: TrackStatus, audio?: TrackStatus): Partial<UpstreamStatus> => ({

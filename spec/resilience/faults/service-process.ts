@@ -4,7 +4,7 @@ import net, { type AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { Folder, Run } from '../../support/cli.js';
 import { send } from '../../support/http.js';
-import type { GlobalStatus } from '../../../lib/upstream/status.js';
+import type { GlobalStatus } from '../../../lib/upstream/report/status.js';
 import { Probe, probed } from '../probe/probe.js';
 
 export interface ProcessSetup {

@@ -50,9 +50,9 @@ if (folder !== undefined) {
 /** What is alive once the garbage is gone. */
 async function look(collect: () => void): Promise<Look> {
   const { Upstream } = await import('../../../lib/upstream/upstream.js');
-  const { Track } = await import('../../../lib/upstream/track.js');
-  const { Ledger } = await import('../../../lib/upstream/ledger.js');
-  const { Input } = await import('../../../lib/upstream/input.js');
+  const { Track } = await import('../../../lib/upstream/tracks/track.js');
+  const { Ledger } = await import('../../../lib/upstream/tracks/ledger.js');
+  const { Input } = await import('../../../lib/upstream/intake/input.js');
   const { RtmpPublisher } = await import('../../../lib/rtmp/publisher.js');
   const timer = setTimeout(() => {}, 0);
   clearTimeout(timer);

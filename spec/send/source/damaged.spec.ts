@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { KmpRtmpError } from '../../../lib/errors.js';
+import { KmpRtmpError } from '../../../lib/base/errors.js';
 import { openSource } from '../../../lib/send/source/open.js';
 import type { SourceFrame } from '../../../lib/send/source/source.js';
 

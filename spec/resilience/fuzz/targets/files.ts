@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { KmpRtmpError } from '../../../../lib/errors.js';
+import { KmpRtmpError } from '../../../../lib/base/errors.js';
 import { inspect } from '../../../../lib/inspect/inspect.js';
 import { recordText } from '../../../../lib/inspect/text.js';
 import { parseAudioSpecificConfig, parseOpusHead, parseAdts } from '../../../../lib/send/source/audio-config.js';

@@ -5,7 +5,7 @@ import type { Server } from 'node:http';
 import { createApp } from '../../../../lib/api/app.js';
 import { createHttpServer } from '../../../../lib/api/http-server.js';
 import { statusRouter } from '../../../../lib/api/status/router.js';
-import { systemClock } from '../../../../lib/clock.js';
+import { systemClock } from '../../../../lib/time/clock.js';
 import { controlRouter } from '../../../../lib/control/router.js';
 import { PublishError } from '../../../../lib/rtmp/publish-error.js';
 import { dnsResolve } from '../../../../lib/rtmp/resolve.js';

@@ -1,0 +1,73 @@
+/**
+ * The layers of lib/: which folder may import which (docs/architecture.md, Layers). `npm run lint` checks it, type imports
+ * included. Everything that is not listed is forbidden, so a new folder has to state its place here first.
+ *
+ * A folder's key is its path below lib/. Files that lie directly in `upstream/` are the layer `upstream`; its sub-folders are
+ * layers of their own.
+ */
+export const LAYERS = {
+  // Every layer may use these three.
+  base: [],
+  time: ['base'],
+  net: ['base'],
+
+  process: [],
+  config: [],
+  media: [],
+  dump: [],
+  kmp: ['media'],
+  rtmp: ['media'],
+  merge: ['media'],
+  'node-internals': ['media', 'merge'],
+  logging: ['config'],
+  'upstream/report': ['media', 'rtmp'],
+  'upstream/tracks': ['media', 'kmp', 'rtmp', 'merge', 'upstream/report', 'upstream/connection'],
+  'upstream/connection': ['media', 'kmp', 'rtmp', 'merge', 'config', 'dump', 'upstream/report', 'upstream/tracks'],
+  'upstream/notify': ['config', 'kmp', 'upstream/report'],
+  upstream: [
+    'media',
+    'kmp',
+    'rtmp',
+    'merge',
+    'config',
+    'dump',
+    'upstream/report',
+    'upstream/tracks',
+    'upstream/connection',
+    'upstream/notify',
+  ],
+  'upstream/intake': [
+    'media',
+    'kmp',
+    'rtmp',
+    'config',
+    'dump',
+    'node-internals',
+    'upstream',
+    'upstream/report',
+    'upstream/tracks',
+  ],
+  'media-service': ['config', 'rtmp', 'dump', 'upstream', 'upstream/report', 'upstream/intake', 'upstream/notify'],
+  api: ['config', 'upstream/report'],
+  control: ['config'],
+  http: ['config', 'api', 'control', 'upstream/report'],
+  cluster: ['config', 'node-internals', 'media-service', 'upstream/report', 'upstream/intake'],
+  send: ['media', 'kmp', 'rtmp'],
+  ingest: ['media', 'rtmp'],
+  inspect: ['media', 'kmp', 'rtmp'],
+  compose: [
+    'media',
+    'kmp',
+    'rtmp',
+    'merge',
+    'config',
+    'upstream',
+    'upstream/report',
+    'upstream/tracks',
+    'upstream/connection',
+    'upstream/intake',
+  ],
+};
+
+/** Layers that every other one may use. */
+export const BASE = ['base', 'time', 'net'];

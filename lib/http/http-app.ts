@@ -1,0 +1,41 @@
+import type { Express } from 'express';
+import { createApp } from '../api/app.js';
+import type { Health } from '../api/health.js';
+import type { ServiceCounters } from '../api/service-counters.js';
+import { statusRouter } from '../api/status/router.js';
+import type { Clock } from '../time/clock.js';
+import type { HttpServerConfig } from '../config/config.js';
+import type { KmpAddress } from '../control/kmp-url.js';
+import { controlRouter } from '../control/router.js';
+import type { Logger } from '../base/logger.js';
+import type { Management } from '../upstream/report/status.js';
+
+export interface HttpParts {
+  readonly management: Management;
+  readonly health: Health;
+  readonly counters: ServiceCounters;
+  /** The service's own KMP server, for senders whose controller it is. */
+  readonly kmp: () => KmpAddress | undefined;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** All that an HTTP server of the configuration answers, location by location. */
+export function httpApp(
+  server: HttpServerConfig,
+  { management, health, counters, kmp, clock, log }: HttpParts,
+): Express {
+  const { locations, names } = server;
+  // The page may drop what an API on the same server may drop.
+  const api = locations.find((location) => location.api?.write === true)?.path;
+  return createApp({
+    locations,
+    serverNames: names,
+    management,
+    health,
+    counters,
+    log,
+    status: () => statusRouter(management, { api, counters, clock, log }),
+    control: ({ control }) => controlRouter(control?.routes ?? [], { kmp: () => control?.kmp ?? kmp(), log }),
+  });
+}

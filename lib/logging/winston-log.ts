@@ -1,0 +1,190 @@
+import winston from 'winston';
+import { systemClock, type Clock } from '../time/clock.js';
+import type { ErrorLog } from '../config/error-log.js';
+import { messageOf } from '../base/errors.js';
+import type { LogFields, Logger, LogLevel } from '../base/logger.js';
+import { jsonLine, textLine, type LogEntry } from './format.js';
+import { LogFile, type LineSink } from './log-file.js';
+import { Writable } from '../base/streams.js';
+
+/** Severities as winston counts them: the smaller, the more severe. */
+const LEVELS: Readonly<Record<LogLevel, number>> = { error: 0, warn: 1, info: 2, debug: 3 };
+
+export interface LoggingOptions {
+  readonly clock?: Clock;
+  /** Where the target `stderr` goes; default the process's own. */
+  readonly stderr?: { write(text: string): unknown };
+}
+
+/**
+ * The log of the process: winston behind the {@link Logger} of the layers, with the targets, levels and formats of
+ * `error_log`. A target that cannot be written costs lines, never the process.
+ */
+export class Logging {
+  readonly log: Logger;
+  private readonly clock: Clock;
+  private readonly stderr: { write(text: string): unknown };
+  private readonly winston: winston.Logger;
+  private readonly root: Shared;
+  private sinks: LineSink[] = [];
+
+  /** @throws LogFileError if a file cannot be opened */
+  constructor(targets: readonly ErrorLog[], options: LoggingOptions = {}) {
+    this.clock = options.clock ?? systemClock;
+    this.stderr = options.stderr ?? process.stderr;
+    this.winston = winston.createLogger({ levels: LEVELS, exitOnError: false });
+    this.winston.on('error', (error) => this.tell(`logging failed: ${messageOf(error)}`));
+    this.root = { winston: this.winston, clock: this.clock, enabled: -1 };
+    this.log = new WinstonLogger(this.root, {});
+    this.configure(targets);
+  }
+
+  /**
+   * Takes other targets, for a reload.
+   *
+   * @throws LogFileError if a file cannot be opened; the targets before stay in use then
+   */
+  configure(targets: readonly ErrorLog[]): void {
+    const sinks: LineSink[] = [];
+    const transports: winston.transport[] = [];
+    try {
+      for (const target of targets) {
+        const sink = target.target === 'stderr' ? new Stderr(this.stderr) : this.file(target.target.file);
+        sinks.push(sink);
+        const stream = new SinkStream(sink, target.format);
+        transports.push(new winston.transports.Stream({ stream, level: target.level }));
+      }
+    } catch (error) {
+      for (const sink of sinks) void sink.close();
+      throw error;
+    }
+    const old = this.sinks;
+    this.sinks = sinks;
+    this.winston.clear();
+    for (const transport of transports) this.winston.add(transport);
+    this.root.enabled = Math.max(-1, ...targets.map(({ level }) => LEVELS[level]));
+    for (const sink of old) void sink.close();
+  }
+
+  /** Opens the files anew, after something like logrotate has moved them. One that cannot be opened stays as it is. */
+  reopen(): void {
+    for (const sink of this.sinks) {
+      try {
+        sink.reopen();
+      } catch (error) {
+        this.log.error(messageOf(error));
+      }
+    }
+  }
+
+  /** Writes what waits at once, for a process that is about to be gone. */
+  flushSync(): void {
+    for (const sink of this.sinks) sink.flushSync();
+  }
+
+  /** Resolves when every line is written; nothing is logged any more. */
+  async close(): Promise<void> {
+    this.root.enabled = -1;
+    await Promise.all(this.sinks.map((sink) => sink.close()));
+  }
+
+  private file(path: string): LogFile {
+    return new LogFile(path, {
+      onTrouble: (why) => this.tell(`log lines for ${path} are lost: ${why}`),
+      onRecovered: (lost) => this.log.warn(`${lost} log lines for ${path} were lost`),
+    });
+  }
+
+  /** The way out where logging itself has failed. */
+  private tell(message: string): void {
+    new Stderr(this.stderr).write(textLine({ level: 'error', message, fields: {}, time: this.clock.wall() }));
+  }
+}
+
+/** What all loggers of one log look at. */
+interface Shared {
+  readonly winston: winston.Logger;
+  readonly clock: Clock;
+  /** The least severe level that goes anywhere, as winston counts; -1: none. */
+  enabled: number;
+}
+
+/** A level that is off costs one comparison: winston's streams see only what goes somewhere. */
+class WinstonLogger implements Logger {
+  constructor(
+    private readonly shared: Shared,
+    private readonly own: LogFields,
+  ) {}
+
+  error(message: string, fields?: LogFields): void {
+    if (this.shared.enabled >= LEVELS.error) this.write('error', message, fields);
+  }
+
+  warn(message: string, fields?: LogFields): void {
+    if (this.shared.enabled >= LEVELS.warn) this.write('warn', message, fields);
+  }
+
+  info(message: string, fields?: LogFields): void {
+    if (this.shared.enabled >= LEVELS.info) this.write('info', message, fields);
+  }
+
+  debug(message: string, fields?: LogFields): void {
+    if (this.shared.enabled >= LEVELS.debug) this.write('debug', message, fields);
+  }
+
+  child(fields: LogFields): Logger {
+    return new WinstonLogger(this.shared, { ...this.own, ...fields });
+  }
+
+  isEnabled(level: LogLevel): boolean {
+    return this.shared.enabled >= LEVELS[level];
+  }
+
+  private write(level: LogLevel, message: string, fields: LogFields | undefined): void {
+    const entry: LogEntry = {
+      level,
+      message,
+      // Within an object of their own: winston gives fields such as "stack" and "exception" a meaning.
+      fields: fields === undefined ? this.own : { ...this.own, ...fields },
+      time: this.shared.clock.wall(),
+    };
+    this.shared.winston.log(entry);
+  }
+}
+
+/** The end of winston's line: formats, and hands over to a sink that bounds what waits. Takes everything at once. */
+class SinkStream extends Writable {
+  private readonly line: typeof textLine;
+
+  constructor(
+    private readonly sink: LineSink,
+    format: ErrorLog['format'],
+  ) {
+    super({ objectMode: true });
+    this.line = format === 'json' ? jsonLine : textLine;
+  }
+
+  override _write(entry: LogEntry, _encoding: BufferEncoding, callback: () => void): void {
+    this.sink.write(this.line(entry));
+    callback();
+  }
+}
+
+/** Node writes to stderr at once, to a file or a pipe, and says by an error event what went wrong; nobody can be told. */
+class Stderr implements LineSink {
+  constructor(private readonly stream: { write(text: string): unknown }) {
+    if (stream === process.stderr && process.stderr.listenerCount('error') === 0) process.stderr.on('error', () => {});
+  }
+
+  write(line: string): void {
+    this.stream.write(`${line}\n`);
+  }
+
+  reopen(): void {}
+
+  flushSync(): void {}
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}

@@ -1,0 +1,40 @@
+import { buildInfo, version } from '../base/version.js';
+import type { Registry } from '../upstream/registry.js';
+import type { GlobalStatus, Management, UpstreamStatus } from '../upstream/report/status.js';
+
+/** The management of the upstreams of this process. */
+export class LocalManagement implements Management {
+  private readonly startedAt = performance.now();
+
+  constructor(private readonly registry: Registry) {}
+
+  status(): Promise<GlobalStatus> {
+    return Promise.resolve({
+      version,
+      nginx_version: `node/${process.versions.node}`,
+      compiler: buildInfo.compiler,
+      built: buildInfo.built,
+      pid: process.pid,
+      uptime: Math.floor((performance.now() - this.startedAt) / 1000),
+      upstreams: this.registry.status(),
+    });
+  }
+
+  upstreamIds(): Promise<string[]> {
+    return Promise.resolve(this.registry.ids());
+  }
+
+  upstream(id: string): Promise<UpstreamStatus | undefined> {
+    return Promise.resolve(this.registry.get(id)?.status());
+  }
+
+  dropUpstream(id: string): Promise<boolean> {
+    const upstream = this.registry.get(id);
+    upstream?.drop('api_delete', false);
+    return Promise.resolve(upstream !== undefined);
+  }
+
+  dropTrack(upstreamId: string, connection: number): Promise<boolean> {
+    return Promise.resolve(this.registry.get(upstreamId)?.dropInput(connection) ?? false);
+  }
+}

@@ -1,0 +1,172 @@
+import { systemClock, type Clock } from '../time/clock.js';
+import { accessCheck } from '../config/access-check.js';
+import type { Config, KmpServerConfig } from '../config/config.js';
+import { destinationCheck } from '../config/destination-check.js';
+import { addressName, type ListenOn } from '../net/listen.js';
+import { ListenerSet } from '../net/listener-set.js';
+import { noLog, type Logger } from '../base/logger.js';
+import { dnsResolve, systemResolve } from '../rtmp/resolve.js';
+import { flushDumps } from '../dump/dump.js';
+import { KmpCounter, KmpListener, type KmpListenerContext, type KmpRouter } from '../upstream/intake/kmp-listener.js';
+import { LocalManagement } from './local-management.js';
+import type { MediaService } from './media-service.js';
+import { notificationOf } from '../upstream/notify/notification.js';
+import { Notifier } from '../upstream/notify/notifier.js';
+import { Registry } from '../upstream/registry.js';
+import { Totals, type ServiceTotals } from '../upstream/report/totals.js';
+
+/** Of `worker_shutdown_timeout`, what upstreams have to end in order; the rest is for their notifications. */
+const DRAIN_SHARE = 0.8;
+
+export interface LocalMediaServiceOptions {
+  /** Default: nothing is logged. */
+  readonly log?: Logger;
+  readonly clock?: Clock;
+  /** Numbers for connections; default 1, 2, 3 ... */
+  readonly nextConnection?: () => number;
+  /** Where connections belong that come in here; default: all stay. */
+  readonly router?: KmpRouter;
+}
+
+/** The media side in this process: KMP listeners, upstreams, notifications. */
+export class LocalMediaService implements MediaService {
+  readonly management: LocalManagement;
+  private readonly log: Logger;
+  private readonly clock: Clock;
+  private readonly registry: Registry;
+  private readonly notifier: Notifier;
+  private readonly sums = new Totals();
+  /** By the first address of the server: its caps are its own. */
+  private readonly counters = new Map<string, KmpCounter>();
+  private readonly kmp = new ListenerSet<KmpServerConfig, KmpListener>(
+    (at, server) => this.kmpListener(at, server),
+    (listener, server) => (listener.context = this.context(server)),
+  );
+  private readonly nextConnection: () => number;
+  private readonly router: KmpRouter | undefined;
+  private config: Config;
+  private connections = 0;
+  private state: 'new' | 'running' | 'stopping' | 'stopped' = 'new';
+
+  constructor(config: Config, options: LocalMediaServiceOptions = {}) {
+    this.config = config;
+    this.log = options.log ?? noLog;
+    this.clock = options.clock ?? systemClock;
+    this.nextConnection = options.nextConnection ?? (() => ++this.connections);
+    this.router = options.router;
+    this.registry = new Registry({
+      clock: this.clock,
+      log: this.log,
+      nextConnection: this.nextConnection,
+      totals: this.sums,
+      onEnd: (upstream, reason, settings) =>
+        this.notifier.notify(notificationOf('rtmp_close', reason, upstream), settings),
+      onReconnect: (upstream, reason, settings) =>
+        this.notifier.notify(notificationOf('rtmp_reconnect', reason, upstream), settings),
+    });
+    this.notifier = new Notifier({ clock: this.clock, log: this.log });
+    this.management = new LocalManagement(this.registry);
+  }
+
+  get kmpAddresses(): { host: string; port: number }[] {
+    return this.kmp.addresses(this.config.kmpServers);
+  }
+
+  get ready(): boolean {
+    return this.state === 'running' && this.kmp.all.every((listener) => listener.listening);
+  }
+
+  /** The listener of an address, as the configuration has it. */
+  listener(name: string): KmpListener | undefined {
+    return this.kmp.all.find((one) => one.name === name);
+  }
+
+  totals(): Promise<ServiceTotals> {
+    const all = [...this.counters.values()];
+    return Promise.resolve({
+      ...this.sums.take(),
+      kmp_connections: {
+        accepted: all.reduce((sum, { accepted }) => sum + accepted, 0),
+        refused: all.reduce((sum, { refused }) => sum + refused, 0),
+      },
+      notifications: this.notifier.counters,
+    });
+  }
+
+  async start(): Promise<void> {
+    await this.reload(this.config);
+    if (this.state === 'new') this.state = 'running';
+  }
+
+  async reload(config: Config): Promise<void> {
+    const prepared = await this.kmp.prepare(config.kmpServers);
+    // It may have been stopped meanwhile.
+    if (this.state === 'stopped') return prepared.rollback();
+    prepared.commit();
+    this.config = config;
+  }
+
+  async stop(): Promise<void> {
+    if (this.state === 'stopping' || this.state === 'stopped') return;
+    this.state = 'stopping';
+    this.kmp.close();
+    const { clock } = this;
+    const end = clock.now() + this.config.workerShutdownTimeout;
+    await within(clock, this.config.workerShutdownTimeout * DRAIN_SHARE, this.registry.drain());
+    // Those that did not make it are notified of, too.
+    this.registry.destroy();
+    const left = (): number => Math.max(0, end - clock.now());
+    await this.notifier.drain(left());
+    await within(clock, left(), flushDumps());
+    this.kill();
+  }
+
+  kill(): void {
+    this.state = 'stopped';
+    this.registry.destroy();
+    this.kmp.destroy();
+    void this.notifier.drain(0);
+  }
+
+  private counterOf({ listen }: KmpServerConfig, address: ListenOn): KmpCounter {
+    const key = addressName(listen[0] ?? address);
+    let counter = this.counters.get(key);
+    if (counter === undefined) this.counters.set(key, (counter = new KmpCounter()));
+    return counter;
+  }
+
+  private kmpListener(address: ListenOn, server: KmpServerConfig): KmpListener {
+    return new KmpListener(
+      {
+        address,
+        clock: this.clock,
+        log: this.log,
+        counter: this.counterOf(server, address),
+        totals: this.sums,
+        nextConnection: this.nextConnection,
+        ...(this.router === undefined ? {} : { router: this.router }),
+        join: (data, context, codec) => this.registry.join(data, context, codec),
+      },
+      this.context(server),
+    );
+  }
+
+  private context(server: KmpServerConfig): KmpListenerContext {
+    const { resolver, resolverTimeout } = server;
+    const mayConnect = destinationCheck(server.media.outAccess);
+    return {
+      settings: server.media,
+      allowed: accessCheck(server.access),
+      permit: (address, port, host) => mayConnect(host, address, port),
+      resolve: resolver === undefined ? systemResolve : dnsResolve({ ...resolver, timeout: resolverTimeout }),
+    };
+  }
+}
+
+/** Resolves with the promise, or after `ms` without it. */
+function within(clock: Clock, ms: number, promise: Promise<void>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = clock.after(ms, resolve);
+    promise.then(resolve, reject).finally(() => timer.cancel());
+  });
+}

@@ -1,0 +1,79 @@
+import { readFileSync } from 'node:fs';
+import type { MediaSettings } from '../../config/settings.js';
+import type { ConnectData } from '../../kmp/connect-data.js';
+import type { ConnectParams } from '../../rtmp/session-writer.js';
+import { withQuery } from '../../rtmp/auth.js';
+import { parseRtmpUrl, type RtmpUrl } from '../../rtmp/rtmp-url.js';
+import type { ConnectTarget, TlsSettings } from '../../rtmp/tcp-connect.js';
+
+/** Where an upstream goes and what it says when it gets there: the connect data of its first track, with the defaults. */
+export interface Destination {
+  readonly url: RtmpUrl;
+  readonly target: ConnectTarget;
+  /** What holds where TLS is used: here, or where a server sends us. Throws if a certificate cannot be read. */
+  readonly tls: () => TlsSettings;
+  readonly params: ConnectParams;
+  readonly header: Buffer | undefined;
+}
+
+/**
+ * @throws RtmpUrlError if the URL is none
+ * @throws Error if `kmp_rtmp_out_ssl_trusted_certificate` cannot be read
+ */
+export function destinationOf(data: ConnectData, settings: MediaSettings): Destination {
+  const url = parseRtmpUrl(data.url);
+  const ca = settings.outSslTrustedCertificate;
+  const tls = (): TlsSettings => ({
+    verify: settings.outSslVerify,
+    ca: ca === '' ? undefined : readFileSync(ca),
+    name: settings.outSslName === '' ? undefined : settings.outSslName,
+  });
+  return {
+    url,
+    target: { host: url.host, port: url.port, tls: url.secure ? tls() : undefined },
+    tls,
+    params: {
+      app: data.app ?? url.app,
+      flashVer: data.flashVer ?? settings.outFlashVer,
+      swfUrl: data.swfUrl ?? '',
+      tcUrl: data.tcUrl ?? url.tcUrl,
+      pageUrl: data.pageUrl ?? '',
+    },
+    header: data.header === undefined || data.header === '' ? undefined : Buffer.from(data.header, 'utf8'),
+  };
+}
+
+/** The same, as somebody: `query` behind app and tcUrl (lib/rtmp/auth.ts). */
+export function withAuth(destination: Destination, query: string): Destination {
+  const { params } = destination;
+  return {
+    ...destination,
+    params: { ...params, app: withQuery(params.app, query), tcUrl: withQuery(params.tcUrl, query) },
+  };
+}
+
+/**
+ * Where a server sends us: `tcUrl` whole, or relative to where we are. undefined if it is no URL that may be followed: none
+ * at all, or one that leaves TLS.
+ */
+export function withTcUrl(destination: Destination, tcUrl: string): Destination | undefined {
+  const { params, tls, url } = destination;
+  try {
+    const there = parseRtmpUrl(HAS_SCHEME.test(tcUrl) ? tcUrl : new URL(tcUrl, withScheme(params.tcUrl)).href);
+    if (url.secure && !there.secure) return undefined;
+    return {
+      ...destination,
+      url: { ...there, user: url.user, password: url.password },
+      target: { host: there.host, port: there.port, tls: there.secure ? tls() : undefined },
+      params: { ...params, app: there.app, tcUrl: there.tcUrl },
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+const HAS_SCHEME = /^[a-z][a-z0-9+.-]*:\/\//i;
+
+function withScheme(tcUrl: string): string {
+  return HAS_SCHEME.test(tcUrl) ? tcUrl : `rtmp://${tcUrl}`;
+}

@@ -1,0 +1,32 @@
+import type { Logger } from '../../base/logger.js';
+import { Budget } from '../../rtmp/budget.js';
+
+/**
+ * How often a server may ask to reconnect: a few times at once, and again every 10 s. Each time costs a connection to
+ * wherever it says.
+ */
+const MOVES = { burst: 5, perSecond: 0.1 };
+
+/** Decides whether a server's request to reconnect is looked at. */
+export class Moves {
+  private readonly budget: Budget;
+  private refusing = false;
+
+  /** @param now monotonic ms */
+  constructor(
+    private readonly log: () => Logger,
+    now: () => number,
+  ) {
+    this.budget = new Budget(MOVES.burst, MOVES.perSecond, now);
+  }
+
+  /** False if there were too many; said once. */
+  allow(): boolean {
+    const allowed = this.budget.take();
+    if (!allowed && !this.refusing) {
+      this.log().warn('the server asks to reconnect too often, and is not heeded for a while');
+    }
+    this.refusing = !allowed;
+    return allowed;
+  }
+}

@@ -1,0 +1,45 @@
+import type { Frame } from '../../media/frame.js';
+import type { MediaInfo } from '../../media/media-info.js';
+import { Latency } from './latency.js';
+import type { InputStatus } from '../report/status.js';
+import type { Sums } from '../report/totals.js';
+
+/** What a KMP connection has brought (spec/kmp.md, The input object of the API). */
+export class InputCounters {
+  bytes = 0;
+  frames = 0;
+  readonly skipped = { duplicate: 0, empty: 0, empty_duration: 0, no_media_info: 0, no_key: 0 };
+  private dataBytes = 0;
+  private keyFrames = 0;
+  private lastCreated = 0;
+  private readonly latency = new Latency();
+
+  /** A frame that counts. @param wall ms since 1970 */
+  frame(frame: Frame, wall: number, timescale: number): void {
+    this.frames++;
+    if (frame.isKey) this.keyFrames++;
+    this.dataBytes += frame.size;
+    this.lastCreated = frame.created;
+    this.latency.add((wall / 1000) * timescale - frame.created);
+  }
+
+  status(): Omit<InputStatus, 'connection' | 'remote_addr' | 'channel_id' | 'track_id' | 'uptime'> {
+    return {
+      received_bytes: this.bytes,
+      received_data_bytes: this.dataBytes,
+      received_frames: this.frames,
+      received_key_frames: this.keyFrames,
+      last_created: this.lastCreated,
+      skipped_frames: { ...this.skipped },
+      latency: this.latency.status(),
+    };
+  }
+
+  addTo(sums: Sums, info: MediaInfo | undefined): void {
+    sums.input_bytes += this.bytes;
+    if (info === undefined) return;
+    const frames = sums.frames[info.mediaType];
+    frames.received += this.frames;
+    for (const skipped of Object.values(this.skipped)) frames.skipped += skipped;
+  }
+}

@@ -1,0 +1,392 @@
+import type { Clock } from '../../time/clock.js';
+import { messageOf } from '../../base/errors.js';
+import { parseConnectData, type ConnectData } from '../../kmp/connect-data.js';
+import type { PacketBatch } from '../../kmp/decoder.js';
+import type { ConnectPacket, KmpPacket } from '../../kmp/packet.js';
+import { Frame } from '../../media/frame.js';
+import { sameMediaInfo, type MediaInfo } from '../../media/media-info.js';
+import { toMs } from '../../media/timescale.js';
+import { MAX_PAYLOAD } from '../../rtmp/chunk-writer.js';
+import { Writable } from '../../base/streams.js';
+import { ArrivalClock } from './arrival-clock.js';
+import { AckSender } from './ack-sender.js';
+import { TakeoverWait } from './takeover-wait.js';
+import { HeldBlocks, copyOutOfLargeRead } from './held-blocks.js';
+import { InputCounters } from './input-counters.js';
+import type { InputOptions } from './input-options.js';
+import { checkMediaInfo, checkSize, InputError } from './input-error.js';
+import { FRAME_COST, PART_COST } from '../tracks/ledger.js';
+import type { TurnReader } from '../../node-internals/socket-turn-reader.js';
+import type { InputStatus } from '../report/status.js';
+import type { Counting, Sums } from '../report/totals.js';
+import type { Track } from '../tracks/track.js';
+import type { TrackInput } from '../tracks/track-input.js';
+import type { Upstream } from '../upstream.js';
+
+/** More pending frames than this on a track close its connection (spec/kmp.md, Rules of the input, 7). */
+const MAX_PENDING_FRAMES = 16384;
+
+/** The same for media infos: no sender changes its codec so often, and each is looked at when another one comes. */
+const MAX_PENDING_INFOS = 256;
+
+/**
+ * ms from joining on in which a socket is read nearly as bytes come, whatever `kmp_rtmp_in_read_interval` says: a sender may begin
+ * with a burst, which tells nothing of when its frames arrived, and tracks that begin together are put in order by that.
+ */
+const STEADY_AFTER = 2_000;
+
+/**
+ * The end of a KMP connection's line: applies the rules of the input (spec/kmp.md), keeps its counters, and brings frames
+ * to its track. Takes everything at once; what holds a sender back is the memory limit, by closing.
+ */
+export class Input extends Writable implements TrackInput, Counting {
+  readonly connection: number;
+  private readonly options: InputOptions;
+  private acks: AckSender | undefined;
+  private readonly counters = new InputCounters();
+  private readonly createdAt: number;
+  private connect: ConnectPacket | undefined;
+  private data: ConnectData | undefined;
+  private upstream: Upstream | undefined;
+  private track: Track | undefined;
+  private info: MediaInfo | undefined;
+  private waitKey = false;
+  /** Frames still to be skipped as known (spec/behaviour.md, Taking over). */
+  private duplicates = 0;
+  /** Bytes of an unfinished packet, charged to the upstream. */
+  private heldCharged = 0;
+  private readonly heldBlocks = new HeldBlocks();
+  private over = false;
+  private readonly takeoverWait: TakeoverWait;
+  /** Place of the last control packet in the batch that is being taken. */
+  private at = 0;
+  /** Set when nothing more is taken, and only acks still go out. */
+  private finishing = false;
+  /** When the track is past its beginning, monotonic ms. */
+  private steadyAt = Infinity;
+  /** Set if the socket is read in turns. */
+  private turns: TurnReader | undefined;
+  /** Set once it keeps to its beat. */
+  private arrivals: ArrivalClock | undefined;
+
+  constructor(options: InputOptions) {
+    super({ objectMode: true, highWaterMark: 4 });
+    this.options = options;
+    this.connection = options.connection;
+    this.createdAt = options.clock.now();
+    this.data = options.connectData;
+    this.takeoverWait = new TakeoverWait(options.clock, options.settings.inReadInterval);
+    options.totals?.enter(this);
+  }
+
+  override _write(batch: PacketBatch, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
+    if (!this.over && !this.finishing) {
+      this.heldBlocks.take(batch);
+      this.counters.bytes += batch.bytes;
+      this.arrivals?.read(batch.at, this.turns?.emptyAt ?? batch.at);
+    }
+    this.run(batch, 0, callback);
+  }
+
+  /** Takes the packets from number `from` on, now or when its track is free. */
+  private run(batch: PacketBatch, from: number, callback: (error?: Error | null) => void): void {
+    try {
+      if (!this.over && !this.finishing) this.take(batch, from);
+      batch.block?.release();
+      callback();
+    } catch (error) {
+      if (this.takeoverWait.waits(error, () => this.run(batch, this.at, callback))) return;
+      callback(error instanceof Error ? error : new Error(messageOf(error)));
+    }
+  }
+
+  override _final(callback: (error?: Error | null) => void): void {
+    this.leave();
+    callback();
+  }
+
+  override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
+    this.leave();
+    callback(error);
+  }
+
+  acknowledge(frameId: bigint): void {
+    this.acks?.acknowledge(frameId);
+  }
+
+  finish(): void {
+    this.finishing = true;
+    this.upstream?.ledger.release(this.heldCharged);
+    this.heldCharged = 0;
+  }
+
+  close(why: string): void {
+    if (this.over) return;
+    this.options.log.info(`KMP connection closed: ${why}`);
+    this.leave();
+    this.options.socket?.destroy();
+    this.destroy();
+  }
+
+  status(now: number): InputStatus {
+    return {
+      connection: this.connection,
+      remote_addr: this.options.peer,
+      channel_id: this.connect?.channelId ?? '',
+      track_id: this.connect?.trackId ?? '',
+      uptime: Math.floor((now - this.createdAt) / 1000),
+      ...this.counters.status(),
+    };
+  }
+
+  addTo(sums: Sums): void {
+    this.counters.addTo(sums, this.info);
+  }
+
+  private take(batch: PacketBatch, from: number): void {
+    const { packets } = batch;
+    let frames: Frame[] | undefined;
+    const wall = this.options.clock.wall();
+    for (let i = from; i < packets.length; i++) {
+      const packet = packets[i];
+      if (packet instanceof Frame) {
+        if (packet.size > MAX_PAYLOAD && frames !== undefined) this.deliver(frames, batch.bytes);
+        checkSize('fram', packet.size);
+        if (!this.accepts(packet, wall)) {
+          packet.release();
+          continue;
+        }
+        this.arrivals?.estimate(packet);
+        frames ??= [];
+        frames.push(packet);
+        continue;
+      }
+      if (packet === undefined) continue;
+      if (frames !== undefined) {
+        this.deliver(frames, batch.bytes);
+        frames = undefined;
+        if (this.over) return;
+      }
+      this.at = i;
+      this.control(packet);
+      if (this.over) return;
+    }
+    if (frames !== undefined) {
+      if (batch.at >= this.steadyAt) this.steady(frames.at(-1));
+      this.deliver(frames, batch.bytes);
+    }
+    this.account(batch.held);
+    // With nothing queued no sent batch will tell the sender that skipped frames are done.
+    this.track?.acknowledge();
+  }
+
+  private control(packet: Exclude<KmpPacket, Frame>): void {
+    switch (packet.kind) {
+      case 'connect':
+        this.connect = packet;
+        this.data = parseConnectData(packet.data);
+        this.options.onConnect?.(packet, this.data);
+        return;
+      case 'mediaInfo':
+        this.mediaInfo(packet.info);
+        return;
+      case 'end':
+        this.options.log.info('KMP end of stream');
+        if (this.track?.input === this) this.track.complete = true;
+        this.leave();
+        this.options.socket?.end();
+        return;
+      case 'null':
+    }
+  }
+
+  private mediaInfo(info: MediaInfo): void {
+    checkMediaInfo(info, this.info, this.options.settings);
+    this.info = info;
+    // Behind repeated frames comes what went on from here: mid-group, too.
+    if (this.duplicates === 0) this.waitKey = info.mediaType === 'video';
+    if (this.track === undefined) this.attach(info);
+    else this.changeInfo(this.track, info);
+  }
+
+  private changeInfo(track: Track, info: MediaInfo): void {
+    this.upstream?.changeInfo(track, info);
+    if (track.otherInfos > MAX_PENDING_INFOS) {
+      throw new InputError(
+        'KMP_TOO_MANY_MEDIA_INFOS',
+        `more than ${MAX_PENDING_INFOS} media infos are pending on the track`,
+      );
+    }
+  }
+
+  private attach(info: MediaInfo): void {
+    const { data, options } = this;
+    if (data === undefined) throw new InputError('KMP_NO_CONNECT_DATA', 'media info without connect data');
+    // Frames that came before the media info have been counted too.
+    const initialFrameId = (this.connect?.initialFrameId ?? 0n) + BigInt(this.counters.skipped.no_media_info);
+    const upstream = options.join(data, info.codecId);
+    const track = upstream.attach(this, data, info, initialFrameId);
+    if (track === undefined) {
+      // The upstream has failed on the way; it has closed its inputs, and this one was not yet among them.
+      this.close('its upstream has failed');
+      return;
+    }
+    this.upstream = upstream;
+    this.track = track;
+    this.acks = this.ackSender(upstream.schedule.clock);
+    if (track.ids.next > 0 || track.ids.expected !== initialFrameId) this.takeOver(track, initialFrameId, info);
+    upstream.changeInfo(track, info);
+    this.steadyAt = options.clock.now() + STEADY_AFTER;
+    this.turns = options.onJoined?.(upstream.schedule);
+  }
+
+  private ackSender(clock: Clock): AckSender | undefined {
+    const { settings, socket } = this.options;
+    if (socket === undefined || !settings.inAck) return undefined;
+    const onStuck = (): void =>
+      this.close(`it took no ack for ${settings.inSendTimeout} ms (kmp_rtmp_in_send_timeout)`);
+    const onRefused = (): void => this.turns?.readLast();
+    return new AckSender(socket, clock, settings.outFlushTimeout, settings.inSendTimeout, onStuck, onRefused);
+  }
+
+  private steady(last: Frame | undefined): void {
+    this.steadyAt = Infinity;
+    if (this.turns === undefined) return;
+    this.turns.settle();
+    this.arrivals = new ArrivalClock(last);
+    if (this.track !== undefined) this.track.source = this.turns;
+  }
+
+  private takeOver(track: Track, initialFrameId: bigint, info: MediaInfo): void {
+    const { log, settings } = this.options;
+    const expected = track.ids.expected;
+    const found = track.ids.takeOver(initialFrameId, settings.inMaxSkipFrames);
+    if (found.kind === 'continue' || found.kind === 'repeat') {
+      // Goes on in mid-group, if there is a group, and of the same media.
+      const changed = found.kind === 'continue' && !sameMediaInfo(info, track.latestInfo);
+      this.waitKey = info.mediaType === 'video' && (track.keyMissing || changed);
+      this.duplicates = found.kind === 'repeat' ? found.skip : 0;
+      log.info(`takes over at frame ${initialFrameId}, ${this.duplicates} of them known`);
+      return;
+    }
+    this.waitKey = info.mediaType === 'video';
+    if (found.kind === 'gap') {
+      log.warn(`takes over at frame ${initialFrameId} where ${expected} was expected: ${found.lost} frames are lost`);
+      return;
+    }
+    log.warn(`begins anew at frame ${initialFrameId}: ${track.length} pending frames are dropped`);
+    this.upstream?.clear(track);
+  }
+
+  /** The rules for a frame, in their order (spec/kmp.md, Rules of the input, 4). True if it goes to the track. */
+  private accepts(frame: Frame, wall: number): boolean {
+    const { info, track, upstream } = this;
+    const { skipped } = this.counters;
+    if (info === undefined || track === undefined || upstream === undefined) {
+      skipped.no_media_info++;
+      return false;
+    }
+    if (this.duplicates > 0) {
+      this.duplicates--;
+      skipped.duplicate++;
+      return false;
+    }
+    const seq = track.ids.next++;
+    if (frame.size === 0) {
+      skipped.empty++;
+      return false;
+    }
+    if (this.waitKey) {
+      if (!frame.isKey) {
+        skipped.no_key++;
+        return false;
+      }
+      this.waitKey = false;
+    }
+    const { timescale } = info;
+    this.counters.frame(frame, wall, timescale);
+    frame.seq = seq;
+    frame.ms = toMs(frame.dts, timescale);
+    this.options.onFrame?.(frame, track.ids.idOf(seq));
+    return upstream.admits(track, frame);
+  }
+
+  /** @param bytes of the read that the frames came with */
+  private deliver(frames: Frame[], bytes: number): void {
+    const { track, upstream } = this;
+    if (track === undefined || upstream === undefined) return;
+    let payload = 0;
+    let parts = 0;
+    for (let i = 0; i < frames.length; i++) {
+      const frame = frames[i];
+      if (frame === undefined) continue;
+      payload += frame.size;
+      parts += frame.pieces - 1;
+    }
+    if (copyOutOfLargeRead(frames, payload, bytes)) parts = 0;
+    // What was held of the first frame's packet is part of its payload now.
+    this.account(0);
+    const { ledger } = upstream;
+    if (!ledger.charge(payload)) {
+      upstream.fail('get_buf_failed', `the memory limit of ${ledger.limit} bytes was reached by received frames`);
+      return;
+    }
+    if (!ledger.charge(parts * PART_COST)) {
+      upstream.fail('alloc_chain_failed', `the memory limit of ${ledger.limit} bytes was reached by pieces of frames`);
+      return;
+    }
+    if (!ledger.charge(frames.length * FRAME_COST)) {
+      upstream.fail('push_frame_failed', `the memory limit of ${ledger.limit} bytes was reached by queued frames`);
+      return;
+    }
+    track.memUsed += payload + parts * PART_COST + frames.length * FRAME_COST;
+    upstream.accept(track, frames);
+    if (track.length > MAX_PENDING_FRAMES) {
+      throw new InputError('KMP_TOO_MANY_FRAMES', `more than ${MAX_PENDING_FRAMES} frames are pending on the track`);
+    }
+  }
+
+  /** Charges the bytes held of an unfinished packet: to the upstream, or before there is one, against in_mem_limit. */
+  private account(held: number): void {
+    const { upstream } = this;
+    if (upstream === undefined) {
+      const { inMemLimit } = this.options.settings;
+      const all = held + (this.connect?.data.length ?? 0);
+      if (all > inMemLimit) {
+        throw new InputError(
+          'KMP_MEM_LIMIT',
+          `${all} bytes received without an upstream, the limit is ${inMemLimit} (kmp_rtmp_in_mem_limit)`,
+        );
+      }
+      return;
+    }
+    if (this.over) return;
+    const first = this.heldCharged === 0 && this.counters.frames === 0;
+    upstream.ledger.release(this.heldCharged);
+    this.heldCharged = 0;
+    if (!upstream.ledger.charge(held)) {
+      upstream.fail(
+        first ? 'mem_limit_exceeded' : 'get_buf_failed',
+        `the memory limit of ${upstream.ledger.limit} bytes was reached by a packet of which ${held} bytes are in`,
+      );
+      return;
+    }
+    this.heldCharged = held;
+  }
+
+  /** The connection is over for its track, whatever the reason; once. */
+  private leave(): void {
+    if (this.over) return;
+    this.over = true;
+    this.options.totals?.leave(this);
+    this.acks?.close();
+    const { track, upstream } = this;
+    if (upstream === undefined) return;
+    upstream.ledger.release(this.heldCharged);
+    this.heldCharged = 0;
+    if (track === undefined || track.input !== this) return;
+    track.source = undefined;
+    track.keyMissing = this.waitKey;
+    upstream.detach(track);
+  }
+}

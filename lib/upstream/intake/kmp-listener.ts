@@ -1,0 +1,211 @@
+import { createServer, type Server, type Socket } from 'node:net';
+import type { Clock } from '../../time/clock.js';
+import type { ConnectData } from '../../kmp/connect-data.js';
+import { addressName, listenOn, type ListenOn } from '../../net/listen.js';
+import type { Listener } from '../../net/listener-set.js';
+import type { Logger } from '../../base/logger.js';
+import { openKmpConnection, peerOf } from './kmp-connection.js';
+import { readConnect } from './read-connect.js';
+import { canReadInTurns, stopReadingForGood } from '../../node-internals/socket-turn-reader.js';
+import type { JoinContext } from '../registry.js';
+import type { Totals } from '../report/totals.js';
+import type { Upstream } from '../upstream.js';
+
+/** What holds for the connections that come in from now on: a reload replaces it. */
+export interface KmpListenerContext extends JoinContext {
+  /** Whether a peer may connect (`allow`, `deny`). */
+  readonly allowed: (address: string | undefined) => boolean;
+}
+
+/** Decides where a connection belongs, if there are several workers. */
+export interface KmpRouter {
+  /** True if the tracks of this upstream meet in this process. */
+  isHere(upstreamId: string): boolean;
+  /** Gives the connection to the worker that it belongs to. `head`: the bytes that have been read of it. */
+  transfer(socket: Socket, upstreamId: string, head: Buffer, listener: string): void;
+}
+
+export interface KmpListenerOptions {
+  readonly address: ListenOn;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly counter: KmpCounter;
+  readonly nextConnection: () => number;
+  readonly router?: KmpRouter;
+  readonly join: (data: ConnectData, context: JoinContext, codec: number) => Upstream;
+  readonly totals?: Totals;
+}
+
+/** Accepted and refused connections of all listeners, and who has how many open. */
+export class KmpCounter {
+  accepted = 0;
+  refused = 0;
+  open = 0;
+  private readonly byAddress = new Map<string, number>();
+
+  of(address: string): number {
+    return this.byAddress.get(address) ?? 0;
+  }
+
+  enter(address: string): void {
+    this.accepted++;
+    this.open++;
+    this.byAddress.set(address, this.of(address) + 1);
+  }
+
+  leave(address: string): void {
+    this.open--;
+    const left = this.of(address) - 1;
+    if (left > 0) this.byAddress.set(address, left);
+    else this.byAddress.delete(address);
+  }
+}
+
+/** Least time between two log lines about refused connections, ms: a flood of them must not become a flood of lines. */
+const REFUSAL_LOG_INTERVAL = 1000;
+
+/** One address that KMP connections come in by. */
+export class KmpListener implements Listener {
+  /** The port, once listening. */
+  port: number;
+  private readonly options: KmpListenerOptions;
+  private readonly server: Server;
+  private readonly sockets = new Set<Socket>();
+  private refusalLoggedAt = -Infinity;
+  private closing = false;
+
+  constructor(
+    options: KmpListenerOptions,
+    public context: KmpListenerContext,
+  ) {
+    this.options = options;
+    this.port = options.address.port;
+    this.server = createServer({ noDelay: true }, (socket) => this.accept(socket));
+  }
+
+  /** @throws ListenError */
+  async listen(): Promise<void> {
+    this.port = await listenOn(this.server, this.options.address);
+    if (this.context.settings.inReadInterval > 0 && !canReadInTurns(this.server)) {
+      this.options.log.warn(
+        'this Node has no reading in intervals: kmp_rtmp_in_read_interval is 0, which costs more CPU',
+      );
+    }
+    // Out of file descriptors and the like: Node goes on accepting when there are some again.
+    this.server.on('error', (error) => this.options.log.error(`KMP listener: ${error.message}`));
+  }
+
+  /** The address, as the configuration has it. */
+  get name(): string {
+    return addressName(this.options.address);
+  }
+
+  get listening(): boolean {
+    return this.server.listening;
+  }
+
+  /** No new connections; those that are open stay, and `done` is called when the last one has ended. */
+  close(done?: () => void): void {
+    this.closing = true;
+    this.server.close(() => done?.());
+  }
+
+  /** Cuts the connections that are still open. */
+  destroy(): void {
+    this.close();
+    for (const socket of this.sockets) socket.destroy();
+  }
+
+  private accept(socket: Socket): void {
+    const { options } = this;
+    const { counter } = options;
+    const why = this.refusal(socket.remoteAddress);
+    if (why !== undefined) {
+      counter.refused++;
+      this.logRefusal(socket, why);
+      socket.on('error', () => {});
+      socket.destroy();
+      return;
+    }
+    this.enter(socket);
+    const { router } = options;
+    if (router === undefined) this.open(socket);
+    else this.route(socket, router);
+  }
+
+  /** A connection that was accepted elsewhere and belongs here; `head` is what was read of it. */
+  adopt(socket: Socket, head: Buffer): void {
+    if (this.closing) {
+      socket.destroy();
+      return;
+    }
+    this.enter(socket);
+    socket.unshift(head);
+    this.open(socket);
+  }
+
+  private enter(socket: Socket): void {
+    const { counter } = this.options;
+    const address = socket.remoteAddress ?? '';
+    counter.enter(address);
+    this.sockets.add(socket);
+    socket.once('close', () => {
+      this.sockets.delete(socket);
+      counter.leave(address);
+    });
+  }
+
+  /** Reads the connect packet first: it says which upstream, and so which worker, the connection belongs to. */
+  private route(socket: Socket, router: KmpRouter): void {
+    const { settings } = this.context;
+    readConnect(socket, settings.inMemLimit, settings.inReadTimeout, (upstreamId, head) => {
+      if (upstreamId === undefined || router.isHere(upstreamId)) {
+        socket.unshift(head);
+        this.open(socket);
+        return;
+      }
+      // It is counted where it goes.
+      const { counter } = this.options;
+      this.sockets.delete(socket);
+      counter.leave(socket.remoteAddress ?? '');
+      counter.accepted--;
+      socket.removeAllListeners('close');
+      stopReadingForGood(socket);
+      router.transfer(socket, upstreamId, head, this.name);
+    });
+  }
+
+  private open(socket: Socket): void {
+    const { options, context } = this;
+    openKmpConnection(socket, {
+      connection: options.nextConnection(),
+      settings: context.settings,
+      clock: options.clock,
+      log: options.log,
+      totals: options.totals,
+      join: (data, codec) => options.join(data, context, codec),
+    });
+  }
+
+  private refusal(address: string | undefined): string | undefined {
+    const { settings, allowed } = this.context;
+    const { counter } = this.options;
+    if (this.closing) return 'the service is shutting down';
+    if (!allowed(address)) return 'denied by the configuration';
+    if (settings.inMaxConnections > 0 && counter.open >= settings.inMaxConnections) {
+      return `${counter.open} connections are open (kmp_rtmp_in_max_connections)`;
+    }
+    const perAddress = settings.inMaxConnectionsPerAddress;
+    if (perAddress > 0 && counter.of(address ?? '') >= perAddress) {
+      return `${perAddress} connections are open from this address (kmp_rtmp_in_max_connections_per_address)`;
+    }
+    return undefined;
+  }
+
+  private logRefusal(socket: Socket, why: string): void {
+    const { clock, log } = this.options;
+    if (clock.now() - this.refusalLoggedAt < REFUSAL_LOG_INTERVAL) return;
+    this.refusalLoggedAt = clock.now();
+    log.warn(`KMP connection refused: ${why}`, { peer: peerOf(socket) });
+  }
+}

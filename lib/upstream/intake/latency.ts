@@ -1,0 +1,23 @@
+import type { LatencyStatus } from '../report/status.js';
+
+/** Server clock minus `created`, over all frames of an input; frames from the future do not count (spec/kmp.md). */
+export class Latency {
+  private min = Infinity;
+  private max = 0;
+  private sum = 0;
+  private count = 0;
+
+  /** @param value timescale units */
+  add(value: number): void {
+    if (!(value >= 0)) return;
+    if (value < this.min) this.min = value;
+    if (value > this.max) this.max = value;
+    this.sum += value;
+    this.count++;
+  }
+
+  status(): LatencyStatus | null {
+    if (this.count === 0) return null;
+    return { min: Math.floor(this.min), max: Math.floor(this.max), avg: Math.floor(this.sum / this.count) };
+  }
+}

@@ -1,0 +1,63 @@
+import type { Socket } from 'node:net';
+import { parseConnectData } from '../../kmp/connect-data.js';
+import { Frame } from '../../media/frame.js';
+import { KmpParser } from '../../kmp/parser.js';
+import { stopReading } from '../../node-internals/socket-turn-reader.js';
+
+/**
+ * Reads a KMP connection up to the end of its connect packet, and gives the upstream that it is for, with all bytes read so
+ * far. The upstream is undefined if there is no telling: bad bytes, too many, or none in time; whoever opens the
+ * connection then finds out the same and does what belongs to it.
+ *
+ * @param limit bytes that may be read (`kmp_rtmp_in_mem_limit`)
+ * @param timeout ms without a byte (`kmp_rtmp_in_read_timeout`)
+ * @param done called once, unless the connection is closed first; the socket is paused then
+ */
+export function readConnect(
+  socket: Socket,
+  limit: number,
+  timeout: number,
+  done: (upstreamId: string | undefined, head: Buffer) => void,
+): void {
+  const parser = new KmpParser();
+  // Copied into one piece: what comes byte by byte would cost its objects, a hundred times as much.
+  let head: Buffer = Buffer.alloc(0);
+  let bytes = 0;
+  const finish = (upstreamId: string | undefined): void => {
+    socket.off('data', onData);
+    socket.off('end', onEnd);
+    socket.off('error', onError);
+    socket.off('timeout', onEnd);
+    socket.setTimeout(0);
+    stopReading(socket);
+    done(upstreamId, head.subarray(0, bytes));
+  };
+  const onData = (chunk: Buffer): void => {
+    if (bytes + chunk.length > head.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(bytes + chunk.length, 2 * head.length));
+      head.copy(larger, 0, 0, bytes);
+      head = larger;
+    }
+    chunk.copy(head, bytes);
+    bytes += chunk.length;
+    try {
+      for (const packet of parser.feed(chunk)) {
+        if (packet instanceof Frame || packet.kind !== 'connect') continue;
+        finish(parseConnectData(packet.data).upstreamId);
+        return;
+      }
+      if (parser.error !== undefined || bytes > limit) finish(undefined);
+    } catch {
+      finish(undefined);
+    }
+  };
+  const onEnd = (): void => finish(undefined);
+  const onError = (): void => {
+    socket.destroy();
+  };
+  socket.setTimeout(timeout);
+  socket.on('data', onData);
+  socket.on('end', onEnd);
+  socket.on('error', onError);
+  socket.on('timeout', onEnd);
+}

@@ -1,0 +1,53 @@
+import { PublishError } from '../../rtmp/publish-error.js';
+
+/** Why an upstream ended: the values that spec/module.md documents for notifications, then ours. */
+export const CLOSE_REASONS = [
+  'done',
+  'api_delete',
+  'start_resolve_failed',
+  'resolve_failed',
+  'handshake_failed',
+  'send_failed',
+  'recv_failed',
+  'get_buf_failed',
+  'alloc_chain_failed',
+  'add_media_info_failed',
+  'start_connect_failed',
+  'alloc_failed',
+  'flush_failed',
+  'create_stream_failed',
+  'unpublish_stream_failed',
+  'write_connect_failed',
+  'write_meta_failed',
+  'create_track_failed',
+  'mem_limit_exceeded',
+  'push_frame_failed',
+  'process_frame_failed',
+  // ours
+  'connect_rejected',
+  'publish_rejected',
+  'stream_id_mismatch',
+  'shutdown',
+] as const;
+
+export type CloseReason = (typeof CLOSE_REASONS)[number];
+
+/** Why a connection is replaced: what would otherwise end its upstream, or a request of the server. */
+export type NotificationReason = CloseReason | 'reconnect_request';
+
+const byStage = {
+  start_resolve: 'start_resolve_failed',
+  resolve: 'resolve_failed',
+  start_connect: 'start_connect_failed',
+  handshake: 'handshake_failed',
+  send: 'send_failed',
+  recv: 'recv_failed',
+  connect_rejected: 'connect_rejected',
+  publish_rejected: 'publish_rejected',
+  stream_id: 'stream_id_mismatch',
+} as const;
+
+/** The reason that a failed connection gives its upstream. */
+export function reasonOf(error: unknown): CloseReason {
+  return error instanceof PublishError ? byStage[error.stage] : 'send_failed';
+}

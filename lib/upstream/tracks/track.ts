@@ -1,0 +1,234 @@
+import { codecName, type MediaType } from '../../media/codec.js';
+import { sameMediaInfo, type MediaInfo } from '../../media/media-info.js';
+import { TrackQueue } from '../../merge/track-queue.js';
+import { TagHead } from '../../rtmp/media-tags.js';
+import { NEVER_WRITTEN, type Frame } from '../../media/frame.js';
+import type { FrameIds, UnderWay } from './frame-ids.js';
+import { frameCharge, infoCharge, type Ledger } from './ledger.js';
+import { Retention } from './retention.js';
+import type { TrackStatus } from '../report/status.js';
+import type { TrackInput } from './track-input.js';
+import type { UpstreamStream } from './stream.js';
+import type { Counting, Sums } from '../report/totals.js';
+
+/** A media info that takes effect at a place in the queue (spec/rtmp.md, Where we do better). */
+interface InfoChange {
+  readonly seq: number;
+  readonly info: MediaInfo;
+}
+
+/** One video or audio rendition of a stream: its queue of frames, and what has to be known to write them. */
+export class Track extends TrackQueue implements Counting {
+  readonly mediaType: MediaType;
+  readonly ids: FrameIds;
+  /** The KMP connection of the moment; undefined while the sender is away. */
+  input: TrackInput | undefined;
+  /** The media info that frames are written with now, and its tag head. */
+  info: MediaInfo;
+  tagHead: TagHead;
+  /** Changes that wait in the queue, in order. */
+  readonly changes: InfoChange[] = [];
+  /** What changes have replaced, as long as frames from before them may have to be written again. */
+  private readonly replaced: InfoChange[] = [];
+  /** Bytes charged for frames that are queued or on their way to the kernel. */
+  memUsed = 0;
+  /** Bytes charged for the track itself and its codec private data. */
+  fixedCharge = 0;
+  /** Sequence number of the last frame encoded, and what the present batch holds of this track. */
+  writtenSeq = -1;
+  batch: UnderWay | undefined;
+  batchCharge = 0;
+  sentFrames = 0;
+  sentDataBytes = 0;
+  /** Times that a frame which the kernel had taken was written once more, on another connection. */
+  resentFrames = 0;
+  droppedFrames = 0;
+  /** ms from arrival to merge of the last frame written. */
+  delay = 0;
+  /** True while video is left out up to the next key frame, on a connection that was made anew. */
+  waitKey = false;
+  /** True while received video is left out up to the next key frame (overload). */
+  dropping = false;
+  /** Frames written that may have to be written again. */
+  readonly retained = new Retention();
+  /** True if its last input left while it waited for a key frame: the next one has to wait, too. */
+  keyMissing: boolean;
+  /** True once its sender has said that there is no more. */
+  complete = false;
+  /** Sequence number of the first frame that was ever written. */
+  private firstWritten: number | undefined;
+  /** Nothing at or below this sequence number is acknowledged twice. */
+  private ackedSeq = -1;
+
+  constructor(
+    readonly stream: UpstreamStream,
+    info: MediaInfo,
+    before: { readonly ids: FrameIds; readonly keyMissing: boolean },
+  ) {
+    super(stream);
+    this.mediaType = info.mediaType;
+    this.info = info;
+    this.tagHead = new TagHead(info);
+    this.ids = before.ids;
+    this.keyMissing = before.keyMissing;
+  }
+
+  /** True once it has ended and left its stream; frames of it may still be on their way. */
+  get isGone(): boolean {
+    return this.stream.tracks[this.mediaType] !== this;
+  }
+
+  /** True if there is nothing in its queue but what is to be written again. */
+  get hasWrittenAll(): boolean {
+    return this.at(this.length - 1)?.sentAt !== NEVER_WRITTEN;
+  }
+
+  /** A sender comes back, or another one comes. */
+  takeInput(input: TrackInput, initialFrameId: bigint): void {
+    // The track had come to its end, and is here only for what may have to be written again: what comes now is no repetition
+    // (see LeftTracks, of those that are gone).
+    if (this.complete && this.hasWrittenAll) {
+      this.ids.begin(initialFrameId);
+      this.keyMissing = true;
+    }
+    this.input = input;
+    this.ended = false;
+    this.complete = false;
+  }
+
+  /** The media info that the next frame to come has. */
+  get latestInfo(): MediaInfo {
+    return this.changes.at(-1)?.info ?? this.info;
+  }
+
+  /** Media infos beside the present one: that wait, or may be needed again. */
+  get otherInfos(): number {
+    return this.changes.length + this.replaced.length;
+  }
+
+  /** Bytes that its media infos cost: the present one, those that wait, and those that may be needed again. */
+  get infoCharge(): number {
+    const others = [...this.changes, ...this.replaced];
+    return others.reduce((sum, { info }) => sum + infoCharge(info), infoCharge(this.info));
+  }
+
+  /** Queues a media info behind the frames received so far; one that is in force already changes nothing. */
+  setInfo(info: MediaInfo): void {
+    // Those that no frame has followed were never in force.
+    const lastSeq = this.at(this.length - 1)?.seq ?? -1;
+    for (let last = this.changes.at(-1); last !== undefined && last.seq > lastSeq; last = this.changes.at(-1)) {
+      this.changes.pop();
+    }
+    if (!sameMediaInfo(info, this.latestInfo)) this.changes.push({ seq: this.ids.next, info });
+  }
+
+  /** Makes the changes due before frame `seq` the present media info; true if there was one. */
+  applyChanges(seq: number): boolean {
+    let changed = false;
+    for (let next = this.changes[0]; next !== undefined && next.seq <= seq; next = this.changes[0]) {
+      this.changes.shift();
+      changed = !sameMediaInfo(next.info, this.info) || changed;
+      if (this.retained.length > 0) this.replaced.push({ seq: next.seq, info: this.info });
+      this.info = next.info;
+    }
+    if (changed) this.tagHead = new TagHead(this.info);
+    return changed;
+  }
+
+  /** Forgets media infos that no frame can be written with any more; returns the bytes to be given back. */
+  forgetInfos(): number {
+    const { firstSeq } = this.retained;
+    let bytes = 0;
+    for (let first = this.replaced[0]; first !== undefined && first.seq <= firstSeq; first = this.replaced[0]) {
+      this.replaced.shift();
+      bytes += infoCharge(first.info);
+    }
+    return bytes;
+  }
+
+  /** The kernel has taken frames. If the track is gone, its successor may have skipped them as known, and waits for it. */
+  sent(): void {
+    this.acknowledge();
+    const present = this.stream.tracks[this.mediaType];
+    if (present !== this && present?.ids === this.ids) present.acknowledge();
+  }
+
+  /** Goes back to the media info that frame `seq` was written with: it is to be written again. */
+  private unapply(seq: number): void {
+    let info: MediaInfo | undefined;
+    for (let last = this.replaced.at(-1); last !== undefined && last.seq > seq; last = this.replaced.at(-1)) {
+      this.replaced.pop();
+      this.changes.unshift({ seq: last.seq, info: this.info });
+      this.info = info = last.info;
+    }
+    this.replaced.length = 0;
+    if (info !== undefined) this.tagHead = new TagHead(info);
+  }
+
+  /**
+   * Tells the sender which frames are done: all in front of the first that is on its way, or that waits. Those that were
+   * skipped or dropped behind it have to wait for it: an ack covers all below.
+   */
+  acknowledge(): void {
+    const done = Math.min(this.ids.firstUnderWay, this.head?.seq ?? this.ids.next) - 1;
+    if (done <= this.ackedSeq) return;
+    this.ackedSeq = done;
+    this.input?.acknowledge(this.ids.idOf(done + 1));
+  }
+
+  /** A frame that has been taken off the queue is left out; it counts as done. */
+  discard(frame: Frame, ledger: Ledger): void {
+    const charge = frameCharge(frame);
+    ledger.release(charge);
+    frame.release();
+    this.memUsed -= charge;
+    this.droppedFrames++;
+    this.acknowledge();
+  }
+
+  /** True if frames have been written that are not in the queue again: what is in front there refers to them. */
+  get hasGap(): boolean {
+    return this.firstWritten !== undefined && this.head?.seq !== this.firstWritten;
+  }
+
+  /** `frame` has been encoded. Counts once, however often it is written. */
+  written(frame: Frame): void {
+    this.firstWritten ??= frame.seq;
+    this.writtenSeq = frame.seq;
+    if (frame.sentAt >= 0) this.resentFrames++;
+    if (frame.sentAt !== NEVER_WRITTEN) return;
+    this.sentFrames++;
+    this.sentDataBytes += frame.size;
+  }
+
+  /** Puts what was written and may not have arrived back in front of the queue. */
+  requeue(): void {
+    const again = this.retained.takeAll();
+    for (let i = again.length - 1; i >= 0; i--) {
+      const frame = again[i];
+      if (frame !== undefined) this.unshift(frame);
+    }
+    this.unapply(again[0]?.seq ?? Infinity);
+  }
+
+  addTo(sums: Sums): void {
+    const frames = sums.frames[this.mediaType];
+    frames.sent += this.sentFrames;
+    frames.resent += this.resentFrames;
+    frames.dropped += this.droppedFrames;
+  }
+
+  status(now: number): TrackStatus {
+    return {
+      pending_frames: this.length,
+      mem_used: this.memUsed,
+      input: this.input?.status(now) ?? null,
+      codec: codecName(this.latestInfo.codecId),
+      sent_frames: this.sentFrames,
+      sent_data_bytes: this.sentDataBytes,
+      resent_frames: this.resentFrames,
+      dropped_frames: this.droppedFrames,
+      delay: Math.round(this.delay),
+    };
+  }
+}

@@ -1,0 +1,218 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, it } from 'node:test';
+import { Logging } from '../../lib/logging/winston-log.js';
+import { LogFile } from '../../lib/logging/log-file.js';
+import { FakeClock } from '../support/fake-clock.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'kmp-rtmp-log-'));
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+
+/** What the process writes to stderr. */
+class Text {
+  text = '';
+  write(text: string): void {
+    this.text += text;
+  }
+  get lines(): string[] {
+    return this.text.split('\n').filter((line) => line !== '');
+  }
+}
+
+function linesOf(path: string): string[] {
+  return readFileSync(path, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '');
+}
+
+describe('logging', () => {
+  let files = 0;
+  const open: Logging[] = [];
+  const fresh = (): string => join(folder, `${++files}.log`);
+
+  function logging(...args: ConstructorParameters<typeof Logging>): Logging {
+    const made = new Logging(...args);
+    open.push(made);
+    return made;
+  }
+
+  afterEach(async () => {
+    for (const one of open.splice(0)) await one.close();
+  });
+
+  it('writes lines as nginx has them, with the fields of all parents', () => {
+    const stderr = new Text();
+    const clock = new FakeClock(new Date(2026, 0, 31, 9, 5, 7).getTime());
+    const { log } = logging([{ target: 'stderr', level: 'info', format: 'text' }], { stderr, clock });
+    log
+      .child({ peer: '10.0.0.1:4000', connection: 5 })
+      .child({ upstream: 'ch 1', track: 'v1' })
+      .warn('frames are lost', { lost: 3n, none: undefined });
+    assert.equal(
+      stderr.text,
+      `2026/01/31 09:05:07 [warn] ${process.pid}#0: *5 frames are lost, peer: 10.0.0.1:4000, upstream: "ch 1", track: v1, lost: 3\n`,
+    );
+  });
+
+  it('writes a JSON object a line, whatever the fields are', () => {
+    const stderr = new Text();
+    const { log } = logging([{ target: 'stderr', level: 'debug', format: 'json' }], {
+      stderr,
+      clock: new FakeClock(0),
+    });
+    const circle: Record<string, unknown> = {};
+    circle['circle'] = circle;
+    log.child({ upstream: 'u1' }).info('one\ntwo', {
+      id: 18446744073709551615n,
+      nan: NaN,
+      circle,
+      stack: 'mine',
+      exception: true,
+      level: 'mine',
+      error: new Error('boom'),
+      list: [1],
+    });
+    const [line] = stderr.lines;
+    const { error, ...others } = JSON.parse(line ?? '') as Record<string, unknown>;
+    assert.match(String(error), /^Error: boom\n +at /);
+    assert.deepEqual(others, {
+      time: '1970-01-01T00:00:00.000Z',
+      level: 'info',
+      pid: process.pid,
+      message: 'one\ntwo',
+      upstream: 'u1',
+      id: '18446744073709551615',
+      nan: 'NaN',
+      circle: '[object Object]',
+      stack: 'mine',
+      exception: true,
+      list: '[1]',
+    });
+    assert.equal(stderr.lines.length, 1);
+  });
+
+  it('lets no text end the line, pass for another field, or grow without end', () => {
+    const stderr = new Text();
+    const { log } = logging([{ target: 'stderr', level: 'info', format: 'text' }], { stderr });
+    log.info('a\r\n2026/01/31 09:05:07 [error] b\u2028c\u202ed', {
+      upstream: 'x, peer: 1.2.3.4',
+      long: 'y'.repeat(99_999),
+    });
+    assert.equal(stderr.lines.length, 1);
+    assert.ok(
+      stderr.text.includes(
+        'a\\u000d\\u000a2026/01/31 09:05:07 [error] b\\u2028c\\u202ed, upstream: "x, peer: 1.2.3.4"',
+      ),
+    );
+    assert.ok(stderr.text.length < 1000);
+  });
+
+  it('masks URLs of RTMP servers, wherever they stand', () => {
+    const stderr = new Text();
+    const formats = ['text', 'json'] as const;
+    const { log } = logging(
+      formats.map((format) => ({ target: 'stderr', level: 'info', format })),
+      { stderr },
+    );
+    const url = 'rtmps://me:password@live.example/app/live_secretsecret?key=alsosecret';
+    log.error(`cannot reach ${url}`, { url, error: new Error(url), nested: { url } });
+    assert.equal(stderr.lines.length, 2);
+    assert.doesNotMatch(stderr.text, /password|secret/);
+    assert.match(stderr.text, /rtmps:\/\/\*\*\*@live\.example\/app\/liv\*\*\*\?\*\*\*/);
+  });
+
+  it('keeps to the level of each target, and does not touch what goes nowhere', async () => {
+    const stderr = new Text();
+    const path = fresh();
+    const made = logging(
+      [
+        { target: 'stderr', level: 'error', format: 'text' },
+        { target: { file: path }, level: 'info', format: 'text' },
+      ],
+      { stderr },
+    );
+    const { log } = made;
+    const unread = {
+      get dear(): string {
+        throw new Error('a field of a line that goes nowhere was read');
+      },
+    };
+    log.debug('debug line', unread);
+    log.info('info line');
+    log.error('error line');
+    assert.equal(log.isEnabled?.('debug'), false);
+    assert.equal(log.isEnabled?.('info'), true);
+    await made.close();
+    assert.deepEqual(
+      linesOf(path).map((line) => line.slice(-10)),
+      [' info line', 'error line'],
+    );
+    assert.equal(stderr.lines.length, 1);
+  });
+
+  it('goes on in a new file after the old one was moved away', async () => {
+    const path = fresh();
+    const made = logging([{ target: { file: path }, level: 'info', format: 'text' }]);
+    made.log.info('before');
+    renameSync(path, `${path}.1`);
+    made.log.info('still before');
+    made.reopen();
+    made.log.info('after');
+    await made.close();
+    assert.match(linesOf(`${path}.1`).join(), /: before,.*: still before$/);
+    assert.match(linesOf(path).join(), /: after$/);
+  });
+
+  it('takes other targets on a reload, and keeps the old ones if a file cannot be opened', async () => {
+    const [first, second] = [fresh(), fresh()];
+    const made = logging([{ target: { file: first }, level: 'error', format: 'text' }]);
+    const { log } = made;
+    const child = log.child({ upstream: 'u' });
+    child.info('not yet');
+    assert.throws(
+      () =>
+        made.configure([
+          { target: { file: second }, level: 'debug', format: 'text' },
+          { target: { file: join(folder, 'no', 'such', 'folder.log') }, level: 'debug', format: 'text' },
+        ]),
+      { code: 'LOG_FILE', message: /folder\.log cannot be opened: ENOENT.*error_log/ },
+    );
+    child.error('to the first');
+    made.configure([{ target: { file: second }, level: 'debug', format: 'text' }]);
+    child.debug('to the second');
+    await made.close();
+    assert.match(linesOf(first).join(), /: to the first, upstream: u$/);
+    assert.equal(linesOf(first).length, 1);
+    assert.match(linesOf(second).join(), /: to the second, upstream: u$/);
+  });
+
+  it('outlives a full disk, and says so once', { skip: !existsSync('/dev/full') }, async () => {
+    const stderr = new Text();
+    const made = logging([{ target: { file: '/dev/full' }, level: 'info', format: 'text' }], { stderr });
+    for (let i = 0; i < 5; i++) {
+      made.log.info(`line ${i}`);
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    await made.close();
+    assert.equal(stderr.lines.length, 1);
+    assert.match(stderr.text, /\[error\].* log lines for \/dev\/full are lost: ENOSPC/);
+  });
+
+  it('keeps no more lines for a slow disk than fit, and says how many were lost', async () => {
+    const path = fresh();
+    const told: string[] = [];
+    const file = new LogFile(path, {
+      maxQueuedBytes: 1000,
+      onTrouble: (why) => told.push(why),
+      onRecovered: (lost) => told.push(`${lost} lost`),
+    });
+    for (let i = 0; i < 100; i++) file.write('x'.repeat(99));
+    await file.close();
+    assert.deepEqual(told, ['the disk is too slow', '90 lost']);
+    assert.equal(linesOf(path).length, 10);
+    file.write('after the end');
+    await file.close();
+  });
+});

@@ -1,0 +1,266 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, constants, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { describe, it } from 'node:test';
+import { TurnScheduler, type TurnClock } from '../../lib/time/turn-scheduler.js';
+import { systemClock } from '../../lib/time/clock.js';
+import {
+  canReadInTurns,
+  readInTurns,
+  type TurnReaderOptions,
+  type TurnReader,
+} from '../../lib/node-internals/socket-turn-reader.js';
+import { eventually } from '../support/eventually.js';
+import { gone } from '../support/gone.js';
+
+interface Pair {
+  readonly client: net.Socket;
+  readonly served: net.Socket;
+  close(): void;
+}
+
+async function pair(allowHalfOpen = false): Promise<Pair> {
+  const server = net.createServer({ allowHalfOpen });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  const client = net.connect(address.port, '127.0.0.1');
+  const [served] = (await once(server, 'connection')) as [net.Socket];
+  client.on('error', () => {});
+  served.on('error', () => {});
+  return {
+    client,
+    served,
+    close() {
+      client.destroy();
+      served.destroy();
+      server.close();
+    },
+  };
+}
+
+/** Reads `socket` every `interval` ms; undefined if it cannot be read so. */
+function readEvery(interval: number, socket: net.Socket, options: TurnReaderOptions): TurnReader | undefined {
+  const reading = new TurnScheduler(systemClock, interval).next();
+  const turns = readInTurns(socket, { clock: systemClock, reading, every: 1, early: 0 }, options);
+  turns?.settle();
+  return turns;
+}
+
+const options: TurnReaderOptions = { blockSize: 65536, idleTimeout: 1e9 };
+
+describe('reading in turns', () => {
+  it('brings every byte in order, however much comes in an interval', async () => {
+    const { client, served, close } = await pair();
+    const sent = Buffer.alloc(700_000);
+    for (let i = 0; i < sent.length; i++) sent[i] = (i * 7 + (i >> 8)) & 255;
+    assert.ok(readEvery(40, served, options));
+    const got: Buffer[] = [];
+    let bytes = 0;
+    const all = new Promise<void>((resolve) => {
+      served.on('data', (chunk: Buffer) => {
+        // The memory is used again once all have let go of it: what is to be kept is copied.
+        got.push(Buffer.from(chunk));
+        bytes += chunk.length;
+        if (bytes === sent.length) resolve();
+      });
+    });
+    for (let at = 0; at < sent.length; at += 7000) client.write(sent.subarray(at, at + 7000));
+    await all;
+    assert.ok(Buffer.concat(got).equals(sent));
+    close();
+  });
+
+  it('reads what several writes brought in one piece', async () => {
+    const { client, served, close } = await pair();
+    readEvery(200, served, options);
+    const sizes: number[] = [];
+    const done = new Promise<void>((resolve) => {
+      served.on('data', (chunk: Buffer) => {
+        sizes.push(chunk.length);
+        if (sizes.reduce((a, b) => a + b, 0) === 50) resolve();
+      });
+    });
+    for (let i = 0; i < 50; i++) await new Promise((resolve) => client.write('x', resolve));
+    await done;
+    assert.ok(sizes.length <= 3, `${sizes.length} reads for 50 writes`);
+    close();
+  });
+
+  it('lets others have their turn while a sender is never read empty', async () => {
+    // There is always more in this one: a sender on another core, faster than we are.
+    const fd = openSync('/dev/zero', 'r');
+    const handle = { fd, reading: true, readStart: () => 0, readStop: () => 0 };
+    const endless = Object.assign(new Readable({ read() {} }), { _handle: handle, setTimeout() {} });
+    let bytes = 0;
+    let bytesAtTurn = Infinity;
+    endless.on('data', (chunk: Buffer) => {
+      if (bytes === 0) setImmediate(() => (bytesAtTurn = bytes));
+      bytes += chunk.length;
+      if (bytes > 8 * 2 ** 20) endless.destroy();
+    });
+    readEvery(20, endless as unknown as net.Socket, options);
+    await once(endless, 'close');
+    closeSync(fd);
+    assert.ok(bytesAtTurn <= 2 ** 19, `${bytesAtTurn} bytes in one turn`);
+  });
+
+  it('notices the end and a reset as Node does', async () => {
+    const first = await pair();
+    readEvery(20, first.served, options);
+    first.served.resume();
+    first.client.end('last words');
+    await once(first.served, 'end');
+    first.close();
+
+    const second = await pair();
+    readEvery(20, second.served, options);
+    second.served.resume();
+    second.client.resetAndDestroy();
+    await gone(second.served);
+    second.close();
+  });
+
+  it('tells of a socket that brings nothing, at first and later', async () => {
+    for (const first of [[], ['a word']]) {
+      const { client, served, close } = await pair();
+      served.resume();
+      for (const word of first) client.write(word);
+      readEvery(20, served, { ...options, idleTimeout: 150 });
+      await once(served, 'timeout');
+      close();
+    }
+  });
+
+  it('tells of one that has ended and does not go away', async () => {
+    // As one does whose last ack cannot leave.
+    const { client, served, close } = await pair(true);
+    readEvery(20, served, { ...options, idleTimeout: 150 });
+    served.resume();
+    client.end('last words');
+    await once(served, 'end');
+    await once(served, 'timeout');
+    close();
+  });
+
+  it('leaves one that brings nothing to Node, and takes it back when something comes', async (test) => {
+    const { client, served, close } = await pair();
+    const handle = Reflect.get(served, '_handle') as { readStart(): number; readStop(): number };
+    const [start, stop] = [test.mock.method(handle, 'readStart'), test.mock.method(handle, 'readStop')];
+    const turns = readEvery(20, served, options);
+    assert.ok(turns);
+    const got: Buffer[] = [];
+    let bytes = 0;
+    served.on('data', (chunk: Buffer) => {
+      got.push(Buffer.from(chunk));
+      bytes += chunk.length;
+    });
+    const sent: Buffer[] = [];
+    for (let round = 1; round <= 3; round++) {
+      await eventually(() => start.mock.callCount() === round, 'Node to read it');
+      const asleep = performance.now();
+      const piece = Buffer.alloc(50_000 * round, round);
+      sent.push(piece);
+      client.write(piece);
+      await eventually(() => bytes === Buffer.concat(sent).length, 'the bytes');
+      // What has come now was not there before.
+      assert.ok(turns.emptyAt >= asleep);
+      assert.ok(stop.mock.callCount() > round);
+    }
+    assert.ok(Buffer.concat(got).equals(Buffer.concat(sent)));
+    close();
+  });
+
+  it('reads one that brings little at every second turn, or when it is asked to', async () => {
+    // A pipe has what was written to it at once, which a socket need not.
+    const folder = mkdtempSync(join(tmpdir(), 'kmp-pipe-'));
+    const path = join(folder, 'pipe');
+    execFileSync('mkfifo', [path]);
+    const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const end = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
+    const handle = { fd, reading: true, readStart: () => 0, readStop: () => 0 };
+    const served = Object.assign(new Readable({ read() {} }), { _handle: handle, setTimeout() {} });
+    let turn: (now: number) => void = () => {};
+    const reading: TurnClock = {
+      ...systemClock,
+      period: 100,
+      every: (fn) => ((turn = fn), () => {}),
+      everyStep: () => () => {},
+    };
+    const turns = readInTurns(
+      served as unknown as net.Socket,
+      { clock: systemClock, reading, every: 1, early: 0 },
+      options,
+    );
+    assert.ok(turns);
+    turns.settle();
+    let got = 0;
+    served.on('data', (chunk: Buffer) => (got += chunk.length));
+    await new Promise((resolve) => setImmediate(resolve));
+    const come = (bytes: number): number => writeSync(end, Buffer.alloc(bytes));
+    /** What a turn brings. */
+    const brings = (): number => {
+      const before = got;
+      turn(performance.now());
+      return got - before;
+    };
+
+    come(1000);
+    assert.equal(brings(), 1000);
+    come(1000);
+    assert.equal(brings(), 0);
+    assert.equal(turns.unread, true);
+    come(1000);
+    assert.equal(brings(), 2000);
+
+    come(1000);
+    assert.equal(brings(), 0);
+    turns.readNow();
+    assert.equal(got, 4000);
+    assert.equal(turns.unread, false);
+    // Since then it has been a turn: this one is left out again.
+    assert.equal(brings(), 0);
+
+    // What is to be the last read is made although there was one in this turn.
+    turns.readNow();
+    come(1000);
+    turns.readNow();
+    assert.equal(got, 4000);
+    turns.readLast();
+    assert.equal(got, 5000);
+    assert.equal(brings(), 0);
+
+    // What brings much is read at each.
+    come(40_000);
+    for (let i = 0; i < 3; i++) {
+      assert.equal(brings(), 40_000);
+      come(40_000);
+    }
+    assert.equal(brings(), 40_000);
+    served.destroy();
+    closeSync(fd);
+    closeSync(end);
+    rmSync(folder, { recursive: true });
+  });
+
+  it('is known to be possible, or not, from a server that listens', async () => {
+    const server = net.createServer();
+    assert.equal(canReadInTurns(server), false);
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    assert.equal(canReadInTurns(server), true);
+    server.close();
+  });
+
+  it('leaves a socket alone that has no handle to be told', () => {
+    const socket = new net.Socket();
+    assert.equal(readEvery(20, socket, options), undefined);
+    socket.destroy();
+  });
+});

@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { readPidFile, tellProcess, writePidFile } from '../../lib/process/pid-file.js';
+import { startChild, type Child } from '../support/child.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'kmp-rtmp-pid-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+let files = 0;
+const fresh = (): string => join(folder, `${++files}.pid`);
+
+/** A process that lives until it is signalled, and prints each signal it gets; its command line reads like ours. */
+async function start(name = 'kmp-rtmp'): Promise<Child> {
+  const code = `
+    let ends = 0;
+    for (const name of ['SIGHUP', 'SIGUSR2', 'SIGTERM', 'SIGINT']) process.on(name, () => {
+      process.stdout.write(name + '\\n');
+      if (/TERM|INT/.test(name) && ++ends === 3) process.exit(0);
+    });
+    process.stdout.write('ready\\n');
+    setInterval(() => {}, 1000);`;
+  const child = startChild(['-e', code, name]);
+  await child.says('ready\n');
+  return child;
+}
+
+/** An id that no process has: of one that has ended. */
+async function goneId(): Promise<number> {
+  const child = startChild(['-e', '']);
+  await child.exit;
+  return child.pid;
+}
+
+describe('pid file', () => {
+  it('holds the id of this process, and goes with it', () => {
+    const path = fresh();
+    const remove = writePidFile(path);
+    assert.equal(readFileSync(path, 'utf8'), `${process.pid}\n`);
+    assert.equal(readPidFile(path), process.pid);
+    remove();
+    assert.equal(existsSync(path), false);
+  });
+
+  it('stays if it names another process by then', () => {
+    const path = fresh();
+    const remove = writePidFile(path);
+    writeFileSync(path, '999999\n');
+    remove();
+    assert.equal(readFileSync(path, 'utf8'), '999999\n');
+  });
+
+  it('takes the place of one that was left behind', async () => {
+    for (const content of [`${await goneId()}\n`, '', `${process.pid}\n`]) {
+      const path = fresh();
+      writeFileSync(path, content);
+      writePidFile(path);
+      assert.equal(readFileSync(path, 'utf8'), `${process.pid}\n`);
+    }
+  });
+
+  it('does not start beside one that runs, but beside a stranger that has got its id', async () => {
+    const [ours, stranger] = [await start(), await start('something-else')];
+    try {
+      const path = fresh();
+      writeFileSync(path, `${ours.pid}\n`);
+      assert.throws(() => writePidFile(path), {
+        code: 'PID_RUNNING',
+        message: new RegExp(`process ${ours.pid} .*${path}`),
+      });
+      assert.equal(readFileSync(path, 'utf8'), `${ours.pid}\n`);
+      if (!existsSync('/proc/self/cmdline')) return;
+      writeFileSync(path, `${stranger.pid}\n`);
+      await assert.rejects(tellProcess(path, 'stop'), { code: 'PID_STALE' });
+      assert.equal(stranger.process.exitCode, null, 'a stranger is left alone');
+      writePidFile(path);
+      assert.equal(readFileSync(path, 'utf8'), `${process.pid}\n`);
+    } finally {
+      ours.kill('SIGKILL');
+      stranger.kill('SIGKILL');
+    }
+  });
+
+  it('overwrites nothing that is no pid file, and says so if it cannot be written', () => {
+    const path = fresh();
+    writeFileSync(path, 'precious\n');
+    assert.throws(() => writePidFile(path), { code: 'PID_FILE', message: /is no pid file; nothing was overwritten/ });
+    assert.equal(readFileSync(path, 'utf8'), 'precious\n');
+    const nowhere = join(folder, 'no', 'such.pid');
+    assert.throws(() => writePidFile(nowhere), { code: 'PID_FILE', message: /such\.pid cannot be written: ENOENT/ });
+  });
+
+  it('leads each command to the process, as its signal', async () => {
+    const path = fresh();
+    const child = await start();
+    try {
+      writeFileSync(path, `${child.pid}\n`);
+      for (const [command, said] of [
+        ['reload', 'SIGHUP'],
+        ['reopen', 'SIGUSR2'],
+        ['quit', 'SIGTERM'],
+      ] as const) {
+        await tellProcess(path, command);
+        await child.says(`${said}\n`);
+      }
+      await tellProcess(path, 'stop');
+      assert.equal(await child.exit, 0);
+    } finally {
+      child.kill('SIGKILL');
+    }
+  });
+
+  it('says what is wrong where it leads to no process', async () => {
+    const path = fresh();
+    await assert.rejects(tellProcess(path, 'quit'), { code: 'PID_FILE', message: /is not there: does kmp-rtmp run/ });
+    for (const text of ['', '0', '-1', '1 2', 'abc', '99999999999', '4294967295']) {
+      writeFileSync(path, text);
+      await assert.rejects(tellProcess(path, 'stop'), { code: 'PID_FILE', message: /does not hold a process id/ });
+    }
+    writeFileSync(path, `${await goneId()}`);
+    await assert.rejects(tellProcess(path, 'reload'), { code: 'PID_STALE', message: /left behind/ });
+  });
+});

@@ -1,0 +1,181 @@
+import { describe, it } from 'node:test';
+import assert from 'node:assert/strict';
+import { TurnScheduler } from '../../lib/time/turn-scheduler.js';
+import { FakeClock } from '../support/fake-clock.js';
+
+describe('a cadence', () => {
+  it('makes calls at the turns of their beat, never early, those of one turn with one timer', () => {
+    const clock = new FakeClock();
+    const cadence = new TurnScheduler(clock, 80);
+    const beat = cadence.next();
+    const made: string[] = [];
+    for (const ms of [1, 79, 80, 81, 160]) beat.after(ms, () => made.push(`${ms} at ${clock.now()}`));
+    assert.equal(clock.pending, 1);
+    clock.advance(1000);
+    assert.deepEqual(made, ['1 at 80', '79 at 80', '80 at 80', '81 at 160', '160 at 160']);
+    assert.equal(clock.pending, 0);
+  });
+
+  it('has eight beats, an eighth of its period apart', () => {
+    const clock = new FakeClock();
+    const cadence = new TurnScheduler(clock, 80);
+    const made: number[] = [];
+    for (let i = 0; i < 9; i++) cadence.next().after(1, () => made.push(clock.now()));
+    clock.advance(1000);
+    assert.deepEqual(made, [10, 20, 30, 40, 50, 60, 70, 80, 80]);
+  });
+
+  it('reads at each turn, ahead of what waits for it', () => {
+    const clock = new FakeClock();
+    const beat = new TurnScheduler(clock, 80).next();
+    const made: string[] = [];
+    beat.after(80, () => made.push(`call ${clock.now()}`));
+    const stop = beat.every((now) => made.push(`read ${now}`));
+    clock.advance(160);
+    stop();
+    clock.advance(1000);
+    assert.deepEqual(made, ['read 80', 'call 80', 'read 160']);
+    assert.equal(clock.pending, 0);
+  });
+
+  it('reads eight times as often whoever asks for that', () => {
+    const clock = new FakeClock();
+    const beat = new TurnScheduler(clock, 80).next();
+    const made: number[] = [];
+    const stop = beat.everyStep((now) => made.push(now));
+    clock.advance(35);
+    stop();
+    clock.advance(100);
+    assert.deepEqual(made, [10, 20, 30]);
+    assert.equal(clock.pending, 0);
+  });
+
+  it('makes up for turns that it missed, each beat once', () => {
+    const clock = new StandingClock();
+    const cadence = new TurnScheduler(clock, 80);
+    const reads: number[] = [];
+    const beats = Array.from({ length: 8 }, () => cadence.next());
+    beats.forEach((beat, i) => beat.every(() => reads.push(i)));
+    const calls: number[] = [];
+    beats[3]?.after(100, () => calls.push(clock.now()));
+    clock.standStill(2005);
+    assert.deepEqual([...reads].sort(), [0, 1, 2, 3, 4, 5, 6, 7]);
+    assert.deepEqual(calls, [2005]);
+    reads.length = 0;
+    clock.advance(15);
+    assert.deepEqual(reads, [1, 2]);
+  });
+
+  it('wakes up once for each turn, whatever waits for that', () => {
+    const clock = new CountingClock();
+    const beat = new TurnScheduler(clock, 80).next();
+    const made: number[] = [];
+    const again = (): void => {
+      made.push(clock.now());
+      beat.after(1, again);
+    };
+    beat.after(1, again);
+    clock.advance(800);
+    assert.equal(made.length, 10);
+    assert.equal(clock.fired, 10);
+  });
+
+  it('leaves no turn out that comes while another one is made', () => {
+    const clock = new StandingClock();
+    const cadence = new TurnScheduler(clock, 80);
+    const [first, second] = [cadence.next(), cadence.next()];
+    const reads: string[] = [];
+    first.every(() => {
+      reads.push('first');
+      clock.pass(12);
+    });
+    second.every(() => reads.push('second'));
+    first.after(1, () => {});
+    clock.advance(100);
+    assert.deepEqual(reads.slice(0, 3), ['second', 'first', 'second']);
+  });
+
+  it('waits on if its timer goes off early', () => {
+    const clock = new EarlyClock();
+    const made: number[] = [];
+    new TurnScheduler(clock, 80).next().after(80, () => made.push(clock.now()));
+    clock.advance(1000);
+    assert.deepEqual(made, [80]);
+  });
+
+  it('makes no call that was cancelled, by another of the same turn either', () => {
+    const clock = new FakeClock();
+    const beat = new TurnScheduler(clock, 80).next();
+    const made: number[] = [];
+    beat.after(50, () => {
+      made.push(1);
+      second.cancel();
+      beat.after(0, () => made.push(3));
+    });
+    const second = beat.after(60, () => made.push(2));
+    clock.advance(1000);
+    assert.deepEqual(made, [1, 3]);
+  });
+
+  it('keeps nothing alive for calls that were all cancelled', () => {
+    const clock = new FakeClock();
+    const beat = new TurnScheduler(clock, 80).next();
+    const [one, two] = [beat.after(3_600_000, () => {}), beat.after(3_600_000, () => {})];
+    one.cancel();
+    one.cancel();
+    assert.equal(clock.pending, 1);
+    two.cancel();
+    assert.equal(clock.pending, 0);
+  });
+
+  it('goes on when a call throws', () => {
+    const clock = new FakeClock();
+    const beat = new TurnScheduler(clock, 80).next();
+    const made: number[] = [];
+    beat.every((now) => made.push(now));
+    beat.after(80, () => {
+      throw new Error('a call that fails');
+    });
+    assert.throws(() => clock.advance(100), /a call that fails/);
+    clock.advance(200);
+    assert.deepEqual(made, [80, 160, 240]);
+  });
+});
+
+/** A clock whose time passes while nothing can run. */
+class StandingClock extends FakeClock {
+  private skipped = 0;
+
+  override now(): number {
+    return super.now() + this.skipped;
+  }
+
+  pass(ms: number): void {
+    this.skipped += ms;
+  }
+
+  standStill(ms: number): void {
+    const next = this.untilNext;
+    this.skipped = ms - next;
+    this.advance(next);
+  }
+}
+
+/** A clock that counts the timers that have gone off. */
+class CountingClock extends FakeClock {
+  fired = 0;
+
+  override after(ms: number, fn: () => void): ReturnType<FakeClock['after']> {
+    return super.after(ms, () => {
+      this.fired++;
+      fn();
+    });
+  }
+}
+
+/** A clock whose timers go off five ms too early at first. */
+class EarlyClock extends FakeClock {
+  override after(ms: number, fn: () => void): ReturnType<FakeClock['after']> {
+    return super.after(ms > 10 ? ms - 5 : ms, fn);
+  }
+}

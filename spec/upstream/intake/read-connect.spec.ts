@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict';
+import { Socket } from 'node:net';
+import { describe, it } from 'node:test';
+import { readConnect } from '../../../lib/upstream/intake/read-connect.js';
+import { heldBufferBytes } from '../../support/collect-garbage.js';
+import { connect } from '../../support/kmp-bytes.js';
+
+/** Bytes in use after a collection. */
+function held(): number {
+  const buffers = heldBufferBytes();
+  return buffers + process.memoryUsage().heapUsed;
+}
+
+describe('a connect packet that is read to find its worker', () => {
+  it('costs no more than its bytes when it comes byte by byte, and is handed on as it came', () => {
+    const padding = 'x'.repeat(200_000);
+    const bytes = connect({ upstream_id: 'u1', url: 'rtmp://a/b/c', opaque: padding });
+    const socket = new Socket();
+    const found: { id: string | undefined; head: Buffer }[] = [];
+    readConnect(socket, 2 ** 20, 60_000, (id, head) => found.push({ id, head }));
+    const before = held();
+    for (const byte of bytes.subarray(0, -1)) socket.emit('data', Buffer.of(byte));
+    const grown = held() - before;
+    assert.equal(found.length, 0, 'one byte is missing');
+    assert.ok(grown < 2 ** 21, `${grown} bytes more for ${bytes.length}`);
+    socket.emit('data', bytes.subarray(-1));
+    const [whole] = found;
+    assert.equal(whole?.id, 'u1');
+    assert.ok(whole.head.equals(bytes));
+    socket.destroy();
+  });
+});

@@ -1,0 +1,71 @@
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import assert from 'node:assert/strict';
+import { eventually } from '../../support/eventually.js';
+import { framesOf } from '../../support/ingest-media.js';
+import { audioFrames, Live, names, videoFrames } from '../../support/live.js';
+import { KmpSender, videoMinf } from '../../support/kmp-sender.js';
+import type { IngestConnection } from '../../support/scriptable-ingest.js';
+
+/** Video that was cut, and whose frames have all gone out, while audio keeps the stream alive. */
+describe('a sender that comes back when its track has ended', { timeout: 90_000 }, () => {
+  let live: Live;
+  let connection: IngestConnection;
+
+  const video = (): string[] => framesOf(connection).filter((name) => name.startsWith('v'));
+  const seen = (count: number): Promise<void> => eventually(() => video().length >= count, `${count} frames of video`);
+  const back = async (frameId: bigint, minf = videoMinf()): Promise<KmpSender> => {
+    const sender = await KmpSender.open(live.service.port, { upstream_id: 'u1', url: live.url() }, { frameId });
+    live.senders.push(sender);
+    sender.send(minf);
+    return sender;
+  };
+  const track = () => live.status().streams['s']?.tracks.video;
+  const gone = (): Promise<void> => eventually(() => track() === undefined, 'the end of the track');
+
+  beforeEach(async () => {
+    live = await Live.start();
+    const senders = await live.both();
+    connection = await live.ingest.next();
+    senders.audio.send(...audioFrames(0, 3));
+    senders.video.send(...videoFrames(0, 8));
+    await seen(8);
+  });
+  afterEach(() => live.close());
+
+  it('repeats its group, and nothing of it goes out twice', async () => {
+    live.senders[0]?.destroy();
+    await gone();
+    const sender = await back(5n);
+    sender.send(...videoFrames(5, 12));
+    await seen(12);
+    assert.deepEqual(video(), names('v', 0, 12));
+    assert.equal(track()?.input?.skipped_frames.duplicate, 3);
+  });
+
+  it('goes on in mid-group where it stopped', async () => {
+    live.senders[0]?.destroy();
+    await gone();
+    const sender = await back(8n);
+    sender.send(...videoFrames(8, 12));
+    await seen(12);
+    assert.deepEqual(video(), names('v', 0, 12));
+  });
+
+  it('begins anew with other media, and waits for a key frame', async () => {
+    live.senders[0]?.destroy();
+    await gone();
+    const sender = await back(8n, videoMinf({ extraData: Buffer.from('other') }));
+    sender.send(...videoFrames(8, 12));
+    await seen(10);
+    assert.deepEqual(video(), [...names('v', 0, 8), 'v10', 'v11']);
+  });
+
+  it('begins anew after the end of stream', async () => {
+    live.senders[0]?.end();
+    await gone();
+    const sender = await back(5n);
+    sender.send(...videoFrames(5, 8));
+    await seen(11);
+    assert.deepEqual(video(), [...names('v', 0, 8), ...names('v', 5, 8)]);
+  });
+});
