@@ -1,5 +1,5 @@
 /**
- * Reads RTMP chunks (spec/rtmp.md) where they lie: nothing of a message is kept but its first bytes, so that the ingest
+ * Reads RTMP chunks (docs/protocol/rtmp.md, Chunks) where they lie: nothing of a message is kept but its first bytes, so that the ingest
  * costs little beside what it measures. Chunks may be cut anywhere between two reads.
  */
 

@@ -1,5 +1,5 @@
 /**
- * KMP packets as the load writes them (spec/kmp.md, Packet). The bench has bytes of its own: it judges the service, so it
+ * KMP packets as the load writes them (docs/protocol/kmp.md, Packet). The bench has bytes of its own: it judges the service, so it
  * shares no code with it.
  */
 import { Stamp, writeStamp, type StampFields } from './stamp.js';

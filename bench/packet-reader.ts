@@ -2,7 +2,7 @@
 const KEPT = 16 + 24 + 24;
 const PACKET_HEADER = 16;
 
-/** Reads KMP packets where they lie (spec/kmp.md, Packet), for the end of the plain relay. */
+/** Reads KMP packets where they lie (docs/protocol/kmp.md, Packet), for the end of the plain relay. */
 export class PacketReader {
   private readonly head = Buffer.alloc(KEPT);
   private got = 0;

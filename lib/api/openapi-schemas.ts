@@ -30,7 +30,7 @@ function object(description: string, properties: Readonly<Record<string, Schema>
   return { type: 'object', description, properties, required: Object.keys(properties) };
 }
 
-/** The objects of lib/upstream/report/status.ts (spec/module.md, "API Objects"), in the order from the outside in. */
+/** The objects of lib/upstream/report/status.ts (docs/protocol/behaviour.md, API objects), in the order from the outside in. */
 export const schemas: Readonly<Record<string, Schema>> = {
   Global: object('The whole status', {
     version: text('version of kmp-rtmp'),

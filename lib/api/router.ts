@@ -21,7 +21,7 @@ interface Routes {
 }
 
 /**
- * The management API (spec/module.md, "API Endpoints"), to be mounted at any path of any Express app:
+ * The management API (docs/protocol/behaviour.md, API endpoints), to be mounted at any path of any Express app:
  * `app.use('/kmp_rtmp_api', managementRouter(service, { write: false }))`. It answers everything below that path itself,
  * unknown routes with 404; all bodies are JSON, those of errors an `ErrorBody`. It describes itself at `openapi.json`.
  *

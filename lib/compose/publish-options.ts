@@ -3,7 +3,7 @@ import type { MediaSettings } from '../config/settings.js';
 import type { ConnectData } from '../kmp/connect-data.js';
 import type { Resolve } from '../rtmp/resolve.js';
 
-/** What the connect command says, where it is not to be taken from the URL; see docs/configuration.md and spec/module.md. */
+/** What the connect command says, where it is not to be taken from the URL; see docs/configuration.md, and docs/protocol/behaviour.md, Connect data. */
 export type ConnectFields = Partial<Omit<ConnectData, 'upstreamId' | 'url'>>;
 
 /** What all ways to publish from a program of one's own take. Everything has a default. */

@@ -22,7 +22,7 @@ export interface TrackOwner {
 /**
  * The way into a {@link StreamMerger} for one track: takes what a `KmpDecoder` gives. Connect packets and keep-alives are
  * passed over. Frames are skipped without media info, when empty, and while a video track waits for a key frame, as the
- * service does (spec/kmp.md, Rules of the input, 4).
+ * service does (docs/protocol/kmp.md, Rules of the input, 4).
  */
 export class TrackWriter extends Writable {
   /** Frames that were not taken. */

@@ -60,7 +60,7 @@ export function republishAnswer(
   return { ...answer, url: kmpUrl, connect_data: answer.upstreams[0]?.connect_data ?? '' };
 }
 
-/** Bytes of a channel id in KMP's connect packet (spec/kmp.md, Packet). */
+/** Bytes of a channel id in KMP's connect packet (docs/protocol/kmp.md, Connect packet). */
 const ID_SIZE = 32;
 
 /** `name`, or as much of it as fits with something behind that tells it from others of the same beginning. */

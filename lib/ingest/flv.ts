@@ -44,7 +44,7 @@ export function flvTag({ kind, timestamp, payload }: IngestMessage): Buffer[] {
 
 /**
  * A data message's body as a file has it: without the order to the server ("@setDataFrame") ahead of the event, and with the
- * plain name: publishers of this kind write "@onMetaData" (spec/rtmp.md), players look for "onMetaData". The values behind
+ * plain name: publishers of this kind write "@onMetaData" (docs/protocol/rtmp.md, Metadata and headers), players look for "onMetaData". The values behind
  * the name stay as they are. undefined if it has no name.
  */
 export function scriptData(payload: Buffer): Buffer | undefined {

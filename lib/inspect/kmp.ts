@@ -154,7 +154,7 @@ export class KmpInspector {
     return { ...raw, ...times, ...(time === undefined ? {} : { time }) };
   }
 
-  /** The rules of spec/kmp.md, Rules of the input, 4. */
+  /** The order of the rules: docs/protocol/kmp.md, Rules of the input, 4. */
   private skipReason(frame: Frame): string | undefined {
     if (frame.size === 0) return 'empty';
     if (this.keyWanted && !frame.isKey) return 'no_key';

@@ -1,4 +1,4 @@
-/** What the first bytes of an audio or video message say (FLV's tags, and spec/enhanced-rtmp.md). */
+/** What the first bytes of an audio or video message say (the tags of FLV, and docs/protocol/enhanced-rtmp.md, Video messages). */
 export interface MediaBody {
   readonly codec: string;
   readonly isKey: boolean;

@@ -24,7 +24,7 @@ export interface ConnectData {
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
- * Reads connect data (spec/kmp.md, Rules of the input, 2). Fields that are not known are ignored; `null` is a wrong type
+ * Reads connect data (docs/protocol/kmp.md, Rules of the input, 2). Fields that are not known are ignored; `null` is a wrong type
  * like any other. Bytes that are no UTF-8 are an error: replaced, they would publish under another name than was asked.
  *
  * Values never appear in the errors, since urls and names hold stream keys.

@@ -17,7 +17,7 @@ export type KmpErrorCode =
 
 /** Where in the packets a {@link KmpError} happened. */
 export interface KmpErrorPlace {
-  /** The field's name as spec/kmp.md has it, e.g. `header_size`. */
+  /** The field's name (docs/protocol/kmp.md, Packet), e.g. `header_size`. */
   readonly field: string;
   /** The value that was refused. */
   readonly value: number | bigint | string;
@@ -28,11 +28,11 @@ export interface KmpErrorPlace {
 }
 
 /**
- * Input that is not KMP as spec/kmp.md has it. The message names the packet type, the field, its value and what would
+ * Input that is not valid KMP (docs/protocol/kmp.md, Packet). The message names the packet type, the field, its value and what would
  * have been allowed; peer, channel and track are known to whoever owns the connection, and are for them to add.
  */
 export class KmpError extends KmpRtmpError {
-  /** The field's name as spec/kmp.md has it. */
+  /** The field's name (docs/protocol/kmp.md, Packet). */
   readonly field: string;
   /** The value that was refused. */
   readonly value: number | bigint | string;

@@ -13,7 +13,7 @@ export function clientHeaderSize(type: number): number {
 }
 
 /**
- * Refuses sizes out of range (spec/kmp.md, Packet), before anything is done with them.
+ * Refuses sizes out of range (docs/protocol/kmp.md, Packet), before anything is done with them.
  *
  * @param least the type's least header_size
  * @param maxDataSize the most data, in bytes

@@ -2,7 +2,7 @@ import type { Frame } from '../media/frame.js';
 import type { MediaInfo } from '../media/media-info.js';
 
 /**
- * The layout of KMP on the wire (spec/kmp.md). All integers are little-endian.
+ * The layout of KMP on the wire (docs/protocol/kmp.md, Packet). All integers are little-endian.
  *
  *     packet   0  type u32 (four letters)      4  header_size u32     8  data_size u32    12  reserved u32
  *              16  the type's own header, then whatever a newer sender adds, up to header_size; then data_size bytes
@@ -48,7 +48,7 @@ export const MAX_DATA_SIZE = 16 * 1024 * 1024;
 /** Bytes of channel_id and of track_id. */
 export const ID_SIZE = 32;
 
-/** 2^64-1: no frame id, so a connect packet may not begin with it (spec/kmp.md, Rules of the input, 1). */
+/** 2^64-1: no frame id, so a connect packet may not begin with it (docs/protocol/kmp.md, Frame ids). */
 export const INVALID_FRAME_ID = 0xffff_ffff_ffff_ffffn;
 
 /** Bit 0 of {@link ConnectPacket.flags}: the sender's frame ids and offsets are consistent with earlier connections. */

@@ -40,7 +40,7 @@ const noParts: readonly Buffer[] = Object.freeze([]);
 const Stage = { header: 0, fields: 1, extra: 2, data: 3, ended: 4 } as const;
 
 /**
- * KMP bytes to packets: what a client sends (spec/kmp.md). Takes its input cut in any way. Payloads are slices of what
+ * KMP bytes to packets: what a client sends (docs/protocol/kmp.md, Packet). Takes its input cut in any way. Payloads are slices of what
  * was fed in, so a chunk must not be written to again; what lives long (connect data, private data) is copied.
  *
  * What it holds is never more than has been fed in, and at most one packet's data: nothing is allocated because a packet

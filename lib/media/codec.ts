@@ -1,7 +1,7 @@
 /** The two kinds of track that an RTMP stream can hold. */
 export type MediaType = 'video' | 'audio';
 
-/** Codec ids as KMP names them (spec/kmp.md): video = FLV codec id, audio = 1000 + the FLV sound format. */
+/** Codec ids as KMP names them (docs/protocol/kmp.md, Codec ids): video = FLV codec id, audio = 1000 + the FLV sound format. */
 export const Codec = {
   H264: 7,
   H265: 8,

@@ -1,6 +1,6 @@
 /**
  * Timescale units to ms, as the wire wants it: `(t * 1000 + timescale / 2) / timescale` in integer arithmetic
- * (spec/rtmp.md), split so that it stays exact beyond 2^53 / 1000 without BigInt.
+ * (docs/protocol/rtmp.md, Timestamps), split so that it stays exact beyond 2^53 / 1000 without BigInt.
  *
  * @param t time in timescale units
  * @param timescale units a second, an integer above 0

@@ -4,7 +4,7 @@ import { Transform, type TransformCallback } from '../base/streams.js';
 import { MergeRule, type MergeDelays } from './rule.js';
 import type { TrackQueue } from './track-queue.js';
 
-/** A frame this near to its time goes along with one that is due (spec/behaviour.md, The merge). */
+/** A frame this near to its time goes along with one that is due (docs/protocol/behaviour.md, Merging). */
 const SLACK = 50;
 
 /** Batches that may lie encoded between the merger and a slow socket; frames beyond them wait as frames. */

@@ -10,7 +10,7 @@ export interface MergeDelays {
 }
 
 /**
- * Which frame is next, and when (spec/behaviour.md, The merge): the head with the lowest dts, once it has waited
+ * Which frame is next, and when (docs/protocol/behaviour.md, Merging): the head with the lowest dts, once it has waited
  * `minDelay`; else a head that has waited `maxDelay`, oldest first. The second part is what ends the starvation of a track
  * when the times of all tracks jump back and one of them gets to the jump first.
  */

@@ -21,7 +21,7 @@ const MAX_MESSAGE = 0xffffff;
 export const MAX_PAYLOAD = MAX_MESSAGE - MAX_HEAD;
 
 /**
- * Splits messages into chunks (spec/rtmp.md; RTMP 1.0, 5.3.1). Chunk headers of format 0 carry an absolute time, of
+ * Splits messages into chunks (docs/protocol/rtmp.md, Chunks; RTMP 1.0, 5.3.1). Chunk headers of format 0 carry an absolute time, of
  * format 1 the difference to the last message of the same chunk stream.
  *
  *     basic header   1-3 bytes   fmt(2) csid(6); csid field 0: one more byte, id - 64; 1: two more, id - 64 little-endian

@@ -16,8 +16,8 @@ export function needsEnhanced(codecId: number): boolean {
 }
 
 /**
- * The properties that connect gets when a codec of Enhanced RTMP is to be sent (spec/enhanced-rtmp.md, connect command
- * object); undefined for the classic codecs: some servers refuse a publisher that announces more than it uses.
+ * The properties that connect gets when a codec of Enhanced RTMP is to be sent (docs/protocol/enhanced-rtmp.md,
+ * Connect properties); undefined for the classic codecs: some servers refuse a publisher that announces more than it uses.
  */
 export function enhancedProperties(codecs: readonly number[]): Amf0Object | undefined {
   if (!codecs.some(needsEnhanced)) return undefined;

@@ -5,7 +5,7 @@ import { MessageType } from './message-type.js';
 /** First bytes of a video message: frame type in the high nibble. */
 const KEY = 1;
 const INTER = 2;
-/** Enhanced RTMP: bit 7 of the first byte says that a FourCC follows (spec/enhanced-rtmp.md). */
+/** Enhanced RTMP: bit 7 of the first byte says that a FourCC follows (docs/protocol/enhanced-rtmp.md, Video messages). */
 const EX_VIDEO = 0x80;
 /** Enhanced RTMP: sound format 9 says that a FourCC follows. */
 const EX_AUDIO = 0x90;
@@ -43,7 +43,7 @@ export function metadataCodecId(codecId: number): number {
 }
 
 /**
- * `format << 4 | rate << 2 | size << 1 | stereo` (spec/rtmp.md). AAC decoders ignore all but the format; the bits are
+ * `format << 4 | rate << 2 | size << 1 | stereo` (docs/protocol/rtmp.md, Frames). AAC decoders ignore all but the format; the bits are
  * those of the media info all the same.
  */
 export function soundByte(info: AudioInfo): number {

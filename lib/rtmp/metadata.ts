@@ -2,7 +2,7 @@ import type { AudioInfo, VideoInfo } from '../media/media-info.js';
 import { writeAmf0, type Amf0Value } from './amf0-writer.js';
 import { metadataCodecId } from './media-tags.js';
 
-/** Name of the metadata event as the module writes it, "@" included (spec/rtmp.md, A stream's messages). */
+/** Name of the metadata event as the module writes it, "@" included (docs/protocol/rtmp.md, Metadata and headers). */
 export const DEFAULT_METADATA_NAME = '@onMetaData';
 
 /** The body of a stream's metadata message: only the fields of the tracks that are there. */

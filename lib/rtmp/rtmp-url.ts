@@ -1,6 +1,6 @@
 import { KmpRtmpError } from '../base/errors.js';
 
-/** Where to publish, from `[rtmp://|rtmps://][user:password@]host[:port]/app/stream` (spec/rtmp.md, Connection). */
+/** Where to publish, from `[rtmp://|rtmps://][user:password@]host[:port]/app/stream` (docs/protocol/rtmp.md, URL). */
 export interface RtmpUrl {
   readonly secure: boolean;
   readonly host: string;

@@ -151,7 +151,7 @@ function command({ name, transaction, args }: Command, streamId: number): Server
   };
 }
 
-/** Where `ex.code` is 302: `ex.redirect` (spec/ingest-services.md). */
+/** Where `ex.code` is 302: `ex.redirect` (docs/protocol/servers.md, Redirects). */
 function redirectUrl(info: AmfRecord | undefined): string | undefined {
   const ex = asRecord(info?.['ex']);
   const code = ex?.['code'];

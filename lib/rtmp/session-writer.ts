@@ -54,7 +54,7 @@ export interface StreamState {
 
 /**
  * Writes one RTMP connection's messages, in order, into an {@link OutputBuffer}: all the state that a connection's
- * outgoing side has is here, and a new connection takes a new writer. Pure: no sockets, no clock (spec/rtmp.md).
+ * outgoing side has is here, and a new connection takes a new writer. Pure: no sockets, no clock (docs/protocol/rtmp.md, Connection).
  */
 export class SessionWriter {
   readonly out = new OutputBuffer();
@@ -87,7 +87,7 @@ export class SessionWriter {
 
   /**
    * releaseStream, FCPublish and createStream. With `assume`, publish follows at once, with the id that a server that
-   * counts up from 1 will give (spec/module.md, Glossary); else {@link publish} has to be called with the real one.
+   * counts up from 1 will give (docs/protocol/rtmp.md, Stream ids); else {@link publish} has to be called with the real one.
    *
    * Without `assume`, only the first stream is announced before it has its id: servers that know one stream a connection
    * take FCPublish for the end of the one that is there.

@@ -38,7 +38,7 @@ const KEEPALIVE_DELAY = 15_000;
 
 /**
  * Opens a connection to the first of `addresses` that answers, each tried for `timeout` ms. Resolves when TCP (and TLS) is
- * up; rejects with a PublishError of stage `handshake` (spec/behaviour.md, Close reasons), or `start_connect` if no
+ * up; rejects with a PublishError of stage `handshake` (docs/protocol/behaviour.md, Close reasons), or `start_connect` if no
  * address got as far as the network.
  */
 export async function connectFirst(

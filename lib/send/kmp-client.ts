@@ -14,7 +14,7 @@ const KEEP_UNACKED = 10_000;
 
 /**
  * The sender's side of one track: writes frames as fast as the server takes them, keeps what is not acknowledged, and on a
- * broken connection comes back with it, from the key frame before it (spec/behaviour.md, Taking over).
+ * broken connection comes back with it, from the key frame before it (docs/protocol/behaviour.md, Taking over).
  *
  * Errors: `send_connect` (no connection), `send_closed` (the server closed), `send_gave_up` (reconnecting failed for
  * `retryFor`). Once one was thrown, every later call throws it.

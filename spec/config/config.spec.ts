@@ -35,7 +35,7 @@ function failure(text: string): string {
 
 describe('configuration', () => {
   it('takes the sample of the module as it stands', () => {
-    // spec/module.md, "Sample Configuration"
+    // The sample configuration of the module.
     const config = parseConfig(
       `stream {
     server {

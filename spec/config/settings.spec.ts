@@ -4,7 +4,7 @@ import { defaultMediaSettings, mediaDirectives, mediaSettings, type MediaSetting
 import { version } from '../../lib/base/version.js';
 
 describe('media settings', () => {
-  /** spec/module.md, "Configuration Directives"; out_buffer_size and the bin counts by issue text. */
+  /** The defaults that the module documents; it documents none for out_buffer_size and the bin counts. */
   const documented: Partial<MediaSettings> = {
     inReadTimeout: 20_000,
     inSendTimeout: 10_000,

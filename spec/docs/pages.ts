@@ -15,12 +15,14 @@ export interface Block {
 
 const atRoot = readdirSync('.').filter((name) => name.endsWith('.md'));
 const inDocs = readdirSync('docs').filter((name) => name.endsWith('.md'));
+const ofProtocols = readdirSync('docs/protocol').filter((name) => name.endsWith('.md'));
 
 /** All pages that are written for readers. */
-export const pages: readonly Page[] = [...atRoot, ...inDocs.map((name) => `docs/${name}`)].map((path) => ({
-  path,
-  text: readFileSync(path, 'utf8'),
-}));
+export const pages: readonly Page[] = [
+  ...atRoot,
+  ...inDocs.map((name) => `docs/${name}`),
+  ...ofProtocols.map((name) => `docs/protocol/${name}`),
+].map((path) => ({ path, text: readFileSync(path, 'utf8') }));
 
 /** The fenced blocks of a page, taken out of the list item that they may stand in. */
 export function blocks({ path, text }: Page): Block[] {

@@ -26,7 +26,7 @@ const counts: Record<string, [codec: number, timescale: number, frames: number, 
   'video-only/v.kmp': [7, 90000, 60, 2, 41913],
 };
 
-/** Goes through a recording by nothing but the offsets of spec/kmp.md. */
+/** Goes through a recording by nothing but the offsets of docs/protocol/kmp.md, Packet. */
 function walk(bytes: Buffer): object[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const frames: object[] = [];

@@ -24,7 +24,7 @@ const connectPacket = {
   data: '{}',
 };
 
-/** Rows: bytes written from spec/kmp.md, and what they say. Each follows the connect packet above. */
+/** Rows: bytes by hand (docs/protocol/kmp.md, Packet types), and what they say. Each follows the connect packet above. */
 const rows: { name: string; bytes: Buffer; packets: object[] }[] = [
   { name: 'connect alone', bytes: hex(''), packets: [] },
   {

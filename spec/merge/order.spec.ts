@@ -115,7 +115,7 @@ describe('which frame is next, and when', () => {
   });
 });
 
-/** spec/module.md, kmp_rtmp_out_max_process_delay: the risk of starvation. */
+/** docs/protocol/behaviour.md, Merging: the maximum delay prevents starvation. */
 describe('timestamps of both tracks that jump back', () => {
   /** A frame of each track every 40 ms; the video jumps after 1 s, the audio 400 ms later. */
   function play(maxDelay: number, seconds: number): { order: string[]; audioWaits: number[] } {

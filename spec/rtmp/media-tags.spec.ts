@@ -15,7 +15,7 @@ const audio = (codecId: number, more: Partial<AudioInfo> = {}): AudioInfo => ({
   ...more,
 });
 
-/** spec/rtmp.md, A stream's messages; spec/enhanced-rtmp.md for those with a FourCC. */
+/** docs/protocol/rtmp.md, Frames; docs/protocol/enhanced-rtmp.md, Video messages for those with a FourCC. */
 const rows = [
   ['H.264', video(7), 9, '17 00 000000 0164001f', '17 01 000000', '27 01 000000'],
   ['H.265', video(8), 9, '90 68766331 0164001f', '91 68766331 000000', 'a1 68766331 000000'],

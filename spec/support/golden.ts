@@ -31,7 +31,7 @@ export function goldenFile(name: string, file: string): Buffer {
   return readFileSync(new URL(`${name}/${file}`, root));
 }
 
-/** A connect packet by hand (spec/kmp.md, Packet): not by the project's own writer. */
+/** A connect packet by hand (docs/protocol/kmp.md, Packet): not by the project's own writer. */
 export function connectPacket(
   data: unknown,
   track: string,

@@ -1,4 +1,4 @@
-/** KMP packets by hand, from the table of spec/kmp.md; knows nothing of lib/kmp. */
+/** KMP packets by hand, from docs/protocol/kmp.md, Packet types; knows nothing of lib/kmp. */
 import { ascii, concat, pad, u16le, u32le, u64le } from './bytes.js';
 
 /** Any packet: `fields` is its own header, `data` what follows. The sizes it claims may be lies. */

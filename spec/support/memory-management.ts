@@ -14,7 +14,7 @@ export function table<T>(entries: Iterable<readonly [string, T]>): Record<string
   return result;
 }
 
-/** What a server of the replaced module showed for a video sender (spec/kmp.md, "Facts seen"). */
+/** What a server of the replaced module showed for a video sender (docs/protocol/kmp.md, Input counters). */
 export function sampleInput(changes: Partial<InputStatus> = {}): InputStatus {
   return {
     connection: 8,

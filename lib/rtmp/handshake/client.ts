@@ -14,7 +14,7 @@ import {
   VERSION_AT,
 } from './digest.js';
 
-/** What C1 calls our version (spec/rtmp.md, Connection 2); anything but 0 offers the digest style. */
+/** What C1 calls our version (docs/protocol/rtmp.md, Handshake); anything but 0 offers the digest style. */
 const CLIENT_VERSION = 0x0c000d0e;
 
 const S1_END = 1 + HANDSHAKE_SIZE;
@@ -40,7 +40,7 @@ export interface HandshakeStep {
 const NOTHING = Buffer.alloc(0);
 
 /**
- * The client's half of the RTMP handshake, without a socket (spec/rtmp.md, Connection 2): send {@link hello}, feed what
+ * The client's half of the RTMP handshake, without a socket (docs/protocol/rtmp.md, Handshake): send {@link hello}, feed what
  * comes back, send the `reply`, go on when `done`. C2 goes out as soon as S1 is in: some servers send S2 only then.
  */
 export class ClientHandshake {

@@ -9,7 +9,7 @@ export const DIGEST_SIZE = 32;
 /** C0 and S0: plain RTMP. */
 export const RTMP_VERSION = 3;
 
-// Both keys are a readable name and these 32 bytes; facts of the protocol (spec/rtmp.md, Connection 2).
+// Both keys are a readable name and these 32 bytes; facts of the protocol (docs/protocol/rtmp.md, Handshake).
 const KEY_TAIL = Buffer.from('f0eec24a8068bee82e00d0d1029e7e576eec5d2d29806fab93b8e636cfeb31ae', 'hex');
 const CLIENT_NAME = Buffer.from('Genuine Adobe Flash Player 001', 'latin1');
 const SERVER_NAME = Buffer.from('Genuine Adobe Flash Media Server 001', 'latin1');

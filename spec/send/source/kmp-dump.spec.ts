@@ -7,7 +7,7 @@ import { openSource } from '../../../lib/send/source/open.js';
 import type { SourceFrame } from '../../../lib/send/source/source.js';
 import { connectPacket } from '../../support/golden.js';
 
-/** Packets by hand (spec/kmp.md, Packet). */
+/** Packets by hand (docs/protocol/kmp.md, Packet). */
 function packet(type: string, fields: Buffer, data = Buffer.alloc(0)): Buffer {
   const head = Buffer.alloc(16);
   head.write(type, 'latin1');

@@ -41,7 +41,7 @@ describe('Enhanced RTMP', { timeout: 90_000 }, () => {
     return connection;
   }
 
-  // The bytes of spec/enhanced-rtmp.md, by hand: 90 | 91, FourCC, payload.
+  // Bytes by hand (docs/protocol/enhanced-rtmp.md, Video messages): 90 | 91, FourCC, payload.
   it('carries Opus', async () => {
     const connection = await audio(1018, opusHead);
     assert.deepEqual(bodies(connection, 8), [
