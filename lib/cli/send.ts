@@ -3,9 +3,10 @@ import { KmpRtmpError } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
 import { codecName } from '../media/codec.js';
 import { planTracks, type PlannedTrack } from '../send/plan.js';
-import { Sender, type SendReport } from '../send/sender.js';
+import { Sender, type SenderOptions, type SendReport } from '../send/sender.js';
 import type { MediaSource } from '../send/source/source.js';
 import type { SendTarget } from '../send/target.js';
+import { CommandError, ExitCode } from './exit.js';
 import { bytesText, ProgressView, timeText } from './send-progress.js';
 import { address, passes, speed, time, type Address } from './send-values.js';
 import { table } from './table.js';
@@ -28,6 +29,9 @@ interface SendOptions {
   readonly start: number;
   readonly reconnect: boolean;
   readonly retryFor: number;
+  readonly acks: boolean;
+  readonly ackTimeout: number;
+  readonly allowMissingTracks?: boolean;
   readonly quiet?: boolean;
 }
 
@@ -35,7 +39,8 @@ const examples = `
 Several files are several streams of one upstream (renditions), unless one has only the kind of track that the other
 lacks: then both are one stream. Stream names: the one in the URL, then the same with _2, _3 ..., or what --name says.
 
-The exit code is 0 only if every frame was sent, and acknowledged by a server that acknowledges; 1 else.
+The exit code is 0 only if every track was sent and every frame was acknowledged, which the service does once a frame
+is on its way to the RTMP server; otherwise it is 1. If a track cannot be sent, nothing is sent.
 
 Examples:
   kmp-rtmp send movie.mp4 --upstream-id u1 --url rtmp://localhost/live/test
@@ -70,11 +75,17 @@ export function sendCommand(): Command {
     .option('--start <time>', 'begin at the last key frame at or before this time', time, 0)
     .option('--no-reconnect', 'fail when a connection breaks, instead of coming back with what was not acknowledged')
     .addOption(new Option('--retry-for <time>', 'how long to try to come back').argParser(time).default(60_000, '1m'))
+    .option('--no-acks', 'the KMP server sends no acknowledgements (kmp_rtmp_in_ack off): count written frames as sent')
+    .addOption(
+      new Option('--ack-timeout <time>', 'how long to wait at the end for the next acknowledgement')
+        .argParser(time)
+        .default(10_000, '10s'),
+    )
+    .option('--allow-missing-tracks', 'send the other tracks of a file if one cannot be sent')
     .option('-q, --quiet', 'no progress and no table, only what went wrong')
     .addHelpText('after', examples)
     .action(async (files: string[], options: SendOptions) => {
-      const report = await send(files, options);
-      if (!report.complete) process.exitCode = 1;
+      if (!(await send(files, options))) process.exitCode = ExitCode.failed;
     });
 }
 
@@ -82,8 +93,12 @@ function collect(value: string, before: string[] = []): string[] {
   return [...before, value];
 }
 
-/** Opens, plays and reports. @throws KmpRtmpError as `openSource`, `planTracks` and `Sender` do */
-async function send(files: readonly string[], options: SendOptions): Promise<SendReport> {
+/**
+ * Opens, plays and reports; true if all was published.
+ *
+ * @throws KmpRtmpError as `openSource`, `planTracks` and `Sender` do; CommandError if a track cannot be sent
+ */
+async function send(files: readonly string[], options: SendOptions): Promise<boolean> {
   // Not before it is needed: the demuxers take a while to load, and the service would hold them in memory for nothing.
   const { openSource } = await import('../send/source/open.js');
   const sources: MediaSource[] = [];
@@ -92,11 +107,15 @@ async function send(files: readonly string[], options: SendOptions): Promise<Sen
     view?.clear();
     process.stderr.write(`kmp-rtmp: warning: ${message}\n`);
   };
+  const missing: string[] = [];
+  const onMissingTrack = options.allowMissingTracks === true ? warn : (message: string) => void missing.push(message);
+  const reports = { onWarning: warn, onMissingTrack };
   try {
-    for (const file of files) sources.push(await openSource(file, { start: options.start, onWarning: warn }));
+    for (const file of files) sources.push(await openSource(file, { start: options.start, ...reports }));
     const target = targetOf(options);
     const names = options.name;
-    const tracks = planTracks(sources, { ...(target && { target }), ...(names && { names }), onWarning: warn });
+    const tracks = planTracks(sources, { ...(target && { target }), ...(names && { names }), ...reports });
+    refuseMissing(missing);
     const rounds = options.loop === true ? Infinity : (options.loop ?? 1);
     const progress = (view = new ProgressView(process.stdout, totalOf(sources, options.start, rounds)));
     const stop = stopOnSignal();
@@ -106,7 +125,7 @@ async function send(files: readonly string[], options: SendOptions): Promise<Sen
       tracks,
       speed: options.fast === true ? Infinity : options.speed,
       passes: rounds,
-      client: { reconnect: options.reconnect, retryFor: options.retryFor },
+      client: clientOptions(options),
       log: warningsTo(warn),
       progressEvery: 250,
       ...(options.quiet === true ? {} : { onProgress: (state) => progress.show(state) }),
@@ -114,12 +133,37 @@ async function send(files: readonly string[], options: SendOptions): Promise<Sen
     const report = await sender.run(stop);
     view.clear();
     if (options.quiet !== true) process.stdout.write(`${summary(report)}\n`);
-    // Stopped before the end of what was to be played: not all of it was sent.
-    return report.stopped && rounds !== Infinity ? { ...report, complete: false } : report;
+    for (const problem of [...missing, ...unacknowledged(report)]) process.stderr.write(`kmp-rtmp: ${problem}\n`);
+    // If it was stopped before the end of a finite number of rounds, a part was not sent.
+    return report.complete && missing.length === 0 && !(report.stopped && rounds !== Infinity);
   } finally {
     view?.clear();
     for (const source of sources) await source.close();
   }
+}
+
+/** @throws CommandError if a track cannot be sent: the user asked for all of the file. */
+function refuseMissing(missing: readonly string[]): void {
+  if (missing.length === 0) return;
+  const advice = 'nothing was sent; convert the track, or give --allow-missing-tracks to send the others';
+  throw new CommandError(`${missing.join('; ')}; ${advice}`);
+}
+
+function clientOptions({ reconnect, retryFor, acks, ackTimeout }: SendOptions): SenderOptions['client'] {
+  return { reconnect, retryFor, expectAcks: acks, ackTimeout, firstAckTimeout: ackTimeout };
+}
+
+/** One line for each track of which frames were written but not acknowledged. */
+function unacknowledged({ tracks, stopped }: SendReport): string[] {
+  return tracks
+    .filter(({ complete, frames, acked }) => !complete && acked < frames)
+    .map(({ track, frames, acked, ackSeen }) => {
+      const count = `track ${track.trackId}: ${frames - acked} of ${frames} frames were not acknowledged`;
+      if (stopped) return `${count} when the sending was stopped`;
+      const advice = 'the log and the status page of the service show why';
+      const noAcks = ackSeen ? '' : '; if the server never acknowledges (kmp_rtmp_in_ack off), give --no-acks';
+      return `${count}, so they may not have been published; ${advice}${noAcks}`;
+    });
 }
 
 function targetOf(options: SendOptions): SendTarget | undefined {

@@ -27,8 +27,14 @@ export interface KmpClientOptions {
   /** Bytes of frames held, unsent and unacknowledged together, before `frame()` waits. Default 64 MiB. */
   readonly maxHeld?: number;
   /**
-   * ms to wait at the end for the next acknowledgement, or for the first one ever. Default 10000 and 6000: a stream of one
-   * track waits for its metadata for 3 seconds before anything goes out.
+   * Whether the server acknowledges frames. Default true: the track is complete only if all its frames were acknowledged.
+   * False is for servers that never acknowledge (`kmp_rtmp_in_ack off`, nginx-kmp-rtmp-module): a frame that was written
+   * counts as delivered.
+   */
+  readonly expectAcks?: boolean;
+  /**
+   * ms to wait at the end of the track for the next acknowledgement, or for the first one ever. Default 10000 and 6000: a
+   * stream of one track waits up to 3 seconds for its metadata before anything is published.
    */
   readonly ackTimeout?: number;
   readonly firstAckTimeout?: number;
@@ -56,6 +62,7 @@ export function withDefaults(options: KmpClientOptions): Required<KmpClientOptio
     retryFor: options.retryFor ?? 60_000,
     connectTimeout: options.connectTimeout ?? 10_000,
     maxHeld: options.maxHeld ?? 64 * 1024 * 1024,
+    expectAcks: options.expectAcks ?? true,
     ackTimeout: options.ackTimeout ?? 10_000,
     firstAckTimeout: options.firstAckTimeout ?? 6000,
     clock,

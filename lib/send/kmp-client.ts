@@ -13,6 +13,12 @@ import { Signal } from './signal.js';
 const KEEP_UNACKED = 10_000;
 
 /**
+ * ms without an acknowledgement after which the track ends although its last group is not acknowledged: a server that
+ * acknowledges whole groups learns from the end of the stream that the last one is whole.
+ */
+const LAST_GROUP_WAIT = 2000;
+
+/**
  * The sender's side of one track: writes frames as fast as the server takes them, keeps what is not acknowledged, and on a
  * broken connection comes back with it, from the key frame before it (docs/protocol/behaviour.md, Taking over).
  *
@@ -57,10 +63,10 @@ export class KmpClient {
     return this.earlierBytes + (this.connection?.written ?? 0);
   }
 
-  /** True if every frame was written, and acknowledged by a server that acknowledges at all. */
+  /** True if every frame was written and, unless the server is known not to acknowledge (`expectAcks`), acknowledged. */
   get complete(): boolean {
-    const { finished, broken, sent, acked, ackSeen } = this;
-    return finished && !broken && sent === this.held.end && (!ackSeen || acked === sent);
+    const { finished, broken, sent, acked, acksCount } = this;
+    return finished && !broken && sent === this.held.end && (!acksCount || acked === sent);
   }
 
   /** Connects. Does not try again if that fails: then the address is wrong, or nothing runs there. */
@@ -84,11 +90,12 @@ export class KmpClient {
     this.info = info;
   }
 
-  /** Waits until all is written and acknowledged, ends the track and closes. */
+  /** Waits until all frames are written and acknowledged, ends the track and closes the connection. */
   async finish(): Promise<void> {
     await this.untilAcked();
     this.ending = true;
     this.connection?.write([writeEnd()]);
+    await this.untilLastAck();
     this.connection?.end();
     await this.until(() => this.finished, this.options.ackTimeout);
     this.finished = true;
@@ -107,10 +114,30 @@ export class KmpClient {
     for (;;) {
       await this.until(() => this.connected && this.next === this.held.end);
       const before = this.acked;
-      if (before >= this.held.end) return;
-      const patience = this.ackSeen ? this.options.ackTimeout : this.options.firstAckTimeout;
-      if (!(await this.until(() => this.acked > before || !this.connected, patience))) return;
+      if (before >= this.held.end || !this.acksCount) return;
+      if (!(await this.until(() => this.acked > before || !this.connected, this.ackWait()))) return;
     }
+  }
+
+  /** ms to wait for the next acknowledgement before the track ends. */
+  private ackWait(): number {
+    const { ackTimeout, firstAckTimeout } = this.options;
+    if (!this.ackSeen) return firstAckTimeout;
+    const onlyLastGroup = this.acked >= this.held.groupStart(this.held.end - 1);
+    return onlyLastGroup ? Math.min(LAST_GROUP_WAIT, ackTimeout) : ackTimeout;
+  }
+
+  /** Waits for acknowledgements that the server sends once it has the end of the stream. */
+  private async untilLastAck(): Promise<void> {
+    const done = (): boolean => this.finished || !this.acksCount || this.acked >= this.held.end;
+    for (let before = this.acked; !done(); before = this.acked) {
+      if (!(await this.until(() => done() || this.acked > before, this.options.ackTimeout))) return;
+    }
+  }
+
+  /** Whether a frame counts as delivered only when it is acknowledged. */
+  private get acksCount(): boolean {
+    return this.options.expectAcks || this.ackSeen;
   }
 
   /** Waits for a condition; false if `timeout` ms passed first. Throws what made the client fail. */

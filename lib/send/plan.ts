@@ -22,6 +22,8 @@ export interface PlanOptions {
   /** Stream names: one for each stream, or one for each file. */
   readonly names?: readonly string[];
   readonly onWarning?: (message: string) => void;
+  /** Called for each track that is not sent, since its stream has one of its kind. Default: `onWarning`. */
+  readonly onMissingTrack?: (message: string) => void;
 }
 
 const ID_BYTES = 32;
@@ -57,12 +59,17 @@ interface Member {
   readonly file: number;
 }
 
-function group(sources: readonly MediaSource[], { names = [], onWarning }: PlanOptions): Member[][] {
+function group(
+  sources: readonly MediaSource[],
+  { names = [], onWarning, onMissingTrack = onWarning }: PlanOptions,
+): Member[][] {
   const groups: Member[][] = [];
   const perFile = names.length === sources.length && names.length > 0;
   for (const [file, source] of sources.entries()) {
     const tracks = firstOfEach(source, (type) =>
-      onWarning?.(`file ${file + 1} has more than one ${type} track; the first one is sent, the others are left out`),
+      onMissingTrack?.(
+        `file ${file + 1} has more than one ${type} track; the first one is sent, the others are left out`,
+      ),
     );
     const types = new Set(tracks.map(({ info }) => info.mediaType));
     const home = perFile

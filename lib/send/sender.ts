@@ -20,7 +20,10 @@ export interface SenderOptions {
   /** How often to play it all, with times that go on. Default 1; Infinity for ever. */
   readonly passes?: number;
   /** What the KMP connections do about acknowledgements and broken connections. */
-  readonly client?: Pick<KmpClientOptions, 'reconnect' | 'retryFor' | 'maxHeld' | 'ackTimeout' | 'firstAckTimeout'>;
+  readonly client?: Pick<
+    KmpClientOptions,
+    'reconnect' | 'retryFor' | 'maxHeld' | 'expectAcks' | 'ackTimeout' | 'firstAckTimeout'
+  >;
   /** Called every `progressEvery` ms while it plays. */
   readonly onProgress?: (progress: SendProgress) => void;
   /** ms. Default 500. */
@@ -52,10 +55,10 @@ export interface TrackReport {
   /** Bytes of the frames, without headers. */
   readonly payloadBytes: number;
   readonly acked: number;
-  /** False for a server that does not acknowledge at all. */
+  /** Whether the server acknowledged any frame. */
   readonly ackSeen: boolean;
   readonly reconnects: number;
-  /** Every frame was written, and acknowledged by a server that acknowledges. */
+  /** Every frame was written and, unless `expectAcks` is false, acknowledged. */
   readonly complete: boolean;
 }
 

@@ -88,6 +88,46 @@ describe('kmp-rtmp send', () => {
     assert.match(err, /the KMP server closed the connection.*63 frames were sent and 3 acknowledged/);
   });
 
+  it('ends with 1 if nothing was acknowledged, and says how many frames that is', async () => {
+    peer.onConnection = () => undefined;
+    const args = [join(FOLDER, 'eac3.mkv'), ...target(), '--fast', '--ack-timeout', '100ms'];
+    const { code, out, err } = await send(...args);
+    assert.equal(code, 1);
+    assert.match(out, /^a1 +E-AC-3 +63 .* none seen +0 +INCOMPLETE$/m);
+    assert.match(err, /^kmp-rtmp: track a1: 63 of 63 frames were not acknowledged.*--no-acks/m);
+
+    const trusting = await send(...args, '--no-acks');
+    assert.deepEqual([trusting.code, trusting.err], [0, '']);
+    assert.match(trusting.out, /^a1 +E-AC-3 +63 .* none seen +0 +complete$/m);
+  });
+
+  it('ends with 1 if a part was not acknowledged', async () => {
+    peer.onConnection = (connection) => {
+      connection.socket.on('data', () => {
+        if (connection.frames.length >= 63) connection.ack(connection.initialFrameId + 60n);
+      });
+    };
+    const { code, err } = await send(join(FOLDER, 'eac3.mkv'), ...target(), '--fast', '-q', '--ack-timeout', '100ms');
+    assert.equal(code, 1);
+    assert.match(err, /^kmp-rtmp: track a1: 3 of 63 frames were not acknowledged/m);
+  });
+
+  it('sends nothing of a file with a track that KMP does not carry, unless it is allowed to leave that out', async () => {
+    const file = join(FOLDER, 'vp9-aac.mp4');
+    const refused = await send(file, ...target(), '--fast');
+    assert.equal(refused.code, 1);
+    assert.match(
+      refused.err,
+      /^kmp-rtmp: .*vp9-aac\.mp4: the video track 1 cannot be sent: KMP does not carry vp9; nothing was sent; .*--allow-missing-tracks/m,
+    );
+    assert.equal(peer.connections.length, 0);
+
+    const allowed = await send(file, ...target(), '--fast', '--allow-missing-tracks');
+    assert.equal(allowed.code, 0);
+    assert.match(allowed.err, /^kmp-rtmp: warning: .*the video track 1 cannot be sent: KMP does not carry vp9$/m);
+    assert.match(allowed.out, /^a1 +AAC .*complete$/m);
+  });
+
   it('says what is wrong with what it was given', async () => {
     const cases: [string[], RegExp][] = [
       [[join(FOLDER, 'none.mp4'), ...target()], /none\.mp4 cannot be opened/],

@@ -53,6 +53,10 @@ describe('which stream a track goes to', () => {
     assert.deepEqual(warnings, [
       'file 1 has more than one audio track; the first one is sent, the others are left out',
     ]);
+    const missing: string[] = [];
+    const onWarning = (message: string): void => assert.fail(message);
+    plan([source], { onWarning, onMissingTrack: (message) => missing.push(message) });
+    assert.deepEqual(missing, warnings);
   });
 
   it('all fields of the target are in the connect data', () => {

@@ -72,7 +72,8 @@ async function openTracks(input: Input, path: string, options: SourceOptions): P
     if (isSupported(codec)) usable.push(track);
     else {
       const name = codec ?? String(await track.getInternalCodecId());
-      options.onWarning?.(`${path}: the ${track.type} track ${track.id} is left out: KMP does not carry ${name}`);
+      const report = options.onMissingTrack ?? options.onWarning;
+      report?.(`${path}: the ${track.type} track ${track.id} cannot be sent: KMP does not carry ${name}`);
     }
   }
   if (found.length === 0)

@@ -18,6 +18,14 @@ export interface FlvProbe {
   readonly beginTime: number;
 }
 
+/** Where a reader of an FLV file reports what is wrong. Each text is a sentence whose subject is the file. */
+export interface FlvReports {
+  /** A part of the file is damaged or missing. */
+  warn(what: string): void;
+  /** A track, or a part of it, cannot be sent. */
+  missing(what: string): void;
+}
+
 /** What is known of one track while the file is looked at. */
 class Sighting {
   codecId = 0;
@@ -63,7 +71,7 @@ class Sighting {
  *
  * @param start ms from the first frame: begin at the last video key frame at or before it
  */
-export async function probeFlv(handle: FileHandle, start: number, warn: (what: string) => void): Promise<FlvProbe> {
+export async function probeFlv(handle: FileHandle, start: number, { warn, missing }: FlvReports): Promise<FlvProbe> {
   const video = new Sighting(Tag.VIDEO);
   const audio = new Sighting(Tag.AUDIO);
   let firstTime: number | undefined;
@@ -71,7 +79,7 @@ export async function probeFlv(handle: FileHandle, start: number, warn: (what: s
   for await (const { type, time, offset, body } of flvTags(handle, 0, (tag) => tag !== Tag.SCRIPT, warn)) {
     const sighting = type === Tag.VIDEO ? video : audio;
     const parsed = type === Tag.VIDEO ? parseVideoBody(body) : parseAudioBody(body);
-    if (parsed.kind === 'unsupported') warn(`has ${parsed.what}, which is left out`);
+    if (parsed.kind === 'unsupported') missing(`has ${parsed.what}, which is left out`);
     if (parsed.kind !== 'config' && parsed.kind !== 'frame') continue;
     const inHead = firstTime === undefined || (time <= firstTime + PROBE_TIME && offset <= PROBE_BYTES);
     const beforeBegin = time <= (firstTime ?? time) + start;
@@ -94,7 +102,7 @@ export async function probeFlv(handle: FileHandle, start: number, warn: (what: s
   const tracks = [video, audio].flatMap((sighting) => {
     const info = sighting.info();
     if (info === undefined && sighting.sample !== undefined)
-      warn(`has ${sighting === video ? 'video' : 'audio'} without a sequence header, which is left out`);
+      missing(`has ${sighting === video ? 'video' : 'audio'} without a sequence header, which is left out`);
     return info === undefined ? [] : [{ type: sighting.type, info }];
   });
   const beginOffset = start > 0 ? begin.offset : 0;

@@ -3,7 +3,7 @@ import { KmpRtmpError } from '../../base/errors.js';
 import type { MediaInfo } from '../../media/media-info.js';
 import { parseAudioBody, parseVideoBody, type FlvBody } from './flv-body.js';
 import { flvInfo, needsConfig } from './flv-info.js';
-import { probeFlv, type FlvProbe } from './flv-probe.js';
+import { probeFlv, type FlvProbe, type FlvReports } from './flv-probe.js';
 import { flvTags, isFlv, lastTime, Tag } from './flv-tags.js';
 import { TIMESCALE, type MediaSource, type SourceFrame, type SourceOptions, type SourceTrack } from './source.js';
 
@@ -22,15 +22,16 @@ export async function openFlv(path: string, options: SourceOptions = {}): Promis
     await handle.read(head, 0, head.length, 0);
     if (!isFlv(head)) throw new KmpRtmpError('source_format', `${path} is no FLV file: it does not begin with "FLV"`);
     // One file is read by several iterators, which all meet the same damage.
-    const told = new Set<string>();
-    const warn = (what: string): void => {
-      if (!told.has(what)) options.onWarning?.(`${path} ${what}`);
-      told.add(what);
+    const reported = new Set<string>();
+    const once = (report: ((message: string) => void) | undefined) => (what: string) => {
+      if (!reported.has(what)) report?.(`${path} ${what}`);
+      reported.add(what);
     };
-    const probe = await probeFlv(handle, options.start ?? 0, warn);
+    const reports = { warn: once(options.onWarning), missing: once(options.onMissingTrack ?? options.onWarning) };
+    const probe = await probeFlv(handle, options.start ?? 0, reports);
     const tracks: SourceTrack[] = probe.tracks.map(({ info, type }) => ({
       info,
-      frames: () => frames(handle, type, info, probe, warn),
+      frames: () => frames(handle, type, info, probe, reports),
     }));
     if (tracks.length === 0)
       throw new KmpRtmpError('source_no_tracks', `${path} has no video or audio that KMP can carry`);
@@ -54,13 +55,13 @@ async function* frames(
   type: number,
   first: MediaInfo,
   probe: FlvProbe,
-  warn: (what: string) => void,
+  { warn, missing }: FlvReports,
 ): AsyncGenerator<SourceFrame> {
   let info = first;
   let changed: MediaInfo | undefined;
   for await (const tag of flvTags(handle, probe.beginOffset, (other) => other === type, warn)) {
     const body = parseBody(type, tag.body);
-    if (body.kind === 'unsupported') warn(`has ${body.what}, which is left out`);
+    if (body.kind === 'unsupported') missing(`has ${body.what}, which is left out`);
     const codecChanged = body.kind === 'frame' && body.codecId !== info.codecId && !needsConfig(body.codecId);
     if (body.kind === 'config' ? !body.data.equals(info.extraData) || body.codecId !== info.codecId : codecChanged) {
       changed = info = changedInfo(info, body);

@@ -53,6 +53,8 @@ export interface MediaSource {
 export interface SourceOptions {
   /** ms from the beginning of the file: tracks start at the last key frame at or before it. Default 0. */
   readonly start?: number;
-  /** Told what is wrong with a file that can be sent all the same: a cut tail, a track left out. */
+  /** Called with what is wrong with a file that can be sent nevertheless, for example a missing tail. */
   readonly onWarning?: (message: string) => void;
+  /** Called for each video or audio track that cannot be sent, with the reason. Default: `onWarning`. */
+  readonly onMissingTrack?: (message: string) => void;
 }
