@@ -1,64 +1,23 @@
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import { after, before, describe, it } from 'node:test';
-import { startChild, type Child } from '../support/child.js';
-import { connectPacket, goldenFile } from '../support/golden.js';
-import { until } from '../support/until.js';
-import { ScriptableIngest } from '../support/scriptable-ingest.js';
-import { fileURLToPath } from 'node:url';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { slotOf } from '../../lib/cluster/rendezvous.js';
-
-const program = fileURLToPath(new URL('../../bin/kmp-rtmp.js', import.meta.url));
-
-interface Status {
-  readonly pid: number;
-  readonly upstreams: Readonly<
-    Record<
-      string,
-      {
-        connection: number;
-        streams: Record<string, { tracks: Record<string, { input: { connection: number } | null }> }>;
-      }
-    >
-  >;
-}
+import type { GlobalStatus } from '../../lib/upstream/report/status.js';
+import { connectPacket, goldenFile } from '../support/golden.js';
+import { ScriptableIngest } from '../support/scriptable-ingest.js';
+import { until } from '../support/until.js';
+import { isAlive, WorkerService } from '../support/worker-service.js';
 
 describe('two workers', { timeout: 90_000 }, () => {
-  const folder = mkdtempSync(join(tmpdir(), 'kmp-rtmp-cluster-'));
-  let child: Child;
-  let kmpPort = 0;
-  let api = '';
+  let service: WorkerService;
 
-  const status = async (): Promise<Status> => (await (await fetch(`${api}/`)).json()) as Status;
+  const status = (): Promise<GlobalStatus> => service.status();
 
   before(async () => {
-    const file = join(folder, 'kmp-rtmp.conf');
-    writeFileSync(
-      file,
-      `worker_processes 2;
-       stream {
-         server {
-           listen 127.0.0.1:0;
-           kmp_rtmp;
-         }
-       }
-       http { server { listen 127.0.0.1:0; location / { kmp_rtmp_api write=on; } } }`,
-    );
-    child = startChild([program, '-c', file]);
-    await child.says('takes KMP on 127.0.0.1:');
-    kmpPort = Number(await child.rest());
-    await child.says('answers HTTP on ');
-    api = (await child.rest()).replace(/\/$/, '');
+    service = await WorkerService.start();
   });
 
-  after(async () => {
-    child.kill('SIGKILL');
-    await child.exit;
-    rmSync(folder, { recursive: true, force: true });
-  });
+  after(() => service.close());
 
   it('answer as one service, and give every connection a number of its own', async (t) => {
     const ingest = await ScriptableIngest.start();
@@ -66,7 +25,7 @@ describe('two workers', { timeout: 90_000 }, () => {
     const ids = Array.from({ length: 12 }, (_, i) => `many-${i}`);
     const sockets = ids.flatMap((id) =>
       ['v', 'a'].map((track) => {
-        const socket = net.connect(kmpPort, '127.0.0.1');
+        const socket = net.connect(service.kmpPort, '127.0.0.1');
         t.after(() => socket.destroy());
         socket.on('error', () => {});
         socket.resume();
@@ -88,11 +47,9 @@ describe('two workers', { timeout: 90_000 }, () => {
     assert.equal(new Set(numbers).size, 36);
     assert.equal(new Set(ids.map((id) => slotOf(id, 2))).size, 2, 'both workers have some');
 
-    const dropped = await fetch(`${api}/upstreams/many-3`, { method: 'DELETE' });
-    assert.equal(dropped.status, 204);
+    assert.equal(await service.drop('upstreams/many-3'), 204);
     await until('the end of it', status, ({ upstreams }) => upstreams['many-3'] === undefined);
-    const list = (await (await fetch(`${api}/upstreams?list=1`)).json()) as string[];
-    assert.equal(list.length, 11);
+    assert.equal(((await service.get('upstreams?list=1')) as string[]).length, 11);
     for (const socket of sockets) socket.destroy();
     await until('the end of all', status, ({ upstreams }) => Object.keys(upstreams).length === 0);
   });
@@ -106,7 +63,7 @@ describe('two workers', { timeout: 90_000 }, () => {
       return id;
     });
     const open = (id: string): net.Socket => {
-      const socket = net.connect(kmpPort, '127.0.0.1');
+      const socket = net.connect(service.kmpPort, '127.0.0.1');
       t.after(() => socket.destroy());
       socket.on('error', () => {});
       socket.resume();
@@ -118,13 +75,13 @@ describe('two workers', { timeout: 90_000 }, () => {
     const both = await until('both', status, ({ upstreams }) => mine.every((id) => upstreams[id] !== undefined));
     const victim = sockets[1];
     const closed = new Promise<void>((resolve) => victim?.once('close', () => resolve()));
-    const [, pid] = (await workers(child.pid)).sort((a, b) => a - b);
+    const [, pid] = (await service.workers()).sort((a, b) => a - b);
     assert.ok(pid !== undefined);
     process.kill(pid, 'SIGKILL');
     await closed;
     const id = mine[1] ?? '';
     // Its sender comes again as soon as the primary knows: the connection waits for the new worker.
-    await child.says('another takes its place');
+    await service.child.says('another takes its place');
     open(id);
     const later = await until('the new one', status, ({ upstreams }) =>
       mine.every((one) => upstreams[one] !== undefined),
@@ -135,39 +92,16 @@ describe('two workers', { timeout: 90_000 }, () => {
   });
 
   it('end in order with the primary, and leave no process', async () => {
-    const pids = await workers(child.pid);
+    const pids = await service.workers();
     assert.equal(pids.length, 2);
-    child.kill('SIGTERM');
-    assert.equal(await child.exit, 0);
+    service.child.kill('SIGTERM');
+    assert.equal(await service.child.exit, 0);
     for (const pid of pids) {
       await until(
         'the worker to be gone',
-        () => Promise.resolve(alive(pid)),
+        () => Promise.resolve(isAlive(pid)),
         (there) => !there,
       );
     }
   });
 });
-
-function alive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-async function workers(primary: number): Promise<number[]> {
-  const { execFile } = await import('node:child_process');
-  return new Promise((resolve, reject) => {
-    execFile('ps', ['-eo', 'pid=,ppid='], (error, stdout) => {
-      if (error) return reject(error);
-      const rows = stdout
-        .trim()
-        .split('\n')
-        .map((line) => line.trim().split(/\s+/).map(Number));
-      resolve(rows.flatMap(([pid, ppid]) => (ppid === primary && pid !== undefined ? [pid] : [])));
-    });
-  });
-}

@@ -1,0 +1,93 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import type { GlobalStatus } from '../../lib/upstream/report/status.js';
+import { startChild, type Child } from './child.js';
+
+const program = fileURLToPath(new URL('../../bin/kmp-rtmp.js', import.meta.url));
+
+/** The command line program with several worker processes, in a folder of its own, as its callers see it. */
+export class WorkerService {
+  private constructor(
+    readonly child: Child,
+    readonly folder: string,
+    readonly kmpPort: number,
+    private readonly http: string,
+  ) {}
+
+  /** @param main directives of the main context; `$folder` in it stands for the service's folder */
+  static async start({ workers = 2, main = '' } = {}): Promise<WorkerService> {
+    const folder = mkdtempSync(join(tmpdir(), 'kmp-rtmp-workers-'));
+    const file = join(folder, 'kmp-rtmp.conf');
+    writeFileSync(
+      file,
+      `worker_processes ${workers};
+       ${main.replaceAll('$folder', folder)}
+       stream { server { listen 127.0.0.1:0; kmp_rtmp; } }
+       http {
+         server {
+           listen 127.0.0.1:0;
+           location /api/ { kmp_rtmp_api write=on; }
+           location /metrics { kmp_rtmp_metrics; }
+         }
+       }`,
+    );
+    const child = startChild([program, '-c', file]);
+    await child.says('takes KMP on 127.0.0.1:');
+    const kmpPort = Number(await child.rest());
+    await child.says('answers HTTP on ');
+    return new WorkerService(child, folder, kmpPort, (await child.rest()).replace(/\/$/, ''));
+  }
+
+  async status(): Promise<GlobalStatus> {
+    return (await this.get('')) as GlobalStatus;
+  }
+
+  /** What the API answers under a path below its own. */
+  async get(path: string): Promise<unknown> {
+    return (await fetch(`${this.http}/api/${path}`)).json();
+  }
+
+  /** Asks the API to end something; the HTTP status of the answer. */
+  async drop(path: string): Promise<number> {
+    return (await fetch(`${this.http}/api/${path}`, { method: 'DELETE' })).status;
+  }
+
+  /** The values of the metrics, by name and labels as they are written there. */
+  async metrics(): Promise<Map<string, number>> {
+    const text = await (await fetch(`${this.http}/metrics`)).text();
+    const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+    return new Map(
+      lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ')))]),
+    );
+  }
+
+  /** Process ids of the workers. */
+  async workers(): Promise<number[]> {
+    const { stdout } = await promisify(execFile)('ps', ['-eo', 'pid=,ppid=']);
+    const rows = stdout
+      .trim()
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/).map(Number));
+    return rows.flatMap(([pid, parent]) => (parent === this.child.pid && pid !== undefined ? [pid] : []));
+  }
+
+  async close(): Promise<void> {
+    this.child.kill('SIGKILL');
+    await this.child.exit;
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** True while there is such a process. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
