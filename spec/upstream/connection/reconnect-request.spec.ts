@@ -148,6 +148,30 @@ describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
     }
   });
 
+  it('and breaks when one stream has moved, has the other one follow', async () => {
+    await start();
+    const one = await publish('one');
+    const first = await live.ingest.next();
+    await first.until(() => framesOf(first).length === 16);
+    const two = await publish('two');
+    await first.until(() => framesOf(first).length === 32);
+    ask(first);
+    const second = await live.ingest.next();
+    await second.until(() => second.commands('publish').length === 2);
+    one.video.send(...videoFrames(8, 12));
+    await second.until(() => video(second).includes('v11'));
+    // The second stream is still within its group, on the connection that is to be replaced.
+    first.reset();
+    await eventually(() => /that was replaced ended early/.test(live.service.log.text), 'the log line');
+    two.video.send(...videoFrames(8, 12));
+    const frames = (): string[] => framesOf(second, 2).filter((name) => name.startsWith('v'));
+    await second.until(() => frames().includes('v11'));
+    assert.equal(mediaOf(second, 2).find(({ kind }) => kind === 'video')?.key, true);
+    assert.deepEqual(frames(), names('v', 10, 12));
+    assert.equal(live.status().reconnects, 1);
+    await live.finish();
+  });
+
   for (const reconnects of [0, 5]) {
     it(`gets what it has not read yet unharmed, while the next one goes on (kmp_rtmp_out_reconnects ${reconnects})`, async () => {
       // By the machine's clock, so that sockets are read in turns, and memory is used again.
