@@ -29,6 +29,13 @@ export default {
       from: {},
       to: { path: '^lib/', pathNot: [...Object.keys(LAYERS).map(files), '^lib/cli/', '^lib/(index|service)\\.ts$'] },
     },
+    {
+      name: 'no-circle',
+      comment: 'No file may come back to itself by its imports, type imports included.',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
   ],
   options: {
     tsPreCompilationDeps: true,

@@ -21,7 +21,7 @@ export const LAYERS = {
   'node-internals': ['media', 'merge'],
   logging: ['config'],
   'upstream/report': ['media', 'rtmp'],
-  'upstream/tracks': ['media', 'kmp', 'rtmp', 'merge', 'upstream/report', 'upstream/connection'],
+  'upstream/tracks': ['media', 'kmp', 'rtmp', 'merge', 'upstream/report'],
   'upstream/connection': ['media', 'kmp', 'rtmp', 'merge', 'config', 'dump', 'upstream/report', 'upstream/tracks'],
   'upstream/notify': ['config', 'kmp', 'upstream/report'],
   upstream: [

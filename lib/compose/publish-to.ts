@@ -108,7 +108,7 @@ export class Publication {
       log,
       resolve,
       ...(permit === undefined ? {} : { permit }),
-      onEnd: (_upstream, reason, message) => this.over(reason, message),
+      onEnd: (reason, message) => this.over(reason, message),
     });
     this.upstream.start(codec);
     return this.upstream;

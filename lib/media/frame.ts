@@ -23,6 +23,8 @@ export class Frame {
   seq = 0;
   /** Monotonic ms, whole ones, at which the kernel had it, of frames that may have to be sent again; below 0 before that. */
   sentAt = NEVER_WRITTEN;
+  /** Bytes that this frame is charged with in its upstream's ledger (upstream/tracks/track-memory.ts); 0: none. */
+  charge = 0;
   /**
    * The payload, if it lies in one piece: bytes `start` to `start + size` of a buffer that others may share. A slice for each
    * frame would be as much garbage as the frame itself, and most are needed once, if at all.

@@ -1,36 +1,64 @@
+import type { ConnectData } from '../kmp/connect-data.js';
 import { withoutCredentials } from '../rtmp/rtmp-url.js';
-import type { Links } from './connection/session-set.js';
-import type { StreamStatus, UpstreamStatus } from './report/status.js';
-import type { Upstream } from './upstream.js';
+import type { SessionSet } from './connection/session-set.js';
+import type { LastStatus, StreamStatus, UpstreamState, UpstreamStatus } from './report/status.js';
+import type { Ledger } from './tracks/ledger.js';
+import type { UpstreamStream } from './tracks/stream.js';
+
+/** Why the RTMP connection last broke. */
+export interface Breakage {
+  readonly reason: string;
+  readonly message: string;
+  /** Monotonic ms. */
+  readonly at: number;
+}
+
+/** What is described of an upstream. */
+export interface UpstreamFacts {
+  readonly connection: number;
+  readonly data: ConnectData;
+  readonly ledger: Ledger;
+  readonly state: UpstreamState;
+  readonly serverStatus: LastStatus | null;
+  readonly lastBreakage: Breakage | undefined;
+  readonly streams: ReadonlyMap<string, UpstreamStream>;
+  /** Monotonic ms. */
+  readonly createdAt: number;
+}
 
 /**
  * What the API shows of an upstream (spec/module.md, Upstream Object).
  *
- * @param createdAt monotonic ms
  * @param now monotonic ms
  */
-export function describeUpstream(upstream: Upstream, links: Links, createdAt: number, now: number): UpstreamStatus {
-  const { connection, data, ledger, state, serverStatus, broke } = upstream;
-  // Names come from senders: `__proto__` is one like others.
+export function describeUpstream(upstream: UpstreamFacts, sessions: SessionSet, now: number): UpstreamStatus {
+  const { connection, data, ledger, state, serverStatus, lastBreakage, createdAt } = upstream;
+  const { main } = sessions;
+  // Names come from senders: `__proto__` is a name like any other.
   const streams = Object.create(null) as Record<string, StreamStatus>;
   for (const [name, stream] of upstream.streams) streams[name] = stream.status(now);
   return {
     url: withoutCredentials(data.url),
     header: data.header ?? '',
     opaque: data.opaque ?? '',
-    remote_addr: links.main.remoteAddress,
-    local_addr: links.main.localAddress,
+    remote_addr: main.connections.remoteAddress,
+    local_addr: main.connections.localAddress,
     connection,
     mem_limit: ledger.limit,
     mem_left: ledger.left,
-    ...links.traffic(),
+    ...sessions.bytes,
+    reconnects: sessions.reconnects,
     streams,
     state,
     last_status: serverStatus,
     uptime: Math.floor((now - createdAt) / 1000),
     last_error:
-      broke === undefined
+      lastBreakage === undefined
         ? null
-        : { reason: broke.reason, message: broke.message, age: Math.floor((now - broke.at) / 1000) },
+        : {
+            reason: lastBreakage.reason,
+            message: lastBreakage.message,
+            age: Math.floor((now - lastBreakage.at) / 1000),
+          },
   };
 }

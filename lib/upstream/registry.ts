@@ -5,7 +5,7 @@ import type { Logger } from '../base/logger.js';
 import { maskUrl } from '../base/mask.js';
 import type { Resolve } from '../rtmp/resolve.js';
 import type { CloseReason, NotificationReason } from './report/close-reason.js';
-import { leavesBehind } from './other-destination.js';
+import { isForOtherDestination } from './other-destination.js';
 import type { UpstreamStatus } from './report/status.js';
 import type { Totals } from './report/totals.js';
 import { TrackRefused } from './tracks/track-refused.js';
@@ -63,11 +63,11 @@ export class Registry {
    */
   join(data: ConnectData, context: JoinContext, codec: number): Upstream {
     const existing = this.byId.get(data.upstreamId);
-    if (existing?.isOpen === true && !leavesBehind(data, existing)) return existing;
+    if (existing?.isOpen === true && !isForOtherDestination(data, existing)) return existing;
     if (this.draining) throw new TrackRefused('the service is shutting down');
     const { clock, log, nextConnection } = this.options;
     const connection = nextConnection();
-    const upstream = new Upstream({
+    const upstream: Upstream = new Upstream({
       id: data.upstreamId,
       connection,
       data,
@@ -76,8 +76,8 @@ export class Registry {
       log: log.child({ upstream: data.upstreamId, connection }),
       resolve: context.resolve,
       ...(context.permit === undefined ? {} : { permit: context.permit }),
-      onReconnect: (one, reason) => this.options.onReconnect?.(one, reason, context.settings),
-      onEnd: (ended, reason, message) => this.ended(ended, reason, message, context.settings),
+      onReconnect: (reason) => this.options.onReconnect?.(upstream, reason, context.settings),
+      onEnd: (reason, message) => this.ended(upstream, reason, message, context.settings),
     });
     this.byId.set(data.upstreamId, upstream);
     this.living.add(upstream);

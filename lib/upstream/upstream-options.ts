@@ -4,7 +4,6 @@ import type { ConnectData } from '../kmp/connect-data.js';
 import type { Logger } from '../base/logger.js';
 import type { Resolve } from '../rtmp/resolve.js';
 import type { CloseReason, NotificationReason } from './report/close-reason.js';
-import type { Upstream } from './upstream.js';
 
 /** What an upstream is made of. */
 export interface UpstreamOptions {
@@ -19,7 +18,7 @@ export interface UpstreamOptions {
   /** Whether an address may be connected to; `host` is the name that it was resolved from. */
   readonly permit?: (address: string, port: number, host: string) => boolean;
   /** Called each time the connection broke and is to be made anew. */
-  readonly onReconnect?: (upstream: Upstream, reason: NotificationReason) => void;
+  readonly onReconnect?: (reason: NotificationReason) => void;
   /** Called once, when it is over. */
-  readonly onEnd: (upstream: Upstream, reason: CloseReason, message: string) => void;
+  readonly onEnd: (reason: CloseReason, message: string) => void;
 }

@@ -4,32 +4,49 @@ import { maskIn, maskKey } from '../base/mask.js';
 import type { Frame } from '../media/frame.js';
 import type { MediaInfo } from '../media/media-info.js';
 import type { CloseReason, NotificationReason } from './report/close-reason.js';
-import { describeUpstream } from './describe-upstream.js';
+import { describeUpstream, type Breakage } from './describe-upstream.js';
 import { destinationOf, type Destination } from './connection/destination.js';
 import { rtmpDumpName } from '../dump/dump-name.js';
 import { openDump } from '../dump/dump.js';
-import { Ledger, TRACK_COST } from './tracks/ledger.js';
-import { Link } from './connection/session.js';
-import type { LinkOwner } from './connection/session-owner.js';
-import { Links, TRAFFIC } from './connection/session-set.js';
+import { Ledger } from './tracks/ledger.js';
+import { PublishSession, type SessionOwner } from './connection/session.js';
+import { SessionSet } from './connection/session-set.js';
+import { NO_ROOM } from './connection/stream-announcer.js';
 import { Overload } from './tracks/overload.js';
 import { turnScheduleOf, type TurnSchedule } from '../time/turn-schedule.js';
 import type { LastStatus, UpstreamState, UpstreamStatus } from './report/status.js';
 import { UpstreamStream } from './tracks/stream.js';
+import { BYTES } from './report/byte-counts.js';
 import { addSums, emptySums, type Counting, type Sums } from './report/totals.js';
-import { Track } from './tracks/track.js';
+import { TrackMemory, type AdmitFailure } from './tracks/track-memory.js';
+import { Track, type TrackStream } from './tracks/track.js';
 import type { TrackInput } from './tracks/track-input.js';
 import { requireStreamName, TrackRefused, TrackTaken } from './tracks/track-refused.js';
 import type { UpstreamOptions } from './upstream-options.js';
 
-/** ms without a sender after which a connection that breaks is not made anew: one that comes back sends again what is not acked. */
+/** ms without a sender after which a broken connection is not made again: a sender that returns sends what is not acknowledged. */
 const DESERTED_AFTER = 60_000;
 
+/** What reached the memory limit, by close reason. */
+const ADMITTED: Readonly<Record<AdmitFailure, string>> = {
+  get_buf_failed: 'received frames',
+  alloc_chain_failed: 'pieces of frames',
+  push_frame_failed: 'queued frames',
+};
+
 /**
- * What all tracks of one `upstream_id` share: the order of the lives of its streams and tracks, and nothing else
- * (spec/behaviour.md, Lives). The RTMP connection, or several where a server wants that, are {@link Link}s.
+ * - `open`: tracks join and leave;
+ * - `dropping`: asked to end; what is queued is written or dropped, nothing joins;
+ * - `closing`: all streams have ended, what is encoded is sent;
+ * - `ended`
  */
-export class Upstream implements LinkOwner, Counting {
+type Phase = 'open' | 'dropping' | 'closing' | 'ended';
+
+/**
+ * All tracks of one `upstream_id`. It decides when its streams and tracks begin and end (spec/behaviour.md, Lives); the
+ * RTMP side belongs to a {@link PublishSession}, or to several if the server knows one stream a connection.
+ */
+export class Upstream implements SessionOwner, Counting {
   readonly id: string;
   readonly connection: number;
   readonly data: ConnectData;
@@ -37,28 +54,27 @@ export class Upstream implements LinkOwner, Counting {
   readonly schedule: TurnSchedule;
   readonly log: Logger;
   readonly streams = new Map<string, UpstreamStream>();
-  ended = false;
+  /** Monotonic ms. */
+  readonly createdAt: number;
   /** What the server said last. */
   serverStatus: LastStatus | null = null;
-  /** Why the RTMP connection last broke, and when, in ms of the clock. */
-  broke: { readonly reason: string; readonly message: string; readonly at: number } | undefined;
+  lastBreakage: Breakage | undefined;
   private readonly options: UpstreamOptions;
   private readonly destination: Destination;
-  private readonly links: Links;
+  private readonly sessions: SessionSet;
   private readonly overload: Overload | undefined;
-  private readonly createdAt: number;
-  /** What the tracks counted that have ended. */
+  /** Counts of tracks that have ended. */
   private readonly endedTracks = emptySums();
-  private closing = false;
-  /** When an input was last seen to leave, ms of the clock. */
-  private leftAt = Infinity;
+  private phase: Phase = 'open';
+  /** When an input was last seen to leave, monotonic ms. */
+  private inputLeftAt = Infinity;
   /** Inputs that only wait for the acks of what they have sent. */
   private readonly finishing: TrackInput[] = [];
   private finalReason: CloseReason = 'done';
   private finalMessage = 'all streams have ended and every byte is sent';
 
   /**
-   * @throws RtmpUrlError, TrackRefused if the connect data's url is none, or names no stream
+   * @throws RtmpUrlError, TrackRefused if the URL of the connect data is invalid, or names no stream
    */
   constructor(options: UpstreamOptions) {
     const { id, connection, data, settings, clock, log } = options;
@@ -67,14 +83,14 @@ export class Upstream implements LinkOwner, Counting {
     this.connection = connection;
     this.data = data;
     this.log = log;
-    // Without a stream it would live on with nothing to end it.
+    // Without a stream, nothing would ever end it.
     requireStreamName(data);
     this.destination = destinationOf(data, settings);
     this.ledger = new Ledger(settings.outMemLimit);
     this.overload = settings.outOverload === 'drop_frames' ? new Overload(this.ledger, log) : undefined;
     this.schedule = turnScheduleOf(settings, clock);
     this.createdAt = clock.now();
-    this.links = new Links(this.newLink());
+    this.sessions = new SessionSet(this.newSession());
   }
 
   /** Begins to connect. `codec`: that of the first track. */
@@ -84,37 +100,45 @@ export class Upstream implements LinkOwner, Counting {
       this.fail('alloc_failed', `the connect data (${copied} bytes) is larger than the memory limit`);
       return;
     }
-    this.links.main.open([codec]);
+    this.sessions.main.open([codec]);
   }
 
-  /** True while tracks can join. */
+  get ended(): boolean {
+    return this.phase === 'ended';
+  }
+
+  /** True while it has streams: until then, another upstream cannot have its id. */
   get isOpen(): boolean {
-    return !this.ended && !this.closing;
+    return this.phase === 'open' || this.phase === 'dropping';
+  }
+
+  get isDropping(): boolean {
+    return this.finalReason !== 'done';
   }
 
   get state(): UpstreamState {
-    return this.closing ? 'closing' : this.links.state;
+    return this.isOpen ? this.sessions.state : 'closing';
   }
 
   get reconnects(): number {
-    return this.links.traffic().reconnects;
+    return this.sessions.reconnects;
   }
 
   /** True if it has had no sender for a minute. */
   get isDeserted(): boolean {
     for (const { input } of this.allTracks()) if (input !== undefined) return false;
-    return this.options.clock.now() - this.leftAt >= DESERTED_AFTER;
+    return this.options.clock.now() - this.inputLeftAt >= DESERTED_AFTER;
   }
 
   /**
-   * Adds the track that `info` announces, or lets `input` take over the track that is there without one. undefined: the
+   * Adds the track that `info` announces, or lets `input` take over the existing track if that has no input. undefined: the
    * upstream has failed over it, or is being dropped.
    *
    * @throws TrackRefused
    */
   attach(input: TrackInput, data: ConnectData, info: MediaInfo, initialFrameId: bigint): Track | undefined {
     const name = requireStreamName(data);
-    if (!this.isOpen || this.finalReason !== 'done') return undefined;
+    if (this.phase !== 'open') return undefined;
     const stream = this.streams.get(name) ?? this.createStream(name, info.codecId);
     if (stream === undefined) return undefined;
     const existing = stream.tracks[info.mediaType];
@@ -136,68 +160,53 @@ export class Upstream implements LinkOwner, Counting {
     return this.createTrack(stream, input, info, initialFrameId);
   }
 
-  /** A media info that came on a track that is there: queued in its place if it is another one. */
+  /** Takes a media info that came on an existing track; a changed one is queued in its place. */
   changeInfo(track: Track, info: MediaInfo): void {
     track.setInfo(info);
-    this.chargeInfo(track);
+    this.chargeInfos(track);
   }
 
-  /** Brings what is charged for a track's media infos up to date; false: the upstream has failed over it. */
-  chargeInfo(track: Track): boolean {
-    const charge = TRACK_COST + track.infoCharge;
-    const more = charge - track.fixedCharge;
-    if (more > 0 && !this.ledger.charge(more)) {
-      this.fail('add_media_info_failed', 'the memory limit leaves no room for the codec private data');
-      return false;
-    }
-    if (more < 0) this.ledger.release(-more);
-    track.fixedCharge = charge;
-    return true;
-  }
-
-  /** Whether a received frame is let in, or left out because memory runs out; see `kmp_rtmp_out_overload`. */
+  /** Whether a received frame is admitted, or dropped because memory runs out; see `kmp_rtmp_out_overload`. */
   admits(track: Track, frame: Frame): boolean {
     return this.overload === undefined || this.overload.admits(track, frame, this.allTracks());
   }
 
-  /** Frames that have been charged and numbered go to the merger. */
+  /** Takes frames that have been numbered: they are charged and go to the merger. */
   accept(track: Track, frames: readonly Frame[]): void {
-    if (!this.ended) track.stream.link?.write(track, frames);
+    const failure = track.memory.admit(frames);
+    if (failure !== undefined) {
+      this.fail(failure, `the memory limit of ${this.ledger.limit} bytes was reached by ${ADMITTED[failure]}`);
+      return;
+    }
+    track.stream.outlet?.write(track, frames);
   }
 
-  /** The input of a track has ended: what is queued drains, then the track ends. */
+  /** The input of a track has left: what is queued is written, then the track ends. */
   detach(track: Track): void {
     track.input = undefined;
     track.ended = true;
-    this.leftAt = this.options.clock.now();
-    if (this.ended) return;
-    if (track.length === 0) this.drained(track);
-    else track.stream.link?.changed();
+    this.inputLeftAt = this.options.clock.now();
+    if (!this.ended) track.stream.outlet?.inputLeft(track);
   }
 
-  /** Drops a track's pending frames (a new sequence begins); they count as done. */
+  /** Drops the pending frames of a track (a new sequence begins); they count as done. */
   clear(track: Track): void {
-    for (const frame of track.filter(() => false)) track.discard(frame, this.ledger);
+    for (const frame of track.filter(() => false)) track.discard(frame);
     track.changes.length = 0;
-    this.chargeInfo(track);
-  }
-
-  drained(track: Track): void {
-    if (this.ended || track.isGone) return;
-    if (this.finalReason === 'done' && track.stream.link?.endings.waitsFor(track) === true) return;
-    this.endTrack(track);
+    this.chargeInfos(track);
   }
 
   /** Ends the upstream in order: inputs are closed, streams unpublished, what is encoded is sent. */
   drop(reason: CloseReason, keepFrames: boolean): void {
     if (!this.isOpen) return;
+    this.phase = 'dropping';
     this.finalReason = reason;
     this.finalMessage = 'it was asked for';
-    if (!keepFrames && this.links.main.state !== 'publishing') {
+    if (!keepFrames && this.sessions.main.state !== 'publishing') {
       this.fail(reason, 'it was asked for, with no connection');
       return;
     }
-    if (keepFrames) for (const link of this.links) link.hurry();
+    if (keepFrames) for (const session of this.sessions) session.hurry();
     for (const stream of [...this.streams.values()]) {
       if (keepFrames && !stream.settled) this.settle(stream);
       this.dropTracks(stream, reason, keepFrames);
@@ -215,41 +224,42 @@ export class Upstream implements LinkOwner, Counting {
     return false;
   }
 
-  /** Ends the upstream at once, with all its inputs. What goes wrong while it is being dropped is not why it ends. */
+  /** Ends the upstream at once, with all its inputs. What fails while it is being dropped is not why it ends. */
   fail(reason: CloseReason, message: string): void {
     if (this.ended) return;
-    this.end(this.finalReason === 'done' ? reason : this.finalReason, message);
+    this.end(this.isDropping ? this.finalReason : reason, message);
     for (const stream of this.streams.values()) stream.metaTimer?.cancel();
     for (const track of [...this.allTracks()]) track.input?.close(reason);
-    for (const link of this.links) link.destroy();
+    for (const session of this.sessions) session.destroy();
   }
 
-  linkFinished(link: Link): void {
-    this.links.remove(link);
-    if (this.closing && this.links.isEmpty) this.end(this.finalReason, this.finalMessage);
+  sessionClosed(session: PublishSession): void {
+    this.sessions.remove(session);
+    if (this.phase === 'closing' && this.sessions.isEmpty) this.end(this.finalReason, this.finalMessage);
   }
 
-  streamRejected(stream: UpstreamStream, message: string): void {
-    if (this.streams.size === 1) {
+  streamRejected({ name }: TrackStream, message: string): void {
+    const stream = this.streams.get(name);
+    if (stream === undefined || this.streams.size === 1) {
       this.fail('publish_rejected', message);
       return;
     }
-    this.log.error(`the server refuses a stream: ${message}`, { stream: maskKey(stream.name) });
+    this.log.error(`the server refuses a stream: ${message}`, { stream: maskKey(name) });
     this.dropTracks(stream, 'publish_rejected', false);
   }
 
-  split(stream: UpstreamStream): void {
-    this.log.info('the server uses one stream id a connection: another connection is made', {
-      stream: maskKey(stream.name),
-    });
+  streamNeedsSession({ name }: TrackStream): void {
+    const stream = this.streams.get(name);
+    if (stream === undefined) return;
+    this.log.info('the server uses one stream id a connection: another connection is made', { stream: maskKey(name) });
     const tracks = stream.allTracks();
-    // Ahead of addStream, which makes another line the stream's: both mergers would take its frames.
-    for (const track of tracks) stream.link?.removeTrack(track);
-    const link = this.newLink();
-    this.links.add(link);
-    link.addStream(stream);
-    for (const track of tracks) link.addTrack(track);
-    link.open(tracks.map((track) => track.info.codecId));
+    const session = this.addSession(stream);
+    for (const track of tracks) session.addTrack(track);
+    session.open(tracks.map((track) => track.info.codecId));
+  }
+
+  trackEnded(track: Track): void {
+    if (!this.ended) this.endTrack(track);
   }
 
   mask(text: string): string {
@@ -263,43 +273,61 @@ export class Upstream implements LinkOwner, Counting {
   }
 
   reconnecting(reason: NotificationReason, message?: string): void {
-    if (message !== undefined) this.broke = { reason, message: this.mask(message), at: this.options.clock.now() };
-    this.options.onReconnect?.(this, reason);
+    const at = this.options.clock.now();
+    if (message !== undefined) this.lastBreakage = { reason, message: this.mask(message), at };
+    this.options.onReconnect?.(reason);
   }
 
   status(): UpstreamStatus {
-    return describeUpstream(this, this.links, this.createdAt, this.options.clock.now());
+    return describeUpstream(this, this.sessions, this.options.clock.now());
   }
 
   addTo(sums: Sums): void {
     addSums(sums, this.endedTracks);
     for (const track of this.allTracks()) track.addTo(sums);
-    const traffic = this.links.traffic();
-    for (const what of TRAFFIC) sums[what] += traffic[what];
+    const { bytes, reconnects } = this.sessions;
+    for (const what of BYTES) sums[what] += bytes[what];
+    sums.reconnects += reconnects;
   }
 
-  private *allTracks(): Iterable<Track> {
+  *allTracks(): Iterable<Track> {
     for (const stream of this.streams.values()) yield* stream.allTracks();
   }
 
-  private newLink(): Link {
+  /** Brings what is charged for the media infos of a track up to date; false: the upstream has failed over it. */
+  private chargeInfos(track: Track): boolean {
+    if (track.chargeInfos()) return true;
+    this.fail('add_media_info_failed', NO_ROOM);
+    return false;
+  }
+
+  private newSession(): PublishSession {
     const { settings, clock, resolve, permit } = this.options;
     const { ledger, id, connection, log, schedule } = this;
     const folder = settings.outDumpFolder;
     const dump = folder === '' ? undefined : () => openDump(folder, rtmpDumpName(clock.wall(), id, connection), log);
     const options = { settings, clock, schedule, resolve, permit, dump, ledger };
-    return new Link(options, this.destination, this);
+    return new PublishSession(options, this.destination, this);
+  }
+
+  /** A further session, for `stream` alone. */
+  private addSession(stream: UpstreamStream): PublishSession {
+    const session = this.newSession();
+    this.sessions.add(session);
+    stream.outlet = session;
+    session.addStream(stream);
+    return session;
   }
 
   private createStream(name: string, codec: number): UpstreamStream | undefined {
     const stream = new UpstreamStream(name, this.options.clock.now());
     this.streams.set(name, stream);
-    const { main } = this.links;
-    if (!main.oneStream || main.streams.size === 0) return main.addStream(stream) ? stream : undefined;
-    const link = this.newLink();
-    this.links.add(link);
-    link.addStream(stream);
-    link.open([codec]);
+    const { main } = this.sessions;
+    if (!main.oneStream || main.isEmpty) {
+      stream.outlet = main;
+      return main.addStream(stream) ? stream : undefined;
+    }
+    this.addSession(stream).open([codec]);
     return this.ended ? undefined : stream;
   }
 
@@ -309,16 +337,16 @@ export class Upstream implements LinkOwner, Counting {
     info: MediaInfo,
     initialFrameId: bigint,
   ): Track | undefined {
-    if (!this.ledger.charge(TRACK_COST)) {
+    const memory = new TrackMemory(this.ledger);
+    if (!memory.setInfos(0)) {
       this.fail('create_track_failed', 'the memory limit leaves no room for a track');
       return undefined;
     }
-    const track = new Track(stream, info, stream.endedTracks.successor(info, initialFrameId));
-    track.fixedCharge = TRACK_COST;
-    if (!this.chargeInfo(track)) return undefined;
+    const track = new Track(stream, memory, info, stream.endedTracks.successor(info, initialFrameId));
+    if (!this.chargeInfos(track)) return undefined;
     track.input = input;
     stream.addTrack(track);
-    stream.link?.addTrack(track);
+    stream.outlet?.addTrack(track);
     this.log.info('track added', { stream: maskKey(stream.name), track: info.mediaType, connection: input.connection });
     if (stream.settled || stream.isComplete) {
       this.settle(stream);
@@ -329,14 +357,14 @@ export class Upstream implements LinkOwner, Counting {
     return track;
   }
 
-  /** The stream's tracks are known, or were waited for long enough: metadata, sequence headers, then the frames. */
+  /** The tracks of the stream are known, or the time to wait is over: metadata, sequence headers, then frames go out. */
   private settle(stream: UpstreamStream): void {
     stream.metaTimer?.cancel();
     stream.metaTimer = undefined;
     if (this.ended) return;
     stream.settled = true;
     for (const { mediaType } of stream.allTracks()) stream.announced.add(mediaType);
-    stream.link?.activate(stream);
+    stream.outlet?.announce(stream);
   }
 
   private dropTracks(stream: UpstreamStream, reason: CloseReason, keepFrames: boolean): void {
@@ -346,23 +374,23 @@ export class Upstream implements LinkOwner, Counting {
         this.clear(track);
         input?.close(reason);
       } else if (input !== undefined) {
-        // Its sender is told what has gone out, so that it need not send that again to whoever comes next.
+        // The sender gets the acks of what has gone out, and does not send that again to the next process.
         input.finish();
         this.finishing.push(input);
         track.ended = true;
-        track.stream.link?.changed();
+        stream.outlet?.inputLeft(track);
       }
       if (track.length === 0) this.endTrack(track);
     }
   }
 
   private endTrack(track: Track): void {
-    const { stream } = track;
+    const stream = this.streams.get(track.stream.name);
     // Closing its input, or writing its last frame, may have ended it already.
-    if (track.isGone) return;
+    if (stream === undefined || track.isGone) return;
     stream.removeTrack(track);
-    stream.link?.removeTrack(track);
-    this.ledger.release(track.fixedCharge);
+    stream.outlet?.removeTrack(track);
+    track.memory.close();
     track.addTo(this.endedTracks);
     if (!stream.isEmpty) {
       this.log.info('track ended', { stream: maskKey(stream.name), track: track.mediaType });
@@ -374,23 +402,21 @@ export class Upstream implements LinkOwner, Counting {
   private removeStream(stream: UpstreamStream): void {
     stream.metaTimer?.cancel();
     this.streams.delete(stream.name);
-    const { link } = stream;
-    link?.removeStream(stream);
+    stream.outlet?.removeStream(stream);
     this.log.info('stream ended', { stream: maskKey(stream.name) });
     if (this.ended) return;
     if (this.streams.size === 0) {
-      this.closing = true;
-      for (const one of this.links) one.finish();
-    } else if (link !== undefined && link.streams.size === 0) {
-      this.links.close(link);
+      this.phase = 'closing';
+      for (const session of this.sessions) session.finish();
+    } else {
+      this.sessions.finishEmpty();
     }
   }
 
   private end(reason: CloseReason, message: string): void {
     if (this.ended) return;
-    this.ended = true;
-    this.closing = true;
+    this.phase = 'ended';
     for (const input of this.finishing) input.close(reason);
-    this.options.onEnd(this, reason, message);
+    this.options.onEnd(reason, message);
   }
 }

@@ -1,58 +1,59 @@
 import type { Clock, Timer } from '../../time/clock.js';
-import type { Line } from './rtmp-connection.js';
-import type { UpstreamStream } from '../tracks/stream.js';
+import type { TrackStream } from '../tracks/track.js';
+import type { RtmpConnection } from './rtmp-connection.js';
 
 /** How long connect may go unanswered before the server counts as one that does not answer, ms. */
-const ACCEPT_WAIT = 1_000;
+const CONNECT_TIMEOUT = 1_000;
 
 /**
- * How long createStream may go unanswered on a connection that publishes already, ms: its server knows one stream only, then.
+ * How long createStream may go unanswered on a connection that publishes already, ms: its server then knows one stream a
+ * connection.
  */
-const CREATE_WAIT = 2_000;
+const FURTHER_STREAM_TIMEOUT = 2_000;
 
-/** What becomes of it when a server does not answer. */
-export interface PatienceOwner {
-  /** Connect: the server lets us in without a word, or will not at all. */
-  settled(line: Line): void;
-  /** createStream of a stream that goes ahead of all others, after `wait` ms: no stream will come of this connection. */
-  unanswered(line: Line, wait: number): void;
-  /** createStream of a further one. */
-  noSecondStream(line: Line, stream: UpstreamStream): void;
+/** What a missing answer leads to. */
+export interface AnswerTimeoutOwner {
+  /** Connect: the server accepts without a word, or never will. */
+  connectUnanswered(connection: RtmpConnection): void;
+  /** createStream of the first stream, after `timeout` ms: this connection will never publish. */
+  firstStreamUnanswered(connection: RtmpConnection, timeout: number): void;
+  /** createStream of a further stream. */
+  furtherStreamUnanswered(connection: RtmpConnection, stream: TrackStream): void;
 }
 
-/** Waits for the answers of servers. None of these waits keeps the process alive. */
-export class Patience {
-  private acceptTimer: Timer | undefined;
+/** Timers for the answers of servers. None of them keeps the process alive. */
+export class AnswerTimeouts {
+  private connectTimer: Timer | undefined;
 
   /** @param timeout ms for the answer to the first createStream of a connection */
   constructor(
     private readonly clock: Clock,
     private readonly timeout: number,
-    private readonly owner: PatienceOwner,
+    private readonly owner: AnswerTimeoutOwner,
   ) {}
 
-  /** The handshake of the connection of the moment is done. */
-  accept(line: Line): void {
-    this.stop();
-    this.acceptTimer = this.clock.after(ACCEPT_WAIT, () => this.owner.settled(line), false);
+  /** The handshake is done: connect is on its way. */
+  connectSent(connection: RtmpConnection): void {
+    this.connectAnswered();
+    this.connectTimer = this.clock.after(CONNECT_TIMEOUT, () => this.owner.connectUnanswered(connection), false);
   }
 
-  /** Connect is answered, or its connection of no more interest. */
-  stop(): void {
-    this.acceptTimer?.cancel();
+  /** Connect is answered, or its connection is of no more interest. */
+  connectAnswered(): void {
+    this.connectTimer?.cancel();
   }
 
-  /** createStream is on its way. */
-  create(line: Line, stream: UpstreamStream): void {
-    const state = line.states.get(stream);
+  /** createStream is encoded; the time counts while the connection publishes. */
+  streamCreated(connection: RtmpConnection, stream: TrackStream): void {
+    const state = connection.streams.get(stream);
     if (state === undefined) return;
-    const wait = state.announced ? this.timeout : CREATE_WAIT;
-    const look = (): void => {
-      if (line.isOver || state.published || line.states.get(stream) !== state) return;
-      if (line.state !== 'publishing') this.create(line, stream);
-      else if (state.announced) this.owner.unanswered(line, wait);
-      else this.owner.noSecondStream(line, stream);
+    const timeout = state.announced ? this.timeout : FURTHER_STREAM_TIMEOUT;
+    const check = (): void => {
+      if (connection.isOver || state.published || connection.streams.get(stream) !== state) return;
+      if (connection.state !== 'publishing') this.streamCreated(connection, stream);
+      else if (state.announced) this.owner.firstStreamUnanswered(connection, timeout);
+      else this.owner.furtherStreamUnanswered(connection, stream);
     };
-    this.clock.after(wait, look, false);
+    this.clock.after(timeout, check, false);
   }
 }

@@ -5,10 +5,10 @@ import { Budget } from '../../rtmp/budget.js';
  * How often a server may ask to reconnect: a few times at once, and again every 10 s. Each time costs a connection to
  * wherever it says.
  */
-const MOVES = { burst: 5, perSecond: 0.1 };
+const REQUESTS = { burst: 5, perSecond: 0.1 };
 
 /** Decides whether a server's request to reconnect is looked at. */
-export class Moves {
+export class ReconnectRequestLimit {
   private readonly budget: Budget;
   private refusing = false;
 
@@ -17,7 +17,7 @@ export class Moves {
     private readonly log: () => Logger,
     now: () => number,
   ) {
-    this.budget = new Budget(MOVES.burst, MOVES.perSecond, now);
+    this.budget = new Budget(REQUESTS.burst, REQUESTS.perSecond, now);
   }
 
   /** False if there were too many; said once. */

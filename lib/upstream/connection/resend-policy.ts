@@ -1,108 +1,89 @@
 import type { MediaSettings } from '../../config/settings.js';
 import type { MediaType } from '../../media/codec.js';
 import type { AckedBytes } from '../../rtmp/acked-bytes.js';
-import { frameCharge, type Ledger } from '../tracks/ledger.js';
-import type { Line } from './rtmp-connection.js';
+import type { Ledger } from '../tracks/ledger.js';
 import type { Kept } from '../tracks/retention.js';
 import type { Track } from '../tracks/track.js';
+import type { RtmpConnection } from './rtmp-connection.js';
 
-/** Above this part of the memory limit frames are no longer kept for being sent again. */
-const RETAIN_SHARE = 0.5;
+/** Above this part of the memory limit written frames are no longer kept. */
+const KEEP_SHARE = 0.5;
 
 /**
- * Decides how long frames that the kernel has taken are kept, so that they can be written once more on another connection:
- * all of them until the server has let us in, then (with `kmp_rtmp_out_reconnects`) those that may be lost when the
- * connection breaks. Where the server acknowledges what it reads, that says which they are; else, and where it says
- * nothing of them yet, those of the last `kmp_rtmp_out_resend` ms count as doubtful.
+ * Decides how long frames that the kernel has taken are kept, so that they can be written again on another connection: all
+ * of them until the server has accepted connect, then (with `kmp_rtmp_out_reconnects`) those that may be lost when the
+ * connection breaks. Where the server acknowledges what it reads, its acknowledgements decide; otherwise, and where they
+ * do not say anything yet, the frames of the last `kmp_rtmp_out_resend` ms are in doubt.
  *
- * Video is kept from the key frame before the first doubtful frame: a decoder cannot begin elsewhere. Audio that has been
- * read is not: sound that is heard twice is worse than pictures without, and the pictures are those seen already.
+ * Video is kept from the key frame before the first frame in doubt: a decoder cannot start elsewhere. Audio that the
+ * server has read is not kept: sound that is heard twice is worse than a missing picture, and these pictures were seen.
  */
-export class Resend {
+export class ResendPolicy {
+  /** @param now monotonic ms */
   constructor(
     private readonly settings: Pick<MediaSettings, 'outReconnects' | 'outResend' | 'outTimeout'>,
     private readonly ledger: Ledger,
     private readonly now: () => number,
   ) {}
 
-  /** The server has let us in, or does not answer at all. */
-  settled(line: Line, tracks: Iterable<Track>): void {
-    line.settled = true;
-    line.sink.retain = this.settings.outReconnects > 0;
-    for (const track of tracks) this.sent(track, line);
+  /** The server has accepted connect, or does not answer at all. */
+  connectAnswered(connection: RtmpConnection, tracks: Iterable<Track>): void {
+    connection.encoder.keepWritten = this.settings.outReconnects > 0;
+    for (const track of tracks) this.sent(track, connection);
   }
 
-  /** The kernel has taken frames of `track`, which goes by `line`. */
-  sent(track: Track, line: Line): void {
+  /** The kernel has taken frames of `track`, which is on `connection`. */
+  sent(track: Track, connection: RtmpConnection): void {
     if (track.retained.length === 0) return;
     const { settings, ledger } = this;
-    const useless = track.isGone || !line.sink.retain || (line.settled && settings.outResend === 0);
-    if (useless || ledger.used > ledger.limit * RETAIN_SHARE) {
-      this.forget(track, () => true);
+    const answered = connection.connectAnswer !== 'none';
+    const useless = track.isGone || !connection.encoder.keepWritten || (answered && settings.outResend === 0);
+    if (useless || ledger.used > ledger.limit * KEEP_SHARE) {
+      track.forgetRetained(() => true);
       return;
     }
-    if (!line.settled) return;
-    this.forgetDone(track.stream.tracks, this.now() - settings.outResend);
+    if (answered) forgetDone(track.stream.tracks, this.now() - settings.outResend);
   }
 
   /**
-   * `line` is no more: of what `tracks` have written to it, that is forgotten which its server has acknowledged since the
-   * last call of {@link sent}. By time nothing is: nobody knows for how long it had been broken.
+   * `connection` is closed. Of what `tracks` have written to it, frames that its server has acknowledged are forgotten; time
+   * decides nothing here, because nobody knows for how long the connection had been broken.
    */
-  broken(line: Line, tracks: Iterable<Track>): void {
-    if (!line.settled) return;
-    for (const track of tracks) this.forgetDone(track.stream.tracks, -Infinity);
+  connectionLost(connection: RtmpConnection, tracks: Iterable<Track>): void {
+    if (connection.connectAnswer === 'none') return;
+    for (const track of tracks) forgetDone(track.stream.tracks, -Infinity);
   }
 
-  /** Monotonic ms until which `track` may have to write something again; Infinity: not known yet. */
-  doubtUntil({ retained, stream: { line } }: Track): number {
+  /** Monotonic ms until which frames of `track` may have to be written again; Infinity: not known yet; 0: none. */
+  doubtUntil({ retained }: Track, connection: RtmpConnection | undefined): number {
     const { outReconnects, outResend, outTimeout } = this.settings;
-    if (outReconnects === 0 || outResend === 0 || line === undefined || retained.length === 0) return 0;
-    return line.settled ? retained.doubtUntil(outResend, outTimeout) : Infinity;
+    if (outReconnects === 0 || outResend === 0 || connection === undefined || retained.length === 0) return 0;
+    return connection.connectAnswer === 'none' ? Infinity : retained.doubtUntil(outResend, outTimeout);
   }
 
   /**
-   * What the connection of `acked` had not sent of `track` will never be: a track that has ended has no use for it any more.
-   * What another one still sends of it is left alone.
+   * What the connection of `acked` had not sent of `track` will never be sent. If the track has ended, nobody needs it; what
+   * another connection still sends of it is left alone.
    */
-  lost(track: Track, acked: AckedBytes): void {
+  framesLost(track: Track, acked: AckedBytes): void {
     if (!track.isGone) return;
-    const frames = track.retained.takeUnsent(acked);
-    for (const frame of frames) frame.release();
-    this.give(
-      track,
-      frames.reduce((sum, frame) => sum + frameCharge(frame), 0),
-    );
-    this.forget(track, () => true);
+    for (const frame of track.retained.takeUnsent(acked)) track.memory.release(frame);
+    track.forgetRetained(() => true);
   }
+}
 
-  /** @param safe monotonic ms: what has left by then has arrived, as far as time can tell */
-  private forgetDone({ video, audio }: Partial<Record<MediaType, Track>>, safe: number): void {
-    const behind = [video, audio]
-      .map((track) => track?.retained.lastSentUntil(safe))
-      .filter((kept) => kept?.isBehind === true)
-      .map((kept) => kept?.acked);
-    // A server that acknowledges and has not come so far, although there was time, may not have read these either.
-    const old = (kept: Kept): boolean => kept.isSent && kept.frame.sentAt <= safe && !behind.includes(kept.acked);
-    const done = (kept: Kept): boolean => kept.isAcked || old(kept);
-    const from = video?.retained.lastBeginning(done);
-    if (video !== undefined && from !== undefined) this.forget(video, ({ frame }) => frame !== from);
-    if (audio === undefined) return;
-    const ahead = (kept: Kept): boolean => video === undefined || (from !== undefined && kept.frame.ms < from.ms);
-    this.forget(audio, (kept) => kept.isAcked || (old(kept) && ahead(kept)));
-  }
-
-  private forget(track: Track, done: Parameters<Track['retained']['trim']>[0]): void {
-    this.give(track, track.retained.trim(done));
-  }
-
-  private give(track: Track, bytes: number): void {
-    this.ledger.release(bytes);
-    track.memUsed -= bytes;
-    // What a track that has left was charged for besides its frames was given back when it left.
-    if (track.isGone) return;
-    const infos = track.forgetInfos();
-    this.ledger.release(infos);
-    track.fixedCharge -= infos;
-  }
+/** @param safe monotonic ms: what was sent by then has arrived, as far as time can tell */
+function forgetDone({ video, audio }: Readonly<Partial<Record<MediaType, Track>>>, safe: number): void {
+  const behind = [video, audio]
+    .map((track) => track?.retained.lastSentUntil(safe))
+    .filter((kept) => kept?.isBehind === true)
+    .map((kept) => kept?.acked);
+  // A server that acknowledges, and has not come so far although there was time, may not have read these frames either.
+  const old = (kept: Kept): boolean => kept.isSent && kept.frame.sentAt <= safe && !behind.includes(kept.acked);
+  const done = (kept: Kept): boolean => kept.isAcked || old(kept);
+  const from = video?.retained.lastBeginning(done);
+  if (video !== undefined && from !== undefined) video.forgetRetained(({ frame }) => frame !== from);
+  if (audio === undefined) return;
+  const ahead = (kept: Kept): boolean => video === undefined || (from !== undefined && kept.frame.ms < from.ms);
+  audio.forgetRetained((kept) => kept.isAcked || (old(kept) && ahead(kept)));
 }

@@ -13,9 +13,10 @@ import type { Destination } from './destination.js';
 import type { Dump } from '../../dump/dump.js';
 import type { Ledger } from '../tracks/ledger.js';
 import type { TurnSchedule } from '../../time/turn-schedule.js';
-import { UpstreamSink, type SentBatch, type SinkOwner } from './frame-encoder.js';
-import type { UpstreamStream } from '../tracks/stream.js';
-import type { Track } from '../tracks/track.js';
+import { FrameEncoder, type EncodedBatch, type EncoderOwner } from './frame-encoder.js';
+import type { ByteCounts } from '../report/byte-counts.js';
+import { tracksOf } from '../tracks/stream.js';
+import type { Track, TrackStream } from '../tracks/track.js';
 
 /** How many buffers' worth is written in one piece, if so much is due at once: a write costs more than its bytes. */
 const BUFFERS_AT_ONCE = 4;
@@ -35,7 +36,7 @@ function ackWindow(bitrate: number): number {
   return Math.min(Math.max(bytes, ACK_WINDOW.least), ACK_WINDOW.most);
 }
 
-export interface LineOptions {
+export interface RtmpConnectionOptions {
   readonly settings: MediaSettings;
   readonly clock: Clock;
   readonly schedule: TurnSchedule;
@@ -46,33 +47,34 @@ export interface LineOptions {
   readonly dump?: (() => Dump) | undefined;
 }
 
-/** What a line tells the link that it is the connection of. */
-export interface LineOwner {
-  lineState(line: Line, state: PublisherState): void;
-  lineEvent(line: Line, event: ServerEvent): void;
-  /** All was sent, and the connection closed in order. */
-  lineFinished(line: Line): void;
-  lineBroken(line: Line, error: Error): void;
+/** What a connection reports to its session. */
+export interface ConnectionOwner {
+  connectionState(connection: RtmpConnection, state: PublisherState): void;
+  serverEvent(connection: RtmpConnection, event: ServerEvent): void;
+  /** Everything was sent, and the connection is closed in order. */
+  connectionFinished(connection: RtmpConnection): void;
+  connectionBroken(connection: RtmpConnection, error: Error): void;
 }
+
+/** How the server has answered connect: not yet, not in time (it counts as a server that never answers), or by accepting. */
+export type ConnectAnswer = 'none' | 'silent' | 'accepted';
 
 /**
  * One RTMP connection with what feeds it: merger, encoder and publisher, joined; and what the server says on it. Made
  * afresh for every attempt to connect, since nothing of a connection's state outlives it.
  */
-export class Line {
-  readonly session: SessionWriter;
-  readonly sink: UpstreamSink;
-  readonly merger: Merger<Track, SentBatch>;
+export class RtmpConnection {
+  readonly writer: SessionWriter;
+  readonly encoder: FrameEncoder;
+  readonly merger: Merger<Track, EncodedBatch>;
   /** The upstream's streams as this connection knows them. */
-  readonly states = new Map<UpstreamStream, StreamState>();
+  readonly streams = new Map<TrackStream, StreamState>();
   publisher: RtmpPublisher | undefined;
   connectTransaction = 0;
-  /** True once the server has accepted connect. */
-  accepted = false;
-  /** True once it has, or was given time enough to say no. */
-  settled = false;
+  connectAnswer: ConnectAnswer = 'none';
+  /** Monotonic ms. */
   openedAt = 0;
-  /** Where it has come; undefined before {@link open}. */
+  /** Undefined before {@link open}. */
   state: PublisherState | undefined;
   /** Monotonic ms at which the handshake was done. */
   publishingSince = Infinity;
@@ -84,21 +86,21 @@ export class Line {
   private over = false;
 
   constructor(
-    private readonly options: LineOptions,
-    private readonly owner: LineOwner,
-    books: SinkOwner,
+    private readonly options: RtmpConnectionOptions,
+    private readonly owner: ConnectionOwner,
+    encoderOwner: EncoderOwner,
   ) {
     const { settings, clock, schedule, ledger } = options;
     this.reader = new ServerReader({ now: () => clock.now() });
-    this.session = new SessionWriter({
+    this.writer = new SessionWriter({
       chunkSize: settings.outChunkSize,
       metadataName: settings.outMetadataName,
       onFiPeriod: settings.outOnfiPeriod,
     });
-    this.sink = new UpstreamSink(this.session, ledger, books, () => clock.now());
-    this.merger = new Merger<Track, SentBatch>({
+    this.encoder = new FrameEncoder(this.writer, ledger, encoderOwner, () => clock.now());
+    this.merger = new Merger<Track, EncodedBatch>({
       clock: schedule.clock,
-      sink: this.sink,
+      sink: this.encoder,
       minDelay: settings.outMinProcessDelay,
       maxDelay: settings.outMaxProcessDelay,
       earlyRelease: settings.outEarlyRelease,
@@ -113,12 +115,12 @@ export class Line {
   open(destination: Destination, extra: Amf0Object | undefined): boolean {
     const { settings, clock, resolve, permit, dump: openDump } = this.options;
     const params = extra === undefined ? destination.params : { ...destination.params, extra };
-    const ok = this.sink.charged('write_connect_failed', () => {
-      this.connectTransaction = this.session.connect(params);
+    const ok = this.encoder.charged('write_connect_failed', () => {
+      this.connectTransaction = this.writer.connect(params);
     });
     if (!ok) return false;
     this.openedAt = clock.now();
-    this.sink.taken = (destination.header?.length ?? 0) + HANDSHAKE_BYTES;
+    this.encoder.taken = (destination.header?.length ?? 0) + HANDSHAKE_BYTES;
     const dump = openDump?.();
     const publisher = new RtmpPublisher({
       target: destination.target,
@@ -131,17 +133,17 @@ export class Line {
       onState: (state) => {
         this.state = state;
         if (state === 'publishing') this.publishingSince = clock.now();
-        if (!this.over) this.owner.lineState(this, state);
+        if (!this.over) this.owner.connectionState(this, state);
       },
       onReply: (bytes) => this.replies(bytes),
     });
     this.publisher = publisher;
     const broken = (error: Error): void => {
-      if (!this.over) this.owner.lineBroken(this, error);
+      if (!this.over) this.owner.connectionBroken(this, error);
     };
     publisher.on('error', broken);
     publisher.on('finish', () => {
-      if (!this.over) this.owner.lineFinished(this);
+      if (!this.over) this.owner.connectionFinished(this);
     });
     this.merger.on('error', broken);
     new pumpify(this.merger, publisher).on('error', () => {});
@@ -154,28 +156,52 @@ export class Line {
    */
   askForAcks(): void {
     const { outReconnects, outResend } = this.options.settings;
-    if (!this.accepted || outReconnects === 0 || outResend === 0 || this.merger.writableEnded) return;
-    const tracks = [...this.states.keys()].flatMap((stream) => stream.allTracks());
+    if (this.connectAnswer !== 'accepted' || outReconnects === 0 || outResend === 0 || this.merger.writableEnded)
+      return;
+    const tracks = [...this.streams.keys()].flatMap(tracksOf);
     const wanted = ackWindow(tracks.reduce((sum, { latestInfo }) => sum + latestInfo.bitrate, 0));
     const window = Math.min(wanted, this.windowLimit);
     // A track more or less is not worth a word, if it is not much more.
     if (window < 2 * this.window && window > this.window / 2) return;
     this.window = window;
-    this.sink.acked.expect(window);
+    this.encoder.acked.expect(window);
     this.control(windowAckSize(window));
   }
 
-  /** Tells the server of a stream. */
-  createStream(name: string, assume: boolean): StreamState {
-    this.reader.expectStream();
-    return this.session.createStream(name, assume);
+  /** Announces `stream` to the server; false: the memory limit was reached, and the owner knows. */
+  createStream(stream: TrackStream, assumeId: boolean): boolean {
+    return this.encoder.charged('create_stream_failed', () => {
+      this.reader.expectStream();
+      this.streams.set(stream, this.writer.createStream(stream.name, assumeId));
+    });
   }
 
-  /** `tracks` go by another connection from now on; this one sends what it has of them. */
+  /** Unpublishes `stream`, if this connection knows it. */
+  removeStream(stream: TrackStream): void {
+    const state = this.streams.get(stream);
+    if (state === undefined) return;
+    this.streams.delete(stream);
+    this.encoder.charged('unpublish_stream_failed', () => this.writer.unpublish(state));
+    // The command must not wait for a frame of another stream.
+    this.merger.changed();
+  }
+
+  /** Bytes that went over it so far. */
+  get bytes(): ByteCounts {
+    const { publisher, encoder } = this;
+    return {
+      written_bytes: publisher?.writtenBytes ?? 0,
+      sent_bytes: publisher?.sentBytes ?? 0,
+      received_bytes: publisher?.receivedBytes ?? 0,
+      acked_bytes: encoder.acked.bytes,
+    };
+  }
+
+  /** `tracks` are on another connection from now on; this one sends what it has of them. */
   leave(tracks: Iterable<Track>): void {
     // What is gathered of a track is counted there, and must be on its way before the other one counts, too.
     this.merger.flush();
-    if (!this.over) for (const track of tracks) this.sink.leave(track);
+    if (!this.over) for (const track of tracks) this.encoder.leave(track);
   }
 
   /** True once nothing more is heard of it. */
@@ -192,7 +218,7 @@ export class Line {
   kill(): void {
     if (this.over) return;
     this.over = true;
-    this.sink.abandon();
+    this.encoder.abandon();
     this.merger.destroy();
     this.publisher?.destroy();
   }
@@ -201,8 +227,8 @@ export class Line {
     if (this.over) return;
     for (const event of this.reader.feed(bytes)) {
       this.answer(event);
-      if (event.kind === 'ack') this.sink.acked.take(event.sequence, this.publisher?.writtenBytes ?? 0);
-      this.owner.lineEvent(this, event);
+      if (event.kind === 'ack') this.encoder.acked.take(event.sequence, this.publisher?.writtenBytes ?? 0);
+      this.owner.serverEvent(this, event);
       if (this.over) return;
     }
   }
@@ -218,6 +244,6 @@ export class Line {
   }
 
   private control({ type, payload }: ControlOut): void {
-    if (this.sink.charged('flush_failed', () => this.session.control(type, payload))) this.merger.flush();
+    if (this.encoder.charged('flush_failed', () => this.writer.control(type, payload))) this.merger.flush();
   }
 }

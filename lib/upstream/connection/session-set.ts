@@ -1,18 +1,16 @@
-import type { Link } from './session.js';
-import type { UpstreamState, UpstreamStatus } from '../report/status.js';
+import { addBytes, NO_BYTES, type ByteCounts } from '../report/byte-counts.js';
+import type { UpstreamState } from '../report/status.js';
+import type { PublishSession } from './session.js';
 
-/** What is counted of connections. */
-export const TRAFFIC = ['written_bytes', 'sent_bytes', 'received_bytes', 'acked_bytes', 'reconnects'] as const;
-type Traffic = Pick<UpstreamStatus, (typeof TRAFFIC)[number]>;
+/** The publish sessions of an upstream: one, or one for each stream if the server knows one stream a connection. */
+export class SessionSet {
+  private readonly all = new Set<PublishSession>();
+  /** Counts of sessions that are closed. */
+  private pastBytes = NO_BYTES;
+  private pastReconnects = 0;
 
-/** The RTMP connections of an upstream: one, or one for each stream where the server wants that. */
-export class Links {
-  private readonly all = new Set<Link>();
-  /** What went over those that are no more. */
-  private past: Traffic = { written_bytes: 0, sent_bytes: 0, received_bytes: 0, acked_bytes: 0, reconnects: 0 };
-
-  /** @param main the one that new streams go to */
-  constructor(public main: Link) {
+  /** @param main the session that new streams are added to */
+  constructor(public main: PublishSession) {
     this.all.add(main);
   }
 
@@ -20,46 +18,47 @@ export class Links {
     return this.all.size === 0;
   }
 
-  /** One that comes back from a break says so for all. */
+  /** If one session reconnects, that is the state of all. */
   get state(): UpstreamState {
-    for (const link of this.all) if (link.state === 'reconnecting') return link.state;
+    for (const session of this.all) if (session.state === 'reconnecting') return session.state;
     return this.main.state;
   }
 
-  [Symbol.iterator](): IterableIterator<Link> {
+  [Symbol.iterator](): IterableIterator<PublishSession> {
     return this.all.values();
   }
 
-  add(link: Link): void {
-    this.all.add(link);
+  add(session: PublishSession): void {
+    this.all.add(session);
   }
 
-  /** It is over; what went over it goes on counting. */
-  remove(link: Link): void {
-    if (!this.all.delete(link)) return;
-    this.past = plus(this.past, link);
+  /** The session is closed; its counts stay. */
+  remove(session: PublishSession): void {
+    if (!this.all.delete(session)) return;
+    this.pastBytes = addBytes(this.pastBytes, session.connections.bytes);
+    this.pastReconnects += session.reconnects;
   }
 
-  /** No stream goes by `link` any more, but others live: it is closed. */
-  close(link: Link): void {
-    for (const other of this.all) if (link === this.main && other !== link) this.main = other;
-    if (link !== this.main) link.finish();
+  /** Closes sessions without a stream, if another one has one. */
+  finishEmpty(): void {
+    for (const session of this.all) {
+      if (!session.isEmpty) continue;
+      const other = [...this.all].find((one) => !one.isEmpty);
+      if (other === undefined) return;
+      if (session === this.main) this.main = other;
+      session.finish();
+    }
   }
 
-  /** Over all that there ever were. */
-  traffic(): Traffic {
-    let sums = this.past;
-    for (const link of this.all) sums = plus(sums, link);
-    return sums;
+  get bytes(): ByteCounts {
+    let sum = this.pastBytes;
+    for (const session of this.all) sum = addBytes(sum, session.connections.bytes);
+    return sum;
   }
-}
 
-function plus(sums: Traffic, { traffic, reconnects }: Link): Traffic {
-  return {
-    written_bytes: sums.written_bytes + traffic.writtenBytes,
-    sent_bytes: sums.sent_bytes + traffic.sentBytes,
-    received_bytes: sums.received_bytes + traffic.receivedBytes,
-    acked_bytes: sums.acked_bytes + traffic.ackedBytes,
-    reconnects: sums.reconnects + reconnects,
-  };
+  get reconnects(): number {
+    let sum = this.pastReconnects;
+    for (const session of this.all) sum += session.reconnects;
+    return sum;
+  }
 }

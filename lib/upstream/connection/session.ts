@@ -1,393 +1,409 @@
 import type { Timer } from '../../time/clock.js';
 import { messageOf } from '../../base/errors.js';
 import type { Frame } from '../../media/frame.js';
-import { enhancedProperties } from '../../rtmp/enhanced.js';
 import { PublishError } from '../../rtmp/publish-error.js';
 import type { PublisherState } from '../../rtmp/publisher.js';
 import type { ServerEvent } from '../../rtmp/server-event.js';
-import { Backoff, STABLE_AFTER } from './backoff.js';
-import { Books } from './books.js';
-import { reasonOf } from '../report/close-reason.js';
-import { withTcUrl, type Destination } from './destination.js';
-import { Endings } from './endings.js';
-import type { LinkOwner } from './session-owner.js';
-import { Line, type LineOptions, type LineOwner } from './rtmp-connection.js';
-import { Moves } from './reconnect-request-limit.js';
-import { Patience, type PatienceOwner } from './answer-timeouts.js';
-import { Replies, type ReplyTarget } from './reply-handler.js';
-import { Resend } from './resend-policy.js';
+import { reasonOf, type NotificationReason } from '../report/close-reason.js';
 import type { UpstreamState } from '../report/status.js';
-import type { UpstreamStream } from '../tracks/stream.js';
-import { activate, codecsOf, moveStream, tracksBy } from './stream-connection.js';
-import { Successor, type SuccessorOwner } from './replacement.js';
-import type { Track } from '../tracks/track.js';
-import { Traffic } from './traffic.js';
+import type { StreamOutlet, Track, TrackStream } from '../tracks/track.js';
+import { AnswerTimeouts, type AnswerTimeoutOwner } from './answer-timeouts.js';
+import { ConnectionOpener } from './connection-opener.js';
+import { ConnectionSet } from './connection-set.js';
+import { Delivery, type DeliveryOwner } from './delivery.js';
+import { withTcUrl, type Destination } from './destination.js';
+import { ReconnectPolicy } from './reconnect-policy.js';
+import { ReconnectRequestLimit } from './reconnect-request-limit.js';
+import { Replacement, type ReplacementOwner } from './replacement.js';
+import { ReplyHandler, type ReplyObserver, type ReplyTarget } from './reply-handler.js';
+import type { ConnectionOwner, RtmpConnection, RtmpConnectionOptions } from './rtmp-connection.js';
+import { ServerRoute } from './server-route.js';
+import { announceStream } from './stream-announcer.js';
+
+/** What a session asks of the upstream that it belongs to. */
+export interface SessionOwner extends ReplyObserver, DeliveryOwner {
+  /** True if nobody sends any more, and nobody is likely to return. */
+  readonly isDeserted: boolean;
+  /** The server refuses a stream; others may continue. */
+  streamRejected(stream: TrackStream, message: string): void;
+  /** The server gave `stream` the id of another one: it needs a session of its own. */
+  streamNeedsSession(stream: TrackStream): void;
+  /** The connection is made again. `message`: what was wrong with the last one, if anything was. */
+  reconnecting(reason: NotificationReason, message?: string): void;
+  sessionClosed(session: PublishSession): void;
+}
 
 /**
- * An upstream's RTMP connection as the upstream sees it: it may break and be made anew, be sent elsewhere by the server,
- * or be asked who it is, while streams and tracks stay. Each attempt is a {@link Line} of its own.
+ * - `new`: not opened yet;
+ * - `open`: there is a connection, or an attempt to make one;
+ * - `waiting`: for the next attempt;
+ * - `closing`: nothing more comes, what is encoded is sent;
+ * - `closed`
  */
-export class Link implements LineOwner, ReplyTarget, SuccessorOwner, PatienceOwner {
-  readonly streams = new Set<UpstreamStream>();
-  /** All connections that are open: that of the moment, one that is to take over, those that still send what they have. */
-  readonly traffic = new Traffic();
-  state: UpstreamState = 'resolving';
+type Phase = 'new' | 'open' | 'waiting' | 'closing' | 'closed';
+
+/**
+ * An upstream's publishing to one server: an RTMP connection that may break and be made again, be redirected, or be replaced
+ * at the server's request, while streams and tracks stay.
+ */
+export class PublishSession
+  implements StreamOutlet, ConnectionOwner, ReplyTarget, ReplacementOwner, AnswerTimeoutOwner
+{
+  readonly connections: ConnectionSet;
+  /** How often the connection was made again. */
   reconnects = 0;
   /** True once the server has shown that it knows one stream a connection. */
   oneStream = false;
-  /** The connection of the moment. */
-  line: Line;
-  /** Tracks that wait for their end. */
-  readonly endings: Endings;
-  private successor: Successor | undefined;
+  private phase: Phase = 'new';
+  private replacement: Replacement | undefined;
   private readonly now: () => number;
-  private readonly replies: Replies;
-  private readonly moves: Moves;
-  private readonly backoff: Backoff;
-  private readonly resend: Resend;
-  private readonly books: Books;
-  private readonly patience: Patience;
-  private readonly assume: boolean;
-  /** Where the next attempt goes: redirects followed, with what a login adds. */
-  private current: Destination;
-  private timer: Timer | undefined;
-  private hurried = false;
-  private finishing = false;
-  private over = false;
+  private readonly route: ServerRoute;
+  private readonly replies: ReplyHandler;
+  private readonly reconnectRequests: ReconnectRequestLimit;
+  private readonly reconnectPolicy: ReconnectPolicy;
+  private readonly delivery: Delivery;
+  private readonly timeouts: AnswerTimeouts;
+  private readonly assumeIds: boolean;
+  private readonly opener: ConnectionOpener;
+  private retryTimer: Timer | undefined;
 
+  /** @param origin where every series of attempts begins */
   constructor(
-    private readonly options: LineOptions,
-    /** Where every series of attempts begins. */
+    private readonly options: RtmpConnectionOptions,
     private readonly origin: Destination,
-    private readonly owner: LinkOwner,
+    private readonly owner: SessionOwner,
   ) {
-    const { settings, clock, ledger } = options;
-    this.current = origin;
-    this.assume = settings.outStreamId === 'assume';
+    const { settings, clock } = options;
     this.now = () => clock.now();
-    this.replies = new Replies(this, owner, origin, this.assume, this.now);
-    this.moves = new Moves(() => owner.log, this.now);
-    this.backoff = new Backoff(settings.outReconnectInterval, settings.outReconnects);
-    this.resend = new Resend(settings, ledger, this.now);
-    this.endings = new Endings(clock, this.resend, owner);
-    this.books = new Books(this.resend, owner, (track) => track.stream.line ?? this.line, this.endings);
-    this.patience = new Patience(clock, settings.outTimeout, this);
-    this.line = this.newLine();
+    this.assumeIds = settings.outStreamId === 'assume';
+    this.route = new ServerRoute(origin);
+    this.replies = new ReplyHandler(this, owner, this.route, this.assumeIds, this.now);
+    this.reconnectRequests = new ReconnectRequestLimit(() => owner.log, this.now);
+    this.reconnectPolicy = new ReconnectPolicy(settings.outReconnectInterval, settings.outReconnects, this.now);
+    this.delivery = new Delivery(options, (stream) => this.connections.of(stream), owner);
+    this.timeouts = new AnswerTimeouts(clock, settings.outTimeout, this);
+    this.opener = new ConnectionOpener(options, this, this.delivery, this.timeouts, this.assumeIds);
+    this.connections = new ConnectionSet(this.opener.create());
   }
 
-  get remoteAddress(): string {
-    return this.line.publisher?.remoteAddress ?? '';
+  /** What the API shows. */
+  get state(): UpstreamState {
+    switch (this.phase) {
+      case 'new':
+        return 'resolving';
+      case 'open': {
+        const state = this.connections.state ?? 'resolving';
+        // To an observer, the attempts to restore a connection are one state.
+        const again = this.reconnectPolicy.isRetrying && state !== 'publishing' && state !== 'closing';
+        return again ? 'reconnecting' : state;
+      }
+      case 'waiting':
+        return 'reconnecting';
+      default:
+        return 'closing';
+    }
   }
 
-  get localAddress(): string {
-    return this.line.publisher?.localAddress ?? '';
+  get isEmpty(): boolean {
+    return this.connections.streams.length === 0;
   }
 
   /** Begins to connect. `codecs`: those of the tracks that are known to come. */
   open(codecs: readonly number[]): void {
-    this.timer = undefined;
-    if (!this.connect(this.line, this.current, codecs)) return;
-    for (const stream of this.streams) {
-      stream.moveTo(this.line);
-      activate(stream);
+    this.retryTimer = undefined;
+    const { current } = this.connections;
+    this.phase = 'open';
+    const { streams } = this.connections;
+    if (!this.opener.open(current, this.route.next, streams, codecs)) return;
+    for (const stream of streams) {
+      this.connections.assign(stream, current);
+      this.announce(stream);
     }
   }
 
   /** Adds a stream; false if the memory limit was reached. */
-  addStream(stream: UpstreamStream): boolean {
-    this.streams.add(stream);
-    stream.link = this;
+  addStream(stream: TrackStream): boolean {
     let ok = true;
-    for (const line of [this.line, this.successor?.line]) {
-      if (line?.publisher === undefined) continue;
-      ok &&= this.createState(line, stream);
-      if (ok) line.merger.flush();
+    for (const connection of [this.connections.current, this.replacement?.connection]) {
+      if (connection?.publisher === undefined) continue;
+      ok &&= this.opener.createStream(connection, stream);
+      if (ok) connection.merger.flush();
     }
-    stream.moveTo(this.line);
+    this.connections.assign(stream, this.connections.current);
     return ok;
   }
 
-  removeStream(stream: UpstreamStream): void {
-    this.streams.delete(stream);
-    for (const line of this.traffic.lines) {
-      const state = line.states.get(stream);
-      if (state === undefined) continue;
-      line.states.delete(stream);
-      line.sink.charged('unpublish_stream_failed', () => line.session.unpublish(state));
-      // It must not wait for a frame of another stream.
-      line.merger.changed();
-    }
-    this.finishLeft();
+  removeStream(stream: TrackStream): void {
+    this.connections.unassign(stream);
+    this.finishUnused();
   }
 
   addTrack(track: Track): void {
-    track.stream.line?.merger.add(track);
+    this.connections.of(track.stream)?.merger.add(track);
   }
 
   removeTrack(track: Track): void {
-    const { line } = track.stream;
-    line?.merger.remove(track);
-    if (line !== undefined) this.resend.sent(track, line);
+    this.connections.of(track.stream)?.merger.remove(track);
+    this.delivery.trackRemoved(track);
   }
 
   write(track: Track, frames: readonly Frame[]): void {
-    track.stream.line?.merger.write({ queue: track, frames });
+    this.connections.of(track.stream)?.merger.write({ queue: track, frames });
   }
 
-  changed(): void {
-    for (const line of this.traffic.lines) line.merger.changed();
+  announce(stream: TrackStream): void {
+    const connection = this.connections.of(stream);
+    if (connection === undefined) return;
+    announceStream(stream, connection, (reason, message) => this.owner.fail(reason, message));
   }
 
+  inputLeft(track: Track): void {
+    if (track.length === 0) this.delivery.trackWritten(track);
+    else this.connections.tracksChanged();
+  }
+
+  /** From now on no frame waits: what is queued goes out in order, as fast as the server takes it. */
   hurry(): void {
-    this.hurried = true;
-    for (const line of this.traffic.lines) line.merger.hurry();
+    this.opener.hurried = true;
+    this.connections.hurry();
   }
 
-  /** The stream's tracks are settled, or one has joined. */
-  activate(stream: UpstreamStream): void {
-    activate(stream);
-  }
-
-  chargeInfo(track: Track): void {
-    this.owner.chargeInfo(track);
-  }
-
-  /** Nothing more will come: what is encoded is sent, then the connection closed. */
+  /** Nothing more will come: what is encoded is sent, then the connection is closed. */
   finish(): void {
-    if (this.finishing) return;
-    this.finishing = true;
-    this.state = 'closing';
-    this.timer?.cancel();
-    if (this.successor?.line !== undefined) this.discard(this.successor.line);
-    this.successor = undefined;
-    if (this.line.publisher === undefined) this.discard(this.line);
-    for (const line of this.traffic.lines) line.finish();
-    this.finished();
+    if (this.phase === 'closing' || this.phase === 'closed') return;
+    this.phase = 'closing';
+    this.retryTimer?.cancel();
+    if (this.replacement?.connection !== undefined) this.closeConnection(this.replacement.connection);
+    this.replacement = undefined;
+    const { current } = this.connections;
+    if (current.publisher === undefined) this.closeConnection(current);
+    for (const connection of this.connections) connection.finish();
+    this.closeIfFinished();
   }
 
   destroy(): void {
-    this.over = true;
-    this.timer?.cancel();
-    this.patience.stop();
-    this.endings.stop();
-    this.successor = undefined;
-    for (const line of this.traffic.lines) this.discard(line);
+    this.phase = 'closed';
+    this.retryTimer?.cancel();
+    this.timeouts.connectAnswered();
+    this.delivery.stop();
+    this.replacement = undefined;
+    for (const connection of this.connections) this.closeConnection(connection);
   }
 
-  lineState(line: Line, state: PublisherState): void {
-    // A handshake may end while the link is closing already.
-    if (line !== this.line || this.over || this.finishing) return;
+  // The connections report: ConnectionOwner
+
+  connectionState(connection: RtmpConnection, state: PublisherState): void {
+    // A handshake may end while the session is closing already.
+    if (connection !== this.connections.current || this.phase !== 'open') return;
     this.owner.log.debug(`RTMP connection: ${state}`);
-    if (state === 'publishing') {
-      this.patience.accept(line);
-      line.merger.hold(false);
-    }
-    // Attempts to come back are one state for who looks at it from outside.
-    const again = this.backoff.attempts > 0 && state !== 'publishing' && state !== 'closing';
-    this.state = again ? 'reconnecting' : state;
+    if (state !== 'publishing') return;
+    this.timeouts.connectSent(connection);
+    connection.merger.hold(false);
   }
 
-  lineFinished(line: Line): void {
-    this.discard(line);
-    this.finished();
+  connectionFinished(connection: RtmpConnection): void {
+    this.closeConnection(connection);
+    this.closeIfFinished();
   }
 
-  lineEvent(line: Line, event: ServerEvent): void {
-    if (this.over) return;
-    if (line === this.line) this.replies.handle(line, event);
-    else if (line === this.successor?.line) this.successor.replies.handle(line, event);
-    if (event.kind === 'ack') this.endings.look();
+  serverEvent(connection: RtmpConnection, event: ServerEvent): void {
+    if (this.phase === 'closed') return;
+    if (connection === this.connections.current) this.replies.handle(connection, event);
+    else if (connection === this.replacement?.connection) this.replacement.replies.handle(connection, event);
+    if (event.kind === 'ack') this.delivery.acknowledged();
   }
 
-  lineBroken(line: Line, error: Error): void {
-    if (this.over) return;
-    if (line === this.line) {
-      this.broken(line, error);
-    } else if (line === this.successor?.line) {
-      this.successor.lineBroken(line, error);
+  connectionBroken(connection: RtmpConnection, error: Error): void {
+    if (this.phase === 'closed') return;
+    if (connection === this.connections.current) {
+      this.currentBroken(connection, error);
+    } else if (connection === this.replacement?.connection) {
+      this.replacement.connectionBroken(connection, error);
     } else {
       this.owner.log.warn(`the connection that was replaced ended early: ${messageOf(error)}`);
-      this.discard(line);
-      for (const stream of this.streams) if (stream.line === line) moveStream(stream, this.line, true);
-      this.endings.look();
-      this.finished();
+      this.closeConnection(connection);
+      this.moveFrom(this.connections.streamsOn(connection));
+      this.closeIfFinished();
     }
   }
 
-  accepted(line: Line): void {
-    line.accepted = true;
-    line.askForAcks();
-    this.settled(line);
+  // The server's answers: ReplyTarget and AnswerTimeoutOwner
+
+  accepted(connection: RtmpConnection): void {
+    connection.connectAnswer = 'accepted';
+    connection.askForAcks();
+    this.connectAnswered(connection);
   }
 
-  /** The server has let us in, or does not answer at all: frames are kept for the sake of reconnects only. */
-  settled(line: Line): void {
-    this.patience.stop();
-    this.resend.settled(line, tracksBy(this.streams, line));
-    this.endings.look();
+  connectUnanswered(connection: RtmpConnection): void {
+    if (connection.connectAnswer === 'none') connection.connectAnswer = 'silent';
+    this.connectAnswered(connection);
   }
 
-  unanswered(line: Line, wait: number): void {
-    this.lineBroken(line, new PublishError('recv', `no answer to createStream in ${wait} ms`));
+  published(_connection: RtmpConnection, stream: TrackStream): void {
+    this.announce(stream);
   }
 
-  noSecondStream(line: Line, stream: UpstreamStream): void {
-    if (line === this.line) this.idTaken(line, stream);
-    else this.successor?.idTaken(line, stream);
-  }
-
-  published(_line: Line, stream: UpstreamStream): void {
-    activate(stream);
-  }
-
-  idTaken(line: Line, stream: UpstreamStream): void {
+  idTaken(connection: RtmpConnection, stream: TrackStream): void {
     this.oneStream = true;
     this.removeStream(stream);
-    line.merger.flush();
-    this.owner.split(stream);
+    connection.merger.flush();
+    this.owner.streamNeedsSession(stream);
+  }
+
+  firstStreamUnanswered(connection: RtmpConnection, timeout: number): void {
+    this.connectionBroken(connection, new PublishError('recv', `no answer to createStream in ${timeout} ms`));
+  }
+
+  furtherStreamUnanswered(connection: RtmpConnection, stream: TrackStream): void {
+    if (connection === this.connections.current) this.idTaken(connection, stream);
+    else this.replacement?.idTaken();
+  }
+
+  connectAgain(): void {
+    this.renewCurrent();
+    this.open(this.connections.codecs);
   }
 
   rejected(error: PublishError): void {
     this.owner.fail(reasonOf(error), messageOf(error));
   }
 
-  streamRejected(line: Line, stream: UpstreamStream, code: string, error: PublishError): void {
-    // The server may still hold the session that broke just now (spec/ingest-services.md, BadName).
-    const young = this.now() - line.openedAt < STABLE_AFTER;
-    if (code === 'NetStream.Publish.BadName' && this.reconnects > 0 && young) this.broken(line, error);
+  streamRejected(connection: RtmpConnection, stream: TrackStream, code: string, error: PublishError): void {
+    if (this.reconnectPolicy.mayRetryPublish(connection, code, this.reconnects)) this.currentBroken(connection, error);
     else this.owner.streamRejected(stream, messageOf(error));
   }
 
-  again(destination: Destination): void {
-    this.current = destination;
-    this.replaceLine();
-    this.open(codecsOf(this.streams));
-  }
-
-  prepareNext(tcUrl: string | undefined): void {
-    // Without senders it is not to live on for as long as servers send it about.
-    if (this.successor !== undefined || this.finishing || this.owner.isDeserted || !this.moves.allow()) return;
-    const { here } = this.replies;
+  reconnectRequested(tcUrl: string | undefined): void {
+    // Without senders, the session must not live for as long as servers redirect it.
+    if (this.replacement !== undefined || this.phase !== 'open' || this.owner.isDeserted) return;
+    if (!this.reconnectRequests.allow()) return;
+    const { here } = this.route;
     const there = tcUrl === undefined ? here : withTcUrl(here, tcUrl);
     if (there === undefined) {
       this.owner.log.warn('the server asks to reconnect to what is no RTMP url, or leaves TLS');
       return;
     }
     this.owner.log.info(`the server asks to reconnect, to ${there.target.host} port ${there.target.port}`);
-    // The server may hang up at any time from now on.
-    this.line.sink.retain = true;
-    this.successor = new Successor(this, there, this.origin, this.owner, this.assume, this.now);
-    this.successor.open();
+    const { current } = this.connections;
+    // The server may close the connection at any time from now on.
+    current.encoder.keepWritten = true;
+    const route = new ServerRoute(this.origin, there);
+    this.replacement = new Replacement(this, route, this.owner, this.assumeIds, this.now);
+    this.replacement.open(current);
   }
 
-  openLine(destination: Destination): Line | undefined {
-    const line = this.newLine();
-    return this.connect(line, destination, codecsOf(this.streams)) ? line : undefined;
+  // The replacement: ReplacementOwner
+
+  openConnection(destination: Destination): RtmpConnection | undefined {
+    const connection = this.opener.create();
+    this.connections.add(connection);
+    const { streams, codecs } = this.connections;
+    return this.opener.open(connection, destination, streams, codecs) ? connection : undefined;
   }
 
-  discard(line: Line): void {
-    this.traffic.remove(line);
-    line.kill();
-    this.resend.broken(line, tracksBy(this.streams, line));
+  closeConnection(connection: RtmpConnection): void {
+    this.connections.remove(connection);
+    connection.kill();
+    this.delivery.connectionLost(connection, this.connections.tracksOn(connection));
   }
 
-  takeOver(successor: Successor, line: Line): void {
-    this.successor = undefined;
-    this.line = line;
-    this.replies.continue(successor.replies);
-    this.patience.stop();
-    if (line.accepted) this.settled(line);
-    else if (line.state === 'publishing') this.patience.accept(line);
+  moveToReplacement(stream: TrackStream, replacement: Replacement, connection: RtmpConnection): void {
+    if (this.connections.current !== connection) this.useReplacement(replacement, connection);
+    this.move(stream, connection, false);
+    // Not at once: the connection that is left is writing at this moment.
+    setImmediate(() => this.finishUnused());
+  }
+
+  replacementFailed(replacement: Replacement, why: string): void {
+    this.owner.log.warn(`the connection that was to take over failed: ${why}`);
+    const { current } = this.connections;
+    current.encoder.moveFirst = undefined;
+    if (current.connectAnswer !== 'none') this.connectAnswered(current);
+    if (this.replacement === replacement) this.replacement = undefined;
+    if (replacement.connection !== undefined) this.closeConnection(replacement.connection);
+  }
+
+  private useReplacement(replacement: Replacement, connection: RtmpConnection): void {
+    this.replacement = undefined;
+    this.connections.current = connection;
+    this.route.continue(replacement.route);
+    this.timeouts.connectAnswered();
+    if (connection.connectAnswer === 'accepted') this.connectAnswered(connection);
+    else if (connection.state === 'publishing') this.timeouts.connectSent(connection);
     this.reconnects++;
     this.owner.reconnecting('reconnect_request');
   }
 
-  successorFailed(successor: Successor, why: string): void {
-    this.owner.log.warn(`the connection that was to take over failed: ${why}`);
-    this.line.sink.handOver = undefined;
-    if (this.line.settled) this.settled(this.line);
-    if (this.successor === successor) this.successor = undefined;
-    if (successor.line !== undefined) this.discard(successor.line);
-  }
-
-  finishLeft(): void {
-    for (const line of this.traffic.lines) {
-      if (line === this.line || line === this.successor?.line) continue;
-      if (![...this.streams].some((stream) => stream.line === line)) line.finish();
-    }
-  }
-
-  private finished(): void {
-    if (!this.finishing || this.over || this.traffic.lines.size > 0) return;
-    this.destroy();
-    this.owner.linkFinished(this);
-  }
-
-  private broken(line: Line, error: Error): void {
-    const next = this.successor?.line;
-    if (this.successor !== undefined && next !== undefined) {
+  /** The current connection is lost: a replacement under way takes its place, or a new attempt is made. */
+  private currentBroken(connection: RtmpConnection, error: Error): void {
+    const { replacement } = this;
+    if (replacement?.connection !== undefined) {
       this.owner.log.warn(`the connection broke before the next one was ready: ${messageOf(error)}`);
-      this.discard(line);
-      this.takeOver(this.successor, next);
-      for (const stream of this.streams) moveStream(stream, this.line, true);
-      this.endings.look();
+      this.closeConnection(connection);
+      this.useReplacement(replacement, replacement.connection);
+      this.moveFrom(this.connections.streams);
       return;
     }
-    if (line.publishingSince + STABLE_AFTER <= this.now()) this.backoff.reset();
-    // A name that is none is not mended by asking again.
-    const final = error instanceof PublishError && error.stage === 'start_resolve';
-    const delay = final || this.finishing || this.owner.isDeserted ? undefined : this.backoff.next();
+    const gone = this.phase === 'closing' || this.owner.isDeserted;
+    const delay = gone ? undefined : this.reconnectPolicy.delayAfter(connection, error);
     if (delay === undefined) {
       this.owner.fail(reasonOf(error), messageOf(error));
       return;
     }
     this.owner.log.warn(`RTMP connection broken: ${messageOf(error)}; next attempt in ${Math.round(delay)} ms`);
     this.reconnects++;
-    this.replies.reset();
-    this.current = this.replies.here;
-    this.state = 'reconnecting';
-    this.replaceLine();
+    this.route.reset();
+    this.phase = 'waiting';
+    this.renewCurrent();
     this.owner.reconnecting(reasonOf(error), messageOf(error));
-    if (this.over) return;
-    this.timer = this.options.clock.after(delay, () => this.open(codecsOf(this.streams)));
-    this.endings.look();
+    if (this.phase !== 'waiting') return;
+    this.retryTimer = this.options.clock.after(delay, () => this.open(this.connections.codecs));
+    this.delivery.tracksMoved();
   }
 
-  /** The connection is given up: tracks and the frames that may not have arrived go to a new one, not yet opened. */
-  private replaceLine(): void {
-    this.patience.stop();
-    this.successor = undefined;
-    for (const line of this.traffic.lines) this.discard(line);
-    this.line = this.newLine();
-    // Nothing is written ahead: it would only have to be taken back if this attempt fails, too.
-    this.line.merger.hold(true);
-    for (const stream of this.streams) moveStream(stream, this.line, true);
+  /** Connect is answered, or counts as unanswered for good: frames are kept for a reconnect only. */
+  private connectAnswered(connection: RtmpConnection): void {
+    this.timeouts.connectAnswered();
+    this.delivery.connectAnswered(connection, this.connections.tracksOn(connection));
   }
 
-  private newLine(): Line {
-    const line = new Line(this.options, this, this.books);
-    // Who has to log in, or may be sent elsewhere at once, keeps its frames until the server has let it in.
-    line.sink.retain = true;
-    if (this.hurried) line.merger.hurry();
-    this.traffic.add(line);
-    return line;
+  /** All connections are given up. Tracks, and frames that may not have arrived, move to a new one that is not open yet. */
+  private renewCurrent(): void {
+    this.timeouts.connectAnswered();
+    this.replacement = undefined;
+    for (const connection of this.connections) this.closeConnection(connection);
+    const fresh = this.opener.create();
+    this.connections.add(fresh);
+    this.connections.current = fresh;
+    // Nothing is encoded ahead: if this attempt fails too, it would have to be undone.
+    fresh.merger.hold(true);
+    for (const stream of this.connections.streams) this.move(stream, fresh, true);
   }
 
-  /** Opens `line` and announces the streams on it; false if the memory limit was reached. */
-  private connect(line: Line, destination: Destination, codecs: readonly number[]): boolean {
-    const { outEnhanced } = this.options.settings;
-    if (!line.open(destination, outEnhanced === 'auto' ? enhancedProperties(codecs) : undefined)) return false;
-    for (const stream of this.streams) if (!this.createState(line, stream)) return false;
-    line.merger.flush();
-    return true;
+  /** The connection of `streams` is lost: they continue on the current one. */
+  private moveFrom(streams: readonly TrackStream[]): void {
+    for (const stream of streams) this.move(stream, this.connections.current, true);
+    this.delivery.tracksMoved();
   }
 
-  private createState(line: Line, stream: UpstreamStream): boolean {
-    const { assume } = this;
-    return line.sink.charged('create_stream_failed', () => {
-      const state = line.createStream(stream.name, assume);
-      line.states.set(stream, state);
-      if (!assume) this.patience.create(line, stream);
-    });
+  private move(stream: TrackStream, to: RtmpConnection, lost: boolean): void {
+    this.connections.move(stream, to, lost);
+    this.announce(stream);
+  }
+
+  /** Replaced connections without a stream send what they have, and close. */
+  private finishUnused(): void {
+    const { connections } = this;
+    for (const connection of connections) {
+      if (connection === connections.current || connection === this.replacement?.connection) continue;
+      if (connections.streamsOn(connection).length === 0) connection.finish();
+    }
+  }
+
+  private closeIfFinished(): void {
+    if (this.phase !== 'closing' || !this.connections.isEmpty) return;
+    this.destroy();
+    this.owner.sessionClosed(this);
   }
 }

@@ -36,20 +36,20 @@ const WORTH_KEEPING = 4;
 const SMALL_READ = 1024;
 
 /**
- * Copies frames out of a read of which they are little: the rest was left out, or is another frame's beginning, and the ledger
- * charges for payloads only.
+ * Copies frames out of a read of which they are a small part: the rest was dropped, or is the beginning of another frame, and
+ * the ledger charges for payloads only.
  *
- * @param payload bytes of the frames
  * @param bytes of the read that they came with
- * @returns true if each of them is in one piece now
  */
-export function copyOutOfLargeRead(frames: readonly Frame[], payload: number, bytes: number): boolean {
-  if (bytes <= SMALL_READ || payload * WORTH_KEEPING >= bytes) return false;
+export function copyOutOfLargeRead(frames: readonly Frame[], bytes: number): void {
+  if (bytes <= SMALL_READ) return;
+  let payload = 0;
+  for (let i = 0; i < frames.length; i++) payload += frames[i]?.size ?? 0;
+  if (payload * WORTH_KEEPING >= bytes) return;
   const home = Buffer.allocUnsafeSlow(payload);
   let at = 0;
   for (const frame of frames) {
     frame.moveTo(home, at);
     at += frame.size;
   }
-  return true;
 }

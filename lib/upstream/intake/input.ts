@@ -15,7 +15,6 @@ import { HeldBlocks, copyOutOfLargeRead } from './held-blocks.js';
 import { InputCounters } from './input-counters.js';
 import type { InputOptions } from './input-options.js';
 import { checkMediaInfo, checkSize, InputError } from './input-error.js';
-import { FRAME_COST, PART_COST } from '../tracks/ledger.js';
 import type { TurnReader } from '../../node-internals/socket-turn-reader.js';
 import type { InputStatus } from '../report/status.js';
 import type { Counting, Sums } from '../report/totals.js';
@@ -53,8 +52,8 @@ export class Input extends Writable implements TrackInput, Counting {
   private waitKey = false;
   /** Frames still to be skipped as known (spec/behaviour.md, Taking over). */
   private duplicates = 0;
-  /** Bytes of an unfinished packet, charged to the upstream. */
-  private heldCharged = 0;
+  /** True while bytes of an unfinished packet are charged to the upstream. */
+  private partialCharged = false;
   private readonly heldBlocks = new HeldBlocks();
   private over = false;
   private readonly takeoverWait: TakeoverWait;
@@ -116,8 +115,7 @@ export class Input extends Writable implements TrackInput, Counting {
 
   finish(): void {
     this.finishing = true;
-    this.upstream?.ledger.release(this.heldCharged);
-    this.heldCharged = 0;
+    this.track?.memory.setPartial(0);
   }
 
   close(why: string): void {
@@ -315,31 +313,9 @@ export class Input extends Writable implements TrackInput, Counting {
   private deliver(frames: Frame[], bytes: number): void {
     const { track, upstream } = this;
     if (track === undefined || upstream === undefined) return;
-    let payload = 0;
-    let parts = 0;
-    for (let i = 0; i < frames.length; i++) {
-      const frame = frames[i];
-      if (frame === undefined) continue;
-      payload += frame.size;
-      parts += frame.pieces - 1;
-    }
-    if (copyOutOfLargeRead(frames, payload, bytes)) parts = 0;
+    copyOutOfLargeRead(frames, bytes);
     // What was held of the first frame's packet is part of its payload now.
     this.account(0);
-    const { ledger } = upstream;
-    if (!ledger.charge(payload)) {
-      upstream.fail('get_buf_failed', `the memory limit of ${ledger.limit} bytes was reached by received frames`);
-      return;
-    }
-    if (!ledger.charge(parts * PART_COST)) {
-      upstream.fail('alloc_chain_failed', `the memory limit of ${ledger.limit} bytes was reached by pieces of frames`);
-      return;
-    }
-    if (!ledger.charge(frames.length * FRAME_COST)) {
-      upstream.fail('push_frame_failed', `the memory limit of ${ledger.limit} bytes was reached by queued frames`);
-      return;
-    }
-    track.memUsed += payload + parts * PART_COST + frames.length * FRAME_COST;
     upstream.accept(track, frames);
     if (track.length > MAX_PENDING_FRAMES) {
       throw new InputError('KMP_TOO_MANY_FRAMES', `more than ${MAX_PENDING_FRAMES} frames are pending on the track`);
@@ -361,17 +337,14 @@ export class Input extends Writable implements TrackInput, Counting {
       return;
     }
     if (this.over) return;
-    const first = this.heldCharged === 0 && this.counters.frames === 0;
-    upstream.ledger.release(this.heldCharged);
-    this.heldCharged = 0;
-    if (!upstream.ledger.charge(held)) {
+    const first = !this.partialCharged && this.counters.frames === 0;
+    this.partialCharged = held > 0;
+    if (this.track?.memory.setPartial(held) === false) {
       upstream.fail(
         first ? 'mem_limit_exceeded' : 'get_buf_failed',
         `the memory limit of ${upstream.ledger.limit} bytes was reached by a packet of which ${held} bytes are in`,
       );
-      return;
     }
-    this.heldCharged = held;
   }
 
   /** The connection is over for its track, whatever the reason; once. */
@@ -382,9 +355,8 @@ export class Input extends Writable implements TrackInput, Counting {
     this.acks?.close();
     const { track, upstream } = this;
     if (upstream === undefined) return;
-    upstream.ledger.release(this.heldCharged);
-    this.heldCharged = 0;
     if (track === undefined || track.input !== this) return;
+    track.memory.setPartial(0);
     track.source = undefined;
     track.keyMissing = this.waitKey;
     upstream.detach(track);

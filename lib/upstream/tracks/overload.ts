@@ -68,7 +68,7 @@ export class Overload {
         if (frame.isKey) inGroup = true;
         return !inGroup;
       });
-      for (const frame of out) track.discard(frame, this.ledger);
+      for (const frame of out) track.discard(frame);
       this.dropped += out.length;
       if (out.length > 0) track.dropping = true;
     }

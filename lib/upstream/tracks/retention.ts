@@ -1,9 +1,10 @@
 import type { Frame } from '../../media/frame.js';
 import type { AckedBytes } from '../../rtmp/acked-bytes.js';
-import { frameCharge } from './ledger.js';
 
 /** `sentAt` of a frame that the kernel has not taken yet. */
 const UNSENT = -1;
+
+const NONE: readonly Frame[] = [];
 
 /** A frame that has been written, and where. */
 export class Kept {
@@ -90,18 +91,14 @@ export class Retention {
     return key;
   }
 
-  /** Forgets sent frames from the front while `done` says so; returns the bytes to be given back. */
-  trim(done: (kept: Kept) => boolean): number {
-    let bytes = 0;
+  /** Takes out sent frames from the front while `done` says so. */
+  trim(done: (kept: Kept) => boolean): readonly Frame[] {
     let n = 0;
     for (const kept of this.all) {
       if (!kept.isSent || !done(kept)) break;
-      bytes += frameCharge(kept.frame);
-      kept.frame.release();
       n++;
     }
-    if (n > 0) this.all = this.all.slice(n);
-    return bytes;
+    return n === 0 ? NONE : this.all.splice(0, n).map(({ frame }) => frame);
   }
 
   /** Takes out the frames, in order, that the connection of `acked` has not sent yet. */

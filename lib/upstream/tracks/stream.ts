@@ -1,20 +1,16 @@
 import type { Timer } from '../../time/clock.js';
 import type { MediaType } from '../../media/codec.js';
 import type { Frame } from '../../media/frame.js';
-import type { AudioInfo, VideoInfo } from '../../media/media-info.js';
-import type { QueueGroup } from '../../merge/track-queue.js';
 import type { StreamState } from '../../rtmp/session-writer.js';
-import { EndedTracks } from './ended-tracks.js';
-import type { Line } from '../connection/rtmp-connection.js';
-import type { Link } from '../connection/session.js';
 import type { StreamStatus, TrackStatus } from '../report/status.js';
-import type { Track } from './track.js';
+import { EndedTracks } from './ended-tracks.js';
+import type { StreamOutlet, Track, TrackStream } from './track.js';
 
-/** Longest time that audio is left out, ms, while video waits for its key frame: the video may never come. */
+/** Longest time that audio is dropped, ms, while video waits for its key frame: the key frame may never come. */
 const KEY_WAIT = 10_000;
 
-/** A stream that the connection of the moment does not know yet. */
-const unknown: StreamState = {
+/** The state of a stream that its present connection does not know yet. */
+export const UNKNOWN_STREAM: StreamState = {
   name: '',
   msid: 0,
   csid: 0,
@@ -26,25 +22,21 @@ const unknown: StreamState = {
 };
 
 /** One RTMP message stream of an upstream: at most one video and one audio track (spec/module.md, Glossary). */
-export class UpstreamStream implements QueueGroup {
+export class UpstreamStream implements TrackStream {
   readonly queues: Track[] = [];
   readonly tracks: Partial<Record<MediaType, Track>> = {};
-  /** Those that ended without their senders saying so. */
+  /** Tracks that ended although their senders did not announce the end. */
   readonly endedTracks = new EndedTracks();
-  /** The stream on the present connection. */
-  state: StreamState = unknown;
-  /** The link that it goes by; set when it is added to one. */
-  link: Link | undefined;
-  /** The link's connection that its frames are written to, likewise. */
-  line: Line | undefined;
-  /** True once its tracks are there, or were waited for long enough: from then on it has metadata. */
+  state: StreamState = UNKNOWN_STREAM;
+  outlet: StreamOutlet | undefined;
+  /** True once its tracks are known, or the time to wait for them is over: from then on it has metadata. */
   settled = false;
-  /** What the metadata has told of: such a track may leave and come back, and is not late then. */
+  /** Media types that the metadata has described: a track of such a type may leave and return, and is not late then. */
   readonly announced = new Set<MediaType>();
   metaTimer: Timer | undefined;
-  /** True while audio waits for video's key frame. */
+  /** True while audio waits for the key frame of the video. */
   private audioWaits = false;
-  /** Monotonic ms until which it does; counts from the first frame that could be written. */
+  /** Monotonic ms until which it waits; counts from the first frame that could be written. */
   private audioWaitsUntil = Infinity;
 
   constructor(
@@ -61,20 +53,9 @@ export class UpstreamStream implements QueueGroup {
     return this.tracks.video !== undefined && this.tracks.audio !== undefined;
   }
 
-  get videoInfo(): VideoInfo | undefined {
-    const info = this.tracks.video?.info;
-    return info?.mediaType === 'video' ? info : undefined;
-  }
-
-  get audioInfo(): AudioInfo | undefined {
-    const info = this.tracks.audio?.info;
-    return info?.mediaType === 'audio' ? info : undefined;
-  }
-
-  /** The tracks that are there, video first; a copy, so that they may leave while it is gone through. */
+  /** The present tracks, video first; a copy, so that tracks may leave during an iteration. */
   allTracks(): Track[] {
-    const { video, audio } = this.tracks;
-    return [video, audio].filter((track) => track !== undefined);
+    return tracksOf(this);
   }
 
   addTrack(track: Track): void {
@@ -88,13 +69,6 @@ export class UpstreamStream implements QueueGroup {
     this.queues.splice(this.queues.indexOf(track), 1);
   }
 
-  /** From now on it goes by `line`, which may know it already. */
-  moveTo(line: Line): void {
-    this.line = line;
-    this.state = line.states.get(this) ?? unknown;
-  }
-
-  /** What is written next comes after a break: nothing goes ahead of a key frame, if there is video. */
   beginAtKey(): void {
     const { video } = this.tracks;
     if (video === undefined) return;
@@ -103,8 +77,7 @@ export class UpstreamStream implements QueueGroup {
     this.audioWaitsUntil = Infinity;
   }
 
-  /** Whether a frame may be written; see {@link beginAtKey}. @param now monotonic ms */
-  lets(track: Track, frame: Frame, now: number): boolean {
+  mayWrite(track: Track, frame: Frame, now: number): boolean {
     if (track.waitKey && frame.isKey) track.waitKey = false;
     if (this.audioWaits) {
       this.audioWaitsUntil = Math.min(this.audioWaitsUntil, now + KEY_WAIT);
@@ -118,4 +91,9 @@ export class UpstreamStream implements QueueGroup {
     for (const track of this.allTracks()) tracks[track.mediaType] = track.status(now);
     return { id: this.state.msid, uptime: Math.floor((now - this.createdAt) / 1000), tracks };
   }
+}
+
+/** The tracks of a stream, video first. */
+export function tracksOf({ tracks: { video, audio } }: TrackStream): Track[] {
+  return [video, audio].filter((track) => track !== undefined);
 }

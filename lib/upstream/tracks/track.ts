@@ -1,20 +1,64 @@
 import { codecName, type MediaType } from '../../media/codec.js';
 import { sameMediaInfo, type MediaInfo } from '../../media/media-info.js';
-import { TrackQueue } from '../../merge/track-queue.js';
+import { TrackQueue, type QueueGroup } from '../../merge/track-queue.js';
 import { TagHead } from '../../rtmp/media-tags.js';
+import type { StreamState } from '../../rtmp/session-writer.js';
 import { NEVER_WRITTEN, type Frame } from '../../media/frame.js';
 import type { FrameIds, UnderWay } from './frame-ids.js';
-import { frameCharge, infoCharge, type Ledger } from './ledger.js';
-import { Retention } from './retention.js';
+import { infoCharge } from './ledger.js';
+import { Retention, type Kept } from './retention.js';
+import type { TrackMemory } from './track-memory.js';
 import type { TrackStatus } from '../report/status.js';
 import type { TrackInput } from './track-input.js';
-import type { UpstreamStream } from './stream.js';
 import type { Counting, Sums } from '../report/totals.js';
 
 /** A media info that takes effect at a place in the queue (spec/rtmp.md, Where we do better). */
 interface InfoChange {
   readonly seq: number;
   readonly info: MediaInfo;
+}
+
+/** What one batch of encoded frames has of one track. */
+export interface BatchShare {
+  /** Sequence number of its last frame. */
+  seq: number;
+  /** Bytes charged for encoding, beside the frames. */
+  encoded: number;
+  /** Frames that nobody needs once the batch is sent. */
+  readonly frames: Frame[];
+  readonly underWay: UnderWay;
+}
+
+/** What publishes a stream: all that an upstream asks of an RTMP session about its streams and tracks. */
+export interface StreamOutlet {
+  /** Queues frames that have been charged and numbered. */
+  write(track: Track, frames: readonly Frame[]): void;
+  addTrack(track: Track): void;
+  removeTrack(track: Track): void;
+  /** The stream's tracks are known, or one has joined: metadata and sequence headers go out. */
+  announce(stream: TrackStream): void;
+  /** The input of the track has left: what is queued is written, then the track ends. */
+  inputLeft(track: Track): void;
+  /** All tracks of the stream have ended: it is unpublished. */
+  removeStream(stream: TrackStream): void;
+  /** True if no stream is left. */
+  readonly isEmpty: boolean;
+}
+
+/** What a track knows of the RTMP message stream that it belongs to. */
+export interface TrackStream extends QueueGroup {
+  readonly name: string;
+  readonly tracks: Readonly<Partial<Record<MediaType, Track>>>;
+  /** The RTMP session that publishes the stream; undefined until it is added to one. */
+  readonly outlet: StreamOutlet | undefined;
+  /** The stream as its present RTMP connection knows it. */
+  state: StreamState;
+  /** True once its tracks are known, or the time to wait for them is over: from then on it has metadata. */
+  readonly settled: boolean;
+  /** The next frame is the first one after a break: if there is video, nothing is written ahead of its key frame. */
+  beginAtKey(): void;
+  /** Whether a frame may be written now; a frame that may not is dropped. @param now monotonic ms */
+  mayWrite(track: Track, frame: Frame, now: number): boolean;
 }
 
 /** One video or audio rendition of a stream: its queue of frames, and what has to be known to write them. */
@@ -30,14 +74,8 @@ export class Track extends TrackQueue implements Counting {
   readonly changes: InfoChange[] = [];
   /** What changes have replaced, as long as frames from before them may have to be written again. */
   private readonly replaced: InfoChange[] = [];
-  /** Bytes charged for frames that are queued or on their way to the kernel. */
-  memUsed = 0;
-  /** Bytes charged for the track itself and its codec private data. */
-  fixedCharge = 0;
-  /** Sequence number of the last frame encoded, and what the present batch holds of this track. */
-  writtenSeq = -1;
-  batch: UnderWay | undefined;
-  batchCharge = 0;
+  /** What the batch that is being encoded has of this track. */
+  share: BatchShare | undefined;
   sentFrames = 0;
   sentDataBytes = 0;
   /** Times that a frame which the kernel had taken was written once more, on another connection. */
@@ -61,7 +99,8 @@ export class Track extends TrackQueue implements Counting {
   private ackedSeq = -1;
 
   constructor(
-    readonly stream: UpstreamStream,
+    readonly stream: TrackStream,
+    readonly memory: TrackMemory,
     info: MediaInfo,
     before: { readonly ids: FrameIds; readonly keyMissing: boolean },
   ) {
@@ -86,7 +125,7 @@ export class Track extends TrackQueue implements Counting {
   /** A sender comes back, or another one comes. */
   takeInput(input: TrackInput, initialFrameId: bigint): void {
     // The track had come to its end, and is here only for what may have to be written again: what comes now is no repetition
-    // (see LeftTracks, of those that are gone).
+    // (see EndedTracks, for tracks that have ended).
     if (this.complete && this.hasWrittenAll) {
       this.ids.begin(initialFrameId);
       this.keyMissing = true;
@@ -135,15 +174,20 @@ export class Track extends TrackQueue implements Counting {
     return changed;
   }
 
-  /** Forgets media infos that no frame can be written with any more; returns the bytes to be given back. */
-  forgetInfos(): number {
+  /** Forgets written frames from the front while `done` says so, and the media infos that only they needed. */
+  forgetRetained(done: (kept: Kept) => boolean): void {
+    for (const frame of this.retained.trim(done)) this.memory.release(frame);
     const { firstSeq } = this.retained;
-    let bytes = 0;
+    const { length } = this.replaced;
     for (let first = this.replaced[0]; first !== undefined && first.seq <= firstSeq; first = this.replaced[0]) {
       this.replaced.shift();
-      bytes += infoCharge(first.info);
     }
-    return bytes;
+    if (this.replaced.length < length) this.chargeInfos();
+  }
+
+  /** Brings what is charged for media infos up to date; false: the memory limit leaves no room. */
+  chargeInfos(): boolean {
+    return this.memory.setInfos(this.infoCharge);
   }
 
   /** The kernel has taken frames. If the track is gone, its successor may have skipped them as known, and waits for it. */
@@ -177,11 +221,8 @@ export class Track extends TrackQueue implements Counting {
   }
 
   /** A frame that has been taken off the queue is left out; it counts as done. */
-  discard(frame: Frame, ledger: Ledger): void {
-    const charge = frameCharge(frame);
-    ledger.release(charge);
-    frame.release();
-    this.memUsed -= charge;
+  discard(frame: Frame): void {
+    this.memory.release(frame);
     this.droppedFrames++;
     this.acknowledge();
   }
@@ -194,7 +235,6 @@ export class Track extends TrackQueue implements Counting {
   /** `frame` has been encoded. Counts once, however often it is written. */
   written(frame: Frame): void {
     this.firstWritten ??= frame.seq;
-    this.writtenSeq = frame.seq;
     if (frame.sentAt >= 0) this.resentFrames++;
     if (frame.sentAt !== NEVER_WRITTEN) return;
     this.sentFrames++;
@@ -221,7 +261,7 @@ export class Track extends TrackQueue implements Counting {
   status(now: number): TrackStatus {
     return {
       pending_frames: this.length,
-      mem_used: this.memUsed,
+      mem_used: this.memory.used,
       input: this.input?.status(now) ?? null,
       codec: codecName(this.latestInfo.codecId),
       sent_frames: this.sentFrames,

@@ -1,0 +1,30 @@
+import type { Logger } from '../../base/logger.js';
+import { Budget } from '../../rtmp/budget.js';
+
+/** Log lines that one server may cause: at once, and in each second after that. */
+const LINES = { burst: 50, perSecond: 1 };
+
+/** Log lines that a server is the cause of. A server that says a lot must not fill the log. */
+export class LimitedLog {
+  private readonly budget: Budget;
+  private leftOut = 0;
+
+  /** @param now monotonic ms */
+  constructor(
+    private readonly log: () => Logger,
+    now: () => number,
+  ) {
+    this.budget = new Budget(LINES.burst, LINES.perSecond, now);
+  }
+
+  /** @param line called only if the line is written */
+  write(level: 'info' | 'warn', line: () => string): void {
+    if (!this.budget.take()) {
+      this.leftOut++;
+      return;
+    }
+    const more = this.leftOut === 0 ? '' : ` (${this.leftOut} lines before this one were left out)`;
+    this.leftOut = 0;
+    this.log()[level](line() + more);
+  }
+}

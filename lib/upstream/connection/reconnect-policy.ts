@@ -1,0 +1,43 @@
+import { PublishError } from '../../rtmp/publish-error.js';
+import { Backoff, STABLE_AFTER } from './backoff.js';
+import type { RtmpConnection } from './rtmp-connection.js';
+
+/** Decides whether and when a broken connection is made again (`kmp_rtmp_out_reconnects`). */
+export class ReconnectPolicy {
+  private readonly backoff: Backoff;
+
+  /**
+   * @param interval ms, the first wait (`kmp_rtmp_out_reconnect_interval`)
+   * @param limit attempts in sequence (`kmp_rtmp_out_reconnects`)
+   * @param now monotonic ms
+   */
+  constructor(
+    interval: number,
+    limit: number,
+    private readonly now: () => number,
+  ) {
+    this.backoff = new Backoff(interval, limit);
+  }
+
+  /** True while attempts are made to restore a connection that broke. */
+  get isRetrying(): boolean {
+    return this.backoff.attempts > 0;
+  }
+
+  /** ms to wait before the next attempt; undefined: there is none. */
+  delayAfter(connection: RtmpConnection, error: Error): number | undefined {
+    if (connection.publishingSince + STABLE_AFTER <= this.now()) this.backoff.reset();
+    // An invalid name stays invalid.
+    if (error instanceof PublishError && error.stage === 'start_resolve') return undefined;
+    return this.backoff.next();
+  }
+
+  /**
+   * Whether a refused publish is tried again: shortly after a reconnect, the server may still have the session of the
+   * connection that broke (spec/ingest-services.md, BadName).
+   */
+  mayRetryPublish(connection: RtmpConnection, code: string, reconnects: number): boolean {
+    const young = this.now() - connection.openedAt < STABLE_AFTER;
+    return code === 'NetStream.Publish.BadName' && reconnects > 0 && young;
+  }
+}

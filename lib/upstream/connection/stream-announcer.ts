@@ -1,0 +1,61 @@
+import type { AudioInfo, VideoInfo } from '../../media/media-info.js';
+import type { CloseReason } from '../report/close-reason.js';
+import { tracksOf } from '../tracks/stream.js';
+import type { Track, TrackStream } from '../tracks/track.js';
+import type { RtmpConnection } from './rtmp-connection.js';
+
+/** Why the upstream ends if the memory limit is reached by media infos. */
+export const NO_ROOM = 'the memory limit leaves no room for the codec private data';
+
+/** Ends the upstream. */
+type Fail = (reason: CloseReason, message: string) => void;
+
+/**
+ * Writes metadata and sequence headers of a stream to `connection`, as soon as the stream's tracks are known and the server
+ * knows the stream; from then on its frames may follow. Tracks that this connection has announced already are not
+ * announced again.
+ */
+export function announceStream(stream: TrackStream, connection: RtmpConnection, fail: Fail): void {
+  const { state } = stream;
+  if (!stream.settled || !state.published) return;
+  connection.askForAcks();
+  const fresh = tracksOf(stream).filter((track) => !track.ready);
+  for (const track of fresh) {
+    track.applyChanges(track.head?.seq ?? track.ids.next);
+    chargeInfos(track, fail);
+  }
+  const { writer, encoder, merger } = connection;
+  const ok = encoder.charged('write_meta_failed', () => {
+    writer.metadata(state, videoInfo(stream), audioInfo(stream));
+    for (const track of fresh) {
+      writer.sequenceHeader(state, track.info);
+      track.ready = true;
+    }
+  });
+  if (ok) merger.changed();
+}
+
+/** Writes metadata and a sequence header in mid-stream: the media info of `track` has changed. */
+export function announceChange(track: Track, connection: RtmpConnection, fail: Fail): void {
+  const { stream, info } = track;
+  chargeInfos(track, fail);
+  const { writer, encoder } = connection;
+  encoder.charged('write_meta_failed', () => {
+    writer.metadata(stream.state, videoInfo(stream), audioInfo(stream));
+    writer.sequenceHeader(stream.state, info);
+  });
+}
+
+function chargeInfos(track: Track, fail: Fail): void {
+  if (!track.chargeInfos()) fail('add_media_info_failed', NO_ROOM);
+}
+
+function videoInfo({ tracks }: TrackStream): VideoInfo | undefined {
+  const info = tracks.video?.info;
+  return info?.mediaType === 'video' ? info : undefined;
+}
+
+function audioInfo({ tracks }: TrackStream): AudioInfo | undefined {
+  const info = tracks.audio?.info;
+  return info?.mediaType === 'audio' ? info : undefined;
+}
