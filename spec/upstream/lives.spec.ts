@@ -7,6 +7,7 @@ import { framesOf, kindsOf, mediaOf } from '../support/ingest-media.js';
 import { audioMinf, frameAt, KmpSender, videoMinf } from '../support/kmp-sender.js';
 import { startKmp, type KmpService } from '../support/kmp-service.js';
 import { ScriptableIngest } from '../support/scriptable-ingest.js';
+import { turns } from '../support/turns.js';
 
 describe('the lives of upstreams, streams and tracks', { timeout: 90_000 }, () => {
   let ingest: ScriptableIngest;
@@ -391,7 +392,7 @@ describe('the end of an upstream by hand', { timeout: 90_000 }, () => {
     await sender.closed;
     for (let i = 0; i < 3; i++) {
       clock.advance(10_000);
-      await new Promise((resolve) => setImmediate(resolve));
+      await turns(1);
     }
     assert.equal((await service.ended()).reason, 'api_delete');
   });

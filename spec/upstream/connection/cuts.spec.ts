@@ -8,6 +8,7 @@ import { frameAt, KmpSender, videoMinf } from '../../support/kmp-sender.js';
 import { startKmp, type KmpService } from '../../support/kmp-service.js';
 import { Random } from '../../resilience/random.js';
 import { ScriptableIngest, type IngestConnection } from '../../support/scriptable-ingest.js';
+import { turns } from '../../support/turns.js';
 
 /** Real senders number frames from the time that the track began. */
 const FIRST_ID = 5_000_000n;
@@ -91,10 +92,6 @@ describe('a KMP connection that is cut at any byte', { timeout: 90_000 }, () => 
     });
   }
 });
-
-async function turns(count: number): Promise<void> {
-  for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
-}
 
 /** Bytes of the connect packet. */
 function connectSize(port: number): number {

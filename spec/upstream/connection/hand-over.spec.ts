@@ -9,6 +9,7 @@ import { KmpCounter, KmpListener } from '../../../lib/upstream/intake/kmp-listen
 import { connect, frame } from '../../support/kmp-bytes.js';
 import { eventually } from '../../support/eventually.js';
 import { LogLines } from '../../support/log-lines.js';
+import { turns } from '../../support/turns.js';
 
 describe('a connection that belongs to another worker', { timeout: 90_000 }, () => {
   it('is not read any further while it waits to be handed over: the rest is the other worker’s', async (t) => {
@@ -34,7 +35,7 @@ describe('a connection that belongs to another worker', { timeout: 90_000 }, () 
     sender.write(bytes);
     await eventually(() => given !== undefined, 'the hand-over');
     // Node sends one socket after the other to a process: this one waits for its turn.
-    for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+    await turns(50);
     assert.ok(given !== undefined);
     const { socket, head } = given;
     assert.ok(head.length < bytes.length, 'more has come than fits in a read');

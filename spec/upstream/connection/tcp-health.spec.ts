@@ -7,6 +7,7 @@ import { frameAt, type KmpSender } from '../../support/kmp-sender.js';
 import { Live } from '../../support/live.js';
 import { caFile, serverTls } from '../../support/tls-fixture.js';
 import type { IngestConnection } from '../../support/scriptable-ingest.js';
+import { turns } from '../../support/turns.js';
 
 const FRAME = Buffer.alloc(100_000, 1);
 
@@ -24,7 +25,7 @@ for (const scheme of ['rtmp', 'rtmps'] as const) {
         const { sent_bytes } = live.status();
         sender.send(frameAt(sent++ * 20, FRAME));
         await live.received('audio', sent);
-        for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve));
+        await turns(20);
         if (live.status().sent_bytes === sent_bytes) more--;
       }
     }
@@ -70,7 +71,7 @@ for (const scheme of ['rtmp', 'rtmps'] as const) {
         await eventually(() => live.status().sent_bytes > sent_bytes, 'progress');
         connection.pause();
         clock.advance(9_000);
-        await new Promise((resolve) => setImmediate(resolve));
+        await turns();
         assert.equal(live.upstream?.state, 'publishing');
       }
     });
@@ -89,7 +90,7 @@ for (const scheme of ['rtmp', 'rtmps'] as const) {
         await connection.until(() => connection.receivedBytes >= receivedBytes + 4_000_000);
         connection.pause();
         clock.advance(9_000);
-        await new Promise((resolve) => setImmediate(resolve));
+        await turns();
         assert.equal(live.upstream?.state, 'publishing');
         connection.resume();
       }
@@ -148,7 +149,7 @@ describe('a server that', { timeout: 90_000 }, () => {
       await eventually(() => live.status().received_bytes >= 1, 'S0');
       clock.advance(10_000);
       // A step that came meanwhile gets its own time.
-      await new Promise((resolve) => setImmediate(resolve));
+      await turns();
       clock.advance(10_000);
       const { reason } = await live.service.ended();
       assert.equal(reason, 'handshake_failed');

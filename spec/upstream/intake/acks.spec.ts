@@ -10,6 +10,7 @@ import { readInTurns } from '../../../lib/node-internals/socket-turn-reader.js';
 import { eventually } from '../../support/eventually.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { audioMinf, frameAt, KmpSender, videoMinf } from '../../support/kmp-sender.js';
+import { turns } from '../../support/turns.js';
 import { startKmp, type KmpService } from '../../support/kmp-service.js';
 import { ScriptableIngest } from '../../support/scriptable-ingest.js';
 
@@ -45,9 +46,11 @@ describe('acks', { timeout: 90_000 }, () => {
     await start({}, 1000n);
     sender.send(audioMinf(), frameAt(0, 'a'), frameAt(1, 'b'));
     await received(2);
+    await turns();
     assert.deepEqual(sender.acks, []);
     clock.advance(500);
     await sender.acked(1002n);
+    assert.deepEqual(sender.acks, [1002n]);
   });
 
   it('cover skipped frames: without media info, empty, without a key frame', async () => {
@@ -64,9 +67,11 @@ describe('acks', { timeout: 90_000 }, () => {
     sender.send(videoMinf(), frameAt(0, 'a', { key: true }), frameAt(1, ''), frameAt(2, ''));
     await eventually(() => input()?.video?.input?.skipped_frames.empty === 2, 'skipped frames');
     clock.advance(400);
+    await turns();
     assert.deepEqual(sender.acks, []);
     clock.advance(200);
     await sender.acked(3n);
+    assert.deepEqual(sender.acks, [3n]);
   });
 
   it('come one a flush, the newest only', async () => {
@@ -120,7 +125,7 @@ describe('acks', { timeout: 90_000 }, () => {
       await eventually(() => tracks().audio?.input?.received_frames === n, 'the audio frame');
       clock.advance(100);
     }
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await turns();
     const dropped = tracks().video?.dropped_frames ?? 0;
     assert.ok(dropped > 0);
     assert.ok((sender.lastAck ?? 0n) <= BigInt(frames - dropped), `${sender.lastAck} of ${frames}, ${dropped} dropped`);
@@ -170,8 +175,11 @@ describe('acks', { timeout: 90_000 }, () => {
     const connection = await ingest.next();
     await eventually(() => connection.hello.length > 0, 'the handshake');
     // What the kernel buffers is done; the rest must not be.
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    clock.advance(200);
+    for (let i = 0; i < 3; i++) {
+      await turns();
+      clock.advance(200);
+    }
+    await turns();
     assert.ok((sender.lastAck ?? 0n) < 24n, `all of 24 MB acknowledged: ${sender.lastAck}`);
     connection.resume();
     await eventually(() => {
@@ -270,7 +278,7 @@ describe('AckSender', { timeout: 90_000 }, () => {
     const acks = new AckSender(ours, clock, 500, 10_000, () => {});
     acks.acknowledge(1n);
     acks.acknowledge(2n);
-    await new Promise((resolve) => setImmediate(resolve));
+    await turns();
     acks.close();
     acks.acknowledge(3n);
     clock.advance(1000);

@@ -7,6 +7,7 @@ import { framesOf } from '../../support/ingest-media.js';
 import { frameAt, type KmpSender } from '../../support/kmp-sender.js';
 import { Live } from '../../support/live.js';
 import type { IngestConnection } from '../../support/scriptable-ingest.js';
+import { turns } from '../../support/turns.js';
 
 /** min_process_delay and max_process_delay as documented: 500 ms and 1 s. */
 const DELAYS = { outMinProcessDelay: 500, outMaxProcessDelay: 1000 } as const;
@@ -164,7 +165,7 @@ describe('kmp_rtmp_out_flush_timeout', { timeout: 90_000 }, () => {
     clock.advance(200);
     sender.send(frameAt(20, 'second'));
     await live.received('audio', 2);
-    for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve));
+    await turns();
     assert.deepEqual(framesOf(connection), []);
     clock.advance(100);
     await connection.until(() => framesOf(connection).length === 2);

@@ -8,6 +8,7 @@ import { FakeClock } from '../../support/fake-clock.js';
 import { audioMinf, frameAt, KmpSender, videoMinf } from '../../support/kmp-sender.js';
 import { startKmp, type KmpService } from '../../support/kmp-service.js';
 import { ScriptableIngest, type Script } from '../../support/scriptable-ingest.js';
+import { turns } from '../../support/turns.js';
 
 /** What an upstream is charged for as long as it lives: a copy of its connect data. */
 const standing = (upstream: Upstream): number => Buffer.byteLength(JSON.stringify(upstream.data));
@@ -170,7 +171,7 @@ for (const [variant, { settings = {}, script = {} }] of Object.entries(variants)
     async function pass(ms: number): Promise<void> {
       for (let gone = 0; gone < ms; gone += 100) {
         clock.advance(100);
-        for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
+        await turns(3);
       }
     }
     const settled = (used: number): Promise<void> =>
