@@ -84,4 +84,26 @@ describe('early release', () => {
     bench.arrive(v, 0);
     assert.deepEqual(bench.pass(2000), []);
   });
+
+  it('does not let it go when the frame of another stream is looked at either', () => {
+    const bench = new MergeBench({ earlyRelease: true }).read();
+    const waiting = bench.track('waiting');
+    waiting.ready = false;
+    bench.arrive(waiting, 0);
+    const stream = group();
+    const v = bench.track('v', stream);
+    bench.track('a', stream);
+    bench.arrive(v, 0);
+    assert.deepEqual(bench.order, []);
+  });
+
+  it('lets frames go when the track that they waited for is taken out', () => {
+    const bench = new MergeBench({ earlyRelease: true }).read();
+    const stream = group();
+    const [v, a] = [bench.track('v', stream), bench.track('a', stream)];
+    bench.arrive(v, 0);
+    stream.queues.splice(stream.queues.indexOf(a), 1);
+    bench.merger.remove(a);
+    assert.deepEqual(bench.order, ['v0']);
+  });
 });

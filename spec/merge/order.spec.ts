@@ -23,6 +23,36 @@ describe('which frame is next, and when', () => {
     assert.deepEqual(bench.order, ['a0', 'v0', 'a40', 'v40']);
   });
 
+  it('of equal times the head that became one first, also where it did so behind another frame of its track', () => {
+    const bench = new MergeBench().read();
+    const [v, a] = [bench.track('v'), bench.track('a')];
+    bench.arrive(a, 0, 40, 40);
+    bench.arrive(v, 40);
+    bench.pass(500);
+    assert.deepEqual(bench.order, ['a0', 'v40', 'a40', 'a40']);
+  });
+
+  it('a frame that comes behind a head changes nothing of its turn', () => {
+    const bench = new MergeBench().read();
+    const [v, a] = [bench.track('v'), bench.track('a')];
+    bench.arrive(a, 0);
+    bench.arrive(v, 0);
+    bench.arrive(a, 0);
+    bench.pass(500);
+    assert.deepEqual(bench.order, ['a0', 'v0', 'a0']);
+  });
+
+  it('a head that was replaced counts as a new one', () => {
+    const bench = new MergeBench().read();
+    const [v, a] = [bench.track('v'), bench.track('a')];
+    bench.arrive(a, 40);
+    bench.arrive(v, 40);
+    a.unshift(bench.frame(40));
+    bench.merger.changed(a);
+    bench.pass(500);
+    assert.deepEqual(bench.order, ['v40', 'a40', 'a40']);
+  });
+
   it('within a track in order of arrival, whatever the times say', () => {
     const bench = new MergeBench().read();
     bench.arrive(bench.track('v'), 80, 0, 40);

@@ -2,7 +2,7 @@ import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { Batch } from '../support/merge-bench.js';
-import { MergeBench } from '../support/merge-bench.js';
+import { MergeBench, NamedQueue } from '../support/merge-bench.js';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -28,6 +28,31 @@ describe('what leaves the merger', () => {
     bench.pass(5000);
     assert.equal(bench.batches.length, 1);
     assert.equal(bench.clock.pending, 0);
+  });
+
+  it('or when all that is due is written and it is enough', () => {
+    const bench = new MergeBench({ minDelay: 0, bufferSize: 100, enough: 30, flushTimeout: 500 }).read();
+    const v = bench.track('v');
+    bench.arrive(v, 0, 1);
+    assert.deepEqual(bench.batches, []);
+    bench.arrive(v, 2);
+    assert.deepEqual(bench.batches, [['v0', 'v1', 'v2']]);
+    bench.arrive(v, 3, 4, 5, 6, 7);
+    assert.deepEqual(bench.batches[1], ['v3', 'v4', 'v5', 'v6', 'v7']);
+  });
+
+  it('flush_timeout after it was begun, though another frame is due later only', () => {
+    const bench = new MergeBench({ minDelay: 1000, maxDelay: 2000, flushTimeout: 100 }).read();
+    const v = bench.track('v');
+    bench.arrive(v, 0);
+    bench.pass(500);
+    bench.arrive(v, 500);
+    bench.pass(500);
+    // v0 is encoded, and v500 due in half a second.
+    bench.pass(99);
+    assert.deepEqual(bench.batches, []);
+    bench.pass(1);
+    assert.deepEqual(bench.batches, [['v0']]);
   });
 
   it('counts anew behind a full buffer', () => {
@@ -83,6 +108,33 @@ describe('what leaves the merger', () => {
     assert.deepEqual(rest.flat(), ['v1', 'v2', 'v3', 'v4', 'v5', 'v6', 'v7', 'v8', 'v9', 'v10']);
   });
 
+  it('is all there in the end, when more comes while nobody takes it', async () => {
+    const bench = new MergeBench({ minDelay: 0, bufferSize: 10 });
+    const v = bench.track('v');
+    await turn();
+    const names: string[] = [];
+    for (let i = 0; i < 40; i++) {
+      bench.arrive(v, i);
+      names.push(`v${i}`);
+    }
+    await turn();
+    const rest: Batch[] = [];
+    bench.merger.on('data', (batch: Batch) => rest.push(batch));
+    for (let i = 0; i < 100; i++) await turn();
+    assert.deepEqual(rest.flat(), names);
+  });
+
+  it('waits with one timer, whatever comes', () => {
+    const bench = new MergeBench({ flushTimeout: 300 }).read();
+    const [v, a] = [bench.track('v'), bench.track('a')];
+    for (let ms = 0; ms < 400; ms += 10) {
+      bench.arrive(v, ms);
+      bench.arrive(a, 400 - ms);
+      bench.pass(10);
+      assert.equal(bench.clock.pending, 1);
+    }
+  });
+
   it('takes frames in however many wait', async () => {
     const bench = new MergeBench();
     const v = bench.track('v');
@@ -106,6 +158,19 @@ describe('what leaves the merger', () => {
     assert.equal(bench.clock.pending, 0);
     bench.merger.hold(false);
     assert.deepEqual(bench.order, ['v0', 'v1']);
+  });
+
+  it('while held, costs no timer, though the time of frames comes', () => {
+    const bench = new MergeBench().read();
+    const v = bench.track('v');
+    bench.arrive(v, 0);
+    bench.merger.hold(true);
+    bench.pass(500);
+    assert.equal(bench.clock.pending, 0);
+    bench.pass(5000);
+    assert.deepEqual(bench.order, []);
+    bench.merger.hold(false);
+    assert.deepEqual(bench.order, ['v0']);
   });
 
   it('in a hurry, what waits goes at once, in order, and so does what comes', () => {
@@ -139,6 +204,23 @@ describe('what leaves the merger', () => {
     bench.pass(500);
     assert.deepEqual(bench.order, ['a10']);
     assert.equal(v.length, 1);
+  });
+
+  it('one that takes no part is taken out without harm to the others', () => {
+    const bench = new MergeBench().read();
+    const v = bench.track('v');
+    bench.merger.remove(new NamedQueue('stranger'));
+    bench.arrive(v, 0);
+    bench.pass(500);
+    assert.deepEqual(bench.order, ['v0']);
+  });
+
+  it('with nothing left to write, ends without another batch', async () => {
+    const bench = new MergeBench({ minDelay: 0 }).read();
+    bench.arrive(bench.track('v'), 0);
+    bench.merger.end();
+    await once(bench.merger, 'end');
+    assert.deepEqual(bench.batches, [['v0']]);
   });
 
   it('at its end writes what waits, however slowly it is taken, and then ends', async () => {

@@ -43,6 +43,13 @@ describe('TrackQueue', () => {
     );
   });
 
+  it('has nothing behind its last frame, when full, too', () => {
+    const queue = new TrackQueue({ queues: [] });
+    for (let i = 0; i < 16; i++) queue.push(frame(i));
+    assert.equal(queue.at(15)?.seq, 15);
+    assert.equal(queue.at(16), undefined);
+  });
+
   it('takes some out and keeps the order of the others', () => {
     const queue = new TrackQueue({ queues: [] });
     for (let i = 0; i < 40; i++) queue.push(frame(i));
