@@ -68,6 +68,20 @@ describe('which frame is next, and when', () => {
     assert.deepEqual(bench.pass(1), ['v0@500']);
   });
 
+  it('at its own time, though a timer stands for another frame that is due later', () => {
+    const bench = new MergeBench().read();
+    const [v, a] = [bench.track('v'), bench.track('a')];
+    bench.arrive(v, 100);
+    // It had arrived long before it was read.
+    const early = bench.frame(50);
+    early.arrivedAt = bench.clock.now() - 400;
+    bench.merger.write({ queue: a, frames: [early] });
+    assert.equal(bench.clock.pending, 1);
+    assert.deepEqual(bench.pass(99), []);
+    assert.deepEqual(bench.pass(1), ['a50@100']);
+    assert.deepEqual(bench.pass(400), ['v100@500']);
+  });
+
   it('so one that arrives later in that time goes first if its time is lower', () => {
     const bench = new MergeBench().read();
     const [v, a] = [bench.track('v'), bench.track('a')];

@@ -66,7 +66,7 @@ describe('a track whose socket was left out', () => {
   it('may end all of it when it is read: nothing is written after that', () => {
     const bench = new MergeBench().read();
     const [late, v] = [bench.track('late'), bench.track('v')];
-    unread(bench, late, [20], () => bench.merger.destroy());
+    unread(bench, late, [60], () => bench.merger.destroy());
     bench.arrive(v, 50);
     bench.pass(500);
     assert.deepEqual(bench.order, []);
