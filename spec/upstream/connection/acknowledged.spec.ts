@@ -163,6 +163,34 @@ describe('a server that acknowledges what it reads', { timeout: 90_000 }, () => 
     assert.deepEqual(windows(first), [250_000]);
   });
 
+  for (const [bitrate, window] of [
+    [0, 65_536],
+    [500_000, 16_384],
+    [1_000_000, 31_250],
+    [100_000_000, 1_048_576],
+  ] as const) {
+    it(`is asked for it every ${window} bytes of a track with ${bitrate} bit/s`, async () => {
+      await start();
+      await live.video({}, { bitrate });
+      const first = await live.ingest.next();
+      await first.message(({ type }) => type === 5);
+      assert.deepEqual(windows(first), [window]);
+    });
+  }
+
+  it('is asked for it again when the bitrate has doubled, and not when it sends a ping', async () => {
+    await start();
+    await live.video({}, { bitrate: 8_000_000 });
+    const first = await live.ingest.next();
+    await first.until(() => windows(first).length === 1);
+    // User Control, Ping Request, and its answer.
+    first.send({ type: 4, payload: Buffer.of(0, 6, 0, 0, 0, 1) });
+    await first.message(({ type, payload }) => type === 4 && payload[1] === 7);
+    await live.audio({}, { bitrate: 8_000_000 });
+    await first.until(() => windows(first).length === 2);
+    assert.deepEqual(windows(first), [250_000, 500_000]);
+  });
+
   it('is asked for it behind the answer to its Set Peer Bandwidth, which says a window, too', async () => {
     await start({ script: { peerBandwidth: { window: 5_000_000, limitType: 0 } } });
     await live.video({}, { bitrate: 8_000_000 });

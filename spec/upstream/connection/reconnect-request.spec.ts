@@ -55,7 +55,9 @@ describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
       ask(first, `rtmp://127.0.0.1:${there.port}/other`);
       const second = await there.next();
       await second.command('publish');
-      // In mid-group the first connection goes on.
+      // In mid-group the first connection goes on, and its state is what counts.
+      assert.equal(live.status().state, 'publishing');
+      assert.equal(live.status().reconnects, 0);
       senders.video.send(...videoFrames(8, 10));
       senders.audio.send(...audioFrames(8, 10));
       await first.until(() => video(first).includes('v9') && audio(first).includes('a9'));
