@@ -60,6 +60,24 @@ describe('a sender that comes back when its track has ended', { timeout: 90_000 
     assert.deepEqual(video(), [...names('v', 0, 8), 'v10', 'v11']);
   });
 
+  for (const { bytes, remembered } of [
+    { bytes: 4096, remembered: true },
+    { bytes: 4097, remembered: false },
+  ]) {
+    const what = remembered ? 'repeats nothing' : 'begins a new sequence';
+    it(`${what} with ${bytes} bytes of codec private data`, async () => {
+      const minf = videoMinf({ extraData: Buffer.alloc(bytes, 1) });
+      live.senders[0]?.send(minf, ...videoFrames(8, 12, 4));
+      await seen(12);
+      live.senders[0]?.destroy();
+      await gone();
+      const sender = await back(8n, minf);
+      sender.send(...videoFrames(8, 13, 4));
+      await eventually(() => video().at(-1) === 'v12', 'the last frame');
+      assert.deepEqual(video().slice(12), remembered ? ['v12'] : names('v', 8, 13));
+    });
+  }
+
   it('begins anew after the end of stream', async () => {
     live.senders[0]?.end();
     await gone();

@@ -35,8 +35,8 @@ describe('overload, by the share of the memory limit that is used', { timeout: 6
     return dropped() === before;
   }
 
-  async function audioFrame(): Promise<void> {
-    audio.send(frameAt(clock.now(), Buffer.alloc(100)));
+  async function audioFrame(size = 100): Promise<void> {
+    audio.send(frameAt(clock.now(), Buffer.alloc(size)));
     sent.audio++;
     await live.received('audio', sent.audio);
   }
@@ -85,6 +85,39 @@ describe('overload, by the share of the memory limit that is used', { timeout: 6
     assert.ok(used() < 0.1);
     assert.equal(track('video')?.pending_frames, 0);
     assert.equal(warnings(), 1);
+  });
+
+  it('counts what was cut off in the line that says how it went', async () => {
+    await fill(0.3);
+    assert.ok(await frame(true));
+    while (used() <= 0.9) assert.ok(await frame(false));
+    const waiting = sent.video;
+    assert.equal(await frame(false), false);
+    assert.ok(await frame(true));
+    assert.match(live.service.log.text, new RegExp(`the overload is over: ${waiting + 1} video frames were left out`));
+  });
+
+  it('leaves out the rest of a group of which a frame was left out, though there was nothing to make room with', async () => {
+    assert.ok(await frame(true));
+    clock.advance(DELAY);
+    await eventually(() => track('video')?.pending_frames === 0, 'the key frame to be sent');
+    while (used() <= 0.9) await audioFrame(SIZE);
+    assert.equal(await frame(false), false);
+    clock.advance(DELAY);
+    await eventually(() => used() < 0.1, 'the audio to be sent');
+    assert.equal(await frame(false), false);
+    assert.ok(await frame(true));
+  });
+
+  it('takes a new group below 75 % once it is over, though the group before was left out', async () => {
+    await fill(0.77);
+    assert.equal(await frame(true), false);
+    clock.advance(DELAY);
+    await eventually(() => used() < 0.1, 'all to be sent');
+    // Audio is what shows that it is over; then there is more of it.
+    while (used() <= 0.6) await audioFrame(SIZE);
+    assert.equal(ends(), 1);
+    assert.ok(await frame(true));
   });
 
   it('makes room for audio above 90 %, and never leaves any of it out', async () => {
