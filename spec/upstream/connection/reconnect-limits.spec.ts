@@ -86,6 +86,27 @@ describe('the limits of reconnecting', { timeout: 60_000 }, () => {
     assert.ok(most > 0.46 && most <= 0.5, `${most} of the limit`);
   });
 
+  it('what a track that has ended had on its way is released when the connection breaks', async () => {
+    await start({ settings: { outResend: 0, outMemLimit: 2 ** 26, outTimeout: 1e9 } });
+    const { video } = await live.both();
+    const first = await live.ingest.next();
+    await first.command('publish');
+    await live.state('publishing');
+    const tracks = () => live.status().streams['s']?.tracks;
+    first.pause();
+    // More than the kernel takes for a peer that does not read.
+    const size = 15 * 2 ** 20;
+    video.send(frameAt(0, Buffer.alloc(size), { key: true }));
+    await live.received('video', 1);
+    await eventually(() => tracks()?.video?.sent_frames === 1, 'the frame to be written');
+    video.end();
+    await eventually(() => tracks()?.video === undefined, 'the end of the track');
+    assert.ok((live.upstream?.ledger.used ?? 0) > size);
+    first.reset();
+    await live.state('reconnecting');
+    assert.ok((live.upstream?.ledger.used ?? Infinity) < 10_000, `${live.upstream?.ledger.used} bytes`);
+  });
+
   it('an attempt is shown as reconnecting until the connection publishes', async () => {
     await start();
     await live.both();

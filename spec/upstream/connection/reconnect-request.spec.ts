@@ -262,6 +262,28 @@ describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
     );
   });
 
+  it('and breaks with bytes on their way, has their memory released', async () => {
+    await start({ outMemLimit: 2 ** 27, outTimeout: 1e9 });
+    const { video: sender } = await live.both();
+    sender.send(...videoFrames(0, 2));
+    const first = await live.ingest.next();
+    await first.until(() => video(first).length === 2);
+    const there = await other();
+    ask(first, `rtmp://127.0.0.1:${there.port}/app`);
+    const second = await there.next();
+    await second.command('publish');
+    first.pause();
+    const size = 15 * 2 ** 20;
+    sender.send(frameAt(80, Buffer.alloc(size)));
+    await live.received('video', 3);
+    sender.send(...videoFrames(5, 10));
+    await second.until(() => video(second).length === 5);
+    assert.ok((live.upstream?.ledger.used ?? 0) > size);
+    first.reset();
+    await eventually(() => (live.upstream?.ledger.used ?? Infinity) < 100_000, 'the memory to be released');
+    await live.finish();
+  });
+
   it('and hangs up before the next connection is ready, costs nothing, without reconnects too', async () => {
     await start();
     const senders = await publish();

@@ -116,6 +116,9 @@ describe('message stream ids', { timeout: 90_000 }, () => {
     // The one on the first connection ends: the others go on, and the first connection is closed.
     senders[0]?.end();
     await first.closed;
+    // What is shown of the upstream is a connection that is left.
+    await live.state('publishing');
+    assert.equal(live.status().remote_addr, `127.0.0.1:${live.ingest.port}`);
     senders[1]?.send(frameAt(20, 'two-1'));
     await eventually(() => connections.slice(1).flatMap((one) => framesOf(one)).length === 3, 'what came then');
     senders[1]?.end();
