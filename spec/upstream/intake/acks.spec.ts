@@ -233,7 +233,8 @@ describe('AckSender', { timeout: 90_000 }, () => {
   it('sends the newest when the one before has left', async () => {
     const filler = 2 ** 24;
     ours.write(Buffer.alloc(filler));
-    const acks = new AckSender(ours, clock, 100, 10_000, () => {});
+    let stuck = 0;
+    const acks = new AckSender(ours, clock, 100, 10_000, () => stuck++);
     for (const id of [1n, 2n, 3n]) acks.acknowledge(id);
     clock.advance(100);
     const heard: Buffer[] = [];
@@ -244,6 +245,9 @@ describe('AckSender', { timeout: 90_000 }, () => {
     };
     await eventually(() => ids().length === 2, 'two acks');
     assert.deepEqual(ids(), [1n, 3n]);
+    // What has left is not stuck, however much time goes by.
+    clock.advance(20_000);
+    assert.equal(stuck, 0);
   });
 
   it('on a connection that was cut has what came before that read first', async () => {

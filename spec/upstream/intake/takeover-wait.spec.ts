@@ -62,6 +62,21 @@ describe('a sender that is back before the end of its old connection was seen', 
     });
   }
 
+  it('has what it sent ahead of its media info counted once, however often the service looks', async () => {
+    await start(READ_INTERVAL);
+    const second = await KmpSender.open(live.service.port, { upstream_id: 'u1', url: live.url() }, { frameId: 0n });
+    live.senders.push(second);
+    second.send(frameAt(0, 'early'), videoMinf());
+    await eventually(() => clock.untilNext <= LOOK_AGAIN, 'the next look');
+    clock.advance(10 * LOOK_AGAIN);
+    const track = () => live.status().streams['s']?.tracks.video;
+    first.destroy();
+    await eventually(() => track()?.input === null, 'the end of the first');
+    clock.advance(LOOK_AGAIN);
+    await eventually(() => track()?.input !== null, 'the second');
+    assert.equal(track()?.input?.skipped_frames.no_media_info, 1);
+  });
+
   it(`is turned away when the old connection is still there after ${LONGEST_WAIT} ms`, async () => {
     await start(READ_INTERVAL);
     const second = await back();
