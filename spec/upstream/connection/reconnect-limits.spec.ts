@@ -133,4 +133,24 @@ describe('the limits of reconnecting', { timeout: 60_000 }, () => {
     await turns(50);
     assert.equal(live.ingest.connections.length, 0);
   });
+
+  for (const answers of [true, false]) {
+    it(`an upstream that is cut off leaves no timer (its server ${answers ? 'answers' : 'does not answer'})`, async () => {
+      await start({ script: { answers }, settings: { outStreamId: 'assume', outResend: 5000 } });
+      const { video, audio } = await live.both();
+      const first = await live.ingest.next();
+      await live.state('publishing');
+      video.send(...videoFrames(0, 1));
+      await first.until(() => framesOf(first).includes('v0'));
+      await eventually(() => live.status().sent_bytes === live.status().written_bytes, 'all to be sent');
+      // The track waits, because its frame may have to be written again.
+      video.end();
+      await video.closed;
+      assert.ok(clock.pending > 0);
+      audio.destroy();
+      live.service.registry.destroy();
+      await eventually(() => live.service.counter.open === 0, 'the end of all connections');
+      assert.equal(clock.pending, 0);
+    });
+  }
 });

@@ -7,6 +7,7 @@ import { framesOf, kindsOf, mediaOf } from '../../support/ingest-media.js';
 import { frameAt, type KmpSender } from '../../support/kmp-sender.js';
 import { audioFrames, Live, names, videoFrames } from '../../support/live.js';
 import { ScriptableIngest, type IngestConnection, type Script } from '../../support/scriptable-ingest.js';
+import { turns } from '../../support/turns.js';
 
 const video = (connection: IngestConnection): string[] => framesOf(connection).filter((name) => name.startsWith('v'));
 const audio = (connection: IngestConnection): string[] => framesOf(connection).filter((name) => name.startsWith('a'));
@@ -330,6 +331,23 @@ describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
     await first.until(() => video(first).includes('v19'));
     assert.equal(live.status().reconnects, 0);
     assert.equal(live.status().state, 'publishing');
+  });
+
+  it('has nothing kept for it any more when the other place has refused', async () => {
+    await start();
+    const senders = await publish();
+    const first = await live.ingest.next();
+    await first.until(() => framesOf(first).length === 16);
+    await eventually(() => live.status().written_bytes === live.status().sent_bytes, 'all to be sent');
+    const before = live.upstream?.ledger.used ?? 0;
+    const refusing = await other({ rejectConnect: { code: 'NetConnection.Connect.Rejected', description: 'full' } });
+    ask(first, `rtmp://127.0.0.1:${refusing.port}/app`);
+    await eventually(() => /that was to take over failed/.test(live.service.log.text), 'the log line');
+    senders.video.send(frameAt(8 * 40, Buffer.alloc(10_000)));
+    await first.until(() => mediaOf(first).some(({ text }) => text.length === 10_000));
+    await eventually(() => live.status().written_bytes === live.status().sent_bytes, 'all to be sent');
+    await turns();
+    assert.ok((live.upstream?.ledger.used ?? Infinity) <= before);
   });
 
   it('is logged in to where it leads', async () => {
