@@ -2,6 +2,8 @@
 import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
+const CLOCK = 'Time is handed in: take a Clock (lib/time/clock.ts), so that specs can set it.';
+
 export default tseslint.config(
   { ignores: ['dist/**', 'node_modules/**', 'docs/**', 'demo-out/**', 'bench-out/**'] },
   js.configs.recommended,
@@ -36,8 +38,36 @@ export default tseslint.config(
               regex: '^(stream|node:stream|readable-stream|pumpify)$',
               message: 'Streams come through lib/base/streams.ts, the one door.',
             },
+            {
+              regex: '^(node:)?timers(/promises)?$',
+              importNamePattern: '^(setTimeout|setInterval|scheduler|default)$',
+              message: CLOCK,
+            },
+            { regex: '^(node:)?perf_hooks$', message: CLOCK },
           ],
         },
+      ],
+    },
+  },
+  {
+    files: ['lib/**/*.ts', 'bin/**/*.ts'],
+    // The clock itself; and the status page, which runs in a browser.
+    ignores: ['lib/time/clock.ts', 'lib/api/status/public/**'],
+    rules: {
+      'no-restricted-globals': [
+        'error',
+        ...['setTimeout', 'setInterval', 'performance'].map((name) => ({ name, message: CLOCK })),
+      ],
+      'no-restricted-properties': [
+        'error',
+        { object: 'Date', property: 'now', message: CLOCK },
+        { object: 'globalThis', property: 'setTimeout', message: CLOCK },
+        { object: 'process', property: 'hrtime', message: CLOCK },
+        { object: 'process', property: 'uptime', message: CLOCK },
+      ],
+      'no-restricted-syntax': [
+        'error',
+        { selector: "NewExpression[callee.name='Date'][arguments.length=0]", message: CLOCK },
       ],
     },
   },

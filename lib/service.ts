@@ -5,6 +5,8 @@ import type { Config, HttpServerConfig } from './config/config.js';
 import { httpApp } from './http/http-app.js';
 import { ListenerSet } from './net/listener-set.js';
 import { noLog, type Logger } from './base/logger.js';
+import { allowInternals } from './node-internals/internals.js';
+import { logInternals } from './node-internals/log-internals.js';
 import { LocalMediaService } from './media-service/local-media-service.js';
 import type { MediaService } from './media-service/media-service.js';
 import type { Management } from './upstream/report/status.js';
@@ -32,6 +34,7 @@ export class Service {
 
   constructor(config: Config, options: ServiceOptions = {}) {
     this.config = config;
+    if (!config.nodeInternals) allowInternals(false);
     this.log = options.log ?? noLog;
     this.clock = options.clock ?? systemClock;
     const parts = { log: this.log, clock: this.clock };
@@ -71,6 +74,7 @@ export class Service {
       this.kill();
       throw error;
     }
+    logInternals(this.log);
   }
 
   /**

@@ -1,7 +1,7 @@
 // Runs the compiled specs with Node's own test runner. Arguments: parts of file names to run only those
 // (`npm test -- kmp merge`). Suites that need programs from outside npm live in spec/external and are run by
 // `npm run test:external`; those that take their time in spec/resilience, by `npm run test:resilience`: SUITE names the
-// folder.
+// folder. KMP_RTMP_NODE_INTERNALS=off runs them all without what Node does not document.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,6 +10,8 @@ const root = 'dist/spec';
 const only = process.argv.slice(2).filter((arg) => !arg.startsWith('--'));
 const flags = process.argv.slice(2).filter((arg) => arg.startsWith('--'));
 const suite = process.env['EXTERNAL'] === '1' ? 'external' : (process.env['SUITE'] ?? '');
+// Without the internals of Node, one process does all the work: there are no workers (docs/running.md).
+const hasWorkers = process.env['KMP_RTMP_NODE_INTERNALS'] !== 'off';
 const isResilience = suite === 'resilience';
 
 const files = readdirSync(root, { recursive: true })
@@ -18,6 +20,7 @@ const files = readdirSync(root, { recursive: true })
   // A compiled spec whose source has been deleted or renamed does not count.
   .filter((name) => existsSync(join('spec', name.replace(/\.js$/, '.ts'))))
   .filter((name) => suite === (/^(external|resilience)(?=[/\\])/.exec(name)?.[0] ?? ''))
+  .filter((name) => hasWorkers || !/^cluster[/\\]/.test(name))
   .filter((name) => only.length === 0 || only.some((part) => name.includes(part)))
   .map((name) => join(root, name))
   .sort();

@@ -58,24 +58,27 @@ export function createApp<Location extends LocationSettings>(settings: AppSettin
   );
   app.use(notFound);
   app.use(errorHandler(settings.log));
-  refuseOddUrls(app);
-  return app;
+  return refuseOddUrls(app);
 }
 
-/** What no client has to send, and what sends Express's look at the URL a slower way that throws (`/%@%#`). */
+/** Characters that no client has to send, and that make Express parse the URL in another way, which throws (`/%@%#`). */
 const ODD_URL = /[#\s\u00a0\ufeff]/;
 
-/** Express looks at the URL before any handler is asked, and answers with a page of its own if it cannot: so look first. */
-function refuseOddUrls(app: Express): void {
-  const handle: unknown = Reflect.get(app, 'handle');
-  if (typeof handle !== 'function') return;
-  Reflect.set(app, 'handle', (req: Request, res: Response, ...rest: unknown[]): unknown => {
-    if (!ODD_URL.test(req.url)) return Reflect.apply(handle, app, [req, res, ...rest]);
-    securityHeaders(req, res, () => {});
-    res.statusCode = 400;
-    res.setHeader('Content-Type', 'application/json');
-    res.end(JSON.stringify({ error: 'bad_request', message: 'the URL has characters that belong in none' }));
-    return undefined;
+/**
+ * The app, behind a check of the URL. Express parses the URL before it calls any handler, and answers with a page of its own if
+ * that fails.
+ */
+function refuseOddUrls(app: Express): Express {
+  return new Proxy(app, {
+    apply(target, self: unknown, args: [Request, Response, ...unknown[]]): unknown {
+      const [req, res] = args;
+      if (!ODD_URL.test(req.url)) return Reflect.apply(target, self, args);
+      securityHeaders(req, res, () => {});
+      res.statusCode = 400;
+      res.setHeader('Content-Type', 'application/json');
+      res.end(JSON.stringify({ error: 'bad_request', message: 'the URL has characters that are not allowed there' }));
+      return undefined;
+    },
   });
 }
 

@@ -8,7 +8,8 @@ import { handleSignals } from '../process/signals.js';
 import { version } from '../base/version.js';
 import { ExitCode } from './exit.js';
 import { checkFiles } from './files.js';
-import { tuneHeap } from './heap.js';
+import { tuneHeap } from '../node-internals/heap.js';
+import { allowInternals } from '../node-internals/internals.js';
 
 /**
  * Runs the service until a signal ends it.
@@ -26,6 +27,7 @@ export async function runService(read: () => Config): Promise<void> {
   endOnBug(logging);
   for (const warning of config.warnings) log.warn(warning);
   const pid = new PidFile(config.pid);
+  allowInternals(config.nodeInternals);
   const service = new Service(config, { log });
   const started = service.start();
   // Before any line says that it runs: who reads that may send a signal at once.
@@ -57,7 +59,7 @@ export async function runService(read: () => Config): Promise<void> {
     { log },
   );
   await started;
-  tuneHeap();
+  void tuneHeap().then((problem) => problem !== undefined && log.warn(problem));
   log.info(`kmp-rtmp ${version} started, pid ${process.pid}`);
   announce(service, log);
 }

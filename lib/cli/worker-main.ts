@@ -1,10 +1,12 @@
-// The process of one worker (lib/cluster). Started by the primary, which tells it all it has to know.
+// The process of one worker (lib/cluster). The primary starts it, and sends it all settings.
 import type { Socket } from 'node:net';
 import type { ToPrimary, ToWorker } from '../cluster/messages.js';
 import { Worker } from '../cluster/worker.js';
 import { Logging } from '../logging/winston-log.js';
 import { ExitCode } from './exit.js';
-import { tuneHeap } from './heap.js';
+import { tuneHeap } from '../node-internals/heap.js';
+import { allowInternals } from '../node-internals/internals.js';
+import { takeTestResults } from '../node-internals/self-test.js';
 
 let worker: Worker | undefined;
 let logging: Logging | undefined;
@@ -14,20 +16,22 @@ const host = {
     if (!process.connected) socket?.destroy();
     else if (socket === undefined) process.send?.(message);
     else {
-      // Node would have the server keep count of connections that other processes have: nobody asks for that here.
-      Reflect.set(socket, 'server', null);
-      // The descriptor is the primary's now; what is left here is a shell.
-      process.send?.(message, socket, {}, () => socket.destroy());
+      // Node takes the descriptor out of the socket, and counts it out of its server. After an error it has not.
+      process.send?.(message, socket, {}, (error) => {
+        if (error !== null) socket.destroy();
+      });
     }
   },
 };
 
 function handle(message: ToWorker, socket: Socket | undefined): void {
   if (message.kind === 'start') {
+    allowInternals(message.config.nodeInternals);
+    takeTestResults(message.internals);
     logging = new Logging(message.config.errorLogs);
     worker = new Worker(message, host, logging.log);
     void worker.run();
-    tuneHeap();
+    void tuneHeap();
   } else if (message.kind === 'reopen') {
     logging?.reopen();
   } else {
@@ -38,7 +42,7 @@ function handle(message: ToWorker, socket: Socket | undefined): void {
 
 process.on('message', (message, socket) => handle(message as ToWorker, socket as Socket | undefined));
 
-// Signals go to the whole group of processes at a terminal; what they mean, the primary says.
+// A terminal sends its signals to all processes of the group. The primary decides what they mean.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGQUIT', 'SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => {});
 
 process.on('disconnect', () => {

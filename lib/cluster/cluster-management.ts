@@ -1,14 +1,20 @@
+import type { Clock } from '../time/clock.js';
 import { buildInfo, version } from '../base/version.js';
 import type { GlobalStatus, Management, UpstreamStatus } from '../upstream/report/status.js';
 import type { Question } from './messages.js';
 import { slotOf } from './rendezvous.js';
 import type { Slot } from './slot.js';
 
-/** The management of all workers as one: what one of them does not answer, since it is being replaced, is left out. */
+/** The management of all workers as one. A worker that is being replaced does not answer, so its upstreams are left out. */
 export class ClusterManagement implements Management {
-  private readonly startedAt = performance.now();
+  private readonly startedAt: number;
 
-  constructor(private readonly slots: readonly Slot[]) {}
+  constructor(
+    private readonly slots: readonly Slot[],
+    private readonly clock: Clock,
+  ) {
+    this.startedAt = clock.now();
+  }
 
   async status(): Promise<GlobalStatus> {
     const parts = await Promise.allSettled(this.slots.map((slot) => ask<GlobalStatus>(slot, { name: 'status' })));
@@ -23,7 +29,7 @@ export class ClusterManagement implements Management {
       compiler: buildInfo.compiler,
       built: buildInfo.built,
       pid: process.pid,
-      uptime: Math.floor((performance.now() - this.startedAt) / 1000),
+      uptime: Math.floor((this.clock.now() - this.startedAt) / 1000),
       upstreams,
     };
   }

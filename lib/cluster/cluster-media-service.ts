@@ -5,6 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { systemClock, type Clock } from '../time/clock.js';
 import type { Config } from '../config/config.js';
 import { noLog, type Logger } from '../base/logger.js';
+import { inUse } from '../node-internals/internals.js';
+import { testInternals } from '../node-internals/self-test.js';
 import type { MediaService } from '../media-service/media-service.js';
 import type { Management } from '../upstream/report/status.js';
 import type { ServiceTotals } from '../upstream/report/totals.js';
@@ -20,14 +22,13 @@ export interface ClusterMediaServiceOptions {
 }
 
 /**
- * The media side in several worker processes, one a core (`worker_processes`). All of them accept; the tracks of an upstream
- * meet in one of them, by a rule on its id. A worker that dies takes its upstreams along, no others, and is replaced.
+ * The media side in several worker processes (`worker_processes`). All of them accept connections; the tracks of an upstream
+ * meet in one of them, which follows from the upstream's id. A worker that dies is replaced; only its own upstreams are lost.
  */
 export class ClusterMediaService implements MediaService, SlotOwner {
   readonly management: Management;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly slots: number;
   config: Config;
   private readonly all: Slot[];
   private readonly sums: ClusterTotals;
@@ -38,10 +39,15 @@ export class ClusterMediaService implements MediaService, SlotOwner {
     this.config = config;
     this.clock = options.clock ?? systemClock;
     this.log = options.log ?? noLog;
-    this.slots = config.workerProcesses === 'auto' ? availableParallelism() : config.workerProcesses;
-    this.all = Array.from({ length: this.slots }, (_, i) => new Slot(i, this));
-    this.management = new ClusterManagement(this.all);
+    const length = config.workerProcesses === 'auto' ? availableParallelism() : config.workerProcesses;
+    this.all = Array.from({ length }, (_, i) => new Slot(i, this));
+    this.management = new ClusterManagement(this.all, this.clock);
     this.sums = new ClusterTotals(this.all);
+  }
+
+  /** The number of workers. */
+  get slots(): number {
+    return this.all.length;
   }
 
   get ready(): boolean {
@@ -54,6 +60,11 @@ export class ClusterMediaService implements MediaService, SlotOwner {
   }
 
   async start(): Promise<void> {
+    await testInternals();
+    if (this.slots > 1 && !inUse('handover')) {
+      this.log.warn(`one worker is started, not ${this.slots}: sockets cannot move between processes (handover)`);
+      this.all.length = 1;
+    }
     cluster.setupPrimary({
       exec: fileURLToPath(new URL('../cli/worker-main.js', import.meta.url)),
       args: [],
@@ -79,7 +90,7 @@ export class ClusterMediaService implements MediaService, SlotOwner {
     );
     const failed = done.find((one) => one.status === 'rejected');
     if (failed === undefined) return;
-    // All or none: those that have taken it go back.
+    // All workers follow the same configuration: those that have taken the new one go back.
     this.config = before;
     await Promise.allSettled(this.all.map((slot) => slot.call((call) => ({ kind: 'reload', call, config: before }))));
     throw failed.reason;

@@ -1,31 +1,34 @@
 import type { Config } from '../config/config.js';
+import type { Internal } from '../node-internals/internals.js';
 
-/** What the primary tells a worker. */
+/** The messages from the primary to a worker. */
 export type ToWorker =
-  /** The first message: who the worker is, and what it is to do. */
+  /** The first message: the worker's place and its work. */
   | {
       readonly kind: 'start';
       readonly slot: number;
       readonly slots: number;
-      /** Counts the workers that this slot has had. */
+      /** The number of workers that this slot has had before. */
       readonly generation: number;
       readonly config: Config;
+      /** The internals of Node that the primary has tested, for the worker to use. */
+      readonly internals: readonly Internal[];
     }
   | { readonly kind: 'reload'; readonly call: number; readonly config: Config }
   | { readonly kind: 'stop'; readonly call: number }
   | { readonly kind: 'reopen' }
   | { readonly kind: 'ask'; readonly call: number; readonly what: Question }
-  /** With a socket: a KMP connection that belongs to this worker. */
+  /** With a socket: a KMP connection that belongs to this worker. `head`: the bytes that have been read of it. */
   | { readonly kind: 'connection'; readonly listener: string; readonly head: Buffer };
 
-/** What is asked of each worker's part of the management. */
+/** Questions to each worker's part of the management. */
 export type Question =
   | { readonly name: 'status' }
   | { readonly name: 'totals' }
   | { readonly name: 'dropUpstream'; readonly id: string }
   | { readonly name: 'dropTrack'; readonly id: string; readonly connection: number };
 
-/** What a worker tells the primary. */
+/** The messages from a worker to the primary. */
 export type ToPrimary =
   | { readonly kind: 'online' }
   | { readonly kind: 'started'; readonly ports: readonly number[] }

@@ -4,7 +4,8 @@ import type { Clock, Timer } from '../time/clock.js';
 import type { Config } from '../config/config.js';
 import { KmpRtmpError } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
-import { stopReadingForGood } from '../node-internals/socket-turn-reader.js';
+import { internalsReport } from '../node-internals/internals.js';
+import { stopReadingForGood } from '../node-internals/stop-reading.js';
 import { Calls } from './calls.js';
 import type { ToPrimary, ToWorker } from './messages.js';
 
@@ -119,6 +120,7 @@ export class Slot {
           slots: owner.slots,
           generation: this.generation,
           config: owner.config,
+          internals: internalsReport().inUse,
         } satisfies ToWorker);
         return;
       case 'started':

@@ -18,6 +18,8 @@ export interface Config {
   readonly warnings: readonly string[];
   readonly workerProcesses: number | 'auto';
   readonly workerShutdownTimeout: number;
+  /** `kmp_rtmp_node_internals` */
+  readonly nodeInternals: boolean;
   readonly pid: string | undefined;
   /** At least one. */
   readonly errorLogs: readonly ErrorLog[];

@@ -1,12 +1,18 @@
+import type { Clock } from '../time/clock.js';
 import { buildInfo, version } from '../base/version.js';
 import type { Registry } from '../upstream/registry.js';
 import type { GlobalStatus, Management, UpstreamStatus } from '../upstream/report/status.js';
 
 /** The management of the upstreams of this process. */
 export class LocalManagement implements Management {
-  private readonly startedAt = performance.now();
+  private readonly startedAt: number;
 
-  constructor(private readonly registry: Registry) {}
+  constructor(
+    private readonly registry: Registry,
+    private readonly clock: Clock,
+  ) {
+    this.startedAt = clock.now();
+  }
 
   status(): Promise<GlobalStatus> {
     return Promise.resolve({
@@ -15,7 +21,7 @@ export class LocalManagement implements Management {
       compiler: buildInfo.compiler,
       built: buildInfo.built,
       pid: process.pid,
-      uptime: Math.floor((performance.now() - this.startedAt) / 1000),
+      uptime: Math.floor((this.clock.now() - this.startedAt) / 1000),
       upstreams: this.registry.status(),
     });
   }

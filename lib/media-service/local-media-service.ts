@@ -9,6 +9,7 @@ import { dnsResolve, systemResolve } from '../rtmp/resolve.js';
 import { flushDumps } from '../dump/dump.js';
 import { KmpCounter, KmpListener, type KmpListenerContext, type KmpRouter } from '../upstream/intake/kmp-listener.js';
 import { LocalManagement } from './local-management.js';
+import { testInternals } from '../node-internals/self-test.js';
 import type { MediaService } from './media-service.js';
 import { notificationOf } from '../upstream/notify/notification.js';
 import { Notifier } from '../upstream/notify/notifier.js';
@@ -65,7 +66,7 @@ export class LocalMediaService implements MediaService {
         this.notifier.notify(notificationOf('rtmp_reconnect', reason, upstream), settings),
     });
     this.notifier = new Notifier({ clock: this.clock, log: this.log });
-    this.management = new LocalManagement(this.registry);
+    this.management = new LocalManagement(this.registry, this.clock);
   }
 
   get kmpAddresses(): { host: string; port: number }[] {
@@ -94,6 +95,7 @@ export class LocalMediaService implements MediaService {
   }
 
   async start(): Promise<void> {
+    await testInternals();
     await this.reload(this.config);
     if (this.state === 'new') this.state = 'running';
   }
@@ -158,7 +160,8 @@ export class LocalMediaService implements MediaService {
       settings: server.media,
       allowed: accessCheck(server.access),
       permit: (address, port, host) => mayConnect(host, address, port),
-      resolve: resolver === undefined ? systemResolve : dnsResolve({ ...resolver, timeout: resolverTimeout }),
+      resolve:
+        resolver === undefined ? systemResolve : dnsResolve({ ...resolver, timeout: resolverTimeout }, this.clock),
     };
   }
 }

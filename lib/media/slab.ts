@@ -1,3 +1,5 @@
+import { systemClock, type Clock, type Timer } from '../time/clock.js';
+
 /** Unit that memory is given out in, bytes. */
 export const PAGE = 4096;
 
@@ -99,7 +101,9 @@ const TRIM_INTERVAL = 2000;
 export class Slabs {
   private readonly all: Slab[] = [];
   private used = 0;
-  private timer: NodeJS.Timeout | undefined;
+  private timer: Timer | undefined;
+
+  constructor(private readonly clock: Clock = systemClock) {}
 
   /** Bytes of all slabs. */
   get bytes(): number {
@@ -121,7 +125,7 @@ export class Slabs {
     }
     const slab = new Slab();
     this.all.push(slab);
-    this.timer ??= setInterval(() => this.trim(), TRIM_INTERVAL).unref();
+    this.timer ??= this.trimLater();
     return { slab, page: slab.take(pages) ?? 0 };
   }
 
@@ -134,13 +138,15 @@ export class Slabs {
     this.used -= slab.shorten(page, pages);
   }
 
+  private trimLater(): Timer {
+    return this.clock.after(TRIM_INTERVAL, () => this.trim(), false);
+  }
+
   private trim(): void {
     for (const slab of [...this.all]) {
       if (slab.isEmpty && !slab.needed) this.all.splice(this.all.indexOf(slab), 1);
       slab.needed = false;
     }
-    if (this.all.length > 0) return;
-    clearInterval(this.timer);
-    this.timer = undefined;
+    this.timer = this.all.length > 0 ? this.trimLater() : undefined;
   }
 }

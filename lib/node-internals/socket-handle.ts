@@ -1,7 +1,6 @@
-import { writeSync } from 'node:fs';
-import type { Server, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 
-/** What of Node's handle of a socket is used here. */
+/** The parts of Node's handle of a socket that are used here. */
 export interface SocketHandle {
   readonly fd: number;
   reading: boolean;
@@ -9,30 +8,38 @@ export interface SocketHandle {
   readStop(): number;
 }
 
-/**
- * Node's handle of a socket, if it shows its descriptor and can be told to stop and start reading. None of this is
- * documented, so it is asked of each socket; where it is missing, sockets are read and written as always.
- */
-export function socketHandle(socket: Socket | Server): SocketHandle | undefined {
+function handleOf(socket: Socket): object | undefined {
   const handle: unknown = Reflect.get(socket, '_handle');
-  if (typeof handle !== 'object' || handle === null) return undefined;
-  const fd: unknown = Reflect.get(handle, 'fd');
-  const has = (name: string): boolean => typeof Reflect.get(handle, name) === 'function';
-  if (typeof fd !== 'number' || fd < 0 || !has('readStart') || !has('readStop')) return undefined;
+  return typeof handle === 'object' && handle !== null ? handle : undefined;
+}
+
+function hasMethod(handle: object, name: string): boolean {
+  return typeof Reflect.get(handle, name) === 'function';
+}
+
+/** Node's handle of a socket, if it can stop and start reading. */
+export function stoppableHandle(socket: Socket): Omit<SocketHandle, 'fd'> | undefined {
+  const handle = handleOf(socket);
+  if (handle === undefined || !hasMethod(handle, 'readStart') || !hasMethod(handle, 'readStop')) return undefined;
   return handle as SocketHandle;
 }
 
+/** The same, if it shows the descriptor of the socket, too. Node has none on Windows. */
+export function socketHandle(socket: Socket): SocketHandle | undefined {
+  const handle = stoppableHandle(socket);
+  if (handle === undefined) return undefined;
+  const fd: unknown = Reflect.get(handle, 'fd');
+  return typeof fd === 'number' && fd >= 0 ? (handle as SocketHandle) : undefined;
+}
+
 /**
- * Hands `bytes` to the kernel at once, past the stream, which costs more than so few bytes. How many it took: 0 if it has no room,
- * or if others wait ahead of them.
+ * Bytes of the socket's writes that the kernel has not taken yet, as libuv counts them; undefined where Node does not show it.
  */
-export function writeAtOnce(socket: Socket, bytes: Buffer): number {
-  const handle = socket.writableLength === 0 && !socket.connecting ? socketHandle(socket) : undefined;
-  if (handle === undefined) return 0;
-  try {
-    return writeSync(handle.fd, bytes);
-  } catch {
-    // No room, or a connection that is gone: the stream finds out, and says so.
-    return 0;
-  }
+export function queuedBytes(socket: Socket): number | undefined {
+  const handle = handleOf(socket);
+  if (handle === undefined) return undefined;
+  // With TLS, the handle below is the one that writes: the upper one's count stays the same until all is done.
+  const below: unknown = Reflect.get(handle, '_parent');
+  const size: unknown = Reflect.get(typeof below === 'object' && below !== null ? below : handle, 'writeQueueSize');
+  return typeof size === 'number' ? size : undefined;
 }

@@ -1,107 +1,88 @@
 import { readSync } from 'node:fs';
-import type { Server, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { blockPool, markBlock, type Block } from '../media/block.js';
 import type { TurnClock } from '../time/turn-scheduler.js';
-import type { TrackSource } from '../merge/track-queue.js';
 import type { TurnSchedule } from '../time/turn-schedule.js';
+import { inUse } from './internals.js';
 import { socketHandle, type SocketHandle } from './socket-handle.js';
 
-/** Least room worth a read; with less left, the block is full. */
+/** Bytes. A block with less room than this is full: the read would not be worth its cost. */
 const LEAST_ROOM = 512;
 
-/** So many reads of nothing in sequence, and a socket is read by Node again. */
+/** After so many reads in sequence that brought nothing, Node reads the socket. */
 const EMPTY_READS = 2;
 
-/** How much more than the last read brought there is room for in a new block: reads differ, and what is left over is given back. */
+/** The room of a new block as a multiple of the last read, since reads differ. The room that is left over is given back. */
 const HEADROOM = 1.5;
 
 /**
- * Bytes a turn of a socket that need not be read at every one, but at every second (audio is less): reading it costs as much as
- * reading one that brings megabytes. What two turns bring is little for a receive buffer of the kernel's, too.
+ * Bytes. A socket that brings no more than this at a turn is read at every second turn only (audio is such a socket): a read of little
+ * costs as much as a read of megabytes. Two turns of it are little for a receive buffer of the kernel, too.
  */
 const LITTLE = 16 * 1024;
 
-/** Bytes that are read of one socket before others get their turn: who sends faster than we read is never read empty. */
+/** Bytes that are read of one socket before other sockets get their turn: a fast sender may never be read empty. */
 const MOST_AT_ONCE = 256 * 1024;
 
-/** Whether connections of `server`, which listens, can be read in turns: their handles are of the same kind as its own. */
-export function canReadInTurns(server: Server): boolean {
-  return socketHandle(server) !== undefined;
-}
-
-/** Pauses a socket at once: what the kernel has from now on stays there, for another process to read. */
-export function stopReading(socket: Socket): void {
-  socket.pause();
-  const handle = socketHandle(socket);
-  if (handle === undefined) return;
-  handle.readStop();
-  // Node looks at this to know whether it has to start again, when somebody wants to read.
-  handle.reading = false;
-}
-
-/**
- * The same for a socket that is given away, and may have to wait for that: a Readable asks for more by itself, in the turn
- * after a read, and what came in then would never be seen by anyone.
- */
-export function stopReadingForGood(socket: Socket): void {
-  stopReading(socket);
-  Reflect.set(socket, '_read', () => {});
-}
-
 export interface TurnReaderOptions {
-  /** Bytes of a block to read into (`kmp_rtmp_in_buffer_size`); twice as many where an interval brings more than that. */
+  /** Bytes of a block to read into (`kmp_rtmp_in_buffer_size`); twice as many where a turn brings more than that. */
   readonly blockSize: number;
   /** ms without a byte after which the socket emits `timeout`, as after `socket.setTimeout`. */
   readonly idleTimeout: number;
 }
 
 /**
- * A socket that is read in turns. One that brings little is left out every second time; for a merger that is about to write what
- * may come behind something there, it is read all the same.
+ * Reads a socket in turns. Some turns leave out a socket that brings little; before its merger writes a frame that may come behind one
+ * that is still unread, it has the socket read (`TrackSource` of lib/merge).
  */
-export interface TurnReader extends TrackSource {
-  /** Once it is past its beginning, it keeps to the beat of its upstream. */
+export interface TurnReader {
+  /** True if a turn has left the socket out: bytes may have arrived that nobody has seen. */
+  readonly unread: boolean;
+  /** Reads them now. `unread` is false afterwards. */
+  readNow(): void;
+  /** From now on, the socket is read at the turns of its upstream, no longer at those of all phases. */
   settle(): void;
-  /** Reads what the kernel has before something is done with the socket that it may not survive: a read left out or not. */
+  /** Reads what the kernel has, even if this turn has read already: for use before a write that may end the socket. */
   readLast(): void;
   /**
-   * Monotonic ms of the last read, the present one aside, that left nothing in the kernel: what is read now came later.
+   * Monotonic ms of the last read before the present one that left nothing in the kernel. The bytes of the present read arrived
+   * later than that.
    */
   readonly emptyAt: number;
 }
 
 /**
- * One socket that is read in turns. One that brings nothing is left to Node's own reading, until something comes: a read of
- * nothing costs more than one of a hundred frames.
+ * Node itself reads a socket that brings nothing, until something arrives: a read of nothing ends in an exception, which costs
+ * more than a read of a hundred frames.
  */
 class SocketTurnReader implements TurnReader {
-  emptyAt = performance.now();
+  emptyAt: number;
   unread = false;
   private block: Block | undefined;
-  /** Bytes of the last read in all: the size of the next block follows it. */
+  /** Bytes of the largest of the last reads: the next block has room for it. */
   private lastRead = 0;
-  private lastAt = performance.now();
-  /** Whether the last read brought little for the time that it had been left. */
+  private lastAt: number;
+  /** Whether the last read brought little, for the number of turns since the one before. */
   private little = false;
   /** Reads in sequence that brought nothing. */
   private empty = 0;
   private reading = false;
-  private over = false;
+  private ended = false;
   private settled = false;
   private turns = 0;
-  /** Ends its turns; undefined while it has none. */
+  /** Ends the turns; undefined while Node reads the socket. */
   private stop: (() => void) | undefined;
-  /** Set while the rest of a long read waits for its turn. */
+  /** Set while the rest of a long read waits for the next turn of the event loop. */
   private rest: NodeJS.Immediate | undefined;
 
   constructor(
     private readonly socket: Socket,
     private readonly handle: SocketHandle,
-    private readonly beat: TurnClock,
-    /** At how many turns of the beat it is read once. */
-    private readonly every: number,
+    private readonly clock: TurnClock,
+    private readonly turnsPerRead: number,
     private readonly options: TurnReaderOptions,
   ) {
+    this.emptyAt = this.lastAt = clock.now();
     this.start();
     socket.once('close', () => this.end());
   }
@@ -114,33 +95,33 @@ class SocketTurnReader implements TurnReader {
   }
 
   readNow(): void {
-    // Before it is settled, and while Node reads it, nothing is left out.
-    if (this.unread) this.read(performance.now());
+    // Before it has settled, and while Node reads it, no turn leaves it out.
+    if (this.unread) this.read(this.clock.now());
     this.unread = false;
   }
 
   readLast(): void {
-    // What is being read now goes on by itself; what Node reads has been, as soon as it came.
-    if (this.stop !== undefined && !this.reading) this.read(performance.now());
+    // A read in progress goes on by itself, and Node reads bytes as soon as they arrive.
+    if (this.stop !== undefined && !this.reading) this.read(this.clock.now());
   }
 
   private start(): void {
     this.handle.readStop();
-    // It does not see these reads.
+    // Node's timeout does not see these reads.
     this.socket.setTimeout(0);
     this.empty = 0;
     this.join();
   }
 
   private join(): void {
-    const { beat, every } = this;
+    const { clock, turnsPerRead } = this;
     this.stop = this.settled
-      ? beat.every((now) => {
-          if (++this.turns % every !== 0) return;
-          if (this.little && every === 1 && !this.unread) this.unread = true;
+      ? clock.onTurn((now) => {
+          if (++this.turns % turnsPerRead !== 0) return;
+          if (this.little && turnsPerRead === 1 && !this.unread) this.unread = true;
           else this.read(now);
         })
-      : beat.everyStep((now) => this.read(now));
+      : clock.onEveryPhase((now) => this.read(now));
   }
 
   /** Reads what the kernel has. */
@@ -153,8 +134,8 @@ class SocketTurnReader implements TurnReader {
   private readKernel(now: number): void {
     const { socket, unread } = this;
     this.unread = false;
-    // What the last read brought is still waiting in the stream: the kernel can hold more of it.
-    if (this.over || socket.destroyed || socket.readableLength > 0) return;
+    // The last read's bytes still wait in the stream: the rest can wait in the kernel.
+    if (this.ended || socket.destroyed || socket.readableLength > 0) return;
     let total = 0;
     let drained = true;
     for (;;) {
@@ -174,12 +155,12 @@ class SocketTurnReader implements TurnReader {
       block.used += n;
       block.retain();
       drained = n < room;
-      // Where nothing more is taken, the rest can wait in the kernel.
+      // The stream takes no more: the rest can wait in the kernel.
       if (!socket.push(markBlock(chunk, block)) || drained || socket.destroyed) break;
       if (total >= MOST_AT_ONCE) {
         this.rest ??= setImmediate(() => {
           this.rest = undefined;
-          this.read(performance.now());
+          this.read(this.clock.now());
         });
         break;
       }
@@ -196,31 +177,31 @@ class SocketTurnReader implements TurnReader {
     this.tidy();
   }
 
-  /** Node reads it, until something has come. */
+  /** Lets Node read the socket, until something arrives. */
   private sleep(now: number): void {
     const { socket, handle, options } = this;
     this.stop?.();
     this.stop = undefined;
     this.drop();
     socket.setTimeout(Math.max(1, options.idleTimeout - (now - this.lastAt)));
-    // Ahead of who takes the bytes, so that they are known to have just come.
+    // Before other listeners, so that these see when the bytes arrived.
     socket.prependOnceListener('data', () => {
-      if (this.over) return;
-      this.emptyAt = this.lastAt = performance.now();
+      if (this.ended) return;
+      this.emptyAt = this.lastAt = this.clock.now();
       this.start();
     });
     handle.readStart();
   }
 
   private end(): void {
-    this.over = true;
+    this.ended = true;
     this.stop?.();
     this.stop = undefined;
     clearImmediate(this.rest);
     this.drop();
   }
 
-  /** The end, or an error: Node reads it again, and does what belongs to it. */
+  /** The end, or an error: Node reads it again and handles it. */
   private handBack(): void {
     const { socket, handle, options } = this;
     this.end();
@@ -228,19 +209,19 @@ class SocketTurnReader implements TurnReader {
     handle.readStart();
   }
 
-  /** A block with room for a read: rather a new one than a read in two pieces, each of which is a turn of the whole line. */
+  /** A block with room for a whole read. A read in two pieces would run the decoder and all behind it twice. */
   private room(): Block {
     const { block, options, lastRead } = this;
     if (block !== undefined && this.hasRoom(block)) return block;
     this.drop();
-    // What comes in one interval fits in one block, twice the size that was asked for at most.
+    // The bytes of one turn fit in one block, which is at most twice the configured size.
     const most = lastRead > options.blockSize ? options.blockSize * 2 : options.blockSize;
     const fresh = blockPool.take(Math.min(most, lastRead * HEADROOM));
     this.block = fresh;
     return fresh;
   }
 
-  /** Holds no more than will do for the next read: what is left over of a page. */
+  /** Keeps of the block only the room of its last page, if that will do for the next read. */
   private tidy(): void {
     const { block } = this;
     if (block === undefined) return;
@@ -259,20 +240,20 @@ class SocketTurnReader implements TurnReader {
 }
 
 /**
- * Reads `socket` at the turns of its upstream's beat instead of whenever a byte has come; the kernel gathers in between. A
- * frame that waits for its time anyway (`kmp_rtmp_out_min_process_delay`) loses nothing by it, and the read event, which is what
- * Node's cost is made of, is had once for several frames (docs/performance.md).
+ * Reads `socket` at the turns of its upstream, not whenever a byte arrives; in between, the kernel gathers the bytes. A frame
+ * that waits for its time anyway (`kmp_rtmp_out_min_process_delay`) is not delayed by this, and several frames share the cost of one
+ * read (docs/performance.md).
  *
- * Until it is settled, it is read at the turns of all beats. undefined if it cannot, or is not to, be read like this: then it
- * is read as always.
+ * Until it is settled, the socket is read at the turns of all phases. undefined: the schedule has no turns to read in, or this is
+ * not in use; then Node reads the socket.
  */
 export function readInTurns(
   socket: Socket,
   schedule: TurnSchedule,
   options: TurnReaderOptions,
 ): TurnReader | undefined {
-  const { reading, every } = schedule;
-  const handle = socketHandle(socket);
+  const { reading, turnsPerRead } = schedule;
+  const handle = inUse('turn reads') ? socketHandle(socket) : undefined;
   if (reading === undefined || handle === undefined || socket.destroyed) return undefined;
-  return new SocketTurnReader(socket, handle, reading, every, options);
+  return new SocketTurnReader(socket, handle, reading, turnsPerRead, options);
 }

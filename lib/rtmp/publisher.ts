@@ -6,7 +6,8 @@ import { ClientHandshake } from './handshake/client.js';
 import { PublishError } from './publish-error.js';
 import type { Resolve } from './resolve.js';
 import { connectFirst, type ConnectTarget } from './tcp-connect.js';
-import { writeBuffers, writeQueueSize } from './write-buffers.js';
+import { hasProgress, writeBuffers, writeQueueSize } from '../node-internals/direct-write.js';
+import { testInternals } from '../node-internals/self-test.js';
 
 /** What the publisher takes: buffers for one writev, and whom to tell when the kernel has them all. */
 export interface OutputBatch {
@@ -93,7 +94,7 @@ export class RtmpPublisher extends Writable {
     }
     this.writtenBytes += batch.bytes;
     let pending = true;
-    writeBuffers(socket, batch.buffers, (error) => {
+    const done = (error?: Error | null): void => {
       pending = false;
       this.stepTimer?.cancel();
       this.stepTimer = undefined;
@@ -104,6 +105,9 @@ export class RtmpPublisher extends Writable {
       this.sentBytes += batch.bytes;
       batch.sent?.();
       callback();
+    };
+    writeBuffers(socket, batch.buffers, done, () => {
+      if (pending) this.watchProgress(socket, writeQueueSize(socket));
     });
     if (pending) this.watchProgress(socket, writeQueueSize(socket));
   }
@@ -118,9 +122,8 @@ export class RtmpPublisher extends Writable {
     }
     // The server's last answers are still read: closing with unread bytes would reset the connection, and a reset may
     // take from the server what it has not read yet.
-    const cut = setTimeout(() => socket.destroy(), LINGER);
-    cut.unref();
-    socket.once('close', () => clearTimeout(cut));
+    const cut = this.options.clock.after(LINGER, () => socket.destroy(), false);
+    socket.once('close', () => cut.cancel());
     socket.end(() => callback());
   }
 
@@ -136,6 +139,8 @@ export class RtmpPublisher extends Writable {
   private async open(): Promise<void> {
     const { target, resolve, permit, timeout, clock, onState } = this.options;
     onState?.('resolving');
+    // A program that uses the library has no start of the service; until the test is done, sockets are used as documented.
+    void testInternals();
     let addresses = await resolve(target.host);
     if (permit !== undefined) {
       const allowed = addresses.filter((one) => permit(one, target.port, target.host));
@@ -245,10 +250,10 @@ export class RtmpPublisher extends Writable {
   }
 
   /** A write of which nothing was taken for `timeout` ms means that the server has stopped reading, or is gone. */
-  private watchProgress(socket: Socket, queued: number | undefined): void {
+  private watchProgress(socket: Socket, queued: number): void {
     this.startStep(() => {
       const now = writeQueueSize(socket);
-      if (now !== undefined && queued !== undefined && now < queued) {
+      if (hasProgress(queued, now)) {
         this.watchProgress(socket, now);
         return;
       }

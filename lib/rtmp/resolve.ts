@@ -1,6 +1,7 @@
 import { promises as dns } from 'node:dns';
 import { isIP } from 'node:net';
 import { messageOf } from '../base/errors.js';
+import { systemClock, type Clock } from '../time/clock.js';
 import { PublishError } from './publish-error.js';
 
 /** Gives the addresses of a host, best first; at least one, or rejects with a PublishError. */
@@ -42,9 +43,8 @@ type Cache = Map<string, { readonly until: number; readonly addresses: string[] 
 const MAX_CACHED = 1000;
 
 /** Makes room for one more. */
-function forgetStale(cache: Cache): void {
+function forgetStale(cache: Cache, now: number): void {
   if (cache.size < MAX_CACHED) return;
-  const now = performance.now();
   for (const [host, { until }] of cache) if (until <= now) cache.delete(host);
   const [oldest] = cache.keys();
   if (cache.size >= MAX_CACHED && oldest !== undefined) cache.delete(oldest);
@@ -66,13 +66,13 @@ interface Answer {
 }
 
 /** The resolver itself goes on to the next server only if one does not answer; one that cannot is passed over here. */
-async function ask(host: string, { servers, timeout, ipv4, ipv6 }: DnsServers): Promise<Answer> {
+async function ask(host: string, { servers, timeout, ipv4, ipv6 }: DnsServers, clock: Clock): Promise<Answer> {
   const resolver = new dns.Resolver({ timeout: Math.max(1, Math.ceil(timeout / PARTS)), tries: TRIES });
   let late = false;
-  const cut = setTimeout(() => {
+  const cut = clock.after(timeout, () => {
     late = true;
     resolver.cancel();
-  }, timeout);
+  });
   try {
     for (let first = 0; ; first++) {
       resolver.setServers([...servers.slice(first), ...servers.slice(0, first)]);
@@ -88,27 +88,27 @@ async function ask(host: string, { servers, timeout, ipv4, ipv6 }: DnsServers): 
       return { addresses: found.map(({ address }) => address), ttl, problem };
     }
   } finally {
-    clearTimeout(cut);
+    cut.cancel();
   }
 }
 
 /** Asks the given DNS servers (`resolver` of the configuration), A and AAAA, IPv4 first. */
-export function dnsResolve(options: DnsServers): Resolve {
+export function dnsResolve(options: DnsServers, clock: Clock = systemClock): Resolve {
   const cache: Cache = new Map();
   return async (host) => {
     if (isIP(host) !== 0) return [host];
     checkName(host);
     const cached = cache.get(host);
-    if (cached !== undefined && cached.until > performance.now()) return cached.addresses;
-    const { addresses, ttl, problem } = await ask(host, options);
+    if (cached !== undefined && cached.until > clock.now()) return cached.addresses;
+    const { addresses, ttl, problem } = await ask(host, options, clock);
     if (addresses.length === 0) {
       const why = problem === undefined ? 'no address' : messageOf(problem);
       throw new PublishError('resolve', `${host} could not be resolved by ${options.servers.join(', ')}: ${why}`);
     }
     const valid = options.valid ?? ttl;
     if (valid > 0) {
-      forgetStale(cache);
-      cache.set(host, { until: performance.now() + valid, addresses });
+      forgetStale(cache, clock.now());
+      cache.set(host, { until: clock.now() + valid, addresses });
     }
     return addresses;
   };

@@ -1,3 +1,4 @@
+import { systemClock } from '../time/clock.js';
 import { AckWindow } from './ack-window.js';
 import { asRecord, type AmfRecord, type AmfValue } from './amf0-reader.js';
 import { Budget } from './budget.js';
@@ -42,7 +43,7 @@ export class ServerReader {
 
   constructor(options: ServerReaderOptions = {}) {
     const maxMessageSize = options.maxMessageSize ?? MAX_MESSAGE;
-    this.budget = new Budget(MESSAGES.burst, MESSAGES.perSecond, options.now ?? (() => performance.now()));
+    this.budget = new Budget(MESSAGES.burst, MESSAGES.perSecond, options.now ?? (() => systemClock.now()));
     this.chunks = new ChunkReader({ maxMessageSize, maxHeldBytes: 2 * maxMessageSize, maxStreams: MAX_CHUNK_STREAMS });
   }
 

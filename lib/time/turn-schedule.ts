@@ -1,29 +1,29 @@
+import type { Clock } from './clock.js';
 import { TurnScheduler, type TurnClock } from './turn-scheduler.js';
-import { systemClock, type Clock } from './clock.js';
 
 /** Longest time between two turns of an upstream's merger, ms (docs/performance.md). */
 const LONGEST_PERIOD = 230;
 
-/** Of the time that a frame waits at least, what may pass between two turns, and between two reads of a socket. */
+/** The time between two turns, and between two reads of a socket, as shares of the least time that a frame waits. */
 const PERIOD_SHARE = 0.46;
 const READ_SHARE = 0.8;
 
-/** Turns more frequent than this save nothing, ms. */
+/** Below this period, ms, turns save nothing. */
 const SHORTEST_PERIOD = 8;
 
 /** When an upstream's sockets are read, and its frames merged. */
 export interface TurnSchedule {
-  /** What its merger and its acks wait by. */
+  /** The clock of the upstream's merger and acks. */
   readonly clock: Clock;
-  /** Its sockets are read at the turns of this beat; undefined: whenever something has come. */
+  /** The upstream's sockets are read at the turns of this clock; undefined: as soon as bytes arrive. */
   readonly reading: TurnClock | undefined;
-  /** At how many turns of it they are read once. */
-  readonly every: number;
-  /** ms that a flush may come too early, to be at the turn nearest to its time: by the next one it would be later still. */
-  readonly early: number;
+  /** A socket is read once in so many turns; 1 or more. */
+  readonly turnsPerRead: number;
+  /** ms by which a flush may be early. With it, a flush happens at the turn nearest to its time, instead of the next turn. */
+  readonly flushLead: number;
 }
 
-/** The directives that decide it; all times in ms. */
+/** The directives that decide the schedule; all times in ms. */
 export interface TurnScheduleSettings {
   /** `kmp_rtmp_in_read_interval` */
   readonly inReadInterval: number;
@@ -35,37 +35,37 @@ export interface TurnScheduleSettings {
   readonly outEarlyRelease: boolean;
 }
 
-const schedulers = new Map<number, TurnScheduler>();
+/** One scheduler for each clock and period: the upstreams of a process share its timer. */
+const schedulers = new WeakMap<Clock, Map<number, TurnScheduler>>();
 
-function schedulerOf(period: number): TurnScheduler {
-  let found = schedulers.get(period);
-  if (found === undefined) {
-    found = new TurnScheduler(systemClock, period);
-    schedulers.set(period, found);
-  }
-  return found;
+function schedulerOf(clock: Clock, period: number): TurnScheduler {
+  const byPeriod = schedulers.get(clock) ?? new Map<number, TurnScheduler>();
+  schedulers.set(clock, byPeriod);
+  const scheduler = byPeriod.get(period) ?? new TurnScheduler(clock, period);
+  byPeriod.set(period, scheduler);
+  return scheduler;
 }
 
 /**
- * The pace of a new upstream. Frames wait `kmp_rtmp_out_min_process_delay` anyway: within that time, tracks are read and merged
- * in turns, all of an upstream in one. The shorter that delay, the more often; who wants every ms (early release, a flush at once,
- * next to no delay) has none of it.
+ * The schedule of a new upstream. Frames wait at least `kmp_rtmp_out_min_process_delay`, so tracks can be read and merged in
+ * turns within that time, all tracks of an upstream in the same turn. A shorter delay means more frequent turns. An upstream has
+ * no turns if its settings ask for the least delay: early release, a flush without waiting, or next to no process delay.
  *
- * @param clock waited by as it is unless it is the machine's, so that specs can turn its hands
+ * @param clock the clock that the turns follow
  */
 export function turnScheduleOf(settings: TurnScheduleSettings, clock: Clock): TurnSchedule {
   const { inReadInterval, outMinProcessDelay, outFlushTimeout, outEarlyRelease } = settings;
   const longest = Math.min(LONGEST_PERIOD, Math.floor(outMinProcessDelay * PERIOD_SHARE));
   const period = inReadInterval > 0 ? Math.min(longest, inReadInterval) : longest;
   if (outEarlyRelease || outFlushTimeout === 0 || period < SHORTEST_PERIOD) {
-    return { clock, reading: undefined, every: 1, early: 0 };
+    return { clock, reading: undefined, turnsPerRead: 1, flushLead: 0 };
   }
-  const beat = schedulerOf(period).next();
+  const turns = schedulerOf(clock, period).nextPhase();
   const interval = Math.min(inReadInterval, outMinProcessDelay * READ_SHARE);
   return {
-    clock: clock === systemClock ? beat : clock,
-    reading: inReadInterval > 0 ? beat : undefined,
-    every: Math.max(1, Math.floor(interval / period)),
-    early: clock === systemClock ? period / 2 : 0,
+    clock: turns,
+    reading: inReadInterval > 0 ? turns : undefined,
+    turnsPerRead: Math.max(1, Math.floor(interval / period)),
+    flushLead: period / 2,
   };
 }

@@ -1,48 +1,51 @@
 import type { Clock, Timer } from './clock.js';
 
-/** How many beats a period has, so that not all of a process wakes up at once. */
-const BEATS = 8;
+/** The number of phases in a period. Upstreams are spread over them, so that they do not all wake up at once. */
+const PHASES = 8;
 
-/** Timers count whole ms from the beginning of the event loop's turn, so they may go off this much too early, ms. */
+/** Node rounds its timers to whole ms from the start of the event loop's turn, so they may go off this early, ms. */
 const EARLY = 1;
 
 /** Calls that wait for the same turn. */
 interface PendingCalls {
   readonly calls: Set<() => void>;
-  /** Whether one of them is to keep the process alive. */
-  ref: boolean;
+  /** Whether one of them keeps the process alive. */
+  keepAlive: boolean;
 }
 
 /**
- * A clock whose timers go off together, once a period and never early: hundreds of things that wait cost one timer and one
- * turn of the event loop, not hundreds. `now` stays exact.
+ * A clock whose timers go off together: once a period, and never early. Hundreds of waiting calls then cost one timer and one
+ * turn of the event loop. `now` stays exact.
  */
 export interface TurnClock extends Clock {
   /** ms between two turns. */
   readonly period: number;
-  /** Calls `fn` at each turn, ahead of all that waits for it by `after`, until what is returned is called. */
-  every(fn: (now: number) => void): () => void;
-  /** The same at the turns of all beats of the cadence: eight times as often. */
-  everyStep(fn: (now: number) => void): () => void;
+  /** Calls `fn` at each turn, before the calls that wait for it by `after`. Returns what ends this. */
+  onTurn(fn: (now: number) => void): () => void;
+  /** Calls `fn` at the turns of all phases of the scheduler, which is eight times as often. Returns what ends this. */
+  onEveryPhase(fn: (now: number) => void): () => void;
 }
 
 /**
- * Eight beats of one period, an eighth of it apart. What reads sockets and what merges what they brought go by the same beat:
- * first the reading, then the merging, in one turn of the event loop.
+ * Makes turns: one each period, in eight phases that are an eighth of the period apart. Sockets and merger of an upstream use
+ * the same phase: at each turn the sockets are read first, and their frames are merged in the same turn of the event loop.
  */
 export class TurnScheduler {
   private readonly clock: Clock;
+  /** ms between the turns of two neighbouring phases. */
   private readonly step: number;
-  private readonly regular = Array.from({ length: BEATS }, () => new Set<(now: number) => void>());
-  private readonly eager = new Set<(now: number) => void>();
+  private readonly turnListeners = Array.from({ length: PHASES }, () => new Set<(now: number) => void>());
+  private readonly stepListeners = new Set<(now: number) => void>();
+  /** By the number of the turn that they wait for. */
   private readonly waiting = new Map<number, PendingCalls>();
-  private readonly beats: readonly TurnClock[];
-  private handedOut = 0;
-  /** The last turn that was made. */
+  private readonly phases: readonly TurnClock[];
+  private assigned = 0;
+  /** The number of the last turn that was made. */
   private made: number;
   private timer: Timer | undefined;
+  /** The number of the turn that the timer is set for. */
   private timerTurn = Infinity;
-  private timerRef = false;
+  private timerKeepsAlive = false;
 
   /** @param period ms; at least 8 */
   constructor(
@@ -50,62 +53,62 @@ export class TurnScheduler {
     readonly period: number,
   ) {
     this.clock = clock;
-    this.step = period / BEATS;
+    this.step = period / PHASES;
     this.made = Math.floor(clock.now() / this.step);
-    this.beats = this.regular.map((_, phase) => this.beat(phase));
+    this.phases = this.turnListeners.map((_, phase) => this.phaseClock(phase));
   }
 
-  /** A beat, of all eight in turn. */
-  next(): TurnClock {
-    const beat = this.beats[this.handedOut++ % BEATS];
-    if (beat === undefined) throw new Error('a cadence has eight beats');
-    return beat;
+  /** The clock of one phase; the phases are given out in rotation. */
+  nextPhase(): TurnClock {
+    const phase = this.phases[this.assigned++ % PHASES];
+    if (phase === undefined) throw new Error('a turn scheduler has eight phases');
+    return phase;
   }
 
-  private beat(phase: number): TurnClock {
-    const { clock, period, regular, eager } = this;
+  private phaseClock(phase: number): TurnClock {
+    const { clock, period, turnListeners, stepListeners } = this;
     const join = (set: Set<(now: number) => void> | undefined, fn: (now: number) => void): (() => void) => {
-      // A function of its own, so that the same one can join twice.
+      // A new function each time, so that the same `fn` can be added twice.
       const call = (now: number): void => fn(now);
-      this.catchUp();
+      this.skipIdleTurns();
       set?.add(call);
-      this.wake();
+      this.setTimer();
       return () => {
         set?.delete(call);
-        this.sleep();
+        this.dropIdleTimer();
       };
     };
     return {
       period,
       now: () => clock.now(),
       wall: () => clock.wall(),
-      after: (ms, fn, ref = true) => this.after(phase, ms, fn, ref),
-      every: (fn) => join(regular[phase], fn),
-      everyStep: (fn) => join(eager, fn),
+      after: (ms, fn, keepAlive = true) => this.after(phase, ms, fn, keepAlive),
+      onTurn: (fn) => join(turnListeners[phase], fn),
+      onEveryPhase: (fn) => join(stepListeners, fn),
     };
   }
 
-  private after(phase: number, ms: number, fn: () => void, ref: boolean): Timer {
+  private after(phase: number, ms: number, fn: () => void, keepAlive: boolean): Timer {
     const { waiting } = this;
-    this.catchUp();
+    this.skipIdleTurns();
     let turn = Math.max(Math.ceil((this.clock.now() + ms) / this.step), this.made + 1);
-    turn += (((phase - turn) % BEATS) + BEATS) % BEATS;
+    turn += (((phase - turn) % PHASES) + PHASES) % PHASES;
     let group = waiting.get(turn);
     if (group === undefined) {
-      group = { calls: new Set(), ref };
+      group = { calls: new Set(), keepAlive };
       waiting.set(turn, group);
     } else {
-      group.ref ||= ref;
+      group.keepAlive ||= keepAlive;
     }
     const { calls } = group;
     const call = (): void => fn();
     calls.add(call);
-    if (turn < this.timerTurn || (ref && !this.timerRef)) this.wake();
+    if (turn < this.timerTurn || (keepAlive && !this.timerKeepsAlive)) this.setTimer();
     return {
       cancel: () => {
         if (!calls.delete(call) || calls.size > 0 || waiting.get(turn) !== group) return;
         waiting.delete(turn);
-        this.sleep();
+        this.dropIdleTimer();
       },
     };
   }
@@ -113,39 +116,39 @@ export class TurnScheduler {
   /** The next turn in which there is something to do. */
   private nextTurn(): number {
     let next = Infinity;
-    // Those of a turn that is being made, or that broke off, go with the next one at the latest.
+    // Calls of the present turn, or of one that an error ended, are made in the next turn at the latest.
     for (const turn of this.waiting.keys()) next = Math.min(next, Math.max(turn, this.made + 1));
-    if (this.eager.size > 0) return Math.min(next, this.made + 1);
-    for (let turn = this.made + 1; turn <= this.made + BEATS && turn < next; turn++) {
-      if (this.regular[turn % BEATS]?.size) return turn;
+    if (this.stepListeners.size > 0) return Math.min(next, this.made + 1);
+    for (let turn = this.made + 1; turn <= this.made + PHASES && turn < next; turn++) {
+      if (this.turnListeners[turn % PHASES]?.size) return turn;
     }
     return next;
   }
 
-  /** What waits for turns that others have joined keeps the process alive, and so does reading. */
-  private get needed(): boolean {
-    if (this.eager.size > 0 || this.regular.some((set) => set.size > 0)) return true;
-    for (const { ref } of this.waiting.values()) if (ref) return true;
+  /** Listeners keep the process alive, and so does a waiting call that was asked to. */
+  private get keepsAlive(): boolean {
+    if (this.stepListeners.size > 0 || this.turnListeners.some((set) => set.size > 0)) return true;
+    for (const { keepAlive } of this.waiting.values()) if (keepAlive) return true;
     return false;
   }
 
-  /** Turns in which there was nothing to do are behind us. */
-  private catchUp(): void {
+  /** Counts turns that had nothing to do as made. */
+  private skipIdleTurns(): void {
     if (this.timer === undefined) this.made = Math.max(this.made, Math.floor(this.clock.now() / this.step));
   }
 
-  /** Sets the timer, if there is none that goes off in time. */
-  private wake(): void {
+  /** Sets the timer, unless it goes off in time already. */
+  private setTimer(): void {
     const turn = this.nextTurn();
-    if (turn === Infinity || (this.timerTurn <= turn && (this.timerRef || !this.needed))) return;
+    if (turn === Infinity || (this.timerTurn <= turn && (this.timerKeepsAlive || !this.keepsAlive))) return;
     this.timer?.cancel();
     this.timerTurn = turn;
-    this.timerRef = this.needed;
-    this.timer = this.clock.after(turn * this.step - this.clock.now(), () => this.turn(), this.timerRef);
+    this.timerKeepsAlive = this.keepsAlive;
+    this.timer = this.clock.after(turn * this.step - this.clock.now(), () => this.turn(), this.timerKeepsAlive);
   }
 
   /** With nothing left to do, the timer would only keep the process alive. */
-  private sleep(): void {
+  private dropIdleTimer(): void {
     if (this.timer !== undefined && this.nextTurn() === Infinity) this.stopTimer();
   }
 
@@ -161,14 +164,14 @@ export class TurnScheduler {
     const now = this.clock.now();
     const { made } = this;
     const turn = Math.floor((now + EARLY) / this.step);
-    if (turn <= made) return this.wake();
+    if (turn <= made) return this.setTimer();
     this.made = turn;
-    // First of all, so that nothing that goes wrong in a call is the end of this.
-    this.wake();
-    for (const read of this.eager) read(now);
-    // Turns that were missed are made up for, each beat once.
-    for (let t = Math.max(made + 1, turn - BEATS + 1); t <= turn; t++) {
-      for (const read of this.regular[t % BEATS] ?? []) read(now);
+    // Set before any call, so that turns go on if a call throws.
+    this.setTimer();
+    for (const listener of this.stepListeners) listener(now);
+    // Of the turns that were missed, each phase gets one.
+    for (let t = Math.max(made + 1, turn - PHASES + 1); t <= turn; t++) {
+      for (const listener of this.turnListeners[t % PHASES] ?? []) listener(now);
     }
     const due = [...this.waiting.keys()].filter((t) => t <= turn).sort((a, b) => a - b);
     for (const t of due) {
@@ -176,8 +179,8 @@ export class TurnScheduler {
       this.waiting.delete(t);
       for (const call of group?.calls ?? []) call();
     }
-    // What it was set for may have been made just now.
+    // The timer may have been set for a call that has just been made.
     if (this.timerTurn < this.nextTurn()) this.stopTimer();
-    this.wake();
+    this.setTimer();
   }
 }

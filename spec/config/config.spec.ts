@@ -62,6 +62,7 @@ http {
       file: 'sample.conf',
       warnings: [],
       workerProcesses: 1,
+      nodeInternals: true,
       workerShutdownTimeout: 10_000,
       pid: undefined,
       errorLogs: [{ target: 'stderr', level: 'info', format: 'text' }],

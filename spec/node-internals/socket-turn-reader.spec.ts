@@ -6,16 +6,13 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { describe, it } from 'node:test';
+import { before, describe, it } from 'node:test';
 import { TurnScheduler, type TurnClock } from '../../lib/time/turn-scheduler.js';
 import { systemClock } from '../../lib/time/clock.js';
-import {
-  canReadInTurns,
-  readInTurns,
-  type TurnReaderOptions,
-  type TurnReader,
-} from '../../lib/node-internals/socket-turn-reader.js';
+import { readInTurns, type TurnReaderOptions, type TurnReader } from '../../lib/node-internals/socket-turn-reader.js';
+import { testInternals } from '../../lib/node-internals/self-test.js';
 import { eventually } from '../support/eventually.js';
+import { internalsOff } from '../support/internals-off.js';
 import { gone } from '../support/gone.js';
 
 interface Pair {
@@ -47,15 +44,17 @@ async function pair(allowHalfOpen = false): Promise<Pair> {
 
 /** Reads `socket` every `interval` ms; undefined if it cannot be read so. */
 function readEvery(interval: number, socket: net.Socket, options: TurnReaderOptions): TurnReader | undefined {
-  const reading = new TurnScheduler(systemClock, interval).next();
-  const turns = readInTurns(socket, { clock: systemClock, reading, every: 1, early: 0 }, options);
+  const reading = new TurnScheduler(systemClock, interval).nextPhase();
+  const turns = readInTurns(socket, { clock: systemClock, reading, turnsPerRead: 1, flushLead: 0 }, options);
   turns?.settle();
   return turns;
 }
 
 const options: TurnReaderOptions = { blockSize: 65536, idleTimeout: 1e9 };
 
-describe('reading in turns', () => {
+describe('reading in turns', { skip: internalsOff }, () => {
+  before(() => testInternals());
+
   it('brings every byte in order, however much comes in an interval', async () => {
     const { client, served, close } = await pair();
     const sent = Buffer.alloc(700_000);
@@ -190,12 +189,12 @@ describe('reading in turns', () => {
     const reading: TurnClock = {
       ...systemClock,
       period: 100,
-      every: (fn) => ((turn = fn), () => {}),
-      everyStep: () => () => {},
+      onTurn: (fn) => ((turn = fn), () => {}),
+      onEveryPhase: () => () => {},
     };
     const turns = readInTurns(
       served as unknown as net.Socket,
-      { clock: systemClock, reading, every: 1, early: 0 },
+      { clock: systemClock, reading, turnsPerRead: 1, flushLead: 0 },
       options,
     );
     assert.ok(turns);
@@ -247,15 +246,6 @@ describe('reading in turns', () => {
     closeSync(fd);
     closeSync(end);
     rmSync(folder, { recursive: true });
-  });
-
-  it('is known to be possible, or not, from a server that listens', async () => {
-    const server = net.createServer();
-    assert.equal(canReadInTurns(server), false);
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    assert.equal(canReadInTurns(server), true);
-    server.close();
   });
 
   it('leaves a socket alone that has no handle to be told', () => {

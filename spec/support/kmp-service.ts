@@ -3,6 +3,7 @@ import { mediaSettings, type MediaSettings } from '../../lib/config/settings.js'
 import { systemResolve, type Resolve } from '../../lib/rtmp/resolve.js';
 import type { CloseReason } from '../../lib/upstream/report/close-reason.js';
 import { KmpCounter, KmpListener } from '../../lib/upstream/intake/kmp-listener.js';
+import { testInternals } from '../../lib/node-internals/self-test.js';
 import { Registry } from '../../lib/upstream/registry.js';
 import type { Upstream } from '../../lib/upstream/upstream.js';
 import { eventually } from './eventually.js';
@@ -51,6 +52,7 @@ export class KmpService {
   }
 
   async listen(): Promise<void> {
+    await testInternals();
     await this.listener.listen();
   }
 
@@ -82,7 +84,7 @@ export class KmpService {
 
 /**
  * Starts one on a free port of 127.0.0.1, with the defaults where `settings` says nothing; but sockets are read when bytes
- * come, so that a spec's clock is not mixed with the machine's.
+ * arrive. Turns of reading follow the clock, too: a spec that asks for them (`inReadInterval`) has to advance it.
  */
 export async function startKmp(
   settings: Partial<MediaSettings> = {},

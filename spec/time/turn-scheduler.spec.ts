@@ -3,34 +3,34 @@ import assert from 'node:assert/strict';
 import { TurnScheduler } from '../../lib/time/turn-scheduler.js';
 import { FakeClock } from '../support/fake-clock.js';
 
-describe('a cadence', () => {
-  it('makes calls at the turns of their beat, never early, those of one turn with one timer', () => {
+describe('TurnScheduler', () => {
+  it('makes calls at the turns of their phase, never early, those of one turn with one timer', () => {
     const clock = new FakeClock();
-    const cadence = new TurnScheduler(clock, 80);
-    const beat = cadence.next();
+    const scheduler = new TurnScheduler(clock, 80);
+    const turns = scheduler.nextPhase();
     const made: string[] = [];
-    for (const ms of [1, 79, 80, 81, 160]) beat.after(ms, () => made.push(`${ms} at ${clock.now()}`));
+    for (const ms of [1, 79, 80, 81, 160]) turns.after(ms, () => made.push(`${ms} at ${clock.now()}`));
     assert.equal(clock.pending, 1);
     clock.advance(1000);
     assert.deepEqual(made, ['1 at 80', '79 at 80', '80 at 80', '81 at 160', '160 at 160']);
     assert.equal(clock.pending, 0);
   });
 
-  it('has eight beats, an eighth of its period apart', () => {
+  it('has eight phases, an eighth of its period apart', () => {
     const clock = new FakeClock();
-    const cadence = new TurnScheduler(clock, 80);
+    const scheduler = new TurnScheduler(clock, 80);
     const made: number[] = [];
-    for (let i = 0; i < 9; i++) cadence.next().after(1, () => made.push(clock.now()));
+    for (let i = 0; i < 9; i++) scheduler.nextPhase().after(1, () => made.push(clock.now()));
     clock.advance(1000);
     assert.deepEqual(made, [10, 20, 30, 40, 50, 60, 70, 80, 80]);
   });
 
   it('reads at each turn, ahead of what waits for it', () => {
     const clock = new FakeClock();
-    const beat = new TurnScheduler(clock, 80).next();
+    const turns = new TurnScheduler(clock, 80).nextPhase();
     const made: string[] = [];
-    beat.after(80, () => made.push(`call ${clock.now()}`));
-    const stop = beat.every((now) => made.push(`read ${now}`));
+    turns.after(80, () => made.push(`call ${clock.now()}`));
+    const stop = turns.onTurn((now) => made.push(`read ${now}`));
     clock.advance(160);
     stop();
     clock.advance(1000);
@@ -38,11 +38,11 @@ describe('a cadence', () => {
     assert.equal(clock.pending, 0);
   });
 
-  it('reads eight times as often whoever asks for that', () => {
+  it('calls a listener at every phase if asked, eight times as often', () => {
     const clock = new FakeClock();
-    const beat = new TurnScheduler(clock, 80).next();
+    const turns = new TurnScheduler(clock, 80).nextPhase();
     const made: number[] = [];
-    const stop = beat.everyStep((now) => made.push(now));
+    const stop = turns.onEveryPhase((now) => made.push(now));
     clock.advance(35);
     stop();
     clock.advance(100);
@@ -50,14 +50,14 @@ describe('a cadence', () => {
     assert.equal(clock.pending, 0);
   });
 
-  it('makes up for turns that it missed, each beat once', () => {
+  it('makes up for turns that it missed, each phase once', () => {
     const clock = new StandingClock();
-    const cadence = new TurnScheduler(clock, 80);
+    const scheduler = new TurnScheduler(clock, 80);
     const reads: number[] = [];
-    const beats = Array.from({ length: 8 }, () => cadence.next());
-    beats.forEach((beat, i) => beat.every(() => reads.push(i)));
+    const phases = Array.from({ length: 8 }, () => scheduler.nextPhase());
+    phases.forEach((turns, i) => turns.onTurn(() => reads.push(i)));
     const calls: number[] = [];
-    beats[3]?.after(100, () => calls.push(clock.now()));
+    phases[3]?.after(100, () => calls.push(clock.now()));
     clock.standStill(2005);
     assert.deepEqual([...reads].sort(), [0, 1, 2, 3, 4, 5, 6, 7]);
     assert.deepEqual(calls, [2005]);
@@ -68,13 +68,13 @@ describe('a cadence', () => {
 
   it('wakes up once for each turn, whatever waits for that', () => {
     const clock = new CountingClock();
-    const beat = new TurnScheduler(clock, 80).next();
+    const turns = new TurnScheduler(clock, 80).nextPhase();
     const made: number[] = [];
     const again = (): void => {
       made.push(clock.now());
-      beat.after(1, again);
+      turns.after(1, again);
     };
-    beat.after(1, again);
+    turns.after(1, again);
     clock.advance(800);
     assert.equal(made.length, 10);
     assert.equal(clock.fired, 10);
@@ -82,14 +82,14 @@ describe('a cadence', () => {
 
   it('leaves no turn out that comes while another one is made', () => {
     const clock = new StandingClock();
-    const cadence = new TurnScheduler(clock, 80);
-    const [first, second] = [cadence.next(), cadence.next()];
+    const scheduler = new TurnScheduler(clock, 80);
+    const [first, second] = [scheduler.nextPhase(), scheduler.nextPhase()];
     const reads: string[] = [];
-    first.every(() => {
+    first.onTurn(() => {
       reads.push('first');
       clock.pass(12);
     });
-    second.every(() => reads.push('second'));
+    second.onTurn(() => reads.push('second'));
     first.after(1, () => {});
     clock.advance(100);
     assert.deepEqual(reads.slice(0, 3), ['second', 'first', 'second']);
@@ -98,29 +98,29 @@ describe('a cadence', () => {
   it('waits on if its timer goes off early', () => {
     const clock = new EarlyClock();
     const made: number[] = [];
-    new TurnScheduler(clock, 80).next().after(80, () => made.push(clock.now()));
+    new TurnScheduler(clock, 80).nextPhase().after(80, () => made.push(clock.now()));
     clock.advance(1000);
     assert.deepEqual(made, [80]);
   });
 
   it('makes no call that was cancelled, by another of the same turn either', () => {
     const clock = new FakeClock();
-    const beat = new TurnScheduler(clock, 80).next();
+    const turns = new TurnScheduler(clock, 80).nextPhase();
     const made: number[] = [];
-    beat.after(50, () => {
+    turns.after(50, () => {
       made.push(1);
       second.cancel();
-      beat.after(0, () => made.push(3));
+      turns.after(0, () => made.push(3));
     });
-    const second = beat.after(60, () => made.push(2));
+    const second = turns.after(60, () => made.push(2));
     clock.advance(1000);
     assert.deepEqual(made, [1, 3]);
   });
 
   it('keeps nothing alive for calls that were all cancelled', () => {
     const clock = new FakeClock();
-    const beat = new TurnScheduler(clock, 80).next();
-    const [one, two] = [beat.after(3_600_000, () => {}), beat.after(3_600_000, () => {})];
+    const turns = new TurnScheduler(clock, 80).nextPhase();
+    const [one, two] = [turns.after(3_600_000, () => {}), turns.after(3_600_000, () => {})];
     one.cancel();
     one.cancel();
     assert.equal(clock.pending, 1);
@@ -130,10 +130,10 @@ describe('a cadence', () => {
 
   it('goes on when a call throws', () => {
     const clock = new FakeClock();
-    const beat = new TurnScheduler(clock, 80).next();
+    const turns = new TurnScheduler(clock, 80).nextPhase();
     const made: number[] = [];
-    beat.every((now) => made.push(now));
-    beat.after(80, () => {
+    turns.onTurn((now) => made.push(now));
+    turns.after(80, () => {
       throw new Error('a call that fails');
     });
     assert.throws(() => clock.advance(100), /a call that fails/);

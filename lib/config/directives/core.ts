@@ -2,7 +2,7 @@ import { accessRule } from '../access.js';
 import { listen, resolver } from '../addresses.js';
 import { errorLog } from '../error-log.js';
 import { block, listed, optional, presence, row, type Context } from '../row.js';
-import { msec, numOrAuto, path, serverNames, type ValueType } from '../types.js';
+import { flag, msec, numOrAuto, path, serverNames, type ValueType } from '../types.js';
 
 const main: readonly Context[] = ['main'];
 const everywhere: readonly Context[] = ['main', 'stream', 'stream server', 'http', 'http server', 'location'];
@@ -22,6 +22,12 @@ export const processDirectives = {
     contexts: main,
     doc: `How long a graceful end may take: streams are unpublished, bytes flushed and notifications sent; what is left then is
       cut off.`,
+  }),
+  kmp_rtmp_node_internals: row(flag, 'on', {
+    contexts: main,
+    doc: `Whether the service uses parts of Node that Node does not document. Each of them is tested at the start, and the log
+      says which ones are in use; the service works without them, but needs more CPU and memory, and one process does all
+      the work. See docs/running.md. A change takes effect after a restart.`,
   }),
   pid: optional(path, {
     contexts: main,

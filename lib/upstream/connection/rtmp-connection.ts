@@ -107,7 +107,7 @@ export class RtmpConnection {
       bufferSize: settings.outBufferSize,
       enough: settings.outBufferSize / 2,
       most: settings.outBufferSize * BUFFERS_AT_ONCE,
-      flushTimeout: Math.max(0, settings.outFlushTimeout - schedule.early),
+      flushTimeout: Math.max(0, settings.outFlushTimeout - schedule.flushLead),
     });
   }
 

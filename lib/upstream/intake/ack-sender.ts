@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../../time/clock.js';
 import { writeAck } from '../../kmp/writer.js';
-import { writeAtOnce } from '../../node-internals/socket-handle.js';
+import { writeAtOnce } from '../../node-internals/direct-ack.js';
 
 /** Least time between two acks of a connection, whatever the flush timeout is. */
 const MIN_INTERVAL = 100;

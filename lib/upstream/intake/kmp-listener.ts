@@ -6,7 +6,7 @@ import type { Listener } from '../../net/listener-set.js';
 import type { Logger } from '../../base/logger.js';
 import { openKmpConnection, peerOf } from './kmp-connection.js';
 import { readConnect } from './read-connect.js';
-import { canReadInTurns, stopReadingForGood } from '../../node-internals/socket-turn-reader.js';
+import { stopReadingForGood } from '../../node-internals/stop-reading.js';
 import type { JoinContext } from '../registry.js';
 import type { Totals } from '../report/totals.js';
 import type { Upstream } from '../upstream.js';
@@ -86,11 +86,6 @@ export class KmpListener implements Listener {
   /** @throws ListenError */
   async listen(): Promise<void> {
     this.port = await listenOn(this.server, this.options.address);
-    if (this.context.settings.inReadInterval > 0 && !canReadInTurns(this.server)) {
-      this.options.log.warn(
-        'this Node has no reading in intervals: kmp_rtmp_in_read_interval is 0, which costs more CPU',
-      );
-    }
     // Out of file descriptors and the like: Node goes on accepting when there are some again.
     this.server.on('error', (error) => this.options.log.error(`KMP listener: ${error.message}`));
   }

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { parseConnectData } from '../../kmp/connect-data.js';
 import { Frame } from '../../media/frame.js';
 import { KmpParser } from '../../kmp/parser.js';
-import { stopReading } from '../../node-internals/socket-turn-reader.js';
+import { stopReading } from '../../node-internals/stop-reading.js';
 
 /**
  * Reads a KMP connection up to the end of its connect packet, and gives the upstream that it is for, with all bytes read so

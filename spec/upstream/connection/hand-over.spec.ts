@@ -1,17 +1,21 @@
-import { describe, it } from 'node:test';
+import { before, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';
 import { systemClock } from '../../../lib/time/clock.js';
 import { mediaSettings } from '../../../lib/config/settings.js';
+import { testInternals } from '../../../lib/node-internals/self-test.js';
 import { systemResolve } from '../../../lib/rtmp/resolve.js';
 import { KmpCounter, KmpListener } from '../../../lib/upstream/intake/kmp-listener.js';
 import { connect, frame } from '../../support/kmp-bytes.js';
 import { eventually } from '../../support/eventually.js';
+import { internalsOff } from '../../support/internals-off.js';
 import { LogLines } from '../../support/log-lines.js';
 import { turns } from '../../support/turns.js';
 
-describe('a connection that belongs to another worker', { timeout: 90_000 }, () => {
+describe('a connection that belongs to another worker', { timeout: 90_000, skip: internalsOff }, () => {
+  before(() => testInternals());
+
   it('is not read any further while it waits to be handed over: the rest is the other worker’s', async (t) => {
     let given: { socket: net.Socket; head: Buffer } | undefined;
     const address = { host: '127.0.0.1', port: 0, ipv6Only: false, backlog: 511 };

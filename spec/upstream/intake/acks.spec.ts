@@ -6,8 +6,10 @@ import type { TurnClock } from '../../../lib/time/turn-scheduler.js';
 import { systemClock } from '../../../lib/time/clock.js';
 import type { MediaSettings } from '../../../lib/config/settings.js';
 import { AckSender } from '../../../lib/upstream/intake/ack-sender.js';
+import { testInternals } from '../../../lib/node-internals/self-test.js';
 import { readInTurns } from '../../../lib/node-internals/socket-turn-reader.js';
 import { eventually } from '../../support/eventually.js';
+import { internalsOff } from '../../support/internals-off.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { audioMinf, frameAt, KmpSender, videoMinf } from '../../support/kmp-sender.js';
 import { turns } from '../../support/turns.js';
@@ -250,11 +252,12 @@ describe('AckSender', { timeout: 90_000 }, () => {
     assert.equal(stuck, 0);
   });
 
-  it('on a connection that was cut has what came before that read first', async () => {
+  it('on a connection that was cut has what came before that read first', { skip: internalsOff }, async () => {
+    await testInternals();
     // Turns that never come: the kernel has it all.
-    const reading: TurnClock = { ...systemClock, period: 100, every: () => () => {}, everyStep: () => () => {} };
-    const pace = { clock: systemClock, reading, every: 1, early: 0 };
-    const turns = readInTurns(ours, pace, { blockSize: 65536, idleTimeout: 60_000 });
+    const reading: TurnClock = { ...systemClock, period: 100, onTurn: () => () => {}, onEveryPhase: () => () => {} };
+    const schedule = { clock: systemClock, reading, turnsPerRead: 1, flushLead: 0 };
+    const turns = readInTurns(ours, schedule, { blockSize: 65536, idleTimeout: 60_000 });
     let got = 0;
     ours.on('data', (bytes: Buffer) => (got += bytes.length));
     let before: number | undefined;

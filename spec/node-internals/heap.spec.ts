@@ -1,15 +1,16 @@
 import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { internalsOff } from '../support/internals-off.js';
 
-const module = new URL('../../lib/cli/heap.js', import.meta.url).href;
+const module = new URL('../../lib/node-internals/heap.js', import.meta.url).href;
 
 /** Bytes that the young generation of a process has grown to that keeps much of what it makes for a moment, as live media does. */
 function youngGeneration(limited: boolean): number {
   const program = `
     import { getHeapSpaceStatistics } from 'node:v8';
     import { tuneHeap } from '${module}';
-    if (${limited}) tuneHeap();
+    if (${limited}) await tuneHeap();
     const ring = new Array(20_000);
     let n = 0;
     const timer = setInterval(() => {
@@ -21,7 +22,7 @@ function youngGeneration(limited: boolean): number {
   return Number(execFileSync(process.execPath, ['--input-type=module', '--eval', program], { encoding: 'utf8' }));
 }
 
-describe('the young generation', () => {
+describe('the young generation', { skip: internalsOff }, () => {
   it('does not grow past what the service has use for', () => {
     const [free, limited] = [youngGeneration(false), youngGeneration(true)];
     assert.ok(limited < free, `${limited} bytes, ${free} by itself`);

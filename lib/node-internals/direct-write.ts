@@ -1,0 +1,126 @@
+import { Socket } from 'node:net';
+import { inUse } from './internals.js';
+import { queuedBytes } from './socket-handle.js';
+
+type Done = (error?: Error | null) => void;
+
+interface Chunk {
+  readonly chunk: Buffer;
+  readonly encoding: string;
+}
+
+type Writev = (chunks: readonly Chunk[], callback: Done) => void;
+
+/** Bytes of one piece, where progress shows by the pieces that are done. */
+const PIECE = 64 * 1024;
+
+/**
+ * Sends `buffers` as one write; `callback` is called when the kernel has them all, or with the error. The next call has to wait for
+ * it.
+ *
+ * @param onProgress called when a part of them is gone, if {@link writeQueueSize} does not show that
+ */
+export function writeBuffers(
+  socket: Socket,
+  buffers: readonly Buffer[],
+  callback: Done,
+  onProgress: () => void = () => {},
+): void {
+  if (buffers.length === 0) {
+    callback();
+    return;
+  }
+  // Without it, progress is what the queue of the stream shows: nothing may bypass that.
+  if (!inUse('write progress')) {
+    writeInPieces(socket, piecesOf(buffers), callback, onProgress);
+    return;
+  }
+  const writev = inUse('direct writes') ? directWriter(socket) : undefined;
+  if (writev !== undefined && socket.writableLength === 0) writeDirectly(socket, writev, buffers, callback);
+  else writeTogether(socket, buffers, callback);
+}
+
+/** The documented way to make one write of several buffers. */
+function writeTogether(socket: Socket, buffers: readonly Buffer[], callback: Done): void {
+  socket.cork();
+  buffers.forEach((buffer, i) => {
+    if (i < buffers.length - 1) socket.write(buffer);
+    else socket.write(buffer, callback);
+  });
+  socket.uncork();
+}
+
+/** The socket's `_writev`, if it has one and is no TLS socket, whose bytes are encrypted first. */
+export function directWriter(socket: Socket): Writev | undefined {
+  const writev: unknown = Reflect.get(socket, '_writev');
+  return socket.constructor === Socket && typeof writev === 'function' ? (writev as Writev) : undefined;
+}
+
+/**
+ * Calls the method that the stream itself calls behind its queue. A batch is some twenty buffers; through `write`, each of them
+ * would enter the queue, to be taken out again at once. No other write happens before `callback`, so none can overtake.
+ */
+export function writeDirectly(socket: Socket, writev: Writev, buffers: readonly Buffer[], callback: Done): void {
+  if (socket.destroyed || socket.writableEnded) {
+    callback(new Error('the connection is closed'));
+    return;
+  }
+  const chunks = new Array<Chunk>(buffers.length);
+  for (let i = 0; i < buffers.length; i++) chunks[i] = { chunk: buffers[i] as Buffer, encoding: 'buffer' };
+  // Says that no string has to be converted.
+  Reflect.set(chunks, 'allBuffers', true);
+  writev.call(socket, chunks, (error) => {
+    callback(error ?? (socket.destroyed ? new Error('the connection was closed') : null));
+  });
+}
+
+/** The same bytes, cut into lists of up to {@link PIECE} bytes. */
+function* piecesOf(buffers: readonly Buffer[]): Generator<Buffer[]> {
+  let piece: Buffer[] = [];
+  let room = PIECE;
+  for (const buffer of buffers) {
+    for (let at = 0; at < buffer.length;) {
+      const part = buffer.subarray(at, at + room);
+      piece.push(part);
+      at += part.length;
+      room -= part.length;
+      if (room > 0) continue;
+      yield piece;
+      piece = [];
+      room = PIECE;
+    }
+  }
+  if (piece.length > 0) yield piece;
+}
+
+/** Sends one piece after the other: each piece that is done is progress. */
+function writeInPieces(socket: Socket, pieces: Iterator<Buffer[]>, callback: Done, onProgress: () => void): void {
+  const next = (): void => {
+    const { value, done } = pieces.next();
+    if (done === true) return callback();
+    writeTogether(socket, value, (error) => {
+      if (error) return callback(error);
+      onProgress();
+      next();
+    });
+  };
+  next();
+}
+
+/**
+ * Bytes of the socket's writes that the kernel has not taken yet. Where Node does not show that, the bytes in the queue of the
+ * stream, which get fewer only when a whole write is done.
+ */
+export function writeQueueSize(socket: Socket): number {
+  const size = inUse('write progress') ? queuedBytes(socket) : undefined;
+  return size ?? socket.writableLength;
+}
+
+/**
+ * Whether the kernel has taken bytes while {@link writeQueueSize} went from `before` to `now`. Tells a slow server from one that has
+ * stopped reading.
+ */
+export function hasProgress(before: number, now: number): boolean {
+  // An empty queue of the stream is one whose last write is done, though its callback is still to come.
+  return now < before || (now === 0 && !inUse('write progress'));
+}

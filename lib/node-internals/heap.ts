@@ -1,0 +1,80 @@
+import { execFile } from 'node:child_process';
+import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
+import { promisify } from 'node:util';
+import { messageOf } from '../base/errors.js';
+import { systemClock, type Clock } from '../time/clock.js';
+import { internalsAllowed } from './internals.js';
+
+/** Bytes that V8's young generation may grow to (both of its halves); by itself it grows to 32 MiB. */
+const ENOUGH = 16 * 1024 * 1024;
+
+/** ms between two looks at its size. */
+const INTERVAL = 250;
+
+/**
+ * Collections of a heap this small end before helper threads are awake, and the time of these threads is CPU of the service
+ * all the same.
+ */
+const WITHOUT_THREADS = [
+  '--no-parallel-scavenge',
+  '--no-parallel-compaction',
+  '--no-parallel-pointer-update',
+  '--no-concurrent-sweeping',
+];
+
+/** V8 reads it each time that the young generation could grow. */
+const GROWTH = '--semi-space-growth-factor';
+
+/** The longest that Node may take to print its list of flags, ms. */
+const LIST_TIMEOUT = 10_000;
+
+/**
+ * Sets V8's heap up for live media, as far as V8 allows that at run time. Node documents the call, but not the flags. V8 prints an
+ * error for a flag that it does not know, so the same Node is asked first which flags there are (`node --v8-options`). Resolves
+ * when the flags are set, with a line for the log if they cannot be.
+ */
+export async function tuneHeap(clock: Clock = systemClock): Promise<string | undefined> {
+  if (!internalsAllowed()) return undefined;
+  const known = await knownFlags().catch((error: unknown) => messageOf(error));
+  const usable = typeof known === 'string' ? [] : [...WITHOUT_THREADS, GROWTH].filter((flag) => known(flag));
+  const none = typeof known === 'string' ? `the flags could not be listed: ${known}` : 'this V8 has none of them';
+  if (usable.length === 0) return `Node internals: heap flags not in use: ${none}`;
+  for (const flag of usable) if (flag !== GROWTH) setFlagsFromString(flag);
+  if (usable.includes(GROWTH) && youngGeneration() !== undefined) limitYoungGeneration(clock);
+  return undefined;
+}
+
+/** Tells the flags that V8 knows. @throws if Node does not list them */
+async function knownFlags(): Promise<(flag: string) => boolean> {
+  const { stdout } = await promisify(execFile)(process.execPath, ['--v8-options'], {
+    maxBuffer: 2 ** 24,
+    timeout: LIST_TIMEOUT,
+    env: {},
+  });
+  return (flag) => stdout.includes(nameIn(flag));
+}
+
+/** How the list names a flag: always as the positive one, followed by its description. */
+function nameIn(flag: string): string {
+  return ` ${flag.replace(/^--no-/, '--')} (`;
+}
+
+function youngGeneration(): number | undefined {
+  return getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space')?.space_size;
+}
+
+/**
+ * Keeps V8's young generation from growing past what this service needs. Objects that die young here die within a second, and 8
+ * MiB for them are collected as cheaply as 16: the rest would be 16 MB more of resident memory (docs/performance.md).
+ */
+function limitYoungGeneration(clock: Clock): void {
+  let limited = false;
+  const look = (): void => {
+    clock.after(INTERVAL, look, false);
+    const enough = (youngGeneration() ?? 0) >= ENOUGH;
+    if (enough === limited) return;
+    limited = enough;
+    setFlagsFromString(`${GROWTH}=${limited ? 1 : 2}`);
+  };
+  look();
+}

@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { slotOf } from '../../lib/cluster/rendezvous.js';
+import { nullPacket } from '../support/kmp-bytes.js';
+import { audioMinf, frameAt, KmpSender } from '../support/kmp-sender.js';
+import { ScriptableIngest } from '../support/scriptable-ingest.js';
+import { until } from '../support/until.js';
+import { WorkerService } from '../support/worker-service.js';
+
+/** Packets to each upstream, one every ms or more. */
+const PACKETS = 1500;
+
+/** Calls of read and the like that a process has made. */
+function reads(pid: number): number {
+  return Number(/^syscr: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))?.[1]);
+}
+
+describe('workers', { timeout: 90_000 }, () => {
+  let service: WorkerService;
+  const log = (): string => readFileSync(join(service.folder, 'log'), 'utf8');
+
+  before(async () => {
+    // /proc/PID/io of a process that may not be dumped is root's; these are ours.
+    service = await WorkerService.start({ main: 'error_log stderr info; error_log $folder/log info;' });
+  });
+  after(() => service.close());
+
+  it('say once for all which internals of Node are in use, and miss none', () => {
+    assert.equal(log().match(/Node internals in use: turn reads, handover, /g)?.length, 1);
+    assert.doesNotMatch(log(), /\[warn\]|not in use/);
+  });
+
+  it('read sockets in turns, those that were handed over too', { skip: process.platform !== 'linux' }, async (t) => {
+    const ingest = await ScriptableIngest.start();
+    t.after(() => ingest.close());
+    // Two upstreams for each worker; about half of their connections come to the other one first.
+    const ids = [0, 1].flatMap((slot) =>
+      Array.from({ length: 100 }, (_, i) => `turns-${i}`)
+        .filter((id) => slotOf(id, 2) === slot)
+        .slice(0, 2),
+    );
+    const senders: KmpSender[] = [];
+    for (const id of ids) {
+      const url = `rtmp://127.0.0.1:${ingest.port}/app/${id}`;
+      const sender = await KmpSender.open(service.kmpPort, { upstream_id: id, url });
+      t.after(() => sender.destroy());
+      sender.send(audioMinf(), frameAt(0, 'a'));
+      senders.push(sender);
+    }
+    const frames = (): Promise<unknown> => service.status();
+    await until('all tracks', frames, () => senders.every(({ lastAck }) => lastAck === 1n));
+    const pids = await service.workers();
+    const earlier = pids.map(reads);
+    for (let n = 0; n < PACKETS; n++) {
+      for (const sender of senders) sender.send(nullPacket);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    for (const sender of senders) sender.send(frameAt(40, 'b'));
+    await until('the frames', frames, () => senders.every(({ lastAck }) => lastAck === 2n));
+    // Read whenever something comes, each worker would make up to 3000 reads.
+    pids.forEach((pid, i) => {
+      const made = reads(pid) - (earlier[i] ?? 0);
+      assert.ok(made < PACKETS / 2, `${made} reads for ${2 * PACKETS} packets`);
+    });
+  });
+});

@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { turnScheduleOf } from '../../lib/time/turn-schedule.js';
+import { FakeClock } from '../support/fake-clock.js';
+
+const settings = { inReadInterval: 230, outMinProcessDelay: 500, outFlushTimeout: 500, outEarlyRelease: false };
+
+describe('the schedule of turns', () => {
+  it('follows the clock that it is given, with one timer for all upstreams', () => {
+    const clock = new FakeClock();
+    const made: string[] = [];
+    for (const name of ['first', 'second']) {
+      const { clock: turns } = turnScheduleOf(settings, clock);
+      turns.after(1, () => made.push(`${name} at ${clock.now()}`));
+    }
+    assert.equal(clock.pending, 1);
+    clock.advance(230);
+    // The turns of the first phase are at whole periods of 230 ms; the next phase is an eighth of that later.
+    assert.deepEqual(made, ['second at 28.75', 'first at 230']);
+  });
+
+  it('has a scheduler for each clock: what waits on one is not moved by another', () => {
+    const [one, other] = [new FakeClock(), new FakeClock()];
+    const made: string[] = [];
+    turnScheduleOf(settings, one).clock.after(1, () => made.push('one'));
+    turnScheduleOf(settings, other).clock.after(1, () => made.push('other'));
+    one.advance(1000);
+    assert.deepEqual(made, ['one']);
+    other.advance(1000);
+    assert.deepEqual(made, ['one', 'other']);
+  });
+
+  it('has no turns where the settings ask for the least delay', () => {
+    const clock = new FakeClock();
+    for (const change of [{ outEarlyRelease: true }, { outFlushTimeout: 0 }, { outMinProcessDelay: 17 }]) {
+      const schedule = turnScheduleOf({ ...settings, ...change }, clock);
+      assert.deepEqual(schedule, { clock, reading: undefined, turnsPerRead: 1, flushLead: 0 });
+    }
+  });
+
+  it('merges in turns, and reads when bytes arrive, with a read interval of 0', () => {
+    const clock = new FakeClock();
+    const { reading, flushLead, clock: turns } = turnScheduleOf({ ...settings, inReadInterval: 0 }, clock);
+    assert.equal(reading, undefined);
+    assert.equal(flushLead, 115);
+    assert.notEqual(turns, clock);
+  });
+});
