@@ -1,9 +1,9 @@
-/** Questions on their way to another process, by number. */
+/** Calls to another process that wait for their answer, by number. */
 export class Calls {
   private next = 1;
   private readonly open = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
 
-  /** Makes a call: `send` gets its number; resolves with the answer. */
+  /** Makes a call: `send` gets its number. Resolves with the answer, rejects with the error that the other process sent. */
   make(send: (call: number) => void): Promise<unknown> {
     const call = this.next++;
     return new Promise((resolve, reject) => {
@@ -19,7 +19,7 @@ export class Calls {
     else waiting?.reject(new Error(error));
   }
 
-  /** The other process is gone. */
+  /** Rejects all calls that wait: the other process is gone. */
   failAll(why: string): void {
     for (const waiting of this.open.values()) waiting.reject(new Error(why));
     this.open.clear();

@@ -13,8 +13,8 @@ function add(a: Numbers | undefined, b: Numbers): Numbers {
 }
 
 /**
- * The sums of all workers that there ever were. What a worker told last stays in the book when it dies: the sums lack what it
- * counted behind that, and never go back.
+ * The sums over all workers, those that have died included. Of a worker that died, its last answer counts: what it counted
+ * after that is missing, but the sums never get smaller.
  */
 export class ClusterTotals {
   private readonly last = new Map<Slot, { generation: number; totals: Numbers }>();

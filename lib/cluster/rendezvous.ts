@@ -13,12 +13,11 @@ function hash(text: string): number {
 }
 
 /**
- * The worker that the tracks of an upstream meet in: the slot with the highest hash of id and slot (rendezvous hashing).
- * Slots are places, not processes: a worker that dies is replaced in its slot, and what came for it meanwhile waits. If the
- * rule followed the processes instead, the tracks of one upstream that come back before and after the replacement would
- * be split.
+ * The slot in which the tracks of an upstream meet: the one with the highest hash of id and slot (rendezvous hashing). A slot is
+ * the place of a worker, not its process: a worker that dies is replaced in its slot, and connections for it wait until then. If
+ * the rule depended on the processes, tracks of one upstream that connect before and after the replacement would be separated.
  *
- * @param slots how many there are, 1 or more
+ * @param slots the number of slots, 1 or more
  */
 export function slotOf(upstreamId: string, slots: number): number {
   let best = 0;

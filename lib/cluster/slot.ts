@@ -9,28 +9,29 @@ import { stopReadingForGood } from '../node-internals/stop-reading.js';
 import { Calls } from './calls.js';
 import type { ToPrimary, ToWorker } from './messages.js';
 
-/** A worker that died sooner than this after its start, ms, is not replaced at once. */
+/** A worker that lived for less than this, ms, is replaced after a delay, which grows with each such worker. */
 const QUICK_DEATH = 5_000;
+/** The longest such delay, ms. */
 const MAX_RESTART_DELAY = 10_000;
-/** Connections that may wait for a slot's next worker; more are closed, and their senders come again. */
+/** Connections that may wait for a slot's next worker. Further ones are closed; their senders connect again. */
 const MAX_WAITING = 10_000;
 
 export interface SlotOwner {
   readonly clock: Clock;
   readonly log: Logger;
-  /** The configuration that a new worker gets. */
+  /** The configuration for new workers. */
   readonly config: Config;
   readonly slots: number;
   misplaced(message: Extract<ToPrimary, { kind: 'misplaced' }>, socket: Socket): void;
 }
 
 /**
- * The place of one worker: keeps a process in it, and what comes for it while there is none. Connections wait here for the
- * replacement of a worker that died, so that the tracks of an upstream always meet in the same slot.
+ * The place of one worker. Starts its process and replaces it when it dies. Until then, connections for it wait here, so
+ * that all tracks of an upstream meet in the same slot.
  */
 export class Slot {
   private worker: ChildWorker | undefined;
-  /** Counts the workers that have been here. */
+  /** The number of workers that were here before the present one; -1 before the first. */
   generation = -1;
   private up = false;
   private stopping = false;
@@ -39,7 +40,8 @@ export class Slot {
   private timer: Timer | undefined;
   private readonly calls = new Calls();
   private waiting: { message: ToWorker; socket: Socket }[] = [];
-  private settle: { resolve(ports: readonly number[]): void; reject(error: Error): void } | undefined;
+  /** Settles {@link start}; undefined once that is done. */
+  private starting: { resolve(ports: readonly number[]): void; reject(error: Error): void } | undefined;
 
   constructor(
     private readonly slot: number,
@@ -55,22 +57,22 @@ export class Slot {
     return this.worker?.process.pid;
   }
 
-  /** Starts the first worker; gives the ports that it listens on. @throws what it could not start for */
+  /** Starts the first worker; resolves with the ports that it listens on. @throws the error that kept it from starting */
   start(): Promise<readonly number[]> {
     return new Promise((resolve, reject) => {
-      this.settle = { resolve, reject };
+      this.starting = { resolve, reject };
       this.fork();
     });
   }
 
-  /** Resolves when the worker has done it; a worker that dies over it has not. */
+  /** Asks the worker to do something. Resolves with its answer; rejects if it fails, or dies before it has answered. */
   call(make: (call: number) => ToWorker): Promise<unknown> {
     const { worker } = this;
     if (worker === undefined || !this.up) return Promise.reject(new Error('the worker is being replaced'));
     return this.calls.make((call) => worker.send(make(call)));
   }
 
-  /** Gives the worker a connection, or keeps it for the next one. */
+  /** Gives the worker a connection, or keeps it for the next worker. */
   deliver(message: ToWorker, socket: Socket): void {
     if (this.up && this.worker !== undefined) {
       this.send(message, socket);
@@ -105,12 +107,12 @@ export class Slot {
     this.startedAt = this.owner.clock.now();
     const worker = cluster.fork();
     this.worker = worker;
-    worker.on('message', (message: ToPrimary, socket?: Socket) => this.heard(message, socket));
+    worker.on('message', (message: ToPrimary, socket?: Socket) => this.onMessage(message, socket));
     worker.on('error', () => {});
-    worker.on('exit', (code, signal) => this.died(signal ?? `status ${code}`));
+    worker.on('exit', (code, signal) => this.onExit(signal ?? `status ${code}`));
   }
 
-  private heard(message: ToPrimary, socket: Socket | undefined): void {
+  private onMessage(message: ToPrimary, socket: Socket | undefined): void {
     const { owner } = this;
     switch (message.kind) {
       case 'online':
@@ -125,13 +127,13 @@ export class Slot {
         return;
       case 'started':
         this.up = true;
-        this.settle?.resolve(message.ports);
-        this.settle = undefined;
-        for (const { message: late, socket: one } of this.waiting.splice(0)) this.send(late, one);
+        this.starting?.resolve(message.ports);
+        this.starting = undefined;
+        for (const waiting of this.waiting.splice(0)) this.send(waiting.message, waiting.socket);
         return;
       case 'failed':
-        this.settle?.reject(new KmpRtmpError(message.code, message.message));
-        this.settle = undefined;
+        this.starting?.reject(new KmpRtmpError(message.code, message.message));
+        this.starting = undefined;
         owner.log.error(`worker ${this.slot}: ${message.message}`);
         return;
       case 'answer':
@@ -139,7 +141,7 @@ export class Slot {
         return;
       case 'misplaced':
         if (socket === undefined) return;
-        // Node begins to read a socket that it is given; what came now would be lost on the way.
+        // Node reads a socket as soon as it receives it, and bytes that it read here would be lost on the way.
         stopReadingForGood(socket);
         socket.on('error', () => {});
         owner.misplaced(message, socket);
@@ -148,17 +150,17 @@ export class Slot {
   }
 
   private send(message: ToWorker, socket: Socket): void {
-    // The descriptor is the worker's now; what is left here is a shell.
+    // Afterwards the worker has the descriptor, and nothing of the socket is left here.
     this.worker?.send(message, socket, {}, () => socket.destroy());
   }
 
-  private died(how: string): void {
+  private onExit(how: string): void {
     this.up = false;
     this.worker = undefined;
     this.calls.failAll('the worker died');
-    if (this.settle !== undefined) {
-      this.settle.reject(new Error(`worker ${this.slot} ended while starting: ${how}`));
-      this.settle = undefined;
+    if (this.starting !== undefined) {
+      this.starting.reject(new Error(`worker ${this.slot} ended while starting: ${how}`));
+      this.starting = undefined;
       return;
     }
     if (this.stopping) return;

@@ -6,10 +6,10 @@ import { LocalMediaService } from '../media-service/local-media-service.js';
 import type { Question, ToPrimary, ToWorker } from './messages.js';
 import { slotOf } from './rendezvous.js';
 
-/** Connection numbers of one generation of a slot's workers; the next one begins above. */
+/** How many connection numbers one worker has; the next worker of its slot begins above them. */
 const NUMBERS = 1e9;
 
-/** What a worker needs of the process it runs in. */
+/** The process that a worker runs in. */
 export interface WorkerProcess {
   send(message: ToPrimary, socket?: Socket): void;
 }
@@ -17,8 +17,8 @@ export interface WorkerProcess {
 type Start = Extract<ToWorker, { kind: 'start' }>;
 
 /**
- * A worker's part: the media side in this process, told what to do by the primary. Connections that come in here and
- * belong to another worker are handed over with the bytes that have been read of them.
+ * One worker: the media side in this process, which the primary controls. A connection that arrives here but belongs to another
+ * worker is handed over, with the bytes that have been read of it.
  */
 export class Worker implements KmpRouter {
   private readonly media: LocalMediaService;
@@ -31,7 +31,7 @@ export class Worker implements KmpRouter {
   ) {
     const { slot, slots, generation } = start;
     this.numbers = generation * NUMBERS;
-    // Interleaved, so that no two workers ever give the same number.
+    // The slots take turns, so that no two workers give the same number.
     const nextConnection = (): number => this.numbers++ * slots + slot + 1;
     this.media = new LocalMediaService(start.config, { log, nextConnection, router: this });
   }
@@ -54,7 +54,7 @@ export class Worker implements KmpRouter {
     this.host.send({ kind: 'misplaced', slot: slotOf(upstreamId, this.start.slots), listener, head }, socket);
   }
 
-  /** A connection that another worker has accepted. It comes without a socket if it was closed on the way. */
+  /** Takes over a connection that another worker has accepted. `socket` is undefined if it was closed on the way. */
   adopt(listenerName: string, head: Buffer, socket: Socket | undefined): void {
     if (socket === undefined) return;
     const listener = this.media.listener(listenerName);

@@ -49,8 +49,8 @@ describe('workers', { timeout: 90_000 }, () => {
       sender.send(audioMinf(), frameAt(0, 'a'));
       senders.push(sender);
     }
-    const frames = (): Promise<unknown> => service.status();
-    await until('all tracks', frames, () => senders.every(({ lastAck }) => lastAck === 1n));
+    const status = (): Promise<unknown> => service.status();
+    await until('all tracks', status, () => senders.every(({ lastAck }) => lastAck === 1n));
     const pids = await service.workers();
     const earlier = pids.map(reads);
     for (let n = 0; n < PACKETS; n++) {
@@ -58,7 +58,7 @@ describe('workers', { timeout: 90_000 }, () => {
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
     for (const sender of senders) sender.send(frameAt(40, 'b'));
-    await until('the frames', frames, () => senders.every(({ lastAck }) => lastAck === 2n));
+    await until('the frames', status, () => senders.every(({ lastAck }) => lastAck === 2n));
     // Read whenever something comes, each worker would make up to 3000 reads.
     pids.forEach((pid, i) => {
       const made = reads(pid) - (earlier[i] ?? 0);

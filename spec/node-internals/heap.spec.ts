@@ -5,7 +5,7 @@ import { internalsOff } from '../support/internals-off.js';
 
 const module = new URL('../../lib/node-internals/heap.js', import.meta.url).href;
 
-/** Bytes that the young generation of a process has grown to that keeps much of what it makes for a moment, as live media does. */
+/** Bytes of the young generation of a process that keeps many of its objects for a moment, as live media does. */
 function youngGeneration(limited: boolean): number {
   const program = `
     import { getHeapSpaceStatistics } from 'node:v8';
@@ -23,7 +23,7 @@ function youngGeneration(limited: boolean): number {
 }
 
 describe('the young generation', { skip: internalsOff }, () => {
-  it('does not grow past what the service has use for', () => {
+  it('does not grow past what the service needs', () => {
     const [free, limited] = [youngGeneration(false), youngGeneration(true)];
     assert.ok(limited < free, `${limited} bytes, ${free} by itself`);
   });

@@ -42,7 +42,7 @@ async function pair(allowHalfOpen = false): Promise<Pair> {
   };
 }
 
-/** Reads `socket` every `interval` ms; undefined if it cannot be read so. */
+/** Reads `socket` every `interval` ms; undefined if that is not possible. */
 function readEvery(interval: number, socket: net.Socket, options: TurnReaderOptions): TurnReader | undefined {
   const reading = new TurnScheduler(systemClock, interval).nextPhase();
   const turns = readInTurns(socket, { clock: systemClock, reading, turnsPerRead: 1, flushLead: 0 }, options);
@@ -55,7 +55,7 @@ const options: TurnReaderOptions = { blockSize: 65536, idleTimeout: 1e9 };
 describe('reading in turns', { skip: internalsOff }, () => {
   before(() => testInternals());
 
-  it('brings every byte in order, however much comes in an interval', async () => {
+  it('brings every byte in order, however many arrive in an interval', async () => {
     const { client, served, close } = await pair();
     const sent = Buffer.alloc(700_000);
     for (let i = 0; i < sent.length; i++) sent[i] = (i * 7 + (i >> 8)) & 255;
@@ -64,7 +64,7 @@ describe('reading in turns', { skip: internalsOff }, () => {
     let bytes = 0;
     const all = new Promise<void>((resolve) => {
       served.on('data', (chunk: Buffer) => {
-        // The memory is used again once all have let go of it: what is to be kept is copied.
+        // The memory is used again once nothing holds it, so bytes that are kept have to be copied.
         got.push(Buffer.from(chunk));
         bytes += chunk.length;
         if (bytes === sent.length) resolve();
@@ -76,7 +76,7 @@ describe('reading in turns', { skip: internalsOff }, () => {
     close();
   });
 
-  it('reads what several writes brought in one piece', async () => {
+  it('reads the bytes of several writes in one piece', async () => {
     const { client, served, close } = await pair();
     readEvery(200, served, options);
     const sizes: number[] = [];
@@ -92,8 +92,8 @@ describe('reading in turns', { skip: internalsOff }, () => {
     close();
   });
 
-  it('lets others have their turn while a sender is never read empty', async () => {
-    // There is always more in this one: a sender on another core, faster than we are.
+  it('lets other sockets have their turn while a sender is never read empty', async () => {
+    // Always has more bytes, as a sender on another core that is faster than this process.
     const fd = openSync('/dev/zero', 'r');
     const handle = { fd, reading: true, readStart: () => 0, readStop: () => 0 };
     const endless = Object.assign(new Readable({ read() {} }), { _handle: handle, setTimeout() {} });
@@ -126,7 +126,7 @@ describe('reading in turns', { skip: internalsOff }, () => {
     second.close();
   });
 
-  it('tells of a socket that brings nothing, at first and later', async () => {
+  it('emits timeout for a socket that brings nothing, at first and later', async () => {
     for (const first of [[], ['a word']]) {
       const { client, served, close } = await pair();
       served.resume();
@@ -137,8 +137,8 @@ describe('reading in turns', { skip: internalsOff }, () => {
     }
   });
 
-  it('tells of one that has ended and does not go away', async () => {
-    // As one does whose last ack cannot leave.
+  it('emits timeout for one that has ended and is not closed', async () => {
+    // As if its last ack could not be sent.
     const { client, served, close } = await pair(true);
     readEvery(20, served, { ...options, idleTimeout: 150 });
     served.resume();
@@ -148,7 +148,7 @@ describe('reading in turns', { skip: internalsOff }, () => {
     close();
   });
 
-  it('leaves one that brings nothing to Node, and takes it back when something comes', async (test) => {
+  it('leaves one that brings nothing to Node, until something arrives', async (test) => {
     const { client, served, close } = await pair();
     const handle = Reflect.get(served, '_handle') as { readStart(): number; readStop(): number };
     const [start, stop] = [test.mock.method(handle, 'readStart'), test.mock.method(handle, 'readStop')];
@@ -168,7 +168,7 @@ describe('reading in turns', { skip: internalsOff }, () => {
       sent.push(piece);
       client.write(piece);
       await eventually(() => bytes === Buffer.concat(sent).length, 'the bytes');
-      // What has come now was not there before.
+      // These bytes arrived after the socket was left to Node.
       assert.ok(turns.emptyAt >= asleep);
       assert.ok(stop.mock.callCount() > round);
     }
@@ -176,8 +176,8 @@ describe('reading in turns', { skip: internalsOff }, () => {
     close();
   });
 
-  it('reads one that brings little at every second turn, or when it is asked to', async () => {
-    // A pipe has what was written to it at once, which a socket need not.
+  it('reads one that brings little at every second turn, or when asked', async () => {
+    // A byte written to a pipe can be read at once, which is not certain for a socket.
     const folder = mkdtempSync(join(tmpdir(), 'kmp-pipe-'));
     const path = join(folder, 'pipe');
     execFileSync('mkfifo', [path]);
@@ -203,7 +203,7 @@ describe('reading in turns', { skip: internalsOff }, () => {
     served.on('data', (chunk: Buffer) => (got += chunk.length));
     await new Promise((resolve) => setImmediate(resolve));
     const come = (bytes: number): number => writeSync(end, Buffer.alloc(bytes));
-    /** What a turn brings. */
+    /** The number of bytes that a turn brings. */
     const brings = (): number => {
       const before = got;
       turn(performance.now());
@@ -223,10 +223,10 @@ describe('reading in turns', { skip: internalsOff }, () => {
     turns.readNow();
     assert.equal(got, 4000);
     assert.equal(turns.unread, false);
-    // Since then it has been a turn: this one is left out again.
+    // That was a read, so this turn is left out again.
     assert.equal(brings(), 0);
 
-    // What is to be the last read is made although there was one in this turn.
+    // The last read is made although this turn has read already.
     turns.readNow();
     come(1000);
     turns.readNow();
@@ -235,7 +235,7 @@ describe('reading in turns', { skip: internalsOff }, () => {
     assert.equal(got, 5000);
     assert.equal(brings(), 0);
 
-    // What brings much is read at each.
+    // One that brings much is read at each turn.
     come(40_000);
     for (let i = 0; i < 3; i++) {
       assert.equal(brings(), 40_000);
@@ -248,7 +248,7 @@ describe('reading in turns', { skip: internalsOff }, () => {
     rmSync(folder, { recursive: true });
   });
 
-  it('leaves a socket alone that has no handle to be told', () => {
+  it('does nothing with a socket that has no handle', () => {
     const socket = new net.Socket();
     assert.equal(readEvery(20, socket, options), undefined);
     socket.destroy();

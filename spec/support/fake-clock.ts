@@ -7,7 +7,7 @@ interface Entry {
   cancelled: boolean;
 }
 
-/** A clock whose hands the spec turns. Timers fire in order of their time, then of their making. */
+/** A clock that the spec sets. Timers fire in the order of their time; of the same time, in the order they were made. */
 export class FakeClock implements Clock {
   private time = 0;
   private order = 0;
@@ -45,7 +45,7 @@ export class FakeClock implements Clock {
     return this.entries.reduce((least, entry) => Math.min(least, entry.at), Infinity) - this.time;
   }
 
-  /** Moves time on by `ms`, firing what falls due on the way. */
+  /** Moves time on by `ms`, and fires the timers that become due on the way. */
   advance(ms: number): void {
     const end = this.time + ms;
     for (;;) {

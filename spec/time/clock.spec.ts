@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { setImmediate } from 'node:timers/promises';
 import { systemClock } from '../../lib/time/clock.js';
 
-it("the machine's clock does not take what is months off for at once", async () => {
+it("the machine's clock does not call at once what is months away", async () => {
   const warnings: string[] = [];
   const note = ({ name }: Error): void => void warnings.push(name);
   process.on('warning', note);

@@ -50,7 +50,7 @@ describe('TurnScheduler', () => {
     assert.equal(clock.pending, 0);
   });
 
-  it('makes up for turns that it missed, each phase once', () => {
+  it('makes up for the turns that it missed, each phase once', () => {
     const clock = new StandingClock();
     const scheduler = new TurnScheduler(clock, 80);
     const reads: number[] = [];
@@ -142,7 +142,7 @@ describe('TurnScheduler', () => {
   });
 });
 
-/** A clock whose time passes while nothing can run. */
+/** A clock whose time can pass while nothing runs, as when the event loop is busy. */
 class StandingClock extends FakeClock {
   private skipped = 0;
 

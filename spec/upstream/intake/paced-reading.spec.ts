@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { MediaSettings } from '../../../lib/config/settings.js';
 import { eventually } from '../../support/eventually.js';
+import { internalsOff } from '../../support/internals-off.js';
 import { nullPacket } from '../../support/kmp-bytes.js';
 import { audioMinf, frameAt, KmpSender, videoMinf } from '../../support/kmp-sender.js';
 import { startKmp } from '../../support/kmp-service.js';
@@ -128,7 +129,9 @@ describe('sockets that are read in intervals', { timeout: 90_000, concurrency: t
     assertFrames(received(connection), 0, n);
   });
 
-  it('keep the order of tracks of which one stalls for less than the process delay, again and again', async () => {
+  // Node reads sockets after its timers, so a process that is late can merge a frame before it reads an earlier one.
+  const order = 'keep the order of tracks of which one stalls for less than the process delay, again and again';
+  it(order, { skip: internalsOff }, async () => {
     const [stall, every, frames] = [330, 700, 800];
     const stalled: Buffer[] = [];
     const ingest = await ScriptableIngest.start({ answers: true });
