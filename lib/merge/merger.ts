@@ -107,6 +107,24 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
     this.process();
   }
 
+  /**
+   * Writes what was due by `until`, in the order in which it became due: as if it had been written then. For a merger whose
+   * tracks were not ready until now. A full buffer does not stop it: what comes next must not go ahead of these frames.
+   *
+   * @param until monotonic ms, in the past
+   */
+  catchUp(until: number): void {
+    if (this.processing || this.destroyed) return;
+    this.processing = true;
+    let at = -Infinity;
+    while (at <= until && this.writeDue(at, true)) {
+      this.rule.next(at, 0);
+      // At least 1 ms, whatever fractions add up to.
+      at = Math.max(this.rule.wakeAt, at + 1);
+    }
+    this.processing = false;
+  }
+
   /** Pushes on what is encoded, full or not. */
   flush(): void {
     if (this.sink.gathered > 0 && !this.readableEnded && !this.destroyed) {
@@ -178,10 +196,10 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
   }
 
   /** False: a frame led to the end of all this. */
-  private writeDue(now: number): boolean {
+  private writeDue(now: number, always = false): boolean {
     const { rule, sink, most } = this;
     let slack = 0;
-    while (this.wanted && !this.held) {
+    while ((this.wanted || always) && !this.held) {
       const queue = rule.next(now, slack) as Q | undefined;
       if (queue === undefined) break;
       if (rule.readBefore(queue)) {

@@ -48,22 +48,28 @@ export class MergeRule {
     const { queues, delays } = this;
     let lowest: TrackQueue | undefined;
     let oldest: TrackQueue | undefined;
+    let arrival = Infinity;
     for (let i = 0; i < queues.length; i++) {
       const queue = queues[i];
       if (queue === undefined || !queue.ready || queue.length === 0) continue;
+      // Only in the past: see Merger.catchUp.
+      if (queue.headArrival > now) {
+        arrival = Math.min(arrival, queue.headArrival);
+        continue;
+      }
       if (lowest === undefined || isBefore(queue, lowest)) lowest = queue;
       if (oldest === undefined || queue.headArrival < oldest.headArrival) oldest = queue;
     }
     if (lowest === undefined || oldest === undefined) {
-      this.wakeAt = Infinity;
+      this.wakeAt = arrival;
       return undefined;
     }
     if (this.hurry || now - lowest.headArrival >= delays.minDelay - slack) return lowest;
     if (now - oldest.headArrival >= delays.maxDelay) return oldest;
     if (delays.earlyRelease) {
-      for (const queue of queues) if (this.noEarlierCanCome(queue)) return queue;
+      for (const queue of queues) if (this.noEarlierCanCome(queue, now)) return queue;
     }
-    this.wakeAt = Math.min(lowest.headArrival + delays.minDelay, oldest.headArrival + delays.maxDelay);
+    this.wakeAt = Math.min(lowest.headArrival + delays.minDelay, oldest.headArrival + delays.maxDelay, arrival);
     return undefined;
   }
 
@@ -83,10 +89,10 @@ export class MergeRule {
   }
 
   /** True if `queue`'s head is the lowest of its stream and every track of the stream has a frame waiting. */
-  private noEarlierCanCome(queue: TrackQueue): boolean {
-    if (!queue.ready || queue.length === 0) return false;
+  private noEarlierCanCome(queue: TrackQueue, now: number): boolean {
+    if (!queue.ready || queue.length === 0 || queue.headArrival > now) return false;
     for (const other of queue.group.queues) {
-      if (other.length === 0) {
+      if (other.length === 0 || other.headArrival > now) {
         if (other.ended) continue;
         return false;
       }

@@ -161,7 +161,7 @@ function redirectUrl(info: AmfRecord | undefined): string | undefined {
   return typeof url === 'string' && url !== '' && url.length <= MAX_TEXT && text(url) === url ? url : undefined;
 }
 
-function statusText(info: AmfRecord | undefined): StatusText {
+export function statusText(info: AmfRecord | undefined): StatusText {
   return { level: text(info?.['level']), code: text(info?.['code']), description: text(info?.['description']) };
 }
 

@@ -45,7 +45,12 @@ export interface StreamState {
   readonly createTransaction: number;
   /** True once releaseStream and FCPublish have told the server of it. */
   announced: boolean;
+  /** True once publish is encoded. */
   published: boolean;
+  /** Transaction of its publish; 0 before. */
+  publishTransaction: number;
+  /** True once media may follow: the server has confirmed the publish, or its confirmation is not waited for. */
+  live: boolean;
   /** dts in ms of the last frame; undefined before the first, which carries the absolute time. */
   lastMs: number | undefined;
   /** `created` of the last onFI, in ms with fractions. */
@@ -104,6 +109,8 @@ export class SessionWriter {
       createTransaction,
       announced,
       published: false,
+      publishTransaction: 0,
+      live: false,
       lastMs: undefined,
       lastFi: undefined,
     };
@@ -117,7 +124,8 @@ export class SessionWriter {
     stream.announced = true;
     stream.msid = msid;
     stream.published = true;
-    const body = writeAmf0('publish', this.transaction++, null, stream.name, 'live');
+    stream.publishTransaction = this.transaction++;
+    const body = writeAmf0('publish', stream.publishTransaction, null, stream.name, 'live');
     this.chunks.write(stream.csid, 0, 0, MessageType.command, msid, body);
   }
 
@@ -127,6 +135,7 @@ export class SessionWriter {
     if (stream.published) this.command('deleteStream', null, stream.msid);
     stream.announced = false;
     stream.published = false;
+    stream.live = false;
     this.csids.giveBack(stream.csid);
   }
 

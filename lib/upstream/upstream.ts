@@ -184,7 +184,6 @@ export class Upstream implements SessionOwner, Counting {
   /** The input of a track has left: what is queued is written, then the track ends. */
   detach(track: Track): void {
     track.input = undefined;
-    track.ended = true;
     this.inputLeftAt = this.options.clock.now();
     if (!this.ended) track.stream.outlet?.inputLeft(track);
   }
@@ -248,14 +247,17 @@ export class Upstream implements SessionOwner, Counting {
     this.dropTracks(stream, 'publish_rejected', false);
   }
 
-  streamNeedsSession({ name }: TrackStream): void {
+  streamNeedsSession({ name }: TrackStream, delay: number): void {
     const stream = this.streams.get(name);
     if (stream === undefined) return;
-    this.log.info('the server uses one stream id a connection: another connection is made', { stream: maskKey(name) });
+    this.log.info('the stream gets an RTMP connection of its own', { stream: maskKey(name) });
     const tracks = stream.allTracks();
     const session = this.addSession(stream);
-    for (const track of tracks) session.addTrack(track);
-    session.open(tracks.map((track) => track.info.codecId));
+    for (const track of tracks) session.streams.addTrack(track);
+    session.openLater(
+      tracks.map((track) => track.info.codecId),
+      delay,
+    );
   }
 
   trackEnded(track: Track): void {
@@ -314,8 +316,8 @@ export class Upstream implements SessionOwner, Counting {
   private addSession(stream: UpstreamStream): PublishSession {
     const session = this.newSession();
     this.sessions.add(session);
-    stream.outlet = session;
-    session.addStream(stream);
+    stream.outlet = session.streams;
+    session.streams.addStream(stream);
     return session;
   }
 
@@ -323,9 +325,10 @@ export class Upstream implements SessionOwner, Counting {
     const stream = new UpstreamStream(name, this.options.clock.now());
     this.streams.set(name, stream);
     const { main } = this.sessions;
-    if (!main.oneStream || main.isEmpty) {
-      stream.outlet = main;
-      return main.addStream(stream) ? stream : undefined;
+    const alone = main.oneStream || this.options.settings.outConnection === 'stream';
+    if (!alone || main.streams.isEmpty) {
+      stream.outlet = main.streams;
+      return main.streams.addStream(stream) ? stream : undefined;
     }
     this.addSession(stream).open([codec]);
     return this.ended ? undefined : stream;
@@ -377,7 +380,6 @@ export class Upstream implements SessionOwner, Counting {
         // The sender gets the acks of what has gone out, and does not send that again to the next process.
         input.finish();
         this.finishing.push(input);
-        track.ended = true;
         stream.outlet?.inputLeft(track);
       }
       if (track.length === 0) this.endTrack(track);

@@ -86,11 +86,25 @@ export const outputDirectives = {
     contexts,
     doc: `Name of the data message that carries a stream's metadata. Most servers know onMetaData.`,
   }),
-  kmp_rtmp_out_stream_id: row(choice('assume', 'negotiate'), 'assume', {
+  kmp_rtmp_out_stream_id: row(choice('auto', 'assume', 'negotiate'), 'auto', {
     contexts,
-    doc: `How message stream ids are found. assume: 1, 2, 3 ... in the order of creation, nothing is waited for. negotiate: the
-      server's answer to createStream is waited for and used; where it gives the same id twice, the stream gets a connection
-      of its own.`,
+    doc: `How a stream is published, and with which message stream id. All wait for the answer to connect before they send
+      another command. auto: as negotiate, and as assume with a server that says nothing at all (see
+      kmp_rtmp_out_answer_timeout). negotiate: the id is the one in the server's answer to createStream, and media follows when
+      the server has confirmed the publish; if the server gives an id twice, the stream gets a connection of its own. assume:
+      the ids are 1, 2, 3 ... in the order of creation, and media follows at once; for servers that do not confirm a publish.`,
+  }),
+  kmp_rtmp_out_answer_timeout: row(msec, '5s', {
+    contexts,
+    doc: `How long a server may say nothing after the handshake before it counts as one that never answers: then everything is
+      sent without waiting. A server that has said anything has kmp_rtmp_out_timeout for its answer to connect, and again for
+      each further one. 0: nothing is waited for, as in the module that this service replaces.`,
+  }),
+  kmp_rtmp_out_connection: row(choice('upstream', 'stream'), 'upstream', {
+    contexts,
+    doc: `upstream: all streams of an upstream share an RTMP connection, unless the server gives two of them one id. stream: each
+      stream has an RTMP connection of its own, for servers that know one stream a connection and do not say so, such as
+      node-media-server.`,
   }),
   kmp_rtmp_out_enhanced: row(choice('auto', 'off'), 'auto', {
     contexts,

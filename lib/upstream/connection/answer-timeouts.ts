@@ -1,9 +1,13 @@
+import type { MediaSettings } from '../../config/settings.js';
 import type { Clock, Timer } from '../../time/clock.js';
 import type { TrackStream } from '../tracks/track.js';
 import type { RtmpConnection } from './rtmp-connection.js';
 
-/** How long connect may go unanswered before the server counts as one that does not answer, ms. */
-const CONNECT_TIMEOUT = 1_000;
+/**
+ * How long connect may go unanswered, ms, before the server counts as one that never answers, where its answer is not waited
+ * for (`kmp_rtmp_out_answer_timeout 0`).
+ */
+const UNASKED_TIMEOUT = 1_000;
 
 /**
  * How long createStream may go unanswered on a connection that publishes already, ms: its server then knows one stream a
@@ -13,45 +17,112 @@ const FURTHER_STREAM_TIMEOUT = 2_000;
 
 /** What a missing answer leads to. */
 export interface AnswerTimeoutOwner {
-  /** Connect: the server accepts without a word, or never will. */
+  /** Connect: the server counts as one that never answers. */
   connectUnanswered(connection: RtmpConnection): void;
-  /** createStream of the first stream, after `timeout` ms: this connection will never publish. */
-  firstStreamUnanswered(connection: RtmpConnection, timeout: number): void;
-  /** createStream of a further stream. */
+  /** connect, or createStream or publish of the first stream, after `timeout` ms: this connection will never publish. */
+  unanswered(connection: RtmpConnection, command: string, timeout: number): void;
+  /** createStream or publish of a further stream. */
   furtherStreamUnanswered(connection: RtmpConnection, stream: TrackStream): void;
 }
 
+/** A command of a stream that waits for its answer. */
+interface Request {
+  readonly command: string;
+  /** ms */
+  readonly timeout: number;
+  readonly isFirst: boolean;
+  readonly isAnswered: () => boolean;
+}
+
+type Settings = Pick<MediaSettings, 'outAnswerTimeout' | 'outTimeout' | 'outStreamId'>;
+
 /** Timers for the answers of servers. None of them keeps the process alive. */
 export class AnswerTimeouts {
+  /** True once a server of this session has answered connect: it is no server that never answers. */
+  private answersConnect = false;
   private connectTimer: Timer | undefined;
 
-  /** @param timeout ms for the answer to the first createStream of a connection */
   constructor(
     private readonly clock: Clock,
-    private readonly timeout: number,
+    private readonly settings: Settings,
     private readonly owner: AnswerTimeoutOwner,
   ) {}
 
-  /** The handshake is done: connect is on its way. */
+  /** The handshake is done, and connect is on its way. */
   connectSent(connection: RtmpConnection): void {
-    this.connectAnswered();
-    this.connectTimer = this.clock.after(CONNECT_TIMEOUT, () => this.owner.connectUnanswered(connection), false);
+    this.stop();
+    if (connection.isSettled) return;
+    const { outAnswerTimeout, outTimeout } = this.settings;
+    const first = outAnswerTimeout === 0 ? UNASKED_TIMEOUT : outAnswerTimeout;
+    this.wait(first, () => {
+      if (this.mayBeSilent(connection)) this.owner.connectUnanswered(connection);
+      else this.wait(Math.max(0, outTimeout - first), () => this.connectTimedOut(connection));
+    });
   }
 
-  /** Connect is answered, or its connection is of no more interest. */
+  /** The handshake of a replacement is done: a server that asks to reconnect is no server that never answers. */
+  replacementConnectSent(connection: RtmpConnection): void {
+    const { outTimeout } = this.settings;
+    const check = (): void => {
+      if (!connection.isOver && !connection.isReady) this.owner.unanswered(connection, 'connect', outTimeout);
+    };
+    this.clock.after(outTimeout, check, false);
+  }
+
+  /** The server has accepted connect. */
   connectAnswered(): void {
+    this.answersConnect = true;
+    this.stop();
+  }
+
+  /** The answer to connect is of no more interest. */
+  stop(): void {
     this.connectTimer?.cancel();
   }
 
-  /** createStream is encoded; the time counts while the connection publishes. */
-  streamCreated(connection: RtmpConnection, stream: TrackStream): void {
+  /** createStream is on its way. */
+  createStreamSent(connection: RtmpConnection, stream: TrackStream): void {
     const state = connection.streams.get(stream);
     if (state === undefined) return;
-    const timeout = state.announced ? this.timeout : FURTHER_STREAM_TIMEOUT;
+    // Only the first stream of a connection is announced before it has its id.
+    const isFirst = state.announced;
+    const timeout = isFirst ? this.settings.outTimeout : FURTHER_STREAM_TIMEOUT;
+    this.watch(connection, stream, { command: 'createStream', timeout, isFirst, isAnswered: () => state.published });
+  }
+
+  /** publish is on its way. */
+  publishSent(connection: RtmpConnection, stream: TrackStream): void {
+    const state = connection.streams.get(stream);
+    if (state === undefined) return;
+    const isFirst = ![...connection.streams.values()].some((other) => other !== state && other.live);
+    const timeout = this.settings.outTimeout;
+    this.watch(connection, stream, { command: 'publish', timeout, isFirst, isAnswered: () => state.live });
+  }
+
+  private wait(ms: number, then: () => void): void {
+    this.connectTimer = this.clock.after(ms, then, false);
+  }
+
+  private mayBeSilent(connection: RtmpConnection): boolean {
+    const { outAnswerTimeout, outStreamId } = this.settings;
+    if (outAnswerTimeout === 0) return true;
+    return outStreamId !== 'negotiate' && !connection.heard && !this.answersConnect;
+  }
+
+  private connectTimedOut(connection: RtmpConnection): void {
+    // The module assumes everything; a server that says something, but never answers connect, is one for it.
+    if (this.settings.outStreamId === 'assume') this.owner.connectUnanswered(connection);
+    else this.owner.unanswered(connection, 'connect', this.settings.outTimeout);
+  }
+
+  private watch(connection: RtmpConnection, stream: TrackStream, request: Request): void {
+    const { command, timeout, isFirst, isAnswered } = request;
+    const state = connection.streams.get(stream);
     const check = (): void => {
-      if (connection.isOver || state.published || connection.streams.get(stream) !== state) return;
-      if (connection.state !== 'publishing') this.streamCreated(connection, stream);
-      else if (state.announced) this.owner.firstStreamUnanswered(connection, timeout);
+      if (connection.isOver || connection.streams.get(stream) !== state || isAnswered()) return;
+      // The time counts while the connection is open.
+      if (connection.state !== 'publishing') this.watch(connection, stream, request);
+      else if (isFirst) this.owner.unanswered(connection, command, timeout);
       else this.owner.furtherStreamUnanswered(connection, stream);
     };
     this.clock.after(timeout, check, false);

@@ -10,13 +10,11 @@ export class ConnectionOpener {
   /** Set when no frame waits any more: connections made from then on do not wait either. */
   hurried = false;
 
-  /** @param assumeIds stream ids are assumed (`kmp_rtmp_out_stream_id assume`) */
   constructor(
     private readonly options: RtmpConnectionOptions,
     private readonly owner: ConnectionOwner,
     private readonly encoderOwner: EncoderOwner,
     private readonly timeouts: AnswerTimeouts,
-    private readonly assumeIds: boolean,
   ) {}
 
   /** A connection that is not open yet. */
@@ -29,27 +27,32 @@ export class ConnectionOpener {
   }
 
   /**
-   * Begins to connect, with `streams` on the connection; false if the memory limit was reached.
+   * Begins to connect; false if the memory limit was reached.
    *
-   * @param codecs ids of the codecs that the streams' frames will have
+   * @param codecs ids of the codecs that the frames will have
    */
-  open(
-    connection: RtmpConnection,
-    destination: Destination,
-    streams: readonly TrackStream[],
-    codecs: readonly number[],
-  ): boolean {
-    const { outEnhanced } = this.options.settings;
+  open(connection: RtmpConnection, destination: Destination, codecs: readonly number[]): boolean {
+    const { outEnhanced } = this.settings;
     if (!connection.open(destination, outEnhanced === 'auto' ? enhancedProperties(codecs) : undefined)) return false;
-    for (const stream of streams) if (!this.createStream(connection, stream)) return false;
+    connection.merger.flush();
+    if (this.settings.outAnswerTimeout === 0) connection.connectAnswer = 'assumed';
+    return true;
+  }
+
+  /** Announces a stream to a server that is ready for it; false if the memory limit was reached. */
+  createStream(connection: RtmpConnection, stream: TrackStream): boolean {
+    const { outStreamId } = this.settings;
+    // A server that has not answered connect is not expected to answer this.
+    const assumeId = outStreamId === 'assume' || (outStreamId === 'auto' && connection.connectAnswer !== 'accepted');
+    if (!connection.createStream(stream, assumeId)) return false;
+    const state = connection.streams.get(stream);
+    if (state !== undefined) state.live = assumeId;
+    if (!assumeId) this.timeouts.createStreamSent(connection, stream);
     connection.merger.flush();
     return true;
   }
 
-  /** Adds a stream to an open connection; false if the memory limit was reached. */
-  createStream(connection: RtmpConnection, stream: TrackStream): boolean {
-    if (!connection.createStream(stream, this.assumeIds)) return false;
-    if (!this.assumeIds) this.timeouts.streamCreated(connection, stream);
-    return true;
+  private get settings(): RtmpConnectionOptions['settings'] {
+    return this.options.settings;
   }
 }

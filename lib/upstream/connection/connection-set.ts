@@ -11,6 +11,8 @@ import type { RtmpConnection } from './rtmp-connection.js';
 export class ConnectionSet {
   private readonly open = new Set<RtmpConnection>();
   private readonly connectionOf = new Map<TrackStream, RtmpConnection>();
+  /** The connection that is to become the current one, while it is being made. */
+  replacement: RtmpConnection | undefined;
   /** Bytes of connections that are closed. */
   private past = NO_BYTES;
 
@@ -89,6 +91,14 @@ export class ConnectionSet {
     for (const track of tracks) {
       to.merger.add(track);
       to.merger.changed(track);
+    }
+  }
+
+  /** Replaced connections without a stream send what they have, and close. */
+  finishUnused(): void {
+    for (const connection of this.open) {
+      if (connection === this.current || connection === this.replacement) continue;
+      if (this.streamsOn(connection).length === 0) connection.finish();
     }
   }
 

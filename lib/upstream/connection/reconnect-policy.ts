@@ -31,13 +31,4 @@ export class ReconnectPolicy {
     if (error instanceof PublishError && error.stage === 'start_resolve') return undefined;
     return this.backoff.next();
   }
-
-  /**
-   * Whether a refused publish is tried again: shortly after a reconnect, the server may still have the session of the
-   * connection that broke (spec/ingest-services.md, BadName).
-   */
-  mayRetryPublish(connection: RtmpConnection, code: string, reconnects: number): boolean {
-    const young = this.now() - connection.openedAt < STABLE_AFTER;
-    return code === 'NetStream.Publish.BadName' && reconnects > 0 && young;
-  }
 }

@@ -3,14 +3,18 @@ import type { Frame } from '../../media/frame.js';
 import type { PublishError } from '../../rtmp/publish-error.js';
 import type { Track, TrackStream } from '../tracks/track.js';
 import type { Destination } from './destination.js';
-import { ReplyHandler, type ReplyObserver, type ReplyTarget } from './reply-handler.js';
+import { ReplyHandler, type Refusal, type ReplyObserver, type ReplyTarget } from './reply-handler.js';
 import type { RtmpConnection } from './rtmp-connection.js';
 import type { ServerRoute } from './server-route.js';
 
 /** What a replacement asks of its session. */
 export interface ReplacementOwner {
-  /** Opens a connection with all streams of the session; undefined: the upstream has failed over it. */
+  /** Opens a connection; undefined: the upstream has failed over it. */
   openConnection(destination: Destination): RtmpConnection | undefined;
+  /** Announces all streams of the session on `connection`. */
+  createAll(connection: RtmpConnection): void;
+  /** publish of `stream` is on its way: its answer is waited for. */
+  watchPublish(connection: RtmpConnection, stream: TrackStream): void;
   closeConnection(connection: RtmpConnection): void;
   /** The replacement is ready, and `stream` moves to it. */
   moveToReplacement(stream: TrackStream, replacement: Replacement, connection: RtmpConnection): void;
@@ -32,10 +36,9 @@ export class Replacement implements ReplyTarget {
     private readonly owner: ReplacementOwner,
     readonly route: ServerRoute,
     observer: ReplyObserver,
-    assumeIds: boolean,
     now: () => number,
   ) {
-    this.replies = new ReplyHandler(this, observer, route, assumeIds, now);
+    this.replies = new ReplyHandler(this, observer, route, now);
   }
 
   /** @param current the connection that is replaced */
@@ -45,11 +48,17 @@ export class Replacement implements ReplyTarget {
   }
 
   accepted(connection: RtmpConnection): void {
+    const wasReady = connection.isReady;
     connection.connectAnswer = 'accepted';
+    if (!wasReady) this.owner.createAll(connection);
     connection.askForAcks();
   }
 
-  published(): void {
+  published(connection: RtmpConnection, stream: TrackStream): void {
+    this.owner.watchPublish(connection, stream);
+  }
+
+  live(): void {
     // The stream's metadata goes out when the stream moves.
   }
 
@@ -62,11 +71,11 @@ export class Replacement implements ReplyTarget {
     this.connection = this.owner.openConnection(this.route.next);
   }
 
-  rejected(error: PublishError): void {
+  rejected(_refusal: Refusal, error: PublishError): void {
     this.owner.replacementFailed(this, messageOf(error));
   }
 
-  streamRejected(_connection: RtmpConnection, _stream: TrackStream, _code: string, error: PublishError): void {
+  streamRejected(_connection: RtmpConnection, _stream: TrackStream, _refusal: Refusal, error: PublishError): void {
     this.owner.replacementFailed(this, messageOf(error));
   }
 
@@ -92,7 +101,7 @@ export class Replacement implements ReplyTarget {
   /** True once the server has accepted all streams. */
   private isReady(connection: RtmpConnection): boolean {
     if (connection.connectAnswer !== 'accepted') return false;
-    for (const state of connection.streams.values()) if (!state.published) return false;
+    for (const state of connection.streams.values()) if (!state.live) return false;
     return true;
   }
 }

@@ -1,27 +1,35 @@
 import { messageOf } from '../../base/errors.js';
+import { asRecord } from '../../rtmp/amf0-reader.js';
 import type { Logger } from '../../base/logger.js';
 import { PublishError } from '../../rtmp/publish-error.js';
 import type { ServerEvent, StatusText } from '../../rtmp/server-event.js';
+import { statusText } from '../../rtmp/session-reader.js';
+import { statusMeaning, type StatusMeaning } from '../../rtmp/status-meaning.js';
 import type { LastStatus } from '../report/status.js';
 import type { TrackStream } from '../tracks/track.js';
 import { LimitedLog } from './limited-log.js';
 import type { RtmpConnection } from './rtmp-connection.js';
 import type { ServerRoute } from './server-route.js';
 
+/** A status that refuses something: whether it is worth while to ask again (docs/protocol/servers.md, Refusals). */
+export type Refusal = Extract<StatusMeaning, 'final' | 'temporary' | 'doubtful'>;
+
 /** What a server's answers lead to: on the current connection of a session, or on its replacement. */
 export interface ReplyTarget {
   /** The server has accepted connect. */
   accepted(connection: RtmpConnection): void;
-  /** The stream is published, by the id that the server gave it. */
+  /** publish is encoded, with the id that the server gave the stream. */
   published(connection: RtmpConnection, stream: TrackStream): void;
+  /** The server has confirmed the publish. */
+  live(connection: RtmpConnection, stream: TrackStream): void;
   /** The server gave the stream the id of another one: it needs a connection of its own. */
   idTaken(connection: RtmpConnection, stream: TrackStream): void;
   /** Connects again at once, to the route's next destination. */
   connectAgain(): void;
-  /** The server refuses, and asking again will not change that. */
-  rejected(error: PublishError): void;
-  /** The server refuses one stream. */
-  streamRejected(connection: RtmpConnection, stream: TrackStream, code: string, error: PublishError): void;
+  /** The server refuses all, or ends all. */
+  rejected(refusal: Refusal, error: PublishError): void;
+  /** The server refuses one stream, or ends it. */
+  streamRejected(connection: RtmpConnection, stream: TrackStream, refusal: Refusal, error: PublishError): void;
   /** The connection is of no more use. */
   connectionBroken(connection: RtmpConnection, error: Error): void;
   /** The server asks to reconnect: to `tcUrl`, whole or relative, or to the present place. */
@@ -36,20 +44,18 @@ export interface ReplyObserver {
   mask(text: string): string;
 }
 
-/** Decides what a server's answers mean: ids, refusals, logins, redirects (spec/ingest-services.md). */
+/** Decides what a server's answers mean: ids, refusals, logins, redirects (docs/protocol/servers.md). */
 export class ReplyHandler {
   private readonly log: LimitedLog;
 
   /**
    * @param route follows redirects and logins
-   * @param assumeIds stream ids are assumed (`kmp_rtmp_out_stream_id assume`)
    * @param now monotonic ms
    */
   constructor(
     private readonly target: ReplyTarget,
     private readonly observer: ReplyObserver,
     private readonly route: ServerRoute,
-    private readonly assumeIds: boolean,
     now: () => number,
   ) {
     this.log = new LimitedLog(() => observer.log, now);
@@ -58,7 +64,7 @@ export class ReplyHandler {
   handle(connection: RtmpConnection, event: ServerEvent): void {
     switch (event.kind) {
       case 'result':
-        this.result(connection, event.transaction, event.info);
+        this.result(connection, event);
         return;
       case 'error':
         this.record(event);
@@ -66,8 +72,7 @@ export class ReplyHandler {
         return;
       case 'status':
         this.record(event);
-        if (event.level === 'error') this.statusError(connection, event.streamId, event);
-        else this.log.write('info', () => `server: ${this.text(event)}`);
+        this.status(connection, event.streamId, event);
         return;
       case 'redirect':
         this.record(event);
@@ -94,31 +99,44 @@ export class ReplyHandler {
     }
   }
 
-  private result(connection: RtmpConnection, transaction: number, info: unknown): void {
+  /** A `_result`; servers send failures in those too. */
+  private result(
+    connection: RtmpConnection,
+    { transaction, object, info }: Extract<ServerEvent, { kind: 'result' }>,
+  ): void {
+    const record = asRecord(info) ?? asRecord(object);
+    const status = record === undefined ? undefined : statusText(record);
+    if (status !== undefined && refusalIn(status) !== undefined) {
+      this.record(status);
+      this.refused(connection, transaction, status);
+      return;
+    }
     if (transaction === connection.connectTransaction) {
       this.target.accepted(connection);
       return;
     }
     for (const [stream, state] of connection.streams) {
-      if (state.createTransaction !== transaction) continue;
-      this.streamId(connection, stream, typeof info === 'number' ? info : NaN);
-      return;
+      if (state.createTransaction === transaction) {
+        this.streamId(connection, stream, typeof info === 'number' ? info : NaN);
+        return;
+      }
+      if (state.published && state.publishTransaction === transaction) {
+        this.confirmed(connection, stream);
+        return;
+      }
     }
   }
 
   private streamId(connection: RtmpConnection, stream: TrackStream, id: number): void {
     const state = connection.streams.get(stream);
     if (state === undefined) return;
-    if (this.assumeIds) {
-      if (id === state.msid) return;
-      const hint = 'set "kmp_rtmp_out_stream_id negotiate" to use the ids that the server gives';
-      const problem = `the server gave stream id ${id} where ${state.msid} was assumed`;
-      this.target.rejected(new PublishError('stream_id', `${problem}; ${hint}`));
+    // The id was assumed.
+    if (state.published) {
+      if (id !== state.msid) this.otherId(state.msid, id);
       return;
     }
-    if (state.published) return;
     if (!Number.isInteger(id) || id < 0 || id > 0xffffffff) {
-      this.target.rejected(new PublishError('stream_id', `the server gave an invalid stream id (${id})`));
+      this.target.rejected('final', new PublishError('stream_id', `the server gave an invalid stream id (${id})`));
       return;
     }
     for (const other of connection.streams.values()) {
@@ -128,39 +146,59 @@ export class ReplyHandler {
       }
     }
     if (!connection.encoder.charged('create_stream_failed', () => connection.writer.publish(state, id))) return;
-    this.target.published(connection, stream);
     connection.merger.flush();
+    this.target.published(connection, stream);
+  }
+
+  private otherId(assumed: number, id: number): void {
+    const hint = 'set "kmp_rtmp_out_stream_id negotiate" to use the ids that the server gives';
+    const problem = `the server gave stream id ${id} where ${assumed} was assumed`;
+    this.target.rejected('final', new PublishError('stream_id', `${problem}; ${hint}`));
+  }
+
+  private confirmed(connection: RtmpConnection, stream: TrackStream): void {
+    const state = connection.streams.get(stream);
+    if (state === undefined || state.live) return;
+    state.live = true;
+    this.target.live(connection, stream);
   }
 
   private refused(connection: RtmpConnection, transaction: number, status: StatusText): void {
+    // An `_error` refuses, whatever its code.
+    const refusal = refusalIn(status) ?? 'doubtful';
     if (transaction === connection.connectTransaction) {
-      if (!this.logIn(status.description)) this.rejected('connect_rejected', status);
+      if (!this.logIn(status.description)) this.rejected('connect_rejected', refusal, status);
       return;
     }
     for (const [stream, state] of connection.streams) {
-      if (state.createTransaction === transaction) this.streamRefused(connection, stream, status);
-    }
-  }
-
-  private statusError(connection: RtmpConnection, streamId: number, status: StatusText): void {
-    for (const [stream, state] of connection.streams) {
-      if (state.published && state.msid === streamId) {
-        this.streamRefused(connection, stream, status);
-        return;
+      // A server that cannot create a stream is busy, or not yet there: that changes.
+      if (state.createTransaction === transaction) this.streamRefused(connection, stream, 'temporary', status);
+      else if (state.published && state.publishTransaction === transaction) {
+        this.streamRefused(connection, stream, refusal, status);
       }
     }
+  }
+
+  /** An onStatus. */
+  private status(connection: RtmpConnection, streamId: number, status: StatusText): void {
+    const meaning = statusMeaning(status);
     const ofStream = status.code.startsWith('NetStream.');
-    const [only] = connection.streams.keys();
-    if (ofStream && connection.streams.size === 1 && only !== undefined) this.streamRefused(connection, only, status);
-    else this.rejected(ofStream ? 'publish_rejected' : 'connect_rejected', status);
+    const stream = streamOf(connection, streamId, ofStream);
+    if (meaning === 'none' || meaning === 'accepted') {
+      this.log.write('info', () => `server: ${this.text(status)}`);
+      if (meaning === 'accepted' && ofStream && stream !== undefined) this.confirmed(connection, stream);
+      return;
+    }
+    if (stream !== undefined) this.streamRefused(connection, stream, meaning, status);
+    else this.rejected(ofStream ? 'publish_rejected' : 'connect_rejected', meaning, status);
   }
 
-  private streamRefused(connection: RtmpConnection, stream: TrackStream, status: StatusText): void {
-    this.target.streamRejected(connection, stream, status.code, this.error('publish_rejected', status));
+  private streamRefused(connection: RtmpConnection, stream: TrackStream, refusal: Refusal, status: StatusText): void {
+    this.target.streamRejected(connection, stream, refusal, this.error('publish_rejected', status));
   }
 
-  private rejected(stage: 'connect_rejected' | 'publish_rejected', status: StatusText): void {
-    this.target.rejected(this.error(stage, status));
+  private rejected(stage: 'connect_rejected' | 'publish_rejected', refusal: Refusal, status: StatusText): void {
+    this.target.rejected(refusal, this.error(stage, status));
   }
 
   private error(stage: 'connect_rejected' | 'publish_rejected', status: StatusText): PublishError {
@@ -170,7 +208,7 @@ export class ReplyHandler {
   /** Answers a request to log in by connecting again; false if it is no such request, or there are no credentials. */
   private logIn(description: string): boolean {
     const answer = this.route.logIn(description);
-    if (answer.kind === 'rejected') this.target.rejected(new PublishError('connect_rejected', answer.reason));
+    if (answer.kind === 'rejected') this.target.rejected('final', new PublishError('connect_rejected', answer.reason));
     else if (answer.kind === 'again') this.target.connectAgain();
     return answer.kind !== 'none';
   }
@@ -178,7 +216,7 @@ export class ReplyHandler {
   private redirect(url: string): void {
     const problem = this.route.redirect(url);
     if (problem !== undefined) {
-      this.target.rejected(new PublishError('connect_rejected', `the server redirects ${problem}`));
+      this.target.rejected('final', new PublishError('connect_rejected', `the server redirects ${problem}`));
       return;
     }
     const { target } = this.route.next;
@@ -194,4 +232,16 @@ export class ReplyHandler {
   private text(status: StatusText): string {
     return [status.code, this.observer.mask(status.description)].filter((part) => part !== '').join(': ');
   }
+}
+
+/** The stream that a status is about. Some servers send the status of a stream with another id: the only stream is meant then. */
+function streamOf(connection: RtmpConnection, streamId: number, ofStream: boolean): TrackStream | undefined {
+  for (const [stream, state] of connection.streams) if (state.published && state.msid === streamId) return stream;
+  const [only] = connection.streams.keys();
+  return ofStream && connection.streams.size === 1 ? only : undefined;
+}
+
+function refusalIn(status: StatusText): Refusal | undefined {
+  const meaning = statusMeaning(status);
+  return meaning === 'none' || meaning === 'accepted' ? undefined : meaning;
 }

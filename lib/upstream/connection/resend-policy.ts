@@ -36,7 +36,7 @@ export class ResendPolicy {
   sent(track: Track, connection: RtmpConnection): void {
     if (track.retained.length === 0) return;
     const { settings, ledger } = this;
-    const answered = connection.connectAnswer !== 'none';
+    const answered = connection.isSettled;
     const useless = track.isGone || !connection.encoder.keepWritten || (answered && settings.outResend === 0);
     if (useless || ledger.used > ledger.limit * KEEP_SHARE) {
       track.forgetRetained(() => true);
@@ -50,7 +50,7 @@ export class ResendPolicy {
    * decides nothing here, because nobody knows for how long the connection had been broken.
    */
   connectionLost(connection: RtmpConnection, tracks: Iterable<Track>): void {
-    if (connection.connectAnswer === 'none') return;
+    if (!connection.isSettled) return;
     for (const track of tracks) forgetDone(track.stream.tracks, -Infinity);
   }
 
@@ -58,7 +58,7 @@ export class ResendPolicy {
   doubtUntil({ retained }: Track, connection: RtmpConnection | undefined): number {
     const { outReconnects, outResend, outTimeout } = this.settings;
     if (outReconnects === 0 || outResend === 0 || connection === undefined || retained.length === 0) return 0;
-    return connection.connectAnswer === 'none' ? Infinity : retained.doubtUntil(outResend, outTimeout);
+    return connection.isSettled ? retained.doubtUntil(outResend, outTimeout) : Infinity;
   }
 
   /**

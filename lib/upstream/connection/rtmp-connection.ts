@@ -56,8 +56,15 @@ export interface ConnectionOwner {
   connectionBroken(connection: RtmpConnection, error: Error): void;
 }
 
-/** How the server has answered connect: not yet, not in time (it counts as a server that never answers), or by accepting. */
-export type ConnectAnswer = 'none' | 'silent' | 'accepted';
+/**
+ * How the server has answered connect:
+ *
+ * - `none`: not yet;
+ * - `assumed`: not yet, and the answer is not waited for;
+ * - `silent`: not in time: it counts as a server that never answers;
+ * - `accepted`
+ */
+export type ConnectAnswer = 'none' | 'assumed' | 'silent' | 'accepted';
 
 /**
  * One RTMP connection with what feeds it: merger, encoder and publisher, joined; and what the server says on it. Made
@@ -72,6 +79,8 @@ export class RtmpConnection {
   publisher: RtmpPublisher | undefined;
   connectTransaction = 0;
   connectAnswer: ConnectAnswer = 'none';
+  /** True once the server has said anything after the handshake. */
+  heard = false;
   /** Monotonic ms. */
   openedAt = 0;
   /** Undefined before {@link open}. */
@@ -204,6 +213,16 @@ export class RtmpConnection {
     if (!this.over) for (const track of tracks) this.encoder.leave(track);
   }
 
+  /** True once commands may follow connect. */
+  get isReady(): boolean {
+    return this.connectAnswer !== 'none';
+  }
+
+  /** True once connect is answered, or never will be. */
+  get isSettled(): boolean {
+    return this.connectAnswer === 'accepted' || this.connectAnswer === 'silent';
+  }
+
   /** True once nothing more is heard of it. */
   get isOver(): boolean {
     return this.over;
@@ -225,6 +244,7 @@ export class RtmpConnection {
 
   private replies(bytes: Buffer): void {
     if (this.over) return;
+    this.heard = true;
     for (const event of this.reader.feed(bytes)) {
       this.answer(event);
       if (event.kind === 'ack') this.encoder.acked.take(event.sequence, this.publisher?.writtenBytes ?? 0);

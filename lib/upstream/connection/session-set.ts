@@ -42,8 +42,8 @@ export class SessionSet {
   /** Closes sessions without a stream, if another one has one. */
   finishEmpty(): void {
     for (const session of this.all) {
-      if (!session.isEmpty) continue;
-      const other = [...this.all].find((one) => !one.isEmpty);
+      if (!session.streams.isEmpty) continue;
+      const other = [...this.all].find((one) => !one.streams.isEmpty);
       if (other === undefined) return;
       if (session === this.main) this.main = other;
       session.finish();

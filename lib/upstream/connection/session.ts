@@ -1,12 +1,11 @@
 import type { Timer } from '../../time/clock.js';
 import { messageOf } from '../../base/errors.js';
-import type { Frame } from '../../media/frame.js';
 import { PublishError } from '../../rtmp/publish-error.js';
 import type { PublisherState } from '../../rtmp/publisher.js';
 import type { ServerEvent } from '../../rtmp/server-event.js';
 import { reasonOf, type NotificationReason } from '../report/close-reason.js';
 import type { UpstreamState } from '../report/status.js';
-import type { StreamOutlet, Track, TrackStream } from '../tracks/track.js';
+import type { TrackStream } from '../tracks/track.js';
 import { AnswerTimeouts, type AnswerTimeoutOwner } from './answer-timeouts.js';
 import { ConnectionOpener } from './connection-opener.js';
 import { ConnectionSet } from './connection-set.js';
@@ -15,10 +14,10 @@ import { withTcUrl, type Destination } from './destination.js';
 import { ReconnectPolicy } from './reconnect-policy.js';
 import { ReconnectRequestLimit } from './reconnect-request-limit.js';
 import { Replacement, type ReplacementOwner } from './replacement.js';
-import { ReplyHandler, type ReplyObserver, type ReplyTarget } from './reply-handler.js';
+import { ReplyHandler, type Refusal, type ReplyObserver, type ReplyTarget } from './reply-handler.js';
 import type { ConnectionOwner, RtmpConnection, RtmpConnectionOptions } from './rtmp-connection.js';
 import { ServerRoute } from './server-route.js';
-import { announceStream } from './stream-announcer.js';
+import { SessionStreams } from './session-streams.js';
 
 /** What a session asks of the upstream that it belongs to. */
 export interface SessionOwner extends ReplyObserver, DeliveryOwner {
@@ -26,12 +25,19 @@ export interface SessionOwner extends ReplyObserver, DeliveryOwner {
   readonly isDeserted: boolean;
   /** The server refuses a stream; others may continue. */
   streamRejected(stream: TrackStream, message: string): void;
-  /** The server gave `stream` the id of another one: it needs a session of its own. */
-  streamNeedsSession(stream: TrackStream): void;
+  /**
+   * `stream` needs a session of its own: the server gave it the id of another one, or refuses it for now.
+   *
+   * @param delay ms until that session connects
+   */
+  streamNeedsSession(stream: TrackStream, delay: number): void;
   /** The connection is made again. `message`: what was wrong with the last one, if anything was. */
   reconnecting(reason: NotificationReason, message?: string): void;
   sessionClosed(session: PublishSession): void;
 }
+
+/** Refusals in sequence whose reason is not known, after which the next one is final. OBS Studio tries as often. */
+const DOUBTFUL_TRIES = 5;
 
 /**
  * - `new`: not opened yet;
@@ -46,10 +52,9 @@ type Phase = 'new' | 'open' | 'waiting' | 'closing' | 'closed';
  * An upstream's publishing to one server: an RTMP connection that may break and be made again, be redirected, or be replaced
  * at the server's request, while streams and tracks stay.
  */
-export class PublishSession
-  implements StreamOutlet, ConnectionOwner, ReplyTarget, ReplacementOwner, AnswerTimeoutOwner
-{
+export class PublishSession implements ConnectionOwner, ReplyTarget, ReplacementOwner, AnswerTimeoutOwner {
   readonly connections: ConnectionSet;
+  readonly streams: SessionStreams;
   /** How often the connection was made again. */
   reconnects = 0;
   /** True once the server has shown that it knows one stream a connection. */
@@ -63,7 +68,8 @@ export class PublishSession
   private readonly reconnectPolicy: ReconnectPolicy;
   private readonly delivery: Delivery;
   private readonly timeouts: AnswerTimeouts;
-  private readonly assumeIds: boolean;
+  /** Doubtful refusals in sequence. */
+  private doubtful = 0;
   private readonly opener: ConnectionOpener;
   private retryTimer: Timer | undefined;
 
@@ -75,15 +81,15 @@ export class PublishSession
   ) {
     const { settings, clock } = options;
     this.now = () => clock.now();
-    this.assumeIds = settings.outStreamId === 'assume';
     this.route = new ServerRoute(origin);
-    this.replies = new ReplyHandler(this, owner, this.route, this.assumeIds, this.now);
+    this.replies = new ReplyHandler(this, owner, this.route, this.now);
     this.reconnectRequests = new ReconnectRequestLimit(() => owner.log, this.now);
     this.reconnectPolicy = new ReconnectPolicy(settings.outReconnectInterval, settings.outReconnects, this.now);
     this.delivery = new Delivery(options, (stream) => this.connections.of(stream), owner);
-    this.timeouts = new AnswerTimeouts(clock, settings.outTimeout, this);
-    this.opener = new ConnectionOpener(options, this, this.delivery, this.timeouts, this.assumeIds);
+    this.timeouts = new AnswerTimeouts(clock, settings, this);
+    this.opener = new ConnectionOpener(options, this, this.delivery, this.timeouts);
     this.connections = new ConnectionSet(this.opener.create());
+    this.streams = new SessionStreams(this.connections, this.opener, this.delivery, owner, this.now);
   }
 
   /** What the API shows. */
@@ -92,7 +98,9 @@ export class PublishSession
       case 'new':
         return 'resolving';
       case 'open': {
-        const state = this.connections.state ?? 'resolving';
+        const { state: connected = 'resolving', current } = this.connections;
+        // Until the server has answered connect, nothing is published.
+        const state = connected === 'publishing' && !current.isReady ? 'handshaking' : connected;
         // To an observer, the attempts to restore a connection are one state.
         const again = this.reconnectPolicy.isRetrying && state !== 'publishing' && state !== 'closing';
         return again ? 'reconnecting' : state;
@@ -104,62 +112,22 @@ export class PublishSession
     }
   }
 
-  get isEmpty(): boolean {
-    return this.connections.streams.length === 0;
-  }
-
   /** Begins to connect. `codecs`: those of the tracks that are known to come. */
   open(codecs: readonly number[]): void {
     this.retryTimer = undefined;
     const { current } = this.connections;
     this.phase = 'open';
-    const { streams } = this.connections;
-    if (!this.opener.open(current, this.route.next, streams, codecs)) return;
-    for (const stream of streams) {
-      this.connections.assign(stream, current);
-      this.announce(stream);
+    if (this.opener.open(current, this.route.next, codecs) && current.isReady) this.streams.ready(current);
+  }
+
+  /** As {@link open}, in `delay` ms. */
+  openLater(codecs: readonly number[], delay: number): void {
+    if (delay === 0) {
+      this.open(codecs);
+      return;
     }
-  }
-
-  /** Adds a stream; false if the memory limit was reached. */
-  addStream(stream: TrackStream): boolean {
-    let ok = true;
-    for (const connection of [this.connections.current, this.replacement?.connection]) {
-      if (connection?.publisher === undefined) continue;
-      ok &&= this.opener.createStream(connection, stream);
-      if (ok) connection.merger.flush();
-    }
-    this.connections.assign(stream, this.connections.current);
-    return ok;
-  }
-
-  removeStream(stream: TrackStream): void {
-    this.connections.unassign(stream);
-    this.finishUnused();
-  }
-
-  addTrack(track: Track): void {
-    this.connections.of(track.stream)?.merger.add(track);
-  }
-
-  removeTrack(track: Track): void {
-    this.connections.of(track.stream)?.merger.remove(track);
-    this.delivery.trackRemoved(track);
-  }
-
-  write(track: Track, frames: readonly Frame[]): void {
-    this.connections.of(track.stream)?.merger.write({ queue: track, frames });
-  }
-
-  announce(stream: TrackStream): void {
-    const connection = this.connections.of(stream);
-    if (connection === undefined) return;
-    announceStream(stream, connection, (reason, message) => this.owner.fail(reason, message));
-  }
-
-  inputLeft(track: Track): void {
-    if (track.length === 0) this.delivery.trackWritten(track);
-    else this.connections.tracksChanged();
+    this.phase = 'waiting';
+    this.retryTimer = this.options.clock.after(delay, () => this.open(this.connections.codecs));
   }
 
   /** From now on no frame waits: what is queued goes out in order, as fast as the server takes it. */
@@ -174,7 +142,7 @@ export class PublishSession
     this.phase = 'closing';
     this.retryTimer?.cancel();
     if (this.replacement?.connection !== undefined) this.closeConnection(this.replacement.connection);
-    this.replacement = undefined;
+    this.forgetReplacement();
     const { current } = this.connections;
     if (current.publisher === undefined) this.closeConnection(current);
     for (const connection of this.connections) connection.finish();
@@ -184,15 +152,19 @@ export class PublishSession
   destroy(): void {
     this.phase = 'closed';
     this.retryTimer?.cancel();
-    this.timeouts.connectAnswered();
+    this.timeouts.stop();
     this.delivery.stop();
-    this.replacement = undefined;
+    this.streams.close();
+    this.forgetReplacement();
     for (const connection of this.connections) this.closeConnection(connection);
   }
 
   // The connections report: ConnectionOwner
 
   connectionState(connection: RtmpConnection, state: PublisherState): void {
+    if (state === 'publishing' && connection === this.replacement?.connection) {
+      this.timeouts.replacementConnectSent(connection);
+    }
     // A handshake may end while the session is closing already.
     if (connection !== this.connections.current || this.phase !== 'open') return;
     this.owner.log.debug(`RTMP connection: ${state}`);
@@ -222,7 +194,7 @@ export class PublishSession
     } else {
       this.owner.log.warn(`the connection that was replaced ended early: ${messageOf(error)}`);
       this.closeConnection(connection);
-      this.moveFrom(this.connections.streamsOn(connection));
+      this.streams.move(this.connections.streamsOn(connection), this.connections.current, true);
       this.closeIfFinished();
     }
   }
@@ -230,29 +202,39 @@ export class PublishSession
   // The server's answers: ReplyTarget and AnswerTimeoutOwner
 
   accepted(connection: RtmpConnection): void {
+    const wasReady = connection.isReady;
     connection.connectAnswer = 'accepted';
+    this.timeouts.connectAnswered();
+    if (!wasReady) this.streams.ready(connection);
     connection.askForAcks();
-    this.connectAnswered(connection);
+    this.settled(connection);
   }
 
   connectUnanswered(connection: RtmpConnection): void {
-    if (connection.connectAnswer === 'none') connection.connectAnswer = 'silent';
-    this.connectAnswered(connection);
+    const wasReady = connection.isReady;
+    connection.connectAnswer = 'silent';
+    if (!wasReady) this.streams.ready(connection);
+    this.settled(connection);
   }
 
-  published(_connection: RtmpConnection, stream: TrackStream): void {
-    this.announce(stream);
+  published(connection: RtmpConnection, stream: TrackStream): void {
+    this.timeouts.publishSent(connection, stream);
+  }
+
+  live(_connection: RtmpConnection, stream: TrackStream): void {
+    this.doubtful = 0;
+    this.streams.announceNow(stream);
   }
 
   idTaken(connection: RtmpConnection, stream: TrackStream): void {
     this.oneStream = true;
-    this.removeStream(stream);
+    this.streams.removeStream(stream);
     connection.merger.flush();
-    this.owner.streamNeedsSession(stream);
+    this.owner.streamNeedsSession(stream, 0);
   }
 
-  firstStreamUnanswered(connection: RtmpConnection, timeout: number): void {
-    this.connectionBroken(connection, new PublishError('recv', `no answer to createStream in ${timeout} ms`));
+  unanswered(connection: RtmpConnection, command: string, timeout: number): void {
+    this.connectionBroken(connection, new PublishError('recv', `no answer to ${command} in ${timeout} ms`));
   }
 
   furtherStreamUnanswered(connection: RtmpConnection, stream: TrackStream): void {
@@ -265,13 +247,19 @@ export class PublishSession
     this.open(this.connections.codecs);
   }
 
-  rejected(error: PublishError): void {
-    this.owner.fail(reasonOf(error), messageOf(error));
+  rejected(refusal: Refusal, error: PublishError): void {
+    if (this.isFinal(refusal)) this.owner.fail(reasonOf(error), messageOf(error));
+    else this.currentBroken(this.connections.current, error);
   }
 
-  streamRejected(connection: RtmpConnection, stream: TrackStream, code: string, error: PublishError): void {
-    if (this.reconnectPolicy.mayRetryPublish(connection, code, this.reconnects)) this.currentBroken(connection, error);
-    else this.owner.streamRejected(stream, messageOf(error));
+  streamRejected(connection: RtmpConnection, stream: TrackStream, refusal: Refusal, error: PublishError): void {
+    if (this.isFinal(refusal) || this.options.settings.outReconnects === 0) {
+      this.owner.streamRejected(stream, messageOf(error));
+    } else if (connection.streams.size === 1) {
+      this.currentBroken(connection, error);
+    } else {
+      this.retryAlone(connection, stream, error);
+    }
   }
 
   reconnectRequested(tcUrl: string | undefined): void {
@@ -289,7 +277,7 @@ export class PublishSession
     // The server may close the connection at any time from now on.
     current.encoder.keepWritten = true;
     const route = new ServerRoute(this.origin, there);
-    this.replacement = new Replacement(this, route, this.owner, this.assumeIds, this.now);
+    this.replacement = new Replacement(this, route, this.owner, this.now);
     this.replacement.open(current);
   }
 
@@ -298,8 +286,18 @@ export class PublishSession
   openConnection(destination: Destination): RtmpConnection | undefined {
     const connection = this.opener.create();
     this.connections.add(connection);
-    const { streams, codecs } = this.connections;
-    return this.opener.open(connection, destination, streams, codecs) ? connection : undefined;
+    this.connections.replacement = connection;
+    if (!this.opener.open(connection, destination, this.connections.codecs)) return undefined;
+    if (connection.isReady) this.streams.createAll(connection);
+    return connection;
+  }
+
+  createAll(connection: RtmpConnection): void {
+    this.streams.createAll(connection);
+  }
+
+  watchPublish(connection: RtmpConnection, stream: TrackStream): void {
+    this.timeouts.publishSent(connection, stream);
   }
 
   closeConnection(connection: RtmpConnection): void {
@@ -310,26 +308,31 @@ export class PublishSession
 
   moveToReplacement(stream: TrackStream, replacement: Replacement, connection: RtmpConnection): void {
     if (this.connections.current !== connection) this.useReplacement(replacement, connection);
-    this.move(stream, connection, false);
+    this.streams.move([stream], connection, false);
     // Not at once: the connection that is left is writing at this moment.
-    setImmediate(() => this.finishUnused());
+    setImmediate(() => this.connections.finishUnused());
   }
 
   replacementFailed(replacement: Replacement, why: string): void {
     this.owner.log.warn(`the connection that was to take over failed: ${why}`);
     const { current } = this.connections;
     current.encoder.moveFirst = undefined;
-    if (current.connectAnswer !== 'none') this.connectAnswered(current);
-    if (this.replacement === replacement) this.replacement = undefined;
+    if (current.isSettled) this.settled(current);
+    if (this.replacement === replacement) this.forgetReplacement();
     if (replacement.connection !== undefined) this.closeConnection(replacement.connection);
   }
 
-  private useReplacement(replacement: Replacement, connection: RtmpConnection): void {
+  private forgetReplacement(): void {
     this.replacement = undefined;
+    this.connections.replacement = undefined;
+  }
+
+  private useReplacement(replacement: Replacement, connection: RtmpConnection): void {
+    this.forgetReplacement();
     this.connections.current = connection;
     this.route.continue(replacement.route);
-    this.timeouts.connectAnswered();
-    if (connection.connectAnswer === 'accepted') this.connectAnswered(connection);
+    this.timeouts.stop();
+    if (connection.isSettled) this.settled(connection);
     else if (connection.state === 'publishing') this.timeouts.connectSent(connection);
     this.reconnects++;
     this.owner.reconnecting('reconnect_request');
@@ -342,7 +345,7 @@ export class PublishSession
       this.owner.log.warn(`the connection broke before the next one was ready: ${messageOf(error)}`);
       this.closeConnection(connection);
       this.useReplacement(replacement, replacement.connection);
-      this.moveFrom(this.connections.streams);
+      this.streams.move(this.connections.streams, this.connections.current, true);
       return;
     }
     const gone = this.phase === 'closing' || this.owner.isDeserted;
@@ -363,42 +366,39 @@ export class PublishSession
   }
 
   /** Connect is answered, or counts as unanswered for good: frames are kept for a reconnect only. */
-  private connectAnswered(connection: RtmpConnection): void {
-    this.timeouts.connectAnswered();
+  private settled(connection: RtmpConnection): void {
     this.delivery.connectAnswered(connection, this.connections.tracksOn(connection));
   }
 
   /** All connections are given up. Tracks, and frames that may not have arrived, move to a new one that is not open yet. */
   private renewCurrent(): void {
-    this.timeouts.connectAnswered();
-    this.replacement = undefined;
+    this.timeouts.stop();
+    this.forgetReplacement();
     for (const connection of this.connections) this.closeConnection(connection);
     const fresh = this.opener.create();
     this.connections.add(fresh);
     this.connections.current = fresh;
     // Nothing is encoded ahead: if this attempt fails too, it would have to be undone.
     fresh.merger.hold(true);
-    for (const stream of this.connections.streams) this.move(stream, fresh, true);
+    this.streams.move(this.connections.streams, fresh, true);
   }
 
-  /** The connection of `streams` is lost: they continue on the current one. */
-  private moveFrom(streams: readonly TrackStream[]): void {
-    for (const stream of streams) this.move(stream, this.connections.current, true);
-    this.delivery.tracksMoved();
+  /** True if asking again is not worth while. */
+  private isFinal(refusal: Refusal): boolean {
+    return refusal === 'final' || (refusal === 'doubtful' && ++this.doubtful >= DOUBTFUL_TRIES);
   }
 
-  private move(stream: TrackStream, to: RtmpConnection, lost: boolean): void {
-    this.connections.move(stream, to, lost);
-    this.announce(stream);
-  }
-
-  /** Replaced connections without a stream send what they have, and close. */
-  private finishUnused(): void {
-    const { connections } = this;
-    for (const connection of connections) {
-      if (connection === connections.current || connection === this.replacement?.connection) continue;
-      if (connections.streamsOn(connection).length === 0) connection.finish();
+  /** The server refuses one of several streams for now: it tries again with a session of its own, and the others go on. */
+  private retryAlone(connection: RtmpConnection, stream: TrackStream, error: PublishError): void {
+    const delay = this.reconnectPolicy.delayAfter(connection, error);
+    if (delay === undefined) {
+      this.owner.streamRejected(stream, messageOf(error));
+      return;
     }
+    this.owner.log.warn(`${messageOf(error)}; next attempt in ${Math.round(delay)} ms`);
+    this.streams.removeStream(stream);
+    connection.merger.flush();
+    this.owner.streamNeedsSession(stream, delay);
   }
 
   private closeIfFinished(): void {

@@ -17,6 +17,8 @@ export const UNKNOWN_STREAM: StreamState = {
   createTransaction: 0,
   announced: false,
   published: false,
+  publishTransaction: 0,
+  live: false,
   lastMs: undefined,
   lastFi: undefined,
 };

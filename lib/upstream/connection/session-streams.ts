@@ -1,0 +1,146 @@
+import type { Frame } from '../../media/frame.js';
+import type { CloseReason } from '../report/close-reason.js';
+import type { StreamOutlet, Track, TrackStream } from '../tracks/track.js';
+import type { ConnectionOpener } from './connection-opener.js';
+import type { ConnectionSet } from './connection-set.js';
+import { DeferredActions } from './deferred-actions.js';
+import type { Delivery } from './delivery.js';
+import type { RtmpConnection } from './rtmp-connection.js';
+import { announceStream } from './stream-announcer.js';
+
+/** What the streams of a session ask of the upstream. */
+export interface SessionStreamsOwner {
+  /** True while the upstream is being dropped. */
+  readonly isDropping: boolean;
+  fail(reason: CloseReason, message: string): void;
+}
+
+/**
+ * The streams that a session publishes, over all its connections. Whatever happens to them before the server has answered
+ * connect is done when it has.
+ */
+export class SessionStreams implements StreamOutlet {
+  private readonly deferred = new DeferredActions();
+  private closed = false;
+
+  /** @param now monotonic ms */
+  constructor(
+    private readonly connections: ConnectionSet,
+    private readonly opener: ConnectionOpener,
+    private readonly delivery: Delivery,
+    private readonly owner: SessionStreamsOwner,
+    private readonly now: () => number,
+  ) {}
+
+  get isEmpty(): boolean {
+    return this.connections.streams.length === 0;
+  }
+
+  /** Adds a stream; false if the memory limit was reached. */
+  addStream(stream: TrackStream): boolean {
+    const { current, replacement } = this.connections;
+    this.connections.assign(stream, current);
+    let ok = true;
+    this.whenReady(() => {
+      ok = this.create(stream);
+    });
+    if (ok && replacement?.isReady === true) ok = this.opener.createStream(replacement, stream);
+    return ok;
+  }
+
+  removeStream(stream: TrackStream): void {
+    this.connections.unassign(stream);
+    this.connections.finishUnused();
+  }
+
+  addTrack(track: Track): void {
+    this.connections.of(track.stream)?.merger.add(track);
+  }
+
+  removeTrack(track: Track): void {
+    this.connections.of(track.stream)?.merger.remove(track);
+    this.delivery.trackRemoved(track);
+  }
+
+  write(track: Track, frames: readonly Frame[]): void {
+    this.connections.of(track.stream)?.merger.write({ queue: track, frames });
+  }
+
+  announce(stream: TrackStream): void {
+    this.whenReady(() => this.announceNow(stream));
+  }
+
+  inputLeft(track: Track): void {
+    const { current } = this.connections;
+    // Between two connections, nothing is waited for with nothing to write.
+    if (current.publisher === undefined && track.length === 0) this.end(track);
+    else this.whenReady(() => this.end(track));
+  }
+
+  /** All streams are announced on a connection that is ready. */
+  createAll(connection: RtmpConnection): void {
+    for (const stream of this.connections.streams) if (!this.opener.createStream(connection, stream)) return;
+  }
+
+  /** The server has answered connect, or is not expected to: everything that waited for that is done, in its order. */
+  ready(connection: RtmpConnection): void {
+    // A server that never answers gets the bytes that it would have got without waiting.
+    const replay = connection.connectAnswer === 'silent';
+    this.deferred.runAll((at) => {
+      if (replay && !this.closed) connection.merger.catchUp(at);
+    });
+    if (!this.closed) connection.merger.flush();
+  }
+
+  /** The server has confirmed the publish of `stream`, or the stream is on another connection: metadata and headers go out. */
+  announceNow(stream: TrackStream): void {
+    const connection = this.connections.of(stream);
+    if (connection === undefined || this.closed) return;
+    announceStream(stream, connection, (reason, message) => this.owner.fail(reason, message));
+  }
+
+  /**
+   * Moves `streams` to another connection.
+   *
+   * @param lost the connection that they are on is lost
+   */
+  move(streams: readonly TrackStream[], to: RtmpConnection, lost: boolean): void {
+    // While the list is not empty, it has all streams.
+    const deferred = !to.isReady && this.deferred.isEmpty;
+    for (const stream of streams) {
+      this.connections.move(stream, to, lost);
+      if (to.isReady) this.announceNow(stream);
+      if (!deferred) continue;
+      this.deferred.add(this.now(), () => this.create(stream));
+      this.deferred.add(this.now(), () => this.announceNow(stream));
+    }
+    if (lost) this.delivery.tracksMoved();
+  }
+
+  close(): void {
+    this.closed = true;
+  }
+
+  /** Does it now if commands may be sent, or as soon as the server has answered connect. */
+  private whenReady(action: () => void): void {
+    if (this.connections.current.isReady) action();
+    else this.deferred.add(this.now(), action);
+  }
+
+  private create(stream: TrackStream): boolean {
+    const { current } = this.connections;
+    // It may have ended meanwhile.
+    if (this.closed || this.connections.of(stream) !== current) return true;
+    const ok = this.opener.createStream(current, stream);
+    this.connections.assign(stream, current);
+    return ok;
+  }
+
+  private end(track: Track): void {
+    // An input may have returned meanwhile.
+    if (track.input !== undefined && !this.owner.isDropping) return;
+    track.ended = true;
+    if (track.length === 0) this.delivery.trackWritten(track);
+    else this.connections.tracksChanged();
+  }
+}
