@@ -109,7 +109,8 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
 
   /**
    * Writes what was due by `until`, in the order in which it became due: as if it had been written then. For a merger whose
-   * tracks were not ready until now. A full buffer does not stop it: what comes next must not go ahead of these frames.
+   * tracks were not ready until now. Neither {@link hold} nor a full buffer stops it: what comes next must not go ahead of
+   * these frames.
    *
    * @param until monotonic ms, in the past
    */
@@ -199,7 +200,7 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
   private writeDue(now: number, always = false): boolean {
     const { rule, sink, most } = this;
     let slack = 0;
-    while ((this.wanted || always) && !this.held) {
+    while (always || (this.wanted && !this.held)) {
       const queue = rule.next(now, slack) as Q | undefined;
       if (queue === undefined) break;
       if (rule.readBefore(queue)) {

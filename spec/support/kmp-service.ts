@@ -84,13 +84,14 @@ export class KmpService {
 
 /**
  * Starts one on a free port of 127.0.0.1, with the defaults where `settings` says nothing; but sockets are read when bytes
- * arrive. Turns of reading follow the clock, too: a spec that asks for them (`inReadInterval`) has to advance it.
+ * arrive. Turns of reading follow the clock, too: a spec that asks for them (`inReadInterval`) has to advance it. Nothing is
+ * waited for from a server: most specs have one that never answers.
  */
 export async function startKmp(
   settings: Partial<MediaSettings> = {},
   options: KmpServiceOptions = {},
 ): Promise<KmpService> {
-  const service = new KmpService(mediaSettings({ inReadInterval: 0, ...settings }), options);
+  const service = new KmpService(mediaSettings({ inReadInterval: 0, outAnswerTimeout: 0, ...settings }), options);
   await service.listen();
   return service;
 }

@@ -29,7 +29,9 @@ export class Live {
 
   static async start({ script, settings, ...options }: LiveOptions = {}): Promise<Live> {
     const ingest = await ScriptableIngest.start({ answers: true, ...script });
-    const service = await startKmp({ ...AT_ONCE, ...settings }, options);
+    // A server that answers is waited for, as by default.
+    const outAnswerTimeout = script?.answers === false ? 0 : 5000;
+    const service = await startKmp({ ...AT_ONCE, outAnswerTimeout, ...settings }, options);
     return new Live(ingest, service, ingest.port);
   }
 
@@ -66,6 +68,12 @@ export class Live {
     const { upstream } = this;
     if (upstream === undefined) throw new Error('there is no upstream');
     return upstream.status();
+  }
+
+  /** Settles when the service has heard of so many confirmed publishes in all. */
+  async confirmed(publishes: number): Promise<void> {
+    const heard = (): number => this.service.log.text.split('NetStream.Publish.Start').length - 1;
+    await eventually(() => heard() >= publishes, `${publishes} confirmed publishes`);
   }
 
   async state(wanted: UpstreamStatus['state']): Promise<void> {

@@ -29,7 +29,10 @@ export interface Notified {
   readonly opaque: string;
 }
 
-/** A whole service, from a configuration in nginx syntax, with a target for its notifications. */
+/**
+ * A whole service, from a configuration in nginx syntax, with a target for its notifications. Nothing is waited for from RTMP
+ * servers, since most specs have one that never answers.
+ */
 export class RunningService {
   private seen = 0;
 
@@ -44,6 +47,7 @@ export class RunningService {
     const target = await httpTarget(answer);
     const text = `${main}
       stream {
+        kmp_rtmp_out_answer_timeout 0;
         server { listen 127.0.0.1:0; kmp_rtmp; kmp_rtmp_out_notif_url ${target.url}; ${media} }
       }
       http {

@@ -8,6 +8,7 @@ import type { IngestConnection } from './script-connection.js';
 export function answer(connection: IngestConnection, message: ParsedMessage): void {
   const [name, transaction, object, first] = parseAmf(message.payload);
   const number = typeof transaction === 'number' ? transaction : 0;
+  if (connection.script.unanswered?.some((one) => one === name) === true) return;
   if (name === 'connect') connect(connection, number, isRecord(object) ? object : {});
   else if (name === 'createStream') createStream(connection, number);
   else if (name === 'publish') publish(connection, message.streamId, String(first));

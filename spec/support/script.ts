@@ -28,6 +28,8 @@ export interface Script {
   readonly behindHandshake?: Buffer;
   /** Whether commands are answered; default false. */
   readonly answers?: boolean;
+  /** Commands that are not answered, or by the spec itself. */
+  readonly unanswered?: readonly ('connect' | 'createStream' | 'publish')[];
   /** The ids of createStream's answers: always 1, counting up (default), FFmpeg's, or as given (the last one repeats). */
   readonly streamIds?: 'one' | 'count' | '1,3,4' | readonly number[];
   /** Answers connect with `_error`; a function may decide by the attempt's number (0 ...) and connect's object. */

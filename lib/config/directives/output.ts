@@ -102,7 +102,7 @@ export const outputDirectives = {
   }),
   kmp_rtmp_out_connection: row(choice('upstream', 'stream'), 'upstream', {
     contexts,
-    doc: `upstream: all streams of an upstream share an RTMP connection, unless the server gives two of them one id. stream: each
+    doc: `Which RTMP connections the streams of an upstream use. upstream: all share one, unless the server gives two of them one id. stream: each
       stream has an RTMP connection of its own, for servers that know one stream a connection and do not say so, such as
       node-media-server.`,
   }),

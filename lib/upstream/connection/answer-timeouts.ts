@@ -38,8 +38,8 @@ type Settings = Pick<MediaSettings, 'outAnswerTimeout' | 'outTimeout' | 'outStre
 
 /** Timers for the answers of servers. None of them keeps the process alive. */
 export class AnswerTimeouts {
-  /** True once a server of this session has answered connect: it is no server that never answers. */
-  private answersConnect = false;
+  /** The server that has answered connect before: it is no server that never answers. */
+  private answering: string | undefined;
   private connectTimer: Timer | undefined;
 
   constructor(
@@ -70,8 +70,8 @@ export class AnswerTimeouts {
   }
 
   /** The server has accepted connect. */
-  connectAnswered(): void {
-    this.answersConnect = true;
+  connectAnswered(connection: RtmpConnection): void {
+    this.answering = connection.server;
     this.stop();
   }
 
@@ -106,7 +106,7 @@ export class AnswerTimeouts {
   private mayBeSilent(connection: RtmpConnection): boolean {
     const { outAnswerTimeout, outStreamId } = this.settings;
     if (outAnswerTimeout === 0) return true;
-    return outStreamId !== 'negotiate' && !connection.heard && !this.answersConnect;
+    return outStreamId !== 'negotiate' && !connection.heard && connection.server !== this.answering;
   }
 
   private connectTimedOut(connection: RtmpConnection): void {

@@ -79,6 +79,8 @@ export class RtmpConnection {
   publisher: RtmpPublisher | undefined;
   connectTransaction = 0;
   connectAnswer: ConnectAnswer = 'none';
+  /** `host:port` of the server, as configured; empty before {@link open}. */
+  server = '';
   /** True once the server has said anything after the handshake. */
   heard = false;
   /** Monotonic ms. */
@@ -123,6 +125,7 @@ export class RtmpConnection {
   /** Writes connect and begins to connect. False: the memory limit was reached, and the owner knows. */
   open(destination: Destination, extra: Amf0Object | undefined): boolean {
     const { settings, clock, resolve, permit, dump: openDump } = this.options;
+    this.server = `${destination.target.host}:${destination.target.port}`;
     const params = extra === undefined ? destination.params : { ...destination.params, extra };
     const ok = this.encoder.charged('write_connect_failed', () => {
       this.connectTransaction = this.writer.connect(params);
@@ -216,6 +219,12 @@ export class RtmpConnection {
   /** True once commands may follow connect. */
   get isReady(): boolean {
     return this.connectAnswer !== 'none';
+  }
+
+  /** True while media may go to one of its streams. */
+  get isLive(): boolean {
+    for (const state of this.streams.values()) if (state.live) return true;
+    return false;
   }
 
   /** True once connect is answered, or never will be. */

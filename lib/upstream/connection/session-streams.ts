@@ -86,10 +86,13 @@ export class SessionStreams implements StreamOutlet {
   ready(connection: RtmpConnection): void {
     // A server that never answers gets the bytes that it would have got without waiting.
     const replay = connection.connectAnswer === 'silent';
+    if (replay) connection.merger.hold(true);
     this.deferred.runAll((at) => {
       if (replay && !this.closed) connection.merger.catchUp(at);
     });
-    if (!this.closed) connection.merger.flush();
+    if (this.closed) return;
+    if (replay) connection.merger.hold(false);
+    connection.merger.flush();
   }
 
   /** The server has confirmed the publish of `stream`, or the stream is on another connection: metadata and headers go out. */

@@ -99,8 +99,8 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, Replacement
         return 'resolving';
       case 'open': {
         const { state: connected = 'resolving', current } = this.connections;
-        // Until the server has answered connect, nothing is published.
-        const state = connected === 'publishing' && !current.isReady ? 'handshaking' : connected;
+        // Until the server has accepted a stream, nothing is published.
+        const state = connected === 'publishing' && !current.isLive ? 'handshaking' : connected;
         // To an observer, the attempts to restore a connection are one state.
         const again = this.reconnectPolicy.isRetrying && state !== 'publishing' && state !== 'closing';
         return again ? 'reconnecting' : state;
@@ -204,7 +204,7 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, Replacement
   accepted(connection: RtmpConnection): void {
     const wasReady = connection.isReady;
     connection.connectAnswer = 'accepted';
-    this.timeouts.connectAnswered();
+    this.timeouts.connectAnswered(connection);
     if (!wasReady) this.streams.ready(connection);
     connection.askForAcks();
     this.settled(connection);

@@ -56,6 +56,7 @@ describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
       ask(first, `rtmp://127.0.0.1:${there.port}/other`);
       const second = await there.next();
       await second.command('publish');
+      await live.confirmed(2);
       // In mid-group the first connection goes on, and its state is what counts.
       assert.equal(live.status().state, 'publishing');
       assert.equal(live.status().reconnects, 0);
@@ -106,6 +107,7 @@ describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
       ['other', `rtmp://127.0.0.1:${live.ingest.port}/other`],
     );
     await second.command('publish');
+    await live.confirmed(2);
     senders.video.send(...videoFrames(8, 12));
     await second.until(() => video(second).length > 0);
     ask(second);
@@ -113,6 +115,7 @@ describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
     const [, , again] = await third.command('connect');
     assert.equal(Object(again).app, 'other');
     await third.command('publish');
+    await live.confirmed(3);
     senders.video.send(...videoFrames(12, 17));
     await third.until(() => video(third).includes('v16'));
     assert.equal(live.status().reconnects, 2);
@@ -128,6 +131,7 @@ describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
     ask(first);
     const second = await live.ingest.next();
     await second.until(() => second.commands('publish').length === 2);
+    await live.confirmed(4);
     one.video.send(...videoFrames(8, 12));
     await second.until(() => video(second).includes('v11'));
     // The other one's group is not over yet.
@@ -161,6 +165,7 @@ describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
     ask(first);
     const second = await live.ingest.next();
     await second.until(() => second.commands('publish').length === 2);
+    await live.confirmed(4);
     one.video.send(...videoFrames(8, 12));
     await second.until(() => video(second).includes('v11'));
     // The second stream is still within its group, on the connection that is to be replaced.
@@ -209,6 +214,7 @@ describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
       ask(first, `rtmp://127.0.0.1:${there.port}/app`);
       const second = await there.next();
       await second.command('publish');
+      await live.confirmed(2);
       first.pause();
       const stuck = (): boolean => live.status().written_bytes > live.status().sent_bytes;
       do {
@@ -241,6 +247,7 @@ describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
     ask(first, `rtmp://127.0.0.1:${there.port}/app`);
     const second = await there.next();
     await second.command('publish');
+    await live.confirmed(2);
     first.pause();
     // More than the kernel takes for who does not read.
     sender.send(frameAt(80, Buffer.alloc(15 * 2 ** 20)));
@@ -293,8 +300,11 @@ describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
     const there = await other({ answers: false });
     ask(first, `rtmp://127.0.0.1:${there.port}/app`);
     const second = await there.next();
-    await second.command('publish');
+    await second.command('connect');
     first.end();
+    await eventually(() => /broke before the next one was ready/.test(live.service.log.text), 'the log line');
+    // That server never answers.
+    clock.advance(5000);
     senders.video.send(...videoFrames(8, 12));
     senders.audio.send(...audioFrames(8, 12));
     await second.until(() => video(second).includes('v11'));
@@ -363,6 +373,7 @@ describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
     await there.next();
     const third = await there.next();
     await third.command('publish');
+    await live.confirmed(2);
     senders.video.send(...videoFrames(8, 12));
     await third.until(() => video(third).includes('v11'));
     await first.closed;
@@ -388,6 +399,8 @@ describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
       second.sendCommand(0, '_result', transaction ?? 0, null, i + 1);
     }
     await second.until(() => second.commands('publish').length === 2);
+    for (const id of [1, 2]) second.sendStatus(id, 'status', 'NetStream.Publish.Start', '');
+    await live.confirmed(4);
     one.video.send(...videoFrames(8, 11));
     two.video.send(...videoFrames(8, 11));
     await second.until(() => video(second).length === 2);

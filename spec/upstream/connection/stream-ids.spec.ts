@@ -37,7 +37,7 @@ describe('message stream ids', { timeout: 90_000 }, () => {
   afterEach(() => live.close());
 
   it('are waited for: nothing is published before the server has given one', async () => {
-    await start({ answers: false });
+    await start({ unanswered: ['createStream'] });
     await publish('s');
     const connection = await live.ingest.next();
     const [, transaction] = await connection.command('createStream');
@@ -201,7 +201,8 @@ describe('message stream ids', { timeout: 90_000 }, () => {
 
   it('of a server that answers createStream once: each further stream gets a connection of its own', async () => {
     const clock = new FakeClock();
-    live = await Live.start({ script: { answers: false }, settings: { outStreamId: 'negotiate' }, clock });
+    const script = { unanswered: ['createStream'] } as const;
+    live = await Live.start({ script, settings: { outStreamId: 'negotiate' }, clock });
     const streams = async (name: string): Promise<IngestConnection> => {
       const sender = await publish(name);
       await eventually(() => live.upstream?.streams.get(name)?.tracks.audio !== undefined, name);
@@ -222,7 +223,8 @@ describe('message stream ids', { timeout: 90_000 }, () => {
 
   it('that never come end the upstream', async () => {
     const clock = new FakeClock();
-    live = await Live.start({ script: { answers: false }, settings: { outStreamId: 'negotiate' }, clock });
+    const script = { unanswered: ['createStream'] } as const;
+    live = await Live.start({ script, settings: { outStreamId: 'negotiate' }, clock });
     await publish('s');
     const connection = await live.ingest.next();
     await connection.command('createStream');
@@ -269,7 +271,7 @@ describe('message stream ids', { timeout: 90_000 }, () => {
     ['a number that does not fit', 2 ** 32],
   ] as const) {
     it(`that are ${what} end the upstream`, async () => {
-      await start({ answers: false });
+      await start({ unanswered: ['createStream'] });
       await publish('s');
       const connection = await live.ingest.next();
       const [, transaction] = await connection.command('createStream');
@@ -279,7 +281,7 @@ describe('message stream ids', { timeout: 90_000 }, () => {
     });
   }
 
-  it('are assumed by default: all goes out at once, and a server that gives others is told of', async () => {
+  it('may be assumed: all goes out at once, and a server that gives others is told of', async () => {
     await start({ streamIds: [5] }, { outStreamId: 'assume' });
     const sender = await publish('s');
     const connection = await live.ingest.next();

@@ -27,6 +27,7 @@ describe('kmp_rtmp_out_early_release', { timeout: 90_000 }, () => {
     connection = await live.ingest.next();
     Object.assign(counts, { video: 0, audio: 0 });
     await eventually(() => live.upstream?.streams.get('s')?.settled === true, 'both tracks');
+    await live.confirmed(1);
   }
 
   /** Sends one frame, whose name is its kind and time, and waits until the service has it. */
@@ -145,6 +146,7 @@ describe('kmp_rtmp_out_flush_timeout', { timeout: 90_000 }, () => {
     const { audio: sender } = await live.both();
     const connection = await live.ingest.next();
     await eventually(() => live.upstream?.streams.get('s')?.settled === true, 'both tracks');
+    await live.confirmed(1);
     return { sender, connection };
   }
 

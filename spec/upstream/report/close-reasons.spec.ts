@@ -177,7 +177,7 @@ describe('what ends an upstream is what the notification says', { timeout: 90_00
     ['connect_rejected', { rejectConnect: refusal }, ''],
     ['publish_rejected', { rejectPublish: refusal }, ''],
     ['publish_rejected', { rejectCreateStream: refusal }, 'kmp_rtmp_out_stream_id negotiate;'],
-    ['stream_id_mismatch', { streamIds: [7] }, ''],
+    ['stream_id_mismatch', { streamIds: [7] }, 'kmp_rtmp_out_stream_id assume;'],
   ];
   for (const [reason, script, media] of refusing) {
     it(`${reason}: a server that says so (${Object.keys(script).join()})`, async () => {

@@ -140,8 +140,8 @@ const ways: Readonly<Record<string, (bench: Bench) => Promise<void>>> = {
 
 const variants: Readonly<Record<string, { settings?: Partial<MediaSettings>; script?: Script }>> = {
   'a server that says nothing': {},
-  'a server that answers': { script: { answers: true } },
-  'reconnects allowed': { settings: { outReconnects: 3 }, script: { answers: true } },
+  'a server that answers': { settings: { outStreamId: 'assume' }, script: { answers: true } },
+  'reconnects allowed': { settings: { outStreamId: 'assume', outReconnects: 3 }, script: { answers: true } },
   'reconnects allowed, and a server that says nothing': { settings: { outReconnects: 3 } },
   'stream ids negotiated': { settings: { outStreamId: 'negotiate' }, script: { answers: true } },
   'stream ids negotiated with a server that has one': {
