@@ -41,6 +41,7 @@ export class AnswerTimeouts {
   /** The server that has answered connect before: it is no server that never answers. */
   private answering: string | undefined;
   private connectTimer: Timer | undefined;
+  private readonly others = new Set<Timer>();
 
   constructor(
     private readonly clock: Clock,
@@ -66,7 +67,7 @@ export class AnswerTimeouts {
     const check = (): void => {
       if (!connection.isOver && !connection.isReady) this.owner.unanswered(connection, 'connect', outTimeout);
     };
-    this.clock.after(outTimeout, check, false);
+    this.after(outTimeout, check);
   }
 
   /** The server has accepted connect. */
@@ -78,6 +79,13 @@ export class AnswerTimeouts {
   /** The answer to connect is of no more interest. */
   stop(): void {
     this.connectTimer?.cancel();
+  }
+
+  /** The session is closed. */
+  close(): void {
+    this.stop();
+    for (const timer of this.others) timer.cancel();
+    this.others.clear();
   }
 
   /** createStream is on its way. */
@@ -125,6 +133,18 @@ export class AnswerTimeouts {
       else if (isFirst) this.owner.unanswered(connection, command, timeout);
       else this.owner.furtherStreamUnanswered(connection, stream);
     };
-    this.clock.after(timeout, check, false);
+    this.after(timeout, check);
+  }
+
+  private after(ms: number, then: () => void): void {
+    const timer = this.clock.after(
+      ms,
+      () => {
+        this.others.delete(timer);
+        then();
+      },
+      false,
+    );
+    this.others.add(timer);
   }
 }

@@ -152,7 +152,7 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, Replacement
   destroy(): void {
     this.phase = 'closed';
     this.retryTimer?.cancel();
-    this.timeouts.stop();
+    this.timeouts.close();
     this.delivery.stop();
     this.streams.close();
     this.forgetReplacement();
