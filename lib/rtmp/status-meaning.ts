@@ -1,7 +1,7 @@
 import type { StatusText } from './server-event.js';
 
 /**
- * What a server's status means to a publisher (docs/protocol/servers.md, Refusals):
+ * What a server's status means to a publisher; see docs/protocol/servers.md, Refusals.
  *
  * - `accepted`: what was asked for was done;
  * - `final`: refused, and asking again will not change that: wrong key, unknown application, no permission;

@@ -11,7 +11,7 @@ import { LimitedLog } from './limited-log.js';
 import type { RtmpConnection } from './rtmp-connection.js';
 import type { ServerRoute } from './server-route.js';
 
-/** A status that refuses something: whether it is worth while to ask again (docs/protocol/servers.md, Refusals). */
+/** Whether it is worth while to ask again after a refusal; see docs/protocol/servers.md, Refusals. */
 export type Refusal = Extract<StatusMeaning, 'final' | 'temporary' | 'doubtful'>;
 
 /** What a server's answers lead to: on the current connection of a session, or on its replacement. */
@@ -44,7 +44,7 @@ export interface ReplyObserver {
   mask(text: string): string;
 }
 
-/** Decides what a server's answers mean: ids, refusals, logins, redirects (docs/protocol/servers.md). */
+/** Decides what a server's answers mean: ids, refusals, logins, redirects. See docs/protocol/servers.md, Waiting for answers. */
 export class ReplyHandler {
   private readonly log: LimitedLog;
 
