@@ -9,6 +9,15 @@ import { startChild, type Child } from './child.js';
 
 const program = fileURLToPath(new URL('../../bin/kmp-rtmp.js', import.meta.url));
 
+interface Setup {
+  readonly workers?: number;
+  /** Directives of the main context; `$folder` in it stands for the service's folder. */
+  readonly main?: string;
+  /** Directives of the KMP server, and servers behind it. */
+  readonly media?: string;
+  readonly moreServers?: string;
+}
+
 /** The command line program with several worker processes, in a folder of its own, as its callers see it. */
 export class WorkerService {
   private constructor(
@@ -18,28 +27,20 @@ export class WorkerService {
     private readonly http: string,
   ) {}
 
-  /** @param main directives of the main context; `$folder` in it stands for the service's folder */
-  static async start({ workers = 2, main = '' } = {}): Promise<WorkerService> {
+  static async start(setup: Setup = {}): Promise<WorkerService> {
     const folder = mkdtempSync(join(tmpdir(), 'kmp-rtmp-workers-'));
-    const file = join(folder, 'kmp-rtmp.conf');
-    writeFileSync(
-      file,
-      `worker_processes ${workers};
-       ${main.replaceAll('$folder', folder)}
-       stream { server { listen 127.0.0.1:0; kmp_rtmp; } }
-       http {
-         server {
-           listen 127.0.0.1:0;
-           location /api/ { kmp_rtmp_api write=on; }
-           location /metrics { kmp_rtmp_metrics; }
-         }
-       }`,
-    );
-    const child = startChild([program, '-c', file]);
+    const child = startChild([program, '-c', writeConfig(folder, setup)]);
     await child.says('takes KMP on 127.0.0.1:');
     const kmpPort = Number(await child.rest());
     await child.says('answers HTTP on ');
     return new WorkerService(child, folder, kmpPort, (await child.rest()).replace(/\/$/, ''));
+  }
+
+  /** Has the service read another configuration; `says` is what it logs in the end. */
+  async reload(setup: Setup, says: string): Promise<void> {
+    writeConfig(this.folder, setup);
+    this.child.kill('SIGHUP');
+    await this.child.says(says);
   }
 
   async status(): Promise<GlobalStatus> {
@@ -90,4 +91,22 @@ export function isAlive(pid: number): boolean {
   } catch {
     return false;
   }
+}
+
+function writeConfig(folder: string, { workers = 2, main = '', media = '', moreServers = '' }: Setup): string {
+  const file = join(folder, 'kmp-rtmp.conf');
+  writeFileSync(
+    file,
+    `worker_processes ${workers};
+     ${main.replaceAll('$folder', folder)}
+     stream { server { listen 127.0.0.1:0; kmp_rtmp; ${media} } ${moreServers} }
+     http {
+       server {
+         listen 127.0.0.1:0;
+         location /api/ { kmp_rtmp_api write=on; }
+         location /metrics { kmp_rtmp_metrics; }
+       }
+     }`,
+  );
+  return file;
 }
