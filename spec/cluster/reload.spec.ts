@@ -62,10 +62,7 @@ describe('another configuration for several workers', { timeout: 90_000 }, () =>
   });
 
   it('with another number of workers is taken, and the number after a restart', async () => {
-    await service.reload(
-      { workers: 3, media: 'deny all;' },
-      'another number of worker_processes takes effect after a restart',
-    );
+    await service.reload({ workers: 3, media: 'deny all;' }, 'worker_processes');
     await service.child.says('takes KMP on');
     assert.equal((await service.workers()).length, 2);
     const refused = await connect();
