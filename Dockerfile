@@ -1,7 +1,7 @@
 # docker build --tag kmp-rtmp .
 # docker run --rm -p 8005:8005 -p 127.0.0.1:8001:8001 kmp-rtmp
 
-FROM node:22-bookworm-slim AS build
+FROM node:24-bookworm-slim AS build
 WORKDIR /src
 COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
@@ -9,7 +9,7 @@ COPY . .
 RUN npm run build
 
 # What runs needs, in the versions of package-lock.json, and nothing that only builds or tests.
-FROM node:22-bookworm-slim AS runtime
+FROM node:24-bookworm-slim AS runtime
 WORKDIR /app
 COPY package.json package-lock.json LICENSE ./
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund && npm cache clean --force

@@ -1,5 +1,5 @@
-// Removes from dist/ what was compiled from a source that is gone, so that neither a spec run nor a package holds it. Run by
-// `npm run build`, ahead of the compiler.
+// Removes compiled files from dist/ if their source no longer exists: they would end up in spec runs and the package.
+// `npm run build` runs it before the compiler.
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 

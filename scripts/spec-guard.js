@@ -1,5 +1,5 @@
-// Loaded ahead of each spec file: one that hangs, behind its last test too (a socket left open), is ended after a time and
-// says what it hung on. Node's own --test-timeout is for single tests.
+// Loaded before each spec file. It ends a file that hangs, also after its last test (a socket left open), and prints
+// what the file waited for. Node's own --test-timeout applies to single tests only.
 const limit = Number(process.env.SPEC_FILE_TIMEOUT ?? 150_000);
 
 if (process.env.NODE_TEST_CONTEXT !== undefined) {

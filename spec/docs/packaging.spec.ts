@@ -110,6 +110,44 @@ describe('packaging/kmp-rtmp.service', () => {
   });
 });
 
+describe('.github/workflows/ci.yml', () => {
+  const workflow = parse(read('.github/workflows/ci.yml')) as {
+    readonly jobs: Readonly<
+      Record<
+        string,
+        {
+          readonly strategy: { readonly matrix: { readonly node: readonly number[] } };
+          readonly container: { readonly image: string };
+          readonly steps: readonly { readonly run?: string }[];
+        }
+      >
+    >;
+  };
+  const [job] = Object.values(workflow.jobs);
+
+  it('runs .ci/run, on the version of Node that the container has and on the oldest one that works', () => {
+    assert.ok(job);
+    assert.ok(job.steps.some(({ run }) => run === '.ci/run'));
+    const [, inContainer] = /^FROM node:(\d+)-/m.exec(read('Dockerfile')) ?? [];
+    const { engines } = JSON.parse(read('package.json')) as { engines: { node: string } };
+    assert.deepEqual(job.strategy.matrix.node.map(String), [inContainer, engines.node.replace('>=', '')]);
+    assert.equal(job.container.image, 'node:${{ matrix.node }}-bookworm');
+  });
+});
+
+describe('package.json', () => {
+  it('names repository, issues and home page of one project, as the pages do', () => {
+    const { repository, bugs, homepage } = JSON.parse(read('package.json')) as {
+      repository: { url: string };
+      bugs: { url: string };
+      homepage: string;
+    };
+    const [, home = ''] = /^git\+(https:\S+)\.git$/.exec(repository.url) ?? [];
+    assert.deepEqual([bugs.url, homepage], [`${home}/issues`, `${home}#readme`]);
+    assert.ok(read('SECURITY.md').includes(`${home}/security/advisories/new`));
+  });
+});
+
 describe('the npm package', () => {
   // What files of dist/ come from: one of the package's own sources.
   const sourceOf = (path: string): string => path.replace(/^dist\//, '').replace(/(\.d\.ts|\.js)(\.map)?$/, '.ts');

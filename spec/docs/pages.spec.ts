@@ -139,6 +139,47 @@ describe('pages', () => {
   });
 });
 
+/** Names of source files in code within the text, as readers would look for them. */
+function namedFiles(page: Page): string[] {
+  const code = [...prose(page).matchAll(/`([^`\n]+)`/g)].map(([, text = '']) => text);
+  const bare = [...prose(page).matchAll(/(?<![\w`/.-])(?:lib|spec|scripts|bench|packaging)\/[\w./-]*\w/g)].map(
+    ([name]) => name,
+  );
+  return [...code, ...bare].filter(
+    (name) => /^[\w-]+(\/[\w.-]+)*\.[tj]s$/.test(name) || /^(lib|spec)\/[\w/.-]+$/.test(name),
+  );
+}
+
+describe('source files that pages name', () => {
+  const roots = ['lib', 'spec', 'scripts', 'bench', 'bin', 'examples', 'packaging'];
+  const below = roots.flatMap((root) => readdirSync(root, { recursive: true }).map((name) => join(root, String(name))));
+  const there = ['layers.js', 'eslint.config.js', ...below];
+
+  for (const page of pages) {
+    it(`${page.path}: they exist`, () => {
+      // docs/reliability.md and docs/performance.md tell a history, with the names of its time.
+      const missing = namedFiles(page).filter(
+        (name) => !there.some((path) => `/${path}`.endsWith(`/${name.replace(/\/$/, '')}`)),
+      );
+      assert.deepEqual(missing, []);
+    });
+  }
+});
+
+describe('docs/architecture.md', () => {
+  it('has a row for each layer', () => {
+    const text = readFileSync('docs/architecture.md', 'utf8');
+    const listed = [...text.matchAll(/^\| `lib\/([\w/-]+)\/` \|/gm)].map(([, layer = '']) => layer);
+    const layers = readFileSync('layers.js', 'utf8').matchAll(/^ {2}(?:'([\w/-]+)'|(\w+)): \[/gm);
+    const expected = [...layers].map(([, quoted, bare]) => quoted ?? bare ?? '');
+    assert.ok(expected.length > 20);
+    assert.deepEqual(
+      expected.filter((layer) => !listed.includes(layer)),
+      [],
+    );
+  });
+});
+
 /** All sources of the service in one text. */
 function sources(): string {
   const files = readdirSync('lib', { recursive: true }).map(String);

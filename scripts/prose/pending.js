@@ -1,0 +1,36 @@
+/**
+ * Files and folders that have not been revised for the word list and the width of lines yet. Take out what is done; add
+ * nothing.
+ */
+export const PENDING = [
+  'docs/api.md',
+  'docs/configuration.md',
+  'docs/performance.md',
+  'docs/reliability.md',
+  'examples',
+  'lib/api',
+  'lib/base',
+  'lib/cli',
+  'lib/cluster',
+  'lib/compose',
+  'lib/config',
+  'lib/control',
+  'lib/dump',
+  'lib/index.ts',
+  'lib/ingest',
+  'lib/inspect',
+  'lib/kmp',
+  'lib/logging',
+  'lib/media',
+  'lib/media-service',
+  'lib/merge',
+  'lib/net',
+  'lib/node-internals',
+  'lib/process',
+  'lib/rtmp',
+  'lib/send',
+  'lib/service.ts',
+  'lib/time',
+  'lib/upstream',
+  'scripts/api-page.js',
+];
