@@ -5,8 +5,6 @@
 export const PENDING = [
   'docs/api.md',
   'docs/configuration.md',
-  'docs/performance.md',
-  'docs/reliability.md',
   'examples',
   'lib/api',
   'lib/base',
