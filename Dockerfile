@@ -8,7 +8,7 @@ RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY . .
 RUN npm run build
 
-# What runs needs, in the versions of package-lock.json, and nothing that only builds or tests.
+# Only the packages that the service needs at run time, in the versions of package-lock.json.
 FROM node:24-bookworm-slim AS runtime
 WORKDIR /app
 COPY package.json package-lock.json LICENSE ./
@@ -23,7 +23,7 @@ ENV NODE_ENV=production
 USER node
 # KMP, and HTTP for status page, API, metrics and health.
 EXPOSE 8005 8001
-# By the program itself as process 1: SIGTERM ends all streams in order, so allow it more than worker_shutdown_timeout (10 s):
+# The program is process 1. SIGTERM ends all streams in order, so give it more time than worker_shutdown_timeout (10 s):
 # docker stop --timeout 15
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \

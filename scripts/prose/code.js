@@ -3,16 +3,22 @@ import ts from 'typescript';
 /** A string with fewer spaces is a name or a format, not a text for readers. */
 const TEXT_BLANKS = 2;
 
+/** The extension that stands for all files with comments that begin with `#`. */
+export const HASH_COMMENTS = '.conf';
+
 /** A textlint plugin for source files. Their prose is the comments, and the strings that are texts for readers. */
 export default {
   Processor: class {
     availableExtensions() {
-      return ['.ts', '.js'];
+      return ['.ts', '.js', HASH_COMMENTS];
     }
 
-    processor() {
+    processor(extension) {
       return {
-        preProcess: (text, path) => documentOf(text, path ?? 'source.ts'),
+        preProcess: (text, path) => {
+          const source = ts.createSourceFile(path ?? 'source.ts', text, ts.ScriptTarget.Latest, true, ts.ScriptKind.TS);
+          return documentOf(source, extension === HASH_COMMENTS ? hashRanges(text) : proseRanges(source, text));
+        },
         postProcess: (messages, filePath) => ({ messages, filePath: filePath ?? '' }),
       };
     }
@@ -20,8 +26,8 @@ export default {
 };
 
 /** The tree that textlint's rules walk: a paragraph for each comment, and the texts as they are. */
-function documentOf(text, path) {
-  const source = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
+function documentOf(source, ranges) {
+  const { text } = source;
   const node = (type, start, end, more) => {
     const at = (offset) => {
       const { line, character } = source.getLineAndCharacterOfPosition(offset);
@@ -29,11 +35,19 @@ function documentOf(text, path) {
     };
     return { type, raw: text.slice(start, end), range: [start, end], loc: { start: at(start), end: at(end) }, ...more };
   };
-  const children = proseRanges(source, text).map(([start, end]) => {
+  const children = ranges.map(([start, end]) => {
     const str = node('Str', start, end, { value: text.slice(start, end) });
-    return text[start] === '/' ? node('Paragraph', start, end, { children: [str] }) : str;
+    return /[/#]/.test(text[start]) ? node('Paragraph', start, end, { children: [str] }) : str;
   });
   return node('Document', 0, text.length, { children });
+}
+
+/** Where the comments of a file are whose comments begin with `#`; lines that follow each other are one. */
+function hashRanges(text) {
+  return [...text.matchAll(/(?<=^[ \t]*)#.*(\n[ \t]*#.*)*/gm)].map(({ index, 0: found }) => [
+    index,
+    index + found.length,
+  ]);
 }
 
 /** Where the comments and texts of a file are, in their order; lines of `//` that follow each other are one. */

@@ -5,6 +5,7 @@
 export const PENDING = [
   'docs/api.md',
   'docs/configuration.md',
+  'bench',
   'examples',
   'lib/api',
   'lib/base',
@@ -31,4 +32,5 @@ export const PENDING = [
   'lib/time',
   'lib/upstream',
   'scripts/api-page.js',
+  'spec',
 ];
