@@ -4,7 +4,7 @@
 const WIDTH = 120;
 
 /** Words above which a sentence is too long to be understood at once. */
-const MOST_WORDS = 35;
+const MOST_WORDS = 30;
 
 /**
  * Lines of pages and comments have at most {@link WIDTH} characters. Tables, code, and lines without a space to break

@@ -80,7 +80,7 @@ describe('npm run prose', () => {
     );
     assert.deepEqual(said('long.md'), [
       '3:1  Line of 202 characters; at most 120  (line-width)',
-      '3:1  Sentence of 37 words; at most 35  (sentence-length)',
+      '3:1  Sentence of 37 words; at most 30  (sentence-length)',
     ]);
     // The first phrase is broken over two lines: it and what the linter says of it have a line break.
     assert.deepEqual(
