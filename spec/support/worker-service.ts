@@ -68,12 +68,12 @@ export class WorkerService {
 
   /** Process ids of the workers. */
   async workers(): Promise<number[]> {
-    const { stdout } = await promisify(execFile)('ps', ['-eo', 'pid=,ppid=']);
-    const rows = stdout
-      .trim()
-      .split('\n')
-      .map((line) => line.trim().split(/\s+/).map(Number));
-    return rows.flatMap(([pid, parent]) => (parent === this.child.pid && pid !== undefined ? [pid] : []));
+    const { stdout } = await promisify(execFile)('ps', ['-eo', 'pid=,ppid=,args=']);
+    return stdout.split('\n').flatMap((line) => {
+      const [pid, parent, ...args] = line.trim().split(/\s+/);
+      const isWorker = Number(parent) === this.child.pid && args.some((arg) => arg.endsWith('worker-main.js'));
+      return isWorker ? [Number(pid)] : [];
+    });
   }
 
   async close(): Promise<void> {
