@@ -17,7 +17,7 @@ type Fail = (reason: CloseReason, message: string) => void;
  */
 export function announceStream(stream: TrackStream, connection: RtmpConnection, fail: Fail): void {
   const { state } = stream;
-  if (!stream.settled || !state.published) return;
+  if (!stream.settled || !state.live) return;
   connection.askForAcks();
   const fresh = tracksOf(stream).filter((track) => !track.ready);
   for (const track of fresh) {
