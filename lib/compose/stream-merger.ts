@@ -4,14 +4,14 @@ import { KmpRtmpError } from '../base/errors.js';
 import type { MediaInfo } from '../media/media-info.js';
 import { Merger } from '../merge/merger.js';
 import { protocolReply } from '../rtmp/protocol-reply.js';
-import { PublishError } from '../rtmp/publish-error.js';
 import type { OutputBatch } from '../rtmp/publisher.js';
-import { ServerReader, type ServerEvent } from '../rtmp/session-reader.js';
+import { ServerReader } from '../rtmp/session-reader.js';
 import { SessionWriter } from '../rtmp/session-writer.js';
 import type { Writable } from '../base/streams.js';
 import { destinationOf } from '../upstream/connection/destination.js';
 import { streamNameOf } from '../upstream/tracks/stream-name.js';
 import { connectDataOf, type PublishOptions } from './publish-options.js';
+import { refusalOf } from './publish-verdict.js';
 import { StreamSink } from './stream-sink.js';
 import { StreamTrack } from './stream-track.js';
 import { TrackWriter, type TrackOwner } from './track-writer.js';
@@ -106,7 +106,7 @@ export class StreamMerger extends Merger<StreamTrack, OutputBatch> implements Tr
     if (this.destroyed) return;
     for (const event of this.server.feed(bytes)) {
       const answer = protocolReply(event);
-      const refusal = this.refusal(event);
+      const refusal = refusalOf(event, this.connectTransaction);
       if (refusal !== undefined) this.destroy(refusal);
       if (answer === undefined || this.writableEnded || this.destroyed) continue;
       this.session.control(answer.type, answer.payload);
@@ -169,19 +169,5 @@ export class StreamMerger extends Merger<StreamTrack, OutputBatch> implements Tr
     this.metaTimer?.cancel();
     this.books.unpublish();
     this.end();
-  }
-
-  private refusal(event: ServerEvent): PublishError | undefined {
-    if (event.kind === 'broken') {
-      return new PublishError('recv', `what the server sends is not RTMP: ${event.error.message}`);
-    }
-    if (event.kind === 'redirect') return new PublishError('connect_rejected', 'the server redirects; see publishTo');
-    if (event.kind === 'error' && event.transaction === this.connectTransaction) {
-      return new PublishError('connect_rejected', `the server says: ${event.code} ${event.description}`);
-    }
-    if (event.kind === 'status' && event.level === 'error') {
-      return new PublishError('publish_rejected', `the server says: ${event.code} ${event.description}`);
-    }
-    return undefined;
   }
 }

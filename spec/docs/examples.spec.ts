@@ -25,7 +25,7 @@ afterEach(async () => {
 
 /** Runs an example that publishes to an ingest, and gives the messages that arrived there. */
 async function published(name: string, ...args: string[]): Promise<readonly ParsedMessage[]> {
-  const ingest = await ScriptableIngest.start();
+  const ingest = await ScriptableIngest.start({ answers: true });
   closing.push(() => ingest.close());
   const child = example(name, `rtmp://127.0.0.1:${ingest.port}/app/stream`, ...args);
   const connection = await ingest.next();

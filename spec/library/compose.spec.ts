@@ -22,6 +22,9 @@ import { ScriptableIngest } from '../support/scriptable-ingest.js';
 
 const golden = (name: string, file: string): string => `spec/golden/data/${name}/${file}`;
 
+/** The ingest of the recordings never answers: nothing is waited for. */
+const silent = { answerTimeout: 0 };
+
 /** What the connect packets of the recordings say. */
 const connect = { tcUrl: 'rtmp://ingest.example/app', flashVer: 'golden/1.0' };
 
@@ -59,7 +62,7 @@ describe('stages put together by hand', () => {
     const url = await startIngest();
     const clock = new FakeClock();
     const merger = new StreamMerger(url, { connect, clock });
-    const published = pipeline(merger, rtmpPublisher(url, { connect, onReply: merger.reply }));
+    const published = pipeline(merger, rtmpPublisher(url, { connect, onReply: merger.reply, ...silent }));
     await oneAfterTheOther('av', clock, [merger.track(), merger.track()]);
     await published;
     assertSameBytes((await received()).raw, readFileSync(golden('av', 'expected.1.rtmp')));
@@ -69,7 +72,7 @@ describe('stages put together by hand', () => {
     const url = await startIngest();
     const clock = new FakeClock();
     const merger = new StreamMerger(url, { connect, clock });
-    const published = pipeline(merger, rtmpPublisher(url));
+    const published = pipeline(merger, rtmpPublisher(url, silent));
     await oneAfterTheOther('hevc', clock, [merger.track(), merger.track()]);
     await published;
     assertSameBytes((await received()).raw, readFileSync(golden('hevc', 'expected.1.rtmp')));
@@ -87,7 +90,7 @@ describe('stages put together by hand', () => {
     const merger = new StreamMerger(url, { connect });
     const dump = createReadStream(golden('video-only', 'v.kmp'));
     const line = pipeline(dump, new KmpDecoder({ connectRequired: false }), keyFramesOnly, merger.track());
-    await Promise.all([line, pipeline(merger, rtmpPublisher(url))]);
+    await Promise.all([line, pipeline(merger, rtmpPublisher(url, silent))]);
     const video = (await received()).messages.filter(({ type }) => type === 9).map(({ payload }) => payload[0]);
     // The sequence header, and the two key frames of 60 frames.
     assert.deepEqual(video, [0x17, 0x17, 0x17]);
@@ -97,7 +100,7 @@ describe('stages put together by hand', () => {
     const url = await startIngest();
     const merger = new StreamMerger(url, { connect, maxPending: 10_000, settings: { outMinProcessDelay: 5 } });
     const decoders = ['v.kmp', 'a.kmp'].map((name) => pipelineInto(merger, golden('av', name)));
-    await Promise.all([...decoders, pipeline(merger, rtmpPublisher(url))]);
+    await Promise.all([...decoders, pipeline(merger, rtmpPublisher(url, silent))]);
     const { messages } = await received();
     const frames = (type: number): number => messages.filter((message) => message.type === type).length;
     assert.deepEqual([frames(9), frames(8)], [61, 89]);
@@ -121,7 +124,7 @@ describe('stages put together by hand', () => {
   it('refuse a second track of one kind, and go on with the other', async () => {
     const url = await startIngest();
     const merger = new StreamMerger(url, { connect });
-    const published = pipeline(merger, rtmpPublisher(url));
+    const published = pipeline(merger, rtmpPublisher(url, silent));
     // Which of the two is first is the disk's business.
     const dumps = await Promise.allSettled([1, 2].map(() => pipelineInto(merger, golden('video-only', 'v.kmp'))));
     await published;

@@ -1,0 +1,56 @@
+import { PublishError } from '../rtmp/publish-error.js';
+import { ServerReader, type ServerEvent } from '../rtmp/session-reader.js';
+
+/** Transaction id of connect, the first command of a session (docs/protocol/rtmp.md, Commands). */
+const CONNECT = 1;
+
+/** What is known of the server's answer to a publish. */
+export type VerdictState =
+  /** The server has sent nothing since the handshake. */
+  | 'silent'
+  /** The server has sent something, but has not answered the publish. */
+  | 'pending'
+  /** The server has said that the stream is published. */
+  | 'published'
+  /** The server has refused. */
+  | 'refused';
+
+/** Reads what the server sends and finds its answer to the publish (docs/protocol/servers.md). */
+export class PublishVerdict {
+  state: VerdictState = 'silent';
+  private readonly reader = new ServerReader();
+
+  /** Takes the next bytes; returns the refusal if they hold one. */
+  feed(bytes: Buffer): PublishError | undefined {
+    if (this.state === 'refused') return undefined;
+    if (this.state === 'silent') this.state = 'pending';
+    for (const event of this.reader.feed(bytes)) {
+      const refusal = refusalOf(event, CONNECT);
+      if (refusal !== undefined) {
+        this.state = 'refused';
+        return refusal;
+      }
+      if (event.kind === 'status' && event.code === 'NetStream.Publish.Start') this.state = 'published';
+    }
+    return undefined;
+  }
+}
+
+/**
+ * The error that a server's event stands for; undefined if it is no refusal.
+ *
+ * @param connectTransaction transaction id of the connect command
+ */
+export function refusalOf(event: ServerEvent, connectTransaction: number): PublishError | undefined {
+  if (event.kind === 'broken') {
+    return new PublishError('recv', `what the server sends is not RTMP: ${event.error.message}`);
+  }
+  if (event.kind === 'redirect') return new PublishError('connect_rejected', 'the server redirects; see publishTo');
+  if (event.kind === 'error' && event.transaction === connectTransaction) {
+    return new PublishError('connect_rejected', `the server says: ${event.code} ${event.description}`);
+  }
+  if (event.kind === 'status' && event.level === 'error') {
+    return new PublishError('publish_rejected', `the server says: ${event.code} ${event.description}`);
+  }
+  return undefined;
+}
