@@ -13,8 +13,6 @@ const tracks = files.map((file) => ({ file, track: merger.track() }));
 
 await Promise.all([
   pipeline(merger, rtmpPublisher(url, { onReply: merger.reply })),
-  ...tracks.map(({ file, track }) =>
-    pipeline(createReadStream(file), new KmpDecoder({ connectRequired: false }), track),
-  ),
+  ...tracks.map(({ file, track }) => pipeline(createReadStream(file), new KmpDecoder({ dump: true }), track)),
 ]);
 console.log(`${files.length} tracks published to ${new URL(url).host}`);

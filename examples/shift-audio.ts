@@ -42,7 +42,7 @@ const [url = '', video = '', audio = '', ms = '0'] = process.argv.slice(2);
 
 const merger = new StreamMerger(url);
 const [videoTrack, audioTrack] = [merger.track(), merger.track()];
-const decoder = (): KmpDecoder => new KmpDecoder({ connectRequired: false });
+const decoder = (): KmpDecoder => new KmpDecoder({ dump: true });
 
 await Promise.all([
   pipeline(createReadStream(video), decoder(), videoTrack),

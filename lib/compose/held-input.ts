@@ -15,15 +15,19 @@ const LOOK_AGAIN = 20;
 export class HeldInput extends Writable {
   private timer: Timer | undefined;
 
-  /** @param hasEnough true while the upstream is to be given no more */
+  /**
+   * @param hasEnough true while the upstream must be given no more
+   * @param failure why the upstream ended, if that was a failure
+   */
   constructor(
     private readonly input: Input,
     private readonly clock: Clock,
     private readonly hasEnough: () => boolean,
+    failure: () => Error | undefined,
   ) {
     super({ objectMode: true, highWaterMark: 1 });
     input.on('error', (error) => this.destroy(error));
-    input.on('close', () => this.destroy());
+    input.on('close', () => this.destroy(failure()));
   }
 
   override _write(batch: PacketBatch, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {

@@ -56,8 +56,8 @@ export class Publication {
 
   /**
    * A Writable for one track, that takes the batches of a `KmpDecoder`. Holds its writer back while half of
-   * `outMemLimit` is in use, so that a file may be piped in as fast as it is read. Destroyed when the publication ends
-   * before the track does.
+   * `outMemLimit` is in use, so that a file may be piped in as fast as it is read. If the publication fails before the
+   * track has ended, the input is destroyed with a KmpRtmpError PUBLICATION_FAILED that says why.
    *
    * @param stream the RTMP stream that the track belongs to; default: the one of the URL
    * @throws KmpRtmpError STREAM_ENDED if the publication is over
@@ -73,7 +73,12 @@ export class Publication {
     const join = (_data: unknown, codec: number): Upstream => this.join(codec);
     const log = this.log.child({ connection });
     const input = new Input({ connection, peer: 'local', settings, clock, log, join, connectData });
-    const held = new HeldInput(input, clock, () => this.hasEnough());
+    const held = new HeldInput(
+      input,
+      clock,
+      () => this.hasEnough(),
+      () => this.failure(),
+    );
     this.inputs.add(held);
     held.on('close', () => {
       this.inputs.delete(held);
@@ -124,6 +129,11 @@ export class Publication {
     return false;
   }
 
+  private failure(): KmpRtmpError | undefined {
+    if (this.end === undefined || this.end.reason === 'done') return undefined;
+    return new KmpRtmpError('PUBLICATION_FAILED', `${this.end.reason}: ${this.end.message}`);
+  }
+
   private over(reason: CloseReason, message: string): void {
     if (this.end !== undefined) return;
     this.end = { reason, message };
@@ -136,9 +146,10 @@ export class Publication {
  * logging in as set, the limit of memory.
  *
  *     const publication = publishTo('rtmp://127.0.0.1/live/name');
- *     for (const file of ['video.kmp', 'audio.kmp']) {
- *       createReadStream(file).pipe(new KmpDecoder({ connectRequired: false })).pipe(publication.input());
- *     }
+ *     const files = ['video.kmp', 'audio.kmp'];
+ *     await Promise.all(
+ *       files.map((file) => pipeline(createReadStream(file), new KmpDecoder({ dump: true }), publication.input())),
+ *     );
  *     console.log((await publication.done).reason);
  *
  * It is over when all inputs have ended. Two publications need a decoder each: a frame belongs to one of them.

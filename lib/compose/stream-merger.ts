@@ -29,8 +29,11 @@ const MAX_PENDING = 8 * 1024 * 1024;
  * {@link track} gives; the readable side is piped into an `RtmpPublisher`.
  *
  *     const merger = new StreamMerger(url);
- *     for (const file of files) createReadStream(file).pipe(new KmpDecoder({ connectRequired: false })).pipe(merger.track());
- *     merger.pipe(rtmpPublisher(url, { onReply: merger.reply }));
+ *     const tracks = files.map((file) => ({ file, track: merger.track() }));
+ *     await Promise.all([
+ *       pipeline(merger, rtmpPublisher(url, { onReply: merger.reply })),
+ *       ...tracks.map(({ file, track }) => pipeline(createReadStream(file), new KmpDecoder({ dump: true }), track)),
+ *     ]);
  *
  * It is the service's rule of merging and its encoder, without what is round them there: no reconnecting, no logging in,
  * no acks to a sender. For those see `publishTo`. Ends when all tracks have ended: the stream is unpublished, and the

@@ -4,6 +4,7 @@ import { blockOf, type Block } from '../media/block.js';
 import { Frame } from '../media/frame.js';
 import { Transform } from '../base/streams.js';
 import type { TransformCallback } from '../base/streams.js';
+import { truncation } from './dump.js';
 import type { KmpError } from './error.js';
 import type { KmpPacket } from './packet.js';
 import type { KmpParserOptions, UnfinishedPacket } from './parser.js';
@@ -29,6 +30,11 @@ export interface PacketBatch {
 
 /** Options of {@link KmpDecoder}. */
 export interface KmpDecoderOptions extends KmpParserOptions {
+  /**
+   * The input is a dump file, not a connection: the connect packet may be missing, and an end inside a packet is the error
+   * KMP_TRUNCATED. Default false.
+   */
+  readonly dump?: boolean;
   /** Gives the times of the reads. Default: the machine's. */
   readonly clock?: Clock;
 }
@@ -42,19 +48,21 @@ const WRITABLE_HIGH_WATER_MARK = 2 * 65536 + 1;
  * set to the time of the read; who reads in intervals may know better, from `since`.
  *
  * Input that is not KMP destroys it with a {@link KmpError}, after what came before has been read by the next stage, so
- * that no good frame is lost to a bad packet behind it. Input that ends within a packet is an ordinary end: look at
- * {@link unfinished}.
+ * that no good frame is lost to a bad packet behind it. Input that ends inside a packet is an ordinary end of a connection,
+ * see {@link unfinished}; of a dump it is an error.
  */
 export class KmpDecoder extends Transform {
   private readonly parser: KmpParser;
   private readonly clock: Clock;
   private lastRead: number;
   private failure: KmpError | undefined;
+  private readonly isDump: boolean;
 
   constructor(options: KmpDecoderOptions = {}) {
     // One batch of look-ahead: what waits here is in no one's ledger.
     super({ readableObjectMode: true, readableHighWaterMark: 1, writableHighWaterMark: WRITABLE_HIGH_WATER_MARK });
-    this.parser = new KmpParser(options);
+    this.isDump = options.dump ?? false;
+    this.parser = new KmpParser({ ...options, connectRequired: options.connectRequired ?? !this.isDump });
     this.clock = options.clock ?? systemClock;
     this.lastRead = this.clock.now();
   }
@@ -88,6 +96,13 @@ export class KmpDecoder extends Transform {
       // called, so nothing more is taken in.
       this.failure = error;
     }
+  }
+
+  override _flush(callback: TransformCallback): void {
+    const error = this.isDump ? truncation(this.parser) : undefined;
+    // As in _transform: what precedes the damage is read first.
+    if (error === undefined || this.readableLength === 0) callback(error);
+    else this.failure = error;
   }
 
   override read(size?: number): unknown {

@@ -37,7 +37,8 @@ export async function* readDump(source: AsyncIterable<Buffer> | Iterable<Buffer>
   if (error !== undefined) throw error;
 }
 
-function truncation(parser: KmpParser): KmpError | undefined {
+/** The error of a dump that ends inside a packet; undefined if it is whole. */
+export function truncation(parser: KmpParser): KmpError | undefined {
   const cut = parser.unfinished;
   if (cut === undefined) return undefined;
   const place = { field: 'size', value: cut.received, packetType: cut.packetType, offset: cut.offset };

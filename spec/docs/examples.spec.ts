@@ -1,7 +1,9 @@
 // The complete programs of docs/pipeline.md, run as they stand there.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { afterEach, describe, it } from 'node:test';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, afterEach, describe, it } from 'node:test';
 import * as door from '../../lib/index.js';
 import { startChild, type Child } from '../support/child.js';
 import { loadScenario, playScenario } from '../support/golden.js';
@@ -58,23 +60,74 @@ describe('examples', () => {
     );
   });
 
-  it('the one of the README: it publishes, and says how it ended', async () => {
+  /** Starts the README's program, with an ingest of the spec and these files; its exit code and what it writes to stderr. */
+  function readme(ingest: ScriptableIngest, files: readonly string[]): Child {
     const [block = ''] = blocks({ path: 'README.md', text: readFileSync('README.md', 'utf8') })
       .filter(({ language }) => language === 'ts')
       .map(({ text }) => text);
-    const ingest = await ScriptableIngest.start();
-    closing.push(() => ingest.close());
     const program = block
       .replace("'rtmp://127.0.0.1/live/test'", `'rtmp://127.0.0.1:${ingest.port}/app/stream'`)
-      .replace("'video.kmp', 'audio.kmp'", dumps.map((path) => `'${path}'`).join(', '));
-    assert.ok(program.includes(String(ingest.port)) && program.includes('spec/golden'));
+      .replace("'video.kmp', 'audio.kmp'", files.map((path) => `'${path}'`).join(', '));
+    assert.ok(program.includes(String(ingest.port)) && files.every((path) => program.includes(path)));
     // From within the package, as which it knows itself; it has no types to take off.
-    const child = startChild(['--input-type=module', '--eval', program]);
+    return startChild(['--input-type=module', '--eval', program]);
+  }
+
+  it('the one of the README: it publishes, and says how it ended', async () => {
+    const ingest = await ScriptableIngest.start({ answers: true });
+    closing.push(() => ingest.close());
+    const child = readme(ingest, dumps);
     await child.says('done');
     assert.equal(await child.exit, 0);
     const { messages, closed } = await ingest.next();
     await closed;
     assert.deepEqual([media(messages, VIDEO).length, media(messages, AUDIO).length], [61, 89]);
+  });
+
+  const folder = mkdtempSync(join(tmpdir(), 'kmp-rtmp-examples-'));
+  after(() => rmSync(folder, { recursive: true }));
+
+  /** Files that cannot be published, and what has to be said of them. */
+  const bad: [what: string, make: () => string, message: string][] = [
+    ['missing', () => join(folder, 'none.kmp'), 'none.kmp'],
+    ['cut', () => written('cut.kmp', readFileSync(dumps[1] ?? '').subarray(0, -1)), 'KMP_TRUNCATED'],
+    ['no KMP', () => written('text.kmp', Buffer.from('just some text, and no packets')), 'KMP packet "just"'],
+  ];
+  function written(name: string, bytes: Buffer): string {
+    const path = join(folder, name);
+    writeFileSync(path, bytes);
+    return path;
+  }
+
+  for (const [what, make, message] of bad) {
+    it(`reject a file that is ${what}`, async () => {
+      const ingest = await ScriptableIngest.start({ answers: true });
+      closing.push(() => ingest.close());
+      const url = `rtmp://127.0.0.1:${ingest.port}/app/stream`;
+      const files = [dumps[0] ?? '', make()];
+      const starts = [
+        () => readme(ingest, files),
+        () => example('publish-dumps', url, ...files),
+        () => example('shift-audio', url, ...files, '200'),
+      ];
+      for (const start of starts) {
+        const child = start();
+        assert.equal(await child.exit, 1);
+        await child.says(message);
+      }
+    });
+  }
+
+  it('reject when the server refuses', async () => {
+    const rejectPublish = { code: 'NetStream.Publish.BadName', description: 'in use' };
+    const ingest = await ScriptableIngest.start({ answers: true, rejectPublish });
+    closing.push(() => ingest.close());
+    const url = `rtmp://127.0.0.1:${ingest.port}/app/stream`;
+    for (const [name, ...more] of [['publish-dumps'], ['shift-audio', '0']]) {
+      const child = example(name ?? '', url, ...dumps, ...more);
+      assert.equal(await child.exit, 1);
+      await child.says('NetStream.Publish.BadName');
+    }
   });
 
   it('express-app: the routes of the app and of the service, and an end in order', async () => {

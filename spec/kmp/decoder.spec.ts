@@ -104,6 +104,22 @@ describe('KMP decoder', () => {
     assert.deepEqual(decoder.unfinished, { offset: 106, packetType: 'fram', received: 42, expected: 47 });
   });
 
+  it('reads a dump without its connect packet, and fails where the dump is cut, after what is whole', async () => {
+    const info = kmp.packet('minf', kmp.audioFields(), hex('1210'));
+    const dump = concat(info, kmp.frame('whole'), kmp.frame('cut off').subarray(0, 42));
+    for (const parts of [[dump], [dump.subarray(0, 130), dump.subarray(130)]]) {
+      const decoder = new KmpDecoder({ dump: true });
+      const seen: PacketBatch[] = [];
+      const read = (async () => {
+        for await (const batch of decoder) seen.push(batch as PacketBatch);
+      })();
+      for (const part of parts) decoder.write(part);
+      decoder.end();
+      await assert.rejects(read, (error) => error instanceof KmpError && error.code === 'KMP_TRUNCATED');
+      assert.equal(seen.flatMap(({ packets }) => packets).length, 2);
+    }
+  });
+
   it('runs in a line behind a socket, whose sender is cut off by bad input', async () => {
     const seen: object[] = [];
     const failed = new Promise<unknown>((resolve) => {

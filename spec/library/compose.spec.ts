@@ -190,13 +190,14 @@ describe('publishTo', () => {
     assert.equal((await received()).messages.filter(({ type }) => type === 9).length, 61);
   });
 
-  it('says why it could not, and ends what is piped into it', async () => {
+  it('says why it could not, and fails what is piped into it for that reason', async () => {
     const url = await startIngest({ insteadOfHandshake: Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n') });
     const publication = publishTo(url);
     const dump = createReadStream(golden('video-only', 'v.kmp'), { highWaterMark: 1000 });
-    const line = pipeline(dump, new KmpDecoder({ connectRequired: false }), publication.input()).catch(() => {});
+    const line = new KmpDecoder({ connectRequired: false });
+    const piped = pipeline(dump, line, publication.input(), { end: false });
+    await assert.rejects(piped, { code: 'PUBLICATION_FAILED', message: /^handshake_failed: / });
     assert.equal((await publication.done).reason, 'handshake_failed');
-    await line;
   });
 
   it('can be given up, before anything came and in the middle', async () => {
