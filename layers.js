@@ -70,6 +70,7 @@ export const LAYERS = {
     'rtmp',
     'merge',
     'config',
+    'send',
     'upstream',
     'upstream/report',
     'upstream/tracks',

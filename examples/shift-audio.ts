@@ -24,17 +24,7 @@ class Shift extends Transform {
       if (packet.kind === 'mediaInfo') this.timescale = packet.info.timescale;
       return packet;
     }
-    const { created, dts, flags, ptsDelay, size, parts } = packet;
-    const shifted = new Frame(
-      created,
-      dts + Math.round((this.ms * this.timescale) / 1000),
-      flags,
-      ptsDelay,
-      size,
-      parts,
-    );
-    shifted.arrivedAt = packet.arrivedAt;
-    return shifted;
+    return packet.with({ dts: packet.dts + Math.round((this.ms * this.timescale) / 1000) });
   }
 }
 

@@ -47,7 +47,7 @@ export {
 
 // What both protocols speak of.
 export { Codec, codecName, type MediaType } from './media/codec.js';
-export { Frame, KEY_FRAME } from './media/frame.js';
+export { Frame, KEY_FRAME, type FrameChanges } from './media/frame.js';
 export { sameMediaInfo, type AudioInfo, type MediaInfo, type VideoInfo } from './media/media-info.js';
 export { toMs } from './media/timescale.js';
 
@@ -71,6 +71,7 @@ export { dnsResolve, systemResolve, type DnsServers, type Resolve } from './rtmp
 // Lines of one's own: stages to pipe together, or a whole upstream with inputs.
 export { StreamMerger, type StreamMergerOptions } from './compose/stream-merger.js';
 export { rtmpPublisher, type RtmpPublisherOptions } from './compose/rtmp-publisher.js';
+export { publishFile, type PublishFileOptions } from './compose/publish-file.js';
 export { Publication, publishTo, type PublicationEnd, type PublishToOptions } from './compose/publish-to.js';
 export type { ConnectFields, PublishOptions } from './compose/publish-options.js';
 
@@ -113,6 +114,7 @@ export type { FrameTotals, ServiceCounters, ServiceTotals } from './api/service-
 export { openSource } from './send/source/open.js';
 export type { MediaSource, SourceFrame, SourceOptions, SourceTrack } from './send/source/source.js';
 export { planTracks, type PlannedTrack, type PlanOptions } from './send/plan.js';
+export { toKmp, type ToKmpOptions } from './send/to-kmp.js';
 export { Sender, type SenderOptions, type SendProgress, type SendReport, type TrackReport } from './send/sender.js';
 export { KmpClient } from './send/kmp-client.js';
 export type { KmpClientOptions, OutFrame } from './send/client-options.js';

@@ -9,6 +9,15 @@ export const KEY_FRAME = 1;
  */
 export const NEVER_WRITTEN = -2;
 
+/** What {@link Frame.with} may change; what is left out stays as it is. */
+export interface FrameChanges {
+  readonly created?: number;
+  readonly dts?: number;
+  readonly flags?: number;
+  readonly ptsDelay?: number;
+  readonly payload?: Buffer;
+}
+
 /**
  * One coded picture or one piece of audio on its way from KMP to RTMP. Times are in the track's timescale units. Written
  * once by the KMP parser; `ms`, `arrivedAt` and `seq` are filled in on the way. One class, and every field set in the
@@ -54,6 +63,25 @@ export class Frame {
     this.whole = whole;
     this.start = start;
     this.list = whole === undefined ? (payload as readonly Buffer[]) : undefined;
+  }
+
+  /**
+   * A frame that differs in the given fields, in units of the track's timescale, for stages that change frames:
+   * `frame.with({ dts: frame.dts + 9000 })`. The payload is shared, not copied, unless another is given; both frames keep
+   * its memory, so release the one that does not go on.
+   */
+  with(changes: FrameChanges): Frame {
+    const { created = this.created, dts = this.dts, flags = this.flags, ptsDelay = this.ptsDelay, payload } = changes;
+    const shared = this.whole ?? this.list ?? [];
+    const frame =
+      payload === undefined
+        ? new Frame(created, dts, flags, ptsDelay, this.size, shared, this.start)
+        : new Frame(created, dts, flags, ptsDelay, payload.length, payload);
+    frame.arrivedAt = this.arrivedAt;
+    if (payload !== undefined) return frame;
+    if (this.block !== undefined) frame.retainBlock(this.block);
+    for (const block of this.moreBlocks ?? []) frame.retainBlock(block);
+    return frame;
   }
 
   /** In how many pieces the payload is. */

@@ -118,6 +118,41 @@ describe('examples', () => {
     });
   }
 
+  it('publish-file and file-to-kmp: a media file in real time, and as dumps that can be published', async () => {
+    const file = 'spec/fixtures/media/h264-aac.mp4';
+    const base = join(folder, 'tracks');
+    const child = example('file-to-kmp', file, base);
+    await child.says(`wrote ${base}-1-video.kmp and ${base}-2-audio.kmp`);
+    assert.equal(await child.exit, 0);
+    const fromDumps = await published('publish-dumps', `${base}-1-video.kmp`, `${base}-2-audio.kmp`);
+
+    const ingest = await ScriptableIngest.start({ answers: true });
+    closing.push(() => ingest.close());
+    const player = example('publish-file', file, `rtmp://127.0.0.1:${ingest.port}/app/stream`);
+    assert.equal(await player.exit, 0);
+    const { messages, closed } = await ingest.next();
+    await closed;
+    for (const type of [VIDEO, AUDIO]) assertSameBytes(bytes(media(messages, type)), bytes(media(fromDumps, type)));
+  });
+
+  it('publish-file and file-to-kmp reject a missing and a damaged file', async () => {
+    const url = 'rtmp://127.0.0.1:1/app/stream';
+    const cut = written('cut.mp4', readFileSync('assets/sample.mp4').subarray(0, 5000));
+    for (const [path, message] of [
+      [join(folder, 'none.mp4'), 'source_open'],
+      [cut, 'source_'],
+    ] as const) {
+      for (const args of [
+        ['publish-file', path, url],
+        ['file-to-kmp', path, join(folder, 'x')],
+      ]) {
+        const child = example(args[0] ?? '', ...args.slice(1));
+        assert.equal(await child.exit, 1);
+        await child.says(message);
+      }
+    }
+  });
+
   it('reject when the server refuses', async () => {
     const rejectPublish = { code: 'NetStream.Publish.BadName', description: 'in use' };
     const ingest = await ScriptableIngest.start({ answers: true, rejectPublish });
@@ -169,7 +204,7 @@ async function said(child: Child, pattern: RegExp): Promise<RegExpExecArray> {
 describe('docs/pipeline.md', () => {
   it('shows the examples as they are', () => {
     const page = readFileSync('docs/pipeline.md', 'utf8');
-    for (const name of ['publish-dumps', 'shift-audio', 'express-app']) {
+    for (const name of ['publish-dumps', 'publish-file', 'file-to-kmp', 'shift-audio', 'express-app']) {
       const source = readFileSync(`examples/${name}.ts`, 'utf8');
       assert.ok(
         page.includes(`\`\`\`ts\n${source}\`\`\`\n`),

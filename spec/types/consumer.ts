@@ -30,12 +30,14 @@ import {
   type OutputBatch,
   type PacketBatch,
   planTracks,
+  publishFile,
   publishTo,
   readDump,
   rtmpPublisher,
   Sender,
   Service,
   StreamMerger,
+  toKmp,
   TrackQueue,
   writeConnect,
   writeFrame,
@@ -47,6 +49,13 @@ const url = 'rtmp://127.0.0.1/live/name';
 const merger = new StreamMerger(url, { settings: { outChunkSize: 4096 } });
 createReadStream('v.kmp').pipe(new KmpDecoder()).pipe(merger.track());
 await pipeline(merger, rtmpPublisher(url, { onReply: merger.reply, onState: (state) => console.log(state) }));
+
+// A media file, at once or by its stages.
+await publishFile('movie.mp4', url, { speed: 2, settings: { outChunkSize: 4096 } });
+const [track] = toKmp(await openSource('movie.mp4', { strict: true }), { speed: 1 });
+if (track !== undefined) await pipeline(track, new KmpDecoder({ dump: true }), publishTo(url).input());
+const later = (frame: Frame): Frame => frame.with({ dts: frame.dts + 9000 });
+void later;
 
 // A stage of one's own, in front of a whole upstream.
 const onlyKeys = new Transform({

@@ -1,5 +1,5 @@
 import { EncodedPacketSink, type EncodedPacket, type InputTrack, type MediaCodec } from 'mediabunny';
-import { messageOf } from '../../base/errors.js';
+import { KmpRtmpError, messageOf } from '../../base/errors.js';
 import { Codec } from '../../media/codec.js';
 import { bufferOf, packetForm } from './container-form.js';
 import { containerInfo } from './container-info.js';
@@ -67,6 +67,7 @@ export async function containerTrack(
       if (last !== undefined && (await sink.getNextPacket(last, { metadataOnly: true })) !== null)
         tell('the rest of the file is missing');
     } catch (error) {
+      if (error instanceof KmpRtmpError && error.code === 'source_damaged') throw error;
       tell(`it is damaged (${messageOf(error)})`);
     }
   }

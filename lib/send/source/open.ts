@@ -12,13 +12,24 @@ import type { MediaSource, SourceOptions } from './source.js';
  * {@link openContainer} knows.
  *
  * @throws KmpRtmpError `source_open` if it cannot be opened; `source_format` if it is none of these, or too damaged;
- * `source_no_tracks` if nothing in it can be sent; `source_no_config` if a track cannot be decoded
+ * `source_no_tracks` if nothing in it can be sent; `source_no_config` if a track cannot be decoded; with `strict`,
+ * `source_damaged` and `source_missing_track`
  */
-export async function openSource(path: string, options: SourceOptions = {}): Promise<MediaSource> {
+export async function openSource(path: string, given: SourceOptions = {}): Promise<MediaSource> {
+  const options = given.strict === true ? { ...given, ...THROWING } : given;
   const head = await firstBytes(path);
   if (isKmpDump(head)) return openKmpDump(path, options);
   return isFlv(head) ? openFlv(path, options) : openContainer(path, options);
 }
+
+const THROWING: Pick<SourceOptions, 'onWarning' | 'onMissingTrack'> = {
+  onWarning(message) {
+    throw new KmpRtmpError('source_damaged', message);
+  },
+  onMissingTrack(message) {
+    throw new KmpRtmpError('source_missing_track', message);
+  },
+};
 
 async function firstBytes(path: string): Promise<Buffer> {
   try {
