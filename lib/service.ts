@@ -1,3 +1,4 @@
+import type winston from 'winston';
 import { HttpListener } from './api/http-listener.js';
 import { systemClock, type Clock } from './time/clock.js';
 import { ClusterMediaService } from './cluster/cluster-media-service.js';
@@ -5,6 +6,7 @@ import type { Config, HttpServerConfig } from './config/config.js';
 import { httpApp } from './http/http-app.js';
 import { ListenerSet } from './net/listener-set.js';
 import { noLog, type Logger } from './base/logger.js';
+import { asLogger } from './logging/winston-adapter.js';
 import { allowInternals } from './node-internals/internals.js';
 import { logInternals } from './node-internals/log-internals.js';
 import { LocalMediaService } from './media-service/local-media-service.js';
@@ -12,8 +14,11 @@ import type { MediaService } from './media-service/media-service.js';
 import type { Management } from './upstream/report/status.js';
 
 export interface ServiceOptions {
-  /** Default: nothing is logged. */
-  readonly log?: Logger;
+  /**
+   * Where lines go: a {@link Logger}, such as that of `Logging`, or a winston logger of your own. Default: nothing is logged.
+   * With several worker processes, what the workers log goes to the targets of `error_log`.
+   */
+  readonly log?: Logger | winston.Logger;
   readonly clock?: Clock;
 }
 
@@ -35,7 +40,7 @@ export class Service {
   constructor(config: Config, options: ServiceOptions = {}) {
     this.config = config;
     if (!config.nodeInternals) allowInternals(false);
-    this.log = options.log ?? noLog;
+    this.log = asLogger(options.log ?? noLog);
     this.clock = options.clock ?? systemClock;
     const parts = { log: this.log, clock: this.clock };
     this.media =

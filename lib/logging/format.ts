@@ -40,6 +40,15 @@ export const jsonLine: LineFormat = ({ level, message, fields, time }) => {
   return JSON.stringify(line);
 };
 
+/** A line's text and fields, with secrets masked and long values cut, for a log that formats by itself. */
+export function masked(message: string, fields: LogFields): { message: string; fields: LogFields } {
+  const given = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return {
+    message: cut(maskText(message), MAX_MESSAGE),
+    fields: Object.fromEntries(given.map(([name, value]) => [name, plain(value)])),
+  };
+}
+
 /** A field's value as JSON can hold it. */
 function plain(value: unknown): string | number | boolean | null | undefined {
   if (value === undefined || value === null || typeof value === 'boolean') return value;

@@ -5,6 +5,7 @@ import { messageOf } from '../base/errors.js';
 import type { LogFields, Logger, LogLevel } from '../base/logger.js';
 import { jsonLine, textLine, type LogEntry } from './format.js';
 import { LogFile, type LineSink } from './log-file.js';
+import { winstonLog } from './winston-adapter.js';
 import { Writable } from '../base/streams.js';
 
 /** Severities as winston counts them: the smaller, the more severe. */
@@ -14,6 +15,11 @@ export interface LoggingOptions {
   readonly clock?: Clock;
   /** Where the target `stderr` goes; default the process's own. */
   readonly stderr?: { write(text: string): unknown };
+  /**
+   * Transports of winston that get all lines too, each from its own `level` on (default `info`), with text and fields masked
+   * and a `timestamp`. They stay when the targets change, and are never closed.
+   */
+  readonly transports?: readonly winston.transport[];
 }
 
 /**
@@ -34,7 +40,13 @@ export class Logging {
     this.stderr = options.stderr ?? process.stderr;
     this.winston = winston.createLogger({ levels: LEVELS, exitOnError: false });
     this.winston.on('error', (error) => this.tell(`logging failed: ${messageOf(error)}`));
-    this.root = { winston: this.winston, clock: this.clock, enabled: -1 };
+    this.root = {
+      winston: this.winston,
+      clock: this.clock,
+      enabled: -1,
+      targetLevel: -1,
+      ...embedded(options.transports),
+    };
     this.log = new WinstonLogger(this.root, {});
     this.configure(targets);
   }
@@ -62,7 +74,8 @@ export class Logging {
     this.sinks = sinks;
     this.winston.clear();
     for (const transport of transports) this.winston.add(transport);
-    this.root.enabled = Math.max(-1, ...targets.map(({ level }) => LEVELS[level]));
+    this.root.targetLevel = Math.max(-1, ...targets.map(({ level }) => LEVELS[level]));
+    this.root.enabled = Math.max(this.root.targetLevel, this.root.embeddedLevel);
     for (const sink of old) void sink.close();
   }
 
@@ -107,6 +120,25 @@ interface Shared {
   readonly clock: Clock;
   /** The least severe level that goes anywhere, as winston counts; -1: none. */
   enabled: number;
+  /** The same, of the targets of `error_log` alone. */
+  targetLevel: number;
+  /** The transports of the embedding program, and their least severe level; -1: there are none. */
+  readonly embedded: Logger | undefined;
+  readonly embeddedLevel: number;
+}
+
+/** A logger for transports of the embedding program. */
+function embedded(transports: readonly winston.transport[] = []): Pick<Shared, 'embedded' | 'embeddedLevel'> {
+  if (transports.length === 0) return { embedded: undefined, embeddedLevel: -1 };
+  const { combine, timestamp, json } = winston.format;
+  const logger = winston.createLogger({
+    levels: LEVELS,
+    exitOnError: false,
+    format: combine(timestamp(), json()),
+    transports: [...transports],
+  });
+  const levels = transports.map(({ level = 'info' }) => Object.entries(LEVELS).find(([name]) => name === level)?.[1]);
+  return { embedded: winstonLog(logger), embeddedLevel: Math.max(...levels.map((level) => level ?? LEVELS.debug)) };
 }
 
 /** A level that is off costs one comparison: winston's streams see only what goes somewhere. */
@@ -148,7 +180,9 @@ class WinstonLogger implements Logger {
       fields: fields === undefined ? this.own : { ...this.own, ...fields },
       time: this.shared.clock.wall(),
     };
-    this.shared.winston.log(entry);
+    // Without a target, winston complains on stderr, with the line as it is.
+    if (this.shared.targetLevel >= LEVELS[level]) this.shared.winston.log(entry);
+    this.shared.embedded?.[level](message, entry.fields);
   }
 }
 

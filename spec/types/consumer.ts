@@ -6,6 +6,7 @@ import { createReadStream } from 'node:fs';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import express from 'express';
+import winston from 'winston';
 import {
   type CloseReason,
   type Clock,
@@ -39,6 +40,7 @@ import {
   StreamMerger,
   toKmp,
   TrackQueue,
+  winstonLog,
   writeConnect,
   writeFrame,
   writeMediaInfo,
@@ -65,6 +67,8 @@ const onlyKeys = new Transform({
     callback(null, { ...batch, packets });
   },
 });
+const ownLog = winstonLog(winston.createLogger({ transports: [new winston.transports.Console()] }));
+ownLog.info('text', { upstream: 'u1' });
 const log: Logger = {
   error: (message, fields) => console.error(message, fields),
   warn: () => {},
