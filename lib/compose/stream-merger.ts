@@ -9,6 +9,7 @@ import { ServerReader } from '../rtmp/session-reader.js';
 import { SessionWriter } from '../rtmp/session-writer.js';
 import type { Writable } from '../base/streams.js';
 import { destinationOf } from '../upstream/connection/destination.js';
+import { FrameRules } from '../upstream/intake/frame-rules.js';
 import { streamNameOf } from '../upstream/tracks/stream-name.js';
 import { connectDataOf, type PublishOptions } from './publish-options.js';
 import { refusalOf } from './publish-verdict.js';
@@ -96,7 +97,7 @@ export class StreamMerger extends Merger<StreamTrack, OutputBatch> implements Tr
     }
     const { books, maxPending } = this;
     const track = new StreamTrack({ queues: books.tracks });
-    const writer = new TrackWriter(track, this, maxPending);
+    const writer = new TrackWriter(track, this, new FrameRules(this.settings), maxPending);
     books.tracks.push(track);
     this.writers.add(writer);
     this.add(track);

@@ -1,12 +1,12 @@
 import type { PacketBatch } from '../kmp/decoder.js';
 import type { KmpPacket } from '../kmp/packet.js';
-import { KmpRtmpError, messageOf } from '../base/errors.js';
-import { codecName } from '../media/codec.js';
+import { messageOf } from '../base/errors.js';
 import { Frame } from '../media/frame.js';
 import type { MediaInfo } from '../media/media-info.js';
 import { toMs } from '../media/timescale.js';
-import { isSupported } from '../rtmp/media-tags.js';
 import { Writable } from '../base/streams.js';
+import type { FrameRules } from '../upstream/intake/frame-rules.js';
+import { checkSize } from '../upstream/intake/input-error.js';
 import type { StreamTrack } from './stream-track.js';
 
 /** What a track's writer needs of its merger. */
@@ -20,21 +20,22 @@ export interface TrackOwner {
 }
 
 /**
- * The way into a {@link StreamMerger} for one track: takes what a `KmpDecoder` gives. Connect packets and keep-alives are
- * passed over. Frames are skipped without media info, when empty, and while a video track waits for a key frame, as the
- * service does (docs/protocol/kmp.md, Rules of the input, 4).
+ * The input of a {@link StreamMerger} for one track: takes what a `KmpDecoder` gives. Connect packets and keep-alives are
+ * ignored. Media infos and frames follow the rules of the service's inputs (docs/protocol/kmp.md, Rules of the input, 3 to 5).
  */
 export class TrackWriter extends Writable {
   /** Frames that were not taken. */
   skippedFrames = 0;
-  private waitKey = false;
   private over = false;
+  /** True once the end of the stream has come: what follows is ignored. */
+  private ended = false;
   private resume: (() => void) | undefined;
 
   /** @param maxPending bytes of waiting frames above which writers are held back, until half of them is gone */
   constructor(
     private readonly track: StreamTrack,
     private readonly owner: TrackOwner,
+    private readonly rules: FrameRules,
     maxPending: number,
   ) {
     super({ objectMode: true, highWaterMark: 1 });
@@ -90,32 +91,21 @@ export class TrackWriter extends Writable {
   }
 
   private accepts(frame: Frame): boolean {
-    const info = this.track.latestInfo;
-    if (info === undefined || frame.size === 0 || (this.waitKey && !frame.isKey)) {
+    checkSize('fram', frame.size);
+    const { info } = this.rules;
+    if (this.ended || info === undefined || this.rules.skips(frame) !== undefined) {
       this.skippedFrames++;
       return false;
     }
-    this.waitKey = false;
     frame.ms = toMs(frame.dts, info.timescale);
     return true;
   }
 
   private control(packet: Exclude<KmpPacket, Frame>): void {
-    if (packet.kind !== 'mediaInfo') return;
-    const { info } = packet;
-    const { mediaType, codecId } = info;
-    if (!isSupported(mediaType, codecId)) {
-      throw new KmpRtmpError(
-        'KMP_UNSUPPORTED_CODEC',
-        `media info: codec_id ${codecId} (${codecName(codecId)}) is not supported for ${mediaType}`,
-      );
-    }
-    const before = this.track.info?.mediaType;
-    if (before !== undefined && before !== mediaType) {
-      throw new KmpRtmpError('KMP_MEDIA_TYPE_CHANGED', `media info: ${mediaType} on a track that began with ${before}`);
-    }
-    this.waitKey = mediaType === 'video';
-    if (this.track.announce(info)) this.owner.announced(this.track, info);
+    if (packet.kind === 'end') this.ended = true;
+    if (packet.kind !== 'mediaInfo' || this.ended) return;
+    this.rules.mediaInfo(packet.info);
+    if (this.track.announce(packet.info)) this.owner.announced(this.track, packet.info);
   }
 
   private leave(): void {

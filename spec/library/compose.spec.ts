@@ -2,7 +2,7 @@ import { afterEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { createReadStream, readFileSync } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
-import { Transform, type Writable } from 'node:stream';
+import { Readable, Transform, type Writable } from 'node:stream';
 import {
   Frame,
   KmpDecoder,
@@ -16,6 +16,7 @@ import {
   type PacketBatch,
 } from '../../lib/index.js';
 import { FakeClock } from '../support/fake-clock.js';
+import { audioMinf } from '../support/kmp-sender.js';
 import { parseAmf, type ParsedMessage } from '../support/rtmp-parse.js';
 import { assertSameBytes } from '../support/same-bytes.js';
 import { ScriptableIngest } from '../support/scriptable-ingest.js';
@@ -119,6 +120,24 @@ describe('stages put together by hand', () => {
       assert.equal(error.code, 'RTMP_PUBLISH_REJECTED');
       return true;
     });
+  });
+
+  it('take what the service takes: no Opus without Enhanced RTMP, nothing behind the end of the stream', async () => {
+    const url = await startIngest();
+    const strict = new StreamMerger(url, { connect, settings: { outEnhanced: 'off' } });
+    const opus = Readable.from([audioMinf({ codecId: 1018 })], { objectMode: false });
+    const refused = pipeline(opus, new KmpDecoder({ connectRequired: false }), strict.track());
+    await assert.rejects(refused, { code: 'KMP_UNSUPPORTED_CODEC', message: /needs Enhanced RTMP/ });
+    strict.destroy();
+
+    const merger = new StreamMerger(url, { connect });
+    const published = pipeline(merger, rtmpPublisher(url, silent));
+    // The dump twice: the second one comes behind the first one's end of stream.
+    const dump = readFileSync(golden('video-only', 'v.kmp'));
+    const twice = Readable.from([dump, dump], { objectMode: false });
+    await pipeline(twice, new KmpDecoder({ connectRequired: false }), merger.track());
+    await published;
+    assert.equal((await received()).messages.filter(({ type }) => type === 9).length, 61);
   });
 
   it('refuse a second track of one kind, and go on with the other', async () => {

@@ -14,7 +14,8 @@ import { TakeoverWait } from './takeover-wait.js';
 import { HeldBlocks, copyOutOfLargeRead } from './held-blocks.js';
 import { InputCounters } from './input-counters.js';
 import type { InputOptions } from './input-options.js';
-import { checkMediaInfo, checkSize, InputError } from './input-error.js';
+import { FrameRules } from './frame-rules.js';
+import { checkSize, InputError } from './input-error.js';
 import type { TurnReader } from '../../node-internals/socket-turn-reader.js';
 import type { InputStatus } from '../report/status.js';
 import type { Counting, Sums } from '../report/totals.js';
@@ -48,8 +49,7 @@ export class Input extends Writable implements TrackInput, Counting {
   private data: ConnectData | undefined;
   private upstream: Upstream | undefined;
   private track: Track | undefined;
-  private info: MediaInfo | undefined;
-  private waitKey = false;
+  private readonly rules: FrameRules;
   /** Frames still to be skipped as known (spec/behaviour.md, Taking over). */
   private duplicates = 0;
   /** True while bytes of an unfinished packet are charged to the upstream. */
@@ -72,6 +72,7 @@ export class Input extends Writable implements TrackInput, Counting {
     super({ objectMode: true, highWaterMark: 4 });
     this.options = options;
     this.connection = options.connection;
+    this.rules = new FrameRules(options.settings);
     this.createdAt = options.clock.now();
     this.data = options.connectData;
     this.takeoverWait = new TakeoverWait(options.clock, options.settings.inReadInterval);
@@ -138,7 +139,7 @@ export class Input extends Writable implements TrackInput, Counting {
   }
 
   addTo(sums: Sums): void {
-    this.counters.addTo(sums, this.info);
+    this.counters.addTo(sums, this.rules.info);
   }
 
   private take(batch: PacketBatch, from: number): void {
@@ -199,10 +200,8 @@ export class Input extends Writable implements TrackInput, Counting {
   }
 
   private mediaInfo(info: MediaInfo): void {
-    checkMediaInfo(info, this.info, this.options.settings);
-    this.info = info;
-    // Behind repeated frames comes what went on from here: mid-group, too.
-    if (this.duplicates === 0) this.waitKey = info.mediaType === 'video';
+    // Behind repeated frames, a group that was taken before may continue.
+    this.rules.mediaInfo(info, this.duplicates > 0);
     if (this.track === undefined) this.attach(info);
     else this.changeInfo(this.track, info);
   }
@@ -262,12 +261,12 @@ export class Input extends Writable implements TrackInput, Counting {
     if (found.kind === 'continue' || found.kind === 'repeat') {
       // Goes on in mid-group, if there is a group, and of the same media.
       const changed = found.kind === 'continue' && !sameMediaInfo(info, track.latestInfo);
-      this.waitKey = info.mediaType === 'video' && (track.keyMissing || changed);
+      this.rules.waitKey = info.mediaType === 'video' && (track.keyMissing || changed);
       this.duplicates = found.kind === 'repeat' ? found.skip : 0;
       log.info(`takes over at frame ${initialFrameId}, ${this.duplicates} of them known`);
       return;
     }
-    this.waitKey = info.mediaType === 'video';
+    this.rules.waitKey = info.mediaType === 'video';
     if (found.kind === 'gap') {
       log.warn(`takes over at frame ${initialFrameId} where ${expected} was expected: ${found.lost} frames are lost`);
       return;
@@ -278,7 +277,8 @@ export class Input extends Writable implements TrackInput, Counting {
 
   /** The rules for a frame, in their order (spec/kmp.md, Rules of the input, 4). True if it goes to the track. */
   private accepts(frame: Frame, wall: number): boolean {
-    const { info, track, upstream } = this;
+    const { track, upstream } = this;
+    const { info } = this.rules;
     const { skipped } = this.counters;
     if (info === undefined || track === undefined || upstream === undefined) {
       skipped.no_media_info++;
@@ -290,16 +290,10 @@ export class Input extends Writable implements TrackInput, Counting {
       return false;
     }
     const seq = track.ids.next++;
-    if (frame.size === 0) {
-      skipped.empty++;
+    const skip = this.rules.skips(frame);
+    if (skip !== undefined) {
+      skipped[skip]++;
       return false;
-    }
-    if (this.waitKey) {
-      if (!frame.isKey) {
-        skipped.no_key++;
-        return false;
-      }
-      this.waitKey = false;
     }
     const { timescale } = info;
     this.counters.frame(frame, wall, timescale);
@@ -358,7 +352,7 @@ export class Input extends Writable implements TrackInput, Counting {
     if (track === undefined || track.input !== this) return;
     track.memory.setPartial(0);
     track.source = undefined;
-    track.keyMissing = this.waitKey;
+    track.keyMissing = this.rules.waitKey;
     upstream.detach(track);
   }
 }
