@@ -3,10 +3,10 @@ import { KmpRtmpError, messageOf } from '../base/errors.js';
 import { writeConnect, writeEnd, writeFrameHeader, writeMediaInfo } from '../kmp/writer.js';
 import { KEY_FRAME } from '../media/frame.js';
 import type { MediaInfo } from '../media/media-info.js';
-import { Backoff } from './backoff.js';
 import { withDefaults, type KmpClientOptions, type OutFrame } from './client-options.js';
 import { FrameLog } from './frame-log.js';
 import { KmpConnection } from './kmp-connection.js';
+import { RetryPolicy } from './retry-policy.js';
 import { Signal } from './signal.js';
 
 /** ms that frames are kept for a server that has never acknowledged any: it may be one that does not. */
@@ -27,7 +27,7 @@ const LAST_GROUP_WAIT = 2000;
  */
 export class KmpClient {
   private readonly options: Required<KmpClientOptions>;
-  private readonly backoff: Backoff;
+  private readonly retries: RetryPolicy;
   private readonly held = new FrameLog();
   private readonly changed = new Signal();
   private connection: KmpConnection | undefined;
@@ -55,7 +55,7 @@ export class KmpClient {
   constructor(options: KmpClientOptions) {
     this.options = withDefaults(options);
     this.info = options.info;
-    this.backoff = new Backoff(this.options.clock, this.options.retryFor);
+    this.retries = new RetryPolicy(this.options.clock, this.options.retryFor);
   }
 
   /** Bytes written on all connections, headers included. */
@@ -230,7 +230,7 @@ export class KmpClient {
       {
         connected: () => {
           this.connected = true;
-          this.backoff.connected();
+          this.retries.connected();
           this.pump();
         },
         drained: () => this.pump(),
@@ -249,7 +249,7 @@ export class KmpClient {
     this.ackSeen = true;
     this.acked = Math.max(this.acked, Math.min(id, this.sent));
     this.release();
-    this.backoff.progress();
+    this.retries.succeeded();
     this.pump();
   }
 
@@ -262,7 +262,7 @@ export class KmpClient {
       this.finished = true;
       // After the end of the track only what is acknowledged is known to have arrived.
       this.broken = error !== undefined && this.acked < this.held.end;
-    } else if (!wasConnected && !this.backoff.tried)
+    } else if (!wasConnected && !this.retries.tried)
       this.fail('send_connect', 'cannot be reached', error, 'does kmp-rtmp run there?');
     else if (this.options.reconnect === false) this.fail('send_closed', 'closed the connection', error);
     else this.retry(error);
@@ -270,7 +270,7 @@ export class KmpClient {
   }
 
   private retry(error: Error | undefined): void {
-    const wait = this.backoff.next();
+    const wait = this.retries.next();
     if (wait === undefined) return this.fail('send_gave_up', 'did not come back in time', error);
     this.options.log.warn(`${this.place} ${reasonOf(error)}; reconnecting in ${wait} ms`);
     this.retryTimer = this.options.clock.after(wait, () => {

@@ -1,5 +1,6 @@
 import { PublishError } from '../../rtmp/publish-error.js';
-import { Backoff, STABLE_AFTER } from './backoff.js';
+import type { Backoff } from '../../time/backoff.js';
+import { reconnectBackoff, STABLE_AFTER } from './backoff.js';
 import type { RtmpConnection } from './rtmp-connection.js';
 
 /** Decides whether and when a broken connection is made again (`kmp_rtmp_out_reconnects`). */
@@ -16,7 +17,7 @@ export class ReconnectPolicy {
     limit: number,
     private readonly now: () => number,
   ) {
-    this.backoff = new Backoff(interval, limit);
+    this.backoff = reconnectBackoff(interval, limit);
   }
 
   /** True while attempts are made to restore a connection that broke. */
