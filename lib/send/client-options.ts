@@ -2,7 +2,7 @@ import { systemClock, type Clock } from '../time/clock.js';
 import { noLog, type Logger } from '../base/logger.js';
 import type { MediaInfo } from '../media/media-info.js';
 
-/** How a `KmpClient` behaves. */
+/** Options of `KmpClient`. */
 export interface KmpClientOptions {
   readonly host: string;
   readonly port: number;
@@ -11,20 +11,20 @@ export interface KmpClientOptions {
   readonly trackId: string;
   /** JSON with at least `upstream_id` and `url`. */
   readonly connectData: string | Buffer;
-  /** What the track is made of at first. */
+  /** The media info that the track begins with. */
   readonly info: MediaInfo;
   /**
-   * Id of the first frame. Default: the wall clock in units of 1/90000 s, as real senders do, so that a sender that is
-   * started again is ahead of its earlier self, and never taken for a repetition of it.
+   * Id of the first frame. Default: the wall clock in units of 1/90000 s, as nginx-kmp-out does. A sender that is started
+   * again then has higher ids than before, and its frames are not taken for repetitions.
    */
   readonly initialFrameId?: bigint;
-  /** Come back after a connection that broke, and repeat what was not acknowledged, from the key frame in front. Default true. */
+  /** Reconnect after a broken connection, and send the unacknowledged frames again from the key frame before them. Default true. */
   readonly reconnect?: boolean;
-  /** ms to try that for before giving up. Default 60000. */
+  /** ms after which reconnecting is given up. Default 60000. */
   readonly retryFor?: number;
-  /** ms for a connection to come about. Default 10000. */
+  /** ms that connecting may take. Default 10000. */
   readonly connectTimeout?: number;
-  /** Bytes of frames held, unsent and unacknowledged together, before `frame()` waits. Default 64 MiB. */
+  /** Bytes of unsent and unacknowledged frames from which on `frame()` waits. Default 64 MiB. */
   readonly maxHeld?: number;
   /**
    * Whether the server acknowledges frames. Default true: the track is complete only if all its frames were acknowledged.
@@ -52,7 +52,7 @@ export interface OutFrame {
   readonly data: Buffer;
 }
 
-/** The same, with everything said. */
+/** The options with all defaults filled in. */
 export function withDefaults(options: KmpClientOptions): Required<KmpClientOptions> {
   const clock = options.clock ?? systemClock;
   return {

@@ -4,12 +4,12 @@ import { writeConnect, writeEnd, writeFrameHeader, writeMediaInfo } from '../kmp
 import { KEY_FRAME } from '../media/frame.js';
 import type { MediaInfo } from '../media/media-info.js';
 import { withDefaults, type KmpClientOptions, type OutFrame } from './client-options.js';
-import { FrameLog } from './frame-log.js';
+import { SendBuffer } from './send-buffer.js';
 import { KmpConnection } from './kmp-connection.js';
 import { RetryPolicy } from './retry-policy.js';
-import { Signal } from './signal.js';
+import { Condition } from './condition.js';
 
-/** ms that frames are kept for a server that has never acknowledged any: it may be one that does not. */
+/** ms for which frames are kept for a server that has not acknowledged any: it may be a server that never does. */
 const KEEP_UNACKED = 10_000;
 
 /**
@@ -19,22 +19,23 @@ const KEEP_UNACKED = 10_000;
 const LAST_GROUP_WAIT = 2000;
 
 /**
- * The sender's side of one track: writes frames as fast as the server takes them, keeps what is not acknowledged, and on a
- * broken connection comes back with it, from the key frame before it (docs/protocol/behaviour.md, Taking over).
+ * Sends one track over KMP. It writes frames as fast as the server takes them and keeps the unacknowledged ones. After a
+ * broken connection it reconnects and sends these again, from the key frame before them (docs/protocol/behaviour.md, Taking
+ * over).
  *
- * Errors: `send_connect` (no connection), `send_closed` (the server closed), `send_gave_up` (reconnecting failed for
- * `retryFor`). Once one was thrown, every later call throws it.
+ * Errors: `send_connect` (no connection), `send_closed` (the server closed it), `send_gave_up` (reconnecting failed for
+ * `retryFor` ms). After an error, every later call throws the same error.
  */
 export class KmpClient {
   private readonly options: Required<KmpClientOptions>;
   private readonly retries: RetryPolicy;
-  private readonly held = new FrameLog();
-  private readonly changed = new Signal();
+  private readonly buffer = new SendBuffer();
+  private readonly changed = new Condition();
   private connection: KmpConnection | undefined;
   private connected = false;
   private failure: KmpRtmpError | undefined;
   private info: MediaInfo;
-  /** The media info that the server knows of, on this connection. */
+  /** The last media info that was written on this connection. */
   private announced: MediaInfo | undefined;
   /** The next frame to write on this connection. */
   private next = 0;
@@ -47,7 +48,7 @@ export class KmpClient {
   sent = 0;
   /** Frames that the server has acknowledged. */
   acked = 0;
-  /** Whether it ever acknowledged any. */
+  /** Whether the server has acknowledged any frame. */
   ackSeen = false;
   /** Connections after the first one. */
   reconnects = 0;
@@ -66,26 +67,26 @@ export class KmpClient {
   /** True if every frame was written and, unless the server is known not to acknowledge (`expectAcks`), acknowledged. */
   get complete(): boolean {
     const { finished, broken, sent, acked, acksCount } = this;
-    return finished && !broken && sent === this.held.end && (!acksCount || acked === sent);
+    return finished && !broken && sent === this.buffer.end && (!acksCount || acked === sent);
   }
 
-  /** Connects. Does not try again if that fails: then the address is wrong, or nothing runs there. */
+  /** Connects. A failure is final: the address is wrong, or no server runs there. */
   async open(): Promise<void> {
     this.connect();
     await this.until(() => this.connected);
   }
 
-  /** Hands in a frame, and resolves when the next one may come. */
+  /** Adds a frame. Resolves when there is room for the next one. */
   async frame(frame: OutFrame): Promise<void> {
     this.check();
     const fields = { ...frame, flags: frame.key ? KEY_FRAME : 0, size: frame.data.length };
     const at = this.options.clock.now();
-    this.held.push({ header: writeFrameHeader(fields), payload: frame.data, info: this.info, at, key: frame.key });
+    this.buffer.push({ header: writeFrameHeader(fields), payload: frame.data, info: this.info, at, key: frame.key });
     this.pump();
     await this.until(() => this.hasRoom());
   }
 
-  /** Announces what the frames from now on are made of. */
+  /** Sets the media info of the frames that follow. */
   mediaInfo(info: MediaInfo): void {
     this.info = info;
   }
@@ -102,19 +103,19 @@ export class KmpClient {
     this.connection?.destroy();
   }
 
-  /** Closes at once. */
+  /** Closes the connection at once. */
   destroy(): void {
     this.failure ??= new KmpRtmpError('send_aborted', 'the sender was stopped');
     this.retryTimer?.cancel();
     this.connection?.destroy();
-    this.changed.raise();
+    this.changed.notify();
   }
 
   private async untilAcked(): Promise<void> {
     for (;;) {
-      await this.until(() => this.connected && this.next === this.held.end);
+      await this.until(() => this.connected && this.next === this.buffer.end);
       const before = this.acked;
-      if (before >= this.held.end || !this.acksCount) return;
+      if (before >= this.buffer.end || !this.acksCount) return;
       if (!(await this.until(() => this.acked > before || !this.connected, this.ackWait()))) return;
     }
   }
@@ -123,13 +124,13 @@ export class KmpClient {
   private ackWait(): number {
     const { ackTimeout, firstAckTimeout } = this.options;
     if (!this.ackSeen) return firstAckTimeout;
-    const onlyLastGroup = this.acked >= this.held.groupStart(this.held.end - 1);
+    const onlyLastGroup = this.acked >= this.buffer.groupStart(this.buffer.end - 1);
     return onlyLastGroup ? Math.min(LAST_GROUP_WAIT, ackTimeout) : ackTimeout;
   }
 
   /** Waits for acknowledgements that the server sends once it has the end of the stream. */
   private async untilLastAck(): Promise<void> {
-    const done = (): boolean => this.finished || !this.acksCount || this.acked >= this.held.end;
+    const done = (): boolean => this.finished || !this.acksCount || this.acked >= this.buffer.end;
     for (let before = this.acked; !done(); before = this.acked) {
       if (!(await this.until(() => done() || this.acked > before, this.options.ackTimeout))) return;
     }
@@ -140,7 +141,7 @@ export class KmpClient {
     return this.options.expectAcks || this.ackSeen;
   }
 
-  /** Waits for a condition; false if `timeout` ms passed first. Throws what made the client fail. */
+  /** Waits for a condition; false if `timeout` ms passed before it held. Throws the error that the client failed with. */
   private async until(condition: () => boolean, timeout?: number): Promise<boolean> {
     let late = false;
     const timer =
@@ -148,14 +149,14 @@ export class KmpClient {
         ? undefined
         : this.options.clock.after(timeout, () => {
             late = true;
-            this.changed.raise();
+            this.changed.notify();
           });
     try {
       for (;;) {
         this.check();
         if (condition()) return true;
         if (late) return false;
-        await this.changed.raised();
+        await this.changed.wait();
       }
     } finally {
       timer?.cancel();
@@ -168,25 +169,25 @@ export class KmpClient {
 
   private hasRoom(): boolean {
     if (!this.ackSeen) this.forgetOld();
-    const full = this.held.bytes >= this.options.maxHeld;
-    // While the connection is away, frames gather up to the limit, so that a paced sender keeps its pace.
+    const full = this.buffer.bytes >= this.options.maxHeld;
+    // Without a connection, frames are buffered up to the limit, so that a paced sender keeps its pace.
     return !full && (!this.connected || this.connection?.writable === true);
   }
 
-  /** A server that never acknowledges must not make us keep everything. */
+  /** Limits what is kept for a server that never acknowledges. */
   private forgetOld(): void {
     const before = this.options.clock.now() - KEEP_UNACKED;
     const limit = this.options.maxHeld;
-    for (let oldest = this.held.get(this.held.first); oldest !== undefined && this.held.first < this.next;) {
-      if (oldest.at >= before && this.held.bytes < limit) return;
-      this.held.release(this.held.first + 1);
-      oldest = this.held.get(this.held.first);
+    for (let oldest = this.buffer.get(this.buffer.first); oldest !== undefined && this.buffer.first < this.next;) {
+      if (oldest.at >= before && this.buffer.bytes < limit) return;
+      this.buffer.release(this.buffer.first + 1);
+      oldest = this.buffer.get(this.buffer.first);
     }
   }
 
   private pump(): void {
     while (this.connected && this.connection?.writable === true) {
-      const frame = this.held.get(this.next);
+      const frame = this.buffer.get(this.next);
       if (frame === undefined) break;
       const minf = frame.info === this.announced ? [] : [writeMediaInfo(frame.info)];
       this.announced = frame.info;
@@ -195,38 +196,38 @@ export class KmpClient {
       this.sent = Math.max(this.sent, this.next);
       this.release();
     }
-    this.changed.raise();
+    this.changed.notify();
   }
 
-  /** A frame that has to be repeated on this connection is kept until it was, even if it is acknowledged meanwhile. */
+  /** Keeps frames that have to be sent again on this connection until they are, even if they are acknowledged before. */
   private release(): void {
     this.forget(Math.min(this.acked, this.next));
   }
 
   /**
-   * Lets go of what is done, but not of the group that goes on: a server that has lost its state meanwhile (a worker that
-   * died, an upstream that ended) waits for a key frame, and one that has not skips what it knows. Unless a group is so long
-   * that it leaves no room.
+   * Removes acknowledged frames, but keeps the current group of pictures: a server that has lost its state (a worker that
+   * died, an upstream that ended) waits for a key frame, and any other server skips the frames that it knows. If the group
+   * needs more than half of the buffer, its acknowledged frames are removed too.
    */
   private forget(done: number): void {
-    this.held.release(this.held.groupStart(done));
-    if (this.held.bytes > this.options.maxHeld / 2) this.held.release(done);
+    this.buffer.release(this.buffer.groupStart(done));
+    if (this.buffer.bytes > this.options.maxHeld / 2) this.buffer.release(done);
   }
 
   private connect(): void {
     const { host, port, channelId, trackId, connectData } = this.options;
-    // All that is acknowledged is done: the rest is repeated, from the key frame in front of it.
+    // Unacknowledged frames are sent again, from the key frame before them.
     this.forget(this.acked);
-    this.next = this.held.first;
-    this.announced = this.held.get(this.next)?.info ?? this.info;
+    this.next = this.buffer.first;
+    this.announced = this.buffer.get(this.next)?.info ?? this.info;
     const initialFrameId = this.options.initialFrameId + BigInt(this.next);
-    const hello = [
+    const firstPackets = [
       writeConnect({ channelId, trackId, initialFrameId, data: connectData }),
       writeMediaInfo(this.announced),
     ];
     const timeout = this.options.connectTimeout;
     this.connection = new KmpConnection(
-      { host, port, timeout, clock: this.options.clock, hello },
+      { host, port, timeout, clock: this.options.clock, firstPackets },
       {
         connected: () => {
           this.connected = true;
@@ -244,7 +245,7 @@ export class KmpClient {
     const id = Number(frameId - this.options.initialFrameId);
     if (id > this.sent)
       this.options.log.warn(
-        `${this.place} acknowledged frame ${frameId}, which was never sent; taken as the last one sent`,
+        `${this.place} acknowledged frame ${frameId}, which was never sent; it counts as the last one sent`,
       );
     this.ackSeen = true;
     this.acked = Math.max(this.acked, Math.min(id, this.sent));
@@ -260,18 +261,18 @@ export class KmpClient {
     this.connection = undefined;
     if (this.ending || this.failure !== undefined) {
       this.finished = true;
-      // After the end of the track only what is acknowledged is known to have arrived.
-      this.broken = error !== undefined && this.acked < this.held.end;
+      // After the end of the track, only acknowledged frames are known to have arrived.
+      this.broken = error !== undefined && this.acked < this.buffer.end;
     } else if (!wasConnected && !this.retries.tried)
-      this.fail('send_connect', 'cannot be reached', error, 'does kmp-rtmp run there?');
+      this.fail('send_connect', 'cannot be reached', error, 'is kmp-rtmp running there?');
     else if (this.options.reconnect === false) this.fail('send_closed', 'closed the connection', error);
     else this.retry(error);
-    this.changed.raise();
+    this.changed.notify();
   }
 
   private retry(error: Error | undefined): void {
     const wait = this.retries.next();
-    if (wait === undefined) return this.fail('send_gave_up', 'did not come back in time', error);
+    if (wait === undefined) return this.fail('send_gave_up', 'could not be reached again in time', error);
     this.options.log.warn(`${this.place} ${reasonOf(error)}; reconnecting in ${wait} ms`);
     this.retryTimer = this.options.clock.after(wait, () => {
       this.reconnects++;
@@ -283,7 +284,7 @@ export class KmpClient {
     return `${this.options.host}:${this.options.port}, track ${this.options.trackId}:`;
   }
 
-  private fail(code: string, what: string, error: Error | undefined, advice = 'its log says why'): void {
+  private fail(code: string, what: string, error: Error | undefined, advice = 'see its log'): void {
     const counts = `${this.sent} frames were sent and ${this.acked} acknowledged`;
     const message = `${this.place} the KMP server ${what} (${reasonOf(error)}); ${counts}; ${advice}`;
     this.failure = new KmpRtmpError(code, message, { cause: error });

@@ -4,31 +4,31 @@ import { KmpRtmpError } from '../base/errors.js';
 import { AckParser, type Ack } from '../kmp/ack-parser.js';
 import { writeNull } from '../kmp/writer.js';
 
-/** ms without a packet after which a `null` packet tells the server that we are still there. */
+/** ms without a packet after which a `null` packet is sent as a keep-alive. */
 const KEEP_ALIVE = 5000;
 
-/** What a {@link KmpConnection} is made of. */
+/** Options of {@link KmpConnection}. */
 export interface ConnectionOptions {
   readonly host: string;
   readonly port: number;
-  /** ms for the TCP connection to come about. */
+  /** ms that connecting may take. */
   readonly timeout: number;
   readonly clock: Clock;
-  /** The first packets: `cnct`, `minf`. */
-  readonly hello: readonly Buffer[];
+  /** Packets that are sent first: `cnct`, `minf`. */
+  readonly firstPackets: readonly Buffer[];
 }
 
-/** What happens on a connection. No call comes after `closed`. */
+/** Callbacks of a connection. Nothing is called after `closed`. */
 export interface ConnectionEvents {
   connected(): void;
   /** The socket has room again. */
   drained(): void;
   acknowledged(ack: Ack): void;
-  /** The end, by whomever; `error` says why where something went wrong. */
+  /** The connection is closed, by either side; `error` is set if it failed. */
   closed(error: Error | undefined): void;
 }
 
-/** One TCP connection to a KMP server: the first packets, keep-alives, acknowledgements. */
+/** One TCP connection to a KMP server, with its first packets, keep-alives and acknowledgements. */
 export class KmpConnection {
   private readonly socket: Socket;
   private readonly acks = new AckParser();
@@ -57,12 +57,12 @@ export class KmpConnection {
     });
   }
 
-  /** False while the socket has taken more than it can send; {@link ConnectionEvents.drained} says when that ends. */
+  /** False while the socket's buffer is full; {@link ConnectionEvents.drained} is called when it has room again. */
   get writable(): boolean {
     return this.open && !this.socket.writableNeedDrain;
   }
 
-  /** Writes the pieces in one go. Allowed while not {@link writable}, but then memory grows. */
+  /** Writes the pieces in one system call. While not {@link writable}, this is allowed but takes memory. */
   write(pieces: readonly Buffer[]): void {
     this.socket.cork();
     for (const piece of pieces) {
@@ -73,12 +73,12 @@ export class KmpConnection {
     this.lastWrite = this.options.clock.now();
   }
 
-  /** Closes once all is written. */
+  /** Closes the connection after all data is written. */
   end(): void {
     this.socket.end();
   }
 
-  /** Closes at once. */
+  /** Closes the connection at once. */
   destroy(): void {
     this.socket.destroy();
   }
@@ -86,7 +86,7 @@ export class KmpConnection {
   private connected(): void {
     this.open = true;
     this.timer.cancel();
-    this.write(this.options.hello);
+    this.write(this.options.firstPackets);
     this.keepAlive(KEEP_ALIVE);
     this.events.connected();
   }

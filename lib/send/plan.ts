@@ -15,24 +15,24 @@ export interface PlannedTrack {
   readonly stream: number;
 }
 
-/** What {@link planTracks} goes by. */
+/** Options of {@link planTracks}. */
 export interface PlanOptions {
-  /** Where to publish to; only KMP dumps with a connect packet of their own can do without. */
+  /** Where to publish. Not needed for KMP dumps that have a connect packet. */
   readonly target?: SendTarget;
-  /** Stream names: one for each stream, or one for each file. */
+  /** Stream names, one for each stream or one for each file. */
   readonly names?: readonly string[];
   readonly onWarning?: (message: string) => void;
-  /** Called for each track that is not sent, since its stream has one of its kind. Default: `onWarning`. */
+  /** Called for each track that is not sent because its stream has one of its type. Default: `onWarning`. */
   readonly onMissingTrack?: (message: string) => void;
 }
 
 const ID_BYTES = 32;
 
 /**
- * Says which stream of the upstream each track of the files goes to. A stream holds one video and one audio track, so
- * a file joins the stream of the file before it if that one lacks its kinds of track (a video and an audio dump belong
- * together), and else begins a stream of its own (renditions). With a name for each file, files of the same name make one
- * stream.
+ * Assigns each track of the files to a stream of the upstream. A stream has at most one video and one audio track. A file
+ * joins the stream of the file before it if that stream lacks its types of track (a video dump and an audio dump belong
+ * together). Otherwise it starts a stream of its own (renditions). With one name for each file, files with the same name
+ * make one stream.
  *
  * @throws KmpRtmpError `send_no_target`, `send_names`, `send_no_stream`
  */
@@ -107,17 +107,17 @@ function identity(
     if (source.connect === undefined)
       throw new KmpRtmpError(
         'send_no_target',
-        'an upstream id and an RTMP url are needed (--upstream-id, --url), as the file has none itself',
+        'an upstream id and an RTMP URL are needed (--upstream-id, --url), because the file contains none',
       );
     const { channelId, data } = source.connect;
     return { channelId, trackId: source.connect.trackId || trackId, connectData: data };
   }
   const streamed = name ?? (stream === 0 ? undefined : streamName(target.url, stream));
-  if (streamed === undefined) streamName(target.url, 0); // says what is wrong before anything is sent
+  if (streamed === undefined) streamName(target.url, 0); // Throws if the URL has no stream name, before anything is sent.
   return { channelId: cut(target.upstreamId), trackId, connectData: connectDataOf(target, streamed) };
 }
 
-/** As much of an id as KMP has room for, in whole characters. */
+/** The longest prefix of an id, in whole characters, that fits into a KMP id. */
 function cut(id: string): string {
   let out = '';
   for (const character of id) {

@@ -6,49 +6,49 @@ import type { PlannedTrack } from './plan.js';
 import { timeline, type TimedFrame } from './timeline.js';
 import { waitUntil } from './wait-until.js';
 
-/** ms that the tracks have to end in order after the signal to stop. */
+/** ms that the tracks may take to end in order after the signal to stop. */
 const STOP_GRACE = 5000;
 
-/** How a {@link Sender} plays. */
+/** Options of {@link Sender}. */
 export interface SenderOptions {
   readonly host: string;
   readonly port: number;
-  /** What `planTracks` made of the files. */
+  /** The result of `planTracks`. */
   readonly tracks: readonly PlannedTrack[];
-  /** 1 for real time, 2 for twice as fast ..., Infinity for as fast as it is taken. Above 0. Default 1. */
+  /** 1 for real time, 2 for twice as fast, Infinity for as fast as the server takes the frames. Above 0. Default 1. */
   readonly speed?: number;
-  /** How often to play it all, with times that go on. Default 1; Infinity for ever. */
+  /** How many times the files are played, with timestamps that continue. Default 1; Infinity for an endless loop. */
   readonly passes?: number;
-  /** What the KMP connections do about acknowledgements and broken connections. */
+  /** How the KMP connections handle acknowledgements and broken connections. */
   readonly client?: Pick<
     KmpClientOptions,
     'reconnect' | 'retryFor' | 'maxHeld' | 'expectAcks' | 'ackTimeout' | 'firstAckTimeout'
   >;
-  /** Called every `progressEvery` ms while it plays. */
+  /** Called every `progressEvery` ms while the files are played. */
   readonly onProgress?: (progress: SendProgress) => void;
   /** ms. Default 500. */
   readonly progressEvery?: number;
-  /** Called for each frame that was handed to its connection. */
+  /** Called for each frame that was given to its connection. */
   readonly onFrame?: (track: PlannedTrack, frame: OutFrame) => void;
   readonly clock?: Clock;
   readonly log?: Logger;
 }
 
-/** Where a {@link Sender} is. */
+/** Progress of a {@link Sender}. */
 export interface SendProgress {
-  /** ms since it began. */
+  /** ms since the start. */
   readonly elapsed: number;
-  /** ms of media that were sent, over all passes. */
+  /** ms of media that were sent, in all passes. */
   readonly media: number;
   readonly frames: number;
-  /** Bytes on the wire. */
+  /** Bytes written to all connections, headers included. */
   readonly bytes: number;
   /** Frames that the server has acknowledged. */
   readonly acked: number;
   readonly reconnects: number;
 }
 
-/** What became of one track. */
+/** Result for one track. */
 export interface TrackReport {
   readonly track: PlannedTrack;
   readonly frames: number;
@@ -62,27 +62,27 @@ export interface TrackReport {
   readonly complete: boolean;
 }
 
-/** What became of it all. */
+/** Result for all tracks. */
 export interface SendReport extends SendProgress {
   readonly tracks: readonly TrackReport[];
   /** Every track is complete. */
   readonly complete: boolean;
-  /** It was told to stop before the end. */
+  /** The signal stopped it before the end. */
   readonly stopped: boolean;
 }
 
-/** A track on its way. */
-interface Line {
+/** A track and its connection. */
+interface TrackSender {
   readonly planned: PlannedTrack;
   readonly client: KmpClient;
   frames: number;
   payloadBytes: number;
 }
 
-/** Plays the tracks of files to a KMP server, each on a connection of its own: paced like a live source, or as fast as taken. */
+/** Sends the tracks of files to a KMP server, one connection for each track, in real time or as fast as possible. */
 export class Sender {
   private readonly clock: Clock;
-  private readonly lines: ReadonlyMap<PlannedTrack, Line>;
+  private readonly senders: ReadonlyMap<PlannedTrack, TrackSender>;
   private media = 0;
   private beganAt = 0;
   private wallUnits = new Map<PlannedTrack, number>();
@@ -91,7 +91,7 @@ export class Sender {
     this.clock = options.clock ?? systemClock;
     const { host, port } = options;
     const shared = { host, port, clock: this.clock, ...options.client, ...(options.log && { log: options.log }) };
-    this.lines = new Map(
+    this.senders = new Map(
       options.tracks.map((planned) => {
         const { channelId, trackId, connectData, track } = planned;
         const client = new KmpClient({ ...shared, channelId, trackId, connectData, info: track.info });
@@ -101,40 +101,40 @@ export class Sender {
   }
 
   /**
-   * Plays to the end, or until the signal is raised: then what was sent is brought to a proper end, within 5 seconds.
+   * Plays to the end, or until the signal is aborted. Then the tracks are ended in order, within 5 seconds.
    *
-   * @throws KmpRtmpError as `KmpClient` does; all connections are closed then
+   * @throws KmpRtmpError as `KmpClient` does; then all connections are closed
    */
   async run(signal?: AbortSignal): Promise<SendReport> {
-    const lines = [...this.lines.values()];
+    const senders = [...this.senders.values()];
     const unwatch = this.watch(signal);
     try {
-      await Promise.all(lines.map(({ client }) => client.open()));
+      await Promise.all(senders.map(({ client }) => client.open()));
       this.begin();
       const stopReporting = this.report();
       try {
         await this.play(signal);
-        await Promise.all(lines.map(({ client }) => client.finish()));
+        await Promise.all(senders.map(({ client }) => client.finish()));
       } finally {
         stopReporting();
       }
     } catch (error) {
-      for (const { client } of lines) client.destroy();
+      for (const { client } of senders) client.destroy();
       if (signal?.aborted !== true) throw error;
     } finally {
       unwatch();
     }
-    const tracks = lines.map(reportOf);
+    const tracks = senders.map(reportOf);
     const complete = tracks.every((track) => track.complete);
     return { ...this.progress(), tracks, complete, stopped: signal?.aborted === true };
   }
 
-  /** Told to stop, the tracks have a while to come to their ends; a server that is stuck or away does not hold us up. */
+  /** After the signal, closes all connections that have not ended in time: a server that hangs must not block the end. */
   private watch(signal: AbortSignal | undefined): () => void {
     let timer: Timer | undefined;
     const onAbort = (): void => {
       timer = this.clock.after(STOP_GRACE, () => {
-        for (const { client } of this.lines.values()) client.destroy();
+        for (const { client } of this.senders.values()) client.destroy();
       });
     };
     signal?.addEventListener('abort', onAbort, { once: true });
@@ -147,21 +147,21 @@ export class Sender {
   private begin(): void {
     this.beganAt = this.clock.now();
     const wall = this.clock.wall();
-    for (const planned of this.lines.keys())
+    for (const planned of this.senders.keys())
       this.wallUnits.set(planned, Math.round((wall * planned.track.info.timescale) / 1000));
   }
 
   private async play(signal: AbortSignal | undefined): Promise<void> {
     const { speed = 1, passes = 1, onFrame } = this.options;
     for await (const timed of timeline(this.options.tracks, passes)) {
-      const line = this.lines.get(timed.planned);
+      const sender = this.senders.get(timed.planned);
       if (speed !== Infinity) await waitUntil(this.clock, this.beganAt + timed.media / speed, signal);
-      if (line === undefined || signal?.aborted === true) return;
+      if (sender === undefined || signal?.aborted === true) return;
       const frame = this.outFrame(timed);
-      line.client.mediaInfo(timed.info);
-      await line.client.frame(frame);
-      line.frames++;
-      line.payloadBytes += frame.data.length;
+      sender.client.mediaInfo(timed.info);
+      await sender.client.frame(frame);
+      sender.frames++;
+      sender.payloadBytes += frame.data.length;
       this.media = Math.max(this.media, timed.media);
       onFrame?.(timed.planned, frame);
     }
@@ -169,12 +169,12 @@ export class Sender {
 
   private outFrame({ planned, frame, shift }: TimedFrame): OutFrame {
     const dts = frame.dts + shift;
-    // A file's frames come into being as they are played; those of a dump have their own time.
+    // Frames of a file are created when they are played. Frames of a dump have a time of creation.
     const created = frame.created === undefined ? (this.wallUnits.get(planned) ?? 0) + dts : frame.created + shift;
     return { created, dts, ptsDelay: frame.ptsDelay, key: frame.key, data: frame.data };
   }
 
-  /** Calls `onProgress` from now on; the result ends that. */
+  /** Starts calling `onProgress`; the returned function stops it. */
   private report(): () => void {
     const { onProgress, progressEvery = 500 } = this.options;
     if (onProgress === undefined) return () => undefined;
@@ -187,8 +187,8 @@ export class Sender {
   }
 
   private progress(): SendProgress {
-    const lines = [...this.lines.values()];
-    const sum = (of: (line: Line) => number): number => lines.reduce((total, line) => total + of(line), 0);
+    const senders = [...this.senders.values()];
+    const sum = (of: (one: TrackSender) => number): number => senders.reduce((total, one) => total + of(one), 0);
     return {
       elapsed: this.clock.now() - this.beganAt,
       media: this.media,
@@ -200,7 +200,7 @@ export class Sender {
   }
 }
 
-function reportOf({ planned, client, frames, payloadBytes }: Line): TrackReport {
+function reportOf({ planned, client, frames, payloadBytes }: TrackSender): TrackReport {
   const { acked, ackSeen, reconnects, complete } = client;
   return { track: planned, frames, payloadBytes, acked, ackSeen, reconnects, complete };
 }

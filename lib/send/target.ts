@@ -1,7 +1,7 @@
 import { KmpRtmpError } from '../base/errors.js';
 import { parseRtmpUrl } from '../rtmp/rtmp-url.js';
 
-/** What goes into the connect data of all tracks (module.md, Connect Data JSON). */
+/** The connect data of all tracks (docs/protocol/behaviour.md, Connect data). */
 export interface SendTarget {
   readonly upstreamId: string;
   /** `rtmp://host[:port]/app/stream` */
@@ -16,7 +16,7 @@ export interface SendTarget {
 }
 
 /**
- * Connect data, JSON.
+ * Makes connect data, as JSON.
  *
  * @param name the stream's name; undefined for the one in the URL
  */
@@ -36,15 +36,15 @@ export function connectDataOf(target: SendTarget, name: string | undefined): str
 }
 
 /**
- * The name of stream `index` (from 0) of an upstream: the URL's own for the first, the same with `_2`, `_3` ... for the
- * others, in front of a query string.
+ * The name of stream `index` (from 0) of an upstream: the name in the URL for the first, and that name with `_2`, `_3` and
+ * so on for the others. The suffix goes before a query string.
  *
  * @throws KmpRtmpError RTMP_BAD_URL; `send_no_stream` if the URL has no stream part
  */
 export function streamName(url: string, index: number): string {
   const { stream } = parseRtmpUrl(url);
   if (stream === '')
-    throw new KmpRtmpError('send_no_stream', 'the RTMP url has no stream name behind the app; add one, or give --name');
+    throw new KmpRtmpError('send_no_stream', 'the RTMP URL has no stream name after the app; add one, or give --name');
   if (index === 0) return stream;
   const query = stream.indexOf('?');
   const at = query === -1 ? stream.length : query;

@@ -2,26 +2,26 @@ import type { MediaInfo } from '../media/media-info.js';
 import type { PlannedTrack } from './plan.js';
 import type { SourceFrame } from './source/source.js';
 
-/** A frame, and when it is due. */
+/** A frame and the time at which it is due. */
 export interface TimedFrame {
   readonly planned: PlannedTrack;
   readonly frame: SourceFrame;
-  /** What the frame is made of. */
+  /** The media info of the frame. */
   readonly info: MediaInfo;
-  /** ms from the beginning of the sending, all earlier passes included. */
+  /** ms from the start, earlier passes included. */
   readonly media: number;
-  /** What the frame's dts (and a dump's `created`) has to be moved by, in timescale units. */
+  /** Offset to add to the frame's dts (and to `created` of a dump), in timescale units. */
   readonly shift: number;
 }
 
-/** ms that a track's only frame is taken to last. */
+/** Duration of a frame that is the only one of its track, ms. */
 const LONE_FRAME = 40;
 
-/** One track's frames, each with its place in the pass. */
+/** Reads the frames of one track, with their time in the pass. */
 class Cursor {
   head: SourceFrame | undefined;
   info: MediaInfo;
-  /** ms of the head from the beginning of the pass. */
+  /** ms from the beginning of the pass to the head. */
   media = 0;
   /** ms from the frame before the head to it. */
   step = LONE_FRAME;
@@ -39,7 +39,7 @@ class Cursor {
     this.info = this.head?.info ?? this.info;
     if (before === undefined || this.head === undefined) return;
     const step = this.toMs(this.head.dts - before.dts);
-    // A time that goes back must not stop the other tracks, nor bring an hour at once: the pace goes on as it was.
+    // A timestamp that goes back must not stop the other tracks or release an hour of frames: the last step is used.
     if (step >= 0) this.step = step;
     this.media += this.step;
   }
@@ -54,13 +54,12 @@ class Cursor {
 }
 
 /**
- * The frames of all tracks, the one that is due first before the others, over and over for `passes` times, with times that
- * go on from pass to pass.
+ * Gives the frames of all tracks in the order in which they are due, `passes` times. Timestamps continue from pass to pass.
  *
- * Times of files are moved so that the earliest frame of all has dts 0 (an MP4 file begins below that, a transport stream
- * anywhere); KMP dumps keep theirs.
+ * Timestamps of files are moved so that the earliest frame has dts 0 (an MP4 file may begin below 0, a transport stream
+ * anywhere). KMP dumps keep theirs.
  *
- * @param passes 1 or more, Infinity for ever
+ * @param passes 1 or more; Infinity for an endless loop
  */
 export async function* timeline(tracks: readonly PlannedTrack[], passes = 1): AsyncGenerator<TimedFrame> {
   let passed = 0;
@@ -82,7 +81,7 @@ export async function* timeline(tracks: readonly PlannedTrack[], passes = 1): As
         end = Math.max(end, media + cursor.step);
       }
       if (end === 0) return;
-      // In whole ms, so that the tracks stay in step in any timescale.
+      // In whole ms, so that tracks of any timescale stay synchronous.
       passed += Math.ceil(end);
     } finally {
       await Promise.all(cursors.map((cursor) => cursor.close()));
@@ -90,7 +89,7 @@ export async function* timeline(tracks: readonly PlannedTrack[], passes = 1): As
   }
 }
 
-/** Sets the cursors of one kind of source against the earliest of them, whose time in ms it gives. */
+/** Sets the times of the cursors of one kind of source relative to their earliest frame; returns its time in ms. */
 function begin(cursors: readonly Cursor[], absolute: boolean): number {
   const group = cursors.filter(({ planned }) => planned.source.absolute === absolute);
   const first = Math.min(

@@ -15,7 +15,7 @@ export interface ToKmpOptions {
   readonly clock?: Clock;
 }
 
-/** What the streams of one source have in common. */
+/** What the streams of one source share. */
 interface Beginning {
   /** dts of the earliest frame of all tracks, ms. */
   readonly firstMs: number;
@@ -86,7 +86,7 @@ async function* packetsOf(
   yield writeEnd();
 }
 
-/** @param created of the frame whose dts is 0, for frames that do not say when they came into being */
+/** @param created of the frame whose dts is 0, for frames that do not give their time of creation */
 function framePacket({ created, dts, ptsDelay, key, data }: SourceFrame, shift: number, zero: number): Buffer {
   const fields = { dts: dts + shift, ptsDelay, flags: key ? KEY_FRAME : 0, size: data.length };
   return writeFrame({ created: created ?? zero + fields.dts, ...fields }, data);

@@ -1,6 +1,6 @@
 import type { Clock } from '../time/clock.js';
 
-/** Resolves at the monotonic time `due`, or when the signal is raised; at once if either is so already. */
+/** Resolves at the monotonic time `due` or when the signal is aborted, whichever comes first. */
 export function waitUntil(clock: Clock, due: number, signal?: AbortSignal): Promise<void> {
   const wait = due - clock.now();
   if (wait <= 0 || signal?.aborted === true) return Promise.resolve();

@@ -131,7 +131,7 @@ describe('kmp-rtmp send', () => {
   it('says what is wrong with what it was given', async () => {
     const cases: [string[], RegExp][] = [
       [[join(FOLDER, 'none.mp4'), ...target()], /none\.mp4 cannot be opened/],
-      [[FILE], /an upstream id and an RTMP url are needed/],
+      [[FILE], /an upstream id and an RTMP URL are needed/],
       [[FILE, '--url', 'rtmp://h/a/s'], /--upstream-id is needed/],
       [[FILE, ...target(), '--to', 'nowhere'], /HOST:PORT/],
       [[FILE, ...target(), '--speed', '0'], /above 0/],

@@ -200,7 +200,7 @@ describe('KmpClient', () => {
       assert.equal(error.code, 'send_connect');
       assert.match(
         error.message,
-        new RegExp(`127.0.0.1:${port}.*cannot be reached.*ECONNREFUSED.*does kmp-rtmp run there`),
+        new RegExp(`127.0.0.1:${port}.*cannot be reached.*ECONNREFUSED.*is kmp-rtmp running there`),
       );
       return true;
     });

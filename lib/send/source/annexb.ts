@@ -5,7 +5,7 @@ const AVC_SPS = 7;
 const AVC_PPS = 8;
 const HIGH = 100;
 
-/** The NAL units of a byte stream (ITU-T H.264 and H.265, annex B): what stands between start codes. */
+/** The NAL units of a byte stream (ITU-T H.264 and H.265, annex B), without their start codes. */
 export function annexBUnits(stream: Buffer): Buffer[] {
   const units: Buffer[] = [];
   let from = -1;
@@ -21,14 +21,14 @@ export function annexBUnits(stream: Buffer): Buffer[] {
 
 const START_CODE = Buffer.from([0, 0, 1]);
 
-/** Zeros before a start code belong to it (or to nothing): no NAL unit ends with one. */
+/** Zeros before a start code are not part of the NAL unit: no NAL unit ends with a zero. */
 function trimZeros(unit: Buffer): Buffer {
   let end = unit.length;
   while (end > 0 && unit[end - 1] === 0) end--;
   return unit.subarray(0, end);
 }
 
-/** The units, each behind its size in 4 bytes, as KMP and RTMP want them. */
+/** The units, each after its size in 4 bytes, as KMP and RTMP need them. */
 export function lengthPrefixed(units: readonly Buffer[]): Buffer {
   const parts: Buffer[] = [];
   for (const unit of units) {
@@ -39,7 +39,7 @@ export function lengthPrefixed(units: readonly Buffer[]): Buffer {
   return Buffer.concat(parts);
 }
 
-/** An AVCDecoderConfigurationRecord (ISO/IEC 14496-15, 5.3.3.1) of the parameter sets found, if there are both. */
+/** An AVCDecoderConfigurationRecord (ISO/IEC 14496-15, 5.3.3.1) of the given parameter sets, if both are there. */
 export function avccOf(units: readonly Buffer[]): Buffer | undefined {
   const sps = units.filter((unit) => ((unit[0] ?? 0) & 0x1f) === AVC_SPS && unit.length > 4);
   const pps = units.filter((unit) => ((unit[0] ?? 0) & 0x1f) === AVC_PPS);
@@ -60,7 +60,7 @@ export function avccOf(units: readonly Buffer[]): Buffer | undefined {
   ]);
 }
 
-/** An HEVCDecoderConfigurationRecord (ISO/IEC 14496-15, 8.3.3.1) of the parameter sets found, if all three are there. */
+/** An HEVCDecoderConfigurationRecord (ISO/IEC 14496-15, 8.3.3.1) of the given parameter sets, if all three are there. */
 export function hvccOf(units: readonly Buffer[]): Buffer | undefined {
   const arrays = [HevcNal.VPS, HevcNal.SPS, HevcNal.PPS].map((type) => ({
     type,
@@ -72,7 +72,7 @@ export function hvccOf(units: readonly Buffer[]): Buffer | undefined {
   const head = Buffer.concat([
     Buffer.from([1]),
     parameters.profileTierLevel,
-    // No limits on segments, parallelism and frame rate are claimed; NAL sizes take 4 bytes.
+    // Segments, parallelism and frame rate: not specified. NAL sizes have 4 bytes.
     Buffer.from([0xf0, 0x00, 0xfc, 0xfc | parameters.chromaFormat]),
     Buffer.from([0xf8 | (parameters.lumaDepth - 8), 0xf8 | (parameters.chromaDepth - 8), 0, 0]),
     Buffer.from([(parameters.temporalLayers << 3) | (parameters.temporalNesting ? 4 : 0) | 3, arrays.length]),

@@ -1,13 +1,13 @@
-/** What an audio codec's private data, or a frame's own header, tells. */
+/** What the private data of an audio codec, or a frame header, contains. */
 export interface AudioParameters {
-  /** Samples a second. */
+  /** Samples per second. */
   readonly sampleRate: number;
   readonly channels: number;
 }
 
 /** Sampling frequencies by index (ISO/IEC 14496-3, table 1.18). */
 const AAC_RATES = [96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350];
-/** Channels by channel configuration (the same, table 1.19); 0 is told elsewhere. */
+/** Channels by channel configuration (the same, table 1.19); for 0, the stream itself has them. */
 const AAC_CHANNELS = [0, 1, 2, 3, 4, 5, 6, 8];
 const EXPLICIT_RATE = 15;
 const ESCAPED_TYPE = 31;
@@ -15,7 +15,7 @@ const ESCAPED_TYPE = 31;
 /** Reads the fixed part of an AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1). */
 export function parseAudioSpecificConfig(config: Buffer): AudioParameters | undefined {
   if (config.length < 2) return undefined;
-  // 8 bytes hold all that is read, even with both escapes: 5 + 6 + 4 + 24 + 4 bits.
+  // 8 bytes contain all fields that are read, even with both escapes: 5 + 6 + 4 + 24 + 4 bits.
   const bits = Buffer.concat([config, Buffer.alloc(8)]).readBigUInt64BE(0);
   let at = 64;
   const take = (count: number): number => {
@@ -31,13 +31,13 @@ export function parseAudioSpecificConfig(config: Buffer): AudioParameters | unde
 
 /** The header before an AAC frame in a transport stream or an .aac file (ISO/IEC 13818-7, 6.2). */
 export interface Adts {
-  /** The AudioSpecificConfig that says the same. */
+  /** The equivalent AudioSpecificConfig. */
   readonly config: Buffer;
-  /** Where the raw frame begins. */
+  /** Offset of the raw frame. */
   readonly headerSize: number;
 }
 
-/** Reads an ADTS header, or undefined where there is none. */
+/** Reads an ADTS header; undefined if there is none. */
 export function parseAdts(frame: Buffer): Adts | undefined {
   const [b0 = 0, b1 = 0, b2 = 0, b3 = 0] = frame;
   if (frame.length < 7 || b0 !== 0xff || (b1 & 0xf6) !== 0xf0) return undefined;
@@ -50,7 +50,7 @@ export function parseAdts(frame: Buffer): Adts | undefined {
   };
 }
 
-/** Samples that an Opus decoder drops at the beginning, at 48 kHz (RFC 7845, 5.1); 0 where `head` is none. */
+/** Samples that an Opus decoder drops at the beginning, at 48 kHz (RFC 7845, 5.1); 0 if `head` is no OpusHead. */
 export function opusPreSkip(head: Buffer): number {
   return head.length >= 12 && head.toString('latin1', 0, 8) === 'OpusHead' ? head.readUInt16LE(10) : 0;
 }

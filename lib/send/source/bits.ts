@@ -1,13 +1,13 @@
 /**
- * Reads bits, most significant first, as the parameter sets of H.264 and H.265 are written. Past the end it reads zeros:
- * a cut parameter set gives values, not an exception, and the callers check what matters to them.
+ * Reads bits, most significant first, as in the parameter sets of H.264 and H.265. After the end it reads zeros: a
+ * truncated parameter set gives values, not an exception, and callers check the values that they need.
  */
 export class BitReader {
   private position = 0;
 
   constructor(private readonly bytes: Buffer) {}
 
-  /** True once more was asked for than there was. */
+  /** True after a read past the end. */
   get overrun(): boolean {
     return this.position > this.bytes.length * 8;
   }

@@ -5,13 +5,13 @@ import { annexBUnits, avccOf, hvccOf, lengthPrefixed } from './annexb.js';
 import { opusPreSkip, parseAdts } from './audio-config.js';
 import { TIMESCALE } from './source.js';
 
-/** How the packets of a track become KMP frames. */
+/** How packets of a track are converted to KMP frames. */
 export interface PacketForm {
-  /** Codec private data as KMP wants it. */
+  /** Codec private data in the form that KMP needs. */
   readonly extraData: Buffer;
-  /** The packet's bytes as KMP wants them; empty if nothing is left. */
+  /** Converts the bytes of a packet to the form that KMP needs; the result may be empty. */
   convert(data: Buffer): Buffer;
-  /** Units of {@link TIMESCALE} to take off every time. */
+  /** Units of {@link TIMESCALE} to subtract from each timestamp. */
   readonly delay: number;
 }
 
@@ -19,16 +19,16 @@ const NONE = Buffer.alloc(0);
 const same = (data: Buffer): Buffer => data;
 
 /**
- * Finds a track's private data, in the container or else in its first packet: transport streams, and files that were
- * made of them, carry video with start codes and AAC with ADTS headers.
+ * Finds the private data of a track in the container or in its first packet: transport streams, and files that were made
+ * from them, have video with start codes and AAC with ADTS headers.
  *
- * @throws KmpRtmpError `source_no_config` if there is none in either
+ * @throws KmpRtmpError `source_no_config` if there is none
  */
 export async function packetForm(track: InputTrack, sink: EncodedPacketSink, codecId: number): Promise<PacketForm> {
   const description = await describe(track);
   switch (codecId) {
     case Codec.OPUS: {
-      // Matroska's times are those of the decoder's output, the samples that it drops included; MP4's are not.
+      // Timestamps of Matroska include the samples that the decoder drops; those of MP4 do not.
       const matroska = ['Matroska', 'WebM'].includes((await track.input.getFormat()).name);
       const delay = matroska ? Math.round((opusPreSkip(description) * TIMESCALE) / 48000) : 0;
       return { extraData: description, convert: same, delay };
@@ -43,7 +43,7 @@ export async function packetForm(track: InputTrack, sink: EncodedPacketSink, cod
   }
 }
 
-/** The form of a track that has no private data in the container. */
+/** The conversion for a track without private data in the container. */
 async function bareForm(
   track: InputTrack,
   sink: EncodedPacketSink,
@@ -71,7 +71,7 @@ async function describe(track: InputTrack): Promise<Buffer> {
   const config = track.isVideoTrack() || track.isAudioTrack() ? await track.getDecoderConfig() : null;
   const description = config?.description;
   if (description === undefined) return NONE;
-  // A copy: what the library hands out is a view of a large cached block.
+  // A copy: the library returns a view of a large cached block.
   return ArrayBuffer.isView(description)
     ? Buffer.from(bufferOf(new Uint8Array(description.buffer, description.byteOffset, description.byteLength)))
     : Buffer.from(new Uint8Array(description));

@@ -8,10 +8,10 @@ import { parseSps, spsOfAvcc } from './h264.js';
 import { parseHevcSps, spsOfHvcc } from './h265.js';
 import { TIMESCALE } from './source.js';
 
-/** Packets looked at for bit rate and frame rate. */
+/** Packets that are read to estimate bit rate and frame rate. */
 const PROBE_PACKETS = 250;
 
-/** The media info of a container's track, and by how many pictures decoding runs ahead where the codec data says so. */
+/** The media info of a container's track, and the number of pictures that decoding is ahead, if the codec data contains it. */
 export async function containerInfo(
   track: InputTrack,
   codecId: number,

@@ -7,7 +7,7 @@ import { decodeTimes, reorderDepth } from './decode-order.js';
 import { fitDelay } from './fit.js';
 import { TIMESCALE, type SourceFrame, type SourceOptions, type SourceTrack } from './source.js';
 
-/** How many packets are looked at, without their data, for the order of decoding. */
+/** Packets that are read, without their data, to find the order of decoding. */
 const PROBE_PACKETS = 250;
 
 const CODECS: ReadonlyMap<MediaCodec, number> = new Map<MediaCodec, number>([
@@ -20,19 +20,19 @@ const CODECS: ReadonlyMap<MediaCodec, number> = new Map<MediaCodec, number>([
   ['eac3', Codec.EAC3],
 ]);
 
-/** True for what KMP has a codec id for. */
+/** True for codecs that have a KMP codec id. */
 export function isSupported(codec: MediaCodec | null): codec is MediaCodec {
   return codec !== null && CODECS.has(codec);
 }
 
-/** A packet whose time is in units of {@link TIMESCALE}. */
+/** A packet with its timestamp in units of {@link TIMESCALE}. */
 interface Packet {
   readonly pts: number;
   readonly packet: EncodedPacket;
 }
 
 /**
- * Makes a track of a container file ready: finds its private data, its frames' form and the order of decoding.
+ * Prepares a track of a container file: finds its private data, the form of its frames and the order of decoding.
  *
  * @param begin presentation time in s to begin at; undefined for the first packet
  */
@@ -49,7 +49,7 @@ export async function containerTrack(
   const { info, reorder } = await containerInfo(track, codecId, form.extraData);
   const depth = track.isVideoTrack() ? Math.max(reorder ?? 0, await probeDepth(sink)) : 0;
 
-  const tell = (why: string): void =>
+  const reportDamage = (why: string): void =>
     options.onWarning?.(`${path}: the ${track.type} track ${track.id} ends early: ${why}`);
 
   async function* packets(): AsyncGenerator<Packet> {
@@ -60,15 +60,15 @@ export async function containerTrack(
       for await (const packet of sink.packets(first)) {
         last = packet;
         const pts = Math.round(packet.timestamp * TIMESCALE) - form.delay;
-        if (!Number.isSafeInteger(pts)) return tell(`it is damaged (a time of ${packet.timestamp} s)`);
+        if (!Number.isSafeInteger(pts)) return reportDamage(`it is damaged (a time of ${packet.timestamp} s)`);
         yield { pts, packet };
       }
-      // The index knows of a packet whose bytes are not there.
+      // The index has a packet whose bytes are not in the file.
       if (last !== undefined && (await sink.getNextPacket(last, { metadataOnly: true })) !== null)
-        tell('the rest of the file is missing');
+        reportDamage('the rest of the file is missing');
     } catch (error) {
       if (error instanceof KmpRtmpError && error.code === 'source_damaged') throw error;
-      tell(`it is damaged (${messageOf(error)})`);
+      reportDamage(`it is damaged (${messageOf(error)})`);
     }
   }
 
@@ -88,7 +88,7 @@ export async function containerTrack(
   return { info, frames };
 }
 
-/** Video starts at a key frame, audio at the packet that is heard at that time. */
+/** Video starts at a key frame, audio at the packet that is played at that time. */
 function firstPacket(track: InputTrack, sink: EncodedPacketSink, begin: number): Promise<EncodedPacket | null> {
   const found = track.isVideoTrack() ? sink.getKeyPacket(begin) : sink.getPacket(begin);
   return found.then((packet) => packet ?? sink.getFirstPacket());

@@ -19,18 +19,18 @@ import { containerTrack, isSupported } from './container-track.js';
 import { checkMp4 } from './mp4-check.js';
 import type { MediaSource, SourceOptions, SourceTrack } from './source.js';
 
-/** What mediabunny may take a file for. HLS is left out: a playlist would make us fetch from other hosts. */
+/** Formats that mediabunny may read. HLS is not among them: a playlist would make this program read from other hosts. */
 const FORMATS = [MP4, QTFF, MATROSKA, WEBM, MPEG_TS, MP3, ADTS, OGG];
 
 /**
- * Opens an MP4, MOV, Matroska, WebM, MPEG-TS, MP3, AAC or Ogg file. Frames are read as they are asked for; memory does not
- * grow with the file's size (but for an index that the file itself has).
+ * Opens an MP4, MOV, Matroska, WebM, MPEG-TS, MP3, AAC or Ogg file. Frames are read on demand: memory does
+ * not grow with the size of the file, except for the index of the file.
  *
- * @throws KmpRtmpError `source_format` if the file is none of these, or is damaged where it must not be;
+ * @throws KmpRtmpError `source_format` if the file is none of these, or is too damaged;
  * `source_no_tracks` if it has no track that KMP can carry
  */
 export async function openContainer(path: string, options: SourceOptions = {}): Promise<MediaSource> {
-  // What it has to say comes as exceptions, which we word; nothing of ours may write to the console by itself.
+  // Its errors come as exceptions, which are reworded here; nothing may write to the console directly.
   Logging.level = LogLevel.Silent;
   const input = new Input({
     source: new FilePathSource(path, { handleUnhandledError: () => undefined }),
@@ -57,7 +57,7 @@ export async function openContainer(path: string, options: SourceOptions = {}): 
     if (error instanceof KmpRtmpError) throw error;
     throw new KmpRtmpError(
       'source_format',
-      `${path} cannot be read: ${messageOf(error)}; is it whole, and one of flv, mp4, mov, mkv, webm, ts or kmp?`,
+      `${path} cannot be read: ${messageOf(error)}; is it complete, and one of flv, mp4, mov, mkv, webm, ts or kmp?`,
       { cause: error },
     );
   }
@@ -79,7 +79,7 @@ async function openTracks(input: Input, path: string, options: SourceOptions): P
   if (found.length === 0)
     throw new KmpRtmpError(
       'source_no_tracks',
-      `${path} has no tracks; is it whole? A recording that was not finished has no index`,
+      `${path} has no tracks; is it complete? A recording that was not finished has no index`,
     );
   if (usable.length === 0)
     throw new KmpRtmpError('source_no_tracks', `${path} has no video or audio track that KMP can carry`);
@@ -87,7 +87,7 @@ async function openTracks(input: Input, path: string, options: SourceOptions): P
   return Promise.all(usable.map((track) => containerTrack(track, begin, path, options)));
 }
 
-/** Presentation time, in s, that the tracks begin at: a key frame's of the first video track at or before `start`. */
+/** Presentation time, in s, at which the tracks begin: the last key frame of the first video track at or before `start`. */
 async function startOf(tracks: readonly InputTrack[], start: number): Promise<number | undefined> {
   if (start <= 0) return undefined;
   const firsts = await Promise.all(tracks.map((track) => track.getFirstTimestamp()));

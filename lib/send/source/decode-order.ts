@@ -1,18 +1,18 @@
-/** What {@link decodeTimes} needs of a packet. */
+/** What {@link decodeTimes} needs to know of a packet. */
 export interface Timed {
   /** Presentation time, in any unit. */
   readonly pts: number;
 }
 
 /**
- * The least number of packets that decode times must lag behind for no packet to be shown before it is decoded:
- * the most packets that are decoded ahead of one and shown after it.
+ * How many packets decode times must be late, at least, so that no packet is displayed before it is decoded: the largest
+ * number of packets that are decoded before one packet and displayed after it.
  */
 export function reorderDepth(pts: readonly number[]): number {
   let depth = 0;
   const ahead: number[] = [];
   for (const time of pts) {
-    // `ahead` stays sorted, and every entry behind `time` is one that waits for it.
+    // `ahead` is sorted; every entry after `time` waits for it.
     let at = ahead.length;
     while (at > 0 && (ahead[at - 1] ?? 0) > time) at--;
     depth = Math.max(depth, ahead.length - at);
@@ -22,16 +22,15 @@ export function reorderDepth(pts: readonly number[]): number {
   return Math.min(depth, MAX_DEPTH);
 }
 
-/** H.264 and H.265 allow no picture to be held back by more than 16 others. */
+/** In H.264 and H.265, at most 16 pictures may be decoded before a picture and displayed after it. */
 export const MAX_DEPTH = 16;
 
 /**
- * Gives packets, which come in decode order and with presentation times only, the decode times that their encoder gave
- * them: packet n is decoded at the n-th lowest presentation time, `depth` places back. The first `depth` packets have no
- * such place; they start as much before the first presentation time as the reordering takes. (x264, x265 and ffmpeg's
- * muxers use the same rule.)
+ * Computes decode times for packets that come in decode order and have presentation times only. Packet n is decoded at the
+ * n-th lowest presentation time, `depth` packets earlier. The first `depth` packets have no such time: they start before
+ * the first presentation time, by the time that the reordering takes. x264, x265 and ffmpeg's muxers use the same rule.
  *
- * The decode times never go back. Memory: twice `depth`, and one packet.
+ * Decode times never go back. Memory: twice `depth` packets, and one.
  *
  * @param depth 0 .. {@link MAX_DEPTH}
  */
@@ -68,7 +67,7 @@ export async function* decodeTimes<T extends Timed>(
     let at = sorted.length;
     while (at > 0 && (sorted[at - 1] ?? 0) > packet.pts) at--;
     sorted.splice(at, 0, packet.pts);
-    // The lowest depth + 1 times are certain only when as many packets more are here.
+    // The lowest depth + 1 times are known only after as many more packets have been read.
     if (sorted.length > (shift === undefined ? 2 * depth : depth)) yield* release(false);
   }
   yield* release(true);

@@ -1,18 +1,18 @@
 import type { FileHandle } from 'node:fs/promises';
 
-/** Read at once from the disk. */
+/** Bytes of one read from the disk. */
 const BLOCK = 256 * 1024;
-/** What is smaller is copied out of its block, so that a kept audio frame does not keep 256 KB alive. */
+/** Smaller pieces are copied out of their block, so that a kept audio frame does not keep 256 KB in memory. */
 const COPY_BELOW = 16 * 1024;
 
-/** Reads a file from front to back in blocks. Several may share one handle: each has its own place. */
+/** Reads a file sequentially in blocks. Several readers may share a handle: each has its own position. */
 export class FileReader {
   private block: Buffer = Buffer.alloc(0);
   private blockAt = 0;
 
   /**
-   * @param position byte to begin at
-   * @param blockSize bytes to read at once from the disk
+   * @param position offset of the first byte to read
+   * @param blockSize bytes of one read from the disk
    */
   constructor(
     private readonly handle: FileHandle,

@@ -1,6 +1,6 @@
 import { Codec } from '../../media/codec.js';
 
-/** What an FLV audio or video tag carries. */
+/** The content of an FLV audio or video tag. */
 export type FlvBody =
   /** Codec private data: a sequence header. */
   | { readonly kind: 'config'; readonly codecId: number; readonly data: Buffer }
@@ -19,12 +19,12 @@ export type FlvBody =
 
 const NONE: FlvBody = { kind: 'none' };
 
-/** Enhanced packet types (docs/protocol/enhanced-rtmp.md, Video messages); the audio ones share the numbers of those that both have. */
+/** Enhanced packet types (docs/protocol/enhanced-rtmp.md, Video messages); audio types have the same numbers where both exist. */
 const Packet = { START: 0, CODED: 1, END: 2, CODED_X: 3, VIDEO_MULTITRACK: 6, AUDIO_MULTITRACK: 5, MOD_EX: 7 } as const;
 const COMMAND = 5;
 const KEY = 1;
 
-/** Legacy codec numbers; 12 is what some encoders write for H.265. */
+/** Legacy codec numbers; some encoders write 12 for H.265. */
 const LEGACY_VIDEO: ReadonlyMap<number, number> = new Map([
   [7, Codec.H264],
   [12, Codec.H265],
@@ -101,7 +101,7 @@ function audioFrame(codecId: number, data: Buffer): FlvBody {
   return { kind: 'frame', codecId, key: true, cts: 0, data };
 }
 
-/** Steps over the ModEx prefixes: what follows them, and where. */
+/** Skips the ModEx prefixes; returns the packet type that follows, and its offset. */
 function skipModEx(body: Buffer): { packetType: number; at: number } {
   let packetType = (body[0] ?? 0) & 15;
   let at = 1;

@@ -8,20 +8,20 @@ import { parseHevcSps, spsOfHvcc } from './h265.js';
 import { parseAc3Header, parseMp3Header } from './sync-frame.js';
 import { TIMESCALE } from './source.js';
 
-/** What was seen of a track so far. */
+/** What is known of a track so far. */
 export interface FlvEvidence {
   readonly codecId: number;
-  /** The sequence header; empty for codecs without. */
+  /** The sequence header; empty for codecs that have none. */
   readonly extraData: Buffer;
   /** One of the frames. */
   readonly sample: Buffer;
-  /** Bits a second; 0 if not known. */
+  /** Bits per second; 0 if unknown. */
   readonly bitrate: number;
-  /** Frames a second; 0 if not known. */
+  /** Frames per second; 0 if unknown. */
   readonly rate: number;
 }
 
-/** The media info of an FLV track: from its codec data, not from onMetaData, which is often wrong. */
+/** The media info of an FLV track. It is taken from the codec data, because onMetaData is often wrong. */
 export function flvInfo(seen: FlvEvidence): MediaInfo {
   const common = {
     codecId: seen.codecId,

@@ -4,16 +4,16 @@ import { parseAudioBody, parseVideoBody } from './flv-body.js';
 import { flvInfo, needsConfig } from './flv-info.js';
 import { flvTags, Tag } from './flv-tags.js';
 
-/** How much of the file is looked at for tracks and rates: ms, and bytes. */
+/** The part of the file that is read to find tracks and rates: ms, and bytes. */
 const PROBE_TIME = 10_000;
 const PROBE_BYTES = 32 * 1024 * 1024;
 
-/** What the look at an FLV file's beginning has shown. */
+/** What was found at the beginning of an FLV file. */
 export interface FlvProbe {
   readonly tracks: readonly { readonly type: number; readonly info: MediaInfo }[];
   /** dts of the first frame of the file, ms. */
   readonly firstTime: number;
-  /** Tag to begin at, and dts (ms) before which frames are left out. */
+  /** Offset of the tag to begin at, and dts (ms) before which frames are skipped. */
   readonly beginOffset: number;
   readonly beginTime: number;
 }
@@ -26,11 +26,11 @@ export interface FlvReports {
   missing(what: string): void;
 }
 
-/** What is known of one track while the file is looked at. */
-class Sighting {
+/** What is known of one track while the file is probed. */
+class TrackProbe {
   codecId = 0;
   extraData: Buffer = Buffer.alloc(0);
-  /** The last sequence header, which counts once a frame to begin at follows it. */
+  /** The last sequence header; it is used once a frame to begin at follows it. */
   private latest: { codecId: number; data: Buffer } | undefined;
   sample: Buffer | undefined;
   private frames = 0;
@@ -67,17 +67,17 @@ class Sighting {
 }
 
 /**
- * Finds the tracks, what they are made of, and where to begin.
+ * Finds the tracks, their media info, and where to begin.
  *
  * @param start ms from the first frame: begin at the last video key frame at or before it
  */
 export async function probeFlv(handle: FileHandle, start: number, { warn, missing }: FlvReports): Promise<FlvProbe> {
-  const video = new Sighting(Tag.VIDEO);
-  const audio = new Sighting(Tag.AUDIO);
+  const video = new TrackProbe(Tag.VIDEO);
+  const audio = new TrackProbe(Tag.AUDIO);
   let firstTime: number | undefined;
   let begin = { offset: 0, time: 0 };
   for await (const { type, time, offset, body } of flvTags(handle, 0, (tag) => tag !== Tag.SCRIPT, warn)) {
-    const sighting = type === Tag.VIDEO ? video : audio;
+    const probe = type === Tag.VIDEO ? video : audio;
     const parsed = type === Tag.VIDEO ? parseVideoBody(body) : parseAudioBody(body);
     if (parsed.kind === 'unsupported') missing(`has ${parsed.what}, which is left out`);
     if (parsed.kind !== 'config' && parsed.kind !== 'frame') continue;
@@ -85,13 +85,13 @@ export async function probeFlv(handle: FileHandle, start: number, { warn, missin
     const beforeBegin = time <= (firstTime ?? time) + start;
     if (!inHead && !beforeBegin) break;
     if (parsed.kind === 'config') {
-      sighting.configure(parsed.codecId, parsed.data);
+      probe.configure(parsed.codecId, parsed.data);
       continue;
     }
     if (firstTime === undefined) [firstTime, begin] = [time, { offset, time: start > 0 ? time : 0 }];
-    if (sighting.codecId === 0) sighting.codecId = parsed.codecId;
-    if (inHead) sighting.see(time, parsed.data);
-    // Without a video track, the first audio frame at the offset.
+    if (probe.codecId === 0) probe.codecId = parsed.codecId;
+    if (inHead) probe.see(time, parsed.data);
+    // Without a video track, it begins at the first audio frame at the offset.
     const place = type === Tag.VIDEO ? parsed.key : video.sample === undefined;
     if (start > 0 && beforeBegin && place) {
       begin = { offset, time };
@@ -99,11 +99,11 @@ export async function probeFlv(handle: FileHandle, start: number, { warn, missin
       audio.begin();
     }
   }
-  const tracks = [video, audio].flatMap((sighting) => {
-    const info = sighting.info();
-    if (info === undefined && sighting.sample !== undefined)
-      missing(`has ${sighting === video ? 'video' : 'audio'} without a sequence header, which is left out`);
-    return info === undefined ? [] : [{ type: sighting.type, info }];
+  const tracks = [video, audio].flatMap((probe) => {
+    const info = probe.info();
+    if (info === undefined && probe.sample !== undefined)
+      missing(`has ${probe === video ? 'video' : 'audio'} without a sequence header, which is left out`);
+    return info === undefined ? [] : [{ type: probe.type, info }];
   });
   const beginOffset = start > 0 ? begin.offset : 0;
   return { tracks, firstTime: firstTime ?? 0, beginOffset, beginTime: start > 0 ? begin.time : 0 };

@@ -6,10 +6,10 @@ export const Tag = { AUDIO: 8, VIDEO: 9, SCRIPT: 18 } as const;
 
 /** type, data size u24, time u24, upper byte of the time, stream id u24: big-endian. */
 const TAG_HEADER = 11;
-/** After each tag, and before the first: the size of the tag before it. */
+/** Follows each tag, and precedes the first: the size of the tag before it. */
 const BACK_POINTER = 4;
 const FILE_HEADER = 9;
-/** More is no tag that anyone writes, but damage. */
+/** A larger size is damage: no program writes such tags. */
 const MAX_TAG = 16 * 1024 * 1024;
 
 /** One tag of an FLV file. */
@@ -17,7 +17,7 @@ export interface FlvTag {
   readonly type: number;
   /** dts in ms. */
   readonly time: number;
-  /** Where it begins in the file. */
+  /** Offset in the file. */
   readonly offset: number;
   readonly body: Buffer;
 }
@@ -28,8 +28,8 @@ export function isFlv(head: Buffer): boolean {
 }
 
 /**
- * The tags of the wanted types, read one after the other. A file that is cut or damaged gives all tags up to there; what
- * is wrong, and at which byte, goes to `onDamage`.
+ * The tags of the wanted types, in order. A truncated or damaged file gives all tags before the damage; `onDamage` is called
+ * with what is wrong and at which byte.
  *
  * @param from offset of a tag, 0 for the first
  */
@@ -64,7 +64,7 @@ export async function* flvTags(
   }
 }
 
-/** dts in ms of the last tag, or undefined if the end of the file is not that of a whole tag. */
+/** dts in ms of the last tag; undefined if the file does not end with a complete tag. */
 export async function lastTime(handle: FileHandle): Promise<number | undefined> {
   const { size } = await handle.stat();
   if (size < FILE_HEADER + BACK_POINTER + TAG_HEADER + BACK_POINTER) return undefined;

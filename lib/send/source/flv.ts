@@ -11,17 +11,19 @@ const PER_MS = TIMESCALE / 1000;
 
 /**
  * Opens an FLV file: H.264, H.265, AAC, MP3, Opus, AC-3 and E-AC-3, with legacy or enhanced headers; the first video and
- * the first audio track. Read tag by tag, whatever its size; one that is cut or damaged is sent up to there.
+ * the first audio track. Tags are read one by one, so the size of the file does not matter. A truncated or damaged file is
+ * read up to the damage.
  *
- * @throws KmpRtmpError `source_format` if it is no FLV file; `source_no_tracks` if nothing in it can be sent
+ * @throws KmpRtmpError `source_format` if it is not an FLV file; `source_no_tracks` if nothing in it can be sent
  */
 export async function openFlv(path: string, options: SourceOptions = {}): Promise<MediaSource> {
   const handle = await open(path, 'r');
   try {
     const head = Buffer.alloc(9);
     await handle.read(head, 0, head.length, 0);
-    if (!isFlv(head)) throw new KmpRtmpError('source_format', `${path} is no FLV file: it does not begin with "FLV"`);
-    // One file is read by several iterators, which all meet the same damage.
+    if (!isFlv(head))
+      throw new KmpRtmpError('source_format', `${path} is not an FLV file: it does not begin with "FLV"`);
+    // Several iterators read the file and find the same damage: it is reported once.
     const reported = new Set<string>();
     const once = (report: ((message: string) => void) | undefined) => (what: string) => {
       if (!reported.has(what)) report?.(`${path} ${what}`);
@@ -49,7 +51,7 @@ export async function openFlv(path: string, options: SourceOptions = {}): Promis
   }
 }
 
-/** The frames of one type of tag, from where the probe says; a sequence header that changes goes with the next frame. */
+/** The frames of one type of tag, from the place that the probe found. A changed sequence header comes with the next frame. */
 async function* frames(
   handle: FileHandle,
   type: number,

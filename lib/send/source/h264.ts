@@ -1,14 +1,14 @@
 import { BitReader, unescapeNal } from './bits.js';
 
-/** What a parameter set tells of its video. */
+/** What a parameter set contains about the video. */
 export interface VideoParameters {
   readonly width: number;
   readonly height: number;
-  /** By how many pictures decoding runs ahead of display; undefined where the parameter set does not say. */
+  /** Number of pictures that decoding is ahead of display; undefined if the parameter set does not contain it. */
   readonly reorder?: number;
 }
 
-/** What an H.264 sequence parameter set tells, beside the size. */
+/** What an H.264 sequence parameter set contains besides the size. */
 export interface AvcParameters extends VideoParameters {
   readonly chromaFormat: number;
   readonly lumaDepth: number;
@@ -20,7 +20,7 @@ const HIGH_PROFILES = new Set([100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 13
 const BASELINE = 66;
 const EXTENDED_SAR = 255;
 
-/** First SPS of an AVCDecoderConfigurationRecord, or undefined where it has none (`avc3`) or is cut. */
+/** First SPS of an AVCDecoderConfigurationRecord, or undefined if it has none (`avc3`) or is truncated. */
 export function spsOfAvcc(avcc: Buffer): Buffer | undefined {
   if (avcc.length < 8 || avcc[0] !== 1 || ((avcc[5] ?? 0) & 0x1f) === 0) return undefined;
   const size = avcc.readUInt16BE(6);
@@ -65,7 +65,7 @@ export function parseSps(nal: Buffer): AvcParameters | undefined {
   const cropY = (chromaFormat === 1 ? 2 : 1) * (2 - frameMbsOnly);
   const width = widthInMbs * 16 - (left + right) * cropX;
   const height = heightInUnits * 16 * (2 - frameMbsOnly) - (top + bottom) * cropY;
-  // Sequences of this order type, and all of the baseline profile, are decoded in the order they are shown.
+  // Sequences of this order type, and all of the baseline profile, are decoded in display order.
   let reorder = orderType === 2 || profile === BASELINE ? 0 : undefined;
   if (reader.flag()) reorder = vuiReorder(reader) ?? reorder;
   if (reader.overrun || width <= 0 || height <= 0) return undefined;
@@ -84,7 +84,7 @@ function skipScalingLists(reader: BitReader, count: number): void {
   }
 }
 
-/** max_num_reorder_frames, if the VUI has the bitstream restriction. */
+/** max_num_reorder_frames, if the VUI contains the bitstream restriction. */
 function vuiReorder(reader: BitReader): number | undefined {
   if (reader.flag() && reader.bits(8) === EXTENDED_SAR) reader.skip(32);
   if (reader.flag()) reader.skip(1); // overscan

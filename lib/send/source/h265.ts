@@ -4,7 +4,7 @@ import type { VideoParameters } from './h264.js';
 /** NAL unit types (ITU-T H.265, table 7-1). */
 export const Nal = { VPS: 32, SPS: 33, PPS: 34 } as const;
 
-/** What an H.265 sequence parameter set tells, beside the size. */
+/** What an H.265 sequence parameter set contains besides the size. */
 export interface HevcParameters extends VideoParameters {
   /** general_profile_space .. general_level_idc: the 12 bytes that hvcC repeats. */
   readonly profileTierLevel: Buffer;
@@ -15,7 +15,7 @@ export interface HevcParameters extends VideoParameters {
   readonly chromaDepth: number;
 }
 
-/** First SPS of an HEVCDecoderConfigurationRecord, or undefined where it has none (`hev1`) or is cut. */
+/** First SPS of an HEVCDecoderConfigurationRecord, or undefined if it has none (`hev1`) or is truncated. */
 export function spsOfHvcc(hvcc: Buffer): Buffer | undefined {
   if (hvcc.length < 23) return undefined;
   let at = 23;
@@ -34,7 +34,7 @@ export function spsOfHvcc(hvcc: Buffer): Buffer | undefined {
   return undefined;
 }
 
-/** Reads an H.265 sequence parameter set, NAL header included (ITU-T H.265, 7.3.2.2), as far as we need it. */
+/** Reads an H.265 sequence parameter set, NAL header included (ITU-T H.265, 7.3.2.2), as far as it is needed. */
 export function parseHevcSps(nal: Buffer): HevcParameters | undefined {
   const bytes = unescapeNal(nal.subarray(2));
   const reader = new BitReader(bytes);
@@ -78,7 +78,7 @@ export function parseHevcSps(nal: Buffer): HevcParameters | undefined {
   };
 }
 
-/** The rest of profile_tier_level(): what each sub-layer has of its own. */
+/** The rest of profile_tier_level(): the fields of each sub-layer. */
 function skipSubLayers(reader: BitReader, count: number): void {
   if (count === 0) return;
   const present: { profile: boolean; level: boolean }[] = [];

@@ -6,7 +6,7 @@ import { Frame } from '../../media/frame.js';
 import { sameMediaInfo, type MediaInfo } from '../../media/media-info.js';
 import type { DumpConnect, MediaSource, SourceFrame, SourceOptions } from './source.js';
 
-/** Read at once from the disk. */
+/** Bytes of one read from the disk. */
 const BLOCK = 256 * 1024;
 const TYPES = new Set(['cnct', 'minf', 'fram', 'null', 'eost']);
 
@@ -15,7 +15,7 @@ export function isKmpDump(head: Buffer): boolean {
   return TYPES.has(head.toString('latin1', 0, 4));
 }
 
-/** What the beginning of a dump says, and how many frames to leave out for the start offset. */
+/** What the beginning of a dump contains, and how many frames to skip for the start offset. */
 interface DumpHead {
   readonly info: MediaInfo;
   readonly connect: DumpConnect | undefined;
@@ -23,17 +23,17 @@ interface DumpHead {
 }
 
 /**
- * Opens a KMP dump: what one KMP connection brought, with or without its connect packet; one track. Its frames are given as
- * they are, `created` included; frames before the first media info are left out, since no one can make use of them. A dump
- * that is cut or damaged is sent up to there.
+ * Opens a KMP dump: the packets of one KMP connection, with or without its connect packet. It has one track. Frames are
+ * unchanged, `created` included. Frames before the first media info are skipped, because they cannot be decoded. A truncated
+ * or damaged dump is read up to the damage.
  *
  * @throws KmpRtmpError `source_no_tracks` if no media info is in it
  */
 export async function openKmpDump(path: string, options: SourceOptions = {}): Promise<MediaSource> {
-  const told = new Set<string>();
+  const reported = new Set<string>();
   const warn = (what: string): void => {
-    if (!told.has(what)) options.onWarning?.(`${path} ${what}`);
-    told.add(what);
+    if (!reported.has(what)) options.onWarning?.(`${path} ${what}`);
+    reported.add(what);
   };
   const head = await readHead(path, options.start ?? 0, warn);
   if (head === undefined)
@@ -48,7 +48,7 @@ export async function openKmpDump(path: string, options: SourceOptions = {}): Pr
   };
 }
 
-/** The packets up to where the dump ends or breaks; what is wrong with it is only told. */
+/** The packets up to the end of the dump or to the damage, which is reported and not thrown. */
 async function* packets(path: string, warn: (what: string) => void): AsyncGenerator<KmpPacket> {
   const file = createReadStream(path, { highWaterMark: BLOCK });
   try {
@@ -82,7 +82,7 @@ async function readHead(path: string, start: number, warn: (what: string) => voi
     if (start <= 0) break;
     frame++;
   }
-  // A media info and no frame: a track all the same.
+  // A media info without frames is a track too.
   return head ?? (info === undefined ? undefined : { info, connect, skip: 0 });
 }
 
@@ -101,7 +101,7 @@ async function* frames(path: string, head: DumpHead, warn: (what: string) => voi
       continue;
     }
     if (frame++ < head.skip || packet.size === 0) continue;
-    // A media info that is repeated, as after a reconnect, means nothing new.
+    // A repeated media info, as after a reconnect, is no change.
     const changed = current !== sent && !sameMediaInfo(current, sent);
     yield {
       dts: packet.dts,

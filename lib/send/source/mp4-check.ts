@@ -3,24 +3,24 @@ import { KmpRtmpError } from '../../base/errors.js';
 import { FileReader } from './file-reader.js';
 
 const PARENTS = new Set(['moov', 'trak', 'mdia', 'minf', 'stbl', 'moof', 'traf']);
-/** Boxes are small, and far apart. */
+/** A small block: boxes are small and far apart. */
 const BLOCK = 4096;
-/** Two days of 60 pictures a second. */
+/** Two days at 60 pictures per second. */
 const MAX_SAMPLES = 10_000_000;
 /** version and flags u32, sample size u32, sample count u32, behind the header of 8 bytes. */
 const STSZ_COUNT = 16;
 /** version and flags u32, entry count u32; then the entries: sample count u32, value u32. */
 const RUNS_COUNT = 12;
 const RUN = 8;
-/** The same head; then first chunk u32, samples a chunk u32, description u32. */
+/** The same header; then first chunk u32, samples per chunk u32, description u32. */
 const CHUNKS = 12;
 /** version and flags u32, sample count u32. */
 const TRUN_COUNT = 12;
 
 /**
- * Looks through an MP4 file's boxes for what mediabunny (1.61) would not survive, or would be silent about: numbers of
- * samples that no file of its size can have, which it makes room for; and samples both in the index and in fragments (as
- * ffmpeg's `frag_keyframe` without `empty_moov` makes them), of which it reads the first part and takes it for all.
+ * Checks the boxes of an MP4 file for two things that mediabunny (1.61) does not handle. It allocates memory for any number
+ * of samples, even if no file of this size can have so many. If samples are both in the index and in fragments (as ffmpeg's
+ * `frag_keyframe` without `empty_moov` makes them), it reads those of the index only and reports no error.
  *
  * @throws KmpRtmpError `source_format`
  */
@@ -44,7 +44,7 @@ class Mp4Check {
     private readonly limit: number,
   ) {}
 
-  /** Goes through the boxes from here to `end`; a size that cannot be ends that, and the boxes after `end` still count. */
+  /** Checks the boxes up to `end`. An impossible size ends the check of this level; the boxes after `end` are still checked. */
   async boxes(end: number): Promise<void> {
     const { reader } = this;
     while (reader.position + 8 <= end) {
@@ -54,7 +54,7 @@ class Mp4Check {
       const type = box.toString('latin1', 4, 8);
       const length = box.readUInt32BE(0);
       const whole = length === 1 && box.length >= 16 ? Number(box.readBigUInt64BE(8)) : length;
-      // 0 is "to the end".
+      // 0 means up to the end.
       const next = whole === 0 ? end : begin + whole;
       if (next < begin + 8) return;
       reader.position = begin + 8;
@@ -73,7 +73,7 @@ class Mp4Check {
   }
 }
 
-/** How many samples a box speaks of: 0 for those that speak of none, Infinity for entries that it has no room for. The reader stands behind the box's header. */
+/** The number of samples that a box announces: 0 for other boxes, Infinity if the box is too small for its entries. The reader is after the header of the box. */
 async function samplesOf(reader: FileReader, type: string, box: Buffer, length: number): Promise<number> {
   if (box.length < 20) return 0;
   if (type === 'stsz') return box.readUInt32BE(STSZ_COUNT);
@@ -81,7 +81,7 @@ async function samplesOf(reader: FileReader, type: string, box: Buffer, length: 
   if (type !== 'stts' && type !== 'ctts' && type !== 'stsc') return 0;
   const size = type === 'stsc' ? CHUNKS : RUN;
   const count = box.readUInt32BE(RUNS_COUNT);
-  // mediabunny would read what follows the box as entries.
+  // mediabunny would read the bytes after the box as entries.
   if (16 + count * size > length) return Infinity;
   reader.skip(8);
   let samples = 0;

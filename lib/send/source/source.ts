@@ -1,13 +1,13 @@
 import type { MediaInfo } from '../../media/media-info.js';
 
-/** Timescale of every source but a KMP dump, which keeps its own. */
+/** Timescale of all sources except KMP dumps, which keep theirs. */
 export const TIMESCALE = 90000;
 
 /** One frame of a track, in decode order. Times are in units of the track's timescale. */
 export interface SourceFrame {
-  /** Decode time. Goes back only where an FLV file or a KMP dump does so itself. */
+  /** Decode time. It goes back only if it does so in the FLV file or KMP dump. */
   readonly dts: number;
-  /** pts - dts; negative only where the file itself is wrong. */
+  /** pts - dts; negative only if the file is wrong. */
   readonly ptsDelay: number;
   readonly key: boolean;
   /** Length-prefixed NAL units, or one raw audio frame. */
@@ -20,13 +20,13 @@ export interface SourceFrame {
 
 /** One video or audio track of a file. */
 export interface SourceTrack {
-  /** As it is at the beginning (or at the start offset). */
+  /** The media info at the beginning, or at the start offset. */
   readonly info: MediaInfo;
   /** The frames from the start offset on. May be called again, for another pass. */
   frames(): AsyncIterable<SourceFrame>;
 }
 
-/** What the connect packet of a KMP dump says. */
+/** The connect packet of a KMP dump. */
 export interface DumpConnect {
   readonly channelId: string;
   readonly trackId: string;
@@ -36,20 +36,20 @@ export interface DumpConnect {
 
 /** A file, opened for sending. */
 export interface MediaSource {
-  /** What the tracks were found in: `mp4`, `flv`, `kmp` ... */
+  /** The format of the file: `mp4`, `flv`, `kmp` and so on. */
   readonly format: string;
-  /** ms from the beginning of the file to its end, where that can be told without reading all of it. */
+  /** ms from the beginning of the file to its end, if it is known without reading the whole file. */
   readonly duration?: number;
-  /** True for KMP dumps: their times are a live source's own and are sent as they are. */
+  /** True for KMP dumps: their timestamps are those of a live source and are not changed. */
   readonly absolute: boolean;
   readonly tracks: readonly SourceTrack[];
-  /** A KMP dump's own connect packet, if it has one. */
+  /** The connect packet of a KMP dump, if it has one. */
   readonly connect?: DumpConnect;
-  /** Frees the file. The iterators of `frames()` must not be used any more. */
+  /** Closes the file. The iterators of `frames()` must not be used after this. */
   close(): Promise<void>;
 }
 
-/** How {@link openSource} opens. */
+/** Options of {@link openSource}. */
 export interface SourceOptions {
   /** ms from the beginning of the file: tracks start at the last key frame at or before it. Default 0. */
   readonly start?: number;

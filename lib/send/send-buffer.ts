@@ -1,34 +1,34 @@
 import type { MediaInfo } from '../media/media-info.js';
 
-/** A frame as it goes onto the wire. */
-export interface LoggedFrame {
+/** A frame as it is written to the connection. */
+export interface BufferedFrame {
   /** `fram` header. */
   readonly header: Buffer;
   readonly payload: Buffer;
-  /** The media info in force; another object than the frame before means that it has to be announced. */
+  /** The media info of the frame. If it is another object than that of the frame before, it has to be announced. */
   readonly info: MediaInfo;
-  /** Monotonic ms at which the frame was handed in. */
+  /** Monotonic ms at which the frame was added. */
   readonly at: number;
-  /** Whether a receiver that knows nothing of the frames before can begin with it. */
+  /** Whether a receiver can start decoding with this frame. */
   readonly key: boolean;
 }
 
-/** Below this many, room in front is not worth closing. */
+/** Released entries at the front of the array from which on the array is compacted. */
 const COMPACT = 1024;
 
 /**
- * The frames that a sender still holds: those not yet written, those written but not acknowledged, and what is in front of
- * them in their group, in order of their ids, which count from 0.
+ * The frames that a sender keeps: those that are not written, those that are not acknowledged, and the frames before them
+ * in their group of pictures. Ids count from 0.
  */
-export class FrameLog {
-  private entries: (LoggedFrame | undefined)[] = [];
+export class SendBuffer {
+  private entries: (BufferedFrame | undefined)[] = [];
   private head = 0;
   private firstId = 0;
-  private held = 0;
-  /** Ids of the key frames that are held, oldest first. */
+  private byteCount = 0;
+  /** Ids of the key frames in the buffer, oldest first. */
   private readonly keys: number[] = [];
 
-  /** Id of the oldest frame that is held; of the next one, if none is. */
+  /** Id of the oldest frame in the buffer; if it is empty, of the next one. */
   get first(): number {
     return this.firstId;
   }
@@ -38,34 +38,34 @@ export class FrameLog {
     return this.firstId + this.entries.length - this.head;
   }
 
-  /** Bytes of all frames that are held. */
+  /** Bytes of all frames in the buffer. */
   get bytes(): number {
-    return this.held;
+    return this.byteCount;
   }
 
   /** Puts a frame at the end. */
-  push(frame: LoggedFrame): void {
+  push(frame: BufferedFrame): void {
     if (frame.key) this.keys.push(this.end);
     this.entries.push(frame);
-    this.held += sizeOf(frame);
+    this.byteCount += sizeOf(frame);
   }
 
-  /** The frame of an id, or undefined if it is not held. */
-  get(id: number): LoggedFrame | undefined {
+  /** The frame with this id; undefined if it is not in the buffer. */
+  get(id: number): BufferedFrame | undefined {
     return id < this.firstId ? undefined : this.entries[this.head + id - this.firstId];
   }
 
-  /** The last key frame at or before `id` that is held; `id` itself if there is none. */
+  /** Id of the last key frame at or before `id` in the buffer; `id` itself if there is none. */
   groupStart(id: number): number {
     return this.keys.findLast((key) => key <= id) ?? id;
   }
 
-  /** Lets go of all frames below `id`; an id past the end empties the log and no more. */
+  /** Removes all frames below `id`. An id past the end only empties the buffer. */
   release(id: number): void {
     const until = Math.min(id, this.end);
     while (this.firstId < until) {
       const frame = this.entries[this.head];
-      if (frame !== undefined) this.held -= sizeOf(frame);
+      if (frame !== undefined) this.byteCount -= sizeOf(frame);
       this.entries[this.head++] = undefined;
       this.firstId++;
     }
@@ -78,6 +78,6 @@ export class FrameLog {
   }
 }
 
-function sizeOf(frame: LoggedFrame): number {
+function sizeOf(frame: BufferedFrame): number {
   return frame.header.length + frame.payload.length;
 }
