@@ -1,5 +1,5 @@
-// The service inside an Express app that there already is: its own routes, and beside them the management API, the status
-// page, metrics and health. KMP is taken on the first port, HTTP on the second.
+// The service inside an existing Express app: the routes of the app, and beside them the management API, the status page,
+// metrics and health. KMP is received on the first port, HTTP on the second.
 //
 //   node dist/examples/express-app.js 8005 8001
 import express from 'express';
@@ -22,7 +22,7 @@ await service.start();
 
 const app = express();
 app.get('/hello', (_req, res) => void res.send('an app that was there before\n'));
-// Who may get there is the app's business: here nobody but this machine, since that is where it listens.
+// The app decides about access. Here, only this machine has access, because the app listens on 127.0.0.1.
 app.use('/live/api', managementRouter(service.management, { write: true }));
 app.use('/live/status', statusRouter(service.management, { api: '/live/api' }));
 app.use('/live/metrics', metricsRouter(service.management, { upstreams: true }));

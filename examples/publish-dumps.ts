@@ -1,4 +1,4 @@
-// Publishes KMP dump files, one for each track, to an RTMP server: three stages, piped.
+// Publishes KMP dump files, one for each track, to an RTMP server with a pipeline of three stages.
 //
 //   node dist/examples/publish-dumps.js rtmp://127.0.0.1/live/test video.kmp audio.kmp
 import { createReadStream } from 'node:fs';
@@ -8,7 +8,7 @@ import { KmpDecoder, rtmpPublisher, StreamMerger } from 'kmp-rtmp';
 const [url = '', ...files] = process.argv.slice(2);
 
 const merger = new StreamMerger(url);
-// All tracks are asked for before the first byte comes, so that the merger knows whom to wait for.
+// Create all tracks before the first byte is written, so that the merger waits for all of them.
 const tracks = files.map((file) => ({ file, track: merger.track() }));
 
 await Promise.all([

@@ -1,4 +1,4 @@
-// A stage of one's own between decoder and merger: sound that comes too early is moved by some milliseconds.
+// A custom stage between decoder and merger: it moves audio that is too early by some milliseconds.
 //
 //   node dist/examples/shift-audio.js rtmp://127.0.0.1/live/test video.kmp audio.kmp 200
 import { createReadStream } from 'node:fs';
@@ -6,11 +6,11 @@ import { Transform, type TransformCallback } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Frame, KmpDecoder, rtmpPublisher, StreamMerger, type KmpPacket, type PacketBatch } from 'kmp-rtmp';
 
-/** Moves the frames of a track in time. What goes through the line is batches: all packets of one read. */
+/** Moves the frames of a track in time. Stages get batches, which have all packets of one read. */
 class Shift extends Transform {
   private timescale = 90_000;
 
-  /** @param ms how much later; negative for earlier */
+  /** @param ms positive for later, negative for earlier */
   constructor(private readonly ms: number) {
     super({ objectMode: true, highWaterMark: 1 });
   }

@@ -8,14 +8,14 @@ const scripts = { bash: bashScript, zsh: zshScript } as const;
 const details = `
 Examples:
   source <(kmp-rtmp completion bash)                       in ~/.bashrc
-  source <(kmp-rtmp completion zsh)                        in ~/.zshrc, behind compinit
+  source <(kmp-rtmp completion zsh)                        in ~/.zshrc, after compinit
   kmp-rtmp completion zsh > /usr/local/share/zsh/site-functions/_kmp-rtmp`;
 
 /**
- * `kmp-rtmp completion SHELL`: prints a script made from the commands themselves.
+ * `kmp-rtmp completion SHELL`: prints a script that is made from the commands.
  *
- * @param program gives the program, once all its commands are there
- * @param defaultCommand the command that runs if none is named
+ * @param program returns the program with all its commands
+ * @param defaultCommand the command that runs if none is given
  */
 export function completionCommand(program: () => Command, defaultCommand: string): Command {
   return new Command('completion')

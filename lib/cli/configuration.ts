@@ -3,19 +3,19 @@ import { defaultConfig, loadConfig } from '../config/load.js';
 import type { LogLevel } from '../base/logger.js';
 import { directiveFlags } from './directive-flags.js';
 
-/** The options of `serve` and `check` that say what the configuration is. */
+/** Options of `serve` and `check` that select the configuration. */
 export interface ConfigurationOptions {
-  /** File; the built-in configuration where there is none. */
+  /** The file. Default: the built-in configuration. */
   readonly config?: string;
   readonly logFormat?: 'text' | 'json';
   readonly logLevel?: LogLevel;
 }
 
 /**
- * The configuration that flags, environment and file come to: flags first, then `KMP_RTMP_...` variables, then the file,
- * then the defaults.
+ * Reads the configuration from flags, environment and file. Flags have precedence over `KMP_RTMP_...` variables, these over
+ * the file, and the file over the defaults.
  *
- * @param options as commander gives them, those that stand for directives included
+ * @param options as commander gives them, including flags for directives
  * @throws ConfigError
  */
 export function readConfiguration(options: ConfigurationOptions): Config {

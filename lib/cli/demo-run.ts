@@ -13,9 +13,9 @@ import { planTracks } from '../send/plan.js';
 import { Sender, type SendProgress } from '../send/sender.js';
 import type { MediaSource } from '../send/source/source.js';
 import { Service } from '../service.js';
-import { Arrivals, type ArrivalReport } from './demo-arrivals.js';
+import { FrameComparison, type ComparisonReport } from './frame-comparison.js';
 
-/** The whole configuration of the demo's service: KMP on a free port of this machine. */
+/** Configuration of the service in the demo: KMP on a free port of this machine. */
 const CONFIG = `
 stream {
     server {
@@ -24,15 +24,15 @@ stream {
     }
 }`;
 
-/** ms that the last frames may take to come out. */
+/** ms that the last frames may take to arrive. */
 const DRAIN = 10_000;
 
-/** What the demo plays, and where it shows what. */
+/** Options of {@link runDemo}. */
 export interface DemoOptions {
   readonly source: MediaSource;
-  /** The .flv that is written. */
+  /** Path of the .flv file to write. */
   readonly out: string;
-  /** 1 for real time, Infinity for as fast as it is taken. */
+  /** 1 for real time, Infinity for as fast as possible. */
   readonly speed: number;
   readonly log: Logger;
   readonly onStart?: (kmpPort: number, rtmpPort: number) => void;
@@ -40,15 +40,15 @@ export interface DemoOptions {
   readonly progressEvery: number;
 }
 
-/** What became of one track. */
-export interface DemoTrack extends ArrivalReport {
+/** Result for one track. */
+export interface DemoTrack extends ComparisonReport {
   readonly type: MediaType;
   readonly codecId: number;
 }
 
 /**
- * Runs all of it in this process, joined by nothing but loopback connections: the sender plays the source to the service,
- * which publishes it to the ingest, which records it. Ends when the published stream has ended.
+ * Runs sender, service and ingest in this process, connected over loopback. The sender plays the source to the service, the
+ * service publishes it to the ingest, and the ingest records it. Ends when the published stream has ended.
  */
 export async function runDemo(options: DemoOptions): Promise<DemoTrack[]> {
   await checkPlace(options.out);
@@ -62,11 +62,11 @@ export async function runDemo(options: DemoOptions): Promise<DemoTrack[]> {
 
     const target = { upstreamId: 'demo', url: `rtmp://127.0.0.1:${rtmpPort}/live/demo` };
     const tracks = planTracks([options.source], { target, onWarning: (message) => options.log.warn(message) });
-    const arrivals = new Map(
-      tracks.map(({ track: { info } }) => [info.mediaType, new Arrivals(info.mediaType, info.timescale)]),
+    const comparisons = new Map(
+      tracks.map(({ track: { info } }) => [info.mediaType, new FrameComparison(info.mediaType, info.timescale)]),
     );
-    const recorded = record(ingest, options.out, arrivals);
-    // Looked at when all is sent: a disk that is full by then must not end the process before.
+    const recorded = record(ingest, options.out, comparisons);
+    // The error is handled after sending: a full disk must not end the process before.
     recorded.catch(() => undefined);
     const sender = new Sender({
       host: '127.0.0.1',
@@ -75,13 +75,13 @@ export async function runDemo(options: DemoOptions): Promise<DemoTrack[]> {
       speed: options.speed,
       progressEvery: options.progressEvery,
       ...(options.onProgress && { onProgress: options.onProgress }),
-      onFrame: ({ track }, frame) => arrivals.get(track.info.mediaType)?.sent(frame, systemClock.now()),
+      onFrame: ({ track }, frame) => comparisons.get(track.info.mediaType)?.sent(frame, systemClock.now()),
       log: options.log,
     });
     await sender.run();
     await within(DRAIN, recorded);
     return tracks.map(({ track: { info } }) => {
-      const report = (arrivals.get(info.mediaType) ?? new Arrivals(info.mediaType, info.timescale)).report();
+      const report = (comparisons.get(info.mediaType) ?? new FrameComparison(info.mediaType, info.timescale)).report();
       return { type: info.mediaType, codecId: info.codecId, ...report };
     });
   } finally {
@@ -91,8 +91,8 @@ export async function runDemo(options: DemoOptions): Promise<DemoTrack[]> {
 }
 
 /**
- * Makes the file's folder, and sees that the file can be written: better said now than when all has been played. No folders
- * above that one: `recursive` never ends where a file system says ENOENT for good (/proc).
+ * Creates the folder of the file and checks that the file can be written, so that the error comes before the file is played.
+ * Parent folders are not created: `recursive` never ends on a file system that always answers ENOENT (/proc).
  */
 async function checkPlace(out: string): Promise<void> {
   try {
@@ -108,16 +108,20 @@ async function checkPlace(out: string): Promise<void> {
 }
 
 /** Resolves when the stream that is published has ended and its file is complete. */
-async function record(ingest: Ingest, out: string, arrivals: ReadonlyMap<MediaType, Arrivals>): Promise<void> {
+async function record(
+  ingest: Ingest,
+  out: string,
+  comparisons: ReadonlyMap<MediaType, FrameComparison>,
+): Promise<void> {
   const [stream] = (await once(ingest, 'stream')) as [IngestStream];
   const recorder = new FlvRecorder(stream, out);
   stream.on('message', (message) => {
-    if (message.kind !== 'data') arrivals.get(message.kind)?.came(message, systemClock.now());
+    if (message.kind !== 'data') comparisons.get(message.kind)?.frameReceived(message, systemClock.now());
   });
   await once(recorder, 'close');
 }
 
-/** Waits for the promise, but no longer than `ms`: what is missing then shows in the report. */
+/** Waits for the promise, up to `ms`. Frames that are missing then are in the report. */
 async function within(ms: number, promise: Promise<void>): Promise<void> {
   let cancel = (): void => undefined;
   const late = new Promise<void>((resolve) => {

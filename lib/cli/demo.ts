@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import { KmpRtmpError } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
 import { codecName } from '../media/codec.js';
-import { percentile } from './demo-arrivals.js';
+import { percentile } from './frame-comparison.js';
 import type { DemoTrack } from './demo-run.js';
 import { bytesText, ProgressView } from './send-progress.js';
 import { speed } from './send-values.js';
@@ -17,27 +17,27 @@ interface DemoCommandOptions {
 }
 
 const examples = `
-The exit code is 0 only if every frame came out as it went in: same bytes, same time, same order.
+The exit code is 0 only if every frame arrived unchanged: same bytes, same time, same order.
 
 Examples:
   kmp-rtmp demo
   kmp-rtmp demo movie.mp4 --out movie.flv --fast`;
 
-/** `kmp-rtmp demo`: everything at once on this machine, to see it work. */
+/** `kmp-rtmp demo`: runs sender, service and ingest on this machine. */
 export function demoCommand(): Command {
   return new Command('demo')
-    .description('Show it at work: play a sample through the service into an RTMP ingest, and compare what came out.')
-    .argument('[file]', 'what to play; by default a sample of six seconds')
-    .option('--out <file>', 'the .flv that is recorded', 'demo-out/demo.flv')
-    .option('--speed <factor>', 'this many times as fast as real time', speed, 1)
-    .option('--fast', 'as fast as it is taken')
+    .description('Play a sample through the service into an RTMP ingest, and compare the output with the input.')
+    .argument('[file]', 'the file to play; default: a sample of six seconds')
+    .option('--out <file>', 'the .flv file to record', 'demo-out/demo.flv')
+    .option('--speed <factor>', 'speed as a multiple of real time', speed, 1)
+    .option('--fast', 'send as fast as the server takes it')
     .addHelpText('after', examples)
     .action(async (file: string | undefined, options: DemoCommandOptions) => {
       if (!(await demo(file ?? samplePath(), options))) process.exitCode = 1;
     });
 }
 
-/** The sample that is shipped, in the package's folder, two or three levels above this file. */
+/** Path of the sample in the package's folder, two or three levels above this file. */
 function samplePath(): string {
   for (const up of ['../../../assets/sample.mp4', '../../assets/sample.mp4']) {
     const path = fileURLToPath(new URL(up, import.meta.url));
@@ -53,7 +53,7 @@ async function demo(file: string, options: DemoCommandOptions): Promise<boolean>
     view.current?.clear();
     process.stdout.write(`${text}\n`);
   };
-  // Not before they are needed: the other commands start the faster.
+  // Imported only when needed, so that other commands start faster.
   const { openSource } = await import('../send/source/open.js');
   const { runDemo } = await import('./demo-run.js');
   const source = await openSource(file, { onWarning: say });

@@ -2,19 +2,19 @@ import { Option, type Command } from 'commander';
 import { groups } from '../config/directives.js';
 import { overrideNames, type OverrideName } from '../config/overrides.js';
 
-/** What a flag's value is called in the help: the directive's own syntax, where that is short enough to stand in a flag. */
+/** The placeholder of a flag's value in the help: the syntax of the directive, if it is short enough. */
 function placeholder({ row }: OverrideName): string {
   const { syntax } = row.type;
   return /^[a-z]+( \| [a-z]+)*$/.test(syntax) ? syntax.replaceAll(' | ', '|') : 'value';
 }
 
-/** `listen` stands for two flags: the paragraph of the table does not say which is which. */
+/** The directive `listen` has two flags: the paragraph in the table does not distinguish them. */
 const LISTEN = {
-  listen: 'Where to take KMP: a port, or address:port',
+  listen: 'Where to receive KMP: a port, or address:port',
   httpListen: 'Where to answer HTTP: a port, or address:port',
 } as const;
 
-/** The first sentence of the directive's paragraph (parentheses hold none), and what holds without it. */
+/** The first sentence of the directive's paragraph (outside of parentheses), and its default. */
 function summary({ row, setting }: OverrideName): string {
   if (setting === 'listen' || setting === 'httpListen') return LISTEN[setting];
   const [sentence = row.doc] = /^(?:\([^)]*\)|[^(])*?(?=[.;](?: |$))/.exec(row.doc) ?? [];
@@ -26,7 +26,7 @@ function gather(value: string, earlier: readonly string[] | undefined): readonly
   return [...(earlier ?? []), value];
 }
 
-/** Adds a flag for each directive, grouped as on the reference page. Those that may be repeated in a file may be here. */
+/** Adds a flag for each directive, grouped as on the reference page. Directives that may be repeated in a file may be repeated here. */
 export function addDirectiveFlags(command: Command): Command {
   for (const { title, rows } of groups) {
     for (const name of overrideNames) {
@@ -41,7 +41,7 @@ export function addDirectiveFlags(command: Command): Command {
 
 const names = new Map(overrideNames.map(({ flag }) => [new Option(`${flag} <value>`).attributeName(), flag]));
 
-/** Those of a command's options that stand for directives, by flag, as `applyOverrides` takes them. */
+/** The options of a command that are flags of directives, by flag, for `applyOverrides`. */
 export function directiveFlags(options: Readonly<Record<string, unknown>>): Record<string, string | readonly string[]> {
   const flags: Record<string, string | readonly string[]> = {};
   for (const [attribute, value] of Object.entries(options)) {

@@ -1,20 +1,20 @@
 import { KmpRtmpError, messageOf } from '../base/errors.js';
 
-/** What the process ends with. */
+/** Exit codes of the process. */
 export const ExitCode = {
   ok: 0,
-  /** Something asked for could not be done: a bad file, a port in use, a damaged dump. */
+  /** The command failed: a bad file, a port in use, a damaged dump. */
   failed: 1,
 } as const;
 
-/** Something that is the user's to put right, in one line. The code of the process is {@link ExitCode.failed}. */
+/** An error that the user can correct, in one line. The exit code is {@link ExitCode.failed}. */
 export class CommandError extends KmpRtmpError {
   constructor(message: string, options?: { cause?: unknown }) {
     super('COMMAND_FAILED', message, options);
   }
 }
 
-/** One line for stderr; errors that no one made on purpose bring their stack, since they are for whoever mends them. */
+/** The text of an error for stderr. Unexpected errors are bugs and have their stack. */
 export function errorText(error: unknown): string {
   const known = error instanceof KmpRtmpError || (error instanceof Error && 'syscall' in error);
   if (known || !(error instanceof Error)) return `kmp-rtmp: ${messageOf(error)}`;
@@ -22,9 +22,9 @@ export function errorText(error: unknown): string {
 }
 
 /**
- * A reader that has gone away (`kmp-rtmp inspect FILE | head`) is no failure: the process ends, without a word. Anything
- * else that keeps stdout from being written is. What cannot be written to stderr is lost, and costs no more than that: a
- * service outlives whoever collected its log.
+ * Handles errors of stdout and stderr. If the reader of stdout has closed the pipe (`kmp-rtmp inspect FILE | head`), the
+ * process ends without an error; any other error of stdout is a failure. Errors of stderr are ignored: the service goes on
+ * without the reader of its log.
  */
 export function handlePipeErrors(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {

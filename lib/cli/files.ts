@@ -6,8 +6,8 @@ import { fileProblem } from '../base/errors.js';
 import { CommandError } from './exit.js';
 
 /**
- * Looks whether all files that the configuration names can be written, or read: better now than when the first dump is due,
- * or the first server to be verified.
+ * Checks that all files of the configuration can be written or read. Otherwise the error would come with the first dump, or
+ * the first server to be verified.
  *
  * @throws CommandError that names the directive, the path and what is wrong with it
  */
@@ -21,7 +21,7 @@ export function checkFiles(config: Config): void {
   if (config.pid !== undefined && config.pid !== '') checkFile('pid', config.pid);
 }
 
-/** What TLS takes for no certificate at all, it leaves out without a word: then no server can be verified. */
+/** Node's TLS ignores text that is not a certificate without an error. Then no server could be verified. */
 function checkCertificates(directive: string, file: string): void {
   if (file === '') return;
   let text: Buffer;
@@ -31,17 +31,17 @@ function checkCertificates(directive: string, file: string): void {
     throw new CommandError(`${directive}: cannot read ${file}: ${fileProblem(error)}`, { cause: error });
   }
   try {
-    if (!text.includes('-----BEGIN ')) throw new Error('no PEM');
+    if (!text.includes('-----BEGIN ')) throw new Error('not PEM');
     new X509Certificate(text);
   } catch (error) {
-    throw new CommandError(`${directive}: ${file} holds no certificate in PEM form`, { cause: error });
+    throw new CommandError(`${directive}: ${file} has no certificate in PEM form`, { cause: error });
   }
 }
 
 function checkFolder(directive: string, folder: string): void {
   if (folder === '') return;
   if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() === false)
-    refuse(directive, folder, 'it is no folder');
+    refuse(directive, folder, 'it is not a folder');
   check(directive, folder, constants.W_OK | constants.X_OK);
 }
 
@@ -58,8 +58,8 @@ function check(directive: string, path: string, mode: number): void {
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
     if (code === 'ENOENT') refuse(directive, path, 'there is no such folder; create it first', error);
-    if (code === 'ENOTDIR') refuse(directive, path, 'a part of the path is no folder', error);
-    refuse(directive, path, 'this user may not write there', error);
+    if (code === 'ENOTDIR') refuse(directive, path, 'a part of the path is not a folder', error);
+    refuse(directive, path, 'this user has no permission to write there', error);
   }
 }
 

@@ -1,13 +1,13 @@
 import { Help, type HelpConfiguration } from 'commander';
 
-/** Columns for the terms; a longer one has its description on the next line. */
+/** Columns for flags and commands. The description of a longer one is on the next line. */
 const MOST_PADDING = 34;
-/** Columns where the output is no terminal. */
+/** Columns if the output is not a terminal. */
 const WIDTH = 110;
 
 const standard = new Help();
 
-/** The form of all help texts: commander's, but for terms as long as `--kmp-rtmp-in-max-connections-per-address <num>`. */
+/** The form of all help texts: that of commander, except for flags as long as `--kmp-rtmp-in-max-connections-per-address <num>`. */
 export const helpStyle: HelpConfiguration = {
   helpWidth: process.stdout.isTTY ? Math.max(60, process.stdout.columns) : WIDTH,
   padWidth(command, helper) {

@@ -18,10 +18,10 @@ interface InspectCommandOptions {
 }
 
 const details = `
-It takes what kmp_rtmp_in_dump_folder saves (KMP, with or without the connect packet) and what kmp_rtmp_out_dump_folder
-saves (RTMP as the server sent it, from the handshake on); also what a publisher sent, with or without its handshake.
-Damage is reported with its place; behind a damaged KMP packet reading goes on at the next one. The exit code is 1 if
-anything was wrong.
+It reads dumps of kmp_rtmp_in_dump_folder (KMP, with or without the connect packet) and of kmp_rtmp_out_dump_folder (RTMP
+as the server sent it, from the handshake on), and the bytes that a publisher sent, with or without its handshake. Damage is
+reported with its place; after a damaged KMP packet, reading continues at the next packet. The exit code is 1 if anything is
+wrong.
 
 Examples:
   kmp-rtmp inspect ngx_live_kmp_dump_2026-01-31_4711_12.dat        every packet, then a summary
@@ -38,11 +38,11 @@ function count(text: string): number {
 /** `kmp-rtmp inspect FILE...` */
 export function inspectCommand(): Command {
   return new Command('inspect')
-    .description('Print what a KMP or RTMP dump holds: packets or messages, timing, gaps, bit rates.')
+    .description('Print the content of a KMP or RTMP dump: packets or messages, timing, gaps, bit rates.')
     .argument('<file...>', 'dump files; - is stdin')
-    .option('-j, --json', 'one JSON object a line')
-    .option('-n, --limit <count>', 'print the first so many packets or messages; the summary is of all', count)
-    .option('-s, --summary', 'print the summary and what is wrong, nothing else')
+    .option('-j, --json', 'one JSON object per line')
+    .option('-n, --limit <count>', 'print only the first packets or messages; the summary covers all', count)
+    .option('-s, --summary', 'print only the summary and the damage')
     .addOption(new Option('--type <type>', 'what the file is, if it cannot be told').choices(['kmp', 'rtmp']))
     .option('--show-keys', 'do not mask stream keys')
     .addHelpText('after', details)
@@ -56,14 +56,14 @@ async function inspectFiles(files: readonly string[], options: InspectCommandOpt
     try {
       await inspectOne(file === '-' ? process.stdin : createReadStream(file), options, several ? file : undefined);
     } catch (error) {
-      // One of several that cannot be read keeps nobody from the others.
+      // If one file cannot be read, the others are still printed.
       process.stderr.write(`${problemText(file, error)}\n`);
       process.exitCode = ExitCode.failed;
     }
   }
 }
 
-/** One line for stderr that names the file. */
+/** A line for stderr, with the name of the file. */
 function problemText(file: string, error: unknown): string {
   const name = file === '-' ? 'stdin' : file;
   if (error instanceof UnknownDumpError) return `kmp-rtmp: ${name}: ${error.message}`;
@@ -91,7 +91,7 @@ function text(record: InspectRecord): string {
   return record.kind === 'summary' ? `\n${recordText(record)}\n` : `${recordText(record)}\n`;
 }
 
-/** Waits where the reader is slower: a dump is not gathered in memory. */
+/** Waits for a slow reader, so that the output does not fill the memory. */
 async function write(chunk: string): Promise<void> {
   if (!process.stdout.write(chunk)) await once(process.stdout, 'drain');
 }

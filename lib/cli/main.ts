@@ -13,12 +13,12 @@ import { topCommand } from './top.js';
 
 const DEFAULT_COMMAND = 'serve';
 
-/** The whole command line: `serve`, which runs if no command is named, and the tools beside it. */
+/** The command line: `serve`, which is the default, and the tools. */
 export function createProgram(): Command {
   const program = new Command('kmp-rtmp')
     .description('Publishes live KMP tracks over RTMP: to Twitch, YouTube, Facebook or any RTMP server.')
     .version(version, '-v, --version', 'print the version and exit')
-    .helpOption('-h, --help', 'print help and exit; after a command, of that command')
+    .helpOption('-h, --help', 'print help and exit; after a command, the help of that command')
     .addHelpText('after', examples)
     .configureHelp(helpStyle)
     .exitOverride();
@@ -32,18 +32,18 @@ export function createProgram(): Command {
 }
 
 const examples = `
-Without a command the service is started: "kmp-rtmp -c FILE" is "kmp-rtmp serve -c FILE".
+Without a command, the service is started: "kmp-rtmp -c FILE" is "kmp-rtmp serve -c FILE".
 
 Examples:
   kmp-rtmp                          serve: KMP on 127.0.0.1:8005, status page on http://127.0.0.1:8001/
-  kmp-rtmp -c /etc/kmp-rtmp.conf    serve what a file in nginx syntax says
+  kmp-rtmp -c /etc/kmp-rtmp.conf    use a configuration file in nginx syntax
   kmp-rtmp -t -c /etc/kmp-rtmp.conf check that file and exit
   kmp-rtmp serve --help             all flags of the service
   kmp-rtmp send movie.mp4 --upstream-id u1 --url rtmp://localhost/live/test
   kmp-rtmp top                      watch the running service
-  kmp-rtmp inspect dump.dat         what a dump of KMP or RTMP holds`;
+  kmp-rtmp inspect dump.dat         print the content of a dump of KMP or RTMP`;
 
-/** Since `serve` is the default, it gets what is no command's name: a typing error, most likely. */
+/** `serve` is the default command and gets any word that is not a command: most likely a typing error. */
 function refuseOtherNames(program: Command): void {
   const serve = program.commands.find((command) => command.name() === DEFAULT_COMMAND);
   serve?.allowExcessArguments().hook('preAction', () => {
@@ -61,14 +61,14 @@ function refuseOtherNames(program: Command): void {
 /**
  * Runs a command line, and sets the process's exit code.
  *
- * @param argv as of `process.argv`, the two of Node's own first
+ * @param argv as `process.argv`: the first two elements are those of Node
  */
 export async function main(argv: readonly string[]): Promise<void> {
   handlePipeErrors();
   try {
     await createProgram().parseAsync([...argv]);
   } catch (error) {
-    // Commander has written its own messages.
+    // Commander has already printed its message.
     if (error instanceof CommanderError) process.exitCode = error.exitCode;
     else {
       process.stderr.write(`${errorText(error)}\n`);

@@ -14,13 +14,13 @@ import { allowInternals } from '../node-internals/internals.js';
 /**
  * Runs the service until a signal ends it.
  *
- * @param read gives the configuration; called again for each reload
+ * @param read returns the configuration; called again for each reload
  * @throws ConfigError, CommandError, LogFileError, PidFileError, ListenError if it cannot start
  */
 export async function runService(read: () => Config): Promise<void> {
   const config = read();
   checkFiles(config);
-  // A reader of the log that goes away ends no stream; elsewhere it ends the program (lib/cli/exit.ts).
+  // The service goes on if the reader of its log goes away. Other commands end then (lib/cli/exit.ts).
   process.stderr.removeAllListeners('error').on('error', () => {});
   const logging = new Logging(config.errorLogs);
   const { log } = logging;
@@ -30,7 +30,7 @@ export async function runService(read: () => Config): Promise<void> {
   allowInternals(config.nodeInternals);
   const service = new Service(config, { log });
   const started = service.start();
-  // Before any line says that it runs: who reads that may send a signal at once.
+  // Before the log says that the service runs: a signal may follow at once.
   handleSignals(
     {
       async quit() {
@@ -64,13 +64,13 @@ export async function runService(read: () => Config): Promise<void> {
   announce(service, log);
 }
 
-/** One line for each address. */
+/** Logs one line for each address. */
 function announce(service: Service, log: Logger): void {
-  for (const address of service.kmpAddresses) log.info(`takes KMP on ${addressName(address)}`);
+  for (const address of service.kmpAddresses) log.info(`KMP on ${addressName(address)}`);
   for (const address of service.httpAddresses) log.info(`answers HTTP on http://${addressName(address)}/`);
 }
 
-/** The pid file, which goes with the process, whatever ends that. */
+/** The pid file. It is removed when the process ends. */
 class PidFile {
   private remove = (): void => {};
 
@@ -80,7 +80,7 @@ class PidFile {
     process.on('exit', () => this.remove());
   }
 
-  /** @throws PidFileError; the old one stays then */
+  /** @throws PidFileError; then the old file stays */
   move(path: string | undefined): void {
     if (path === this.path) return;
     const remove = path === undefined || path === '' ? (): void => {} : writePidFile(path);
@@ -90,7 +90,7 @@ class PidFile {
   }
 }
 
-/** What no one has caught is an error of this program: it goes to the log, which is where the operator looks. */
+/** An uncaught error is a bug of this program. It is written to the log, where the operator looks first. */
 function endOnBug(logging: Logging): void {
   process.on('uncaughtException', (error) => {
     logging.log.error(`unexpected error, please report it: ${error.stack ?? String(error)}`);

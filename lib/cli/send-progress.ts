@@ -9,15 +9,15 @@ export interface Screen {
 
 const BAR = 24;
 
-/** Shows how far a sender is: a bar that is drawn over itself on a terminal, else a line now and then. */
+/** Shows the progress of a sender: a bar on a terminal, else a line from time to time. */
 export class ProgressView {
   private shown = 0;
   private lastLine = 0;
   private before: SendProgress | undefined;
 
   /**
-   * @param total ms of media that will be sent; undefined if not known, or without end
-   * @param lineEvery ms between two lines where there is no terminal to draw a bar on
+   * @param total ms of media that will be sent; undefined if it is unknown or endless
+   * @param lineEvery ms between two lines if the output is not a terminal
    */
   constructor(
     private readonly screen: Screen,
@@ -25,7 +25,7 @@ export class ProgressView {
     private readonly lineEvery = 5000,
   ) {}
 
-  /** Shows the state, if it is time to. */
+  /** Shows the progress, if it is due. */
   show(progress: SendProgress): void {
     if (this.screen.isTTY === true) {
       const line = `${bar(progress, this.total)}${status(progress, this.before)}`.slice(
@@ -42,7 +42,7 @@ export class ProgressView {
     }
   }
 
-  /** Takes the bar away, so that lines can follow. */
+  /** Clears the bar, so that lines can follow. */
   clear(): void {
     if (this.shown > 0) this.screen.write(`\r${' '.repeat(this.shown)}\r`);
     this.shown = 0;
@@ -74,7 +74,7 @@ export function timeText(ms: number): string {
   return h > 0 ? `${h}:${String(m).padStart(2, '0')}:${end}` : `${m}:${end}`;
 }
 
-/** `1.2 MB`: bytes for people. */
+/** Formats bytes, for example `1.2 MB`. */
 export function bytesText(bytes: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB'];
   let value = bytes;

@@ -12,11 +12,11 @@ export interface Address {
 export function address(text: string): Address {
   const { host, port } = splitHostPort(text) ?? {};
   if (host === undefined || port === undefined || port === 0)
-    throw new InvalidArgumentError('It must be HOST:PORT, as 127.0.0.1:8005 or [::1]:8005.');
+    throw new InvalidArgumentError('It must be HOST:PORT, for example 127.0.0.1:8005 or [::1]:8005.');
   return { host, port };
 }
 
-/** A time in ms: `90`, `90s`, `1m30s`, `1.5`, `1:30`, `0:01:30.5`. Without a unit it is seconds. @throws InvalidArgumentError */
+/** A time in ms: `90`, `90s`, `1m30s`, `1.5`, `1:30`, `0:01:30.5`. Without a unit, it is in seconds. @throws InvalidArgumentError */
 export function time(text: string): number {
   const clock = /^(?:(\d+):)?(\d+):(\d{1,2}(?:\.\d+)?)$/.exec(text);
   if (clock !== null) {
@@ -24,7 +24,7 @@ export function time(text: string): number {
     return Math.round((Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds)) * 1000);
   }
   const ms = /^\d*\.\d+$/.test(text) ? Math.round(Number(text) * 1000) : parseTime(text);
-  if (ms === undefined) throw new InvalidArgumentError('It must be a time, as 90, 1m30s, 1:30 or 500ms.');
+  if (ms === undefined) throw new InvalidArgumentError('It must be a time, for example 90, 1m30s, 1:30 or 500ms.');
   return ms;
 }
 
@@ -32,13 +32,13 @@ export function time(text: string): number {
 export function speed(text: string): number {
   const factor = Number(text.replace(/x$/, ''));
   if (!(factor > 0 && factor <= 1000))
-    throw new InvalidArgumentError('It must be a number above 0 and up to 1000, as 1, 0.5 or 2.');
+    throw new InvalidArgumentError('It must be a number above 0 and up to 1000, for example 1, 0.5 or 2.');
   return factor;
 }
 
 /** A number of passes, 1 or more. @throws InvalidArgumentError */
 export function passes(text: string): number {
   if (!/^[1-9]\d{0,8}$/.test(text))
-    throw new InvalidArgumentError('It must be a number from 1, or be left out, and the files stand before --loop.');
+    throw new InvalidArgumentError('It must be a number from 1 on, or be left out. Files must come before --loop.');
   return Number(text);
 }

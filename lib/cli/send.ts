@@ -36,11 +36,12 @@ interface SendOptions {
 }
 
 const examples = `
-Several files are several streams of one upstream (renditions), unless one has only the kind of track that the other
-lacks: then both are one stream. Stream names: the one in the URL, then the same with _2, _3 ..., or what --name says.
+Several files become several streams of one upstream (renditions). A file that has only the type of track that the file
+before it lacks joins the stream of that file. Stream names are the one in the URL, then the same with _2, _3 and so on, or
+the names given by --name.
 
-The exit code is 0 only if every track was sent and every frame was acknowledged, which the service does once a frame
-is on its way to the RTMP server; otherwise it is 1. If a track cannot be sent, nothing is sent.
+The exit code is 0 only if every track was sent and every frame was acknowledged, which the service does after it
+has sent a frame to the RTMP server. Otherwise it is 1. If a track cannot be sent, nothing is sent.
 
 Examples:
   kmp-rtmp send movie.mp4 --upstream-id u1 --url rtmp://localhost/live/test
@@ -49,32 +50,35 @@ Examples:
   kmp-rtmp send recording.flv --start 1:30 --speed 2 --upstream-id u1 --url rtmp://localhost/live/test
   kmp-rtmp send v.kmp a.kmp --fast --upstream-id u1 --url rtmp://localhost/live/test`;
 
-/** `kmp-rtmp send FILE...`: plays media files to a KMP server, as a live source would. */
+/** `kmp-rtmp send FILE...`: sends media files to a KMP server, as a live source would. */
 export function sendCommand(): Command {
   return new Command('send')
-    .description('Play media files (flv, mp4, mov, mkv, webm, ts, KMP dumps) to a KMP server, in real time.')
-    .argument('<file...>', 'what to send')
+    .description('Send media files (flv, mp4, mov, mkv, webm, ts, KMP dumps) to a KMP server in real time.')
+    .argument('<file...>', 'the files to send')
     .addOption(
       new Option('--to <host:port>', 'the KMP server')
         .argParser(address)
         .default({ host: '127.0.0.1', port: 8005 }, '127.0.0.1:8005'),
     )
-    .option('--upstream-id <id>', 'the upstream: tracks of one id share one RTMP connection')
-    .option('--url <rtmp-url>', 'where the server is to publish, rtmp://host[:port]/app/stream')
-    .option('--name <name>', 'stream name in place of the one in the URL; repeat it for more files', collect)
-    .option('--app <app>', 'RTMP application in place of the one in the URL')
-    .option('--header <text>', 'sent first on the connection to the RTMP server')
-    .option('--opaque <text>', 'kept by the server, and shown in its API')
+    .option('--upstream-id <id>', 'id of the upstream; tracks with the same id share one RTMP connection')
+    .option('--url <rtmp-url>', 'where the KMP server publishes to, rtmp://host[:port]/app/stream')
+    .option('--name <name>', 'stream name instead of the one in the URL; repeat it for more files', collect)
+    .option('--app <app>', 'RTMP application instead of the one in the URL')
+    .option('--header <text>', 'text that is sent first on the connection to the RTMP server')
+    .option('--opaque <text>', 'text that the KMP server keeps and shows in its API')
     .option('--flash-ver <text>', 'flashVer of the RTMP connect')
     .option('--tc-url <url>', 'tcUrl of the RTMP connect')
     .option('--page-url <url>', 'pageUrl of the RTMP connect')
     .option('--swf-url <url>', 'swfUrl of the RTMP connect')
-    .option('--speed <factor>', 'this many times as fast as real time', speed, 1)
-    .option('--fast', 'as fast as it is taken')
-    .option('--loop [times]', 'play it over and over (or this many times), with times that go on', passes)
+    .option('--speed <factor>', 'speed as a multiple of real time', speed, 1)
+    .option('--fast', 'send as fast as the server takes it')
+    .option('--loop [times]', 'repeat the files without end, or this many times, with continuous timestamps', passes)
     .option('--start <time>', 'begin at the last key frame at or before this time', time, 0)
-    .option('--no-reconnect', 'fail when a connection breaks, instead of coming back with what was not acknowledged')
-    .addOption(new Option('--retry-for <time>', 'how long to try to come back').argParser(time).default(60_000, '1m'))
+    .option(
+      '--no-reconnect',
+      'fail when a connection breaks, instead of reconnecting and sending unacknowledged frames again',
+    )
+    .addOption(new Option('--retry-for <time>', 'how long to try to reconnect').argParser(time).default(60_000, '1m'))
     .option('--no-acks', 'the KMP server sends no acknowledgements (kmp_rtmp_in_ack off): count written frames as sent')
     .addOption(
       new Option('--ack-timeout <time>', 'how long to wait at the end for the next acknowledgement')
@@ -82,7 +86,7 @@ export function sendCommand(): Command {
         .default(10_000, '10s'),
     )
     .option('--allow-missing-tracks', 'send the other tracks of a file if one cannot be sent')
-    .option('-q, --quiet', 'no progress and no table, only what went wrong')
+    .option('-q, --quiet', 'print errors and warnings only')
     .addHelpText('after', examples)
     .action(async (files: string[], options: SendOptions) => {
       if (!(await send(files, options))) process.exitCode = ExitCode.failed;
@@ -99,7 +103,7 @@ function collect(value: string, before: string[] = []): string[] {
  * @throws KmpRtmpError as `openSource`, `planTracks` and `Sender` do; CommandError if a track cannot be sent
  */
 async function send(files: readonly string[], options: SendOptions): Promise<boolean> {
-  // Not before it is needed: the demuxers take a while to load, and the service would hold them in memory for nothing.
+  // Imported only when needed: the demuxers take time to load, and the service does not need them.
   const { openSource } = await import('../send/source/open.js');
   const sources: MediaSource[] = [];
   let view: ProgressView | undefined;
@@ -170,19 +174,19 @@ function targetOf(options: SendOptions): SendTarget | undefined {
   const { upstreamId, url, header, opaque, app, flashVer, tcUrl, pageUrl, swfUrl } = options;
   if (upstreamId === undefined && url === undefined) return undefined;
   if (upstreamId === undefined || upstreamId === '')
-    throw new KmpRtmpError('send_no_target', '--upstream-id is needed beside --url');
-  if (url === undefined) throw new KmpRtmpError('send_no_target', '--url is needed beside --upstream-id');
+    throw new KmpRtmpError('send_no_target', '--upstream-id is needed with --url');
+  if (url === undefined) throw new KmpRtmpError('send_no_target', '--url is needed with --upstream-id');
   const fields = Object.entries({ header, opaque, app, flashVer, tcUrl, pageUrl, swfUrl });
   return { upstreamId, url, ...Object.fromEntries(fields.filter(([, value]) => value !== undefined)) };
 }
 
-/** ms that will be played, where every file knows its own. */
+/** ms that will be played, if the durations of all files are known. */
 function totalOf(sources: readonly MediaSource[], start: number, rounds: number): number | undefined {
   const longest = Math.max(...sources.map(({ duration }) => duration ?? Infinity));
   return Number.isFinite(longest * rounds) ? Math.max(0, longest - start) * rounds : undefined;
 }
 
-/** The first Ctrl-C ends the tracks in order, the next one the process. */
+/** The first Ctrl-C ends the tracks in order, the second one ends the process. */
 function stopOnSignal(): AbortSignal {
   const controller = new AbortController();
   const onSignal = (): void => {

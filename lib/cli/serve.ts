@@ -13,26 +13,27 @@ interface ServeOptions extends ConfigurationOptions {
 
 const details = `
 Every directive can be given as a flag, as an environment variable (--kmp-rtmp-out-chunk-size is KMP_RTMP_OUT_CHUNK_SIZE,
---listen is KMP_RTMP_LISTEN) or in the file. What is first found holds: flag, variable, innermost block of the file,
-default. Times are written as 500ms, 10s, 1m; sizes as 4096, 64k, 16m.
+--listen is KMP_RTMP_LISTEN) or in the file. The order of precedence is: flag, variable, innermost block of the file,
+default. Examples of times: 500ms, 10s, 1m; of sizes: 4096, 64k, 16m.
 
-Signals: SIGTERM, SIGINT and SIGQUIT end in order, a second one at once; SIGHUP reads the configuration anew and opens
-the log files anew, SIGUSR2 only the latter. -s sends them to the process that the directive pid leads to.
+Signals: SIGTERM, SIGINT and SIGQUIT end the service in order, a second one ends it at once. SIGHUP reads the
+configuration again and reopens the log files; SIGUSR2 reopens the log files only. -s sends a signal to the process whose id
+is in the file of the directive pid.
 
 Examples:
   kmp-rtmp                                                 with the built-in configuration
   kmp-rtmp -c /etc/kmp-rtmp.conf                           with a file in nginx syntax
   kmp-rtmp -t -c /etc/kmp-rtmp.conf                        check the file only
-  kmp-rtmp -s reload -c /etc/kmp-rtmp.conf                 tell the running one to read the file anew
+  kmp-rtmp -s reload -c /etc/kmp-rtmp.conf                 make the running service read the file again
   kmp-rtmp --listen 8005 --http-listen 127.0.0.1:8080      on other ports
-  kmp-rtmp -c FILE --kmp-rtmp-out-chunk-size 4k            one setting unlike the file's
+  kmp-rtmp -c FILE --kmp-rtmp-out-chunk-size 4k            one setting that differs from the file
   KMP_RTMP_OUT_RECONNECTS=unlimited kmp-rtmp -c FILE       the same by a variable`;
 
-/** `kmp-rtmp serve`, and `kmp-rtmp` alone: the service. */
+/** `kmp-rtmp serve`, and `kmp-rtmp` without a command: runs the service. */
 export function serveCommand(): Command {
   const command = new Command('serve')
-    .description('Take KMP and publish it over RTMP. This is what runs if no command is given.')
-    .option('-c, --config <file>', 'configuration in nginx syntax; without one, KMP is taken on 127.0.0.1:8005')
+    .description('Receive KMP and publish it over RTMP. This is the default command.')
+    .option('-c, --config <file>', 'configuration in nginx syntax; without it, KMP is received on 127.0.0.1:8005')
     .option('-t, --test', 'check the configuration and exit')
     .addOption(
       new Option(
@@ -57,7 +58,7 @@ export function serveCommand(): Command {
 async function serve(options: ServeOptions): Promise<void> {
   if (options.test === true) return checkConfiguration(options);
   if (options.signal !== undefined) return tellRunning(options.signal, readConfiguration(options));
-  // Not before it is needed: the other commands start the faster.
+  // Imported only when needed, so that other commands start faster.
   const { runService } = await import('./run-service.js');
   await runService(() => readConfiguration(options));
 }
@@ -65,7 +66,7 @@ async function serve(options: ServeOptions): Promise<void> {
 /** @throws PidFileError, CommandError */
 async function tellRunning(command: ProcessCommand, { file, pid }: Config): Promise<void> {
   if (pid === undefined || pid === '') {
-    throw new CommandError(`${file}: no directive "pid", so there is no telling which process is meant; add pid FILE;`);
+    throw new CommandError(`${file}: the directive "pid" is missing, so the process is unknown; add pid FILE;`);
   }
   await tellProcess(pid, command);
 }

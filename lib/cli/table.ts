@@ -1,6 +1,6 @@
 /**
- * Rows of text in columns, two blanks apart; the first row is the heading. Columns named in `right` are set to the right,
- * as numbers want it.
+ * Formats rows of text in columns, two blanks apart. The first row is the heading. The columns in `right` are aligned to the
+ * right, for numbers.
  */
 export function table(rows: readonly (readonly string[])[], right: readonly number[] = []): string {
   const widths: number[] = [];

@@ -19,11 +19,11 @@ const DEFAULT_API = 'http://127.0.0.1:8001/kmp_rtmp_api/';
 const LEAST_INTERVAL = 100;
 
 const details = `
-What may want somebody's eye comes first: what reconnects, what connects, what is published with nothing coming in; then
-the highest bit rate. IN is what KMP senders bring, OUT what the RTMP server has taken. A token that the API asks for is
-taken from --token, or KMP_RTMP_API_TOKEN.
+Upstreams that need attention come first: those that reconnect, those that connect, those that are published but receive
+nothing. The others are sorted by bit rate. IN is received from KMP senders, OUT is sent to the RTMP server. If the API needs
+a token, give it by --token or KMP_RTMP_API_TOKEN.
 
-Keys: s for another order, up and down (k and j), Page Up and Page Down (blank) to scroll, q to quit.
+Keys: s changes the order; up and down (k and j), Page Up and Page Down (space) scroll; q quits.
 
 Examples:
   kmp-rtmp top
@@ -43,15 +43,15 @@ function httpUrl(text: string): string {
   return url;
 }
 
-/** `kmp-rtmp top`: what a running service does, live. */
+/** `kmp-rtmp top`: shows a running service, live. */
 export function topCommand(): Command {
   return new Command('top')
     .description('Watch a running service: its upstreams with state, bit rates, delay, memory, drops and reconnects.')
-    .option('--api <url>', 'where its kmp_rtmp_api is', httpUrl, DEFAULT_API)
+    .option('--api <url>', 'address of its kmp_rtmp_api', httpUrl, DEFAULT_API)
     .addOption(new Option('-i, --interval <time>', 'how often to ask').argParser(time).default(1000, '1s'))
     .addOption(new Option('--sort <order>', 'what comes first').choices(ORDERS).default('state'))
     .option('--token <token>', 'token of the API')
-    .option('-1, --once', 'print a table once, after one interval, and exit; so it is where stdout is no terminal')
+    .option('-1, --once', 'print one table after one interval, and exit; the default if stdout is not a terminal')
     .addHelpText('after', details)
     .action((options: TopOptions) => top(options, systemClock));
 }
@@ -59,19 +59,19 @@ export function topCommand(): Command {
 async function top({ api, interval, token, once, sort }: TopOptions, clock: Clock): Promise<void> {
   const fromEnvironment = process.env['KMP_RTMP_API_TOKEN'];
   const secret = token ?? (fromEnvironment === '' ? undefined : fromEnvironment);
-  // Not before it is needed: the other commands start the faster.
+  // Imported only when needed, so that other commands start faster.
   const { fetchStatus } = await import('./top/api.js');
   const sample = (): Promise<ServiceSample> => fetchStatus(api, secret, () => clock.now());
   if (once === true || !process.stdout.isTTY) return printOnce(sample, interval, sort, clock);
 
-  // Wrong from the start: better said by a line that stays than on a screen that goes away.
+  // The first request fails: print a line that stays, not a screen that disappears.
   await sample();
   const colors = (process.env['NO_COLOR'] ?? '') === '';
   const { stdin: input, stdout: output } = process;
   const screen = new Screen({ output, input, clock, interval, sample, colors, order: sort });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, screen.quit);
   await screen.run();
-  // A question to the API may still be open: no one waits for its answer any more.
+  // A request to the API may still be open; its answer is not needed.
   process.exit();
 }
 

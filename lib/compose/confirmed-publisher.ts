@@ -15,7 +15,7 @@ export interface ConfirmedPublisherOptions extends PublisherOptions {
  *
  * At the end it waits for a server that has not answered the publish yet: up to `timeout` ms if the server has sent
  * anything since the handshake, then it fails; up to `answerTimeout` ms if it has not, then it finishes, since there are
- * servers that never answer (docs/protocol/servers.md).
+ * servers that never answer (docs/protocol/servers.md, RTMP servers).
  */
 export class ConfirmedPublisher extends RtmpPublisher {
   private readonly verdict: PublishVerdict;

@@ -9,7 +9,7 @@ import { destinationOf } from '../upstream/connection/destination.js';
 import { Input } from '../upstream/intake/input.js';
 import type { UpstreamStatus } from '../upstream/report/status.js';
 import { Upstream } from '../upstream/upstream.js';
-import { HeldInput } from './held-input.js';
+import { PausableInput } from './pausable-input.js';
 import { connectDataOf, type PublishOptions } from './publish-options.js';
 
 /** Options of {@link publishTo}. */
@@ -18,20 +18,20 @@ export interface PublishToOptions extends PublishOptions {
   readonly log?: Logger;
 }
 
-/** How a publication ended. */
+/** The end of a publication. */
 export interface PublicationEnd {
-  /** `done` if all tracks ended and every byte was sent; else what went wrong (docs/api.md, Close reasons). */
+  /** `done` if all tracks have ended and all bytes were sent; otherwise the error (docs/api.md, Close reasons). */
   readonly reason: CloseReason;
-  /** The same for people. */
+  /** The reason in words. */
   readonly message: string;
 }
 
-/** Frames that may wait on a track before its writer is held back. */
+/** Queued frames on a track from which on its writer is held back. */
 const MAX_WAITING = 4096;
 
-/** What {@link publishTo} gives: one RTMP connection, and inputs for its tracks. */
+/** The result of {@link publishTo}: one RTMP connection, and inputs for its tracks. */
 export class Publication {
-  /** Settles when it is over, whatever the reason; never rejects. */
+  /** Resolves when the publication has ended, for whatever reason. Never rejects. */
   readonly done: Promise<PublicationEnd>;
   private readonly settings: MediaSettings;
   private readonly clock: Clock;
@@ -49,7 +49,7 @@ export class Publication {
     this.settings = mediaSettings(options.settings);
     this.clock = options.clock ?? systemClock;
     this.log = options.log ?? noLog;
-    // What is wrong with the URL is said here, not when the first track is there.
+    // Throws if the URL is wrong: here, not when the first track comes.
     destinationOf(connectDataOf(url, options.connect), this.settings);
     this.done = new Promise((resolve) => (this.resolveDone = resolve));
   }
@@ -60,11 +60,11 @@ export class Publication {
    * track has ended, the input is destroyed with a KmpRtmpError PUBLICATION_FAILED that says why.
    *
    * @param stream the RTMP stream that the track belongs to; default: the one of the URL
-   * @throws KmpRtmpError STREAM_ENDED if the publication is over
+   * @throws KmpRtmpError STREAM_ENDED if the publication has ended
    */
   input(stream?: string): Writable {
     if (this.end !== undefined) {
-      throw new KmpRtmpError('STREAM_ENDED', `the publication is over (${this.end.reason}); make another one`);
+      throw new KmpRtmpError('STREAM_ENDED', `the publication has ended (${this.end.reason}); create another one`);
     }
     const { settings, clock, options } = this;
     const connection = ++this.connections;
@@ -73,29 +73,29 @@ export class Publication {
     const join = (_data: unknown, codec: number): Upstream => this.join(codec);
     const log = this.log.child({ connection });
     const input = new Input({ connection, peer: 'local', settings, clock, log, join, connectData });
-    const held = new HeldInput(
+    const paused = new PausableInput(
       input,
       clock,
       () => this.hasEnough(),
       () => this.failure(),
     );
-    this.inputs.add(held);
-    held.on('close', () => {
-      this.inputs.delete(held);
-      if (this.inputs.size === 0 && this.upstream === undefined) this.over('done', 'nothing was published');
+    this.inputs.add(paused);
+    paused.on('close', () => {
+      this.inputs.delete(paused);
+      if (this.inputs.size === 0 && this.upstream === undefined) this.finish('done', 'nothing was published');
     });
-    return held;
+    return paused;
   }
 
-  /** What the management API would say of it; undefined before the first media info. */
+  /** The status, as the management API shows it; undefined before the first media info. */
   status(): UpstreamStatus | undefined {
     return this.upstream?.status();
   }
 
-  /** Gives up at once: what is queued is lost. */
+  /** Ends the publication at once. Queued frames are lost. */
   destroy(): void {
-    if (this.upstream === undefined) this.over('shutdown', 'given up');
-    else this.upstream.fail('shutdown', 'given up');
+    if (this.upstream === undefined) this.finish('shutdown', 'the publication was destroyed');
+    else this.upstream.fail('shutdown', 'the publication was destroyed');
     for (const input of [...this.inputs]) input.destroy();
   }
 
@@ -113,7 +113,7 @@ export class Publication {
       log,
       resolve,
       ...(permit === undefined ? {} : { permit }),
-      onEnd: (reason, message) => this.over(reason, message),
+      onEnd: (reason, message) => this.finish(reason, message),
     });
     this.upstream.start(codec);
     return this.upstream;
@@ -134,7 +134,7 @@ export class Publication {
     return new KmpRtmpError('PUBLICATION_FAILED', `${this.end.reason}: ${this.end.message}`);
   }
 
-  private over(reason: CloseReason, message: string): void {
+  private finish(reason: CloseReason, message: string): void {
     if (this.end !== undefined) return;
     this.end = { reason, message };
     this.resolveDone(this.end);
@@ -142,8 +142,8 @@ export class Publication {
 }
 
 /**
- * Publishes to an RTMP server with all that the service does for its upstreams: merging, metadata, reconnecting and
- * logging in as set, the limit of memory.
+ * Publishes to an RTMP server as an upstream of the service does: with merging, metadata, reconnecting, login and a memory
+ * limit.
  *
  *     const publication = publishTo('rtmp://127.0.0.1/live/name');
  *     const files = ['video.kmp', 'audio.kmp'];
@@ -152,10 +152,10 @@ export class Publication {
  *     );
  *     console.log((await publication.done).reason);
  *
- * It is over when all inputs have ended. Two publications need a decoder each: a frame belongs to one of them.
+ * It ends when all inputs have ended. Two publications need a decoder each, because a frame belongs to one publication.
  *
  * @param url `[rtmp://|rtmps://][user:password@]host[:port]/app/stream`
- * @throws RtmpUrlError; KmpRtmpError CONFIG_UNKNOWN for a setting that there is not
+ * @throws RtmpUrlError; KmpRtmpError CONFIG_UNKNOWN for an unknown setting
  */
 export function publishTo(url: string, options: PublishToOptions = {}): Publication {
   return new Publication(url, options);

@@ -15,7 +15,7 @@ export type VerdictState =
   /** The server has refused. */
   | 'refused';
 
-/** Reads what the server sends and finds its answer to the publish (docs/protocol/servers.md). */
+/** Reads what the server sends and finds its answer to the publish (docs/protocol/servers.md, RTMP servers). */
 export class PublishVerdict {
   state: VerdictState = 'silent';
   private readonly reader = new ServerReader();

@@ -19,14 +19,14 @@ export interface RtmpPublisherOptions
 const ANSWER_TIMEOUT = 5000;
 
 /**
- * The last stage of a line of one's own: a Writable that connects to the server of `url` and takes what a
- * {@link StreamMerger} gives. Hand it the merger's `reply`, so that the server gets its answers:
+ * The last stage of a pipeline: a Writable that connects to the server of `url` and sends the output of a
+ * {@link StreamMerger}. Give it the merger's `reply`, which answers the server:
  *
  *     await pipeline(merger, rtmpPublisher(url, { onReply: merger.reply }));
  *
  * The pipeline resolves once the server has said that the stream is published and all bytes are sent. It rejects with a
  * `PublishError` if the server refuses, if it closes the connection, or if it answers other commands but does not confirm
- * the publish within `outTimeout` ms. A server that never answers at all is taken to publish.
+ * the publish within `outTimeout` ms. For a server that never answers, it resolves after `answerTimeout` ms.
  *
  * @param url `[rtmp://|rtmps://]host[:port]/app/stream`
  * @throws RtmpUrlError

@@ -19,15 +19,15 @@ import { TrackWriter, type TrackOwner } from './track-writer.js';
 
 /** Options of {@link StreamMerger}. */
 export interface StreamMergerOptions extends Pick<PublishOptions, 'settings' | 'connect' | 'clock'> {
-  /** Bytes of waiting frames a track, above which its writer is held back. Default 8 MiB. */
+  /** Bytes of queued frames on a track from which on its writer is held back. Default 8 MiB. */
   readonly maxPending?: number;
 }
 
 const MAX_PENDING = 8 * 1024 * 1024;
 
 /**
- * The middle of a line of one's own: merges one stream's tracks by time and encodes them. Tracks are written to what
- * {@link track} gives; the readable side is piped into an `RtmpPublisher`.
+ * The middle stage of a pipeline: merges the tracks of one stream by time and encodes them. Write the tracks to the results of
+ * {@link track}, and pipe the merger into an {@link rtmpPublisher}.
  *
  *     const merger = new StreamMerger(url);
  *     const tracks = files.map((file) => ({ file, track: merger.track() }));
@@ -36,12 +36,11 @@ const MAX_PENDING = 8 * 1024 * 1024;
  *       ...tracks.map(({ file, track }) => pipeline(createReadStream(file), new KmpDecoder({ dump: true }), track)),
  *     ]);
  *
- * It is the service's rule of merging and its encoder, without what is round them there: no reconnecting, no logging in,
- * no acks to a sender. For those see `publishTo`. Ends when all tracks have ended: the stream is unpublished, and the
- * publisher behind it closes the connection.
+ * It merges and encodes as the service does, but does not reconnect, log in or acknowledge; see `publishTo` for that. When all
+ * tracks have ended, the stream is unpublished, and the publisher closes the connection.
  */
 export class StreamMerger extends Merger<StreamTrack, OutputBatch> implements TrackOwner {
-  private readonly books: StreamSink;
+  private readonly encoder: StreamSink;
   private readonly session: SessionWriter;
   private readonly settings: MediaSettings;
   private readonly time: Clock;
@@ -50,11 +49,11 @@ export class StreamMerger extends Merger<StreamTrack, OutputBatch> implements Tr
   private readonly connectTransaction: number;
   private readonly writers = new Set<TrackWriter>();
   private metaTimer: Timer | undefined;
-  private settled = false;
+  private started = false;
 
   /**
-   * @param url as for the publisher: app, stream and tcUrl are taken from it
-   * @throws RtmpUrlError; KmpRtmpError CONFIG_UNKNOWN for a setting that there is not
+   * @param url the same as for the publisher; app, stream and tcUrl come from it
+   * @throws RtmpUrlError; KmpRtmpError CONFIG_UNKNOWN for an unknown setting
    */
   constructor(url: string, options: StreamMergerOptions = {}) {
     const settings = mediaSettings(options.settings);
@@ -76,8 +75,8 @@ export class StreamMerger extends Merger<StreamTrack, OutputBatch> implements Tr
       bufferSize: settings.outBufferSize,
       flushTimeout: settings.outFlushTimeout,
     });
-    sink.onDrained = (track) => this.drained(track);
-    this.books = sink;
+    sink.onTrackEnded = (track) => this.drained(track);
+    this.encoder = sink;
     this.session = session;
     this.settings = settings;
     this.time = clock;
@@ -86,26 +85,26 @@ export class StreamMerger extends Merger<StreamTrack, OutputBatch> implements Tr
   }
 
   /**
-   * A Writable for one track, that takes the batches of a `KmpDecoder`. Ask for all tracks before the first one's data
-   * comes: the metadata waits for those that are there, for `outWriteMetaTimeout` ms at most.
+   * A Writable for one track, which takes the batches of a `KmpDecoder`. Create all tracks before you write to the first one:
+   * the metadata waits for all of them, for at most `outWriteMetaTimeout` ms.
    *
-   * @throws KmpRtmpError STREAM_ENDED once all earlier tracks have ended
+   * @throws KmpRtmpError STREAM_ENDED after all earlier tracks have ended
    */
   track(): Writable {
     if (this.writableEnded || this.destroyed) {
-      throw new KmpRtmpError('STREAM_ENDED', 'the stream has ended with its last track; make another merger');
+      throw new KmpRtmpError('STREAM_ENDED', 'the stream has ended with its last track; create another merger');
     }
-    const { books, maxPending } = this;
-    const track = new StreamTrack({ queues: books.tracks });
+    const { encoder, maxPending } = this;
+    const track = new StreamTrack({ queues: encoder.tracks });
     const writer = new TrackWriter(track, this, new FrameRules(this.settings), maxPending);
-    books.tracks.push(track);
+    encoder.tracks.push(track);
     this.writers.add(writer);
     this.add(track);
     writer.on('close', () => this.writers.delete(writer));
     return writer;
   }
 
-  /** What the server says, for the publisher's `onReply`. Bound. A refusal destroys the merger with a `PublishError`. */
+  /** Handles the bytes of the server: give it to the publisher as `onReply` (it is bound). A refusal destroys the merger with a `PublishError`. */
   readonly reply = (bytes: Buffer): void => {
     if (this.destroyed) return;
     for (const event of this.server.feed(bytes)) {
@@ -120,17 +119,17 @@ export class StreamMerger extends Merger<StreamTrack, OutputBatch> implements Tr
 
   /** @internal */
   announced(track: StreamTrack, info: MediaInfo): void {
-    const { tracks } = this.books;
+    const { tracks } = this.encoder;
     if (tracks.some((other) => other !== track && other.info?.mediaType === info.mediaType)) {
-      throw new KmpRtmpError('TRACK_REFUSED', `the stream has a track of ${info.mediaType} already`);
+      throw new KmpRtmpError('TRACK_REFUSED', `the stream already has a track of type ${info.mediaType}`);
     }
-    if (this.settled) {
+    if (this.started) {
       track.ready = true;
-      this.books.headers([track]);
+      this.encoder.headers([track]);
     } else if (tracks.every((one) => one.info !== undefined)) {
-      this.settle();
+      this.start();
     } else {
-      this.metaTimer ??= this.time.after(this.settings.outWriteMetaTimeout, () => this.settle());
+      this.metaTimer ??= this.time.after(this.settings.outWriteMetaTimeout, () => this.start());
     }
   }
 
@@ -139,9 +138,9 @@ export class StreamMerger extends Merger<StreamTrack, OutputBatch> implements Tr
     track.ended = true;
     if (this.destroyed) return;
     if (track.length === 0) this.drained(track);
-    const { tracks } = this.books;
-    if (!this.settled && tracks.length > 0 && tracks.every(({ info }) => info !== undefined)) this.settle();
-    // With no sender left there is nothing to wait for.
+    const { tracks } = this.encoder;
+    if (!this.started && tracks.length > 0 && tracks.every(({ info }) => info !== undefined)) this.start();
+    // Without open tracks, there is nothing to wait for.
     if (tracks.every((one) => one.ended)) this.hurry();
     else this.changed();
   }
@@ -152,26 +151,26 @@ export class StreamMerger extends Merger<StreamTrack, OutputBatch> implements Tr
     super._destroy(error, callback);
   }
 
-  /** The tracks are known, or were waited for long enough. */
-  private settle(): void {
+  /** All tracks are known, or the time for waiting is over: writes metadata and sequence headers. */
+  private start(): void {
     this.metaTimer?.cancel();
-    if (this.settled || this.destroyed) return;
-    this.settled = true;
-    const known = this.books.tracks.filter(({ info }) => info !== undefined);
-    this.books.headers(known);
+    if (this.started || this.destroyed) return;
+    this.started = true;
+    const known = this.encoder.tracks.filter(({ info }) => info !== undefined);
+    this.encoder.headers(known);
     for (const track of known) track.ready = true;
     this.changed();
   }
 
   private drained(track: StreamTrack): void {
-    const { tracks } = this.books;
+    const { tracks } = this.encoder;
     const i = tracks.indexOf(track);
     if (i < 0) return;
     tracks.splice(i, 1);
     this.remove(track);
     if (tracks.length > 0) return;
     this.metaTimer?.cancel();
-    this.books.unpublish();
+    this.encoder.unpublish();
     this.end();
   }
 }

@@ -5,11 +5,11 @@ import type { OutputBatch } from '../rtmp/publisher.js';
 import type { SessionWriter, StreamState } from '../rtmp/session-writer.js';
 import type { StreamTrack } from './stream-track.js';
 
-/** Encodes what a {@link StreamMerger} has merged. */
+/** Encodes the merged frames of a {@link StreamMerger}. */
 export class StreamSink implements FrameSink<StreamTrack, OutputBatch> {
   readonly tracks: StreamTrack[] = [];
-  /** Called when the last frame of a track that has ended was written. */
-  onDrained: (track: StreamTrack) => void = () => {};
+  /** Called after the last frame of an ended track was written. */
+  onTrackEnded: (track: StreamTrack) => void = () => {};
 
   constructor(
     readonly session: SessionWriter,
@@ -28,7 +28,7 @@ export class StreamSink implements FrameSink<StreamTrack, OutputBatch> {
   }
 
   drained(track: StreamTrack): void {
-    this.onDrained(track);
+    this.onTrackEnded(track);
   }
 
   take(): OutputBatch {

@@ -5,12 +5,12 @@ import { TagHead } from '../rtmp/media-tags.js';
 
 /** A track of a {@link StreamMerger}: its queue, and the media info that its frames are written with. */
 export class StreamTrack extends TrackQueue {
-  /** Set with the first media info. */
+  /** undefined before the first media info. */
   info: MediaInfo | undefined;
   tagHead: TagHead | undefined;
-  /** Bytes of the frames that wait. */
+  /** Bytes of the queued frames. */
   pendingBytes = 0;
-  /** Called when a frame has been taken off. */
+  /** Called when a frame was taken from the queue. */
   onTaken: (() => void) | undefined;
   private readonly changes: { readonly seq: number; readonly info: MediaInfo }[] = [];
   private nextSeq = 0;
@@ -20,7 +20,7 @@ export class StreamTrack extends TrackQueue {
     return this.changes.at(-1)?.info ?? this.info;
   }
 
-  /** A media info that holds from the next frame on; true if it is the first. */
+  /** Sets the media info of the frames that follow; true if it is the first one. */
   announce(info: MediaInfo): boolean {
     if (this.info === undefined) {
       this.use(info);
@@ -36,7 +36,7 @@ export class StreamTrack extends TrackQueue {
     super.push(frame);
   }
 
-  /** Makes the media info of frame `seq` the present one; true if that is another than before. */
+  /** Applies the media info of frame `seq`; true if it has changed. */
   applyChanges(seq: number): boolean {
     let changed = false;
     for (let next = this.changes[0]; next !== undefined && next.seq <= seq; next = this.changes[0]) {

@@ -9,13 +9,13 @@ import type { FrameRules } from '../upstream/intake/frame-rules.js';
 import { checkSize } from '../upstream/intake/input-error.js';
 import type { StreamTrack } from './stream-track.js';
 
-/** What a track's writer needs of its merger. */
+/** What the writer of a track needs of its merger. */
 export interface TrackOwner {
   /** The track has its first media info. @throws KmpRtmpError if it cannot join */
   announced(track: StreamTrack, info: MediaInfo): void;
   enqueue(track: StreamTrack, frames: readonly Frame[]): void;
   process(): void;
-  /** Nothing more will come on the track. */
+  /** The track has no more frames. */
   ended(track: StreamTrack): void;
 }
 
@@ -24,9 +24,9 @@ export interface TrackOwner {
  * ignored. Media infos and frames follow the rules of the service's inputs (docs/protocol/kmp.md, Rules of the input, 3 to 5).
  */
 export class TrackWriter extends Writable {
-  /** Frames that were not taken. */
+  /** Frames that were skipped. */
   skippedFrames = 0;
-  private over = false;
+  private hasEnded = false;
   /** True once the end of the stream has come: what follows is ignored. */
   private ended = false;
   private resume: (() => void) | undefined;
@@ -66,12 +66,12 @@ export class TrackWriter extends Writable {
   }
 
   override _final(callback: (error?: Error | null) => void): void {
-    this.leave();
+    this.endTrack();
     callback();
   }
 
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
-    this.leave();
+    this.endTrack();
     callback(error);
   }
 
@@ -82,7 +82,7 @@ export class TrackWriter extends Writable {
         if (this.accepts(packet)) frames.push(packet);
         continue;
       }
-      // A media info holds from its place on.
+      // A media info applies to the frames after it.
       this.owner.enqueue(this.track, frames);
       frames = [];
       this.control(packet);
@@ -108,9 +108,9 @@ export class TrackWriter extends Writable {
     if (this.track.announce(packet.info)) this.owner.announced(this.track, packet.info);
   }
 
-  private leave(): void {
-    if (this.over) return;
-    this.over = true;
+  private endTrack(): void {
+    if (this.hasEnded) return;
+    this.hasEnded = true;
     this.resume = undefined;
     this.owner.ended(this.track);
   }

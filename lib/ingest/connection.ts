@@ -13,7 +13,7 @@ import type { EndReason, IngestStream } from './ingest-stream.js';
 import { IngestSession, type Refusal, type Reply, type SessionSettings } from './session.js';
 
 export interface ConnectionSettings extends SessionSettings {
-  /** ms that the handshake and connect may take in all, and that a connection may say nothing. */
+  /** ms that handshake and connect may take together, and that a connection may be silent. */
   readonly timeout: number;
   readonly maxMessageSize: number;
 }
@@ -28,10 +28,10 @@ export interface ConnectionHost {
 
 const CONTROL_CHUNK_STREAM = 2;
 const COMMAND_CHUNK_STREAM = 3;
-/** Unsent answers, bytes, from which on a publisher counts as one that does not read. */
+/** Bytes of unsent answers from which on a publisher counts as not reading. */
 const MAX_UNREAD = 0x100000;
 
-/** One publisher's connection: its socket, handshake, timeouts and flow; what messages do is the session's. */
+/** The connection of a publisher: socket, handshake, timeouts and flow control. The session handles the messages. */
 export class IngestConnection {
   readonly remoteAddress: string;
   private readonly handshake = new ServerHandshake();
@@ -51,7 +51,7 @@ export class IngestConnection {
     private readonly host: ConnectionHost,
   ) {
     const { settings, clock } = host;
-    // What is flushed is copied first.
+    // A flush copies the bytes first.
     this.out.pooled = true;
     this.remoteAddress = `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`;
     this.chunks = new ChunkReader({ maxMessageSize: settings.maxMessageSize, maxStreams: 2048 });
@@ -66,13 +66,13 @@ export class IngestConnection {
     socket.on('close', () => this.end('closed'));
   }
 
-  /** Cuts the connection; its streams end. */
+  /** Closes the connection; its streams end. */
   destroy(reason: EndReason): void {
     this.socket.destroy();
     this.end(reason);
   }
 
-  /** Counted: reading goes on when each has been taken back. */
+  /** Calls are counted: reading continues after as many calls of resume. */
   pause(): void {
     if (this.pauses++ === 0) this.socket.pause();
   }
@@ -126,7 +126,7 @@ export class IngestConnection {
     this.writer.write(chunkStream, 0, 0, type, streamId, payload);
     if (type === MessageType.setChunkSize) this.writer.chunkSize = payload.readUInt32BE(0);
     if (this.out.length + this.socket.writableLength > MAX_UNREAD) {
-      throw new KmpRtmpError('ingest_unread', 'the publisher does not read what it is answered');
+      throw new KmpRtmpError('ingest_unread', 'the publisher does not read the answers');
     }
   }
 

@@ -10,14 +10,14 @@ interface RecorderEvents {
 }
 
 /**
- * Writes a stream to an .flv file that players open, from the moment it is made until the stream ends: make it in the
- * `stream` event. A disk that is slower than the publisher slows the publisher down.
+ * Records a stream in an .flv file until the stream ends. Create it in the `stream` event, so that it gets all messages. A
+ * slow disk slows the publisher down.
  *
- * Emits `close` when the file is complete, or `error` when it cannot be written any further; the stream then goes on
- * without it.
+ * Emits `close` when the file is complete, or `error` when it cannot be written. After an error, the stream continues and is
+ * not recorded.
  */
 export class FlvRecorder extends EventEmitter<RecorderEvents> {
-  /** Messages of each kind that are in the file. */
+  /** Number of messages in the file, by kind. */
   readonly written = { audio: 0, video: 0, data: 0 };
   private readonly file: WriteStream;
   private waiting = false;
@@ -32,7 +32,7 @@ export class FlvRecorder extends EventEmitter<RecorderEvents> {
     this.file = createWriteStream(path, { highWaterMark: 0x100000 });
     this.file.on('error', (error) => this.fail(error));
     this.file.on('drain', () => this.goOn());
-    // Which kinds of tags there are is known at the end: until then the head promises both.
+    // The kinds of tags are known at the end: until then, the header announces both.
     this.file.write(flvHeader(flvFlags(true, true)));
     stream.on('message', this.onMessage);
     stream.once('end', this.onEnd);

@@ -3,29 +3,29 @@ import { writeAmf0 } from '../rtmp/amf0-writer.js';
 import { RtmpError } from '../rtmp/errors.js';
 import type { IngestMessage } from './ingest-stream.js';
 
-/** FLV tag types (Adobe Flash Video File Format 10.1, E.4.1): those of RTMP messages. */
+/** FLV tag types (Adobe Flash Video File Format 10.1, E.4.1). They are the types of RTMP messages. */
 const TAG_TYPES = { audio: 8, video: 9, data: 18 } as const;
 
 const TAG_HEADER_SIZE = 11;
-/** What a tag's 24-bit size can say. */
+/** Largest size that a tag can have, in 24 bits. */
 const MAX_TAG = 0xffffff;
 
-/** Where the flags are in {@link flvHeader}. */
+/** Offset of the flags in {@link flvHeader}. */
 export const FLV_FLAGS_AT = 4;
 
-/** The flags byte: which kinds of tags are in the file. */
+/** The flags byte: the kinds of tags in the file. */
 export function flvFlags(hasAudio: boolean, hasVideo: boolean): number {
   return (hasAudio ? 4 : 0) | (hasVideo ? 1 : 0);
 }
 
-/** The file's head, with the size of "the tag before the first". */
+/** The header of the file, with the size of the tag before the first one, which is 0. */
 export function flvHeader(flags: number): Buffer {
   return Buffer.from([0x46, 0x4c, 0x56, 1, flags, 0, 0, 0, 9, 0, 0, 0, 0]);
 }
 
 /**
- * A message as an FLV tag, in three pieces so that the payload is not copied; empty for a message that has no place in a
- * file: an empty one, or data that is no event.
+ * A message as an FLV tag, in three pieces so that the payload is not copied. Empty for messages that do not belong into a
+ * file: empty ones, and data that is not an event.
  *
  *     type(1) size(3) time(3) time's high byte(1) stream id(3, 0)   payload   size of all that(4)
  */

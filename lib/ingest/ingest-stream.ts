@@ -2,15 +2,15 @@ import { EventEmitter } from 'node:events';
 
 /** One message of a published stream. */
 export interface IngestMessage {
-  /** `data`: metadata and the like, AMF0. */
+  /** `data`: metadata and other data in AMF0. */
   readonly kind: 'audio' | 'video' | 'data';
-  /** Absolute, ms modulo 2^32. */
+  /** Absolute timestamp, ms modulo 2^32. */
   readonly timestamp: number;
-  /** The message's body, e.g. an FLV video tag's. A slice of what was read: copy it to keep it for long. */
+  /** The body of the message, for example of an FLV video tag. It is a slice of a larger buffer: copy it to keep it. */
   readonly payload: Buffer;
 }
 
-/** Why a stream ended: the publisher said so; its connection closed; its connection was cut for what it sent or did not. */
+/** Why a stream ended: the publisher ended it; its connection closed; its connection was closed because of an error or a timeout. */
 export type EndReason = 'unpublished' | 'closed' | 'failed';
 
 interface StreamEvents {
@@ -28,12 +28,12 @@ export interface StreamSource {
 }
 
 /**
- * A stream that someone publishes to the ingest. Emits `message` for each audio, video and data message in order, then
- * `end`, once.
+ * A stream that is published to the ingest. Emits `message` for each audio, video and data message in order, and at last
+ * `end`.
  */
 export class IngestStream extends EventEmitter<StreamEvents> implements StreamSource {
   readonly app: string;
-  /** As published, a query included; untrusted. */
+  /** The name as published, with its query string; untrusted. */
   readonly name: string;
   readonly streamId: number;
   readonly remoteAddress: string;
@@ -50,7 +50,7 @@ export class IngestStream extends EventEmitter<StreamEvents> implements StreamSo
     this.remoteAddress = source.remoteAddress;
   }
 
-  /** Stops reading its connection, with all its streams, until {@link resume}; what was read may still come. Counted. */
+  /** Pauses reading of its connection, with all its streams, until {@link resume}. Messages that were read may still be emitted. Calls are counted. */
   pause(): void {
     this.flow.pause();
   }

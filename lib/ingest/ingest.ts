@@ -11,7 +11,7 @@ export { IngestStream } from './ingest-stream.js';
 export type { EndReason, IngestMessage } from './ingest-stream.js';
 export type { Refusal } from './session.js';
 
-/** What someone asks to publish; all of it untrusted. */
+/** A request to publish; all fields are untrusted. */
 export interface PublishRequest {
   readonly app: string;
   readonly name: string;
@@ -19,19 +19,19 @@ export interface PublishRequest {
 }
 
 export interface IngestOptions {
-  /** Takes rtmps instead, with this key and certificate. */
+  /** Listens for rtmps instead, with this key and certificate. */
   readonly tls?: tls.TlsOptions;
-  /** Turns a publish down by returning why; default: everything is taken. */
+  /** Returns a refusal to refuse a publish. Default: every publish is accepted. */
   readonly refuse?: (request: PublishRequest) => Refusal | undefined;
-  /** ms that handshake and connect may take in all, and that a connection may say nothing; default 30000. */
+  /** ms that handshake and connect may take together, and that a connection may be silent. Default 30000. */
   readonly timeout?: number;
-  /** Most connections at a time; default 1000. */
+  /** Largest number of connections. Default 1000. */
   readonly maxConnections?: number;
-  /** Longest message, bytes; default 16777215. */
+  /** Largest message, bytes. Default 16777215. */
   readonly maxMessageSize?: number;
-  /** Bytes a chunk of the ingest's own messages; default 4096. */
+  /** Chunk size of the ingest's messages, bytes. Default 4096. */
   readonly chunkSize?: number;
-  /** Window for acknowledgements, bytes; default 2500000. */
+  /** Window for acknowledgements, bytes. Default 2500000. */
   readonly window?: number;
   readonly clock?: Clock;
   readonly log?: Logger;
@@ -43,20 +43,20 @@ interface IngestEvents {
 }
 
 /**
- * A small RTMP server that takes what publishers send: for demos, tests and recording. It knows `publish`, with any number
- * of streams a connection, their ids counting up from 1; there is no `play`. A name can be published once at a time.
+ * A small RTMP server for publishers, for demos, tests and recording. It supports `publish`, with several streams on a
+ * connection, whose ids count from 1. It does not support `play`. A name can be published by one publisher at a time.
  *
  *     const ingest = new Ingest();
  *     ingest.on('stream', (stream) => new FlvRecorder(stream, 'out.flv'));
  *     await ingest.listen(1935);
  *
- * Emits `stream` for each publish, before its first message, and `error` (if someone listens to it) when accepting fails
- * later on.
+ * Emits `stream` for each publish, before its first message. Emits `error`, if there is a listener for it, when accepting
+ * connections fails after {@link listen} has resolved.
  */
 export class Ingest extends EventEmitter<IngestEvents> {
   private readonly server: net.Server;
   private readonly connections = new Set<IngestConnection>();
-  /** All open ones, those in the middle of a TLS handshake included. */
+  /** All open sockets, including those in a TLS handshake. */
   private readonly sockets = new Set<net.Socket>();
   private readonly live = new Map<string, IngestStream>();
   private readonly log: Logger;
@@ -97,7 +97,7 @@ export class Ingest extends EventEmitter<IngestEvents> {
     return [...this.live.values()];
   }
 
-  /** The port that it listens on; 0 before {@link listen}. */
+  /** The port; 0 before {@link listen}. */
   get port(): number {
     const address = this.server.address();
     return address === null || typeof address === 'string' ? 0 : address.port;
@@ -106,23 +106,23 @@ export class Ingest extends EventEmitter<IngestEvents> {
   /**
    * Starts listening.
    *
-   * @param port 0: any that is free
-   * @param host default 127.0.0.1: other machines have to be let in on purpose
+   * @param port 0 for any free port
+   * @param host default 127.0.0.1, so that other machines have no access unless you want it
    * @returns the port
-   * @throws what listening throws, e.g. EADDRINUSE
+   * @throws the errors of listening, for example EADDRINUSE
    */
   async listen(port: number, host = '127.0.0.1'): Promise<number> {
     this.server.listen(port, host);
     await once(this.server, 'listening');
     this.server.on('error', (error) => {
-      // Out of file descriptors, for example: later connections may well be taken.
+      // For example, there are no free file descriptors. Later connections may succeed.
       this.log.error(`RTMP ingest: ${error.message}`);
       if (this.listenerCount('error') > 0) this.emit('error', error);
     });
     return this.port;
   }
 
-  /** Cuts all connections, whose streams end, and stops listening. */
+  /** Closes all connections, which ends their streams, and stops listening. */
   async close(): Promise<void> {
     const closed = this.server.listening ? once(this.server, 'close') : undefined;
     if (closed !== undefined) this.server.close();
@@ -137,7 +137,7 @@ export class Ingest extends EventEmitter<IngestEvents> {
     if (refusal !== undefined) return refusal;
     const key = `${app}/${name.replace(/\?.*$/s, '')}`;
     if (this.live.has(key)) {
-      return { code: 'NetStream.Publish.BadName', description: 'a stream of this name is being published already' };
+      return { code: 'NetStream.Publish.BadName', description: 'a stream with this name is already published' };
     }
     const stream = new IngestStream({ app, name, streamId, remoteAddress }, connection);
     this.live.set(key, stream);

@@ -14,7 +14,7 @@ export interface Reply {
   readonly streamId?: number;
 }
 
-/** Why a publish is turned down, as the publisher will see it. */
+/** Why a publish is refused, as the publisher is told. */
 export interface Refusal {
   /** e.g. `NetStream.Publish.BadName`. */
   readonly code: string;
@@ -23,28 +23,28 @@ export interface Refusal {
 
 export interface SessionHost {
   reply(reply: Reply): void;
-  /** Makes the stream, or says why not. */
+  /** Creates the stream, or returns why it is refused. */
   publish(app: string, name: string, streamId: number): IngestStream | Refusal;
 }
 
 export interface SessionSettings {
-  /** Bytes a chunk that the ingest announces for what it sends. */
+  /** Chunk size that the ingest announces for its messages, bytes. */
   readonly chunkSize: number;
-  /** Bytes after which the publisher is to acknowledge, and its bandwidth limit. */
+  /** Bytes after which the publisher must acknowledge; also its bandwidth limit. */
   readonly window: number;
 }
 
-/** Most message streams that a connection may hold at a time. */
+/** Largest number of message streams on a connection. */
 const MAX_STREAMS = 1024;
 /** Data messages in the AMF3 envelope: a byte, then AMF0. */
 const DATA_AMF3 = 15;
 
-/** A publisher's session behind the handshake: what its messages do, without a socket. */
+/** A publisher's session after the handshake: handles its messages, without a socket. */
 export class IngestSession {
-  /** undefined until connect is in. */
+  /** undefined before connect. */
   private app: string | undefined;
   private lastStreamId = 0;
-  /** Created message streams; undefined where nothing is published. */
+  /** Created message streams; undefined if nothing is published on one. */
   private readonly streams = new Map<number, IngestStream | undefined>();
 
   constructor(
@@ -52,7 +52,7 @@ export class IngestSession {
     private readonly settings: SessionSettings,
   ) {}
 
-  /** True once connect was accepted. */
+  /** True after connect was accepted. */
   get isConnected(): boolean {
     return this.app !== undefined;
   }
@@ -67,7 +67,7 @@ export class IngestSession {
     else if (type === DATA_AMF3) this.deliver(streamId, { kind: 'data', timestamp, payload: payload.subarray(1) });
   }
 
-  /** The connection is gone. */
+  /** The connection is closed. */
   end(reason: EndReason): void {
     for (const stream of this.streams.values()) stream?.finish(reason);
     this.streams.clear();
@@ -94,11 +94,11 @@ export class IngestSession {
       this.command0('_error', transaction, null, {
         level: 'error',
         code: 'NetConnection.Connect.Rejected',
-        description: 'connect names no app',
+        description: 'connect has no app',
       });
       return;
     }
-    // A second connect changes nothing: its streams are on the wire already.
+    // A second connect has no effect: streams of the first one may be in use.
     this.app ??= app.replace(/\?.*$/s, '').replace(/\/+$/, '');
     const { window, chunkSize } = this.settings;
     this.host.reply(windowAckSize(window));

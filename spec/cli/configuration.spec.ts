@@ -69,9 +69,9 @@ describe('checking a configuration', () => {
 
   it('check wants one file, and says so', async () => {
     const none = await kmpRtmp(['check']);
-    assert.deepEqual([none.code, none.stderr], [1, 'kmp-rtmp: check: which file? kmp-rtmp check FILE\n']);
+    assert.deepEqual([none.code, none.stderr], [1, 'kmp-rtmp: check: no file given; use kmp-rtmp check FILE\n']);
     const two = await kmpRtmp(['check', 'a.conf', '-c', 'b.conf']);
-    assert.deepEqual([two.code, two.stderr], [1, 'kmp-rtmp: check: a.conf or b.conf? One file at a time\n']);
+    assert.deepEqual([two.code, two.stderr], [1, 'kmp-rtmp: check: give one file at a time, not a.conf and b.conf\n']);
   });
 
   it('a file that is not there: one line, exit code 1, for serving too', async () => {
@@ -84,8 +84,8 @@ describe('checking a configuration', () => {
 
   for (const [what, content, says] of [
     ['is not there', undefined, /cannot read \/no\/such\.pem: there is no such file\n$/],
-    ['holds no certificate', 'no PEM at all', /other\.pem holds no certificate in PEM form\n$/],
-    ['is damaged', '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n', /other\.pem holds no certificate/],
+    ['holds no certificate', 'no PEM at all', /other\.pem has no certificate in PEM form\n$/],
+    ['is damaged', '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n', /other\.pem has no certificate/],
   ] as const) {
     it(`trusted certificates in a file that ${what}: one line, before any server is to be verified`, async () => {
       const path = content === undefined ? '/no/such.pem' : folder.file('other.pem', content);

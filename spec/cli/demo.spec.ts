@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { Arrivals, percentile } from '../../lib/cli/demo-arrivals.js';
+import { FrameComparison, percentile } from '../../lib/cli/frame-comparison.js';
 import { openSource } from '../../lib/send/source/open.js';
 import type { OutFrame } from '../../lib/send/client-options.js';
 import { runCommand } from '../support/command.js';
@@ -90,16 +90,16 @@ describe('what came out, against what went in', () => {
     data: Buffer.from([n]),
   });
   /** An AAC message by hand. */
-  const message = (n: number, timestamp = n * 40): Parameters<Arrivals['came']>[0] => ({
+  const message = (n: number, timestamp = n * 40): Parameters<FrameComparison['frameReceived']>[0] => ({
     kind: 'audio',
     timestamp,
     payload: Buffer.from([0xaf, 1, n]),
   });
 
   function compare(sent: number[], came: ReturnType<typeof message>[]): [lost: number, wrong: number, right: number] {
-    const arrivals = new Arrivals('audio', 90000);
+    const arrivals = new FrameComparison('audio', 90000);
     for (const n of sent) arrivals.sent(frame(n), n);
-    for (const one of came) arrivals.came(one, 100);
+    for (const one of came) arrivals.frameReceived(one, 100);
     const { lost, wrong, delays } = arrivals.report();
     return [lost, wrong, delays.length];
   }

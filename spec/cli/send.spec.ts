@@ -137,7 +137,7 @@ describe('kmp-rtmp send', () => {
       [[FILE, ...target(), '--speed', '0'], /above 0/],
       [[FILE, ...target(), '--start', 'soon'], /must be a time/],
       [[FILE, ...target(), '--fats'], /Did you mean --fast/],
-      [['--loop', FILE, ...target()], /'--loop \[times\]'.*files stand before --loop/],
+      [['--loop', FILE, ...target()], /'--loop \[times\]'.*Files must come before --loop/],
     ];
     for (const [args, expected] of cases) {
       const { code, err } = await send(...args);

@@ -312,7 +312,7 @@ describe('kmp-rtmp top --once', () => {
     assert.equal((await kmpRtmp([...args, api], { KMP_RTMP_API_TOKEN: 't0ken' })).code, 0);
     const without = await kmpRtmp([...args, api]);
     assert.equal(without.code, 1);
-    assert.match(without.stderr, /^kmp-rtmp: .*answers 401: it wants a token.*\n$/);
+    assert.match(without.stderr, /^kmp-rtmp: .*answers 401: the API needs a token.*\n$/);
     const elsewhere = await kmpRtmp([...args, `http://127.0.0.1:${server.port}/other/`]);
     assert.match(elsewhere.stderr, /^kmp-rtmp: .*answers 404: .*--api.*\n$/);
     await server.close();

@@ -1,6 +1,6 @@
 import type { CommandTree, Flag, ProgramTree, Values } from './tree.js';
 
-/** Names and words here are flags and choices: letters, digits, dashes. Anything else has no place in a script. */
+/** Flags and choices have letters, digits and dashes only. Other characters must not get into a script. */
 function words(all: readonly string[]): string {
   return all.filter((word) => /^[\w-]+$/.test(word)).join(' ');
 }
@@ -9,7 +9,7 @@ function patterns(flag: Flag, command: string): string {
   return flag.names.map((name) => `"${command} ${name}"`).join(' | ');
 }
 
-/** What to do behind a flag that takes a value. With no words, bash goes on with file names (`-o default`). */
+/** What to complete after a flag with a value. Without words, bash completes file names (`-o default`). */
 function valueCase(flag: Flag, command: string): string[] {
   const { values } = flag;
   if (values === 'none') return [];

@@ -1,10 +1,10 @@
 import type { Command, Option } from 'commander';
 
-/** What can be completed behind a flag, or as an argument: a file's name, one of some words, or nothing that is known. */
+/** What can be completed after a flag, or as an argument: a file name, one of some words, or nothing. */
 export type Values = 'none' | 'file' | 'text' | readonly string[];
 
 export interface Flag {
-  /** `-c`, `--config`: one or both. */
+  /** The short name (`-c`), the long name (`--config`), or both. */
   readonly names: readonly string[];
   readonly description: string;
   readonly values: Values;
@@ -15,17 +15,17 @@ export interface CommandTree {
   readonly name: string;
   readonly description: string;
   readonly flags: readonly Flag[];
-  /** Of its arguments. */
+  /** What its arguments are completed with. */
   readonly values: Values;
 }
 
-/** What the program is, as completion scripts need it. */
+/** The commands and flags of the program, for completion scripts. */
 export interface ProgramTree {
   readonly name: string;
-  /** Flags of the program itself. */
+  /** Flags without a command. */
   readonly flags: readonly Flag[];
   readonly commands: readonly CommandTree[];
-  /** The command that runs if none is named. */
+  /** The command that runs if none is given. */
   readonly defaultCommand: string;
 }
 
@@ -35,12 +35,12 @@ function valuesOf(option: Option): Values {
   if (!option.required && !option.optional) return 'none';
   if (option.argChoices !== undefined) return option.argChoices;
   const [, name = ''] = /[<[]([^>\]]*)[>\]]/.exec(option.flags) ?? [];
-  // Directives of a few words are named by these: <on|off>.
+  // Directives with a few possible words have these as placeholder: <on|off>.
   if (/^[a-z]+(\|[a-z]+)+$/.test(name)) return name.split('|').filter((word) => word !== 'num');
   return FILE.test(name) ? 'file' : 'text';
 }
 
-/** A parser that takes what was given before adds to it; that of choices takes it for another reason. */
+/** True if the option's parser adds to the earlier values. The parser for choices has two parameters as well. */
 function isGathered({ parseArg, argChoices }: Option): boolean {
   return parseArg !== undefined && parseArg.length === 2 && argChoices === undefined;
 }
@@ -58,7 +58,7 @@ function flagsOf(command: Command): Flag[] {
   return command.createHelp().visibleOptions(command).map(flagOf);
 }
 
-/** Reads the tree off the commands themselves, so that no script falls behind them. */
+/** Makes the tree from the commands, so that scripts are always current. */
 export function treeOf(program: Command, defaultCommand: string): ProgramTree {
   const commands = program.commands.map((command): CommandTree => {
     const [first] = command.registeredArguments;

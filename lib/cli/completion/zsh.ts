@@ -1,6 +1,6 @@
 import type { CommandTree, Flag, ProgramTree, Values } from './tree.js';
 
-/** Text within single quotes, in a place where `_arguments` gives brackets and colons a meaning. */
+/** Quotes a text for a place where brackets and colons have a meaning for `_arguments`. */
 function text(value: string): string {
   return value
     .replace(/\\/g, '\\\\')
@@ -14,7 +14,7 @@ function action(values: Values): string {
   return values === 'file' ? ':file:_files' : ':value: ';
 }
 
-/** A flag as `_arguments` takes it: `'(-c --config)'{-c,--config=}'[what it is]:file:_files'`; `=`: the value may also stand behind one. */
+/** A flag as `_arguments` takes it: `'(-c --config)'{-c,--config=}'[what it is]:file:_files'`; `=`: the value may follow an equals sign. */
 function spec({ names, description, values, repeatable }: Flag): string {
   const rest = `'[${text(description)}]${action(values)}'`;
   const star = repeatable ? "'*'" : '';
@@ -45,7 +45,7 @@ export function zshScript({ name, flags, commands, defaultCommand }: ProgramTree
   const standard = commands.find((command) => command.name === defaultCommand);
   return [
     `#compdef ${name}`,
-    `# Completion of ${name} for zsh: as a file _${name} in a folder of $fpath, or in ~/.zshrc, behind compinit:`,
+    `# Completion of ${name} for zsh: as a file _${name} in a folder of $fpath, or in ~/.zshrc, after compinit:`,
     `#   source <(${name} completion zsh)`,
     `${func}() {`,
     '  local -a commands',

@@ -3,21 +3,21 @@ import { messageOf } from '../../base/errors.js';
 import { CommandError } from '../exit.js';
 import { readStatus, type ServiceSample } from './status.js';
 
-/** How long an answer may take, ms, and how long it may be, bytes. */
+/** How long an answer may take, ms, and how large it may be, bytes. */
 const TIMEOUT = 10_000;
 const MOST = 64 * 1024 * 1024;
 
 /**
- * Asks the management API for everything.
+ * Reads the status of the service from the management API.
  *
  * @param url of the API's location
  * @param now monotonic ms
- * @throws CommandError that says why there is no answer, and what to do
+ * @throws CommandError with the reason why there is no answer, and what to do
  */
 export async function fetchStatus(url: string, token: string | undefined, now: () => number): Promise<ServiceSample> {
   const at = now();
   const sample = readStatus(await fetchJson(url, token), at);
-  if (sample === undefined) throw new CommandError(`${url} is not the API of kmp-rtmp; --api says where that is`);
+  if (sample === undefined) throw new CommandError(`${url} is not the API of kmp-rtmp; give its address by --api`);
   return sample;
 }
 
@@ -32,14 +32,14 @@ async function fetchJson(url: string, token: string | undefined): Promise<unknow
     if (error instanceof SyntaxError || (error instanceof FetchError && error.type === 'invalid-json'))
       return undefined;
     const refused = error instanceof FetchError && error.code === 'ECONNREFUSED';
-    const why = refused ? 'nothing listens there; does kmp-rtmp run?' : messageOf(error);
+    const why = refused ? 'nothing listens there; is kmp-rtmp running?' : messageOf(error);
     throw new CommandError(`no answer from ${url}: ${why}`, { cause: error });
   }
 }
 
 function advice(status: number): string {
-  if (status === 401) return 'it wants a token; give it by --token or KMP_RTMP_API_TOKEN';
-  if (status === 403) return 'it does not let this address in (allow and deny of the configuration)';
-  if (status === 404) return 'there is no kmp_rtmp_api at this location; --api says where it is';
-  return 'not the answer of a healthy API';
+  if (status === 401) return 'the API needs a token; give it by --token or KMP_RTMP_API_TOKEN';
+  if (status === 403) return 'this address has no access (allow and deny in the configuration)';
+  if (status === 404) return 'there is no kmp_rtmp_api at this location; give its address by --api';
+  return 'the API does not work as it should';
 }

@@ -7,7 +7,7 @@ import { displayWidth, fit } from './width.js';
 interface Column {
   readonly head: string;
   readonly right?: boolean;
-  /** Untrusted text is made printable by whoever calls this. */
+  /** The caller must make untrusted text printable. */
   cell(row: Row): string;
 }
 
@@ -34,12 +34,12 @@ function memory({ memUsed, memLimit }: Row): string {
   return `${size(memUsed)} ${Math.round((memUsed / memLimit) * 100)}%`;
 }
 
-/** The longest id that is shown whole, and the last column's share. */
+/** Longest id that is shown in full, and the share of the last column. */
 const WIDEST_ID = 40;
 
 /**
- * Heading and rows in columns; each line exactly `width` columns, or as long as it is if that is infinite. Whatever senders
- * and servers have said is made printable.
+ * Heading and rows in columns. Each line has exactly `width` columns, or its natural length if `width` is infinite. Text from
+ * senders and servers is made printable.
  */
 export function tableLines(rows: readonly Row[], width = Infinity): string[] {
   const cells = rows.map((row) => columns.map(({ cell }) => printable(cell(row))));
@@ -54,7 +54,7 @@ export function tableLines(rows: readonly Row[], width = Infinity): string[] {
   });
 }
 
-/** What stands above the table. */
+/** The line above the table. */
 export function headLine({ version, pid, uptime, upstreams }: ServiceSample, rows: readonly Row[]): string {
   const sum = (read: (row: Row) => number | undefined): string =>
     rows.some((row) => read(row) !== undefined)
@@ -65,7 +65,7 @@ export function headLine({ version, pid, uptime, upstreams }: ServiceSample, row
   return printable(`kmp-rtmp ${version}  pid ${pid}  up ${duration(uptime)}  ${count}  ${bits}`);
 }
 
-/** ` (2 reconnecting, 1 without input)`: what is not as it should be, wherever in the table it stands. */
+/** ` (2 reconnecting, 1 without input)`: the upstreams that need attention. */
 function troubles(rows: readonly Row[]): string {
   const counts = new Map<string, number>();
   for (const { state, silent } of rows) {

@@ -1,16 +1,16 @@
 import type { InputSample, ServiceSample, TrackSample, UpstreamSample } from './status.js';
 
-/** One upstream, as `top` shows it. Rates are undefined until two samples of it are there. */
+/** One upstream, as `top` shows it. Rates are undefined before its second sample. */
 export interface Row {
   readonly id: string;
   readonly state: string;
   readonly tracks: number;
-  /** bits a second */
+  /** bits per second */
   readonly bitsIn: number | undefined;
   readonly bitsOut: number | undefined;
-  /** Video frames a second; undefined without video too. */
+  /** Video frames per second; undefined if there is no video. */
   readonly framesPerSecond: number | undefined;
-  /** The slowest track's, ms. */
+  /** Of the slowest track, ms. */
   readonly delay: number | undefined;
   /** bytes */
   readonly memUsed: number;
@@ -18,21 +18,21 @@ export interface Row {
   readonly dropped: number;
   readonly reconnects: number;
   readonly lastStatus: string;
-  /** It is published, but for a second or more nothing has come in. */
+  /** It is published, but nothing was received for a second or more. */
   readonly silent: boolean;
 }
 
-/** What comes first: what may want somebody's eye, the highest bit rate, or the first id. */
+/** Orders of the rows: upstreams that need attention first, highest bit rate first, or by id. */
 export const ORDERS = ['state', 'rate', 'id'] as const;
 export type Order = (typeof ORDERS)[number];
 
-/** Shortest time, in s, without a byte that counts as silence: senders pause between frames, and input is read in intervals. */
+/** Time without a byte that counts as silence, s. Shorter pauses are normal: senders pause between frames, and input is read in intervals. */
 const SILENCE = 0.9;
 
-/** As on the status page; a state that is not known here, or is not said, wants no eye. */
+/** The same as on the status page. Unknown states need no attention. */
 const RANKS = ['reconnecting', 'resolving', 'connecting', 'handshaking', 'silent', 'closing'];
 
-/** The upstreams of a sample in order. Equals are in order of their bit rate, the highest first, then of their ids. */
+/** The sorted upstreams of a sample. Equal ones are sorted by bit rate, highest first, then by id. */
 export function rowsOf(sample: ServiceSample, earlier: ServiceSample | undefined, order: Order = 'state'): Row[] {
   const seconds = earlier === undefined ? 0 : (sample.at - earlier.at) / 1000;
   const rows = [...sample.upstreams].map(([id, upstream]) =>
@@ -60,7 +60,7 @@ function rowOf(id: string, upstream: UpstreamSample, earlier: UpstreamSample | u
     state,
     tracks: tracks.length,
     bitsIn: bytesIn === undefined ? undefined : bytesIn * 8,
-    // A connection made anew counts from 0.
+    // A new connection counts from 0.
     bitsOut: earlier && (growth(upstream.sentBytes, earlier.sentBytes) * 8) / seconds,
     framesPerSecond: hasVideo ? rate(({ receivedFrames }) => receivedFrames, 'video') : undefined,
     delay: delays.length === 0 ? undefined : Math.max(...delays),
@@ -68,7 +68,7 @@ function rowOf(id: string, upstream: UpstreamSample, earlier: UpstreamSample | u
     memLimit,
     dropped: tracks.reduce((sum, { droppedFrames }) => sum + droppedFrames, 0),
     reconnects,
-    // What it reconnects for is news; what the server said before is not.
+    // The reason for reconnecting is newer than the last status of the server.
     lastStatus: state === 'reconnecting' && lastError !== '' ? lastError : lastStatus,
     silent: state === 'publishing' && bytesIn === 0 && seconds >= SILENCE,
   };
@@ -78,7 +78,7 @@ function growth(now: number, before: number): number {
   return now >= before ? now - before : now;
 }
 
-/** What the inputs' counters have grown by. A connection that was not there before has all of its own since then. */
+/** How much the counters of the inputs have grown. For a new connection, this is the whole counter. */
 function sumOfGrowth(
   tracks: readonly TrackSample[],
   earlier: readonly TrackSample[],

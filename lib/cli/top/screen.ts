@@ -6,7 +6,7 @@ import { ORDERS, rowsOf, type Order, type Row } from './rows.js';
 import type { ServiceSample } from './status.js';
 import { fit } from './width.js';
 
-/** The terminal's output: a `tty.WriteStream`, or what looks like one. */
+/** The output of the terminal: a `tty.WriteStream`, or an object with its methods. */
 export interface ScreenOutput {
   readonly columns: number;
   readonly rows: number;
@@ -15,7 +15,7 @@ export interface ScreenOutput {
   off(event: 'resize', listener: () => void): unknown;
 }
 
-/** The terminal's input: a `tty.ReadStream`; without `setRawMode` where it is no terminal. */
+/** The input of the terminal: a `tty.ReadStream`, without `setRawMode` if it is not a terminal. */
 export interface ScreenInput {
   setRawMode?(raw: boolean): unknown;
   resume(): unknown;
@@ -33,11 +33,11 @@ export interface ScreenOptions {
   readonly sample: () => Promise<ServiceSample>;
   /** Colours and reverse video. */
   readonly colors: boolean;
-  /** What comes first, until the key `s` says otherwise. Default: `state`. */
+  /** Order of the rows; the key `s` changes it. Default: `state`. */
   readonly order?: Order;
 }
 
-/** Another screen than the one with the shell on it, and no cursor; and back. */
+/** Switches to the alternate screen and hides the cursor; and back. */
 const ENTER = '\u001b[?1049h\u001b[?25l';
 const LEAVE = '\u001b[?25h\u001b[?1049l';
 const HOME = '\u001b[H';
@@ -45,7 +45,7 @@ const CLEAR_LINE = '\u001b[K';
 const CLEAR_BELOW = '\u001b[J';
 const RESET = '\u001b[0m';
 
-/** What is not as it should be, by the state of an upstream. */
+/** Colours of states that need attention. */
 const STATE_COLORS: Readonly<Record<string, string>> = {
   reconnecting: '\u001b[31m',
   resolving: '\u001b[33m',
@@ -56,13 +56,13 @@ const STATE_COLORS: Readonly<Record<string, string>> = {
 const SILENT_COLOR = '\u001b[33m';
 const REVERSE = '\u001b[7m';
 
-/** Ctrl-C and Ctrl-D come as keys, since the terminal hands all keys over. */
+/** Ctrl-C and Ctrl-D come as keys, because the terminal is in raw mode. */
 const QUIT_KEYS = new Set(['q', 'Q', '\u0003', '\u0004']);
 
-/** Lines around the table: head, blank, heading of the table; foot. */
+/** Lines around the table: title, blank line and heading above, help below. */
 const FRAME_LINES = 4;
 
-/** The live view: samples the API, draws, listens to keys. */
+/** The live view: reads the API, draws the table, handles keys. */
 export class Screen {
   private earlier: ServiceSample | undefined;
   private last: ServiceSample | undefined;
@@ -79,7 +79,7 @@ export class Screen {
     this.order = options.order ?? 'state';
   }
 
-  /** Shows it until {@link quit}, or a key, ends it; the terminal is then as it was before. */
+  /** Shows the view until {@link quit} is called or a key ends it. Then the terminal is restored. */
   async run(): Promise<void> {
     const { output, input } = this.options;
     output.write(ENTER);
@@ -139,7 +139,7 @@ export class Screen {
 
   private readonly draw = (): void => {
     const { output } = this.options;
-    // Not the last column: behind a character there, terminals differ in where the cursor is.
+    // Not the last column: after a character there, the place of the cursor depends on the terminal.
     const width = Math.max(1, output.columns - 1);
     const height = Math.max(FRAME_LINES + 1, output.rows);
     const lines = this.lines(width, height).slice(0, height);

@@ -1,9 +1,9 @@
 /**
- * The API's answer as `top` needs it. Fields that are missing count as zero or empty: the module that this service takes
- * the place of answers in the same form with fewer fields.
+ * The answer of the API, as far as `top` needs it. Missing fields count as zero or empty: nginx-kmp-rtmp-module answers in the
+ * same form with fewer fields.
  */
 export interface ServiceSample {
-  /** Monotonic ms at which it was asked for. */
+  /** Monotonic ms of the request. */
   readonly at: number;
   readonly version: string;
   readonly pid: number;
@@ -14,9 +14,9 @@ export interface ServiceSample {
 
 export interface UpstreamSample {
   readonly state: string;
-  /** What the server last said. */
+  /** The last status of the server. */
   readonly lastStatus: string;
-  /** Why its connection last broke, or could not be made. */
+  /** Why the last connection broke or could not be made. */
   readonly lastError: string;
   /** bytes */
   readonly memLimit: number;
@@ -29,7 +29,7 @@ export interface UpstreamSample {
 export interface TrackSample {
   readonly mediaType: string;
   readonly droppedFrames: number;
-  /** ms; undefined where the API does not say. */
+  /** ms; undefined if the API does not give it. */
   readonly delay: number | undefined;
   readonly input: InputSample | undefined;
 }
@@ -65,7 +65,7 @@ function entries(value: unknown): [string, Fields][] {
   });
 }
 
-/** Reads the JSON of `GET /`; undefined if it is no answer of this API. */
+/** Reads the JSON of `GET /`; undefined if it is not an answer of this API. */
 export function readStatus(json: unknown, at: number): ServiceSample | undefined {
   const status = fieldsOf(json);
   if (status === undefined || fieldsOf(status['upstreams']) === undefined) return undefined;

@@ -5,15 +5,15 @@ import { toMs } from '../media/timescale.js';
 import type { OutFrame } from '../send/client-options.js';
 import { parseAudioBody, parseVideoBody } from '../send/source/flv-body.js';
 
-/** What went in and came out of one track. */
-export interface ArrivalReport {
+/** What was sent and received of one track. */
+export interface ComparisonReport {
   readonly framesIn: number;
   readonly bytesIn: number;
   readonly framesOut: number;
   readonly bytesOut: number;
-  /** Sent, and never seen again. */
+  /** Frames that were sent and not received. */
   readonly lost: number;
-  /** Seen, and never sent so: damaged, twice, in the wrong order or at another time. */
+  /** Frames that were received but not sent like that: damaged, repeated, in the wrong order or at another time. */
   readonly wrong: number;
   /** ms from sent to received, sorted. */
   readonly delays: readonly number[];
@@ -24,8 +24,8 @@ interface Sent {
   readonly at: number;
 }
 
-/** Compares the frames that a track was sent with those that came out of it: content, time and order. */
-export class Arrivals {
+/** Compares the frames of a track that were sent with those that were received: content, time and order. */
+export class FrameComparison {
   private readonly waiting: Sent[] = [];
   private readonly delays: number[] = [];
   private framesIn = 0;
@@ -41,7 +41,7 @@ export class Arrivals {
     private readonly timescale: number,
   ) {}
 
-  /** Frames that came out, right or wrong. */
+  /** Frames that were received, correct or wrong. */
   get received(): number {
     return this.framesOut;
   }
@@ -55,8 +55,8 @@ export class Arrivals {
     this.bytesIn += frame.data.length;
   }
 
-  /** A message came out of the RTMP side; sequence headers and the like do not count. */
-  came({ payload, timestamp }: IngestMessage, at: number): void {
+  /** A message was received from the service; sequence headers and other messages do not count. */
+  frameReceived({ payload, timestamp }: IngestMessage, at: number): void {
     const body = this.type === 'video' ? parseVideoBody(payload) : parseAudioBody(payload);
     if (body.kind !== 'frame') return;
     this.framesOut++;
@@ -68,20 +68,20 @@ export class Arrivals {
       this.wrong++;
       return;
     }
-    // What stands before it was passed over; should it come later, it is in the wrong order.
+    // The frames before it were skipped. If they arrive later, they are in the wrong order.
     this.skipped += index;
     this.waiting.splice(0, index + 1);
     this.delays.push(at - found.at);
   }
 
-  report(): ArrivalReport {
+  report(): ComparisonReport {
     const { framesIn, bytesIn, framesOut, bytesOut, wrong } = this;
     const delays = [...this.delays].sort((a, b) => a - b);
     return { framesIn, bytesIn, framesOut, bytesOut, wrong, lost: this.skipped + this.waiting.length, delays };
   }
 }
 
-/** The value that `part` (0 .. 1) of all are at or below; undefined for none. */
+/** The value that a share `part` (0 to 1) of the values does not exceed; undefined if there are none. */
 export function percentile(sorted: readonly number[], part: number): number | undefined {
   return sorted[Math.max(0, Math.ceil(sorted.length * part) - 1)];
 }

@@ -4,15 +4,15 @@ import { Frame } from '../media/frame.js';
 import { Writable } from '../base/streams.js';
 import type { Input } from '../upstream/intake/input.js';
 
-/** ms after which a held writer looks again. */
-const LOOK_AGAIN = 20;
+/** ms between two checks while a writer is held back. */
+const CHECK_INTERVAL = 20;
 
 /**
- * An upstream's input for sources that can wait, such as files: holds its writer back while the upstream has enough, where
- * a KMP socket's input relies on the sender's pace. Connect packets are left out: whoever made the input has said where
- * it goes.
+ * An input of an upstream for sources that can wait, such as files. It holds its writer back while the upstream has enough
+ * frames; the input of a KMP socket does not, because the sender sets the pace. Connect packets are ignored: the destination
+ * is already known.
  */
-export class HeldInput extends Writable {
+export class PausableInput extends Writable {
   private timer: Timer | undefined;
 
   /**
@@ -33,12 +33,12 @@ export class HeldInput extends Writable {
   override _write(batch: PacketBatch, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
     this.timer = undefined;
     if (this.hasEnough()) {
-      this.timer = this.clock.after(LOOK_AGAIN, () => this._write(batch, _encoding, callback));
+      this.timer = this.clock.after(CHECK_INTERVAL, () => this._write(batch, _encoding, callback));
       return;
     }
     const { packets } = batch;
     const kept = packets.filter((packet) => packet instanceof Frame || packet.kind !== 'connect');
-    // Its errors come by its `error` event.
+    // Errors come with its `error` event.
     this.input.write(kept.length === packets.length ? batch : { ...batch, packets: kept }, () => callback());
   }
 
