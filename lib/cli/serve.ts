@@ -66,7 +66,7 @@ async function serve(options: ServeOptions): Promise<void> {
 /** @throws PidFileError, CommandError */
 async function tellRunning(command: ProcessCommand, { file, pid }: Config): Promise<void> {
   if (pid === undefined || pid === '') {
-    throw new CommandError(`${file}: the directive "pid" is missing, so the process is unknown; add pid FILE;`);
+    throw new CommandError(`${file}: there is no directive "pid", so the process is unknown; add pid FILE;`);
   }
   await tellProcess(pid, command);
 }
