@@ -143,6 +143,7 @@ describe('publishFile', () => {
       if (framesOf(connection).length < 3) longest = time;
     }
     await published;
+    await connection.closed;
     assert.deepEqual(framesOf(connection), ['v0', 'v1000', 'v2000']);
     assert.ok(longest >= 1900, `all frames were there after ${longest} ms`);
   });
