@@ -134,7 +134,8 @@ export class Service {
       management: this.management,
       health: { ready: () => this.ready },
       counters: { totals: () => this.media.totals() },
-      kmp: () => this.kmpAddresses[0],
+      // Senders cannot reach a Unix-domain socket.
+      kmp: () => this.kmpAddresses.find(({ host }) => !host.startsWith('unix:')),
       clock: this.clock,
       log: this.log,
     });

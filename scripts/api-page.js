@@ -1,29 +1,31 @@
-// docs/api.md: the management API from its own OpenAPI document, and what notifications carry.
+// Generates docs/api.md from the OpenAPI document, and describes notifications and close reasons.
 
 const INTRODUCTION = `\
 # HTTP API
 
-<!-- Made from the OpenAPI document (lib/api/openapi.ts) by scripts/reference.js: edit that, or scripts/api-page.js. -->
+<!-- Generated from the OpenAPI document (lib/api/openapi.ts) by scripts/reference.js. Edit that, or scripts/api-page.js. -->
 
-\`kmp_rtmp_api;\` in a \`location\` serves the management API there, for reading only; \`kmp_rtmp_api write=on;\` lets it drop, too. The
-built-in configuration has it, writable, at http://127.0.0.1:8001/kmp_rtmp_api/. The same description, for programs, is at
-\`openapi.json\` below that address.
+The management API shows the status of all upstreams, and can drop upstreams and KMP connections. \`kmp_rtmp_api;\` in a
+\`location\` serves it read-only; \`kmp_rtmp_api write=on;\` also allows changes. The built-in configuration serves it, writable, at
+http://127.0.0.1:8001/kmp_rtmp_api/. Its OpenAPI document is at \`openapi.json\` below that address.
 
 \`\`\`sh
 curl 'http://127.0.0.1:8001/kmp_rtmp_api/upstreams?list=1'
 curl -X DELETE http://127.0.0.1:8001/kmp_rtmp_api/upstreams/first
+curl 'http://127.0.0.1:8001/kmp_rtmp_api/multi?pretty=1' -H 'Content-Type: application/json' -d '[{"method":"GET","uri":"/upstreams"}]'
 \`\`\`
 
-Stream names and URLs may hold stream keys, and the API gives them in full: limit who gets there, by \`allow\` and \`deny\`, by
-\`kmp_rtmp_api_token\` (\`Authorization: Bearer TOKEN\`), and by listening on loopback only. Over loopback, a request must name the
-host by \`localhost\`, this machine's name, an IP address or a \`server_name\`, so that a web page elsewhere cannot reach it under a name of its own.
+Responses contain stream names and URLs in full, including stream keys. Restrict access with \`allow\` and \`deny\`, with
+\`kmp_rtmp_api_token\` (\`Authorization: Bearer TOKEN\`), or listen on the loopback interface only. Over loopback, the host of a
+request must be \`localhost\`, the name of the machine, an IP address or a \`server_name\`. This prevents foreign web pages from
+reaching the API through their own host names (DNS rebinding).
 `;
 
 const NOTIFICATIONS = `\
 ## Notifications
 
-With \`kmp_rtmp_out_notif_url\` set, the service posts JSON when an upstream ends, and, where \`kmp_rtmp_out_notif_events\` has
-\`rtmp_reconnect\`, each time one reconnects:
+If \`kmp_rtmp_out_notif_url\` is set, the service posts JSON to it when an upstream ends. If \`kmp_rtmp_out_notif_events\`
+contains \`rtmp_reconnect\`, it also posts when an upstream reconnects:
 
 \`\`\`json
 {
@@ -36,8 +38,9 @@ With \`kmp_rtmp_out_notif_url\` set, the service posts JSON when an upstream end
 }
 \`\`\`
 
-\`status\` (as \`last_status\` above) is added if the server told an error. \`rtmp_reconnect\` has the reason that would else have ended the
-upstream, or \`reconnect_request\`. Notifications never hold media up; one that fails is logged, and not repeated.
+After an error of the server, the notification also has \`status\`, which is like \`last_status\` above. The reason of
+\`rtmp_reconnect\` is the close reason that the upstream would have without reconnects, or \`reconnect_request\`. Notifications never
+delay media. A notification that fails is logged and not repeated.
 
 ## Close reasons
 
@@ -50,34 +53,33 @@ const REASONS = {
   done: 'all streams have ended, and every byte was sent',
   api_delete: 'dropped by the API or the status page',
   start_resolve_failed: 'the host in the URL is not a host name',
-  resolve_failed:
-    'the host name has no address, the DNS server does not answer, or no address of it may be connected to',
+  resolve_failed: 'the host name has no address, the DNS server does not answer, or all addresses are denied',
   handshake_failed:
-    'no TCP or TLS connection, or no RTMP handshake: refused, timed out, closed, a certificate that does not fit, or no RTMP server at all',
-  send_failed: 'the connection broke in sending, or the server took nothing for `kmp_rtmp_out_timeout`',
-  recv_failed: 'the server closed the connection, or what it sent is not RTMP',
-  get_buf_failed: 'the memory limit was reached by frames received',
-  alloc_chain_failed: 'the memory limit was reached by frames in many small pieces',
+    'the TCP connection, TLS or the RTMP handshake failed: refused, timed out, closed, an invalid certificate, or not an RTMP server',
+  send_failed: 'the connection broke while sending, or the server read nothing for `kmp_rtmp_out_timeout`',
+  recv_failed: 'the server closed the connection, or sent invalid RTMP',
+  get_buf_failed: 'received frames reached the memory limit',
+  alloc_chain_failed: 'frames in many small pieces reached the memory limit',
   add_media_info_failed: 'the memory limit left no room for codec private data',
-  start_connect_failed: 'no socket could be made',
+  start_connect_failed: 'a socket could not be created',
   alloc_failed: 'the connect data is larger than the memory limit',
-  flush_failed: 'the memory limit was reached by bytes to be flushed',
+  flush_failed: 'buffered bytes reached the memory limit',
   create_stream_failed: 'the memory limit left no room for the messages that begin a stream',
   unpublish_stream_failed: 'the memory limit left no room for the messages that end a stream',
   write_connect_failed: 'the memory limit left no room for the connect message',
   write_meta_failed: 'the memory limit left no room for metadata and sequence headers',
   create_track_failed: 'the memory limit left no room for a track',
-  mem_limit_exceeded: 'what a sender had sent ahead of its upstream did not fit into the memory limit',
-  push_frame_failed: 'the memory limit was reached by queued frames',
-  process_frame_failed: 'the memory limit was reached in encoding a frame',
-  connect_rejected: 'the server refused the RTMP connect: its words are in the log, the API and the notification',
-  publish_rejected: 'the server refused to take the stream: a wrong key, or one that is in use',
+  mem_limit_exceeded: 'the data that a sender sent before it joined the upstream exceeds the memory limit',
+  push_frame_failed: 'queued frames reached the memory limit',
+  process_frame_failed: 'the memory limit was reached while a frame was encoded',
+  connect_rejected: 'the server refused the RTMP connect; its message is in the log, the API and the notification',
+  publish_rejected: 'the server refused the stream: a wrong key, or one that is in use',
   stream_id_mismatch:
-    'the server gave another stream id than the assumed one, and data was under way; see `kmp_rtmp_out_stream_id`',
+    'the server returned another stream id than the assumed one after data was sent; see `kmp_rtmp_out_stream_id`',
   shutdown: 'the service was stopped',
 };
 
-/** A value's type, with links to the objects of the page. */
+/** The type of a value, with links to the objects of the page. */
 function typeOf(schema) {
   if (schema.$ref !== undefined) {
     const name = schema.$ref.split('/').at(-1);
@@ -87,10 +89,11 @@ function typeOf(schema) {
   if (schema.type === 'array') return `array of ${typeOf(schema.items)}`;
   if (schema.additionalProperties !== undefined) return `object of ${typeOf(schema.additionalProperties)}`;
   if (schema.enum !== undefined) return schema.enum.map((value) => `\`${value}\``).join(', ');
+  if (schema.type === undefined) return 'any';
   return [schema.type].flat().join(' or ');
 }
 
-/** One line for a property, with those of an object within it below. */
+/** One line for a property, followed by the properties of an object in it. */
 function property(name, schema, indent = '') {
   const line = `${indent}- \`${name}\`: ${typeOf(schema)}${schema.description ? `; ${schema.description}` : ''}`;
   const inner = Object.entries(schema.properties ?? {}).map(([key, value]) => property(key, value, `${indent}  `));
@@ -102,11 +105,12 @@ const answer = ([status, { description, content }]) => {
   return `- ${status}: ${description}${type}`;
 };
 
-/** @param common lines that need not be repeated */
-function operation(method, path, { summary, parameters = [], responses }, common) {
+/** @param common lines that are described once for all operations */
+function operation(method, path, { summary, parameters = [], requestBody, responses }, common) {
   const given = parameters.map(
     ({ name, in: where, description, schema }) => `- \`${name}\` (${where}, ${schema.type}): ${description}`,
   );
+  if (requestBody !== undefined) given.push(`- body: ${typeOf(requestBody.content['application/json'].schema)}`);
   const answers = Object.entries(responses)
     .map(answer)
     .filter((line) => !common.includes(line));
@@ -118,7 +122,7 @@ function operation(method, path, { summary, parameters = [], responses }, common
 /**
  * The page as text.
  *
- * @param document what openApiDocument({ write: true }) gives
+ * @param document the result of openApiDocument({ write: true })
  * @param reasons all close reasons
  */
 export function apiPage(document, reasons) {
@@ -138,7 +142,7 @@ export function apiPage(document, reasons) {
   return [
     INTRODUCTION,
     '## Requests\n',
-    `Paths are below that of the location. Each may also answer:\n\n${common.join('\n')}\n`,
+    `Paths are relative to the path of the location. Every request may also be answered with:\n\n${common.join('\n')}\n`,
     `${operations.join('\n\n')}\n`,
     '## Objects\n',
     `${objects.join('\n\n')}\n`,

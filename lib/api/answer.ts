@@ -2,26 +2,26 @@ import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
 import { messageOf } from '../base/errors.js';
 import { noLog, type Logger } from '../base/logger.js';
 
-/** Body of every answer that is not a success. `error` is stable and may be tested for; `message` is for people. */
+/** Body of every error response. `error` is stable, and programs may test it; `message` is for people. */
 export interface ErrorBody {
   readonly error: string;
   readonly message: string;
 }
 
 /**
- * Answers with `value` as JSON, serialised once and sent as it is: no ETag over a megabyte that is new at each request,
- * nothing kept by a cache. HEAD gets the same headers (Node leaves the body out).
+ * Answers with `value` as JSON. There is no ETag, because the body may be large and differs for each request, and
+ * caching is disabled. HEAD gets the same headers; Node omits the body.
  */
 export function answerJson(res: Response, value: unknown, status = 200): void {
   answerBytes(res, jsonBytes(value), status);
 }
 
-/** A value as {@link answerBytes} takes it. */
+/** Serialises a value for {@link answerBytes}. */
 export function jsonBytes(value: unknown): Buffer {
   return Buffer.from(JSON.stringify(value));
 }
 
-/** The same with JSON that is serialised already. */
+/** Like {@link answerJson}, for serialised JSON. */
 export function answerBytes(res: Response, body: Buffer, status = 200): void {
   res.statusCode = status;
   res.setHeader('Content-Type', 'application/json');
@@ -36,22 +36,23 @@ export function answerError(res: Response, status: number, error: string, messag
   answerJson(res, body, status);
 }
 
-/** 404 for whatever no route took. */
+/** Answers 404 if no route matched. */
 export const notFound: RequestHandler = (req, res) => {
-  answerError(res, 404, 'not_found', `nothing is served at ${shown(req.originalUrl)}`);
+  answerError(res, 404, 'not_found', `there is nothing at ${loggablePath(req.originalUrl)}`);
 };
 
 /**
- * The last word on a request that failed: what the client did wrong keeps its 4xx status and text (a malformed
- * percent-escape in a path is 400), anything else is logged and answers 500 without a word of what went wrong inside.
+ * Answers failed requests. Errors of the client keep their 4xx status and text (a malformed percent-escape in a path is
+ * 400). Other errors are logged and answered with 500 without details.
  */
 export function errorHandler(log: Logger = noLog): ErrorRequestHandler {
   return (error: unknown, req, res, next) => {
     const status = statusOf(error);
     if (status === undefined) {
-      log.error(`HTTP ${req.method} ${shown(req.originalUrl)} failed: ${messageOf(error)}`, { error });
+      log.error(`HTTP ${req.method} ${loggablePath(req.originalUrl)} failed: ${messageOf(error)}`, { error });
     }
-    // Too late for an answer of ours: Express then cuts the connection, so that half a body is not taken for a whole one.
+    // The response has begun. Express closes the connection, so the client does not mistake a partial body for a
+    // complete one.
     if (res.headersSent) {
       next(error);
       return;
@@ -67,8 +68,8 @@ function statusOf(error: unknown): number | undefined {
   return typeof status === 'number' && status >= 400 && status < 500 ? status : undefined;
 }
 
-/** A path as it may be repeated in an answer or a log: without its query (it may hold a secret), and not without end. */
-function shown(url: string): string {
+/** A path for a response or a log: without its query, which may contain a secret, and limited in length. */
+function loggablePath(url: string): string {
   const path = url.split('?', 1)[0] ?? '';
   return path.length > 200 ? `${path.slice(0, 200)}...` : path;
 }

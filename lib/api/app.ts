@@ -4,7 +4,7 @@ import type { Management } from '../upstream/report/status.js';
 import { accessControl, type AccessRule } from './access.js';
 import { errorHandler, notFound } from './answer.js';
 import { healthRouter, type Health } from './health.js';
-import { locate } from './locate.js';
+import { routeByLocation } from './location-router.js';
 import { metricsRouter } from './metrics.js';
 import { managementRouter } from './router.js';
 import { hostCheck, securityHeaders } from './security.js';
@@ -12,11 +12,11 @@ import type { ServiceCounters } from './service-counters.js';
 import { bearerToken } from './token.js';
 
 /**
- * What one `location` serves: at most one of `api`, `metrics`, `control` and `status`, and `health` beside it. What lib/config
- * makes of a location fits.
+ * What a `location` serves: at most one of `api`, `metrics`, `control` and `status`, and optionally `health`. The
+ * locations of lib/config have this shape.
  */
 export interface LocationSettings {
-  /** Prefix of the path, in whole segments: `/api` and `/api/` both stand for `/api` and all below it. */
+  /** Prefix of the path in whole segments: `/api` and `/api/` both match `/api` and everything below it. */
   readonly path: string;
   /** `location = PATH`: this path only. */
   readonly exact?: boolean;
@@ -24,7 +24,7 @@ export interface LocationSettings {
   readonly metrics?: { readonly upstreams: boolean } | undefined;
   readonly control?: object | undefined;
   readonly status?: boolean;
-  /** Whether `healthz` and `readyz` are served below the path; they need no token. */
+  /** Whether `healthz` and `readyz` are served below the path. They need no token. */
   readonly health?: boolean;
   readonly access: readonly AccessRule[];
   readonly token?: string | readonly string[] | undefined;
@@ -35,18 +35,19 @@ export interface AppSettings<Location extends LocationSettings = LocationSetting
   readonly management: Management;
   readonly health: Health;
   readonly counters?: ServiceCounters;
-  /** Makes what serves a location that has `status`; asked once for each when the app is made. */
+  /** Creates the handler for a location with `status`; called once for each such location. */
   readonly status?: (location: Location) => RequestHandler;
-  /** The same for `control`. */
+  /** Creates the handler for a location with `control`. */
   readonly control?: (location: Location) => RequestHandler;
-  /** Names under which the server may be addressed over loopback, beside `localhost`. */
+  /** Host names that are accepted over loopback, in addition to `localhost`. */
   readonly serverNames?: readonly string[];
   readonly log?: Logger;
 }
 
 /**
- * The Express app of an HTTP `server` block. As in nginx, the location with the longest path decides alone, its access rules
- * included: what it does not serve is not looked for in a shorter one. Paths outside of all locations answer 404.
+ * The Express app of an HTTP `server` block. As in nginx, only the location with the longest matching path is used,
+ * with its access rules. A path that it does not serve is not searched in a shorter one. Paths outside of all locations
+ * answer 404.
  */
 export function createApp<Location extends LocationSettings>(settings: AppSettings<Location>): Express {
   const app = express();
@@ -54,25 +55,27 @@ export function createApp<Location extends LocationSettings>(settings: AppSettin
   app.use(securityHeaders);
   app.use(hostCheck(settings.serverNames));
   app.use(
-    locate(settings.locations.map((location) => ({ ...location, handler: locationHandler(location, settings) }))),
+    routeByLocation(
+      settings.locations.map((location) => ({ ...location, handler: locationHandler(location, settings) })),
+    ),
   );
   app.use(notFound);
   app.use(errorHandler(settings.log));
-  return refuseOddUrls(app);
+  return rejectInvalidUrls(app);
 }
 
 /** Characters that no client has to send, and that make Express parse the URL in another way, which throws (`/%@%#`). */
-const ODD_URL = /[#\s\u00a0\ufeff]/;
+const INVALID_URL = /[#\s\u00a0\ufeff]/;
 
 /**
  * The app, behind a check of the URL. Express parses the URL before it calls any handler, and answers with a page of its own if
  * that fails.
  */
-function refuseOddUrls(app: Express): Express {
+function rejectInvalidUrls(app: Express): Express {
   return new Proxy(app, {
     apply(target, self: unknown, args: [Request, Response, ...unknown[]]): unknown {
       const [req, res] = args;
-      if (!ODD_URL.test(req.url)) return Reflect.apply(target, self, args);
+      if (!INVALID_URL.test(req.url)) return Reflect.apply(target, self, args);
       securityHeaders(req, res, () => {});
       res.statusCode = 400;
       res.setHeader('Content-Type', 'application/json');

@@ -2,15 +2,15 @@ import express, { type Response, type Router } from 'express';
 import { answerError, answerJson } from './answer.js';
 import { securityHeaders } from './security.js';
 
-/** What the health routes ask. */
+/** State for the health checks. */
 export interface Health {
-  /** Whether new KMP connections are taken: all ports listen, and the service is not shutting down. */
+  /** Whether new KMP connections are accepted: all ports listen, and the service is not shutting down. */
   ready(): boolean;
 }
 
 /**
- * `/healthz`: 200 as long as the process answers at all; restart it when it does not. `/readyz`: 200 while connections are
- * taken, else 503; send nothing new to it then. Other paths are left to what is mounted behind.
+ * `/healthz` answers 200; restart the process if it does not answer. `/readyz` answers 200 while connections are
+ * accepted, else 503: do not route new connections to it then. Other paths are passed on.
  */
 export function healthRouter(health: Health): Router {
   const router = express.Router({ caseSensitive: true });
@@ -18,7 +18,7 @@ export function healthRouter(health: Health): Router {
     '/healthz': (res) => answerJson(res, { status: 'ok' }),
     '/readyz': (res) => {
       if (health.ready()) answerJson(res, { status: 'ok' });
-      else answerError(res, 503, 'not_ready', 'starting or shutting down');
+      else answerError(res, 503, 'not_ready', 'the service is starting or shutting down');
     },
   };
   for (const [path, answer] of Object.entries(routes)) {

@@ -2,11 +2,12 @@ import type { RequestListener, Server } from 'node:http';
 import { listenOn, type ListenOn } from '../net/listen.js';
 import type { Listener } from '../net/listener-set.js';
 import type { Logger } from '../base/logger.js';
+import { setPeer, UNIX_PEER } from '../net/peer.js';
 import { createHttpServer } from './http-server.js';
 
-/** One address that HTTP requests come in by. The app can be replaced while it listens (a reload). */
+/** A listener for HTTP requests on one address. A reload can replace the app while it listens. */
 export class HttpListener implements Listener {
-  /** The port, once listening. */
+  /** The actual port while listening. */
   port: number;
   private readonly server: Server;
 
@@ -17,6 +18,9 @@ export class HttpListener implements Listener {
   ) {
     this.port = address.port;
     this.server = createHttpServer((req, res) => this.app(req, res));
+    if (address.path !== undefined) {
+      this.server.on('connection', (socket) => setPeer(socket, { address: UNIX_PEER, port: 0 }));
+    }
   }
 
   /** @throws ListenError */
@@ -25,13 +29,16 @@ export class HttpListener implements Listener {
     this.server.on('error', (error) => this.log.error(`HTTP listener: ${error.message}`));
   }
 
-  /** No new connections; requests under way are answered, idle connections are closed; `done` is called after the last. */
+  /**
+   * Stops accepting connections and closes idle ones. Current requests are answered; `done` is called after the last
+   * one.
+   */
   close(done?: () => void): void {
     this.server.close(() => done?.());
     this.server.closeIdleConnections();
   }
 
-  /** Cuts what is still open. */
+  /** Closes all connections. */
   destroy(): void {
     this.server.close();
     this.server.closeAllConnections();

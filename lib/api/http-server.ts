@@ -1,22 +1,22 @@
 import http from 'node:http';
-import { oneAtATime } from './one-at-a-time.js';
+import { serializeRequests } from './serialize-requests.js';
 
 /** Limits of {@link createHttpServer}; times in ms. */
 export interface HttpLimits {
-  /** Bytes of a request's line and headers; 431 above. Default 16384. */
+  /** Maximum size of the request line and headers, in bytes; above it, 431. Default 16384. */
   readonly maxHeaderSize: number;
-  /** How long the headers of a request may take to arrive; then 408. Default 10000. */
+  /** Maximum time to receive the headers of a request; then 408. Default 10000. */
   readonly headersTimeout: number;
-  /** How long a whole request may take to arrive; then 408. Default 20000. */
+  /** Maximum time to receive a complete request; then 408. Default 20000. */
   readonly requestTimeout: number;
-  /** How long a connection may stay between requests. Default 75000, as nginx. */
+  /** Maximum idle time between requests. Default 75000, as in nginx. */
   readonly keepAliveTimeout: number;
   /**
-   * How long nothing may move on a connection, e.g. because the client takes no more of an answer; then it is closed.
-   * A stream of events has to send something more often than this. Default 60000.
+   * Maximum time without any traffic on a connection, for example if the client stops reading; then it is closed. An
+   * event stream must send something more often. Default 60000.
    */
   readonly idleTimeout: number;
-  /** Open connections; those above are closed at once. Default 1024. */
+  /** Maximum number of connections; further ones are closed at once. Default 1024. */
   readonly maxConnections: number;
 }
 
@@ -29,7 +29,7 @@ const DEFAULTS: HttpLimits = {
   maxConnections: 1024,
 };
 
-/** A server for an Express app (or any listener) that slow, huge or too many requests cannot tie up. Does not listen yet. */
+/** Creates a server with limits against slow, large and too many requests. It does not listen yet. */
 export function createHttpServer(app: http.RequestListener, limits: Partial<HttpLimits> = {}): http.Server {
   const { maxHeaderSize, headersTimeout, requestTimeout, keepAliveTimeout, idleTimeout, maxConnections } = {
     ...DEFAULTS,
@@ -41,10 +41,10 @@ export function createHttpServer(app: http.RequestListener, limits: Partial<Http
       headersTimeout,
       requestTimeout,
       keepAliveTimeout,
-      // How often the two timeouts above are looked at; Node's default of 30 s would stretch them.
+      // Interval of checking the two timeouts above. The default of Node, 30 s, is too long for them.
       connectionsCheckingInterval: Math.max(50, Math.min(headersTimeout, requestTimeout) / 10),
     },
-    oneAtATime(app),
+    serializeRequests(app),
   );
   server.maxConnections = maxConnections;
   server.maxHeadersCount = 100;

@@ -1,24 +1,24 @@
 import type { GlobalStatus, TrackStatus, UpstreamState, UpstreamStatus } from '../upstream/report/status.js';
 import type { ServiceTotals } from './service-counters.js';
 
-/** A value under its labels. */
+/** A value with its labels. */
 export type Sample = readonly [labels: Readonly<Record<string, string>>, value: number];
 
 interface Metric {
   readonly type: 'counter' | 'gauge';
-  /** Without the `kmp_rtmp_` in front. */
+  /** Without the prefix `kmp_rtmp_`. */
   readonly name: string;
   readonly help: string;
 }
 
-/** A metric whose samples come from `From`. */
-export interface Samples<From> extends Metric {
+/** A metric with any number of samples, computed from `From`. */
+export interface SampledMetric<From> extends Metric {
   readonly labels: readonly string[];
   readonly samples: (from: From) => readonly Sample[];
 }
 
-/** A metric with one value for each `From`. */
-export interface Value<From> extends Metric {
+/** A metric with one value, computed from `From`. */
+export interface SingleValueMetric<From> extends Metric {
   readonly value: (from: From) => number;
 }
 
@@ -32,19 +32,19 @@ const STATES: readonly UpstreamState[] = [
 ];
 const MEDIA = ['video', 'audio'] as const;
 
-/** Since the start, over the living and the ended. */
-export const TOTALS: readonly Samples<ServiceTotals>[] = [
+/** Totals since the start, including ended upstreams. */
+export const TOTAL_METRICS: readonly SampledMetric<ServiceTotals>[] = [
   counter('input_bytes_total', 'Bytes received from KMP senders', (t) => t.input_bytes),
   counter('written_bytes_total', 'Bytes written to the queues towards RTMP servers', (t) => t.written_bytes),
   counter('sent_bytes_total', 'Bytes sent to RTMP servers', (t) => t.sent_bytes),
   counter('received_bytes_total', 'Bytes received from RTMP servers', (t) => t.received_bytes),
-  counter('acked_bytes_total', 'Bytes that RTMP servers say they have read', (t) => t.acked_bytes),
-  counter('reconnects_total', 'RTMP connections made anew', (t) => t.reconnects),
+  counter('acked_bytes_total', 'Bytes that RTMP servers have acknowledged', (t) => t.acked_bytes),
+  counter('reconnects_total', 'Reconnects to RTMP servers', (t) => t.reconnects),
   frames('received', 'Frames received from KMP senders'),
   frames('sent', 'Frames written to RTMP servers'),
-  frames('resent', 'Frames written to RTMP servers once more after a break'),
-  frames('dropped', 'Frames dropped because an RTMP server took too little'),
-  frames('skipped', 'Frames that did not count: duplicate, empty, without media info, ahead of a key frame'),
+  frames('resent', 'Frames written to RTMP servers again after a reconnect'),
+  frames('dropped', 'Frames dropped because an RTMP server was too slow'),
+  frames('skipped', 'Frames skipped: duplicate, empty, without media info, before the first key frame'),
   {
     type: 'counter',
     name: 'closed_upstreams_total',
@@ -55,7 +55,7 @@ export const TOTALS: readonly Samples<ServiceTotals>[] = [
   {
     type: 'counter',
     name: 'input_connections_total',
-    help: 'KMP connections, by whether they were let in',
+    help: 'KMP connections, by whether they were accepted',
     labels: ['result'],
     samples: ({ kmp_connections: { accepted, refused } }) => [
       [{ result: 'accepted' }, accepted],
@@ -74,8 +74,8 @@ export const TOTALS: readonly Samples<ServiceTotals>[] = [
   },
 ];
 
-/** Of this moment, over all upstreams. */
-export const NOW: readonly Samples<GlobalStatus>[] = [
+/** Current values over all upstreams. */
+export const CURRENT_METRICS: readonly SampledMetric<GlobalStatus>[] = [
   {
     type: 'gauge',
     name: 'build_info',
@@ -99,8 +99,8 @@ export const NOW: readonly Samples<GlobalStatus>[] = [
     samples: (s) => [[{}, sum(s, (u) => Object.keys(u.streams).length)]],
   },
   tracks('tracks', 'Tracks', () => 1),
-  tracks('inputs', 'Tracks that have a KMP connection', (track) => (track.input === null ? 0 : 1)),
-  tracks('pending_frames', 'Frames that wait to be merged', (track) => track.pending_frames),
+  tracks('inputs', 'Tracks with a KMP connection', (track) => (track.input === null ? 0 : 1)),
+  tracks('pending_frames', 'Frames that wait in the queue', (track) => track.pending_frames),
   {
     type: 'gauge',
     name: 'memory_used_bytes',
@@ -110,57 +110,72 @@ export const NOW: readonly Samples<GlobalStatus>[] = [
   },
 ];
 
-/** Of each upstream; label: upstream. */
-export const UPSTREAM: readonly Value<UpstreamStatus>[] = [
-  { type: 'gauge', name: 'uptime_seconds', help: 'Time since the upstream was made', value: (u) => u.uptime },
+/** Metrics of each upstream; label: upstream. */
+export const UPSTREAM_METRICS: readonly SingleValueMetric<UpstreamStatus>[] = [
+  { type: 'gauge', name: 'uptime_seconds', help: 'Time since the upstream was created', value: (u) => u.uptime },
   { type: 'gauge', name: 'memory_used_bytes', help: 'Memory charged to the upstream', value: memoryUsed },
-  { type: 'gauge', name: 'memory_limit_bytes', help: 'Memory the upstream may hold', value: (u) => u.mem_limit },
+  { type: 'gauge', name: 'memory_limit_bytes', help: 'Memory limit of the upstream', value: (u) => u.mem_limit },
   { type: 'counter', name: 'written_bytes_total', help: 'Bytes written to the queue', value: (u) => u.written_bytes },
   { type: 'counter', name: 'sent_bytes_total', help: 'Bytes sent to the server', value: (u) => u.sent_bytes },
-  { type: 'counter', name: 'received_bytes_total', help: 'Bytes the server sent', value: (u) => u.received_bytes },
+  {
+    type: 'counter',
+    name: 'received_bytes_total',
+    help: 'Bytes received from the server',
+    value: (u) => u.received_bytes,
+  },
   {
     type: 'counter',
     name: 'acked_bytes_total',
-    help: 'Bytes the server says it has read',
+    help: 'Bytes that the server has acknowledged',
     value: (u) => u.acked_bytes,
   },
-  { type: 'counter', name: 'reconnects_total', help: 'Connections made anew', value: (u) => u.reconnects },
+  { type: 'counter', name: 'reconnects_total', help: 'Reconnects', value: (u) => u.reconnects },
 ];
 
-/** Of each track; labels: upstream, stream, media. */
-export const TRACK: readonly Value<TrackStatus>[] = [
-  { type: 'gauge', name: 'connected', help: '1 if it has a KMP connection, else 0', value: (t) => (t.input ? 1 : 0) },
-  { type: 'gauge', name: 'pending_frames', help: 'Frames that wait to be merged', value: (t) => t.pending_frames },
-  { type: 'gauge', name: 'memory_used_bytes', help: 'Memory of the waiting frames', value: (t) => t.mem_used },
-  { type: 'gauge', name: 'delay_seconds', help: 'Time the last frame spent here', value: (t) => t.delay / 1000 },
+/** Metrics of each track; labels: upstream, stream, media. */
+export const TRACK_METRICS: readonly SingleValueMetric<TrackStatus>[] = [
+  {
+    type: 'gauge',
+    name: 'connected',
+    help: '1 if the track has a KMP connection, else 0',
+    value: (t) => (t.input ? 1 : 0),
+  },
+  { type: 'gauge', name: 'pending_frames', help: 'Frames that wait in the queue', value: (t) => t.pending_frames },
+  { type: 'gauge', name: 'memory_used_bytes', help: 'Memory of the pending frames', value: (t) => t.mem_used },
+  {
+    type: 'gauge',
+    name: 'delay_seconds',
+    help: 'Time that the last frame spent in the service',
+    value: (t) => t.delay / 1000,
+  },
   { type: 'counter', name: 'sent_frames_total', help: 'Frames written', value: (t) => t.sent_frames },
   { type: 'counter', name: 'sent_bytes_total', help: 'Payload bytes written', value: (t) => t.sent_data_bytes },
-  { type: 'counter', name: 'resent_frames_total', help: 'Frames written once more', value: (t) => t.resent_frames },
+  { type: 'counter', name: 'resent_frames_total', help: 'Frames written again', value: (t) => t.resent_frames },
   {
     type: 'counter',
     name: 'dropped_frames_total',
-    help: 'Frames dropped because the server took too little',
+    help: 'Frames dropped because the server was too slow',
     value: (t) => t.dropped_frames,
   },
   {
     type: 'counter',
     name: 'received_frames_total',
-    help: 'Frames received on the present KMP connection',
+    help: 'Frames received on the current KMP connection',
     value: (t) => t.input?.received_frames ?? 0,
   },
   {
     type: 'counter',
     name: 'skipped_frames_total',
-    help: 'Frames of the present KMP connection that did not count',
+    help: 'Frames of the current KMP connection that were skipped',
     value: (t) => Object.values(t.input?.skipped_frames ?? {}).reduce((total, n) => total + n, 0),
   },
 ];
 
-function counter(name: string, help: string, value: (totals: ServiceTotals) => number): Samples<ServiceTotals> {
+function counter(name: string, help: string, value: (totals: ServiceTotals) => number): SampledMetric<ServiceTotals> {
   return { type: 'counter', name, help, labels: [], samples: (totals) => [[{}, value(totals)]] };
 }
 
-function frames(which: keyof ServiceTotals['frames']['video'], help: string): Samples<ServiceTotals> {
+function frames(which: keyof ServiceTotals['frames']['video'], help: string): SampledMetric<ServiceTotals> {
   return {
     type: 'counter',
     name: `${which}_frames_total`,
@@ -170,7 +185,7 @@ function frames(which: keyof ServiceTotals['frames']['video'], help: string): Sa
   };
 }
 
-function tracks(name: string, help: string, value: (track: TrackStatus) => number): Samples<GlobalStatus> {
+function tracks(name: string, help: string, value: (track: TrackStatus) => number): SampledMetric<GlobalStatus> {
   const of = (upstream: UpstreamStatus, media: (typeof MEDIA)[number]): number =>
     Object.values(upstream.streams).reduce((total, { tracks: { [media]: track } }) => {
       return total + (track ? value(track) : 0);

@@ -3,34 +3,41 @@ import express, { type Router } from 'express';
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import type { GlobalStatus, Management } from '../upstream/report/status.js';
 import { answerError } from './answer.js';
-import { labelledStreams, upstreamLabel } from './metric-labels.js';
-import { NOW, TOTALS, TRACK, UPSTREAM, type Sample, type Samples } from './metric-tables.js';
+import { streamsWithLabels, upstreamLabel } from './metric-labels.js';
+import {
+  CURRENT_METRICS,
+  TOTAL_METRICS,
+  TRACK_METRICS,
+  UPSTREAM_METRICS,
+  type Sample,
+  type SampledMetric,
+} from './metric-tables.js';
 import { securityHeaders } from './security.js';
-import { shared } from './shared.js';
+import { coalesce } from './coalesce.js';
 import type { ServiceCounters, ServiceTotals } from './service-counters.js';
 
 export interface MetricsOptions {
-  /** Whether each upstream and track has its own series; off, only the sums are there. */
+  /** Whether each upstream and track has its own series; if not, there are only sums. */
   readonly upstreams: boolean;
-  /** Sums over all that ever was; without them, only what is alive is counted. */
+  /** Totals including ended upstreams; without them, there are only current values. */
   readonly counters?: ServiceCounters | undefined;
 }
 
 /**
- * Metrics for Prometheus (text format 0.0.4) at the path that it is mounted at. Each scrape is one snapshot. Labels hold
- * upstream ids, but neither stream names nor URLs, which are keys.
+ * Serves metrics for Prometheus (text format 0.0.4) at its mount path. Each scrape is one snapshot. Labels contain
+ * upstream ids, but neither stream names nor URLs, which may contain stream keys.
  */
 export function metricsRouter(management: Management, options: MetricsOptions): Router {
   const router = express.Router({ caseSensitive: true });
   const route = router.route('/');
   route.all(securityHeaders);
-  const text = shared(async () => {
-    // Asked for in one go, so that both are of the same moment.
+  const text = coalesce(async () => {
+    // Requested together, so both are of the same moment.
     const [status, totals] = await Promise.all([management.status(), options.counters?.totals()]);
     const parts: string[] = [];
     for (const [metric, samples] of familiesOf(status, totals, options.upstreams)) {
-      parts.push(await rendered(metric, samples));
-      // A thousand upstreams are two megabytes of text: media goes between two metrics of them.
+      parts.push(await formatFamily(metric, samples));
+      // A thousand upstreams produce two megabytes of text. Media is processed between two metrics.
       await setImmediate();
     }
     parts.push(await nodeMetrics().metrics());
@@ -51,28 +58,28 @@ export function metricsRouter(management: Management, options: MetricsOptions): 
   return router;
 }
 
-type Metric = Omit<Samples<never>, 'samples'>;
+type Metric = Omit<SampledMetric<never>, 'samples'>;
 type Family = readonly [metric: Metric, samples: readonly Sample[]];
 
 function* familiesOf(status: GlobalStatus, totals: ServiceTotals | undefined, each: boolean): Generator<Family> {
-  if (totals) for (const metric of TOTALS) yield [metric, metric.samples(totals)];
-  for (const metric of NOW) yield [metric, metric.samples(status)];
+  if (totals) for (const metric of TOTAL_METRICS) yield [metric, metric.samples(totals)];
+  for (const metric of CURRENT_METRICS) yield [metric, metric.samples(status)];
   if (!each) return;
   const upstreams = Object.entries(status.upstreams).map(([id, of]) => ({
     labels: { upstream: upstreamLabel(id) },
     of,
   }));
   const tracks = upstreams.flatMap(({ labels, of: upstream }) =>
-    labelledStreams(upstream).flatMap(({ label, stream }) =>
+    streamsWithLabels(upstream).flatMap(({ label, stream }) =>
       Object.entries(stream.tracks).map(([media, of]) => ({ labels: { ...labels, stream: label, media }, of })),
     ),
   );
   yield [STATE, upstreams.map(({ labels, of }): Sample => [{ ...labels, state: of.state }, 1])];
-  for (const { value, ...metric } of UPSTREAM) {
+  for (const { value, ...metric } of UPSTREAM_METRICS) {
     const samples = upstreams.map(({ labels, of }): Sample => [labels, value(of)]);
     yield [{ ...metric, name: `upstream_${metric.name}`, labels: ['upstream'] }, samples];
   }
-  for (const { value, ...metric } of TRACK) {
+  for (const { value, ...metric } of TRACK_METRICS) {
     const samples = tracks.map(({ labels, of }): Sample => [labels, value(of)]);
     yield [{ ...metric, name: `track_${metric.name}`, labels: ['upstream', 'stream', 'media'] }, samples];
   }
@@ -81,11 +88,11 @@ function* familiesOf(status: GlobalStatus, totals: ServiceTotals | undefined, ea
 const STATE: Metric = {
   type: 'gauge',
   name: 'upstream_state',
-  help: 'Always 1; the state that the upstream is in is in the label',
+  help: 'Always 1; the label is the state of the upstream',
   labels: ['upstream', 'state'],
 };
 
-function rendered({ type, name, help, labels }: Metric, samples: readonly Sample[]): Promise<string> {
+function formatFamily({ type, name, help, labels }: Metric, samples: readonly Sample[]): Promise<string> {
   const registry = new Registry();
   const kind = type === 'counter' ? Counter : Gauge;
   const metric = new kind({ name: `kmp_rtmp_${name}`, help, labelNames: labels, registers: [registry] });
@@ -95,12 +102,12 @@ function rendered({ type, name, help, labels }: Metric, samples: readonly Sample
 
 let node: Registry | undefined;
 
-/** The process's own metrics: one set, since each set installs observers that stay. */
+/** The metrics of the process. They are created once, because each creation installs permanent observers. */
 function nodeMetrics(): Registry {
   if (node) return node;
   node = new Registry();
   collectDefaultMetrics({ register: node, eventLoopMonitoringPrecision: 20 });
-  // Gauges that are called _total, which only counters may be; nodejs_active_resources has the same by type.
+  // These gauges end with _total, which is reserved for counters. nodejs_active_resources has the same values by type.
   for (const { name } of node.getMetricsAsArray())
     if (/^nodejs_active_.*_total$/.test(name)) node.removeSingleMetric(name);
   return node;

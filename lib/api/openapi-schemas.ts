@@ -1,4 +1,4 @@
-/** A JSON Schema (draft 2020-12), as far as this API needs one. */
+/** The part of JSON Schema (draft 2020-12) that this API uses. */
 export interface Schema {
   readonly $ref?: string;
   readonly type?: string | readonly string[];
@@ -17,7 +17,7 @@ export function ref(name: string): Schema {
   return { $ref: `#/components/schemas/${name}` };
 }
 
-/** Values by id; ids come from senders, and may be any text. */
+/** A map from ids to values. Ids come from senders and may be any text. */
 export function byId(schema: Schema, description: string): Schema {
   return { type: 'object', additionalProperties: schema, description };
 }
@@ -25,31 +25,34 @@ export function byId(schema: Schema, description: string): Schema {
 const text = (description: string): Schema => ({ type: 'string', description });
 const count = (description: string): Schema => ({ type: 'integer', minimum: 0, description });
 
-/** An object all of whose properties are always there. */
+/** An object with required properties only. */
 function object(description: string, properties: Readonly<Record<string, Schema>>): Schema {
   return { type: 'object', description, properties, required: Object.keys(properties) };
 }
 
-/** The objects of lib/upstream/report/status.ts (docs/protocol/behaviour.md, API objects), in the order from the outside in. */
+/**
+ * The objects of lib/upstream/report/status.ts (docs/protocol/behaviour.md, API objects), in the order from the outside
+ * in.
+ */
 export const schemas: Readonly<Record<string, Schema>> = {
-  Global: object('The whole status', {
+  Global: object('The complete status', {
     version: text('version of kmp-rtmp'),
     nginx_version: text('the runtime, e.g. node/20.20.2; the name of the key is kept for tools that read it'),
-    compiler: text('the TypeScript compiler that this was built with'),
+    compiler: text('the TypeScript compiler of the build'),
     built: text('time of the build'),
     pid: count('process id'),
     uptime: count('seconds since the start'),
     upstreams: byId(ref('Upstream'), 'by upstream id'),
   }),
   Upstream: object('An RTMP connection to an upstream server', {
-    url: text('URL of the upstream, as given by the sender'),
-    header: text('bytes sent ahead of the handshake, as given by the sender'),
-    opaque: text('whatever the sender stored here'),
-    remote_addr: text('address and port of the server; empty while not connected'),
-    local_addr: text('own address and port; empty while not connected'),
+    url: text('URL of the upstream, from the sender'),
+    header: text('bytes sent before the handshake, from the sender'),
+    opaque: text('arbitrary data of the sender'),
+    remote_addr: text('address and port of the server; empty if not connected'),
+    local_addr: text('local address and port; empty if not connected'),
     connection: count('number of the connection, unique in the service'),
-    mem_limit: count('bytes that this upstream may hold'),
-    mem_left: { type: 'integer', description: 'bytes left of mem_limit' },
+    mem_limit: count('maximum number of bytes that the upstream may hold'),
+    mem_left: { type: 'integer', description: 'free bytes of mem_limit' },
     written_bytes: count('bytes written to the output queue, handshake included'),
     sent_bytes: count('bytes that the kernel has taken'),
     received_bytes: count('bytes received from the server, handshake included'),
@@ -57,72 +60,90 @@ export const schemas: Readonly<Record<string, Schema>> = {
     state: {
       type: 'string',
       enum: ['resolving', 'connecting', 'handshaking', 'publishing', 'reconnecting', 'closing'],
-      description: 'where the upstream is in its life',
+      description: 'state of the upstream',
     },
-    last_status: { oneOf: [ref('LastStatus'), { type: 'null' }], description: 'what the server last said' },
-    acked_bytes: count('bytes that the server says it has read, of sent_bytes; 0 if it does not acknowledge'),
-    reconnects: count('how often the connection was made anew'),
-    uptime: count('seconds since the upstream was made'),
+    last_status: { oneOf: [ref('LastStatus'), { type: 'null' }], description: 'last status message of the server' },
+    acked_bytes: count('bytes of sent_bytes that the server has acknowledged; 0 if it sends no acknowledgements'),
+    reconnects: count('number of reconnects'),
+    uptime: count('seconds since the upstream was created'),
     last_error: {
       oneOf: [ref('LastError'), { type: 'null' }],
-      description: 'why the connection last broke, or could not be made; null as long as neither happened',
+      description: 'why the connection last broke or failed; null if it never did',
     },
   }),
-  LastError: object('What an upstream reconnects for', {
-    reason: text('the close reason that it would have ended with'),
+  LastError: object('Why an upstream reconnects', {
+    reason: text('the close reason that the upstream would have ended with'),
     message: text('what happened, for people'),
     age: count('seconds since then'),
   }),
-  LastStatus: object('An onStatus, an _error or a close', {
+  LastStatus: object('An onStatus, _error or close message', {
     level: text('status, warning or error'),
     code: text('e.g. NetStream.Publish.Start'),
-    description: text("the server's own words"),
+    description: text('text of the server'),
   }),
   Stream: object('An RTMP message stream', {
     id: count('RTMP message stream id'),
-    uptime: count('seconds since the stream was made'),
+    uptime: count('seconds since the stream was created'),
     tracks: {
       type: 'object',
-      description: 'by media type; a type without a track is missing',
+      description: 'by media type; absent if there is no track of the type',
       properties: { video: ref('Track'), audio: ref('Track') },
     },
   }),
   Track: object('One rendition of video or audio', {
-    pending_frames: count('frames that wait to be merged'),
+    pending_frames: count('frames that wait in the queue'),
     mem_used: count('bytes held by the pending frames'),
-    input: { oneOf: [ref('Input'), { type: 'null' }], description: 'the KMP connection; null while there is none' },
+    input: { oneOf: [ref('Input'), { type: 'null' }], description: 'the KMP connection; null if there is none' },
     codec: text('e.g. H.264'),
     sent_frames: count('frames written to the upstream'),
     sent_data_bytes: count('payload bytes of those frames'),
-    resent_frames: count('frames written once more after a break'),
-    dropped_frames: count('frames dropped on purpose, because the server took too little'),
-    delay: { type: 'number', minimum: 0, description: 'ms that the last written frame spent in the service' },
+    resent_frames: count('frames written again after a reconnect'),
+    dropped_frames: count('frames dropped because the server was too slow'),
+    delay: { type: 'number', minimum: 0, description: 'time that the last written frame spent in the service, in ms' },
   }),
   Input: object('A KMP connection', {
-    connection: count('number of the connection, unique in the service; what DELETE .../tracks/{connection} takes'),
+    connection: count('number of the connection, unique in the service; the id in DELETE .../tracks/{connection}'),
     remote_addr: text('address and port of the sender'),
-    channel_id: text("the sender's channel"),
-    track_id: text("the sender's track"),
-    uptime: count('seconds since it connected'),
+    channel_id: text('channel id of the sender'),
+    track_id: text('track id of the sender'),
+    uptime: count('seconds since the sender connected'),
     received_bytes: count('bytes received'),
-    received_data_bytes: count('payload bytes of the frames that counted'),
-    received_frames: count('frames that counted'),
+    received_data_bytes: count('payload bytes of accepted frames'),
+    received_frames: count('accepted frames'),
     received_key_frames: count('key frames among them'),
-    last_created: { type: 'integer', description: 'created of the last frame, in timescale units since 1970' },
-    skipped_frames: object('Frames that did not count, by why', {
-      duplicate: count('received before, on an earlier connection'),
+    last_created: { type: 'integer', description: 'created of the last frame, in timescale units since 1970-01-01' },
+    skipped_frames: object('Skipped frames, by reason', {
+      duplicate: count('already received on an earlier connection'),
       empty: count('without data'),
       empty_duration: count('without duration'),
-      no_media_info: count('ahead of the media info'),
-      no_key: count('ahead of the first key frame'),
+      no_media_info: count('before the media info'),
+      no_key: count('before the first key frame'),
     }),
-    latency: { oneOf: [ref('Latency'), { type: 'null' }], description: 'null while nothing was counted' },
+    latency: { oneOf: [ref('Latency'), { type: 'null' }], description: 'null before the first frame' },
   }),
-  Latency: object('Server clock less created, in timescale units', {
-    min: { type: 'number', description: 'smallest' },
-    max: { type: 'number', description: 'largest' },
+  Latency: object('Clock of this service minus created, in timescale units', {
+    min: { type: 'number', description: 'minimum' },
+    max: { type: 'number', description: 'maximum' },
     avg: { type: 'number', description: 'mean' },
   }),
+  MultiRequest: {
+    type: 'object',
+    description: 'A request in the body of POST /multi',
+    required: ['method', 'uri'],
+    properties: {
+      method: { type: 'string', enum: ['GET', 'DELETE'], description: 'HTTP method' },
+      uri: text('path below the API, with ?list=1 if needed; not percent-encoded, as in the module'),
+    },
+  },
+  MultiResult: {
+    type: 'object',
+    description: 'The result of a request in POST /multi',
+    required: ['code'],
+    properties: {
+      code: count('HTTP status of the request; 507 if the answers together exceed 64 MiB'),
+      body: { description: 'JSON of the answer; absent for 204' },
+    },
+  },
   Error: object('What went wrong', {
     error: text('stable code: not_found, bad_request, method_not_allowed, forbidden, unauthorized, cross_site, ...'),
     message: text('for people'),

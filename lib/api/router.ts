@@ -1,101 +1,81 @@
 import express, { type Request, type RequestHandler, type Response, type Router } from 'express';
 import { noLog, type Logger } from '../base/logger.js';
 import type { Management } from '../upstream/report/status.js';
-import { answerBytes, answerError, answerJson, errorHandler, jsonBytes, notFound } from './answer.js';
-import { openApiDocument } from './openapi.js';
+import { answerBytes, answerError, errorHandler, notFound } from './answer.js';
+import { runMulti } from './multi.js';
+import { operations, type Operation, type Result } from './operations.js';
 import { sameSiteOnly, securityHeaders } from './security.js';
-import { shared } from './shared.js';
 
 export interface ManagementOptions {
-  /** Whether DELETE is allowed (`kmp_rtmp_api write=on`). */
+  /** Whether DELETE and POST are allowed (`kmp_rtmp_api write=on`). */
   readonly write: boolean;
-  /** Where failures of the service behind the API are written to; default: nowhere. */
+  /** Log for failures of the service. Default: none. */
   readonly log?: Logger;
 }
 
-type Handler = (req: Request, res: Response) => Promise<void> | void;
-
-/** What a path answers. GET also answers HEAD; whatever is missing answers 405. */
-interface Routes {
-  readonly [path: string]: { readonly get?: Handler; readonly delete?: Handler };
-}
+const MULTI_PATH: string = '/multi';
+/** Maximum size of the body of POST /multi, in bytes: the default of nginx. */
+const MAX_BODY = 2 ** 20;
 
 /**
  * The management API (docs/protocol/behaviour.md, API endpoints), to be mounted at any path of any Express app:
- * `app.use('/kmp_rtmp_api', managementRouter(service, { write: false }))`. It answers everything below that path itself,
- * unknown routes with 404; all bodies are JSON, those of errors an `ErrorBody`. It describes itself at `openapi.json`.
+ * `app.use('/kmp_rtmp_api', managementRouter(service, { write: false }))`. It answers everything below that path
+ * itself, unknown paths with 404. All bodies are JSON; those of errors are an `ErrorBody`. Its OpenAPI document is at
+ * `openapi.json`.
  *
- * Access is the business of what stands before it: `accessControl`, `bearerToken`. Pages of other sites cannot DELETE.
+ * It does not restrict access: use `accessControl` or `bearerToken` before it. Pages of other sites cannot use DELETE
+ * or POST.
  */
 export function managementRouter(management: Management, options: ManagementOptions): Router {
+  const { write, log = noLog } = options;
   const router = express.Router({ caseSensitive: true });
+  const routes = operations(management, { write });
   router.use(securityHeaders);
-  if (!options.write) router.use(readOnly);
+  if (!write) router.use(readOnly);
   router.use(sameSiteOnly);
-  for (const [path, handlers] of Object.entries(routes(management, options))) {
-    const remove = options.write ? handlers.delete : undefined;
-    const allowed = [...(handlers.get ? ['GET', 'HEAD'] : []), ...(remove ? ['DELETE'] : []), 'OPTIONS'].join(', ');
+  for (const { path, get, delete: remove } of routes) {
     const route = router.route(path);
-    if (handlers.get) route.get(handlers.get);
-    if (remove) route.delete(remove);
-    route.options((_req, res) => void res.status(204).setHeader('Allow', allowed).end());
-    route.all((req, res) => methodNotAllowed(req, res, allowed));
+    const names = [...path.matchAll(/:(\w+)/g)].map(([, name = '']) => name);
+    if (get) route.get(handler(get, names));
+    if (write && remove) route.delete(handler(remove, names));
+    allowOnly(route, [...(get ? ['GET', 'HEAD'] : []), ...(write && remove ? ['DELETE'] : []), 'OPTIONS']);
+  }
+  if (write) {
+    const multi = router.route(MULTI_PATH);
+    multi.post(express.json({ limit: MAX_BODY, strict: false }));
+    multi.post(async (req, res) => respond(req, res, await runMulti(routes, req.body, log)));
+    allowOnly(multi, ['POST', 'OPTIONS']);
   }
   router.use(notFound);
-  router.use(errorHandler(options.log ?? noLog));
+  router.use(errorHandler(log));
   return router;
 }
 
-function routes(management: Management, { write }: ManagementOptions): Routes {
-  const document = openApiDocument({ write });
-  const everything = shared(async () => jsonBytes(await management.status()));
-  const upstreams = shared(async () => jsonBytes((await management.status()).upstreams));
-  return {
-    '/': { get: async (_req, res) => answerBytes(res, await everything()) },
-    '/openapi.json': { get: (_req, res) => answerJson(res, document) },
-    '/upstreams': {
-      async get(req, res) {
-        if (asList(req)) answerJson(res, await management.upstreamIds());
-        else answerBytes(res, await upstreams());
-      },
-    },
-    '/upstreams/:upstream': {
-      async get(req, res) {
-        const upstream = await management.upstream(param(req, 'upstream'));
-        if (upstream) answerJson(res, upstream);
-        else noUpstream(req, res);
-      },
-      async delete(req, res) {
-        if (await management.dropUpstream(param(req, 'upstream'))) res.status(204).end();
-        else noUpstream(req, res);
-      },
-    },
-    '/upstreams/:upstream/streams': {
-      async get(req, res) {
-        const upstream = await management.upstream(param(req, 'upstream'));
-        if (upstream) answerJson(res, asList(req) ? Object.keys(upstream.streams) : upstream.streams);
-        else noUpstream(req, res);
-      },
-    },
-    '/upstreams/:upstream/streams/:stream': {
-      async get(req, res) {
-        const upstream = await management.upstream(param(req, 'upstream'));
-        const name = param(req, 'stream');
-        if (!upstream) noUpstream(req, res);
-        else if (Object.hasOwn(upstream.streams, name)) answerJson(res, upstream.streams[name]);
-        else answerError(res, 404, 'not_found', 'the upstream has no stream of this name');
-      },
-    },
-    '/upstreams/:upstream/tracks/:connection': {
-      async delete(req, res) {
-        const connection = connectionId(param(req, 'connection'));
-        if (connection === undefined) {
-          answerError(res, 400, 'bad_request', 'the connection id is a number: "connection" of a track\'s "input"');
-        } else if (await management.dropTrack(param(req, 'upstream'), connection)) res.status(204).end();
-        else answerError(res, 404, 'not_found', 'no upstream of this id, or it has no such KMP connection');
-      },
-    },
+function handler(operation: Operation, names: readonly string[]): RequestHandler {
+  return async (req, res) => {
+    const params = names.map((name) => {
+      const value = req.params[name];
+      return typeof value === 'string' ? value : '';
+    });
+    respond(req, res, await operation(params, req.query['list'] === '1'));
   };
+}
+
+function respond(req: Request, res: Response, { status, body }: Result): void {
+  if (body === undefined) res.status(status).end();
+  else answerBytes(res, req.query['pretty'] === '1' ? indented(body) : body, status);
+}
+
+/** JSON with the indentation of the nginx module. */
+function indented(json: Buffer): Buffer {
+  return Buffer.from(JSON.stringify(JSON.parse(json.toString()), null, 4));
+}
+
+/** Answers OPTIONS, and 405 to all methods that have no handler. */
+function allowOnly(route: ReturnType<Router['route']>, methods: readonly string[]): void {
+  const allowed = methods.join(', ');
+  route.options((_req, res) => void res.status(204).setHeader('Allow', allowed).end());
+  route.all((req, res) => methodNotAllowed(req, res, allowed));
 }
 
 const readOnly: RequestHandler = (req, res, next) => {
@@ -106,23 +86,4 @@ const readOnly: RequestHandler = (req, res, next) => {
 function methodNotAllowed(req: Request, res: Response, allowed: string): void {
   res.setHeader('Allow', allowed);
   answerError(res, 405, 'method_not_allowed', `${req.method} is not allowed here; allowed: ${allowed}`);
-}
-
-function noUpstream(req: Request, res: Response): void {
-  answerError(res, 404, 'not_found', `no upstream has the id ${JSON.stringify(param(req, 'upstream').slice(0, 200))}`);
-}
-
-/** `?list=1`: ids only. */
-function asList(req: Request): boolean {
-  return req.query['list'] === '1';
-}
-
-function param(req: Request, name: string): string {
-  const value = req.params[name];
-  return typeof value === 'string' ? value : '';
-}
-
-function connectionId(text: string): number | undefined {
-  const id = /^\d{1,16}$/.test(text) ? Number(text) : NaN;
-  return Number.isSafeInteger(id) ? id : undefined;
 }

@@ -4,9 +4,9 @@ import type { Request, RequestHandler } from 'express';
 import { answerError } from './answer.js';
 
 /**
- * Headers for answers that no browser has to draw: nothing may run, frame, sniff or refer. The status page replaces
- * Content-Security-Policy by one of its own. There is no Access-Control-Allow-Origin on purpose: pages of other origins
- * cannot read an answer.
+ * Sets headers for responses that are not pages: scripts, frames, content sniffing and referrers are disabled. The
+ * status page replaces Content-Security-Policy. Access-Control-Allow-Origin is not set, so pages of other origins
+ * cannot read a response.
  */
 export const securityHeaders: RequestHandler = (_req, res, next) => {
   res.removeHeader('X-Powered-By');
@@ -19,12 +19,13 @@ export const securityHeaders: RequestHandler = (_req, res, next) => {
 };
 
 /**
- * Whether a request that changes something comes from a page of another site, which a browser sends along with the
- * user's stored credentials, or from inside the user's network.
+ * Returns whether a request comes from a page of another site. A browser would send such a request with the stored
+ * credentials of the user, or from inside the network of the user.
  *
- * Browsers that are not ancient say so in Sec-Fetch-Site: only `same-origin` (our own page) and `none` (typed by the
- * user) pass. Sec-Fetch-Site is missing over plain http to anything but localhost; then Origin, which every browser sends with
- * DELETE and POST, must name the host that the request was sent to. Neither header: not a browser, nothing to protect.
+ * Browsers send Sec-Fetch-Site: only `same-origin` (the status page) and `none` (typed by the user) are accepted. Over
+ * plain http to hosts other than localhost, they do not send it. Then Origin, which every browser sends with DELETE and
+ * POST, must match the host of the request. A request without both headers is not from a browser and needs no
+ * protection.
  */
 export function isCrossSite(req: Pick<Request, 'headers'>): boolean {
   const site = req.headers['sec-fetch-site'];
@@ -34,31 +35,32 @@ export function isCrossSite(req: Pick<Request, 'headers'>): boolean {
   return !URL.canParse(origin) || new URL(origin).host !== req.headers.host?.toLowerCase();
 }
 
-/** 403 for requests that change something and come from another site's page (see {@link isCrossSite}). */
+/** Answers 403 to requests that change something and come from a page of another site (see {@link isCrossSite}). */
 export const sameSiteOnly: RequestHandler = (req, res, next) => {
   if (req.method === 'GET' || req.method === 'HEAD' || req.method === 'OPTIONS' || !isCrossSite(req)) next();
   else answerError(res, 403, 'cross_site', 'a page of another origin may not change anything here');
 };
 
 /**
- * Against DNS rebinding: a page on the operator's machine points its own name at 127.0.0.1, and the browser then takes our
- * answers for that page's. What arrives over the loopback interface must therefore be addressed to an IP address, to
- * `localhost`, to this machine's name, or to one of `names` (`server_name`); else 421. What arrives from outside is not
- * looked at: there allow/deny and the token decide, and the names under which a service is known inside a network are many.
+ * Protects against DNS rebinding: a foreign page makes its own host name resolve to 127.0.0.1, and the browser of the
+ * operator then treats responses of this service as those of the page. So a request over the loopback interface must
+ * use an IP address, `localhost`, the name of this machine, or one of `names` (`server_name`) as its host; else the
+ * answer is 421. Requests from outside are not checked: allow, deny and the token protect them, and a service may have
+ * many names in a network.
  */
 export function hostCheck(names: readonly string[] = []): RequestHandler {
   const known = new Set(['localhost', hostname(), ...names].map((name) => name.toLowerCase()));
   return (req, res, next) => {
     if (!isLoopback(req.socket.localAddress) || isKnownHost(req.headers.host, known)) next();
     else {
-      const message = `this server is not known as ${JSON.stringify(req.headers.host)}; add it to server_name`;
+      const message = `${JSON.stringify(req.headers.host)} is not a name of this server; add it to server_name`;
       answerError(res, 421, 'unknown_host', message);
     }
   };
 }
 
 function isKnownHost(header: string | undefined, known: ReadonlySet<string>): boolean {
-  // HTTP/1.0 may leave Host out; a browser never does.
+  // HTTP/1.0 clients may omit Host; browsers never do.
   if (header === undefined) return true;
   const url = `http://${header}`;
   if (!URL.canParse(url)) return false;

@@ -2,7 +2,7 @@ import type { ServiceTotals } from '../upstream/report/totals.js';
 
 export type { FrameTotals, ServiceTotals } from '../upstream/report/totals.js';
 
-/** Where the metrics get their sums from; asynchronous, since with several workers all of them have to be asked. */
+/** Source of the totals. It is asynchronous, because the totals of several workers are collected by messages. */
 export interface ServiceCounters {
   totals(): Promise<ServiceTotals>;
 }

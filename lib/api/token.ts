@@ -4,21 +4,21 @@ import { KmpRtmpError } from '../base/errors.js';
 import { answerError } from './answer.js';
 
 /**
- * Asks for a token: `Authorization: Bearer TOKEN`, or, since a browser can only send that by a script, HTTP Basic with any
- * user name and the token as the password. Without it: 401, and Basic is offered to whoever asks for a page.
+ * Requires a token: `Authorization: Bearer TOKEN`, or HTTP Basic with any user name and the token as the password, for
+ * browsers. Without a valid token the answer is 401; it offers Basic to clients that request a page.
  *
- * Tokens are compared as SHA-256 digests in constant time, and always with all of them, so that the time taken tells
- * nothing of how much of a guess was right, nor which token it resembles.
+ * Tokens are compared as SHA-256 digests in constant time, and always with all of them. So the duration does not reveal
+ * how much of a guess is right, or which token it resembles.
  *
- * @param tokens one or several (the old and the new one, while clients change over)
- * @throws KmpRtmpError `bad_token` if there is none, or an empty one
+ * @param tokens one or several tokens (the old and the new one during a change)
+ * @throws KmpRtmpError `bad_token` if there is no token, or an empty one
  */
 export function bearerToken(tokens: string | readonly string[]): RequestHandler {
   const accepted = [tokens].flat().map((token) => {
-    if (token === '') throw new KmpRtmpError('bad_token', 'the API token is empty; leave it out to need none');
+    if (token === '') throw new KmpRtmpError('bad_token', 'the API token is empty; remove it to require no token');
     return digest(token);
   });
-  if (accepted.length === 0) throw new KmpRtmpError('bad_token', 'no API token is given');
+  if (accepted.length === 0) throw new KmpRtmpError('bad_token', 'there is no API token');
   return (req, res, next) => {
     const given = tokenOf(req.headers.authorization);
     if (given !== undefined) {
@@ -32,7 +32,7 @@ export function bearerToken(tokens: string | readonly string[]): RequestHandler 
     const bearer = `Bearer realm="kmp-rtmp"${given === undefined ? '' : ', error="invalid_token"'}`;
     const isPage = req.headers.accept?.includes('text/html') === true;
     res.setHeader('WWW-Authenticate', isPage ? [bearer, 'Basic realm="kmp-rtmp", charset="UTF-8"'] : bearer);
-    answerError(res, 401, 'unauthorized', given === undefined ? 'a token is needed' : 'the token is not valid');
+    answerError(res, 401, 'unauthorized', given === undefined ? 'a token is required' : 'the token is not valid');
   };
 }
 

@@ -1,6 +1,6 @@
 /**
- * Base of every error this package throws on purpose. `code` is stable and may be tested for; the message is for people:
- * what was wrong, where, and what to do.
+ * Base class of all errors that this package throws deliberately. `code` is stable, and programs may test it. The
+ * message is for people: what was wrong, where, and what to do.
  */
 export class KmpRtmpError extends Error {
   constructor(
@@ -13,21 +13,21 @@ export class KmpRtmpError extends Error {
   }
 }
 
-/** The message of anything that was thrown, for a log line. */
+/** The message of any thrown value, for a log line. */
 export function messageOf(error: unknown): string {
   if (error instanceof AggregateError && error.message === '') return error.errors.map(messageOf).join('; ');
   return error instanceof Error ? error.message : String(error);
 }
 
 const FILE_PROBLEMS: ReadonlyMap<string, string> = new Map([
-  ['ENOENT', 'there is no such file'],
+  ['ENOENT', 'the file does not exist'],
   ['EACCES', 'permission denied'],
   ['EISDIR', 'it is a folder'],
   ['ENOTDIR', 'a part of the path is not a folder'],
 ]);
 
-/** Why a file cannot be read, to follow its name and a colon. */
-export function fileProblem(error: unknown): string {
+/** Why a file cannot be read, as a text after its name and a colon. */
+export function fileErrorText(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   return FILE_PROBLEMS.get(code) ?? messageOf(error);
 }

@@ -1,25 +1,27 @@
-/** Severity, most severe first; nginx's `error_log` levels are mapped onto these. */
+/** Severity, the highest first. The levels of `error_log` are mapped to these. */
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
 
-/** What a line is about, beside its text: upstream, stream, track, peer, connection ... */
+/** Fields of a log line in addition to its text: upstream, stream, track, peer, connection and so on. */
 export type LogFields = Readonly<Record<string, unknown>>;
 
 /**
- * Where the layers write their lines to. The service puts winston behind it (lib/logging/winston-log.ts); users of the library may
- * hand in anything of this shape, or nothing.
+ * The logger that all layers use. The service implements it with winston (lib/logging/winston-log.ts). Users of the
+ * library may pass any object of this shape, or none.
  */
 export interface Logger {
   error(message: string, fields?: LogFields): void;
   warn(message: string, fields?: LogFields): void;
   info(message: string, fields?: LogFields): void;
   debug(message: string, fields?: LogFields): void;
-  /** A logger that adds `fields` to each of its lines. */
+  /** Returns a logger that adds `fields` to each line. */
   child(fields: LogFields): Logger;
-  /** Whether lines of `level` go anywhere, for lines that are dear to make; where it is missing, all do. */
+  /**
+   * Returns whether lines of `level` are written, for lines that are expensive to create. If absent, all are written.
+   */
   isEnabled?(level: LogLevel): boolean;
 }
 
-/** Swallows everything. */
+/** A logger that discards everything. */
 export const noLog: Logger = {
   error() {},
   warn() {},

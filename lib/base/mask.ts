@@ -1,6 +1,6 @@
 /**
- * What stands for a secret in log lines and error texts: at most its first three characters, fewer if it is short, then
- * `***`. What is masked already stays as it is.
+ * Replaces a secret in log lines and error texts by at most its first three characters (fewer if it is short) and
+ * `***`. A masked text is not changed again.
  */
 export function maskKey(secret: string): string {
   if (secret === '' || /^.{0,3}\*{3}$/s.test(secret)) return secret;
@@ -8,16 +8,15 @@ export function maskKey(secret: string): string {
 }
 
 /**
- * A URL as it may be shown: what gives access is masked, that is user and password, query strings, and whatever stands
- * behind the first segment of the path (the stream of an RTMP URL, the token of a web hook). The scheme is optional, as in
- * connect data.
+ * Masks the secrets of a URL: user and password, query strings, and everything after the first segment of the path (the
+ * stream of an RTMP URL, the token of a web hook). The scheme is optional, as in connect data.
  */
 export function maskUrl(url: string): string {
   const scheme = /^[a-z][a-z0-9+.-]*:\/\//i.exec(url)?.[0] ?? '';
   const rest = url.slice(scheme.length);
   const slash = rest.indexOf('/');
   const authority = maskAuthority(maskQuery(slash < 0 ? rest : rest.slice(0, slash)));
-  // A password with a "/" in it, or no URL at all: where the secret begins and ends cannot be said.
+  // A password with a "/", or not a URL: the position of the secret is unknown.
   if ((slash < 0 && scheme === '') || !/^(\*{3}@)?(\[[^\]]*\]|[^:@]*)(:\d*)?([?#]\*{3})?$/.test(authority)) {
     return scheme + maskKey(rest);
   }
@@ -29,7 +28,7 @@ export function maskUrl(url: string): string {
   return `${scheme}${authority}/${first}${secret}`;
 }
 
-/** `text` with every URL of an RTMP server in it, and every URL with a password, masked: the net under all log lines. */
+/** Masks all RTMP URLs and all URLs with a password in `text`. Every log line passes through it. */
 export function maskText(text: string): string {
   if (!text.includes('://')) return text;
   return text.replace(/[a-z][a-z0-9+.-]*:\/\/[^\s"'<>]+/gi, (url) =>
@@ -37,17 +36,17 @@ export function maskText(text: string): string {
   );
 }
 
-/** `text`, which may come from a server, with each of `secrets` masked where it occurs. */
+/** Masks each of `secrets` in `text`, which may come from a server. */
 export function maskIn(text: string, secrets: Iterable<string>): string {
   let masked = text;
-  // The longest first: where one is part of another, no rest of the longer one stays.
+  // The longest first: if one contains another, no rest of the longer one remains.
   for (const secret of [...secrets].sort((a, b) => b.length - a.length)) {
     if (secret.length > 3) masked = masked.replaceAll(secret, maskKey(secret));
   }
   return maskText(masked);
 }
 
-/** A stream name with its query, whose start is no secret but whose key is. */
+/** Masks a stream name and its query separately. */
 function maskStream(stream: string): string {
   const query = stream.search(/[?#]/);
   if (query < 0) return maskKey(stream);

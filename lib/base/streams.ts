@@ -1,7 +1,7 @@
 /**
- * The one door to readable-stream and pumpify. The classes are readable-stream's (the same behaviour on every Node), and
- * carry the types of `node:stream`, which they mirror: the types published for readable-stream do not accept a net.Socket
- * where it is accepted at run time.
+ * The only import of readable-stream and pumpify. The classes of readable-stream behave the same on every version of
+ * Node. They have the types of `node:stream` here: the published types of readable-stream do not accept a net.Socket,
+ * although the code does.
  */
 import readableStream from 'readable-stream';
 import type * as node from 'node:stream';
@@ -17,7 +17,7 @@ export type Duplex = node.Duplex;
 export type { TransformCallback, TransformOptions, WritableOptions, ReadableOptions } from 'node:stream';
 
 /**
- * Joins streams into one line; if one of them ends early or fails, all are destroyed. In object mode, since what runs
- * between our stages are batches, not bytes.
+ * Joins streams into a pipeline. If one of them ends early or fails, all are destroyed. It is in object mode, because
+ * the stages pass batches, not bytes.
  */
 export const pumpify = pumpifyModule.obj as unknown as new (...line: (node.Stream | node.Duplex)[]) => node.Duplex;

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-// dist/lib/base/version.js and lib/base/version.ts are three and two levels below the package's root.
+// dist/lib/base/version.js is three levels below the root of the package, lib/base/version.ts is two levels below.
 function readVersion(): string {
   for (const up of ['../../../package.json', '../../package.json']) {
     try {
@@ -9,7 +9,7 @@ function readVersion(): string {
         if ('version' in parsed && typeof parsed.version === 'string') return parsed.version;
       }
     } catch {
-      // not there: try the next place
+      // No such file: try the next one.
     }
   }
   return '0.0.0';
@@ -19,7 +19,7 @@ function readVersion(): string {
 export const version: string = readVersion();
 
 interface BuildInfo {
-  /** Name and version of the compiler, for the API's `compiler`. */
+  /** Name and version of the compiler, for `compiler` in the API. */
   readonly compiler: string;
   /** Time of the build, ISO 8601. */
   readonly built: string;
@@ -33,7 +33,7 @@ function readBuildInfo(): BuildInfo {
       return { compiler: String(parsed.compiler), built: String(parsed.built) };
     }
   } catch {
-    // compiled by other means
+    // There is no such file if another tool compiled the code.
   }
   return { compiler: 'typescript', built: '' };
 }

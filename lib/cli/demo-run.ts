@@ -6,7 +6,7 @@ import { parseConfig } from '../config/load.js';
 import { FlvRecorder } from '../ingest/flv-recorder.js';
 import { Ingest } from '../ingest/ingest.js';
 import type { IngestStream } from '../ingest/ingest-stream.js';
-import { fileProblem, KmpRtmpError } from '../base/errors.js';
+import { fileErrorText, KmpRtmpError } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
 import type { MediaType } from '../media/codec.js';
 import { planTracks } from '../send/plan.js';
@@ -102,7 +102,7 @@ async function checkPlace(out: string): Promise<void> {
     await (await open(out, 'a')).close();
   } catch (error) {
     const why =
-      error instanceof Error && 'code' in error && error.code === 'ENOENT' ? 'no such folder' : fileProblem(error);
+      error instanceof Error && 'code' in error && error.code === 'ENOENT' ? 'no such folder' : fileErrorText(error);
     throw new KmpRtmpError('demo_out', `cannot write to ${out}: ${why}; --out names another file`, { cause: error });
   }
 }

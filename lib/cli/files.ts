@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Config } from '../config/config.js';
-import { fileProblem } from '../base/errors.js';
+import { fileErrorText } from '../base/errors.js';
 import { CommandError } from './exit.js';
 
 /**
@@ -17,7 +17,9 @@ export function checkFiles(config: Config): void {
     checkFolder('kmp_rtmp_in_dump_folder', media.inDumpFolder);
     checkFolder('kmp_rtmp_out_dump_folder', media.outDumpFolder);
   }
-  for (const { target } of config.errorLogs) if (target !== 'stderr') checkFile('error_log', target.file);
+  for (const { target } of config.errorLogs) {
+    if (typeof target === 'object' && 'file' in target) checkFile('error_log', target.file);
+  }
   if (config.pid !== undefined && config.pid !== '') checkFile('pid', config.pid);
 }
 
@@ -28,7 +30,7 @@ function checkCertificates(directive: string, file: string): void {
   try {
     text = readFileSync(file);
   } catch (error) {
-    throw new CommandError(`${directive}: cannot read ${file}: ${fileProblem(error)}`, { cause: error });
+    throw new CommandError(`${directive}: cannot read ${file}: ${fileErrorText(error)}`, { cause: error });
   }
   try {
     if (!text.includes('-----BEGIN ')) throw new Error('not PEM');

@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
-import { fileProblem } from '../base/errors.js';
+import { fileErrorText } from '../base/errors.js';
 import { UnknownDumpError } from '../inspect/detect.js';
 import { inspect } from '../inspect/inspect.js';
 import { jsonLine } from '../inspect/printable.js';
@@ -67,7 +67,7 @@ async function inspectFiles(files: readonly string[], options: InspectCommandOpt
 function problemText(file: string, error: unknown): string {
   const name = file === '-' ? 'stdin' : file;
   if (error instanceof UnknownDumpError) return `kmp-rtmp: ${name}: ${error.message}`;
-  if (error instanceof Error && 'syscall' in error) return `kmp-rtmp: ${name}: ${fileProblem(error)}`;
+  if (error instanceof Error && 'syscall' in error) return `kmp-rtmp: ${name}: ${fileErrorText(error)}`;
   return errorText(error);
 }
 

@@ -1,5 +1,5 @@
 import { Command, CommanderError } from 'commander';
-import { nearest } from '../config/nearest.js';
+import { closestName } from '../config/closest-name.js';
 import { version } from '../base/version.js';
 import { checkCommand } from './check.js';
 import { completionCommand } from './completion.js';
@@ -49,7 +49,7 @@ function refuseOtherNames(program: Command): void {
   serve?.allowExcessArguments().hook('preAction', () => {
     const [word] = serve.args;
     if (word === undefined) return;
-    const near = nearest(
+    const near = closestName(
       word,
       program.commands.map((command) => command.name()),
     );

@@ -2,7 +2,7 @@ import { Command, Option } from 'commander';
 import type { Config } from '../config/config.js';
 import { checkConfiguration } from './check.js';
 import { readConfiguration, type ConfigurationOptions } from './configuration.js';
-import { PROCESS_COMMANDS, tellProcess, type ProcessCommand } from '../process/pid-file.js';
+import { PROCESS_COMMANDS, signalProcess, type ProcessCommand } from '../process/pid-file.js';
 import { CommandError } from './exit.js';
 import { addDirectiveFlags } from './directive-flags.js';
 
@@ -68,5 +68,5 @@ async function tellRunning(command: ProcessCommand, { file, pid }: Config): Prom
   if (pid === undefined || pid === '') {
     throw new CommandError(`${file}: there is no directive "pid", so the process is unknown; add pid FILE;`);
   }
-  await tellProcess(pid, command);
+  await signalProcess(pid, command);
 }

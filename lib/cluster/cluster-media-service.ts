@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { systemClock, type Clock } from '../time/clock.js';
 import type { Config } from '../config/config.js';
+import { addressName } from '../net/listen.js';
 import { noLog, type Logger } from '../base/logger.js';
 import { inUse } from '../node-internals/internals.js';
 import { testInternals } from '../node-internals/self-test.js';
@@ -56,7 +57,10 @@ export class ClusterMediaService implements MediaService, SlotOwner {
 
   get kmpAddresses(): { host: string; port: number }[] {
     const listen = this.config.kmpServers.flatMap((server) => server.listen);
-    return listen.map(({ host, port }, i) => ({ host, port: this.ports[i] ?? port }));
+    return listen.map((at, i) => ({
+      host: at.path === undefined ? at.host : addressName(at),
+      port: this.ports[i] ?? at.port,
+    }));
   }
 
   async start(): Promise<void> {

@@ -1,40 +1,47 @@
 import { BlockList, isIP } from 'node:net';
 import type { AccessRule } from './access.js';
 
-/** Rules in a row with the same action, as one list. */
-interface Run {
+/** Consecutive rules with the same action, combined into one list. */
+interface RuleGroup {
   readonly allow: boolean;
   readonly all: boolean;
+  readonly unix: boolean;
   readonly list: BlockList;
 }
 
 /**
- * Compiles rules to a test for a peer's address (`socket.remoteAddress`), with nginx's semantics: the first rule that
- * matches decides, and what no rule matches is allowed. IPv4 rules also hold for IPv4-mapped IPv6 addresses, as a dual-stack
- * socket reports them. A peer without an address (it has left already) only passes where there are no rules.
+ * Compiles rules into a test for the address of a peer (`socket.remoteAddress`). As in nginx, the first rule that
+ * matches decides, and an address that matches no rule is allowed. IPv4 rules also apply to IPv4-mapped IPv6 addresses,
+ * which a dual-stack socket reports. The address of clients of Unix-domain sockets is `unix:`. A peer without an
+ * address (it has disconnected) is allowed only if there are no rules.
  */
 export function accessCheck(rules: readonly AccessRule[]): (address: string | undefined) => boolean {
-  const runs: Run[] = [];
+  const groups: RuleGroup[] = [];
   for (const { action, who } of rules) {
     const allow = action === 'allow';
     if (who === 'all') {
-      runs.push({ allow, all: true, list: new BlockList() });
-      break; // nothing after it can be reached
+      groups.push({ allow, all: true, unix: true, list: new BlockList() });
+      break; // later rules are never reached
     }
-    let run = runs.at(-1);
-    if (run?.allow !== allow) runs.push((run = { allow, all: false, list: new BlockList() }));
-    run.list.addSubnet(who.address, who.prefix, who.family);
+    if (who === 'unix:') {
+      groups.push({ allow, all: false, unix: true, list: new BlockList() });
+      continue;
+    }
+    let group = groups.at(-1);
+    if (group?.allow !== allow) groups.push((group = { allow, all: false, unix: false, list: new BlockList() }));
+    group.list.addSubnet(who.address, who.prefix, who.family);
   }
-  if (runs.length === 0) return () => true;
+  if (groups.length === 0) return () => true;
   return (address) => {
+    if (address === 'unix:') return groups.find(({ unix }) => unix)?.allow ?? true;
     const plain = plainAddress(address);
     if (plain === undefined) return false;
-    const run = runs.find(({ all, list }) => all || list.check(plain.address, plain.family));
-    return run?.allow ?? true;
+    const group = groups.find(({ all, list }) => all || list.check(plain.address, plain.family));
+    return group?.allow ?? true;
   };
 }
 
-/** Without the IPv6 zone, and as IPv4 where it is a mapped one. */
+/** Removes the IPv6 zone and converts an IPv4-mapped address to IPv4. */
 function plainAddress(address: string | undefined): { address: string; family: 'ipv4' | 'ipv6' } | undefined {
   if (address === undefined) return undefined;
   const plain = address.replace(/%.*$/, '').replace(/^::ffff:(?=\d+\.)/i, '');

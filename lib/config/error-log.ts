@@ -1,16 +1,17 @@
 import type { LogLevel } from '../base/logger.js';
 import { ValueError } from './errors.js';
-import { hasControl, type ValueType } from './types.js';
+import { parseSyslog, type SyslogTarget } from './syslog.js';
+import { hasControlCharacter, type ValueType } from './types.js';
 
-/** Where log lines go. */
+/** A destination of log lines. */
 export interface ErrorLog {
-  readonly target: 'stderr' | { readonly file: string };
-  /** Least severity that is written. */
+  readonly target: 'stderr' | { readonly file: string } | { readonly syslog: SyslogTarget };
+  /** Lowest severity that is written. */
   readonly level: LogLevel;
   readonly format: 'text' | 'json';
 }
 
-/** nginx's severities, and what they are here. */
+/** The severities of nginx and the log levels of this service that they map to. */
 const LEVELS: ReadonlyMap<string, LogLevel> = new Map([
   ['debug', 'debug'],
   ['info', 'info'],
@@ -22,26 +23,27 @@ const LEVELS: ReadonlyMap<string, LogLevel> = new Map([
   ['emerg', 'error'],
 ]);
 
-/** What holds where no `error_log` is given. */
-export const standardErrorLog: ErrorLog = { target: 'stderr', level: 'info', format: 'text' };
+/** The destination that is used without `error_log`. */
+export const defaultErrorLog: ErrorLog = { target: 'stderr', level: 'info', format: 'text' };
 
-/** The arguments of `error_log`. */
+/** Type of the arguments of `error_log`. */
 export const errorLog: ValueType<ErrorLog> = {
-  syntax: 'file | stderr [level] [format=text|json]',
-  expected: 'a file or stderr, a level, and format=text or format=json',
+  syntax: 'file | stderr | syslog:server=address[,parameter ...] [level] [format=text|json]',
+  expected: 'a file, stderr or syslog:server=address, a level, and format=text or format=json',
   args: [1, 3],
   parse([where = '', ...rest]) {
-    if (where === '' || hasControl(where)) throw new ValueError(`"${where}" is not ${this.expected}`);
-    if (/^(syslog|memory):/.test(where)) throw new ValueError(`"${where}" is not supported; expected a file or stderr`);
+    if (where === '' || hasControlCharacter(where)) throw new ValueError(`"${where}" is not ${this.expected}`);
+    if (where.startsWith('memory:')) throw new ValueError(`"${where}" is not supported; expected ${this.expected}`);
+    const syslog = where.startsWith('syslog:') ? parseSyslog(where.slice('syslog:'.length)) : undefined;
     let level: LogLevel | undefined;
     let format: ErrorLog['format'] | undefined;
     for (const arg of rest) {
       const [, named] = /^format=(text|json)$/.exec(arg) ?? [];
       if (named !== undefined && format === undefined) format = named === 'json' ? 'json' : 'text';
       else if (LEVELS.has(arg) && level === undefined) level = LEVELS.get(arg);
-      else throw new ValueError(`"${arg}" is not a level (${[...LEVELS.keys()].join(', ')}), nor format=text|json`);
+      else throw new ValueError(`"${arg}" is neither a level (${[...LEVELS.keys()].join(', ')}) nor format=text|json`);
     }
-    const target = where === 'stderr' ? where : { file: where };
+    const target = syslog !== undefined ? { syslog } : where === 'stderr' ? where : { file: where };
     return { target, level: level ?? 'error', format: format ?? 'text' };
   },
 };

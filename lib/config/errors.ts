@@ -1,34 +1,34 @@
 import { KmpRtmpError } from '../base/errors.js';
 
 export type ConfigErrorCode =
-  /** The text is not nginx syntax: an open quote, a missing `;`, an unbalanced brace ... */
+  /** The text is not valid nginx syntax: an open quote, a missing `;`, an unbalanced brace and so on. */
   | 'CONFIG_SYNTAX'
-  /** A file could not be read, or is past a limit. */
+  /** A file cannot be read, or exceeds a limit. */
   | 'CONFIG_FILE'
-  /** No directive of this name; the name begins with `kmp_`, so that it cannot be another module's. */
+  /** There is no directive of this name. The name begins with `kmp_`, so it does not belong to another module. */
   | 'CONFIG_UNKNOWN'
-  /** The directive may not stand in this block. */
+  /** The directive is not allowed in this block. */
   | 'CONFIG_CONTEXT'
-  /** The directive, or another that excludes it, was already given on this level. */
+  /** The same block already has this directive, or one that excludes it. */
   | 'CONFIG_DUPLICATE'
-  /** Number of arguments, or what one of them says. */
+  /** The number of arguments is wrong, or one of them is invalid. */
   | 'CONFIG_VALUE'
-  /** Something that the rest makes necessary is not there. */
+  /** A required directive is missing. */
   | 'CONFIG_MISSING';
 
-/** Where a directive was written: a line of a file, or the flag or variable that stands in for it (line 0). */
+/** The place of a directive: a line of a file, or a flag or an environment variable (line 0). */
 export interface Origin {
   readonly file: string;
-  /** From 1; 0 if `file` names a flag or an environment variable. */
+  /** From 1; 0 if `file` is the name of a flag or of an environment variable. */
   readonly line: number;
 }
 
-/** `kmp.conf:12`, or the name of the flag or variable. */
-export function whereIs({ file, line }: Origin): string {
+/** `kmp.conf:12`, or the name of the flag or of the variable. */
+export function formatOrigin({ file, line }: Origin): string {
   return line === 0 ? file : `${file}:${line}`;
 }
 
-/** The configuration cannot be used. The message says where, what was found and what was expected. */
+/** The configuration is invalid. The message contains the place, what was found and what was expected. */
 export class ConfigError extends KmpRtmpError {
   declare readonly code: ConfigErrorCode;
 
@@ -38,19 +38,19 @@ export class ConfigError extends KmpRtmpError {
     readonly reason: string,
     options?: { cause?: unknown },
   ) {
-    super(code, `${whereIs(origin)}: ${reason}`, options);
+    super(code, `${formatOrigin(origin)}: ${reason}`, options);
   }
 
-  /** The file, flag or variable at fault. */
+  /** The file, flag or variable that is wrong. */
   get file(): string {
     return this.origin.file;
   }
 
-  /** From 1; 0 if it was a flag or a variable. */
+  /** From 1; 0 for a flag or a variable. */
   get line(): number {
     return this.origin.line;
   }
 }
 
-/** An argument is not what its directive takes. Turned into a {@link ConfigError} where the place is known. */
+/** An argument of a directive is invalid. It becomes a {@link ConfigError} where the place is known. */
 export class ValueError extends Error {}

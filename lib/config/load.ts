@@ -1,16 +1,16 @@
 import { buildConfig, type Config } from './config.js';
 import { parseNginx, parseNginxFile, type Directive } from './nginx/parser.js';
-import { disk, type Source } from './nginx/source.js';
+import { fileSystem, type Source } from './nginx/source.js';
 import { applyOverrides, type OverrideTexts } from './overrides.js';
 import { readScopes } from './scope.js';
 import { Warnings } from './warnings.js';
 
 export interface LoadOptions extends OverrideTexts {
-  /** Where files are read from; the file system if not given. */
+  /** Source of the files. Default: the file system. */
   readonly source?: Source;
 }
 
-/** What is served where no file is given: KMP and HTTP for this machine only. */
+/** The configuration without a file: KMP and HTTP on the loopback interface. */
 export const defaultConfigText = `\
 stream {
     server {
@@ -44,20 +44,23 @@ function build(file: string, tree: readonly Directive[], options: LoadOptions): 
 }
 
 /**
- * Reads a configuration file, and the files it includes, with what flags and variables say on top. What holds for a setting, first
- * found first: flag, environment variable, innermost block of the file that has it, default.
+ * Reads a configuration file with its includes, and applies flags and environment variables. The value of a setting is
+ * taken from the first of: flag, environment variable, innermost block of the file, default.
  * @throws ConfigError
  */
 export function loadConfig(file: string, options: LoadOptions = {}): Config {
-  return build(file, parseNginxFile(file, options.source ?? disk), options);
+  return build(file, parseNginxFile(file, options.source ?? fileSystem), options);
 }
 
-/** The same for a text. `file` is its name in messages, and its folder that of includes. @throws ConfigError */
+/**
+ * Like {@link loadConfig}, for a text. `file` is its name in messages; includes are relative to its folder. @throws
+ * ConfigError
+ */
 export function parseConfig(text: string, file = 'kmp-rtmp.conf', options: LoadOptions = {}): Config {
-  return build(file, parseNginx(text, file, options.source ?? disk), options);
+  return build(file, parseNginx(text, file, options.source ?? fileSystem), options);
 }
 
-/** The built-in configuration, with what flags and variables say on top. @throws ConfigError */
+/** The built-in configuration with flags and environment variables applied. @throws ConfigError */
 export function defaultConfig(options: OverrideTexts = {}): Config {
   return parseConfig(defaultConfigText, '(built-in)', options);
 }

@@ -1,40 +1,40 @@
 import { directives } from './directives.js';
 import { ConfigError } from './errors.js';
-import { put, type Given, type Written } from './given.js';
-import { nearest } from './nearest.js';
+import { addSetting, type SettingValue, type WrittenDirective } from './setting-value.js';
+import { closestName } from './closest-name.js';
 import { Lexer } from './nginx/lexer.js';
 import { settingOf, type Row } from './row.js';
 import type { Warnings } from './warnings.js';
 
-/** What flags and environment variables say, by setting; it goes before whatever a file says. */
-export type Overrides = ReadonlyMap<string, Given>;
+/** Values of flags and environment variables by setting. They override the file. */
+export type Overrides = ReadonlyMap<string, SettingValue>;
 
-/** Values as they come from a command line or an environment. */
+/** Texts from a command line and an environment. */
 export interface OverrideTexts {
   /**
-   * By flag without its dashes, in any of the spellings `kmp-rtmp-out-chunk-size`, `kmp_rtmp_out_chunk_size`, `kmpRtmpOutChunkSize`. A
-   * list is a flag that was repeated.
+   * By name without the leading dashes, in any of the spellings `kmp-rtmp-out-chunk-size`, `kmp_rtmp_out_chunk_size`
+   * and `kmpRtmpOutChunkSize`. A list stands for a repeated flag.
    */
   readonly flags?: Readonly<Record<string, string | readonly string[] | undefined>>;
-  /** Environment variables: `KMP_RTMP_OUT_CHUNK_SIZE`. An empty one is one that is not set. */
+  /** Environment variables: `KMP_RTMP_OUT_CHUNK_SIZE`. An empty variable counts as not set. */
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
-/** How a directive is given from outside the file. */
+/** The flag and the variable of a directive. */
 export interface OverrideName {
-  /** The directive. */
+  /** Name of the directive. */
   readonly directive: string;
   readonly row: Row;
   /** `--kmp-rtmp-out-chunk-size` */
   readonly flag: string;
-  /** `KMP_RTMP_OUT_CHUNK_SIZE`; nginx's own directives have a `KMP_RTMP_` before them. */
+  /** `KMP_RTMP_OUT_CHUNK_SIZE`; `KMP_RTMP_` is added to the names of nginx's own directives. */
   readonly env: string;
-  /** Where the value goes: the directive's setting; `listen` has one for each kind of server. */
+  /** The setting of the directive; `listen` has one for each kind of server. */
   readonly setting: string;
 }
 
-/** Directives that say where something is, and take no value that could be another. */
-function isPlace(name: string, row: Row): boolean {
+/** Blocks, switches and include: they have no value that a flag could set. */
+function isStructural(name: string, row: Row): boolean {
   return row.type.block === true || row.type.args[1] === 0 || name === 'include';
 }
 
@@ -43,16 +43,17 @@ function nameOf(spelling: string, directive: string, row: Row, setting: string):
   return { directive, row, flag: `--${spelling.replaceAll('_', '-')}`, env: env.toUpperCase(), setting };
 }
 
-/** All flags and variables that stand for directives. */
+/** All flags and variables that set directives. */
 export const overrideNames: readonly OverrideName[] = [...directives].flatMap(([name, row]) => {
-  if (isPlace(name, row)) return [];
+  if (isStructural(name, row)) return [];
   if (name !== 'listen') return [nameOf(name, name, row, settingOf(name, row))];
   return [nameOf('listen', name, row, 'listen'), nameOf('http_listen', name, row, 'httpListen')];
 });
 
 /**
- * Parses what flags and variables say. A flag goes before a variable; what both say about one setting is not joined.
- * @throws ConfigError that names the flag or the variable
+ * Parses flags and variables. A flag replaces the variable of the same setting, also where the directive may be
+ * repeated.
+ * @throws ConfigError with the name of the flag or of the variable
  */
 export function applyOverrides({ flags = {}, env = {} }: OverrideTexts, warnings: Warnings): Overrides {
   const byFlag = readFlags(flags, warnings);
@@ -60,13 +61,13 @@ export function applyOverrides({ flags = {}, env = {} }: OverrideTexts, warnings
   return new Map([...byEnv, ...byFlag]);
 }
 
-function readFlags(flags: NonNullable<OverrideTexts['flags']>, warnings: Warnings): Map<string, Given> {
+function readFlags(flags: NonNullable<OverrideTexts['flags']>, warnings: Warnings): Map<string, SettingValue> {
   const texts = new Map<string, readonly string[]>();
   for (const [key, value] of Object.entries(flags)) {
     if (value === undefined) continue;
     const flag = `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`).replaceAll('_', '-')}`;
     if (!overrideNames.some((name) => name.flag === flag)) {
-      const near = nearest(
+      const near = closestName(
         flag,
         overrideNames.map((name) => name.flag),
       );
@@ -78,17 +79,21 @@ function readFlags(flags: NonNullable<OverrideTexts['flags']>, warnings: Warning
   return readTexts((name) => name.flag, texts, warnings);
 }
 
-function readEnv(env: NonNullable<OverrideTexts['env']>, warnings: Warnings): Map<string, Given> {
+function readEnv(env: NonNullable<OverrideTexts['env']>, warnings: Warnings): Map<string, SettingValue> {
   const texts = new Map<string, readonly string[]>();
   for (const [key, value] of Object.entries(env)) {
-    // Kubernetes adds KMP_RTMP_SERVICE_HOST, KMP_RTMP_PORT_8005_TCP and the like for a service of our name.
+    const upper = key.toUpperCase();
+    if (upper !== key && value !== undefined && overrideNames.some((name) => name.env === upper)) {
+      throw new ConfigError('CONFIG_UNKNOWN', { file: key, line: 0 }, `the case is wrong; write ${upper}`);
+    }
+    // Kubernetes sets KMP_RTMP_SERVICE_HOST, KMP_RTMP_PORT_8005_TCP and others for a service named kmp-rtmp.
     if (!key.startsWith('KMP_RTMP_') || /^KMP_RTMP_(SERVICE_|PORT)/.test(key) || value === undefined || value === '')
       continue;
     if (overrideNames.some((name) => name.env === key)) {
       texts.set(key, [value]);
       continue;
     }
-    const near = nearest(
+    const near = closestName(
       key,
       overrideNames.map((name) => name.env),
     );
@@ -97,18 +102,18 @@ function readEnv(env: NonNullable<OverrideTexts['env']>, warnings: Warnings): Ma
   return readTexts((name) => name.env, texts, warnings);
 }
 
-/** In the order of the table, so that of rules that share a setting those that allow come first. */
+/** Uses the order of the table, so allow rules come before deny rules. */
 function readTexts(
   spelling: (name: OverrideName) => string,
   texts: ReadonlyMap<string, readonly string[]>,
   warnings: Warnings,
-): Map<string, Given> {
-  const given = new Map<string, Given>();
+): Map<string, SettingValue> {
+  const given = new Map<string, SettingValue>();
   for (const name of overrideNames) {
     for (const text of texts.get(spelling(name)) ?? []) {
       for (const args of split(name.row, text, spelling(name))) {
-        const written: Written = { name: name.directive, args, file: spelling(name), line: 0 };
-        put(given, name.row, written, warnings.add, name.setting);
+        const written: WrittenDirective = { name: name.directive, args, file: spelling(name), line: 0 };
+        addSetting(given, name.row, written, warnings.add, name.setting);
       }
     }
   }
@@ -116,8 +121,8 @@ function readTexts(
 }
 
 /**
- * The arguments that a text holds. Where a directive has one argument, that is the whole text, blanks and all. Else it is cut up as in a
- * file, and where the directive may be repeated, `;` stands between.
+ * Splits a text into the arguments of a directive. If the directive has one argument, it is the whole text, including
+ * spaces. Otherwise the text is split as in a file. `;` separates the occurrences of a directive that may be repeated.
  */
 function split(row: Row, text: string, file: string): string[][] {
   if (row.type.args[1] === 1 && row.type.join === undefined) return [[text]];
@@ -126,8 +131,8 @@ function split(row: Row, text: string, file: string): string[][] {
   for (let token = lexer.next(); token !== undefined; token = lexer.next()) {
     if (token.kind === 'word') occurrences.at(-1)?.push(token.text);
     else if (token.kind === ';') occurrences.push([]);
-    else throw new ConfigError('CONFIG_SYNTAX', { file, line: 0 }, `"${token.kind}" cannot stand in a value`);
+    else throw new ConfigError('CONFIG_SYNTAX', { file, line: 0 }, `"${token.kind}" is not allowed in a value`);
   }
-  // A ";" at the end opens nothing.
+  // A ";" at the end does not begin another occurrence.
   return occurrences.filter((args, i) => args.length > 0 || i === 0);
 }

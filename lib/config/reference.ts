@@ -5,46 +5,50 @@ import { contextName, syntaxOf, type Row } from './row.js';
 const INTRODUCTION = `\
 # Configuration reference
 
-<!-- Made from the table of directives (lib/config/directives) by scripts/reference.js: edit that, not this. -->
+<!-- Generated from the table of directives (lib/config/directives) by scripts/reference.js. Edit the table, not this page. -->
 
-\`kmp-rtmp -c FILE\` reads a file in nginx's syntax; \`kmp-rtmp -t -c FILE\` checks it and exits. With no file, KMP is taken on
-127.0.0.1:8005 and HTTP on 127.0.0.1:8001.
+\`kmp-rtmp -c FILE\` reads a configuration file in nginx syntax. \`kmp-rtmp -t -c FILE\` checks the file and exits. Without a
+file, the service accepts KMP on 127.0.0.1:8005 and HTTP on 127.0.0.1:8001.
 
-## How a file is read
+## Syntax of the file
 
-- A directive is a name, its arguments and \`;\`, or a block in braces. \`#\` begins a comment. Arguments with blanks, \`;\` or braces go
-  in single or double quotes; within them, and outside, a backslash takes the meaning from a quote or a backslash.
-- A directive holds for its block and those within, until one of them gives it anew. Lists (added headers, \`allow\` and \`deny\`,
-  routes) are taken from the block around only where the inner block has none of its own.
-- An unknown directive that begins with \`kmp_\`, a value of the wrong kind and a directive in the wrong block are errors, with file
-  and line. Other directives of nginx that mean nothing here are passed over with one warning for each name. Those that would keep
-  clients out of a location (\`auth_basic\`, \`limit_except\`, \`satisfy any\` and the like) are errors: passed over, they would leave it
-  open.
-- Paths are taken from the folder that the process was started in, except those of \`include\`.
+- A directive is a name with arguments and \`;\`, or a block in braces. \`#\` begins a comment.
+- An argument with spaces, \`;\` or braces must be in single or double quotes. A backslash before a quote or a backslash
+  removes its special meaning, inside and outside of quotes.
+- A directive applies to its block and to the blocks inside, unless an inner block has the same directive. Lists (added
+  headers, \`allow\` and \`deny\`, routes) are inherited only by inner blocks that have no list of their own.
+- Paths are relative to the working directory of the process, except for \`include\`.
 
-| value | how it is written |
+These are errors, reported with file and line: an unknown directive whose name begins with \`kmp_\`, an invalid value, and a
+directive in the wrong block. Directives of nginx that restrict access to a location (\`auth_basic\`, \`limit_except\`,
+\`satisfy any\` and similar ones) are errors too, because ignoring them would open the location. Any other unknown directive is
+ignored, with one warning for each name.
+
+| value | syntax |
 |---|---|
-| size | bytes, or with \`k\`, \`m\`, \`g\`: \`4096\`, \`64k\`, \`16m\` |
-| msec | numbers with \`ms\`, \`s\`, \`m\`, \`h\`, \`d\`, \`w\`, largest first: \`500ms\`, \`10s\`, \`1h30m\`. Without a unit: seconds, as in nginx |
+| size | bytes, or a number with \`k\`, \`m\` or \`g\`: \`4096\`, \`64k\`, \`16m\` |
+| msec | numbers with \`ms\`, \`s\`, \`m\`, \`h\`, \`d\` or \`w\`, largest unit first: \`500ms\`, \`10s\`, \`1h30m\`. Without a unit: seconds, as in nginx |
 | num | a whole number |
-| str, path, url, token | text; \`""\` is an empty one |
+| str, path, url, token | text; \`""\` is the empty text |
 
 ## Flags and environment variables
 
-Most directives are also a flag and an environment variable. The first of these that says something holds:
+Most directives are also available as a flag and as an environment variable. The value is taken from the first of:
 
 1. the flag: \`--kmp-rtmp-out-chunk-size 64k\`
-2. the variable: \`KMP_RTMP_OUT_CHUNK_SIZE=64k\`; an empty one counts as not set
+2. the environment variable: \`KMP_RTMP_OUT_CHUNK_SIZE=64k\`; an empty variable counts as not set
 3. the innermost block of the file that has the directive
 4. the default
 
-A flag or variable holds in every block where the directive could stand; those of a location hold where the file has the directive
-(\`kmp_rtmp_route\`: where it has \`kmp_rtmp_control\`). Directives with several arguments take them in one value, quoted as in a file; what
-may be repeated takes several, separated by \`;\`, and as a flag may also be repeated. Of \`allow\` and \`deny\` given this way, all of
-\`allow\` come first. \`--listen\` and \`--http-listen\` need a configuration with one server of that kind.
+A flag or a variable applies to every block in which the directive is allowed. For a directive of a location, it applies to the
+locations that have the directive in the file (\`kmp_rtmp_route\`: to those that have \`kmp_rtmp_control\`).
+
+A directive with several arguments takes them in one value, quoted as in a file. A directive that may be repeated takes several
+occurrences, separated by \`;\`; its flag may also be repeated. Of \`allow\` and \`deny\` given this way, all \`allow\` rules come
+first. \`--listen\` and \`--http-listen\` require a configuration with exactly one server of that kind.
 `;
 
-/** Contexts as a list; `server` alone where no other kind of server could be meant. */
+/** The contexts as a list. `server` is written without its kind where only one kind is possible. */
 function contextsOf({ contexts }: Row): string {
   const kinds = new Set(contexts.filter((context) => context.endsWith(' server')));
   const names = contexts.map((context) =>
@@ -53,13 +57,12 @@ function contextsOf({ contexts }: Row): string {
   return names.map((name) => name.replace(/^(\S+)/, '`$1`')).join(', ');
 }
 
-function effectOf({ noEffect }: Row): string {
-  return noEffect === undefined ? 'works' : 'accepted, no effect';
-}
-
 function code(text: string): string {
   return text === '' ? '' : `\`${text}\``;
 }
+
+/** Width of the text of the page. */
+const PAGE_WIDTH = 120;
 
 function section(name: string, row: Row): string {
   const overrides = overrideNames.filter((one) => one.directive === name);
@@ -67,21 +70,38 @@ function section(name: string, row: Row): string {
     `### ${name}`,
     '',
     `- **syntax**: ${code(syntaxOf(name, row))}`,
+    `- **type**: ${typeOf(row)}`,
     `- **default**: ${row.defaultText === '' ? 'none' : code(row.defaultText)}`,
     `- **context**: ${contextsOf(row)}`,
   ];
   for (const { flag, env } of overrides) lines.push(`- **flag, variable**: ${code(flag)}, ${code(env)}`);
-  lines.push('', row.doc);
-  if (row.noEffect !== undefined) lines.push('', `**Accepted, no effect**: ${row.noEffect}.`);
+  if (row.example !== undefined) lines.push(`- **example**: ${code(row.example)}`);
+  lines.push('', ...wrap(row.doc, PAGE_WIDTH));
+  if (row.noEffect !== undefined) lines.push('', ...wrap(`**Accepted, no effect**: ${row.noEffect}.`, PAGE_WIDTH));
   return `${lines.join('\n')}\n`;
+}
+
+/** What the arguments of a directive are. */
+function typeOf({ type }: Row): string {
+  if (type.block === true) return type.syntax === '' ? 'a block' : 'a path and a block';
+  return type.join === undefined ? type.expected : `${type.expected}; may be repeated`;
 }
 
 /** The reference page, in Markdown. */
 export function configurationReference(): string {
   const overview = groups.flatMap(({ rows }) =>
-    Object.entries(rows).map(([name, row]) => `| [${name}](#${name}) | ${code(row.defaultText)} | ${effectOf(row)} |`),
+    Object.entries(rows).map(([name, row]) => {
+      const works = row.noEffect === undefined ? '' : 'accepted, no effect';
+      return `| [${name}](#${name}) | ${code(row.defaultText)} | ${works} |`;
+    }),
   );
-  const table = ['## All directives', '', '| directive | default | |', '|---|---|---|', ...overview, ''].join('\n');
+  const head = [
+    '## All directives',
+    '',
+    'All directives work, except for four that are accepted and have no effect.',
+    '',
+  ];
+  const table = [...head, '| directive | default | works |', '|---|---|---|', ...overview, ''].join('\n');
   const parts = groups.map(({ title, rows }) => {
     const sections = Object.entries(rows).map(([name, row]) => section(name, row));
     return `## ${title}\n\n${sections.join('\n')}`;
@@ -89,7 +109,7 @@ export function configurationReference(): string {
   return [INTRODUCTION, table, ...parts].join('\n');
 }
 
-/** Breaks a text into lines of at most `width` characters. */
+/** Splits a text into lines of at most `width` characters. */
 function wrap(text: string, width: number): string[] {
   const lines = [''];
   for (const word of text.split(' ')) {
@@ -101,8 +121,8 @@ function wrap(text: string, width: number): string[] {
 }
 
 /**
- * Help for the flags that stand for directives, group by group.
- * @param width columns of the terminal
+ * The help for the flags of the directives, by group.
+ * @param width width of the terminal in columns
  */
 export function directiveHelp(width = 100): string {
   const parts = groups.flatMap(({ title, rows }) => {
@@ -110,7 +130,7 @@ export function directiveHelp(width = 100): string {
     if (entries.length === 0) return [];
     const lines = entries.flatMap(({ flag, row }) => {
       const standard = row.defaultText === '' ? '' : ` [${row.defaultText}]`;
-      const noEffect = row.noEffect === undefined ? '' : ' No effect here.';
+      const noEffect = row.noEffect === undefined ? '' : ' No effect.';
       return [
         `  ${flag} <${row.type.syntax}>${standard}`,
         ...wrap(row.doc + noEffect, width - 8).map((line) => `        ${line}`),

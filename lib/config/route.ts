@@ -1,24 +1,38 @@
 import { messageOf } from '../base/errors.js';
 import { splitHostPort } from './addresses.js';
 import { ValueError } from './errors.js';
-import { hasControl, type ValueType } from './types.js';
+import { hasControlCharacter, type ValueType } from './types.js';
 
-/** Where to publish what a pattern fits. */
+/** A pattern for the names of inputs, and the destinations of the inputs that match. */
 export interface Route {
   readonly pattern: RegExp;
-  /** RTMP URLs, in which `$1` to `$9` and `$&` stand for what the groups and the whole pattern fit. */
+  /** RTMP URLs. `$1` to `$9` stand for the groups of the pattern, `$&` for the whole match. */
   readonly urls: readonly string[];
+  /**
+   * For each URL, whether a sender ends the whole input when this destination ends for good. undefined: only if it is
+   * the only destination of the route.
+   */
+  readonly required?: readonly (boolean | undefined)[];
 }
 
-/** The arguments of `kmp_rtmp_route`. */
+/** Type of the arguments of `kmp_rtmp_route`. */
 export const route: ValueType<Route> = {
-  syntax: 'pattern url ...',
-  expected: 'a regular expression and at least one RTMP URL',
-  args: [2, 65],
-  parse([text = '', ...urls]) {
+  syntax: 'pattern url [required | optional] ...',
+  expected: 'a regular expression and at least one RTMP URL, each with an optional "required" or "optional"',
+  args: [2, 129],
+  parse([text = '', ...args]) {
     const { pattern, groups } = compile(text);
-    for (const url of urls) {
-      if (!/^rtmps?:\/\/[^/]+\/./i.test(url) || hasControl(url)) {
+    const urls: string[] = [];
+    const required: (boolean | undefined)[] = [];
+    for (const url of args) {
+      if (url === 'required' || url === 'optional') {
+        if (urls.length === 0 || required.at(-1) !== undefined) throw new ValueError(`"${url}" must follow a URL`);
+        required[required.length - 1] = url === 'required';
+        continue;
+      }
+      urls.push(url);
+      required.push(undefined);
+      if (!/^rtmps?:\/\/[^/]+\/./i.test(url) || hasControlCharacter(url)) {
         throw new ValueError(`"${url}" is not a URL such as rtmp://host/app/name or rtmps://host/app/$1`);
       }
       const beyond = [...url.matchAll(/\$(\d)/g)].find(([, n]) => Number(n) > groups || Number(n) === 0);
@@ -28,27 +42,27 @@ export const route: ValueType<Route> = {
         );
       }
     }
-    return { pattern, urls };
+    return required.some((one) => one !== undefined) ? { pattern, urls, required } : { pattern, urls };
   },
 };
 
 function compile(text: string): { pattern: RegExp; groups: number } {
   try {
     const pattern = new RegExp(text, 'u');
-    // An alternative that fits the empty text tells how many groups the rest has.
+    // With an empty alternative the pattern matches the empty text; the match shows the number of groups.
     return { pattern, groups: (new RegExp(`${text}|`, 'u').exec('')?.length ?? 1) - 1 };
   } catch (error) {
     throw new ValueError(`"${text}" is not a regular expression: ${messageOf(error)}`);
   }
 }
 
-/** What `kmp_rtmp_control` says. */
+/** The parameters of `kmp_rtmp_control`. */
 export interface Control {
-  /** Where senders are told to send KMP to; undefined: the KMP server's own address. */
+  /** Address that senders connect to by KMP; undefined: the address of the KMP server of this service. */
   readonly kmp: { readonly host: string; readonly port: number } | undefined;
 }
 
-/** The arguments of `kmp_rtmp_control`. */
+/** Type of the arguments of `kmp_rtmp_control`. */
 export const control: ValueType<Control> = {
   syntax: '[kmp=host:port]',
   expected: 'nothing, or kmp=host:port',

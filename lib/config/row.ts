@@ -1,69 +1,77 @@
-import { present, type ValueType } from './types.js';
+import { noArguments, type ValueType } from './types.js';
 
-/** A block that directives stand in: `stream server` and `http server` are two, though both are written `server`. */
+/** A kind of block. `stream server` and `http server` differ, although both are written `server`. */
 export type Context = 'main' | 'stream' | 'stream server' | 'http' | 'http server' | 'location';
 
-/** One directive: a row of the table that parsing, types, help and reference page are made from. */
+/** One directive: a row of the table that the parser, the types, the help and the reference page are generated from. */
 export interface Row<V = unknown, S extends string | undefined = string | undefined> {
   readonly type: ValueType<V>;
   readonly contexts: readonly Context[];
-  /** What it has where it is not given. */
+  /** Value without the directive. */
   readonly default: V;
-  /** The same, as it would be written; empty: nothing. */
+  /** The default as it is written in a file; empty: none. */
   readonly defaultText: string;
   /** One paragraph for the reference page. */
   readonly doc: string;
-  /** Why the directive is taken and does nothing; absent if it works. */
+  /** Why the directive has no effect; absent if it works. */
   readonly noEffect?: string;
-  /** Where nginx takes it as well, and it does nothing here. */
-  readonly idleIn?: readonly Context[];
-  /** The setting it feeds, where that does not follow from the name. Rows of one setting make one list, in the order written. */
+  /** A typical use, for the reference page. */
+  readonly example?: string;
+  /** Contexts where nginx accepts the directive and this service ignores it with a warning. */
+  readonly ignoredIn?: readonly Context[];
+  /**
+   * Name of the setting, if it is not derived from the directive. Directives of the same setting form one list, in the
+   * order of the file.
+   */
   readonly setting: S;
 }
 
-type Camel<N extends string> = N extends `${infer Head}_${infer Tail}` ? `${Head}${Capitalize<Camel<Tail>>}` : N;
+type CamelCase<N extends string> = N extends `${infer Head}_${infer Tail}`
+  ? `${Head}${Capitalize<CamelCase<Tail>>}`
+  : N;
 
 /** `kmp_rtmp_in_read_timeout` -> `inReadTimeout`; `error_log` -> `errorLog`. */
-export type SettingName<N extends string> = N extends `kmp_rtmp_${infer Rest}` ? Camel<Rest> : Camel<N>;
+export type SettingName<N extends string> = N extends `kmp_rtmp_${infer Rest}` ? CamelCase<Rest> : CamelCase<N>;
 
 export type Rows = Readonly<Record<string, Row>>;
 
-/** The typed settings that a part of the table stands for. */
+/** The typed settings of a part of the table. */
 export type SettingsOf<T extends Rows> = {
   readonly [
     N in keyof T & string as T[N]['setting'] extends string ? T[N]['setting'] : SettingName<N>
   ]: T[N] extends Row<infer V> ? V : never;
 };
 
-/** The setting that a directive feeds. */
+/** The name of the setting of a directive. */
 export function settingOf(name: string, row: Row): string {
   return (
     row.setting ?? name.replace(/^kmp_rtmp_/, '').replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
   );
 }
 
-/** How the directive is written; for messages, help and the reference page. */
+/** The syntax of a directive, for messages, help and the reference page. */
 export function syntaxOf(name: string, { type }: Row): string {
   const head = type.syntax === '' ? name : `${name} ${type.syntax}`;
   return type.block === true ? `${head} { ... }` : `${head};`;
 }
 
-/** What people call a context: both kinds of server are written the same. */
+/** A readable name of a context. */
 export function contextName(context: Context): string {
   return context.replace(/^(\w+) server$/, 'server (of $1)');
 }
 
-interface RowExtra<S extends string | undefined> {
+interface RowOptions<S extends string | undefined> {
   readonly contexts: readonly Context[];
   readonly doc: string;
   readonly noEffect?: string;
-  readonly idleIn?: readonly Context[];
+  readonly example?: string;
+  readonly ignoredIn?: readonly Context[];
   readonly setting?: S;
-  /** What the page shows as default, where it is not the text that the default is read from. */
+  /** The default on the reference page, if it differs from the text that the default is parsed from. */
   readonly shown?: string;
 }
 
-/** Blanks and line breaks as they fall in the source become one blank. */
+/** Joins the lines of a template into one paragraph. */
 function paragraph(text: string): string {
   return text.replace(/\s+/g, ' ').trim();
 }
@@ -72,7 +80,7 @@ function make<V, S extends string | undefined>(
   type: ValueType<V>,
   standard: V,
   defaultText: string,
-  { contexts, shown = defaultText, doc, setting, noEffect, idleIn }: RowExtra<S>,
+  { contexts, shown = defaultText, doc, setting, noEffect, example, ignoredIn }: RowOptions<S>,
 ): Row<V, S> {
   return {
     type,
@@ -82,18 +90,20 @@ function make<V, S extends string | undefined>(
     doc: paragraph(doc),
     setting: setting as S,
     ...(noEffect === undefined ? {} : { noEffect: paragraph(noEffect) }),
-    ...(idleIn === undefined ? {} : { idleIn }),
+    ...(example === undefined ? {} : { example }),
+    ...(ignoredIn === undefined ? {} : { ignoredIn }),
   };
 }
 
 /**
- * A row whose default is read from text by the row's own type, so that what is shown and what holds cannot differ.
- * @throws ValueError if it is not a value of that type
+ * A row with a default. The type of the row parses the default from text, so the documented default and the value
+ * agree.
+ * @throws ValueError if the default is not valid for the type
  */
 export function row<V, S extends string | undefined = undefined>(
   type: ValueType<V>,
   defaultText: string,
-  extra: RowExtra<S>,
+  extra: RowOptions<S>,
 ): Row<V, S> {
   return make(
     type,
@@ -103,18 +113,18 @@ export function row<V, S extends string | undefined = undefined>(
   );
 }
 
-/** A row that is undefined where it is not given. */
+/** A row without a default: the value is undefined without the directive. */
 export function optional<V, S extends string | undefined = undefined>(
   type: ValueType<V>,
-  extra: RowExtra<S>,
+  extra: RowOptions<S>,
 ): Row<V | undefined, S> {
   return make<V | undefined, S>(type, undefined, '', extra);
 }
 
-/** A row that may be repeated; an empty list where it is not given. */
-export function listed<V, S extends string | undefined = undefined>(
+/** A row of a directive that may be repeated. The value is a list, empty without the directive. */
+export function repeatable<V, S extends string | undefined = undefined>(
   type: ValueType<V>,
-  extra: RowExtra<S>,
+  extra: RowOptions<S>,
 ): Row<readonly V[], S> {
   const many: ValueType<readonly V[]> = {
     ...type,
@@ -124,16 +134,16 @@ export function listed<V, S extends string | undefined = undefined>(
   return make(many, [], '', extra);
 }
 
-/** A row without arguments: false where it is not given. */
-export function presence<S extends string | undefined = undefined>(extra: RowExtra<S>): Row<boolean, S> {
-  return make(present, false, '', extra);
+/** A row of a directive without arguments. The value is whether the directive is present. */
+export function switchRow<S extends string | undefined = undefined>(extra: RowOptions<S>): Row<boolean, S> {
+  return make(noArguments, false, '', extra);
 }
 
-/** A row for a directive that holds others. */
+/** A row of a directive that opens a block. */
 export function block<S extends string | undefined = undefined>(
   syntax: string,
   args: readonly [number, number],
-  extra: RowExtra<S>,
+  extra: RowOptions<S>,
 ): Row<boolean, S> {
   const expected = syntax === '' ? 'no arguments' : syntax;
   return make({ syntax, expected, args, block: true, parse: () => true }, false, '', extra);

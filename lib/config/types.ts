@@ -1,26 +1,30 @@
 import { ValueError } from './errors.js';
 
-/** Says something about a value that is taken, but not quite as written. */
+/** Reports a value that is accepted, but not exactly as written. */
 export type Warn = (warning: string) => void;
 
-/** How the arguments of a directive become a value. */
+/** Converts the arguments of a directive to a value. */
 export interface ValueType<V> {
-  /** The arguments, as a syntax line shows them. */
+  /** The arguments in the syntax line of the reference page. */
   readonly syntax: string;
-  /** What the arguments must be; completes "expected ...". */
+  /** A description of valid arguments; completes "expected ...". */
   readonly expected: string;
-  /** Smallest and largest number of arguments. */
+  /** Minimum and maximum number of arguments. */
   readonly args: readonly [min: number, max: number];
   /** A block follows the arguments. */
   readonly block?: true;
-  /** @throws ValueError if the arguments, whose number was checked, are not such a value */
+  /** The number of arguments has been checked. @throws ValueError if they are not valid */
   parse(args: readonly string[], warn: Warn): V;
-  /** Present if the directive may be repeated within a block: what both occurrences give together. */
+  /** Combines two occurrences in one block. Absent if the directive must not be repeated. */
   join?(earlier: V, next: V): V;
 }
 
-/** A type of one argument. `read` answers undefined for what it does not take. */
-export function oneOf<V>(syntax: string, expected: string, read: (text: string) => V | undefined): ValueType<V> {
+/** A type with one argument. `read` returns undefined for an invalid text. */
+export function singleArgument<V>(
+  syntax: string,
+  expected: string,
+  read: (text: string) => V | undefined,
+): ValueType<V> {
   return {
     syntax,
     expected,
@@ -33,19 +37,16 @@ export function oneOf<V>(syntax: string, expected: string, read: (text: string) 
   };
 }
 
-/** Digits only, as nginx reads numbers; undefined if it is anything else or past 2^53. */
-export function digits(text: string): number | undefined {
+/** Parses decimal digits, like numbers in nginx; undefined for any other text and above 2^53. */
+export function parseDigits(text: string): number | undefined {
   if (!/^\d{1,16}$/.test(text)) return undefined;
   const value = Number(text);
   return Number.isSafeInteger(value) ? value : undefined;
 }
 
-function within(value: number | undefined, [min, max]: readonly [number, number]): number | undefined {
+function inRange(value: number | undefined, [min, max]: readonly [number, number]): number | undefined {
   return value !== undefined && value >= min && value <= max ? value : undefined;
 }
-
-/** Largest time, in ms: what a timer of Node (and nginx's own parser) can hold; nearly 25 days. */
-export const MAX_MSEC = 2 ** 31 - 1;
 
 const UNITS: ReadonlyMap<string, number> = new Map([
   ['w', 7 * 86_400_000],
@@ -57,9 +58,9 @@ const UNITS: ReadonlyMap<string, number> = new Map([
 ]);
 
 /**
- * nginx's times: numbers with a unit, largest unit first, blanks allowed between (`500ms`, `10s`, `1m`, `1h 30m`).
- * A number without a unit is seconds, as in nginx (its ngx_parse_time), and stands last.
- * @returns ms, 0..2^31-1; undefined if `text` is no such time
+ * Parses a time of nginx (ngx_parse_time): numbers with units, largest unit first, with optional spaces between them
+ * (`500ms`, `10s`, `1m`, `1h 30m`). A number without a unit is in seconds and must be the last one.
+ * @returns ms, up to 2^53 - 1; undefined if `text` is not a time
  */
 export function parseTime(text: string): number | undefined {
   if (!/^ *(?:\d+(?:ms|[wdhms]) *)*(?:\d+ *)?$/.test(text) || !/\d/.test(text)) return undefined;
@@ -71,91 +72,114 @@ export function parseTime(text: string): number | undefined {
     last = scale;
     total += Number(number) * scale;
   }
-  return total <= MAX_MSEC ? total : undefined;
+  return Number.isSafeInteger(total) ? total : undefined;
 }
 
 /**
- * nginx's sizes: bytes, or with the suffix k, m or g (either case).
- * @returns bytes, up to 2^53; undefined if `text` is no such size
+ * Parses a size of nginx: bytes, or a number with the suffix k, m or g (upper or lower case).
+ * @returns bytes, up to 2^53; undefined if `text` is not a size
  */
 export function parseSize(text: string): number | undefined {
   const [, number = '', suffix = ''] = /^(\d+)([kmg]?)$/i.exec(text) ?? [];
-  const value = digits(number);
+  const value = parseDigits(number);
   const bytes = value === undefined ? NaN : value * 1024 ** ['', 'k', 'm', 'g'].indexOf(suffix.toLowerCase());
   return Number.isSafeInteger(bytes) ? bytes : undefined;
 }
 
 /** A time in ms. */
-export const msec = oneOf('msec', 'a time such as 500ms, 10s, 1m or 1h30m (without a unit: seconds)', parseTime);
+export const msec = singleArgument(
+  'msec',
+  'a time such as 500ms, 10s, 1m or 1h30m (without a unit: seconds)',
+  parseTime,
+);
 
-/** A size in bytes. Without a range: 1 byte to 1 TiB. */
+/** A size in bytes. Default range: 1 byte to 1 TiB. */
 export function size(min = 1, max = 2 ** 40): ValueType<number> {
   const range = max === 2 ** 40 ? '' : ` in the range ${min} .. ${max}`;
-  return oneOf('size', `a size such as 4096, 64k or 16m${range}`, (text) => within(parseSize(text), [min, max]));
+  return singleArgument('size', `a size such as 4096, 64k or 16m${range}`, (text) =>
+    inRange(parseSize(text), [min, max]),
+  );
 }
 
-/** A whole number within a range. */
+/** A whole number in a range. */
 export function num(min: number, max: number): ValueType<number> {
-  return oneOf('num', `a whole number in the range ${min} .. ${max}`, (text) => within(digits(text), [min, max]));
+  return singleArgument('num', `a whole number in the range ${min} .. ${max}`, (text) =>
+    inRange(parseDigits(text), [min, max]),
+  );
 }
 
-/** A whole number, or the word `unlimited`, which gives Infinity. */
+/** A whole number, or the word `unlimited` for Infinity. */
 export function numOrUnlimited(max: number): ValueType<number> {
-  return oneOf('num | unlimited', `a whole number in the range 0 .. ${max}, or "unlimited"`, (text) =>
-    text === 'unlimited' ? Infinity : within(digits(text), [0, max]),
+  return singleArgument('num | unlimited', `a whole number in the range 0 .. ${max}, or "unlimited"`, (text) =>
+    text === 'unlimited' ? Infinity : inRange(parseDigits(text), [0, max]),
   );
 }
 
 /** A whole number, or the word `auto`. */
 export function numOrAuto(min: number, max: number): ValueType<number | 'auto'> {
-  return oneOf('num | auto', `a whole number in the range ${min} .. ${max}, or "auto"`, (text) =>
-    text === 'auto' ? text : within(digits(text), [min, max]),
+  return singleArgument('num | auto', `a whole number in the range ${min} .. ${max}, or "auto"`, (text) =>
+    text === 'auto' ? text : inRange(parseDigits(text), [min, max]),
   );
 }
 
-/** One of a few words. */
+/** One of several words. */
 export function choice<const W extends string>(...words: readonly W[]): ValueType<W> {
-  return oneOf(words.join(' | '), `one of ${words.join(', ')}`, (text) => words.find((word) => word === text));
+  return singleArgument(words.join(' | '), `one of ${words.join(', ')}`, (text) => words.find((word) => word === text));
 }
 
-/** Words of a few, each at most once. */
+/** One or more of several words. */
 export function choices<const W extends string>(...words: readonly W[]): ValueType<readonly W[]> {
   const one = choice(...words);
   return {
     syntax: `${words.join(' | ')} ...`,
-    expected: `words of ${words.join(', ')}`,
+    expected: `one or more of ${words.join(', ')}`,
     args: [1, words.length],
     parse: (args, warn) => [...new Set(args.map((arg) => one.parse([arg], warn)))],
   };
 }
 
 /** `on` or `off`. */
-export const flag: ValueType<boolean> = oneOf('on | off', '"on" or "off"', (text) =>
+export const flag: ValueType<boolean> = singleArgument('on | off', '"on" or "off"', (text) =>
   text === 'on' ? true : text === 'off' ? false : undefined,
 );
 
-/** Any text of one line. */
-export const str: ValueType<string> = oneOf('str', 'a text without control characters', (text) =>
-  hasControl(text) ? undefined : text,
+/** A text without control characters. */
+export const str: ValueType<string> = singleArgument('str', 'a text without control characters', (text) =>
+  hasControlCharacter(text) ? undefined : text,
 );
 
-/** A file or folder; empty: none. A path that is not absolute is taken from the folder that the process was started in. */
+/** A file or a folder; empty: none. A relative path is resolved against the working directory of the process. */
 export const path: ValueType<string> = { ...str, syntax: 'path', expected: 'a path without control characters' };
 
-/** An http or https address; empty: none. */
-export const url: ValueType<string> = oneOf('url', 'a URL that begins with http:// or https://', (text) => {
-  if (text === '') return text;
-  return /^https?:\/\/[^/]/i.test(text) && !hasControl(text) && URL.canParse(text) ? text : undefined;
-});
+/** A text; the empty text stands for the default. */
+export function strOrDefault(standard: string): ValueType<string> {
+  return singleArgument('str', 'a text without control characters; empty for the default', (text) =>
+    hasControlCharacter(text) ? undefined : text === '' ? standard : text,
+  );
+}
 
-/** A bearer token (RFC 6750, b64token). */
-export const token: ValueType<string> = oneOf(
+/** An http or https URL; empty: none. As in the nginx module, `http://` is added to a URL without a scheme. */
+export const url: ValueType<string> = singleArgument(
+  'url',
+  'a URL that begins with http:// or https:// (or a host: http:// is then added)',
+  (text) => {
+    if (text === '') return text;
+    // A mistyped scheme is not a host.
+    if (/^https?:(?!\/\/)/i.test(text)) return undefined;
+    const complete = /^[a-z][a-z\d+.-]*:\/\//i.test(text) ? text : `http://${text}`;
+    const valid = /^https?:\/\/[^/:?#\s]/i.test(complete) && !/[\s\\]/.test(complete) && !hasControlCharacter(complete);
+    return valid && URL.canParse(complete) ? complete : undefined;
+  },
+);
+
+/** A bearer token (b64token of RFC 6750). */
+export const token: ValueType<string> = singleArgument(
   'token',
-  'a token of letters, digits and -._~+/ (with = at its end only)',
+  'a token of letters, digits and -._~+/ (and = at the end)',
   (text) => (/^[\w.~+/-]+=*$/.test(text) ? text : undefined),
 );
 
-/** Parameters of the form `name=on|off`, each at most once, with their defaults. */
+/** Parameters `name=on|off` with their defaults. */
 export function parameters<N extends string>(defaults: Readonly<Record<N, boolean>>): ValueType<Record<N, boolean>> {
   const names = Object.keys(defaults) as N[];
   const expected = names.map((name) => `${name}=on|off`).join(', ');
@@ -178,7 +202,7 @@ export function parameters<N extends string>(defaults: Readonly<Record<N, boolea
   };
 }
 
-/** Names of a server. Patterns and nginx's `_` and `""` are passed over, with a word about the former. */
+/** Names of a server. The `_` and `""` of nginx are ignored; patterns are ignored with a warning. */
 export const serverNames: ValueType<readonly string[]> = {
   syntax: 'name ...',
   expected: 'names of hosts',
@@ -186,17 +210,22 @@ export const serverNames: ValueType<readonly string[]> = {
   parse(args, warn) {
     const names = args.filter((name) => /^[\w-]+(\.[\w-]+)*\.?$/.test(name) && name !== '_');
     const passed = args.filter((name) => !names.includes(name) && name !== '_' && name !== '');
-    if (passed.length > 0) warn(`only whole names count here, "${passed.join('", "')}" does nothing`);
+    if (passed.length > 0) warn(`"${passed.join('", "')}" has no effect: only complete names are supported`);
     return names;
   },
   join: (earlier, next) => [...earlier, ...next],
 };
 
-/** The directive stands there or not. */
-export const present: ValueType<boolean> = { syntax: '', expected: 'no arguments', args: [0, 0], parse: () => true };
+/** A directive without arguments. */
+export const noArguments: ValueType<boolean> = {
+  syntax: '',
+  expected: 'no arguments',
+  args: [0, 0],
+  parse: () => true,
+};
 
-/** Any C0 control character or DEL, which could start a line or a header of its own. */
-export function hasControl(text: string): boolean {
+/** Returns whether `text` contains a C0 control character or DEL, which could begin another line or header. */
+export function hasControlCharacter(text: string): boolean {
   // eslint-disable-next-line no-control-regex
   return /[\u0000-\u001f\u007f]/.test(text);
 }

@@ -1,4 +1,4 @@
-/** What is said about a configuration that can be used. */
+/** Collects the warnings about a valid configuration. */
 export class Warnings {
   readonly list: string[] = [];
   private readonly subjects = new Set<string>();
@@ -7,7 +7,7 @@ export class Warnings {
     this.list.push(warning);
   };
 
-  /** @param subject of which one warning is enough */
+  /** Adds a warning unless one with the same subject exists. */
   once(subject: string, warning: string): void {
     if (!this.subjects.has(subject)) this.add(warning);
     this.subjects.add(subject);

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { TrackCallback } from './callback.js';
 import type { Target } from './targets.js';
 
-/** Answer to what is refused, and to what needs no more than a yes. */
+/** Answer to a rejected callback, and to one that needs no further data. */
 export interface PlainAnswer {
   readonly code: 'ok' | 'error';
   readonly message: string;
@@ -14,9 +14,14 @@ export interface UpstreamAnswer {
   readonly id: string;
   /** `kmp://ip:port` */
   readonly url: string;
-  /** A sender that comes back begins behind the last frame that was acknowledged. */
+  /** A sender that reconnects continues at the first unacknowledged frame. */
   readonly resume_from: 'last_acked';
-  /** Connect data of the KMP connection: base64 of JSON. */
+  /**
+   * Whether the end of this upstream ends the whole input. Senders assume true if the field is missing, so one dead
+   * destination would end all destinations of an input.
+   */
+  readonly required: boolean;
+  /** Connect data of the KMP connection: JSON in base64. */
   readonly connect_data: string;
 }
 
@@ -26,7 +31,9 @@ export interface PublishAnswer extends PlainAnswer {
   readonly upstreams: readonly UpstreamAnswer[];
 }
 
-/** A republish callback is about one upstream: senders read `url` and `connect_data` beside the rest. */
+/**
+ * Answer to a republish callback, which is about one upstream. Senders read `url` and `connect_data` at the top level.
+ */
 export interface RepublishAnswer extends PublishAnswer {
   readonly url: string;
   readonly connect_data: string;
@@ -41,16 +48,17 @@ export function publishAnswer(
     ...OK,
     channel_id: kmpId(name),
     track_id: media === 'video' ? 'v1' : 'a1',
-    upstreams: targets.map(({ id, url }) => ({
+    upstreams: targets.map(({ id, url, required }) => ({
       id,
       url: kmpUrl,
       resume_from: 'last_acked',
+      required,
       connect_data: Buffer.from(JSON.stringify({ upstream_id: id, url })).toString('base64'),
     })),
   };
 }
 
-/** @param targets the one that is asked for */
+/** @param targets the one target of the callback */
 export function republishAnswer(
   callback: Pick<TrackCallback, 'name' | 'media'>,
   targets: readonly Target[],
@@ -60,10 +68,10 @@ export function republishAnswer(
   return { ...answer, url: kmpUrl, connect_data: answer.upstreams[0]?.connect_data ?? '' };
 }
 
-/** Bytes of a channel id in KMP's connect packet (docs/protocol/kmp.md, Connect packet). */
+/** Size of the channel id in bytes (docs/protocol/kmp.md, Connect packet). */
 const ID_SIZE = 32;
 
-/** `name`, or as much of it as fits with something behind that tells it from others of the same beginning. */
+/** `name`, or its beginning and a hash if it is too long, so that different names stay different. */
 function kmpId(name: string): string {
   if (Buffer.byteLength(name) <= ID_SIZE) return name;
   const hash = createHash('sha256').update(name).digest('hex').slice(0, 8);

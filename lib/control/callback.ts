@@ -1,25 +1,25 @@
 import { KmpRtmpError } from '../base/errors.js';
 
-/** Longest name of an input that is looked at, in UTF-16 units. */
-export const LONGEST_NAME = 256;
+/** Maximum length of the name of an input, in UTF-16 units. */
+export const MAX_NAME_LENGTH = 256;
 
-/** A callback about a track, as far as the routes need it. */
+/** The fields of a callback about a track that routing needs. */
 export interface TrackCallback {
   readonly event: 'publish' | 'republish';
-  /** What the routes are asked for. */
+  /** Name of the input, which the routes are matched against. */
   readonly name: string;
   readonly media: 'video' | 'audio';
-  /** Of `republish`: the upstream whose connection is gone; undefined: the sender does not say. */
+  /** For `republish`: the upstream whose connection broke; undefined: not given. */
   readonly id: string | undefined;
 }
 
-/** A callback that only wants to be noted. */
-export interface Notice {
+/** A callback that needs no routing: it is answered with "ok". */
+export interface UnroutedCallback {
   readonly event: 'connect' | 'unpublish';
   readonly name: string | undefined;
 }
 
-/** A body that is no callback. `message` says which field is wrong, and how. */
+/** The body is not a valid callback. `message` names the wrong field. */
 export class CallbackError extends KmpRtmpError {
   constructor(message: string) {
     super('bad_callback', message);
@@ -27,14 +27,14 @@ export class CallbackError extends KmpRtmpError {
 }
 
 /**
- * Reads a callback's body. The input's name is `rtmp.name`, for MPEG-TS inputs `mpegts.stream_id`, else `input_id` without the
- * media type that it ends with, so that video and audio of one input have one name.
+ * Parses the body of a callback. The name of the input is `rtmp.name`, `mpegts.stream_id` for MPEG-TS inputs, or else
+ * `input_id` without the media type at its end, so video and audio of one input have the same name.
  *
  * @throws CallbackError
  */
-export function parseCallback(body: unknown): TrackCallback | Notice {
-  const fields = object(body, 'the body');
-  const event = text(fields, 'event_type');
+export function parseCallback(body: unknown): TrackCallback | UnroutedCallback {
+  const fields = asObject(body, 'the body');
+  const event = optionalString(fields, 'event_type');
   switch (event) {
     case 'connect':
     case 'unpublish':
@@ -43,64 +43,66 @@ export function parseCallback(body: unknown): TrackCallback | Notice {
     case 'republish': {
       const media = mediaType(fields);
       const name = inputName(fields, media);
-      if (name === undefined) throw new CallbackError('neither "rtmp.name" nor "input_id" names the input');
+      if (name === undefined)
+        throw new CallbackError('the input has no name: neither "rtmp.name" nor "input_id" is given');
       checkName(name);
-      return { event, name, media, id: text(fields, 'id') };
+      return { event, name, media, id: optionalString(fields, 'id') };
     }
     case undefined:
       throw new CallbackError('"event_type" is missing; expected publish, unpublish, republish or connect');
     default:
-      throw new CallbackError(`"event_type" is ${shown(event)}; expected publish, unpublish, republish or connect`);
+      throw new CallbackError(`"event_type" is ${quoted(event)}; expected publish, unpublish, republish or connect`);
   }
 }
 
 function checkName(name: string): void {
-  if (name.length > LONGEST_NAME) {
-    throw new CallbackError(`the name of the input has ${name.length} characters; at most ${LONGEST_NAME} are taken`);
+  if (name.length > MAX_NAME_LENGTH) {
+    throw new CallbackError(`the name of the input has ${name.length} characters; the maximum is ${MAX_NAME_LENGTH}`);
   }
   // eslint-disable-next-line no-control-regex
   if (/[\u0000-\u001f\u007f]|\p{Surrogate}/u.test(name)) {
-    throw new CallbackError('the name of the input has control characters, or half a character, in it');
+    throw new CallbackError('the name of the input contains control characters or an incomplete surrogate pair');
   }
 }
 
 function inputName(fields: object, media: string | undefined): string | undefined {
-  const rtmp = part(fields, 'rtmp');
-  const mpegts = part(fields, 'mpegts');
-  const given = (rtmp && text(rtmp, 'name', 'rtmp.')) ?? (mpegts && text(mpegts, 'stream_id', 'mpegts.'));
+  const rtmp = optionalObject(fields, 'rtmp');
+  const mpegts = optionalObject(fields, 'mpegts');
+  const given =
+    (rtmp && optionalString(rtmp, 'name', 'rtmp.')) ?? (mpegts && optionalString(mpegts, 'stream_id', 'mpegts.'));
   if (given !== undefined && given !== '') return given;
-  const id = text(fields, 'input_id');
+  const id = optionalString(fields, 'input_id');
   if (id === undefined || id === '') return undefined;
   return media !== undefined && id.endsWith(`/${media}`) ? id.slice(0, -media.length - 1) : id;
 }
 
 function mediaType(fields: object): 'video' | 'audio' {
-  const info = part(fields, 'media_info');
+  const info = optionalObject(fields, 'media_info');
   if (!info) throw new CallbackError('"media_info" is missing');
-  const media = text(info, 'media_type', 'media_info.');
+  const media = optionalString(info, 'media_type', 'media_info.');
   if (media === 'video' || media === 'audio') return media;
-  const given = media === undefined ? 'missing' : shown(media);
-  throw new CallbackError(`"media_info.media_type" is ${given}; only video and audio can be published by RTMP`);
+  const given = media === undefined ? 'missing' : quoted(media);
+  throw new CallbackError(`"media_info.media_type" is ${given}; only video and audio can be published over RTMP`);
 }
 
-function part(fields: object, name: string): object | undefined {
-  const value = own(fields, name);
-  return value === undefined ? undefined : object(value, `"${name}"`);
+function optionalObject(fields: object, name: string): object | undefined {
+  const value = ownProperty(fields, name);
+  return value === undefined ? undefined : asObject(value, `"${name}"`);
 }
 
-function text(fields: object, name: string, prefix = ''): string | undefined {
-  const value = own(fields, name);
+function optionalString(fields: object, name: string, prefix = ''): string | undefined {
+  const value = ownProperty(fields, name);
   if (value === undefined || typeof value === 'string') return value;
   throw new CallbackError(`"${prefix}${name}" is ${typeName(value)}; expected a string`);
 }
 
-function object(value: unknown, what: string): object {
+function asObject(value: unknown, what: string): object {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
   throw new CallbackError(`${what} is ${typeName(value)}; expected an object`);
 }
 
-/** Own properties only: `__proto__` in JSON has no say. */
-function own(fields: object, name: string): unknown {
+/** Reads own properties only, so `__proto__` in JSON has no effect. */
+function ownProperty(fields: object, name: string): unknown {
   return Object.hasOwn(fields, name) ? Reflect.get(fields, name) : undefined;
 }
 
@@ -111,6 +113,6 @@ function typeName(value: unknown): string {
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
 }
 
-function shown(value: string): string {
+function quoted(value: string): string {
   return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value);
 }

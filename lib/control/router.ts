@@ -9,19 +9,20 @@ import { kmpUrl, type KmpAddress } from './kmp-url.js';
 import { targetsOf, type Target } from './targets.js';
 
 export interface ControlOptions {
-  /** Where senders are to send KMP to; asked for at each callback. undefined: nowhere, at the moment. */
+  /** Returns the KMP address for senders; called for each callback. undefined: no KMP server at the moment. */
   readonly kmp: () => KmpAddress | undefined;
-  /** Largest body of a callback, in bytes. Default 65536. */
+  /** Maximum size of the body of a callback, in bytes. Default 65536. */
   readonly maxBody?: number;
   readonly log?: Logger;
 }
 
 /**
- * The controller's side of KMP senders (nginx-rtmp-kmp-module, nginx-mpegts-kmp-module): answers their publish, unpublish and
- * republish callbacks, and lets every connect pass, by a table of routes. To be mounted at any path of any Express app; the
- * callbacks may go to that path or, one each, to `publish`, `unpublish`, `republish` and `connect` below it.
+ * The controller for KMP senders (nginx-rtmp-kmp-module, nginx-mpegts-kmp-module). It answers their publish, unpublish
+ * and republish callbacks according to a table of routes, and accepts every connect callback. It can be mounted at any
+ * path of an Express app. Callbacks may be sent to this path, or to `publish`, `unpublish`, `republish` and `connect`
+ * below it.
  *
- * What is understood answers 200 with `code` `ok` or `error`; what is no callback, 4xx, with `code` `error` too.
+ * A valid callback is answered with status 200 and `code` `ok` or `error`; an invalid one with 4xx and `code` `error`.
  */
 export function controlRouter(routes: readonly Route[], options: ControlOptions): Router {
   const { maxBody = 65_536, log = noLog } = options;
@@ -30,21 +31,21 @@ export function controlRouter(routes: readonly Route[], options: ControlOptions)
   route.post((req, res, next) => {
     const event: unknown = req.params['event'];
     if (event === undefined || ['connect', 'publish', 'unpublish', 'republish'].includes(String(event))) next();
-    else refuse(res, 404, 'nothing is here; send callbacks to the location itself');
+    else refuse(res, 404, 'there is nothing at this path; send callbacks to the location itself');
   });
   route.post(express.json({ limit: maxBody, strict: false, type: () => true }));
   route.post(async (req: Request, res: Response) => {
     const callback = parseCallback(req.body);
     const what = `control: ${callback.event} of ${JSON.stringify(callback.name ?? '')}`;
     if (!('media' in callback)) {
-      log.info(`${what} noted`);
+      log.info(`${what} accepted`);
       send(res, 200, OK);
       return;
     }
     try {
-      const targets = chosen(callback, targetsOf(routes, callback.name));
+      const targets = selectTargets(callback, targetsOf(routes, callback.name));
       const url = await kmpUrl(options.kmp(), req.socket.localAddress);
-      log.info(`${what} (${callback.media}) goes to ${targets.map((target) => maskUrl(target.url)).join(' ')}`);
+      log.info(`${what} (${callback.media}) routed to ${targets.map((target) => maskUrl(target.url)).join(' ')}`);
       const answer = callback.event === 'publish' ? publishAnswer : republishAnswer;
       send(res, 200, answer(callback, targets, url));
     } catch (error) {
@@ -56,12 +57,12 @@ export function controlRouter(routes: readonly Route[], options: ControlOptions)
   route.all((req, res) => {
     res.setHeader('Allow', 'POST, OPTIONS');
     if (req.method === 'OPTIONS') res.status(204).end();
-    else refuse(res, 405, `${req.method} is not allowed here; callbacks are sent by POST`);
+    else refuse(res, 405, `${req.method} is not allowed here; callbacks use POST`);
   });
   router.use(((error: unknown, _req, res, next) => {
     const status = statusOf(error);
     const message = status === 500 ? 'the callback failed; see the log of the service' : messageOf(error);
-    log[status === 500 ? 'error' : 'warn'](`control: callback refused: ${messageOf(error)}`);
+    log[status === 500 ? 'error' : 'warn'](`control: callback rejected: ${messageOf(error)}`);
     if (res.headersSent) next(error);
     else refuse(res, status, message);
   }) satisfies ErrorRequestHandler);
@@ -69,11 +70,11 @@ export function controlRouter(routes: readonly Route[], options: ControlOptions)
 }
 
 /** @throws KmpRtmpError `no_route` */
-function chosen({ event, id }: TrackCallback, targets: readonly Target[] | undefined): readonly Target[] {
-  if (!targets) throw new KmpRtmpError('no_route', 'no kmp_rtmp_route fits the name of the input');
+function selectTargets({ event, id }: TrackCallback, targets: readonly Target[] | undefined): readonly Target[] {
+  if (!targets) throw new KmpRtmpError('no_route', 'no kmp_rtmp_route matches the name of the input');
   if (event === 'publish' || (id === undefined && targets.length === 1)) return targets;
   const target = targets.find((one) => one.id === id);
-  if (!target) throw new KmpRtmpError('no_route', 'the input is no longer published to this upstream');
+  if (!target) throw new KmpRtmpError('no_route', 'the routes no longer publish the input to this upstream');
   return [target];
 }
 
@@ -83,12 +84,12 @@ function refuse(res: Response, status: number, message: string): void {
 
 function send(res: Response, status: number, answer: PlainAnswer): void {
   res.status(status).setHeader('Cache-Control', 'no-store');
-  // Senders compare the type to its end in some versions: no charset behind it.
+  // Some versions of the senders compare the complete type, so it must not have a charset.
   res.setHeader('Content-Type', 'application/json');
   res.end(JSON.stringify(answer));
 }
 
-/** 4xx of the body's parser, 400 for a body that is no callback, else 500. */
+/** The 4xx status of the body parser, 400 for an invalid callback, else 500. */
 function statusOf(error: unknown): number {
   if (error instanceof KmpRtmpError) return 400;
   if (typeof error !== 'object' || error === null || !('status' in error)) return 500;

@@ -1,47 +1,54 @@
 import { createHash } from 'node:crypto';
 import type { Route } from '../config/route.js';
 import { KmpRtmpError } from '../base/errors.js';
-import { matchWithin } from './match.js';
+import { matchWithTimeLimit } from './match-with-time-limit.js';
 
-/** Where one input is published to. */
+/** A destination of an input. */
 export interface Target {
-  /** The upstream: the same for all tracks of the input, and after a restart or a new order of the routes. */
+  /**
+   * The upstream id. It is the same for all tracks of the input, and does not change with a restart or the order of
+   * routes.
+   */
   readonly id: string;
-  /** Holds the stream key. */
+  /** RTMP URL; contains the stream key. */
   readonly url: string;
+  /** Whether the sender ends the whole input when this destination ends for good. */
+  readonly required: boolean;
 }
 
 /**
- * Asks the routes in order; the first whose pattern fits decides.
+ * Returns the destinations of the first route that matches `name`.
  *
- * @returns undefined if none fits
- * @throws KmpRtmpError `pattern_too_slow`, or `bad_name` if the name would lead to another host or app than the route's author
- *   had in mind
+ * @returns undefined if no route matches
+ * @throws KmpRtmpError `pattern_too_slow`, or `bad_name` if the name would change the host or the app in an unexpected
+ *   way
  */
 export function targetsOf(routes: readonly Route[], name: string): Target[] | undefined {
-  for (const { pattern, urls } of routes) {
-    const match = matchWithin(pattern, name);
-    if (match) return urls.map((url) => target(name, filledIn(url, match)));
+  for (const { pattern, urls, required = [] } of routes) {
+    const match = matchWithTimeLimit(pattern, name);
+    if (match === null) continue;
+    const only = urls.length === 1;
+    return urls.map((url, index) => ({ ...target(name, substitute(url, match)), required: required[index] ?? only }));
   }
   return undefined;
 }
 
-function target(name: string, url: string): Target {
+function target(name: string, url: string): Omit<Target, 'required'> {
   const host = /^[a-z]+:\/\/(?:[^/]*@)?(\[[^\]]*\]|[^/:]*)/i.exec(url)?.[1] ?? '';
   const hash = createHash('sha256').update(`${name}\n${url}`).digest('hex').slice(0, 8);
   return { id: `${name}-${host}-${hash}`, url };
 }
 
-/** `url` with what the groups (`$1` to `$9`) and the whole pattern (`$&`) fit. */
-function filledIn(url: string, match: RegExpExecArray): string {
-  // Up to the stream: scheme, host and app.
+/** Replaces `$1` to `$9` in `url` by the groups of the match, and `$&` by the whole match. */
+function substitute(url: string, match: RegExpExecArray): string {
+  // Length of the part before the stream: scheme, host and app.
   const fixed = /^[^/]*\/\/[^/]*\/[^/]*/.exec(url)?.[0].length ?? 0;
   return url.replace(/\$([1-9&])/g, (_, which: string, at: number) => {
     const value = match[which === '&' ? 0 : Number(which)] ?? '';
     if (at < fixed && !/^[\w-]+(\.[\w-]+)*$/.test(value)) {
       throw new KmpRtmpError(
         'bad_name',
-        `$${which} stands in the host or the app of a route, where this name has more than letters, digits, "_", "-" and "."`,
+        `$${which} is part of the host or the app of a route; there the name may contain only letters, digits, "_", "-" and "."`,
       );
     }
     return value;

@@ -14,19 +14,19 @@ export interface HttpParts {
   readonly management: Management;
   readonly health: Health;
   readonly counters: ServiceCounters;
-  /** The service's own KMP server, for senders whose controller it is. */
+  /** The KMP server of this service, for the answers of control. */
   readonly kmp: () => KmpAddress | undefined;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
-/** All that an HTTP server of the configuration answers, location by location. */
+/** Creates the app of an HTTP server of the configuration with all its locations. */
 export function httpApp(
   server: HttpServerConfig,
   { management, health, counters, kmp, clock, log }: HttpParts,
 ): Express {
   const { locations, names } = server;
-  // The page may drop what an API on the same server may drop.
+  // The status page uses a writable API of the same server for its drop buttons.
   const api = locations.find((location) => location.api?.write === true)?.path;
   return createApp({
     locations,

@@ -23,27 +23,37 @@ export interface ConnectData {
 // Not BOM-keeping: a leading byte order mark is dropped, though JSON would not allow it.
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
+/** Called for each optional field that is ignored, because it is not a string. `type` is for people: "null", "a number". */
+export type OnIgnoredField = (field: string, type: string) => void;
+
 /**
- * Reads connect data (docs/protocol/kmp.md, Rules of the input, 2). Fields that are not known are ignored; `null` is a wrong type
- * like any other. Bytes that are no UTF-8 are an error: replaced, they would publish under another name than was asked.
+ * Parses connect data (docs/protocol/kmp.md, Rules of the input, 2). Unknown fields are ignored, and so are optional fields that
+ * are not strings, as in the nginx module. Invalid UTF-8 is an error: with replaced bytes, the stream would be published
+ * under another name.
  *
- * Values never appear in the errors, since urls and names hold stream keys.
+ * Errors never contain values, because URLs and names contain stream keys.
  *
- * @throws KmpError KMP_BAD_CONNECT_DATA, whose `field` is the field's name, or `data` if it is no JSON object at all
+ * @throws KmpError KMP_BAD_CONNECT_DATA; `field` is the name of the field, or `data` if the data is not a JSON object
  */
-export function parseConnectData(data: Buffer): ConnectData {
+export function parseConnectData(data: Buffer, onIgnored: OnIgnoredField = () => {}): ConnectData {
   const fields = parseObject(data);
+  const optional = (name: string): string | undefined => {
+    const value = ownProperty(fields, name);
+    if (value === undefined || typeof value === 'string') return value;
+    onIgnored(name, typeName(value));
+    return undefined;
+  };
   return {
     upstreamId: required(fields, 'upstream_id'),
     url: required(fields, 'url'),
-    header: optional(fields, 'header'),
-    opaque: optional(fields, 'opaque'),
-    app: optional(fields, 'app'),
-    name: optional(fields, 'name'),
-    flashVer: optional(fields, 'flash_ver'),
-    swfUrl: optional(fields, 'swf_url'),
-    tcUrl: optional(fields, 'tc_url'),
-    pageUrl: optional(fields, 'page_url'),
+    header: optional('header'),
+    opaque: optional('opaque'),
+    app: optional('app'),
+    name: optional('name'),
+    flashVer: optional('flash_ver'),
+    swfUrl: optional('swf_url'),
+    tcUrl: optional('tc_url'),
+    pageUrl: optional('page_url'),
   };
 }
 
@@ -67,17 +77,15 @@ function parseObject(data: Buffer): object {
   return value;
 }
 
-function optional(fields: object, name: string): string | undefined {
-  // Own properties only: a `__proto__` in the JSON, or anything put on Object.prototype, has no say.
-  if (!Object.hasOwn(fields, name)) return undefined;
-  const value: unknown = Reflect.get(fields, name);
-  if (typeof value !== 'string') throw refused(name, typeName(value));
-  return value;
+/** Reads own properties only, so `__proto__` in the JSON, or a property of Object.prototype, has no effect. */
+function ownProperty(fields: object, name: string): unknown {
+  return Object.hasOwn(fields, name) ? Reflect.get(fields, name) : undefined;
 }
 
 function required(fields: object, name: string): string {
-  const value = optional(fields, name);
+  const value = ownProperty(fields, name);
   if (value === undefined) throw refused(name, 'missing');
+  if (typeof value !== 'string') throw refused(name, typeName(value));
   if (value === '') throw refused(name, 'empty');
   return value;
 }
@@ -92,6 +100,6 @@ function refused(field: string, value: string): KmpError {
   const allowed =
     field === 'data'
       ? 'connect data must be a JSON object with "upstream_id" and "url"'
-      : `connect data needs a ${field === 'upstream_id' || field === 'url' ? 'non-empty ' : ''}string here`;
+      : 'connect data needs a non-empty string here';
   return new KmpError('KMP_BAD_CONNECT_DATA', { field, value, packetType: 'cnct' }, allowed);
 }

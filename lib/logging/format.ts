@@ -1,7 +1,7 @@
 import type { LogFields, LogLevel } from '../base/logger.js';
 import { maskText } from '../base/mask.js';
 
-/** One line before it is written. */
+/** A log line before formatting. */
 export interface LogEntry {
   readonly level: LogLevel;
   readonly message: string;
@@ -10,50 +10,51 @@ export interface LogEntry {
   readonly time: number;
 }
 
-/** Makes a line, without its end. Must not throw. */
+/** Formats a line, without the line break. Must not throw. */
 export type LineFormat = (entry: LogEntry) => string;
 
-/** Characters kept of a message and of a field; what senders and servers say may be long. */
+/** Maximum length of a message and of a field, in UTF-16 units. Texts of senders and servers may be long. */
 const MAX_MESSAGE = 4000;
 const MAX_FIELD = 500;
 
 /**
- * A line as nginx's error_log has it, which log tools know: `2026/01/31 12:00:00 [error] 77#0: *5 message, upstream: id1`.
- * Local time; `*5` is the connection. Whatever could end the line or pass for another field is escaped or quoted.
+ * The format of nginx's error_log, which log tools understand: `2026/01/31 12:00:00 [error] 77#0: *5 message, upstream:
+ * id1`. The time is local; `*5` is the connection. Text that could end the line or look like another field is escaped
+ * or quoted.
  */
 export const textLine: LineFormat = ({ level, message, fields, time }) => {
   const { connection, ...others } = fields;
-  const about = connection === undefined ? '' : `*${shown(connection)} `;
+  const about = connection === undefined ? '' : `*${fieldText(connection)} `;
   const given = Object.entries(others).filter(([, value]) => value !== undefined);
-  const rest = given.map(([name, value]) => `, ${name}: ${shown(value)}`);
-  return `${localTime(time)} [${level}] ${process.pid}#0: ${about}${escaped(cut(maskText(message), MAX_MESSAGE))}${rest.join('')}`;
+  const rest = given.map(([name, value]) => `, ${name}: ${fieldText(value)}`);
+  return `${localTime(time)} [${level}] ${process.pid}#0: ${about}${escapeControls(truncate(maskText(message), MAX_MESSAGE))}${rest.join('')}`;
 };
 
-/** A JSON object a line: time (ISO 8601), level, pid, message, then the fields. */
+/** One JSON object for each line: time (ISO 8601), level, pid, message, and the fields. */
 export const jsonLine: LineFormat = ({ level, message, fields, time }) => {
   const line: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
   line['time'] = new Date(time).toISOString();
   line['level'] = level;
   line['pid'] = process.pid;
-  line['message'] = cut(maskText(message), MAX_MESSAGE);
-  for (const [name, value] of Object.entries(fields)) if (!(name in line)) line[name] = plain(value);
+  line['message'] = truncate(maskText(message), MAX_MESSAGE);
+  for (const [name, value] of Object.entries(fields)) if (!(name in line)) line[name] = jsonValue(value);
   return JSON.stringify(line);
 };
 
-/** A line's text and fields, with secrets masked and long values cut, for a log that formats by itself. */
+/** The text and the fields of a line, masked and shortened, for a log that formats lines itself. */
 export function masked(message: string, fields: LogFields): { message: string; fields: LogFields } {
   const given = Object.entries(fields).filter(([, value]) => value !== undefined);
   return {
-    message: cut(maskText(message), MAX_MESSAGE),
-    fields: Object.fromEntries(given.map(([name, value]) => [name, plain(value)])),
+    message: truncate(maskText(message), MAX_MESSAGE),
+    fields: Object.fromEntries(given.map(([name, value]) => [name, jsonValue(value)])),
   };
 }
 
-/** A field's value as JSON can hold it. */
-function plain(value: unknown): string | number | boolean | null | undefined {
+/** Converts the value of a field to a JSON value. */
+function jsonValue(value: unknown): string | number | boolean | null | undefined {
   if (value === undefined || value === null || typeof value === 'boolean') return value;
   if (typeof value === 'number') return Number.isFinite(value) ? value : String(value);
-  return cut(maskText(textOf(value)), MAX_FIELD);
+  return truncate(maskText(textOf(value)), MAX_FIELD);
 }
 
 function textOf(value: unknown): string {
@@ -62,23 +63,23 @@ function textOf(value: unknown): string {
   try {
     return typeof value === 'object' ? JSON.stringify(value) : String(value);
   } catch {
-    // A circle, a bigint within, an object without a prototype: its kind must do.
+    // A circular object, a bigint inside, or an object without a prototype.
     return Object.prototype.toString.call(value);
   }
 }
 
-/** A field's value as a text line shows it: bare if it is a plain word, else quoted. */
-function shown(value: unknown): string {
-  const text = String(plain(value));
-  return /^[\w.:/@[\]*?+-]+$/.test(text) ? text : escaped(JSON.stringify(text));
+/** The value of a field in a text line, quoted unless it is a simple word. */
+function fieldText(value: unknown): string {
+  const text = String(jsonValue(value));
+  return /^[\w.:/@[\]*?+-]+$/.test(text) ? text : escapeControls(JSON.stringify(text));
 }
 
-function cut(text: string, most: number): string {
+function truncate(text: string, most: number): string {
   return text.length <= most ? text : `${text.slice(0, most)}… (${text.length} characters)`;
 }
 
-/** Control characters, line ends of Unicode and marks that turn the direction of text, as \uXXXX. */
-function escaped(text: string): string {
+/** Escapes control characters, Unicode line breaks and bidirectional marks as \uXXXX. */
+function escapeControls(text: string): string {
   return text.replace(
     // eslint-disable-next-line no-control-regex
     /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g,

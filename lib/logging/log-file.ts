@@ -1,37 +1,38 @@
 import { closeSync, openSync, write, writeSync } from 'node:fs';
 import { KmpRtmpError, messageOf } from '../base/errors.js';
+import type { LogLevel } from '../base/logger.js';
 
-/** A log file that cannot be opened: at the start that is an end, later the file before is kept. */
+/** A log file cannot be opened. At the start this is fatal; later the previous file stays in use. */
 export class LogFileError extends KmpRtmpError {
   constructor(path: string, cause: unknown) {
     super('LOG_FILE', `the log file ${path} cannot be opened: ${messageOf(cause)} (error_log)`, { cause });
   }
 }
 
-/** Takes lines. Nothing that goes wrong with it reaches the one who logs. */
+/** Writes lines. Failures never reach the caller. */
 export interface LineSink {
-  /** @param line without its end */
-  write(line: string): void;
-  /** Closes and opens again, for a file that was moved away. */
+  /** @param line without the line break */
+  write(line: string, level: LogLevel): void;
+  /** Closes and opens the file again, after it was renamed. */
   reopen(): void;
-  /** Writes what waits now, at once. */
+  /** Writes all queued lines synchronously. */
   flushSync(): void;
-  /** Resolves when all is written, or has failed to. */
+  /** Resolves when all lines are written or have failed. */
   close(): Promise<void>;
 }
 
 export interface LogFileOptions {
-  /** Most bytes that wait for the disk; further lines are lost, and counted. Default 4 MiB. */
+  /** Maximum size of queued lines, in bytes. Further lines are lost and counted. Default 4 MiB. */
   readonly maxQueuedBytes?: number;
-  /** Called once when lines begin to be lost. */
-  readonly onTrouble?: (why: string) => void;
-  /** Called once writing works again. */
+  /** Called once when the first line is lost. */
+  readonly onLoss?: (why: string) => void;
+  /** Called when writing works again. */
   readonly onRecovered?: (lost: number) => void;
 }
 
 /**
- * Appends lines to a file without holding up the event loop. A disk that is full or slow costs lines, never the process: they
- * are counted, and writing is tried anew with each further line.
+ * Appends lines to a file without blocking the event loop. If the disk is full or slow, lines are lost and counted, but
+ * the process is not affected. Each further line is a new attempt to write.
  */
 export class LogFile implements LineSink {
   private fd: number | undefined;
@@ -39,15 +40,15 @@ export class LogFile implements LineSink {
   private queuedBytes = 0;
   private writing = false;
   private lost = 0;
-  private troubled = false;
+  private losing = false;
   private closing: Promise<void> | undefined;
   private closed: (() => void) | undefined;
-  /** Files that were replaced while a write to them was under way. */
+  /** Descriptors of files that were replaced during a write. */
   private readonly retired: number[] = [];
   private readonly maxQueuedBytes: number;
 
   /**
-   * @param path relative to the folder that the process was started in
+   * @param path relative to the working directory
    * @throws LogFileError
    */
   constructor(
@@ -61,7 +62,7 @@ export class LogFile implements LineSink {
   write(line: string): void {
     const bytes = Buffer.byteLength(line) + 1;
     if (this.fd === undefined || this.queuedBytes + bytes > this.maxQueuedBytes) {
-      this.lose(1, 'the disk is too slow');
+      this.countLost(1, 'the disk is too slow');
       return;
     }
     this.queue.push(line);
@@ -69,10 +70,10 @@ export class LogFile implements LineSink {
     this.next();
   }
 
-  /** @throws LogFileError if it cannot be opened; the one before stays in use */
+  /** @throws LogFileError if it cannot be opened; the previous file stays in use */
   reopen(): void {
     const fresh = this.open();
-    // What was logged until now belongs into the file before.
+    // Lines logged so far belong to the old file.
     this.flushSync();
     const old = this.fd;
     this.fd = fresh;
@@ -82,14 +83,14 @@ export class LogFile implements LineSink {
   }
 
   flushSync(): void {
-    const lines = this.take();
+    const lines = this.takeQueue();
     if (lines.length === 0 || this.fd === undefined) return;
     try {
       const bytes = Buffer.from(`${lines.join('\n')}\n`);
       for (let at = 0; at < bytes.length;) at += writeSync(this.fd, bytes, at);
       this.recovered();
     } catch (error) {
-      this.lose(lines.length, messageOf(error));
+      this.countLost(lines.length, messageOf(error));
     }
   }
 
@@ -109,7 +110,7 @@ export class LogFile implements LineSink {
     }
   }
 
-  private take(): string[] {
+  private takeQueue(): string[] {
     const lines = this.queue;
     this.queue = [];
     this.queuedBytes = 0;
@@ -123,9 +124,9 @@ export class LogFile implements LineSink {
       return;
     }
     this.writing = true;
-    // All that one turn of the event loop logs goes out together.
+    // Lines of one turn of the event loop are written together.
     setImmediate(() => {
-      const lines = this.take();
+      const lines = this.takeQueue();
       this.append(this.fd, Buffer.from(lines.map((line) => `${line}\n`).join('')), lines.length);
     });
   }
@@ -141,7 +142,7 @@ export class LogFile implements LineSink {
         return;
       }
       if (error === null) this.recovered();
-      else this.lose(lines, messageOf(error));
+      else this.countLost(lines, messageOf(error));
       this.written();
     });
   }
@@ -159,17 +160,17 @@ export class LogFile implements LineSink {
     this.closed?.();
   }
 
-  private lose(lines: number, why: string): void {
+  private countLost(lines: number, why: string): void {
     this.lost += lines;
-    if (this.troubled) return;
-    this.troubled = true;
-    this.options.onTrouble?.(why);
+    if (this.losing) return;
+    this.losing = true;
+    this.options.onLoss?.(why);
   }
 
   private recovered(): void {
-    if (!this.troubled) return;
+    if (!this.losing) return;
     const { lost } = this;
-    this.troubled = false;
+    this.losing = false;
     this.lost = 0;
     this.options.onRecovered?.(lost);
   }

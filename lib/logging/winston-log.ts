@@ -5,15 +5,16 @@ import { messageOf } from '../base/errors.js';
 import type { LogFields, Logger, LogLevel } from '../base/logger.js';
 import { jsonLine, textLine, type LogEntry } from './format.js';
 import { LogFile, type LineSink } from './log-file.js';
+import { SyslogSink } from './syslog-sink.js';
 import { winstonLog } from './winston-adapter.js';
 import { Writable } from '../base/streams.js';
 
-/** Severities as winston counts them: the smaller, the more severe. */
+/** Severities in winston: a smaller number is more severe. */
 const LEVELS: Readonly<Record<LogLevel, number>> = { error: 0, warn: 1, info: 2, debug: 3 };
 
 export interface LoggingOptions {
   readonly clock?: Clock;
-  /** Where the target `stderr` goes; default the process's own. */
+  /** Stream for the target `stderr`. Default: process.stderr. */
   readonly stderr?: { write(text: string): unknown };
   /**
    * Transports of winston that get all lines too, each from its own `level` on (default `info`), with text and fields masked
@@ -23,15 +24,15 @@ export interface LoggingOptions {
 }
 
 /**
- * The log of the process: winston behind the {@link Logger} of the layers, with the targets, levels and formats of
- * `error_log`. A target that cannot be written costs lines, never the process.
+ * The log of the process. It implements the {@link Logger} of the layers with winston, and has the targets, levels and
+ * formats of `error_log`. If a target cannot be written, its lines are lost, but the process is not affected.
  */
 export class Logging {
   readonly log: Logger;
   private readonly clock: Clock;
   private readonly stderr: { write(text: string): unknown };
   private readonly winston: winston.Logger;
-  private readonly root: Shared;
+  private readonly root: LogRoot;
   private sinks: LineSink[] = [];
 
   /** @throws LogFileError if a file cannot be opened */
@@ -39,7 +40,7 @@ export class Logging {
     this.clock = options.clock ?? systemClock;
     this.stderr = options.stderr ?? process.stderr;
     this.winston = winston.createLogger({ levels: LEVELS, exitOnError: false });
-    this.winston.on('error', (error) => this.tell(`logging failed: ${messageOf(error)}`));
+    this.winston.on('error', (error) => this.reportFailure(`logging failed: ${messageOf(error)}`));
     this.root = {
       winston: this.winston,
       clock: this.clock,
@@ -52,16 +53,16 @@ export class Logging {
   }
 
   /**
-   * Takes other targets, for a reload.
+   * Replaces the targets, for a reload.
    *
-   * @throws LogFileError if a file cannot be opened; the targets before stay in use then
+   * @throws LogFileError if a file cannot be opened; the previous targets stay in use then
    */
   configure(targets: readonly ErrorLog[]): void {
     const sinks: LineSink[] = [];
     const transports: winston.transport[] = [];
     try {
       for (const target of targets) {
-        const sink = target.target === 'stderr' ? new Stderr(this.stderr) : this.file(target.target.file);
+        const sink = this.sink(target.target);
         sinks.push(sink);
         const stream = new SinkStream(sink, target.format);
         transports.push(new winston.transports.Stream({ stream, level: target.level }));
@@ -79,7 +80,10 @@ export class Logging {
     for (const sink of old) void sink.close();
   }
 
-  /** Opens the files anew, after something like logrotate has moved them. One that cannot be opened stays as it is. */
+  /**
+   * Reopens the files after they were renamed, for example by logrotate. A file that cannot be opened again stays in
+   * use.
+   */
   reopen(): void {
     for (const sink of this.sinks) {
       try {
@@ -90,35 +94,46 @@ export class Logging {
     }
   }
 
-  /** Writes what waits at once, for a process that is about to be gone. */
+  /** Writes all queued lines synchronously, for a process that is about to end. */
   flushSync(): void {
     for (const sink of this.sinks) sink.flushSync();
   }
 
-  /** Resolves when every line is written; nothing is logged any more. */
+  /** Resolves when all lines are written. Later lines are discarded. */
   async close(): Promise<void> {
     this.root.enabled = -1;
     await Promise.all(this.sinks.map((sink) => sink.close()));
   }
 
+  private sink(target: ErrorLog['target']): LineSink {
+    if (target === 'stderr') return new StderrSink(this.stderr);
+    if ('file' in target) return this.file(target.file);
+    const { path, host = '', port } = target.syslog;
+    const name = `syslog:${path === undefined ? `${host}:${port}` : `unix:${path}`}`;
+    return new SyslogSink(target.syslog, this.clock, {
+      onLoss: (why) => this.reportFailure(`log lines for ${name} are lost: ${why}`),
+      onRecovered: (lost) => this.log.warn(`${lost} log lines for ${name} were lost`),
+    });
+  }
+
   private file(path: string): LogFile {
     return new LogFile(path, {
-      onTrouble: (why) => this.tell(`log lines for ${path} are lost: ${why}`),
+      onLoss: (why) => this.reportFailure(`log lines for ${path} are lost: ${why}`),
       onRecovered: (lost) => this.log.warn(`${lost} log lines for ${path} were lost`),
     });
   }
 
-  /** The way out where logging itself has failed. */
-  private tell(message: string): void {
-    new Stderr(this.stderr).write(textLine({ level: 'error', message, fields: {}, time: this.clock.wall() }));
+  /** Reports a failure of logging itself. */
+  private reportFailure(message: string): void {
+    new StderrSink(this.stderr).write(textLine({ level: 'error', message, fields: {}, time: this.clock.wall() }));
   }
 }
 
-/** What all loggers of one log look at. */
-interface Shared {
+/** State that all loggers of one log share. */
+interface LogRoot {
   readonly winston: winston.Logger;
   readonly clock: Clock;
-  /** The least severe level that goes anywhere, as winston counts; -1: none. */
+  /** The least severe level that any target writes, as a number of winston; -1: none. */
   enabled: number;
   /** The same, of the targets of `error_log` alone. */
   targetLevel: number;
@@ -128,7 +143,7 @@ interface Shared {
 }
 
 /** A logger for transports of the embedding program. */
-function embedded(transports: readonly winston.transport[] = []): Pick<Shared, 'embedded' | 'embeddedLevel'> {
+function embedded(transports: readonly winston.transport[] = []): Pick<LogRoot, 'embedded' | 'embeddedLevel'> {
   if (transports.length === 0) return { embedded: undefined, embeddedLevel: -1 };
   const { combine, timestamp, json } = winston.format;
   const logger = winston.createLogger({
@@ -141,11 +156,11 @@ function embedded(transports: readonly winston.transport[] = []): Pick<Shared, '
   return { embedded: winstonLog(logger), embeddedLevel: Math.max(...levels.map((level) => level ?? LEVELS.debug)) };
 }
 
-/** A level that is off costs one comparison: winston's streams see only what goes somewhere. */
+/** A disabled level costs one comparison; winston sees only lines that a target writes. */
 class WinstonLogger implements Logger {
   constructor(
-    private readonly shared: Shared,
-    private readonly own: LogFields,
+    private readonly shared: LogRoot,
+    private readonly fields: LogFields,
   ) {}
 
   error(message: string, fields?: LogFields): void {
@@ -165,7 +180,7 @@ class WinstonLogger implements Logger {
   }
 
   child(fields: LogFields): Logger {
-    return new WinstonLogger(this.shared, { ...this.own, ...fields });
+    return new WinstonLogger(this.shared, { ...this.fields, ...fields });
   }
 
   isEnabled(level: LogLevel): boolean {
@@ -176,17 +191,20 @@ class WinstonLogger implements Logger {
     const entry: LogEntry = {
       level,
       message,
-      // Within an object of their own: winston gives fields such as "stack" and "exception" a meaning.
-      fields: fields === undefined ? this.own : { ...this.own, ...fields },
+      // Fields are in their own object, because winston interprets fields such as "stack" and "exception".
+      fields: fields === undefined ? this.fields : { ...this.fields, ...fields },
       time: this.shared.clock.wall(),
     };
-    // Without a target, winston complains on stderr, with the line as it is.
+    // Without a target, winston writes a complaint with the unmasked line to stderr.
     if (this.shared.targetLevel >= LEVELS[level]) this.shared.winston.log(entry);
     this.shared.embedded?.[level](message, entry.fields);
   }
 }
 
-/** The end of winston's line: formats, and hands over to a sink that bounds what waits. Takes everything at once. */
+/**
+ * The last stage of winston: formats lines and passes them to a sink, which limits its queue. Never applies
+ * backpressure.
+ */
 class SinkStream extends Writable {
   private readonly line: typeof textLine;
 
@@ -199,13 +217,15 @@ class SinkStream extends Writable {
   }
 
   override _write(entry: LogEntry, _encoding: BufferEncoding, callback: () => void): void {
-    this.sink.write(this.line(entry));
+    this.sink.write(this.line(entry), entry.level);
     callback();
   }
 }
 
-/** Node writes to stderr at once, to a file or a pipe, and says by an error event what went wrong; nobody can be told. */
-class Stderr implements LineSink {
+/**
+ * Node writes to stderr synchronously if it is a file or a pipe. Errors are ignored: there is no place to report them.
+ */
+class StderrSink implements LineSink {
   constructor(private readonly stream: { write(text: string): unknown }) {
     if (stream === process.stderr && process.stderr.listenerCount('error') === 0) process.stderr.on('error', () => {});
   }

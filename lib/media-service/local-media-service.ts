@@ -159,6 +159,7 @@ export class LocalMediaService implements MediaService {
     return {
       settings: server.media,
       allowed: accessCheck(server.access),
+      proxyProtocol: new Set(server.listen.filter((one) => one.proxyProtocol).map(addressName)),
       permit: (address, port, host) => mayConnect(host, address, port),
       resolve:
         resolver === undefined ? systemResolve : dnsResolve({ ...resolver, timeout: resolverTimeout }, this.clock),

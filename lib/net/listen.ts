@@ -1,44 +1,70 @@
-import type { Server } from 'node:net';
+import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
+import { connect, type Server } from 'node:net';
 import { KmpRtmpError } from '../base/errors.js';
 
-/** A port that cannot be listened on: in use, not permitted, no such address. */
+/** Listening failed: the port is in use, not permitted, or the address does not exist. */
 export class ListenError extends KmpRtmpError {
   constructor(address: string, cause: unknown) {
     const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
     const why =
       code === 'EADDRINUSE'
-        ? 'another process listens there already'
+        ? 'another process already listens there (`ss -ltnp` shows which one)'
         : code === 'EACCES'
-          ? 'this user may not listen there (ports below 1024 need a right of their own)'
+          ? 'permission denied (ports below 1024 need the capability CAP_NET_BIND_SERVICE)'
           : code === 'EADDRNOTAVAIL'
-            ? 'this machine has no such address'
+            ? 'this machine does not have this address'
             : String(cause);
     super('LISTEN_FAILED', `cannot listen on ${address}: ${why}`, { cause });
   }
 }
 
-/** Where to listen; the shape of the configuration's `listen`. */
+/** An address to listen on, as in the directive `listen`. */
 export interface ListenOn {
+  /** Path of a Unix-domain socket; then `host` is empty and `port` is 0. */
+  readonly path?: string;
   readonly host: string;
-  /** 0: any free one. */
+  /** 0: any free port. */
   readonly port: number;
-  /** An IPv6 host takes no IPv4. */
+  /** For an IPv6 host: do not accept IPv4 connections. */
   readonly ipv6Only: boolean;
-  /** Connections that may wait to be accepted. */
+  /** Maximum number of connections that wait to be accepted. */
   readonly backlog: number;
 }
 
-/** `host:port`, IPv6 in brackets. */
-export function addressName({ host, port }: { readonly host: string; readonly port: number }): string {
+/** `host:port`, IPv6 in brackets; `unix:PATH` for a Unix-domain socket. */
+export function addressName({ host, port, path }: Pick<ListenOn, 'host' | 'port' | 'path'>): string {
+  if (path !== undefined) return `unix:${path}`;
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** Resolves when `server` listens; gives the port, which was chosen by the system if `port` is 0. @throws ListenError */
-export function listenOn(server: Server, address: ListenOn): Promise<number> {
+/** Resolves with the port when `server` listens. For port 0, the system chooses the port. @throws ListenError */
+export async function listenOn(server: Server, address: ListenOn): Promise<number> {
+  if (address.path === undefined) return listen(server, address);
+  await removeStaleSocket(address.path);
+  await listen(server, address);
+  // As nginx does: the permissions of the folder restrict access.
+  chmodSync(address.path, 0o666);
+  return 0;
+}
+
+/** Removes a socket file that a killed process has left. A file of another kind, and a socket in use, are kept. */
+async function removeStaleSocket(path: string): Promise<void> {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() !== true) return;
+  const probe = connect(path);
+  const inUse = await new Promise<boolean>((resolve) => {
+    probe.once('connect', () => resolve(true));
+    probe.once('error', (error) => resolve(!('code' in error && error.code === 'ECONNREFUSED')));
+  });
+  probe.destroy();
+  if (!inUse) unlinkSync(path);
+}
+
+function listen(server: Server, address: ListenOn): Promise<number> {
   return new Promise((resolve, reject) => {
     const onError = (error: Error): void => reject(new ListenError(addressName(address), error));
     server.once('error', onError);
-    server.listen({ ...address }, () => {
+    const { path, host, port, ipv6Only, backlog } = address;
+    server.listen(path === undefined ? { host, port, ipv6Only, backlog } : { path, backlog }, () => {
       server.off('error', onError);
       const bound = server.address();
       resolve(bound !== null && typeof bound === 'object' ? bound.port : address.port);

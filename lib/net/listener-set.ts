@@ -1,14 +1,14 @@
 import { addressName, type ListenOn } from './listen.js';
 
-/** What a {@link ListenerSet} holds. */
+/** A listener for one address. */
 export interface Listener {
-  /** The port, once listening. */
+  /** The actual port while listening. */
   readonly port: number;
   /** @throws ListenError */
   listen(): Promise<void>;
-  /** No new connections; `done` is called when the last one of those that are open has ended. */
+  /** Stops accepting connections; calls `done` when all open connections have ended. */
   close(done?: () => void): void;
-  /** Cuts what is open. */
+  /** Closes all connections. */
   destroy(): void;
 }
 
@@ -16,23 +16,23 @@ export interface ListeningServer {
   readonly listen: readonly ListenOn[];
 }
 
-/** Half a reload: new addresses are listened on, nothing that was there has been touched. */
-export interface Prepared {
-  /** Takes over the new configuration. */
+/** First half of a reload: the new addresses are open, the existing listeners are unchanged. */
+export interface PreparedListeners {
+  /** Activates the new configuration. */
   commit(): void;
-  /** Lets go of the new addresses. */
+  /** Closes the new addresses. */
   rollback(): void;
 }
 
-/** The listeners of all servers of one kind, by address; a reload keeps those whose address stays. */
+/** The listeners of all servers of one kind, by address. A reload keeps listeners whose address does not change. */
 export class ListenerSet<S extends ListeningServer, L extends Listener> {
   private readonly byAddress = new Map<string, L>();
-  /** Closed by a reload, with connections that are still open. */
+  /** Listeners that a reload closed and that still have open connections. */
   private readonly retired = new Set<L>();
 
   /**
-   * @param make a listener that does not listen yet
-   * @param update lets a listener follow another configuration
+   * @param make creates a listener that does not listen yet
+   * @param update applies another configuration to a listener
    */
   constructor(
     private readonly make: (address: ListenOn, server: S) => L,
@@ -43,15 +43,21 @@ export class ListenerSet<S extends ListeningServer, L extends Listener> {
     return [...this.byAddress.values()];
   }
 
-  /** Where `servers` are reached; the ports are the real ones of those that listen. */
+  /**
+   * The addresses of `servers`, with the actual ports of active listeners. `unix:PATH` and port 0 for Unix-domain
+   * sockets.
+   */
   addresses(servers: readonly S[]): { host: string; port: number }[] {
     return servers.flatMap(({ listen }) =>
-      listen.map((at) => ({ host: at.host, port: this.byAddress.get(addressName(at))?.port ?? at.port })),
+      listen.map((at) => ({
+        host: at.path === undefined ? at.host : addressName(at),
+        port: this.byAddress.get(addressName(at))?.port ?? at.port,
+      })),
     );
   }
 
-  /** @throws ListenError if one of the new addresses cannot be had; everything is as it was then */
-  async prepare(servers: readonly S[]): Promise<Prepared> {
+  /** @throws ListenError if a new address cannot be opened; nothing has changed then */
+  async prepare(servers: readonly S[]): Promise<PreparedListeners> {
     const wanted = new Map(servers.flatMap((server) => server.listen.map((at) => [addressName(at), { at, server }])));
     const fresh = new Map<string, L>();
     const rollback = (): void => {

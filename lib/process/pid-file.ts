@@ -3,14 +3,15 @@ import { basename } from 'node:path';
 import { systemClock, type Clock } from '../time/clock.js';
 import { KmpRtmpError, messageOf } from '../base/errors.js';
 
-/** A pid file that cannot be written or that leads to no process of ours. `code` begins with `PID_`. */
+/** The pid file cannot be written, or does not belong to a running kmp-rtmp. `code` begins with `PID_`. */
 export class PidFileError extends KmpRtmpError {}
 
 /**
- * Writes this process's id to `path`, in the place of a file that a process left behind which is gone.
+ * Writes the id of this process to `path`. A stale file of a process that has ended is replaced.
  *
- * @returns removes the file again, if it still names this process
- * @throws PidFileError PID_RUNNING if a kmp-rtmp that runs has written it, PID_FILE if it cannot be written or is something else
+ * @returns a function that removes the file if it still contains the id of this process
+ * @throws PidFileError PID_RUNNING if it belongs to a running kmp-rtmp, PID_FILE if it cannot be written or is not a
+ *   pid file
  */
 export function writePidFile(path: string): () => void {
   const write = (): void => writeFileSync(path, `${process.pid}\n`, { flag: 'wx', mode: 0o644 });
@@ -19,7 +20,7 @@ export function writePidFile(path: string): () => void {
       write();
     } catch (error) {
       if (codeOf(error) !== 'EEXIST') throw error;
-      clearStale(path);
+      removeStale(path);
       write();
     }
   } catch (error) {
@@ -30,64 +31,71 @@ export function writePidFile(path: string): () => void {
     try {
       if (parsePid(readFileSync(path, 'utf8')) === process.pid) unlinkSync(path);
     } catch {
-      // Gone already, or no longer to be written: there is nobody left to mind.
+      // The file is gone or cannot be removed; the process ends anyway.
     }
   };
 }
 
-function clearStale(path: string): void {
+function removeStale(path: string): void {
   const text = readFileSync(path, 'utf8');
   const pid = parsePid(text);
   if (pid === undefined && text.trim() !== '') {
     throw new PidFileError(
       'PID_FILE',
-      `${path} is there and is no pid file; nothing was overwritten (directive "pid")`,
+      `${path} exists and is not a pid file; it was not overwritten (directive "pid")`,
     );
   }
-  if (pid !== undefined && pid !== process.pid && runs(pid)) {
-    throw new PidFileError('PID_RUNNING', `kmp-rtmp runs already, as process ${pid} (pid file ${path})`);
+  if (pid !== undefined && pid !== process.pid && isOurProcess(pid)) {
+    throw new PidFileError('PID_RUNNING', `kmp-rtmp is already running as process ${pid} (pid file ${path})`);
   }
   unlinkSync(path);
 }
 
-/** What `kmp-rtmp -s` can ask of a running process. */
+/** Commands of `kmp-rtmp -s` for a running process. */
 export const PROCESS_COMMANDS = ['reload', 'quit', 'stop', 'reopen'] as const;
 export type ProcessCommand = (typeof PROCESS_COMMANDS)[number];
 
-/** stop sends two: the first asks for an end in order, the second for one at once, and as different signals none is merged. */
+/**
+ * stop sends two signals: the first starts a graceful shutdown, the second ends it at once. They differ, so they are
+ * not merged.
+ */
 const SIGNALS: Readonly<Record<ProcessCommand, readonly NodeJS.Signals[]>> = {
   reload: ['SIGHUP'],
   quit: ['SIGTERM'],
   stop: ['SIGTERM', 'SIGINT'],
-  // Not SIGUSR1, as nginx has it: with that, Node opens its debugger to whoever can reach it.
+  // Not SIGUSR1 as in nginx: Node opens its debugger port on that signal.
   reopen: ['SIGUSR2'],
 };
 
-/** How long a process that was told to stop may take to be gone, ms. */
+/** Maximum time for a process to end after stop, in ms. */
 const STOP_TIMEOUT = 5000;
 
 /**
- * Does what `kmp-rtmp -s COMMAND` asks for, by the pid file of the running process. `stop` returns when that is gone, the
- * others once it is told.
+ * Sends the signals of `kmp-rtmp -s COMMAND` to the process of a pid file. `stop` resolves when the process has ended,
+ * the other commands as soon as the signal is sent.
  *
- * @throws PidFileError PID_FILE if there is no usable file, PID_STALE if its process is gone, PID_SIGNAL if it cannot be told,
- *   PID_STOP if it does not end
+ * @throws PidFileError PID_FILE if there is no valid file, PID_STALE if its process has ended, PID_SIGNAL if it cannot
+ *   be signalled, PID_STOP if it does not end
  */
-export async function tellProcess(path: string, command: ProcessCommand, clock: Clock = systemClock): Promise<void> {
+export async function signalProcess(path: string, command: ProcessCommand, clock: Clock = systemClock): Promise<void> {
   const pid = readPidFile(path);
   try {
     for (const signal of SIGNALS[command]) process.kill(pid, signal);
   } catch (error) {
-    // One that was about to end anyway has been stopped.
+    // The process has just ended, so it is stopped.
     if (codeOf(error) === 'ESRCH' && command === 'stop') return;
-    const why = codeOf(error) === 'EPERM' ? 'this user may not signal it' : messageOf(error);
-    throw new PidFileError('PID_SIGNAL', `process ${pid} (pid file ${path}) cannot be told to ${command}: ${why}`, {
-      cause: error,
-    });
+    const why = codeOf(error) === 'EPERM' ? 'permission denied' : messageOf(error);
+    throw new PidFileError(
+      'PID_SIGNAL',
+      `process ${pid} (pid file ${path}) cannot be signalled to ${command}: ${why}`,
+      {
+        cause: error,
+      },
+    );
   }
   if (command !== 'stop') return;
   const end = clock.now() + STOP_TIMEOUT;
-  while (alive(pid)) {
+  while (isAlive(pid)) {
     if (clock.now() >= end) {
       throw new PidFileError('PID_STOP', `process ${pid} (pid file ${path}) did not end within ${STOP_TIMEOUT} ms`);
     }
@@ -96,7 +104,7 @@ export async function tellProcess(path: string, command: ProcessCommand, clock: 
 }
 
 /**
- * The process that a pid file names, and that runs.
+ * Returns the id of the running process of a pid file.
  *
  * @throws PidFileError
  */
@@ -106,25 +114,26 @@ export function readPidFile(path: string): number {
     text = readFileSync(path, 'utf8');
   } catch (error) {
     const why =
-      codeOf(error) === 'ENOENT' ? 'is not there: does kmp-rtmp run, with this configuration?' : messageOf(error);
+      codeOf(error) === 'ENOENT' ? 'does not exist: is kmp-rtmp running with this configuration?' : messageOf(error);
     throw new PidFileError('PID_FILE', `the pid file ${path} ${why} (directive "pid")`, { cause: error });
   }
   const pid = parsePid(text);
-  if (pid === undefined) throw new PidFileError('PID_FILE', `${path} is no pid file: it does not hold a process id`);
-  if (!runs(pid)) {
-    throw new PidFileError('PID_STALE', `no kmp-rtmp runs as process ${pid}: the pid file ${path} was left behind`);
+  if (pid === undefined)
+    throw new PidFileError('PID_FILE', `${path} is not a pid file: it does not contain a process id`);
+  if (!isOurProcess(pid)) {
+    throw new PidFileError('PID_STALE', `no kmp-rtmp is running as process ${pid}: the pid file ${path} is stale`);
   }
   return pid;
 }
 
-/** A process id that stands alone. Never 0 or 1 digit too many: kill(0) and kill(-1) would reach whole groups. */
+/** Parses a process id. 0 and negative ids are rejected, because kill() would signal whole groups of processes. */
 function parsePid(text: string): number | undefined {
   const digits = /^\s*([1-9]\d{0,9})\s*$/.exec(text)?.[1];
   const pid = digits === undefined ? 0 : Number(digits);
   return pid > 0 && pid <= 2 ** 31 - 1 ? pid : undefined;
 }
 
-function alive(pid: number): boolean {
+function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;
@@ -133,14 +142,14 @@ function alive(pid: number): boolean {
   }
 }
 
-/** Whether the process is there and is one of ours: ids are given out again, soon so in containers. */
-function runs(pid: number): boolean {
-  if (!alive(pid)) return false;
+/** Returns whether the process is a running kmp-rtmp. Process ids are reused, in containers very soon. */
+function isOurProcess(pid: number): boolean {
+  if (!isAlive(pid)) return false;
   let command: string;
   try {
     command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
   } catch {
-    // No such file system here: what has the id must be it.
+    // Without /proc, the process with this id is assumed to be kmp-rtmp.
     return true;
   }
   const own = basename(process.argv[1] ?? '');

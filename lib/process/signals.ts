@@ -2,15 +2,18 @@ import { constants } from 'node:os';
 import { messageOf } from '../base/errors.js';
 import { noLog, type Logger } from '../base/logger.js';
 
-/** What signals ask for. */
+/** Actions of the signals. */
 export interface SignalActions {
-  /** Ends in order; resolves when all is done, the log written. Has to set itself a limit (`worker_shutdown_timeout`). */
+  /**
+   * Shuts down gracefully; resolves when everything is finished and logs are written. Has its own time limit
+   * (`worker_shutdown_timeout`).
+   */
   quit(): Promise<void>;
-  /** Ends at once: whatever is still done has to be done when it returns. */
+  /** Ends at once. All work must be finished when it returns. */
   stop(): void;
-  /** Reads the configuration anew; rejects if it is bad and the old one stays. */
+  /** Reloads the configuration; rejects if it is invalid and the old one stays active. */
   reload(): Promise<void>;
-  /** Opens the log files anew. */
+  /** Reopens the log files. */
   reopen(): void;
 }
 
@@ -20,14 +23,15 @@ export interface SignalOptions {
   readonly exit?: (code: number) => void;
 }
 
-/** nginx ends in order by SIGQUIT, and units written for it send that; SIGTERM and SIGINT do the same here. */
+/** nginx shuts down gracefully on SIGQUIT, and service units for nginx send it. SIGTERM and SIGINT do the same here. */
 const QUIT_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const;
 
 /**
- * Lets the signals of an operator do their work: SIGTERM, SIGINT or SIGQUIT end in order with exit status 0, and a second one
- * of them at once with 128 and its number; SIGHUP reloads, and opens the log files anew; SIGUSR2 does only the latter.
+ * Installs the signal handlers. SIGTERM, SIGINT and SIGQUIT shut down gracefully with exit status 0; a second one of
+ * them ends the process at once with status 128 plus its number. SIGHUP reloads the configuration and reopens the log
+ * files. SIGUSR2 reopens the log files only.
  *
- * @returns takes all of it back
+ * @returns a function that removes the handlers
  */
 export function handleSignals(actions: SignalActions, options: SignalOptions = {}): () => void {
   const { log = noLog, exit = (code: number) => process.exit(code) } = options;
@@ -37,17 +41,17 @@ export function handleSignals(actions: SignalActions, options: SignalOptions = {
 
   const onQuit = (signal: NodeJS.Signals): void => {
     if (quitting) {
-      log.warn(`${signal} again: ends at once`);
+      log.warn(`${signal} again: ending at once`);
       actions.stop();
       exit(128 + constants.signals[signal]);
       return;
     }
     quitting = true;
-    log.info(`${signal}: ends in order`);
+    log.info(`${signal}: shutting down gracefully`);
     actions.quit().then(
       () => exit(0),
       (error: unknown) => {
-        log.error(`ending in order failed: ${messageOf(error)}`);
+        log.error(`the graceful shutdown failed: ${messageOf(error)}`);
         actions.stop();
         exit(1);
       },
@@ -58,26 +62,26 @@ export function handleSignals(actions: SignalActions, options: SignalOptions = {
     try {
       actions.reopen();
     } catch (error) {
-      log.error(`opening the log files anew failed: ${messageOf(error)}`);
+      log.error(`reopening the log files failed: ${messageOf(error)}`);
     }
   };
 
   const onReload = (): void => {
     if (quitting) return;
-    // The file may have changed again after it was read: what comes meanwhile counts once more.
+    // The file may have changed after it was read, so a signal during a reload causes another reload.
     if (reloading) {
       reloadAgain = true;
       return;
     }
     reloading = true;
     onReopen();
-    log.info('SIGHUP: reloads the configuration');
+    log.info('SIGHUP: reloading the configuration');
     actions
       .reload()
       .then(
-        () => log.info('the configuration is reloaded: it holds for new connections and upstreams'),
+        () => log.info('the configuration is reloaded; it applies to new connections and upstreams'),
         (error: unknown) =>
-          log.error(`the configuration is not reloaded, the one before holds on: ${messageOf(error)}`),
+          log.error(`the configuration is not reloaded, the previous one stays active: ${messageOf(error)}`),
       )
       .finally(() => {
         reloading = false;
@@ -93,7 +97,7 @@ export function handleSignals(actions: SignalActions, options: SignalOptions = {
     onQuit,
   ]);
   listeners.push(['SIGHUP', onReload], ['SIGUSR2', onReopen]);
-  // Windows knows neither of these two.
+  // Windows supports neither of these two.
   const known = listeners.filter(([name]) => process.platform !== 'win32' || !/QUIT|USR2/.test(name));
   for (const [name, listener] of known) process.on(name, listener);
   return () => {

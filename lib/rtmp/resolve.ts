@@ -1,7 +1,7 @@
 import { promises as dns } from 'node:dns';
 import { isIP } from 'node:net';
 import { messageOf } from '../base/errors.js';
-import { systemClock, type Clock } from '../time/clock.js';
+import { systemClock, timerMs, type Clock } from '../time/clock.js';
 import { PublishError } from './publish-error.js';
 
 /** Gives the addresses of a host, best first; at least one, or rejects with a PublishError. */
@@ -67,7 +67,7 @@ interface Answer {
 
 /** The resolver itself goes on to the next server only if one does not answer; one that cannot is passed over here. */
 async function ask(host: string, { servers, timeout, ipv4, ipv6 }: DnsServers, clock: Clock): Promise<Answer> {
-  const resolver = new dns.Resolver({ timeout: Math.max(1, Math.ceil(timeout / PARTS)), tries: TRIES });
+  const resolver = new dns.Resolver({ timeout: Math.max(1, Math.ceil(timerMs(timeout) / PARTS)), tries: TRIES });
   let late = false;
   const cut = clock.after(timeout, () => {
     late = true;

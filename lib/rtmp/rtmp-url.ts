@@ -5,9 +5,9 @@ export interface RtmpUrl {
   readonly secure: boolean;
   readonly host: string;
   readonly port: number;
-  /** First path segment. */
+  /** First path segment; empty only if `appRequired` is false. */
   readonly app: string;
-  /** Second path segment, query string included; may be empty. */
+  /** Second path segment with the query string; may be empty. If there is a query string, further segments are kept. */
   readonly stream: string;
   /** The URL up to the app's end, without user and password. */
   readonly tcUrl: string;
@@ -25,12 +25,21 @@ export class RtmpUrlError extends KmpRtmpError {
 const DEFAULT_PORT = 1935;
 const DEFAULT_SECURE_PORT = 443;
 
+/** Options of {@link parseRtmpUrl}. */
+export interface RtmpUrlOptions {
+  /** Whether a URL without an app is an error. Default true. */
+  readonly appRequired?: boolean;
+}
+
 /**
- * Takes an RTMP URL apart. Not `new URL()`: stream names go out as they are given, spaces and all.
+ * Parses an RTMP URL. `new URL()` is not used, because it would escape characters of the stream name.
+ *
+ * Further segments of the path are ignored, as in the nginx module, unless that would lose the query string or a part of it
+ * (docs/protocol/rtmp.md, URL).
  *
  * @throws RtmpUrlError
  */
-export function parseRtmpUrl(url: string): RtmpUrl {
+export function parseRtmpUrl(url: string, { appRequired = true }: RtmpUrlOptions = {}): RtmpUrl {
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(url)?.[0] ?? '';
   const lower = scheme.toLowerCase();
   if (lower !== '' && lower !== 'rtmp://' && lower !== 'rtmps://') {
@@ -39,9 +48,9 @@ export function parseRtmpUrl(url: string): RtmpUrl {
   const secure = lower === 'rtmps://';
   const rest = url.slice(scheme.length);
   const slash = rest.indexOf('/');
-  if (slash < 0) throw new RtmpUrlError('has no app behind the host');
-  let authority = rest.slice(0, slash);
-  const path = rest.slice(slash + 1);
+  if (slash < 0 && appRequired) throw new RtmpUrlError('has no app behind the host');
+  let authority = slash < 0 ? rest : rest.slice(0, slash);
+  const path = slash < 0 ? '' : rest.slice(slash + 1);
 
   let user: string | undefined;
   let password: string | undefined;
@@ -57,9 +66,16 @@ export function parseRtmpUrl(url: string): RtmpUrl {
   const { host, port } = hostAndPort(authority, secure ? DEFAULT_SECURE_PORT : DEFAULT_PORT);
   const appEnd = path.indexOf('/');
   const app = appEnd < 0 ? path : path.slice(0, appEnd);
-  if (app === '') throw new RtmpUrlError('has an empty app');
-  const stream = appEnd < 0 ? '' : path.slice(appEnd + 1);
-  return { secure, host, port, app, stream, tcUrl: `${scheme}${authority}/${app}`, user, password };
+  if (app === '' && appRequired) throw new RtmpUrlError('has an empty app');
+  const stream = appEnd < 0 ? '' : streamOf(path.slice(appEnd + 1));
+  const tcUrl = app === '' ? `${scheme}${authority}` : `${scheme}${authority}/${app}`;
+  return { secure, host, port, app, stream, tcUrl, user, password };
+}
+
+/** The first segment of the path, or all of it if it has a query string: that may contain a "/". */
+function streamOf(path: string): string {
+  const end = path.includes('?') ? -1 : path.indexOf('/');
+  return end < 0 ? path : path.slice(0, end);
 }
 
 /** The same URL without user and password, as it may be shown to who may know the stream key. */

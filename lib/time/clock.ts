@@ -14,19 +14,42 @@ export interface Clock {
   /** Wall-clock time in ms since 1970. May jump; only for the `created` latency, dates and logs. */
   wall(): number;
   /**
-   * Calls `fn` once, in `ms` (0 or more; fractions are rounded up, and values above 2^31 - 1 are lowered to that).
+   * Calls `fn` once, in `ms` (0 or more, up to 2^53; fractions are rounded up).
    * The timer keeps the process alive unless `keepAlive` is false.
    */
   after(ms: number, fn: () => void, keepAlive?: boolean): Timer;
 }
 
-/** ms, about 24 days: Node calls at once what is further off. */
-const FURTHEST = 2 ** 31 - 1;
+/** Longest time of a timer of Node, in ms; nearly 25 days. A timer with a longer time would fire at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
+/** `ms`, limited to what a timer of Node can wait. For timeouts of sockets, which do not go through a {@link Clock}. */
+export function timerMs(ms: number): number {
+  return Math.min(ms, MAX_TIMER_MS);
+}
+
+/** A timer that waits in several steps if its time is longer than a timer of Node can wait. */
 class SystemTimer implements Timer {
-  constructor(private readonly handle: NodeJS.Timeout) {}
+  private handle: NodeJS.Timeout;
+
+  constructor(
+    private left: number,
+    private readonly fn: () => void,
+    private readonly keepAlive: boolean,
+  ) {
+    this.handle = this.arm();
+  }
+
   cancel(): void {
     clearTimeout(this.handle);
+  }
+
+  private arm(): NodeJS.Timeout {
+    const step = timerMs(this.left);
+    this.left -= step;
+    const handle = setTimeout(this.left === 0 ? this.fn : () => (this.handle = this.arm()), step);
+    if (!this.keepAlive) handle.unref();
+    return handle;
   }
 }
 
@@ -35,8 +58,6 @@ export const systemClock: Clock = {
   now: () => performance.now(),
   wall: () => Date.now(),
   after(ms, fn, keepAlive = true) {
-    const handle = setTimeout(fn, Math.min(Math.max(0, Math.ceil(ms)), FURTHEST));
-    if (!keepAlive) handle.unref();
-    return new SystemTimer(handle);
+    return new SystemTimer(Math.max(0, Math.ceil(ms)), fn, keepAlive);
   },
 };

@@ -1,5 +1,5 @@
 import type { ConnectData } from '../kmp/connect-data.js';
-import { parseRtmpUrl } from '../rtmp/rtmp-url.js';
+import { parseUrlOf } from './tracks/stream-name.js';
 import type { Upstream } from './upstream.js';
 
 /**
@@ -19,7 +19,7 @@ export function isForOtherDestination(data: ConnectData, upstream: Upstream): bo
  */
 function place({ url, app, header = '' }: ConnectData): string | undefined {
   try {
-    const { host, port, secure, app: ofUrl } = parseRtmpUrl(url);
+    const { host, port, secure, app: ofUrl } = parseUrlOf({ url, app });
     return JSON.stringify([host, port, secure, (app ?? ofUrl).split('?', 1), header]);
   } catch {
     return undefined;

@@ -21,7 +21,8 @@ import { addSums, emptySums, type Counting, type Sums } from './report/totals.js
 import { TrackMemory, type AdmitFailure } from './tracks/track-memory.js';
 import { Track, type TrackStream } from './tracks/track.js';
 import type { TrackInput } from './tracks/track-input.js';
-import { requireStreamName, TrackRefused, TrackTaken } from './tracks/track-refused.js';
+import { streamNameOf } from './tracks/stream-name.js';
+import { TrackRefused, TrackTaken } from './tracks/track-refused.js';
 import type { UpstreamOptions } from './upstream-options.js';
 
 /** ms without a sender after which a broken connection is not made again: a sender that returns sends what is not acknowledged. */
@@ -74,7 +75,7 @@ export class Upstream implements SessionOwner, Counting {
   private finalMessage = 'all streams have ended and every byte is sent';
 
   /**
-   * @throws RtmpUrlError, TrackRefused if the URL of the connect data is invalid, or names no stream
+   * @throws RtmpUrlError if the URL of the connect data is invalid
    */
   constructor(options: UpstreamOptions) {
     const { id, connection, data, settings, clock, log } = options;
@@ -83,8 +84,6 @@ export class Upstream implements SessionOwner, Counting {
     this.connection = connection;
     this.data = data;
     this.log = log;
-    // Without a stream, nothing would ever end it.
-    requireStreamName(data);
     this.destination = destinationOf(data, settings);
     this.ledger = new Ledger(settings.outMemLimit);
     this.overload = settings.outOverload === 'drop_frames' ? new Overload(this.ledger, log) : undefined;
@@ -137,7 +136,7 @@ export class Upstream implements SessionOwner, Counting {
    * @throws TrackRefused
    */
   attach(input: TrackInput, data: ConnectData, info: MediaInfo, initialFrameId: bigint): Track | undefined {
-    const name = requireStreamName(data);
+    const name = streamNameOf(data);
     if (this.phase !== 'open') return undefined;
     const stream = this.streams.get(name) ?? this.createStream(name, info.codecId);
     if (stream === undefined) return undefined;

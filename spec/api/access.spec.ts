@@ -54,18 +54,18 @@ const rows: readonly (readonly [string, readonly AccessRule[], string, boolean])
 
 describe('allow and deny', () => {
   for (const [name, list, address, expected] of rows) {
-    it(`${name}: ${address} ${expected ? 'passes' : 'does not pass'}`, () => {
+    it(`${name}: ${address} ${expected ? 'is allowed' : 'is denied'}`, () => {
       assert.equal(accessCheck(list)(address), expected);
     });
   }
 
-  it('lets a peer without an address pass only where there are no rules', () => {
+  it('allows a peer without an address only if there are no rules', () => {
     assert.equal(accessCheck([])(undefined), true);
     assert.equal(accessCheck(rules('allow all'))(undefined), false);
     assert.equal(accessCheck(rules('deny 10.0.0.1'))('no address'), false);
   });
 
-  it('answers 403 over HTTP, whatever X-Forwarded-For says', async () => {
+  it('answers 403 over HTTP and ignores X-Forwarded-For', async () => {
     for (const [list, status] of [
       [rules('deny 127.0.0.1'), 403],
       [rules('allow 10.0.0.0/8', 'deny all'), 403],

@@ -38,7 +38,7 @@ describe('any request', () => {
   });
   after(() => server.close());
 
-  it('is refused in JSON if its URL is none', async () => {
+  it('is rejected with a JSON body if its URL is invalid', async () => {
     for (const path of ['/%@%#', '//%@#', '/api/%@%#x']) {
       const { status, headers, text } = await server.request('GET', path);
       assert.equal(status, 400);
@@ -47,7 +47,7 @@ describe('any request', () => {
     }
   });
 
-  it('gets an answer that is no failure of ours, and JSON where there is a body', async () => {
+  it('never causes a server error, and any body is JSON', async () => {
     await fc.assert(
       fc.asyncProperty(method, fc.array(piece, { maxLength: 7 }), query, async (verb, pieces, search) => {
         const { status, headers, text } = await server.request(verb, `/${pieces.join('/')}${search}`);

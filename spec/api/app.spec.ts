@@ -61,7 +61,7 @@ describe('app of locations', () => {
     });
   });
 
-  it('lets the longest path decide alone', async () => {
+  it('uses only the location with the longest path', async () => {
     const locations = [
       { path: '/', status: true, health: true },
       { path: '/api', api: { write: false } },
@@ -91,13 +91,13 @@ describe('app of locations', () => {
     });
   });
 
-  it('takes a request target that is a whole URL', async () => {
+  it('accepts an absolute URL as the request target', async () => {
     await withApp([{ path: '/api', api: { write: false } }], async (server) => {
       assert.equal((await server.get(`http://127.0.0.1:${server.port}/api/upstreams?list=1`)).text, '["a/b"]');
     });
   });
 
-  it('asks for the token of a location, but not for its health, and not before the address is let in', async () => {
+  it('checks the address first, then the token, and needs no token for health checks', async () => {
     const locations = [
       { path: '/api', api: { write: false }, token: 's3cret' },
       { path: '/', status: true, token: ['s3cret', 'old'], health: true },
@@ -116,7 +116,7 @@ describe('app of locations', () => {
     });
   });
 
-  it('answers 500 when the service fails, and says nothing of it', async () => {
+  it('answers 500 without details when the service fails', async () => {
     const management = new MemoryManagement();
     management.failure = new Error('worker 3 is gone');
     const locations = [
@@ -138,8 +138,8 @@ describe('app of locations', () => {
   });
 });
 
-describe('app, asked over loopback', () => {
-  it('answers only to names that a page elsewhere cannot have', async () => {
+describe('app, requests over loopback', () => {
+  it('accepts only host names that a foreign web page cannot use', async () => {
     await withApp(
       [{ path: '/api', api: { write: false } }],
       async (server) => {

@@ -19,9 +19,9 @@ async function metricNames(): Promise<Set<string>> {
   }
 }
 
-describe('what is ready to import into Grafana and Prometheus', () => {
+describe('files to import into Grafana and Prometheus', () => {
   for (const file of ['docs/grafana-dashboard.json', 'docs/prometheus-alerts.yml']) {
-    it(`${file} asks for metrics that are there`, async () => {
+    it(`${file} uses existing metrics only`, async () => {
       // Comments and texts name directives (kmp_rtmp_out_...), which are no metrics.
       const asked = readFileSync(file, 'utf8')
         .split('\n')
@@ -37,7 +37,7 @@ describe('what is ready to import into Grafana and Prometheus', () => {
     });
   }
 
-  it('docs/grafana-dashboard.json has panels with ids of their own, on a data source that can be chosen', () => {
+  it('docs/grafana-dashboard.json has panels with unique ids and a selectable data source', () => {
     const dashboard = JSON.parse(readFileSync('docs/grafana-dashboard.json', 'utf8')) as {
       panels: { id: number; type: string; datasource?: { uid: string }; gridPos: { x: number; w: number } }[];
     };

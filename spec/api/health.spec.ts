@@ -13,7 +13,7 @@ describe('health routes', () => {
   });
   after(() => server.close());
 
-  it('are both 200 while the service takes connections', async () => {
+  it('are both 200 while the service accepts connections', async () => {
     ready = true;
     for (const path of ['/healthz', '/readyz']) {
       const { status, json, headers } = await server.get(path);
@@ -24,7 +24,7 @@ describe('health routes', () => {
     }
   });
 
-  it('tell a service that is shutting down from a dead one', async () => {
+  it('distinguish a service that is shutting down from a dead one', async () => {
     ready = false;
     assert.equal((await server.get('/healthz')).status, 200);
     const { status, json } = await server.get('/readyz');
@@ -32,7 +32,7 @@ describe('health routes', () => {
     assertHas(json, { error: 'not_ready' });
   });
 
-  it('change nothing, and leave other paths to others', async () => {
+  it('accept GET only, and pass other paths on', async () => {
     const { status, headers } = await server.request('POST', '/readyz');
     assert.equal(status, 405);
     assert.equal(headers.allow, 'GET, HEAD, OPTIONS');

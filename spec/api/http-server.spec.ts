@@ -47,7 +47,7 @@ async function untilClosed(socket: net.Socket): Promise<string> {
 }
 
 describe('HTTP server', () => {
-  it('answers a usual request, and the next one on the same connection', async () => {
+  it('answers a request, and the next one on the same connection', async () => {
     await withServer({}, ok, async (open) => {
       const socket = await open();
       for (let n = 0; n < 2; n++) {
@@ -58,7 +58,7 @@ describe('HTTP server', () => {
     });
   });
 
-  it('closes a connection whose headers do not come to an end', async () => {
+  it('closes a connection whose headers never end', async () => {
     await withServer({ headersTimeout: 150 }, ok, async (open) => {
       const socket = await open();
       socket.write('GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ');
@@ -68,7 +68,7 @@ describe('HTTP server', () => {
     });
   });
 
-  it('closes a connection whose body does not come to an end', async () => {
+  it('closes a connection whose body never ends', async () => {
     const answerAfterBody: RequestListener = (req, res) => void req.resume().on('end', () => res.end('ok'));
     await withServer({ headersTimeout: 100, requestTimeout: 150 }, answerAfterBody, async (open) => {
       const socket = await open();
@@ -79,7 +79,7 @@ describe('HTTP server', () => {
     });
   });
 
-  it('refuses headers above the limit', async () => {
+  it('rejects headers above the limit', async () => {
     await withServer({ maxHeaderSize: 2000 }, ok, async (open) => {
       const socket = await open();
       socket.write(`GET / HTTP/1.1\r\nHost: x\r\nX-Big: ${'a'.repeat(3000)}\r\n\r\n`);
@@ -87,7 +87,7 @@ describe('HTTP server', () => {
     });
   });
 
-  it('closes a connection whose client takes no more of an answer', async () => {
+  it('closes a connection whose client stops reading a response', async () => {
     const body = Buffer.alloc(32 * 1024 * 1024);
     const { promise: closed, resolve } = withResolvers<void>();
     const listener: RequestListener = (_req, res) => {
@@ -107,7 +107,7 @@ describe('HTTP server', () => {
     });
   });
 
-  it('closes connections above the limit, and takes new ones when others have left', async () => {
+  it('closes connections above the limit, and accepts new ones when others have closed', async () => {
     await withServer({ maxConnections: 2 }, ok, async (open) => {
       const first = await open();
       await open();
@@ -121,7 +121,7 @@ describe('HTTP server', () => {
     });
   });
 
-  it('answers requests that come all at once in their order, each begun when the one before is answered', async () => {
+  it('handles pipelined requests one by one, in order', async () => {
     let busy = 0;
     let most = 0;
     const slow: RequestListener = (req, res) => {
@@ -142,7 +142,7 @@ describe('HTTP server', () => {
     });
   });
 
-  it('closes a connection that brings thousands of requests at once', async () => {
+  it('closes a connection with thousands of pipelined requests', async () => {
     let begun = 0;
     const big: RequestListener = (_req, res) => {
       begun++;

@@ -35,7 +35,7 @@ function live(): MemoryManagement {
 }
 
 describe('metrics', () => {
-  it('show the sums of this moment', async () => {
+  it('show the current sums', async () => {
     const { series } = await scrape(live(), { upstreams: false });
     const expected = {
       'kmp_rtmp_upstreams{state="publishing"}': 1,
@@ -82,7 +82,7 @@ describe('metrics', () => {
     for (const [name, value] of Object.entries(expected)) assert.equal(series.get(name), value, name);
   });
 
-  it('can do without the series of each upstream, so that their number does not grow', async () => {
+  it('can omit the series of single upstreams', async () => {
     const { text, series } = await scrape(live(), { upstreams: false });
     assert.ok(!text.includes('ch1-twitch'));
     const more = new MemoryManagement(Array.from({ length: 50 }, (_, n) => [`u${n}`, sampleUpstream()] as const));
@@ -91,7 +91,7 @@ describe('metrics', () => {
     assert.deepEqual(own(larger), own(series));
   });
 
-  it('show what the service counted since its start, whatever has ended since', async () => {
+  it('include ended upstreams in the counters since the start', async () => {
     const management = live();
     const counters = { totals: () => Promise.resolve(sampleTotals()) };
     const expected = {
@@ -120,7 +120,7 @@ describe('metrics', () => {
     }
   });
 
-  it('hold no stream name, URL or opaque data', async () => {
+  it('contain no stream name, URL or opaque data', async () => {
     const secret = sampleUpstream({
       url: 'rtmp://live.test/app/live_s3cret?auth=s3cret',
       opaque: 's3cret',
@@ -133,7 +133,7 @@ describe('metrics', () => {
     assert.ok(!text.includes('s3cret'));
   });
 
-  it('tell streams with the same RTMP id apart, and ids that only look the same', async () => {
+  it('distinguish streams with the same RTMP id, and ids that look the same', async () => {
     const streams = table([
       ['a', sampleStream({ tracks: { video: sampleTrack({ delay: 100 }) } })],
       ['b', sampleStream({ tracks: { video: sampleTrack({ delay: 200 }) } })],
@@ -150,7 +150,7 @@ describe('metrics', () => {
     assert.ok(!/[\u0000-\u0009\u000b-\u001f]/.test(text));
   });
 
-  it("show Node's own figures", async () => {
+  it('include the metrics of Node', async () => {
     const { series } = await scrape(live(), { upstreams: false });
     for (const name of [
       'process_cpu_seconds_total',

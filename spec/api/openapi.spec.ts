@@ -51,8 +51,23 @@ describe('OpenAPI document', () => {
   after(() => server.close());
 
   // What is asked for, and the path and status of the document that it must fit.
-  const rows: readonly (readonly [string, string, string, number])[] = [
+  const rows: readonly (readonly [string, string, string, number, body?: unknown])[] = [
     ['GET', '/', '/', 200],
+    ['GET', '/?list=1', '/', 200],
+    ['GET', '/upstreams/u1?list=1', '/upstreams/{upstream_id}', 200],
+    ['GET', '/upstreams/u1?pretty=1', '/upstreams/{upstream_id}', 200],
+    [
+      'POST',
+      '/multi',
+      '/multi',
+      200,
+      [
+        { method: 'GET', uri: '/upstreams' },
+        { method: 'GET', uri: '/none' },
+      ],
+    ],
+    ['POST', '/multi', '/multi', 415, {}],
+    ['POST', '/multi', '/multi', 413, Array.from({ length: 1001 }, () => ({ method: 'GET', uri: '/' }))],
     ['GET', '/upstreams', '/upstreams', 200],
     ['GET', '/upstreams?list=1', '/upstreams', 200],
     ['GET', '/upstreams/u1', '/upstreams/{upstream_id}', 200],
@@ -81,9 +96,11 @@ describe('OpenAPI document', () => {
     assert.match(document.openapi, /^3\.1\./);
   });
 
-  for (const [method, path, documented, status] of rows) {
-    it(`fits the answer to ${method} ${path}`, async () => {
-      const reply: Reply = await server.request(method, `/api${path}`);
+  for (const [method, path, documented, status, body] of rows) {
+    it(`describes the answer ${status} to ${method} ${path}`, async () => {
+      const type = body === undefined ? {} : { 'content-type': 'application/json' };
+      const text = body === undefined ? undefined : JSON.stringify(body);
+      const reply: Reply = await server.request(method, `/api${path}`, type, text);
       assert.equal(reply.status, status);
       if (status === 204) {
         assert.equal(reply.text, '');
@@ -95,11 +112,11 @@ describe('OpenAPI document', () => {
     });
   }
 
-  it('fits a read-only API too: it then has no DELETE, and every 405 is an Error', async () => {
+  it('describes a read-only API: without DELETE and POST, and every 405 is an Error', async () => {
     const readOnly = await serve(appWith('/api', managementRouter(management, { write: false })));
     try {
       const { json } = await readOnly.get('/api/openapi.json');
-      assert.ok(!JSON.stringify(json).includes('"delete"'));
+      assert.ok(!/"delete"|"post"/.test(JSON.stringify(json)));
       const reply = await readOnly.request('DELETE', '/api/upstreams/u1');
       assert.equal(reply.status, 405);
       assert.ok(answerSchema(ajv, '/upstreams/{upstream_id}', 'delete', 405)(reply.json));
@@ -108,7 +125,7 @@ describe('OpenAPI document', () => {
     }
   });
 
-  it('notices a field that is missing, misspelt, of another type or undocumented', () => {
+  it('detects a field that is missing, misspelt, of another type or undocumented', () => {
     const validate = ajv.compile({ $ref: 'openapi#/components/schemas/Upstream' });
     assert.ok(validate(sampleUpstream()));
     const { mem_left: _, ...missing } = sampleUpstream();
@@ -118,7 +135,7 @@ describe('OpenAPI document', () => {
     assert.ok(!validate({ ...sampleUpstream(), state: 'live' }));
   });
 
-  it('documents every path that the rows above ask for, and no other', () => {
+  it('documents exactly the paths of the rows above', () => {
     const asked = new Set(rows.map(([method, , documented]) => `${method.toLowerCase()} ${documented}`));
     const described = Object.entries(document.paths).flatMap(([path, item]) =>
       Object.keys(item).map((method) => `${method} ${path}`),

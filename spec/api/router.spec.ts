@@ -25,7 +25,7 @@ describe('management API, read-only', () => {
   });
   after(() => server.close());
 
-  it('answers the whole status at its root, with and without a trailing slash', async () => {
+  it('answers the complete status at its root, with and without a trailing slash', async () => {
     for (const path of ['/kmp_rtmp_api', '/kmp_rtmp_api/', '/kmp_rtmp_api/?x=1']) {
       const { status, headers, json } = await server.get(path);
       assert.equal(status, 200, path);
@@ -47,12 +47,36 @@ describe('management API, read-only', () => {
     assert.equal(stream.text, JSON.stringify(sampleStream()));
   });
 
-  it('answers ids with ?list=1, and only then', async () => {
+  it('answers ids with ?list=1 only', async () => {
     assert.deepEqual((await server.get('/kmp_rtmp_api/upstreams?list=1')).json, ['u1', 'u2']);
     assert.deepEqual((await server.get('/kmp_rtmp_api/upstreams/?list=1')).json, ['u1', 'u2']);
     assert.deepEqual((await server.get('/kmp_rtmp_api/upstreams/u1/streams?list=1')).json, ['name']);
     assert.deepEqual((await server.get('/kmp_rtmp_api/upstreams/u2/streams?list=1')).json, ['__proto__']);
     assert.deepEqual(Object.keys((await server.get('/kmp_rtmp_api/upstreams?list=0')).json as object), ['u1', 'u2']);
+  });
+
+  it('lists the paths below the root and below an upstream with ?list=1, as the module does', async () => {
+    assert.deepEqual((await server.get('/kmp_rtmp_api/?list=1')).json, ['multi', 'upstreams']);
+    assert.deepEqual((await server.get('/kmp_rtmp_api/upstreams/u1?list=1')).json, ['streams', 'tracks']);
+    assert.equal((await server.get('/kmp_rtmp_api/upstreams/none?list=1')).status, 404);
+  });
+
+  it('indents with ?pretty=1 by four spaces, as the module does', async () => {
+    for (const path of ['/?pretty=1', '/upstreams?pretty=1', '/upstreams/u1?pretty=1', '/upstreams?list=1&pretty=1']) {
+      const { text, json, headers } = await server.get(`/kmp_rtmp_api${path}`);
+      assert.equal(text, JSON.stringify(json, null, 4), path);
+      assert.match(text, /^[{[]\n {4}"/, path);
+      assert.equal(headers['content-length'], String(Buffer.byteLength(text)));
+    }
+    assert.equal((await server.get('/kmp_rtmp_api/upstreams/u1?pretty=0')).text, JSON.stringify(sampleUpstream()));
+  });
+
+  it('does not allow POST /multi', async () => {
+    const type = { 'content-type': 'application/json' };
+    const body = JSON.stringify([{ method: 'GET', uri: '/' }]);
+    const { status, headers } = await server.request('POST', '/kmp_rtmp_api/multi', type, body);
+    assert.equal(status, 405);
+    assert.equal(headers.allow, 'GET, HEAD, OPTIONS');
   });
 
   it('keeps a stream called __proto__ as a plain key', async () => {
@@ -63,7 +87,7 @@ describe('management API, read-only', () => {
     assert.equal((await server.get('/kmp_rtmp_api/upstreams/u1/streams/toString')).status, 404);
   });
 
-  it('answers 404 with a JSON body for what is not there', async () => {
+  it('answers 404 with a JSON body for unknown paths', async () => {
     for (const path of [
       '/upstreams/none',
       '/upstreams/none/streams',
@@ -89,7 +113,7 @@ describe('management API, read-only', () => {
     }
   });
 
-  it('answers 405 with Allow to whatever would change something', async () => {
+  it('answers 405 with Allow to all methods that change something', async () => {
     for (const method of ['DELETE', 'POST', 'PUT', 'PATCH']) {
       for (const path of ['/', '/upstreams/u1', '/upstreams/none', '/upstreams/u1/tracks/8', '/nothing']) {
         const { status, headers, json } = await server.request(method, `/kmp_rtmp_api${path}`);
@@ -110,7 +134,7 @@ describe('management API, read-only', () => {
     assert.equal((await server.request('HEAD', '/kmp_rtmp_api/upstreams/none')).status, 404);
   });
 
-  it('answers OPTIONS with what is allowed, and nothing to other origins', async () => {
+  it('answers OPTIONS with the allowed methods, and without CORS headers', async () => {
     const { status, headers } = await server.request('OPTIONS', '/kmp_rtmp_api/upstreams/u1', {
       Origin: 'http://evil.test',
       'Access-Control-Request-Method': 'DELETE',
@@ -124,7 +148,7 @@ describe('management API, read-only', () => {
     assert.equal((await server.request('OPTIONS', '/kmp_rtmp_api/nothing')).status, 404);
   });
 
-  it('sends headers that keep a browser from running, framing or sniffing an answer', async () => {
+  it('sends headers that prevent a browser from executing, framing or sniffing a response', async () => {
     for (const path of ['/', '/nothing', '/upstreams/%']) {
       const { headers } = await server.get(`/kmp_rtmp_api${path}`);
       assert.match(String(headers['content-security-policy']), /default-src 'none'/);
@@ -148,7 +172,7 @@ describe('management API, read-write', () => {
   });
   after(() => server.close());
 
-  it('finds upstreams by their decoded ids, whatever they hold', async () => {
+  it('finds upstreams by their decoded ids', async () => {
     for (const id of STRANGE_IDS) {
       const { status, json } = await server.get(`/upstreams/${encodeURIComponent(id)}`);
       assert.equal(status, 200, id);
@@ -182,7 +206,7 @@ describe('management API, read-write', () => {
     assert.equal((await server.request('DELETE', '/upstreams/none/tracks/x')).status, 400);
   });
 
-  it('says with 405 and OPTIONS what each path allows', async () => {
+  it('lists the allowed methods of each path in 405 and OPTIONS', async () => {
     const rows = [
       ['/', 'GET, HEAD, OPTIONS'],
       ['/upstreams', 'GET, HEAD, OPTIONS'],
@@ -203,7 +227,7 @@ describe('management API, read-write', () => {
     assert.equal((await server.request('DELETE', '/nothing')).status, 404);
   });
 
-  it("refuses DELETE from another site's page", async () => {
+  it('rejects DELETE from a page of another site', async () => {
     const host = `127.0.0.1:${server.port}`;
     const refused = [
       { 'Sec-Fetch-Site': 'cross-site' },
@@ -226,7 +250,7 @@ describe('management API, read-write', () => {
 });
 
 describe('management API, when the service fails', () => {
-  it('answers 500 without telling why, and logs it', async () => {
+  it('answers 500 without details, and logs the error', async () => {
     const lines: [string, LogFields | undefined][] = [];
     const log: Logger = { ...noLog, error: (message, fields) => void lines.push([message, fields]) };
     const management = sample();
@@ -254,7 +278,7 @@ describe('management API, when the service fails', () => {
 });
 
 describe('management API, with 1000 upstreams', () => {
-  it('asks the service once for a snapshot of all', async () => {
+  it('takes one snapshot from the service', async () => {
     const management = new MemoryManagement(
       Array.from({ length: 1000 }, (_, n) => [`u${n}`, sampleUpstream({ connection: n })] as const),
     );

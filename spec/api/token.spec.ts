@@ -17,7 +17,7 @@ describe('bearer token', () => {
   });
   after(() => server.close());
 
-  it('lets in who has one of the tokens', async () => {
+  it('accepts each of the tokens', async () => {
     const good = [
       'Bearer s3cret',
       'bearer s3cret',
@@ -31,14 +31,14 @@ describe('bearer token', () => {
     }
   });
 
-  it('answers 401 and says what is needed to who has none', async () => {
+  it('answers 401 without a token, and names the scheme', async () => {
     const { status, headers, json } = await server.get('/');
     assert.equal(status, 401);
     assert.equal(headers['www-authenticate'], 'Bearer realm="kmp-rtmp"');
-    assertHas(json, { error: 'unauthorized', message: 'a token is needed' });
+    assertHas(json, { error: 'unauthorized', message: 'a token is required' });
   });
 
-  it('answers 401 to a wrong one, and does not repeat it', async () => {
+  it('answers 401 to a wrong token, and does not repeat it', async () => {
     const bad = [
       'Bearer s3cre',
       'Bearer s3crets',
@@ -55,7 +55,7 @@ describe('bearer token', () => {
     }
   });
 
-  it('answers 401 to what is no token at all', async () => {
+  it('answers 401 to a malformed header', async () => {
     for (const authorization of [
       'Bearer',
       'Bearer ',
@@ -69,12 +69,12 @@ describe('bearer token', () => {
     assert.equal((await server.get('/?token=s3cret&access_token=s3cret')).status, 401);
   });
 
-  it('offers a browser to ask its user', async () => {
+  it('makes a browser ask its user', async () => {
     const { headers } = await server.get('/', { accept: 'text/html,*/*' });
     assert.match(String(headers['www-authenticate']), /^Bearer realm="kmp-rtmp", Basic realm="kmp-rtmp"/);
   });
 
-  it('cannot be set up to let everyone in', () => {
+  it('rejects an empty list of tokens and an empty token', () => {
     assert.throws(() => bearerToken(''), { code: 'bad_token' });
     assert.throws(() => bearerToken([]), { code: 'bad_token' });
     assert.throws(() => bearerToken(['a', '']), { code: 'bad_token' });

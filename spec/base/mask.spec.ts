@@ -14,7 +14,7 @@ describe('masking', () => {
     for (const [key, shown] of rows) assert.equal(maskKey(key), shown);
   });
 
-  it('masks stream, query, user and password of a URL, and nothing else', () => {
+  it('masks only stream, query, user and password of a URL', () => {
     const rows: [string, string][] = [
       ['rtmp://live.twitch.tv:1935/app/live_123456789_abc', 'rtmp://live.twitch.tv:1935/app/liv***'],
       ['live.twitch.tv/app/live_123456789_abc', 'live.twitch.tv/app/liv***'],
@@ -34,12 +34,12 @@ describe('masking', () => {
     }
   });
 
-  it('leaves no part of a password that is not escaped as it should be', () => {
+  it('masks all of a password that is not escaped correctly', () => {
     const shown = maskUrl('rtmps://user:very/secret@host/app/streamkey');
     for (const part of ['secret', 'streamkey', 'very']) assert.ok(!shown.includes(part), shown);
   });
 
-  it('finds RTMP URLs, and URLs with a password, within a text', () => {
+  it('finds RTMP URLs, and URLs with a password, in a text', () => {
     assert.equal(
       maskText('cannot publish to "rtmp://h/app/secretsecret" (see https://example.com/docs/rtmp.html)'),
       'cannot publish to "rtmp://h/app/sec***" (see https://example.com/docs/rtmp.html)',
@@ -47,7 +47,7 @@ describe('masking', () => {
     assert.equal(maskText('GET http://a:b@h/x failed'), 'GET http://***@h/x failed');
   });
 
-  it('masks known secrets wherever they stand', () => {
+  it('masks known secrets anywhere in a text', () => {
     const text = 'Stream key live_1_abc is in use: live_1_abcdef';
     assert.equal(maskIn(text, ['live_1_abc', 'live_1_abcdef']), 'Stream key li*** is in use: liv***');
     assert.equal(maskIn('a b', ['']), 'a b');

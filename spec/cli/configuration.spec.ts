@@ -83,7 +83,7 @@ describe('checking a configuration', () => {
   });
 
   for (const [what, content, says] of [
-    ['is not there', undefined, /cannot read \/no\/such\.pem: there is no such file\n$/],
+    ['is not there', undefined, /cannot read \/no\/such\.pem: the file does not exist\n$/],
     ['holds no certificate', 'no PEM at all', /other\.pem has no certificate in PEM form\n$/],
     ['is damaged', '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n', /other\.pem has no certificate/],
   ] as const) {

@@ -70,7 +70,7 @@ describe('kmp-rtmp inspect', () => {
     assert.match(none.stderr, /^kmp-rtmp: .*none: neither a KMP nor an RTMP dump.*\n$/);
     const missing = await kmpRtmp(['inspect', `${folder.path}/missing`]);
     assert.equal(missing.code, 1);
-    assert.match(missing.stderr, /^kmp-rtmp: .*missing: there is no such file\n$/);
+    assert.match(missing.stderr, /^kmp-rtmp: .*missing: the file does not exist\n$/);
     const empty = await kmpRtmp(['inspect', '-']);
     assert.match(empty.stderr, /^kmp-rtmp: stdin: neither .* it is empty.*\n$/);
   });
@@ -84,7 +84,7 @@ describe('kmp-rtmp inspect', () => {
     assert.equal(said.length, 3, stderr);
     assert.ok(said[0]?.startsWith(`kmp-rtmp: ${folder.path}: it is a folder`), stderr);
     assert.ok(said[1]?.startsWith(`kmp-rtmp: ${none}: neither`), stderr);
-    assert.ok(said[2]?.startsWith(`kmp-rtmp: ${folder.path}/gone: there is no such file`), stderr);
+    assert.ok(said[2]?.startsWith(`kmp-rtmp: ${folder.path}/gone: the file does not exist`), stderr);
   });
 
   it('lets no escape sequence of the dump out, nor in JSON', async () => {

@@ -170,7 +170,7 @@ describe('kmp-rtmp -c FILE', () => {
 
       const second = await kmpRtmp(['-c', file]);
       assert.equal(second.code, 1);
-      assert.match(second.stderr, new RegExp(`^kmp-rtmp: kmp-rtmp runs already, as process ${run.pid} .*\\n$`));
+      assert.match(second.stderr, new RegExp(`^kmp-rtmp: kmp-rtmp is already running as process ${run.pid} .*\\n$`));
 
       assert.equal((await kmpRtmp(['-s', command, '-c', file])).code, 0);
       await run.ended;
@@ -178,7 +178,7 @@ describe('kmp-rtmp -c FILE', () => {
     }
     const none = await kmpRtmp(['-s', 'quit', '-c', folder.file('kmp.conf', `pid ${pid};\n${CONFIG}`)]);
     assert.equal(none.code, 1);
-    assert.match(none.stderr, /^kmp-rtmp: the pid file .* is not there.*\n$/);
+    assert.match(none.stderr, /^kmp-rtmp: the pid file .* does not exist.*\n$/);
     const without = await kmpRtmp(['-s', 'quit', '-c', folder.file('kmp.conf', CONFIG)]);
     assert.equal(without.code, 1);
     assert.match(without.stderr, /^kmp-rtmp: .*no directive "pid".*\n$/);

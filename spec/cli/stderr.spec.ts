@@ -26,7 +26,7 @@ describe('the service', { skip: process.platform === 'win32' }, () => {
     assert.equal(child.process.exitCode, null);
     child.kill('SIGTERM');
     assert.equal(await child.exit, 0);
-    assert.match(readFileSync(log, 'utf8'), /the configuration is reloaded[^]*SIGTERM: ends in order/);
+    assert.match(readFileSync(log, 'utf8'), /the configuration is reloaded[^]*SIGTERM: shutting down gracefully/);
     folder.remove();
   });
 });

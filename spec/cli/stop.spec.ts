@@ -91,7 +91,7 @@ describe('the end of kmp-rtmp', { timeout: 90_000 }, () => {
     sender.send(audioMinf(), frameAt(0, 'a'));
     await ingest.next();
     run.kill('SIGTERM');
-    await run.says(/ends in order/);
+    await run.says(/shutting down gracefully/);
     // The line comes a moment before; who waits to be accepted just then is reset.
     const refused = async (): Promise<void> => {
       for (let tries = 0; tries < 1000; tries++) {

@@ -19,30 +19,32 @@ describe('listen', () => {
     ['localhost:8005', { ...base, host: 'localhost', port: 8005 }],
     ['[::1]:8005', { ...base, host: '::1', port: 8005, ipv6Only: true }],
     ['[::]:8005 ipv6only=off', { ...base, host: '::', port: 8005 }],
+    ['unix:/run/x.sock', { ...base, path: '/run/x.sock', host: '', port: 0 }],
+    ['8005 proxy_protocol', { ...base, host: '0.0.0.0', port: 8005, proxyProtocol: true }],
     ['8005 backlog=4096', { ...base, host: '0.0.0.0', port: 8005, backlog: 4096 }],
   ];
   for (const [text, expected] of rows) {
-    it(`takes ${text}`, () => assert.deepEqual(read(listen, text), expected));
+    it(`accepts ${text}`, () => assert.deepEqual(read(listen, text), expected));
   }
   const bad: readonly [string, RegExp][] = [
     ['70000', /"70000" is not a port, or address:port/],
-    ['127.0.0.1', /names no port; write 127\.0\.0\.1:PORT/],
+    ['127.0.0.1', /has no port; write 127\.0\.0\.1:PORT/],
     ['300.0.0.1:80', /is not a port/],
     ['::1:8005', /is not a port/],
     ['[1.2.3.4]:80', /is not a port/],
-    ['unix:/run/x.sock', /is not a port/],
+    ['unix:', /is not a port/],
     ['8005-8010', /is not a port/],
-    ['a b:1', /is not a port|names no port/],
-    ['443 ssl', /"ssl" is not supported: TLS is not offered/],
+    ['a b:1', /is not a port|has no port/],
+    ['443 ssl', /"ssl" is not supported: TLS is not available/],
     ['53 udp', /"udp" is not supported/],
-    ['8005 proxy_protocol', /PROXY protocol/],
-    ['8005 reusport', /"reusport" is no parameter of listen/],
-    ['8005 backlog=x', /"backlog=x" is no parameter/],
+    ['8005 proxy_protocol=on', /is not a parameter/],
+    ['8005 reusport', /"reusport" is not a parameter of listen/],
+    ['8005 backlog=x', /"backlog=x" is not a parameter/],
   ];
   for (const [text, error] of bad) {
-    it(`refuses ${text}`, () => assert.throws(() => read(listen, text), error));
+    it(`rejects ${text}`, () => assert.throws(() => read(listen, text), error));
   }
-  it('says which of nginx’s parameters do nothing', () => {
+  it('warns about parameters of nginx that have no effect', () => {
     const warnings: string[] = [];
     read(listen, '8005 reuseport so_keepalive=30m::10 default_server', warnings);
     assert.deepEqual(warnings, [
@@ -62,35 +64,36 @@ describe('resolver', () => {
     ['8.8.8.8 valid=10 ipv4=off', { servers: ['8.8.8.8:53'], valid: 10_000, ipv4: false, ipv6: true }],
   ];
   for (const [text, expected] of rows) {
-    it(`takes ${text}`, () => assert.deepEqual(read(resolver, text), expected));
+    it(`accepts ${text}`, () => assert.deepEqual(read(resolver, text), expected));
   }
   const bad: readonly [string, RegExp][] = [
     ['dns.example', /"dns\.example" is not the IP address of a DNS server/],
-    ['valid=30s', /no DNS server is named/],
+    ['valid=30s', /there is no DNS server/],
     ['8.8.8.8 valid=soon', /"valid=soon" is not a time/],
     ['8.8.8.8 ipv6=no', /"ipv6=no" is not/],
-    ['8.8.8.8 ipv4=off ipv6=off', /leave nothing to resolve/],
+    ['8.8.8.8 ipv4=off ipv6=off', /excludes every address/],
     ['8.8.8.8:0', /is not the IP address/],
   ];
   for (const [text, error] of bad) {
-    it(`refuses ${text}`, () => assert.throws(() => read(resolver, text), error));
+    it(`rejects ${text}`, () => assert.throws(() => read(resolver, text), error));
   }
 });
 
 describe('allow and deny', () => {
   const rows: readonly [string, unknown][] = [
     ['all', 'all'],
+    ['unix:', 'unix:'],
     ['10.1.2.3', { address: '10.1.2.3', prefix: 32, family: 'ipv4' }],
     ['10.0.0.0/8', { address: '10.0.0.0', prefix: 8, family: 'ipv4' }],
     ['::1', { address: '::1', prefix: 128, family: 'ipv6' }],
     ['2001:db8::/32', { address: '2001:db8::', prefix: 32, family: 'ipv6' }],
   ];
   for (const [text, who] of rows) {
-    it(`takes ${text}`, () => assert.deepEqual(read(accessRule('deny'), text), { action: 'deny', who }));
+    it(`accepts ${text}`, () => assert.deepEqual(read(accessRule('deny'), text), { action: 'deny', who }));
   }
   for (const text of ['10.0.0.0/33', '10.0.0/8', 'example.com', '::/129', 'ALL', '', 'fe80::1%lo', '10.0.0.0/']) {
-    it(`refuses ${text}`, () =>
-      assert.throws(() => read(accessRule('allow'), text), /is not "all", an address or a network/));
+    it(`rejects ${text}`, () =>
+      assert.throws(() => read(accessRule('allow'), text), /is not "all", "unix:", an address or a network/));
   }
 });
 
@@ -109,7 +112,7 @@ describe('kmp_rtmp_out_allow and kmp_rtmp_out_deny', () => {
     ['[::1]', { address: '::1', prefix: 128, family: 'ipv6' }, undefined],
   ];
   for (const [text, where, port] of rows) {
-    it(`take ${text}`, () => {
+    it(`accept ${text}`, () => {
       assert.deepEqual(read(destinationRule('allow'), text), { action: 'allow', where, port });
     });
   }
@@ -126,7 +129,7 @@ describe('kmp_rtmp_out_allow and kmp_rtmp_out_deny', () => {
     'a_b!',
     '::1:x]',
   ]) {
-    it(`refuse ${text}`, () => assert.throws(() => read(destinationRule('deny'), text), /is not "all", a host name/));
+    it(`reject ${text}`, () => assert.throws(() => read(destinationRule('deny'), text), /is not "all", a host name/));
   }
 });
 
@@ -138,15 +141,15 @@ describe('error_log', () => {
     ['stderr format=json crit', { target: 'stderr', level: 'error', format: 'json' }],
   ];
   for (const [text, expected] of rows) {
-    it(`takes ${text}`, () => assert.deepEqual(read(errorLog, text), expected));
+    it(`accepts ${text}`, () => assert.deepEqual(read(errorLog, text), expected));
   }
   const bad: readonly [string, RegExp][] = [
-    ['stderr loud', /"loud" is not a level \(debug, info, notice, warn, error, crit, alert, emerg\)/],
-    ['stderr info warn', /"warn" is not a level/],
-    ['stderr format=xml', /"format=xml" is not/],
-    ['syslog:server=127.0.0.1', /not supported; expected a file or stderr/],
+    ['stderr loud', /"loud" is neither a level \(debug, info, notice, warn, error, crit, alert, emerg\)/],
+    ['stderr info warn', /"warn" is neither a level/],
+    ['stderr format=xml', /"format=xml" is neither/],
+    ['memory:32k', /not supported; expected a file, stderr or syslog/],
   ];
   for (const [text, error] of bad) {
-    it(`refuses ${text}`, () => assert.throws(() => read(errorLog, text), error));
+    it(`rejects ${text}`, () => assert.throws(() => read(errorLog, text), error));
   }
 });

@@ -34,7 +34,7 @@ function failure(text: string): string {
 }
 
 describe('configuration', () => {
-  it('takes the sample of the module as it stands', () => {
+  it('loads the sample configuration of the module unchanged', () => {
     // The sample configuration of the module.
     const config = parseConfig(
       `stream {
@@ -97,7 +97,7 @@ http {
     });
   });
 
-  it('has a built-in one for this machine only, with all there is to see', () => {
+  it('has a built-in configuration for the loopback interface', () => {
     const { kmpServers, httpServers, warnings } = defaultConfig();
     assert.deepEqual(warnings, []);
     assert.deepEqual(
@@ -122,7 +122,7 @@ http {
     ]);
   });
 
-  it('takes what holds for the process', () => {
+  it('reads the directives of the process', () => {
     const config = kmp(
       '',
       '',
@@ -137,7 +137,7 @@ http {
     ]);
   });
 
-  it('takes several addresses and several servers', () => {
+  it('accepts several addresses and several servers', () => {
     const text = `stream {
       server { listen 1; listen [::1]:1; kmp_rtmp; kmp_rtmp_in_ack off; }
       server { listen 2; kmp_rtmp; }
@@ -149,36 +149,36 @@ http {
     assert.equal(second?.media.inAck, true);
   });
 
-  it('counts a second address of one kind on port 0 as another', () => {
+  it('treats two addresses with port 0 as different', () => {
     const text = 'stream { server { listen 127.0.0.1:0; kmp_rtmp; } server { listen 127.0.0.1:0; kmp_rtmp; } }';
     assert.equal(parseConfig(text).kmpServers.length, 2);
   });
 });
 
 describe('inheritance', () => {
-  it('takes a setting from the innermost block that has it', () => {
+  it('uses the setting of the innermost block', () => {
     const { media } = kmp('kmp_rtmp_out_chunk_size 4k;', 'kmp_rtmp_out_chunk_size 8k; kmp_rtmp_out_timeout 7s;');
     assert.deepEqual([media.outChunkSize, media.outTimeout, media.outFlushTimeout], [4096, 7000, 500]);
   });
 
-  it('does so wherever in the block the setting stands', () => {
+  it('does so independent of the position in the block', () => {
     const text = 'stream { server { listen 1; kmp_rtmp; } kmp_rtmp_out_timeout 7s; }';
     assert.equal(parseConfig(text).kmpServers[0]?.media.outTimeout, 7000);
   });
 
   const outer = 'kmp_rtmp_out_notif_add_header A 1; kmp_rtmp_out_notif_add_header B 2;';
-  it('takes the added headers of the outer block if the inner has none', () => {
+  it('inherits added headers if the inner block has none', () => {
     assert.deepEqual(kmp('', outer).media.outNotifAddHeader, [
       { name: 'A', value: '1' },
       { name: 'B', value: '2' },
     ]);
   });
-  it('takes none of them if the inner block has its own', () => {
+  it('does not inherit added headers if the inner block has its own', () => {
     const { media } = kmp('kmp_rtmp_out_notif_add_header C "3 4";', outer);
     assert.deepEqual(media.outNotifAddHeader, [{ name: 'C', value: '3 4' }]);
   });
 
-  it('keeps the order of allow and deny among one another, and takes the lists of one block', () => {
+  it('keeps the common order of allow and deny, and inherits them as one list', () => {
     const actions = (text: string, around: string) =>
       kmp(text, around).access.map(({ action, who }) => [action, typeof who === 'string' ? who : who.address]);
     const around = 'deny 10.0.0.1; allow 10.0.0.0/8; deny all;';
@@ -190,7 +190,7 @@ describe('inheritance', () => {
     assert.deepEqual(actions('allow all;', around), [['allow', 'all']]);
   });
 
-  it('does the same for where upstreams may connect to', () => {
+  it('does the same for the destinations of upstreams', () => {
     const { media } = kmp(
       'kmp_rtmp_out_deny 10.0.0.0/8; kmp_rtmp_out_allow *.example.com:443; kmp_rtmp_out_deny all;',
       'kmp_rtmp_out_allow all;',
@@ -202,14 +202,14 @@ describe('inheritance', () => {
     ]);
   });
 
-  it('takes resolver and its time from the stream block', () => {
+  it('inherits resolver and resolver_timeout from the stream block', () => {
     const config = kmp('', 'resolver 127.0.0.1:5353 valid=1m; resolver_timeout 5s;');
     assert.deepEqual(config.resolver, { servers: ['127.0.0.1:5353'], valid: 60_000, ipv4: true, ipv6: true });
     assert.equal(config.resolverTimeout, 5000);
     assert.equal(kmp('').resolver, undefined);
   });
 
-  it('hands tokens and access rules down to locations, not what a location answers', () => {
+  it('passes tokens and access rules to inner locations, but not their content', () => {
     const text =
       'location /a/ { kmp_rtmp_status; location /a/b/ { kmp_rtmp_metrics upstreams=off; kmp_rtmp_api_token t2; } }';
     const config = parseConfig(`http { kmp_rtmp_api_token t1; server { listen 1; deny all; ${text} } }`);
@@ -227,7 +227,7 @@ describe('inheritance', () => {
 });
 
 describe('locations', () => {
-  it('stand in the order to ask them: one path alone, then the longest', () => {
+  it('are in the order of matching: exact paths first, then the longest', () => {
     const text = ['/', '/long/', '= /x', '^~ /longer/']
       .map((path) => `location ${path} { kmp_rtmp_health; }`)
       .join(' ');
@@ -243,19 +243,19 @@ describe('locations', () => {
     );
   });
 
-  it('cannot have the status page for one path alone, as its files are below it', () => {
+  it('reject the status page in an exact location, because its files are below it', () => {
     assert.throws(
       () => parseConfig('http { server { listen 1;\nlocation = / { kmp_rtmp_status; } } }', 'a.conf'),
-      /a\.conf:2: .*"kmp_rtmp_status" in "location = \/".*leave out the "="/,
+      /a\.conf:2: .*"kmp_rtmp_status" in "location = \/".*remove the "="/,
     );
   });
 
-  it('are read-only unless they say otherwise', () => {
+  it('are read-only by default', () => {
     assert.deepEqual(location('location / { kmp_rtmp_api; }').api, { write: false });
     assert.deepEqual(location('location / { kmp_rtmp_api write=off; }').api, { write: false });
   });
 
-  it('hold control with its routes, in order', () => {
+  it('contain control with its routes, in order', () => {
     const { control } = location(
       'location /c { kmp_rtmp_control kmp=kmp.example:8005; kmp_rtmp_route ^a_(.*)$ rtmp://x/app/$1 rtmps://y/app/$1; kmp_rtmp_route . rtmp://z/a/b; }',
     );
@@ -270,8 +270,8 @@ describe('locations', () => {
   });
 });
 
-describe('what means nothing here', () => {
-  it('gets one warning each name, at its first place', () => {
+describe('directives of other modules', () => {
+  it('cause one warning for each name, at the first occurrence', () => {
     const config = kmp(
       'proxy_timeout 1s;',
       'proxy_timeout 2s;',
@@ -285,17 +285,17 @@ describe('what means nothing here', () => {
     ]);
   });
 
-  it('may hold anything, such as directives that would be errors elsewhere', () => {
+  it('may contain anything, including directives that are errors elsewhere', () => {
     const text =
       'stream { upstream x { server y:1; } server { listen 1; kmp_rtmp; } } http { types { text/html html; } server { listen 80 ssl; return 301 /; } }';
     const { warnings } = parseConfig(text, 'a.conf');
     assert.deepEqual(warnings, [
       'a.conf:1: "upstream" has no effect here',
-      'a.conf:1: "http" is left out, since there is no "kmp_rtmp_api" or the like in it',
+      'a.conf:1: "http" is ignored, because it does not contain "kmp_rtmp_api" or a similar directive',
     ]);
   });
 
-  it('is left out where it is a server or a location, and nothing in it is asked', () => {
+  it('are ignored together with a server or a location that contains nothing else', () => {
     const text = `
       stream { server { listen 53 udp; proxy_pass x; } server { listen 1; kmp_rtmp; } }
       http {
@@ -304,9 +304,9 @@ describe('what means nothing here', () => {
       }`;
     const config = parseConfig(text, 'a.conf');
     assert.deepEqual(config.warnings, [
-      'a.conf:2: "server" is left out, since there is no "kmp_rtmp" in it',
-      'a.conf:4: "server" is left out, since there is no "kmp_rtmp_api" or the like in it',
-      'a.conf:5: "location /" is left out, since there is no "kmp_rtmp_api" or the like in it',
+      'a.conf:2: "server" is ignored, because it does not contain "kmp_rtmp"',
+      'a.conf:4: "server" is ignored, because it does not contain "kmp_rtmp_api" or a similar directive',
+      'a.conf:5: "location /" is ignored, because it does not contain "kmp_rtmp_api" or a similar directive',
     ]);
     assert.equal(config.kmpServers.length, 1);
     assert.deepEqual(
@@ -315,18 +315,18 @@ describe('what means nothing here', () => {
     );
   });
 
-  it('says so of directives that have an effect elsewhere', () => {
+  it('warns about directives in a block where they have no effect', () => {
     const text =
       'http { resolver 1.1.1.1; error_log x; server { listen 1; error_log y; location / { kmp_rtmp_api; } } }';
     assert.deepEqual(parseConfig(text, 'a.conf').warnings, [
       'a.conf:1: "resolver" has no effect in http',
       'a.conf:1: "error_log" has no effect in http',
       'a.conf:1: "error_log" has no effect in server (of http)',
-      'a.conf: no server takes KMP; expected one in stream with kmp_rtmp',
+      'a.conf: no server accepts KMP; expected a server in stream with kmp_rtmp',
     ]);
   });
 
-  it('says so of a maximal delay below the minimal one', () => {
+  it('warns about a maximum delay below the minimum delay', () => {
     const [warning] = kmp('kmp_rtmp_out_min_process_delay 2s;').warnings;
     assert.match(
       warning ?? '',
@@ -335,10 +335,36 @@ describe('what means nothing here', () => {
   });
 });
 
+describe('values as lenient as those of the module', () => {
+  it('has the default flash_ver if it is empty', () => {
+    const { outFlashVer } = parseConfig('stream { server { listen 1; kmp_rtmp; kmp_rtmp_out_flash_ver ""; } }')
+      .kmpServers[0]?.media ?? { outFlashVer: undefined };
+    assert.match(outFlashVer ?? '', /^FMLE\/3\.0 \(compatible; KalturaLive\/\d/);
+  });
+
+  it('accepts sizes below 1k', () => {
+    const sizes = 'kmp_rtmp_in_mem_limit 512; kmp_rtmp_in_buffer_size 100; kmp_rtmp_out_mem_limit 1;';
+    const media = parseConfig(`stream { server { listen 1; kmp_rtmp; ${sizes} } }`).kmpServers[0]?.media;
+    assert.deepEqual([media?.inMemLimit, media?.inBufferSize, media?.outMemLimit], [512, 100, 1]);
+  });
+});
+
 describe('errors name file, line and what was expected', () => {
   const S = 'stream { server { listen 1; kmp_rtmp;\n';
   const L = 'http { server { listen 1;\nlocation / {\n';
   const rows: readonly [text: string, error: string][] = [
+    [
+      'http { server { listen 1 proxy_protocol;\nlocation / { kmp_rtmp_api; } } }',
+      'CONFIG_VALUE a.conf:1: "proxy_protocol" is supported for KMP servers only (in stream)',
+    ],
+    [
+      'stream { server { listen unix:/a; kmp_rtmp; }\nserver { listen unix:/a; kmp_rtmp; } }',
+      'CONFIG_DUPLICATE a.conf:2: the server at a.conf:1 already listens on unix:/a',
+    ],
+    [
+      'stream { server { listen 1; kmp_rtmp;\nKMP_RTMP_IN_ACK off; } }',
+      'CONFIG_UNKNOWN a.conf:2: unknown directive "KMP_RTMP_IN_ACK"; did you mean "kmp_rtmp_in_ack"?',
+    ],
     [
       `${S}kmp_rtmp_out_chunk_sise 1k; } }`,
       'CONFIG_UNKNOWN a.conf:2: unknown directive "kmp_rtmp_out_chunk_sise"; did you mean "kmp_rtmp_out_chunk_size"?',
@@ -370,36 +396,39 @@ describe('errors name file, line and what was expected', () => {
       'stream { server { listen 1;\nkmp_rtmp on; } }',
       'CONFIG_VALUE a.conf:2: "kmp_rtmp" has 1 argument; expected kmp_rtmp;',
     ],
-    [`${S}kmp_rtmp; } }`, 'CONFIG_DUPLICATE a.conf:2: "kmp_rtmp" is given twice here; it is given first at a.conf:1'],
+    [
+      `${S}kmp_rtmp; } }`,
+      'CONFIG_DUPLICATE a.conf:2: "kmp_rtmp" is repeated in this block; the first one is at a.conf:1',
+    ],
     [
       `${S}kmp_rtmp_in_ack on; kmp_rtmp_in_ack on; } }`,
-      'CONFIG_DUPLICATE a.conf:2: "kmp_rtmp_in_ack" is given twice here; it is given first at a.conf:2',
+      'CONFIG_DUPLICATE a.conf:2: "kmp_rtmp_in_ack" is repeated in this block; the first one is at a.conf:2',
     ],
     [
       `${S}kmp_rtmp_api; } }`,
-      'CONFIG_CONTEXT a.conf:2: "kmp_rtmp_api" cannot stand in server (of stream); expected it in location',
+      'CONFIG_CONTEXT a.conf:2: "kmp_rtmp_api" is not allowed in server (of stream); expected it in location',
     ],
     [
       `${L}kmp_rtmp_api; kmp_rtmp_in_ack on; } } }`,
-      'CONFIG_CONTEXT a.conf:3: "kmp_rtmp_in_ack" cannot stand in location; expected it in stream, server (of stream)',
+      'CONFIG_CONTEXT a.conf:3: "kmp_rtmp_in_ack" is not allowed in location; expected it in stream, server (of stream)',
     ],
     [
       'listen 80;',
-      'CONFIG_CONTEXT a.conf:1: "listen" cannot stand in main; expected it in server (of stream), server (of http)',
+      'CONFIG_CONTEXT a.conf:1: "listen" is not allowed in main; expected it in server (of stream), server (of http)',
     ],
-    ['server { }', 'CONFIG_CONTEXT a.conf:1: "server" cannot stand in main; expected it in stream, http'],
+    ['server { }', 'CONFIG_CONTEXT a.conf:1: "server" is not allowed in main; expected it in stream, http'],
     [
       'events { kmp_rtmp_api; }',
-      'CONFIG_CONTEXT a.conf:1: "kmp_rtmp_api" cannot stand in "events"; expected it in location',
+      'CONFIG_CONTEXT a.conf:1: "kmp_rtmp_api" is not allowed in "events"; expected it in location',
     ],
     [
       `http { server { location / { root x;\nkmp_rtmp_in_ack on; } } }`,
-      'CONFIG_CONTEXT a.conf:2: "kmp_rtmp_in_ack" cannot stand in location; expected it in stream, server (of stream)',
+      'CONFIG_CONTEXT a.conf:2: "kmp_rtmp_in_ack" is not allowed in location; expected it in stream, server (of stream)',
     ],
     ['stream;', 'CONFIG_SYNTAX a.conf:1: "stream" has no block; expected stream { ... }'],
     [
       `${S}kmp_rtmp_in_ack on { } } }`,
-      'CONFIG_SYNTAX a.conf:2: "kmp_rtmp_in_ack" takes no block; expected kmp_rtmp_in_ack on | off;',
+      'CONFIG_SYNTAX a.conf:2: "kmp_rtmp_in_ack" must not have a block; expected kmp_rtmp_in_ack on | off;',
     ],
     ['stream x { }', 'CONFIG_VALUE a.conf:1: "stream" has 1 argument; expected stream { ... }'],
     [`${S}} }\nstream { server { kmp_rtmp; } }`, 'CONFIG_DUPLICATE a.conf:3: a second "stream" block; expected one'],
@@ -427,7 +456,7 @@ describe('errors name file, line and what was expected', () => {
     ],
     [
       `${L}kmp_rtmp_health; kmp_rtmp_route a rtmp://b/c/d; } } }`,
-      'CONFIG_MISSING a.conf:2: "kmp_rtmp_route" without "kmp_rtmp_control"; expected both or none',
+      'CONFIG_MISSING a.conf:2: "kmp_rtmp_route" without "kmp_rtmp_control"; expected both or neither',
     ],
     [
       'http { server { listen 1; location ~ x { kmp_rtmp_api; } } }',
@@ -439,18 +468,18 @@ describe('errors name file, line and what was expected', () => {
     ],
     [
       `${L}kmp_rtmp_api;\nauth_basic "x"; } } }`,
-      'CONFIG_VALUE a.conf:4: "auth_basic" asks for a password in nginx and is not known here; expected allow and deny or kmp_rtmp_api_token instead, or a proxy in front',
+      'CONFIG_VALUE a.conf:4: "auth_basic" requires a password in nginx and is not supported; use allow and deny, kmp_rtmp_api_token, or a reverse proxy',
     ],
     [
       `${L}kmp_rtmp_api;\nlimit_except GET { deny all; } } } }`,
-      'CONFIG_VALUE a.conf:4: "limit_except" limits methods in nginx and is not known here; expected allow and deny or kmp_rtmp_api_token instead, or a proxy in front',
+      'CONFIG_VALUE a.conf:4: "limit_except" limits methods in nginx and is not supported; use allow and deny, kmp_rtmp_api_token, or a reverse proxy',
     ],
   ];
   for (const [text, error] of rows) {
     it(error, () => assert.equal(failure(text), error));
   }
 
-  it('but guards that are switched off are no error', () => {
+  it('accepts access directives that are switched off', () => {
     assert.ok(location('location / { auth_basic off; satisfy all; kmp_rtmp_api; }').api);
   });
 });

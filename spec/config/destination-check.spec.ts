@@ -10,7 +10,7 @@ function check(rules: string) {
   return destinationCheck(server?.media.outAccess ?? []);
 }
 
-describe('where upstreams may connect to', () => {
+describe('rules for the destinations of upstreams', () => {
   const inner = 'deny 10.0.0.0/8; deny 127.0.0.0/8; deny ::1; deny fc00::/7;';
   const rows: readonly [rules: string, host: string, address: string, port: number, allowed: boolean][] = [
     ['', 'anything', '10.0.0.1', 1935, true],
@@ -42,7 +42,7 @@ describe('where upstreams may connect to', () => {
     ['allow 127.0.0.1:1935; deny all:22;', '0.0.0.0', '0.0.0.0', 1935, true],
   ];
   for (const [rules, host, address, port, allowed] of rows) {
-    it(`${rules} ${allowed ? 'lets' : 'does not let'} ${host} at ${address} port ${port}`, () => {
+    it(`${rules} ${allowed ? 'allow' : 'deny'} ${host} at ${address} port ${port}`, () => {
       assert.equal(check(rules)(host, address, port), allowed);
     });
   }

@@ -33,14 +33,14 @@ const words = fc.oneof(
 );
 
 describe('a hostile configuration', () => {
-  it('of any words ends in a result or a clear error', () => {
+  it('of random words gives a result or a clear error', () => {
     fc.assert(
       fc.property(fc.array(words, { maxLength: 60 }), (parts) => survives(parts.join(' '))),
       { numRuns: 2000 },
     );
   });
 
-  it('of any directives with any arguments, in the right blocks, does too', () => {
+  it('of random directives with random arguments does too', () => {
     const directive = fc
       .tuple(fc.constantFrom(...directiveNames), fc.array(words, { maxLength: 4 }))
       .map(([name, args]) => `${name} ${args.map((arg) => JSON.stringify(arg)).join(' ')};`);
@@ -55,13 +55,13 @@ describe('a hostile configuration', () => {
     );
   });
 
-  it('cut off at every character does too', () => {
+  it('truncated at any character does too', () => {
     const text = `# c\nuser "a b";stream { server { listen [::1]:80 backlog=5; kmp_rtmp; kmp_rtmp_out_deny 10.0.0.0/8:1; } }
       http { server { listen 8001; location = /x { kmp_rtmp_control; kmp_rtmp_route '^(a)' rtmp://b/c/$1; } } }`;
     for (let length = 0; length <= text.length; length++) survives(text.slice(0, length));
   });
 
-  it('with names that objects inherit finds no directive by them', () => {
+  it('with names of inherited properties finds no directive', () => {
     for (const name of ['__proto__', 'constructor', 'toString', 'hasOwnProperty']) {
       const { warnings } = parseConfig(`${name} x; stream { server { listen 1; kmp_rtmp; ${name} { } } }`, 'a.conf');
       assert.deepEqual(warnings, [`a.conf:1: "${name}" has no effect here`]);

@@ -29,7 +29,7 @@ const media = (texts: OverrideTexts) => {
 };
 
 describe('flags and variables', () => {
-  it('go before the file: flag, variable, innermost block, default', () => {
+  it('override the file: flag, variable, innermost block, default', () => {
     const flags = { 'kmp-rtmp-out-timeout': '4s' };
     const env = { KMP_RTMP_OUT_TIMEOUT: '3s' };
     assert.equal(media({}).outTimeout, 2000);
@@ -37,7 +37,7 @@ describe('flags and variables', () => {
     assert.equal(media({ env, flags }).outTimeout, 4000);
   });
 
-  it('may be given where the file says nothing', () => {
+  it('apply where the file has no directive', () => {
     assert.equal(media({ flags: { 'kmp-rtmp-in-ack': 'off' } }).inAck, false);
     assert.equal(
       defaultConfig({ env: { KMP_RTMP_OUT_RECONNECTS: 'unlimited' } }).kmpServers[0]?.media.outReconnects,
@@ -45,13 +45,13 @@ describe('flags and variables', () => {
     );
   });
 
-  it('are known in the spellings of a command line, a file and JavaScript', () => {
+  it('are accepted in the spelling of a command line, of a file and of JavaScript', () => {
     for (const name of ['kmp-rtmp-out-chunk-size', 'kmp_rtmp_out_chunk_size', 'kmpRtmpOutChunkSize']) {
       assert.equal(media({ flags: { [name]: '4k' } }).outChunkSize, 4096);
     }
   });
 
-  it('count as not given if undefined, and variables if empty', () => {
+  it('are ignored if undefined, and variables also if empty', () => {
     assert.equal(
       media({ flags: { kmpRtmpOutTimeout: undefined }, env: { KMP_RTMP_OUT_TIMEOUT: '' } }).outTimeout,
       2000,
@@ -59,13 +59,13 @@ describe('flags and variables', () => {
     assert.equal(media({ flags: { 'kmp-rtmp-in-dump-folder': '' } }).inDumpFolder, '');
   });
 
-  it('take a single argument as it is, blanks and semicolons included', () => {
+  it('take a single argument unchanged, including spaces and semicolons', () => {
     const flags = { 'kmp-rtmp-out-flash-ver': 'A/1 (b; c)', 'kmp-rtmp-in-read-timeout': '1m 30s' };
     assert.equal(media({ flags }).outFlashVer, 'A/1 (b; c)');
     assert.equal(media({ flags }).inReadTimeout, 90_000);
   });
 
-  it('take several arguments as in a file, and lists whole', () => {
+  it('take several arguments and lists as in a file', () => {
     const headers = [
       { name: 'A', value: '1 2' },
       { name: 'B', value: '3' },
@@ -79,7 +79,7 @@ describe('flags and variables', () => {
     assert.deepEqual(media({ flags }).outNotifEvents, ['rtmp_close', 'rtmp_reconnect']);
   });
 
-  it('replace a list of the file, and of rules that go together all; those that allow come first', () => {
+  it('replace a whole list of the file; allow rules come first', () => {
     const access = (texts: OverrideTexts) => media(texts).outAccess.map(({ action, where }) => [action, where]);
     assert.deepEqual(access({ flags: { 'kmp-rtmp-out-deny': 'all', 'kmp-rtmp-out-allow': 'x.example' } }), [
       ['allow', { host: 'x.example' }],
@@ -90,7 +90,7 @@ describe('flags and variables', () => {
     ]);
   });
 
-  it('change what a location answers, and make none answer that does not', () => {
+  it('change the content of a location, but do not add content', () => {
     const env = { KMP_RTMP_API: 'write=off', KMP_RTMP_ROUTE: 'b rtmp://env/a/b', KMP_RTMP_API_TOKEN: 'from-env' };
     const [control, status, api] = parse({ env }).httpServers[0]?.locations ?? [];
     assert.deepEqual([api?.path, api?.api, api?.token], ['/api', { write: false }, 'from-env']);
@@ -101,7 +101,7 @@ describe('flags and variables', () => {
     );
   });
 
-  it('stand for nginx’s own directives too, and for where to listen', () => {
+  it('exist for the directives of nginx and for listen, too', () => {
     const env = { KMP_RTMP_ERROR_LOG: 'stderr debug format=json', KMP_RTMP_HTTP_LISTEN: '0.0.0.0:80' };
     const config = parse({ env, flags: { listen: ['127.0.0.1:5', '[::1]:5'], 'worker-processes': 'auto' } });
     assert.deepEqual(config.errorLogs, [{ target: 'stderr', level: 'debug', format: 'json' }]);
@@ -116,7 +116,7 @@ describe('flags and variables', () => {
     );
   });
 
-  it('leave variables alone that are not about directives', () => {
+  it('ignore variables that are not about directives', () => {
     const kubernetes = {
       KMP_RTMP_SERVICE_HOST: '10.0.0.1',
       KMP_RTMP_PORT_8005_TCP: 'tcp://10.0.0.1:8005',
@@ -129,6 +129,8 @@ describe('flags and variables', () => {
   });
 
   const bad: readonly [OverrideTexts, string][] = [
+    [{ env: { KMP_RTMP_Out_Timeout: '1s' } }, 'KMP_RTMP_Out_Timeout: the case is wrong; write KMP_RTMP_OUT_TIMEOUT'],
+    [{ env: { kmp_rtmp_in_ack: 'off' } }, 'kmp_rtmp_in_ack: the case is wrong; write KMP_RTMP_IN_ACK'],
     [
       { flags: { 'kmp-rtmp-out-timeot': '1s' } },
       '--kmp-rtmp-out-timeot: there is no such flag; did you mean --kmp-rtmp-out-timeout?',
@@ -138,16 +140,16 @@ describe('flags and variables', () => {
     [{ env: { KMP_RTMP_IN_ACK: 'maybe' } }, 'KMP_RTMP_IN_ACK: "maybe" is not "on" or "off"'],
     [
       { flags: { 'kmp-rtmp-in-ack': ['on', 'off'] } },
-      '--kmp-rtmp-in-ack: "kmp_rtmp_in_ack" is given twice here; it is given first at --kmp-rtmp-in-ack',
+      '--kmp-rtmp-in-ack: "kmp_rtmp_in_ack" is repeated in this block; the first one is at --kmp-rtmp-in-ack',
     ],
     [
       { env: { KMP_RTMP_OUT_NOTIF_ADD_HEADER: 'A' } },
       'KMP_RTMP_OUT_NOTIF_ADD_HEADER: "kmp_rtmp_out_notif_add_header" has 1 argument; expected kmp_rtmp_out_notif_add_header name value;',
     ],
-    [{ env: { KMP_RTMP_RESOLVER: '1.1.1.1 }' } }, 'KMP_RTMP_RESOLVER: "}" cannot stand in a value'],
+    [{ env: { KMP_RTMP_RESOLVER: '1.1.1.1 }' } }, 'KMP_RTMP_RESOLVER: "}" is not allowed in a value'],
     [
       { env: { KMP_RTMP_RESOLVER: '"1.1.1.1' } },
-      'KMP_RTMP_RESOLVER:1: a quoted text that begins here has no closing "',
+      'KMP_RTMP_RESOLVER:1: the quoted text that begins here has no closing "',
     ],
   ];
   for (const [texts, error] of bad) {
@@ -159,7 +161,7 @@ describe('flags and variables', () => {
     );
   }
 
-  it('cannot say where several servers listen', () => {
+  it('cannot set the addresses of several servers', () => {
     const two = 'stream { server { listen 1; kmp_rtmp; } server { listen 2; kmp_rtmp; } }';
     assert.throws(
       () => parseConfig(two, 'a.conf', { flags: { listen: '3' } }),

@@ -63,18 +63,21 @@ describe('media settings', () => {
     assert.deepEqual(defaultMediaSettings(), { ...documented, ...ours });
   });
 
-  it('shows the documented default of the Flash version with its placeholder', () => {
+  it('shows the documented default of flash_ver with its placeholder', () => {
     assert.equal(mediaDirectives.kmp_rtmp_out_flash_ver.defaultText, 'FMLE/3.0 (compatible; KalturaLive/{version})');
   });
 
-  it('takes settings of one’s own over the defaults, and undefined as not given', () => {
+  it('replaces defaults, and ignores undefined', () => {
     const settings = mediaSettings({ outChunkSize: 4096, outTimeout: undefined });
     assert.equal(settings.outChunkSize, 4096);
     assert.equal(settings.outTimeout, 10_000);
   });
 
-  it('refuses a setting that there is not, and names the near one', () => {
+  it('rejects an unknown setting and suggests a similar one', () => {
     const misspelt = { outChunksize: 4096 } as Partial<MediaSettings>;
-    assert.throws(() => mediaSettings(misspelt), /no media setting "outChunksize"; did you mean "outChunkSize"\?/);
+    assert.throws(
+      () => mediaSettings(misspelt),
+      /there is no media setting "outChunksize"; did you mean "outChunkSize"\?/,
+    );
   });
 });

@@ -13,7 +13,7 @@ interface Answer {
 }
 
 describe('restreaming by routes', () => {
-  it('takes both tracks of an input to two destinations, by what the callbacks answer', async () => {
+  it('publishes both tracks of an input to two destinations, according to the answers to the callbacks', async () => {
     const [first, second] = [
       await ScriptableIngest.start({ answers: true }),
       await ScriptableIngest.start({ answers: true }),

@@ -10,6 +10,8 @@ import { appWith, serve, type TestServer } from '../support/http.js';
 const ROUTES: readonly Route[] = [
   { pattern: /^cam(\d+)$/u, urls: ['rtmp://live.example.com/app/key$1', 'rtmps://[2001:db8::7]:443/live/$&?k=1'] },
   { pattern: /^(?<who>\w+)-to-(.+)$/u, urls: ['rtmp://$1.example.com/$1/$2'] },
+  { pattern: /^both-(.+)$/u, urls: ['rtmp://a.example.com/a/$1', 'rtmp://b.example.com/b/$1'], required: [true] },
+  { pattern: /^spare-(.+)$/u, urls: ['rtmp://a.example.com/a/$1'], required: [false] },
   { pattern: /^(x+x+)+y$/u, urls: ['rtmp://slow.example.com/app/x'] },
 ];
 
@@ -17,6 +19,7 @@ interface Upstream {
   readonly id: string;
   readonly url: string;
   readonly resume_from: string;
+  readonly required?: boolean;
   readonly connect_data: string;
 }
 
@@ -68,7 +71,7 @@ function publish(name: string, media_type = 'video', more: object = {}): object 
 const dataOf = (upstream: Upstream | undefined): unknown =>
   JSON.parse(Buffer.from(upstream?.connect_data ?? '', 'base64').toString());
 
-describe('controller of KMP senders', () => {
+describe('control: callbacks of KMP senders', () => {
   let server: TestServer;
   const lines: string[] = [];
   const keep = (line: string): void => void lines.push(line);
@@ -94,6 +97,16 @@ describe('controller of KMP senders', () => {
     assert.notEqual(first?.id, second?.id);
   });
 
+  it('requires a single destination, and none of several, unless the route says otherwise', async () => {
+    // field.md, The KMP sender: without "required": false, one destination that ends for good ends the whole input.
+    const required = async (name: string): Promise<(boolean | undefined)[] | undefined> =>
+      (await post(server.port, publish(name))).answer.upstreams?.map((upstream) => upstream.required);
+    assert.deepEqual(await required('cam7'), [false, false]);
+    assert.deepEqual(await required('a-to-b'), [true]);
+    assert.deepEqual(await required('both-x'), [true, false]);
+    assert.deepEqual(await required('spare-x'), [false]);
+  });
+
   it('gives audio and video of an input the same upstreams, and another input others', async () => {
     const ids = async (body: object): Promise<string[] | undefined> =>
       (await post(server.port, body)).answer.upstreams?.map(({ id }) => id);
@@ -103,7 +116,7 @@ describe('controller of KMP senders', () => {
     assert.notDeepEqual(await ids(publish('cam8')), video);
   });
 
-  it('takes the name from where it is: rtmp.name, mpegts.stream_id, else input_id', async () => {
+  it('takes the name from rtmp.name, mpegts.stream_id or input_id, in this order', async () => {
     const channel = async (more: object): Promise<string | undefined> =>
       (await post(server.port, publish('cam9', 'audio', more))).answer.channel_id;
     assert.equal(await channel({ input_id: 'cam1' }), 'cam9');
@@ -113,15 +126,15 @@ describe('controller of KMP senders', () => {
     assert.equal(await channel({ rtmp: undefined, input_id: 'cam3/video' }), undefined);
   });
 
-  it('rejects what no route fits', async () => {
+  it('rejects an input that matches no route', async () => {
     for (const name of ['cam', 'CAM7', ' cam7', 'cam7\u2028']) {
       const { status, answer } = await post(server.port, publish(name));
       assert.equal(status, 200);
-      assert.deepEqual(answer, { code: 'error', message: 'no kmp_rtmp_route fits the name of the input' });
+      assert.deepEqual(answer, { code: 'error', message: 'no kmp_rtmp_route matches the name of the input' });
     }
   });
 
-  it('answers a republish for the upstream it is about, at the top as senders read it', async () => {
+  it('answers a republish for its upstream, with the fields at the top level as senders read them', async () => {
     const { upstreams } = (await post(server.port, publish('cam7'))).answer;
     const second = upstreams?.[1];
     const again = publish('cam7', 'video', { event_type: 'republish', id: second?.id, channel_id: 'cam7' });
@@ -130,7 +143,7 @@ describe('controller of KMP senders', () => {
     assert.deepEqual(answer.upstreams, [second]);
     for (const id of [undefined, 'cam7-elsewhere-00000000']) {
       const { answer: none } = await post(server.port, publish('cam7', 'video', { event_type: 'republish', id }));
-      assert.deepEqual(none, { code: 'error', message: 'the input is no longer published to this upstream' });
+      assert.deepEqual(none, { code: 'error', message: 'the routes no longer publish the input to this upstream' });
     }
     const only = await post(server.port, publish('a-to-b', 'video', { event_type: 'republish' }));
     assert.deepEqual(dataOf(only.answer.upstreams?.[0]), {
@@ -139,14 +152,14 @@ describe('controller of KMP senders', () => {
     });
   });
 
-  it('notes unpublish and connect', async () => {
+  it('accepts unpublish and connect', async () => {
     const unpublish = { event_type: 'unpublish', input_id: 'rtmp://ingest/live/cam7/video', reason: 'rtmp_close' };
     assert.deepEqual((await post(server.port, unpublish, '/control/unpublish')).answer, { code: 'ok', message: 'ok' });
     const connect = { event_type: 'connect', input_type: 'rtmp', rtmp: { app: 'live', addr: '127.0.0.1' } };
     assert.deepEqual((await post(server.port, connect)).answer, { code: 'ok', message: 'ok' });
   });
 
-  it('fills a host or app from a name only with what cannot lead elsewhere', async () => {
+  it('puts a name into the host or the app only if it cannot change the destination', async () => {
     assert.equal((await post(server.port, publish('a-to-b/c?d'))).answer.code, 'ok');
     const routes: readonly Route[] = [{ pattern: /^(.*) (.*)$/u, urls: ['rtmp://$1.example.com/$2/stream'] }];
     const other = await serve(appWith('/', controlRouter(routes, { kmp: () => ({ host: '::1', port: 1 }) })));
@@ -155,14 +168,14 @@ describe('controller of KMP senders', () => {
       for (const name of ['evil.test/x y', 'user:pw@evil.test y', ' y', '.. y', 'a b/c', 'a b?c', 'a:1 b', 'a# b']) {
         const { answer } = await post(other.port, publish(name), '/');
         assert.equal(answer.code, 'error', name);
-        assert.match(answer.message, /stands in the host or the app/);
+        assert.match(answer.message, /is part of the host or the app/);
       }
     } finally {
       await other.close();
     }
   });
 
-  it('says what is wrong with a body that is no callback', async () => {
+  it('reports what is wrong with an invalid body', async () => {
     const media_info = { media_type: 'video' };
     const bad: [body: string | object, message: RegExp][] = [
       ['', /"event_type" is missing/],
@@ -181,9 +194,9 @@ describe('controller of KMP senders', () => {
       [{ event_type: 'publish', media_info }, /neither "rtmp.name" nor "input_id"/],
       [{ event_type: 'publish', media_info, rtmp: { name: 7 } }, /"rtmp.name" is a number; expected a string/],
       [{ event_type: 'publish', media_info, rtmp: null }, /"rtmp" is null; expected an object/],
-      [publish('x'.repeat(257)), /has 257 characters; at most 256/],
+      [publish('x'.repeat(257)), /has 257 characters; the maximum is 256/],
       [publish('cam\n7'), /control characters/],
-      [publish('cam\ud800'), /half a character/],
+      [publish('cam\ud800'), /incomplete surrogate pair/],
       [{ ...publish('cam7'), event_type: 'republish', id: 5 }, /"id" is a number/],
     ];
     for (const [body, message] of bad) {
@@ -194,7 +207,7 @@ describe('controller of KMP senders', () => {
     }
   });
 
-  it('refuses bodies above its limit, and other methods and paths', async () => {
+  it('rejects bodies above the limit, and other methods and paths', async () => {
     const large = await post(server.port, publish('cam7', 'video', { pad: 'x'.repeat(70_000) }));
     assert.equal(large.status, 413);
     assert.equal(large.answer.code, 'error');
@@ -206,13 +219,13 @@ describe('controller of KMP senders', () => {
     assert.equal((await post(server.port, publish('cam7'), '/control/publish')).answer.code, 'ok');
   });
 
-  it('gives up on a pattern that would take for ever', async () => {
+  it('interrupts a pattern that would run forever', async () => {
     const { answer } = await post(server.port, publish('x'.repeat(60)));
     assert.equal(answer.code, 'error');
     assert.match(answer.message, /takes too long for a name of 60 characters/);
   });
 
-  it('keeps channel ids within the 32 bytes that KMP has for them, and apart', async () => {
+  it('limits channel ids to the 32 bytes of KMP and keeps them unique', async () => {
     const start = 'a_rather_long_name_of_an_input';
     const [a, b] = await Promise.all(
       ['é1', 'é2'].map(async (end) => (await post(server.port, publish(`${start}-to-${end}`))).answer.channel_id),
@@ -221,18 +234,18 @@ describe('controller of KMP senders', () => {
     for (const id of [a, b]) assert.ok(Buffer.byteLength(id ?? '') <= 32);
   });
 
-  it('logs what it decided, without stream keys', async () => {
+  it('logs its decisions without stream keys', async () => {
     lines.length = 0;
     await post(server.port, publish('cam7'));
     await post(server.port, publish('nobody'));
     assert.deepEqual(lines, [
-      'control: publish of "cam7" (video) goes to rtmp://live.example.com/app/k*** rtmps://[2001:db8::7]:443/live/c***?***',
-      'control: publish of "nobody" (video) rejected: no kmp_rtmp_route fits the name of the input',
+      'control: publish of "cam7" (video) routed to rtmp://live.example.com/app/k*** rtmps://[2001:db8::7]:443/live/c***?***',
+      'control: publish of "nobody" (video) rejected: no kmp_rtmp_route matches the name of the input',
     ]);
   });
 });
 
-describe('address that senders are sent to', () => {
+describe('KMP address in the answers', () => {
   const ask = async (kmp: { host: string; port: number } | undefined): Promise<Answer> => {
     const server = await serve(appWith('/', controlRouter(ROUTES, { kmp: () => kmp })));
     try {
@@ -242,7 +255,7 @@ describe('address that senders are sent to', () => {
     }
   };
 
-  it('is always an IP address, since senders resolve no names', async () => {
+  it('is always an IP address, because senders do not resolve names', async () => {
     assert.equal((await ask({ host: '192.0.2.7', port: 8003 })).upstreams?.[0]?.url, 'kmp://192.0.2.7:8003');
     assert.match(
       (await ask({ host: 'localhost', port: 8003 })).upstreams?.[0]?.url ?? '',
@@ -251,11 +264,11 @@ describe('address that senders are sent to', () => {
     assert.equal((await ask({ host: '::', port: 8003 })).upstreams?.[0]?.url, 'kmp://127.0.0.1:8003');
   });
 
-  it('is an error where there is none', async () => {
+  it('is an error without a KMP server', async () => {
     assert.match(
       (await ask({ host: 'nowhere.invalid', port: 1 })).message,
-      /nowhere\.invalid has no address; see kmp=/,
+      /nowhere\.invalid, has no address; check kmp=/,
     );
-    assert.match((await ask(undefined)).message, /no KMP server is there/);
+    assert.match((await ask(undefined)).message, /this service has no KMP server/);
   });
 });

@@ -152,13 +152,13 @@ describe('status page in a browser', { skip: hasBrowser ? false : 'no /usr/bin/c
       await page.locator('tbody .name', { hasText: 'ch2-youtube' }).waitFor({ state: 'detached' });
       await page.locator('#activity-count', { hasText: '2' }).waitFor();
       await page.click('#show-activity');
-      const happened = await page.locator('.happenings').innerText();
-      assert.match(happened, /fresh began/);
-      assert.match(happened, /ch2-youtube ended; the server last said NetStream\.Publish\.Start/);
+      const happened = await page.locator('.activity-list').innerText();
+      assert.match(happened, /fresh started/);
+      assert.match(happened, /ch2-youtube ended; last message of the server: NetStream\.Publish\.Start/);
     });
   });
 
-  it('shows an upstream that gets nothing from its senders as one that wants an eye', async () => {
+  it('shows an upstream that receives nothing from its senders as one that wants an eye', async () => {
     await withPage({ fleet: new Fleet(3) }, async ({ page, fleet }) => {
       const pill = page.locator('tbody tr', { hasText: 'ch2-youtube' }).locator('.pill');
       const move = setInterval(() => {
@@ -169,15 +169,15 @@ describe('status page in a browser', { skip: hasBrowser ? false : 'no /usr/bin/c
       try {
         await page.locator('tbody tr:first-child .name', { hasText: 'ch2-youtube' }).waitFor();
         assert.equal(await pill.getAttribute('data-state'), 'silent');
-        assert.match(await page.locator('tbody tr:first-child').innerText(), /publishing\s+nothing comes in/);
+        assert.match(await page.locator('tbody tr:first-child').innerText(), /publishing\s+no data arrives/);
         assert.equal(await page.locator('tbody .pill[data-state=silent]').count(), 1);
       } finally {
         clearInterval(move);
       }
       fleet.advance();
       await page.click('#show-activity');
-      await page.locator('.happenings', { hasText: 'ch2-youtube gets nothing from its senders' }).waitFor();
-      await page.locator('.happenings', { hasText: 'ch2-youtube gets media again' }).waitFor();
+      await page.locator('.activity-list', { hasText: 'ch2-youtube receives nothing from its senders' }).waitFor();
+      await page.locator('.activity-list', { hasText: 'ch2-youtube receives media again' }).waitFor();
     });
   });
 
@@ -298,7 +298,7 @@ describe('status page in a browser', { skip: hasBrowser ? false : 'no /usr/bin/c
       await page.check('#groups input[value=reconnecting]', { force: true });
       assert.deepEqual(await rowIds(page), ['ch10-youtube']);
       await page.fill('#filter', 'nothing like this');
-      await page.locator('#empty', { hasText: 'No upstream fits the filter' }).waitFor();
+      await page.locator('#empty', { hasText: 'No upstream matches the filter' }).waitFor();
       await page.click('#empty button');
       assert.equal((await rowIds(page)).length, 12);
     });
@@ -351,7 +351,7 @@ describe('status page in a browser', { skip: hasBrowser ? false : 'no /usr/bin/c
       fleet.upstreams.clear();
       await page.locator('#empty', { hasText: 'No upstreams yet' }).waitFor();
       await page.click('#show-activity');
-      const happened = await page.locator('.happenings').textContent();
+      const happened = await page.locator('.activity-list').textContent();
       for (const text of evil) assert.ok(happened?.includes(`${shown(text)} ended`), text);
       const found = await page.evaluate(`({
         hacked: window.hacked,
@@ -453,7 +453,7 @@ describe('status page in a browser', { skip: hasBrowser ? false : 'no /usr/bin/c
       await page.click('#detail .close');
       assert.doesNotMatch(page.url(), /#/);
       await page.goto(`${page.url()}#upstream=none%20such`);
-      await page.locator('#notice', { hasText: 'There is no upstream none such now.' }).waitFor();
+      await page.locator('#notice', { hasText: 'There is currently no upstream none such.' }).waitFor();
     });
   });
 

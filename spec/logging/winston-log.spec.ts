@@ -42,7 +42,7 @@ describe('logging', () => {
     for (const one of open.splice(0)) await one.close();
   });
 
-  it('writes lines as nginx has them, with the fields of all parents', () => {
+  it('writes lines in the format of nginx, with the fields of all parents', () => {
     const stderr = new Text();
     const clock = new FakeClock(new Date(2026, 0, 31, 9, 5, 7).getTime());
     const { log } = logging([{ target: 'stderr', level: 'info', format: 'text' }], { stderr, clock });
@@ -56,7 +56,7 @@ describe('logging', () => {
     );
   });
 
-  it('writes a JSON object a line, whatever the fields are', () => {
+  it('writes one JSON object for each line, with any fields', () => {
     const stderr = new Text();
     const { log } = logging([{ target: 'stderr', level: 'debug', format: 'json' }], {
       stderr,
@@ -93,7 +93,7 @@ describe('logging', () => {
     assert.equal(stderr.lines.length, 1);
   });
 
-  it('lets no text end the line, pass for another field, or grow without end', () => {
+  it('escapes texts that would end the line or look like a field, and limits their length', () => {
     const stderr = new Text();
     const { log } = logging([{ target: 'stderr', level: 'info', format: 'text' }], { stderr });
     log.info('a\r\n2026/01/31 09:05:07 [error] b\u2028c\u202ed', {
@@ -109,7 +109,7 @@ describe('logging', () => {
     assert.ok(stderr.text.length < 1000);
   });
 
-  it('masks URLs of RTMP servers, wherever they stand', () => {
+  it('masks URLs of RTMP servers in any text', () => {
     const stderr = new Text();
     const formats = ['text', 'json'] as const;
     const { log } = logging(
@@ -123,7 +123,7 @@ describe('logging', () => {
     assert.match(stderr.text, /rtmps:\/\/\*\*\*@live\.example\/app\/liv\*\*\*\?\*\*\*/);
   });
 
-  it('keeps to the level of each target, and does not touch what goes nowhere', async () => {
+  it('applies the level of each target, and skips lines that no target writes', async () => {
     const stderr = new Text();
     const path = fresh();
     const made = logging(
@@ -152,7 +152,7 @@ describe('logging', () => {
     assert.equal(stderr.lines.length, 1);
   });
 
-  it('goes on in a new file after the old one was moved away', async () => {
+  it('continues in a new file after the old one was renamed', async () => {
     const path = fresh();
     const made = logging([{ target: { file: path }, level: 'info', format: 'text' }]);
     made.log.info('before');
@@ -165,7 +165,7 @@ describe('logging', () => {
     assert.match(linesOf(path).join(), /: after$/);
   });
 
-  it('takes other targets on a reload, and keeps the old ones if a file cannot be opened', async () => {
+  it('replaces the targets on a reload, and keeps the old ones if a file cannot be opened', async () => {
     const [first, second] = [fresh(), fresh()];
     const made = logging([{ target: { file: first }, level: 'error', format: 'text' }]);
     const { log } = made;
@@ -188,7 +188,7 @@ describe('logging', () => {
     assert.match(linesOf(second).join(), /: to the second, upstream: u$/);
   });
 
-  it('outlives a full disk, and says so once', { skip: !existsSync('/dev/full') }, async () => {
+  it('survives a full disk, and reports it once', { skip: !existsSync('/dev/full') }, async () => {
     const stderr = new Text();
     const made = logging([{ target: { file: '/dev/full' }, level: 'info', format: 'text' }], { stderr });
     for (let i = 0; i < 5; i++) {
@@ -200,12 +200,12 @@ describe('logging', () => {
     assert.match(stderr.text, /\[error\].* log lines for \/dev\/full are lost: ENOSPC/);
   });
 
-  it('keeps no more lines for a slow disk than fit, and says how many were lost', async () => {
+  it('limits the lines that wait for a slow disk, and reports how many were lost', async () => {
     const path = fresh();
     const told: string[] = [];
     const file = new LogFile(path, {
       maxQueuedBytes: 1000,
-      onTrouble: (why) => told.push(why),
+      onLoss: (why) => told.push(why),
       onRecovered: (lost) => told.push(`${lost} lost`),
     });
     for (let i = 0; i < 100; i++) file.write('x'.repeat(99));

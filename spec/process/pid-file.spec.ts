@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { readPidFile, tellProcess, writePidFile } from '../../lib/process/pid-file.js';
+import { readPidFile, signalProcess, writePidFile } from '../../lib/process/pid-file.js';
 import { startChild, type Child } from '../support/child.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'kmp-rtmp-pid-'));
@@ -35,7 +35,7 @@ async function goneId(): Promise<number> {
 }
 
 describe('pid file', () => {
-  it('holds the id of this process, and goes with it', () => {
+  it('contains the id of this process, and is removed at its end', () => {
     const path = fresh();
     const remove = writePidFile(path);
     assert.equal(readFileSync(path, 'utf8'), `${process.pid}\n`);
@@ -44,7 +44,7 @@ describe('pid file', () => {
     assert.equal(existsSync(path), false);
   });
 
-  it('stays if it names another process by then', () => {
+  it('is not removed if it names another process', () => {
     const path = fresh();
     const remove = writePidFile(path);
     writeFileSync(path, '999999\n');
@@ -52,7 +52,7 @@ describe('pid file', () => {
     assert.equal(readFileSync(path, 'utf8'), '999999\n');
   });
 
-  it('takes the place of one that was left behind', async () => {
+  it('replaces a stale file', async () => {
     for (const content of [`${await goneId()}\n`, '', `${process.pid}\n`]) {
       const path = fresh();
       writeFileSync(path, content);
@@ -61,7 +61,7 @@ describe('pid file', () => {
     }
   });
 
-  it('does not start beside one that runs, but beside a stranger that has got its id', async () => {
+  it('prevents a second kmp-rtmp, but ignores another program with the same id', async () => {
     const [ours, stranger] = [await start(), await start('something-else')];
     try {
       const path = fresh();
@@ -73,7 +73,7 @@ describe('pid file', () => {
       assert.equal(readFileSync(path, 'utf8'), `${ours.pid}\n`);
       if (!existsSync('/proc/self/cmdline')) return;
       writeFileSync(path, `${stranger.pid}\n`);
-      await assert.rejects(tellProcess(path, 'stop'), { code: 'PID_STALE' });
+      await assert.rejects(signalProcess(path, 'stop'), { code: 'PID_STALE' });
       assert.equal(stranger.process.exitCode, null, 'a stranger is left alone');
       writePidFile(path);
       assert.equal(readFileSync(path, 'utf8'), `${process.pid}\n`);
@@ -83,16 +83,16 @@ describe('pid file', () => {
     }
   });
 
-  it('overwrites nothing that is no pid file, and says so if it cannot be written', () => {
+  it('does not overwrite other files, and reports a file that cannot be written', () => {
     const path = fresh();
     writeFileSync(path, 'precious\n');
-    assert.throws(() => writePidFile(path), { code: 'PID_FILE', message: /is no pid file; nothing was overwritten/ });
+    assert.throws(() => writePidFile(path), { code: 'PID_FILE', message: /is not a pid file; it was not overwritten/ });
     assert.equal(readFileSync(path, 'utf8'), 'precious\n');
     const nowhere = join(folder, 'no', 'such.pid');
     assert.throws(() => writePidFile(nowhere), { code: 'PID_FILE', message: /such\.pid cannot be written: ENOENT/ });
   });
 
-  it('leads each command to the process, as its signal', async () => {
+  it('sends each command to the process as its signal', async () => {
     const path = fresh();
     const child = await start();
     try {
@@ -102,24 +102,27 @@ describe('pid file', () => {
         ['reopen', 'SIGUSR2'],
         ['quit', 'SIGTERM'],
       ] as const) {
-        await tellProcess(path, command);
+        await signalProcess(path, command);
         await child.says(`${said}\n`);
       }
-      await tellProcess(path, 'stop');
+      await signalProcess(path, 'stop');
       assert.equal(await child.exit, 0);
     } finally {
       child.kill('SIGKILL');
     }
   });
 
-  it('says what is wrong where it leads to no process', async () => {
+  it('reports what is wrong if there is no process', async () => {
     const path = fresh();
-    await assert.rejects(tellProcess(path, 'quit'), { code: 'PID_FILE', message: /is not there: does kmp-rtmp run/ });
+    await assert.rejects(signalProcess(path, 'quit'), {
+      code: 'PID_FILE',
+      message: /does not exist: is kmp-rtmp running/,
+    });
     for (const text of ['', '0', '-1', '1 2', 'abc', '99999999999', '4294967295']) {
       writeFileSync(path, text);
-      await assert.rejects(tellProcess(path, 'stop'), { code: 'PID_FILE', message: /does not hold a process id/ });
+      await assert.rejects(signalProcess(path, 'stop'), { code: 'PID_FILE', message: /does not contain a process id/ });
     }
     writeFileSync(path, `${await goneId()}`);
-    await assert.rejects(tellProcess(path, 'reload'), { code: 'PID_STALE', message: /left behind/ });
+    await assert.rejects(signalProcess(path, 'reload'), { code: 'PID_STALE', message: /is stale/ });
   });
 });

@@ -25,35 +25,35 @@ async function start(quit: string, reload = 'Promise.resolve()'): Promise<Child>
 
 describe('signals', { skip: process.platform === 'win32' }, () => {
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const) {
-    it(`${signal} ends in order, with exit status 0`, async () => {
+    it(`${signal} shuts down gracefully, with exit status 0`, async () => {
       const child = await start(`new Promise((resolve) => setTimeout(resolve, 20))`);
       child.kill(signal);
-      await child.says(`${signal}: ends in order\nquit`);
+      await child.says(`${signal}: shutting down gracefully\nquit`);
       assert.equal(await child.exit, 0);
     });
   }
 
-  it('a second one ends at once', async () => {
+  it('a second one ends the process at once', async () => {
     const child = await start('new Promise(() => {})');
     child.kill('SIGTERM');
     await child.says('quit\n');
     child.kill('SIGINT');
-    await child.says('SIGINT again: ends at once\nstop');
+    await child.says('SIGINT again: ending at once\nstop');
     assert.equal(await child.exit, 130);
   });
 
-  it('an end in order that fails says why, and ends', async () => {
+  it('a graceful shutdown that fails logs why, and ends', async () => {
     const child = await start(`Promise.reject(new Error('no way'))`);
     child.kill('SIGTERM');
-    await child.says('ending in order failed: no way\nstop');
+    await child.says('the graceful shutdown failed: no way\nstop');
     assert.equal(await child.exit, 1);
   });
 
-  it('SIGHUP reloads, opens the logs anew, and goes on if the file is bad', async () => {
+  it('SIGHUP reloads, reopens the logs, and continues if the file is invalid', async () => {
     const child = await start('Promise.resolve()', `Promise.reject(new Error('line 3: no such directive'))`);
     for (let i = 0; i < 2; i++) {
       child.kill('SIGHUP');
-      await child.says('the configuration is not reloaded, the one before holds on: line 3: no such directive');
+      await child.says('the configuration is not reloaded, the previous one stays active: line 3: no such directive');
     }
     child.kill('SIGUSR2');
     await child.says('reopen');
@@ -61,7 +61,7 @@ describe('signals', { skip: process.platform === 'win32' }, () => {
     assert.equal(await child.exit, 0);
   });
 
-  it('SIGHUP while it reloads makes it reload once more', async () => {
+  it('SIGHUP during a reload causes one more reload', async () => {
     const child = await start(
       'Promise.resolve()',
       `(globalThis.turns = (globalThis.turns ?? 0) + 1) === 1 ? new Promise((resolve) => setTimeout(resolve, 200)) : Promise.resolve()`,
@@ -69,8 +69,8 @@ describe('signals', { skip: process.platform === 'win32' }, () => {
     child.kill('SIGHUP');
     await child.says('reload\n');
     child.kill('SIGHUP');
-    const done = 'the configuration is reloaded: it holds for new connections and upstreams';
-    await child.says(`${done}\nreopen\nSIGHUP: reloads the configuration\nreload\n${done}\n`);
+    const done = 'the configuration is reloaded; it applies to new connections and upstreams';
+    await child.says(`${done}\nreopen\nSIGHUP: reloading the configuration\nreload\n${done}\n`);
     child.kill('SIGTERM');
     await child.exit;
   });

@@ -37,6 +37,11 @@ describe('a resolver of one’s own', { timeout: 90_000 }, () => {
     assert.deepEqual(server.questions.sort(), ['both.example A', 'both.example AAAA']);
   });
 
+  it('accepts a time limit that is longer than a timer of Node', async () => {
+    assert.deepEqual(await resolve('v4.example', { timeout: 30 * 86_400_000 }), ['192.0.2.1']);
+    assert.deepEqual(await resolve('v6.example', { timeout: 52 * 7 * 86_400_000 * 20 }), ['2001:db8::1']);
+  });
+
   it('gives what there is of either kind', async () => {
     assert.deepEqual(await resolve('v4.example'), ['192.0.2.1']);
     assert.deepEqual(await resolve('v6.example'), ['2001:db8::1']);

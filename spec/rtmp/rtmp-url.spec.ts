@@ -25,6 +25,10 @@ describe('an RTMP url', () => {
     ['rtmp://192.0.2.7/app/s', { host: '192.0.2.7', port: 1935 }],
     ['rtmp://[2001:db8::1]/app/s', { host: '2001:db8::1', port: 1935, tcUrl: 'rtmp://[2001:db8::1]/app' }],
     ['rtmp://[::1]:1936/app/s', { host: '::1', port: 1936 }],
+    ['rtmp://h/app/s/', { app: 'app', stream: 's' }],
+    ['rtmp://h/app/s/more/still', { app: 'app', stream: 's' }],
+    ['rtmp://h/app//s', { app: 'app', stream: '' }],
+    ['rtmp://h/app/s/more?key=a/b', { app: 'app', stream: 's/more?key=a/b' }],
     ['rtmp://h/app/s?key=a/b&x=1', { app: 'app', stream: 's?key=a/b&x=1' }],
     ['rtmp://h/app?x=1/s', { app: 'app?x=1', stream: 's', tcUrl: 'rtmp://h/app?x=1' }],
     ['rtmp://h/my app/my stream', { app: 'my app', stream: 'my stream', tcUrl: 'rtmp://h/my app' }],
@@ -66,6 +70,19 @@ describe('an RTMP url', () => {
       assert.throws(() => parseRtmpUrl(url), { name: 'RtmpUrlError', code: 'RTMP_BAD_URL', message: problem });
     });
   }
+
+  it('may be without an app if the caller has one', () => {
+    for (const url of ['rtmp://h', 'rtmp://h/', 'h:1935']) {
+      assertHas(parseRtmpUrl(url, { appRequired: false }), {
+        host: 'h',
+        app: '',
+        stream: '',
+        tcUrl: url.replace(/\/$/, ''),
+      });
+    }
+    assertHas(parseRtmpUrl('rtmp://h//s', { appRequired: false }), { app: '', stream: 's' });
+    assert.throws(() => parseRtmpUrl('', { appRequired: false }), /has no host/);
+  });
 
   it('that is refused does not show what it holds', () => {
     assert.throws(

@@ -13,7 +13,7 @@ export interface Reply {
 export interface TestServer {
   readonly port: number;
   /** Sends exactly this path: unlike fetch, no dot segment or escape of it is touched. */
-  request(method: string, path: string, headers?: http.OutgoingHttpHeaders): Promise<Reply>;
+  request(method: string, path: string, headers?: http.OutgoingHttpHeaders, body?: string): Promise<Reply>;
   get(path: string, headers?: http.OutgoingHttpHeaders): Promise<Reply>;
   close(): Promise<void>;
 }
@@ -30,6 +30,7 @@ export function send(
   path: string,
   headers: http.OutgoingHttpHeaders = {},
   address = '127.0.0.1',
+  body?: string,
 ): Promise<Reply> {
   return new Promise((resolve, reject) => {
     const options = { host: address, port, method, path, headers, agent: false };
@@ -45,7 +46,7 @@ export function send(
       });
     });
     sent.on('error', reject);
-    sent.end();
+    sent.end(body);
   });
 }
 
@@ -54,7 +55,8 @@ export async function serve(listener: http.RequestListener | http.Server, addres
   const server = listener instanceof http.Server ? listener : http.createServer(listener);
   await new Promise<void>((resolve) => server.listen(0, address, resolve));
   const { port } = server.address() as AddressInfo;
-  const request: TestServer['request'] = (method, path, headers) => send(port, method, path, headers, address);
+  const request: TestServer['request'] = (method, path, headers, body) =>
+    send(port, method, path, headers, address, body);
   return {
     port,
     request,

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { extname } from 'node:path';
 import { gzipSync } from 'node:zlib';
 
-/** A file of the page, as it goes out. */
+/** A file of the page, as it is sent. */
 export interface Asset {
   readonly type: string;
   readonly plain: Buffer;
@@ -19,15 +19,15 @@ const TYPES: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml',
 };
 
-/** The page's own files, beside this one once built, and what they load of uPlot. */
+/** Reads the files of the page, which the build puts next to this one, and the files of uPlot. */
 export function readAssets(): ReadonlyMap<string, Asset> {
-  return (assets ??= assetsOnDisk());
+  return (assets ??= loadAssets());
 }
 
-/** Read once: a reload of the configuration makes new routers, but no new files. */
+/** Read once: a reload of the configuration creates new routers, but the files are the same. */
 let assets: ReadonlyMap<string, Asset> | undefined;
 
-function assetsOnDisk(): ReadonlyMap<string, Asset> {
+function loadAssets(): ReadonlyMap<string, Asset> {
   const { resolve } = createRequire(import.meta.url);
   const folder = new URL('public/', import.meta.url);
   const own = readdirSync(folder).map((name): [string, string | URL] => [name, new URL(name, folder)]);

@@ -7,53 +7,53 @@ import { endedOf } from './rows.js';
 import { Snapshots } from './snapshots.js';
 
 export interface FeedOptions {
-  /** Sums over all that ever was; without them, nothing is said of upstreams that live too shortly to be seen. */
+  /** Totals including ended upstreams; without them, upstreams that end between two snapshots are not reported. */
   readonly counters?: ServiceCounters | undefined;
   /** ms between snapshots. Default 1000. */
   readonly interval?: number;
-  /** ms between signs of life while the service does not answer. Default 15000. */
+  /** ms between heartbeats while the service does not answer. Default 15000. */
   readonly heartbeat?: number;
-  /** ms for which a viewer may take nothing before it is let go. Default 30000. */
-  readonly patience?: number;
+  /** ms after which a viewer that does not read is disconnected. Default 30000. */
+  readonly viewerTimeout?: number;
   readonly clock?: Clock;
   readonly log?: Logger;
 }
 
-/** Who gets the events: an answer of Node's HTTP server, as far as the feed needs it. */
-export interface Outlet {
-  /** false: no more before `drain`. */
+/** The connection to a viewer: the part of an HTTP response that the feed uses. */
+export interface ViewerConnection {
+  /** Returns false if the viewer must not be written to before `drain`. */
   write(bytes: Buffer): boolean;
   on(event: 'drain' | 'close', listener: () => void): unknown;
   destroy(): unknown;
 }
 
 interface Viewer {
-  readonly outlet: Outlet;
-  /** Since when it takes nothing, in ms of the clock; undefined: it does. */
+  readonly connection: ViewerConnection;
+  /** Time at which it stopped reading, in ms of the clock; undefined: it reads. */
   blockedSince: number | undefined;
-  /** Whether it has all there was up to now, so that what differs is enough. */
+  /** Whether it has the complete current state, so that differences are sufficient. */
   upToDate: boolean;
 }
 
 /**
- * Server-sent events of the service's state. Each beat takes one snapshot for all viewers and makes at most two texts of it;
- * without viewers nothing happens at all. A viewer that is slower than its events misses some and then gets the whole state: at
- * most one message of each waits in this process.
+ * Sends the state of the service as server-sent events. Each interval takes one snapshot for all viewers and creates at
+ * most two texts from it. Without viewers there are no snapshots. A viewer that is too slow misses events and then gets
+ * the full state, so at most one message for each viewer is queued in this process.
  */
 export class Feed {
   private readonly viewers = new Set<Viewer>();
   private readonly snapshots = new Snapshots();
   private readonly interval: number;
   private readonly heartbeat: number;
-  private readonly patience: number;
+  private readonly viewerTimeout: number;
   private readonly counters: ServiceCounters | undefined;
   private readonly clock: Clock;
   private readonly log: Logger;
   private timer: Timer | undefined;
-  private asking = false;
+  private snapshotPending = false;
   private failing = false;
   private lastWrite = 0;
-  /** The event of the snapshot's {@link Snapshots.full}: one, however many viewers begin with it or take their time over it. */
+  /** The event of {@link Snapshots.full}, shared by all viewers that begin with it. */
   private fullEvent: { readonly text: string; readonly bytes: Buffer } | undefined;
 
   constructor(
@@ -62,7 +62,7 @@ export class Feed {
   ) {
     this.interval = options.interval ?? 1000;
     this.heartbeat = options.heartbeat ?? 15_000;
-    this.patience = options.patience ?? 30_000;
+    this.viewerTimeout = options.viewerTimeout ?? 30_000;
     this.counters = options.counters;
     this.clock = options.clock ?? systemClock;
     this.log = options.log ?? noLog;
@@ -72,17 +72,17 @@ export class Feed {
     return this.viewers.size;
   }
 
-  /** Sends events to `outlet` until it closes, beginning with the state as it is known now. */
-  add(outlet: Outlet): void {
-    const viewer: Viewer = { outlet, blockedSince: undefined, upToDate: false };
+  /** Sends events to `connection` until it closes, beginning with the current state. */
+  add(connection: ViewerConnection): void {
+    const viewer: Viewer = { connection, blockedSince: undefined, upToDate: false };
     this.viewers.add(viewer);
-    outlet.on('drain', () => {
+    connection.on('drain', () => {
       viewer.blockedSince = undefined;
     });
-    outlet.on('close', () => this.remove(viewer));
+    connection.on('close', () => this.remove(viewer));
     const full = this.full();
     if (full !== undefined) this.send(viewer, full);
-    if (this.timer === undefined) this.beat();
+    if (this.timer === undefined) this.onInterval();
   }
 
   private remove(viewer: Viewer): void {
@@ -101,19 +101,19 @@ export class Feed {
     return this.fullEvent.bytes;
   }
 
-  private beat(): void {
-    this.timer = this.clock.after(this.interval, () => this.beat(), false);
+  private onInterval(): void {
+    this.timer = this.clock.after(this.interval, () => this.onInterval(), false);
     const now = this.clock.now();
-    for (const { outlet, blockedSince } of this.viewers) {
-      if (blockedSince !== undefined && now - blockedSince >= this.patience) outlet.destroy();
+    for (const { connection, blockedSince } of this.viewers) {
+      if (blockedSince !== undefined && now - blockedSince >= this.viewerTimeout) connection.destroy();
     }
     if (now - this.lastWrite >= this.heartbeat) this.broadcast(() => HEARTBEAT);
-    // A service that is slower than the beat is not asked twice at a time.
-    if (!this.asking) void this.ask();
+    // There is at most one snapshot at a time, even if the service is slower than the interval.
+    if (!this.snapshotPending) void this.takeSnapshot();
   }
 
-  private async ask(): Promise<void> {
-    this.asking = true;
+  private async takeSnapshot(): Promise<void> {
+    this.snapshotPending = true;
     try {
       const [status, totals] = await Promise.all([this.management.status(), this.counters?.totals()]);
       if (this.viewers.size === 0) return;
@@ -122,9 +122,9 @@ export class Feed {
     } catch (error) {
       if (!this.failing) this.log.error(`status page: the service does not answer: ${messageOf(error)}`, { error });
       this.failing = true;
-      this.broadcast(() => TROUBLE);
+      this.broadcast(() => TROUBLE_EVENT);
     } finally {
-      this.asking = false;
+      this.snapshotPending = false;
     }
   }
 
@@ -145,15 +145,15 @@ export class Feed {
 
   private send(viewer: Viewer, bytes: Buffer): void {
     this.lastWrite = this.clock.now();
-    if (!viewer.outlet.write(bytes)) viewer.blockedSince = this.lastWrite;
-    if (bytes !== HEARTBEAT && bytes !== TROUBLE) viewer.upToDate = true;
+    if (!viewer.connection.write(bytes)) viewer.blockedSince = this.lastWrite;
+    if (bytes !== HEARTBEAT && bytes !== TROUBLE_EVENT) viewer.upToDate = true;
   }
 }
 
-/** One event of an event stream. `data` must hold no line break; JSON never does. */
+/** One event of an event stream. `data` must not contain a line break; JSON never does. */
 export function sseEvent(name: string, data: string): Buffer {
   return Buffer.from(`event: ${name}\ndata: ${data}\n\n`);
 }
 
-const HEARTBEAT = Buffer.from(': still here\n\n');
-const TROUBLE = sseEvent('trouble', '{}');
+const HEARTBEAT = Buffer.from(': heartbeat\n\n');
+const TROUBLE_EVENT = sseEvent('trouble', '{}');

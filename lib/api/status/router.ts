@@ -12,13 +12,13 @@ import type { HelloMessage } from './public/wire.js';
 
 export interface StatusOptions {
   /**
-   * Path of a management API that may drop upstreams, on the same server, e.g. `/kmp_rtmp_api`; the page has drop buttons only
-   * then. Default: none.
+   * Path of a writable management API on the same server, e.g. `/kmp_rtmp_api`. Without it, the page has no drop
+   * buttons. Default: none.
    */
   readonly api?: string | undefined;
-  /** Sums over all that ever was, for what is said of upstreams that have ended. Default: none. */
+  /** Totals including ended upstreams, for reports about them. Default: none. */
   readonly counters?: ServiceCounters | undefined;
-  /** How many may watch at a time; 503 above. Default 256. */
+  /** Maximum number of viewers; above it, 503. Default 256. */
   readonly maxViewers?: number;
   /** ms between updates. Default 1000. */
   readonly interval?: number;
@@ -26,7 +26,7 @@ export interface StatusOptions {
   readonly log?: Logger;
 }
 
-/** Scripts, styles and data of this server only, nothing inline; and no script may write markup (Trusted Types). */
+/** Allows scripts, styles and data of this server only, nothing inline. Scripts cannot write markup (Trusted Types). */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -41,10 +41,10 @@ const POLICY = [
 ].join('; ');
 
 /**
- * The status page, to be mounted at any path of any Express app: `app.use('/status', statusRouter(service.management))`.
- * Live by server-sent events at `events`. Stream keys and passwords do not leave the service by it.
+ * The status page, for any path of an Express app: `app.use('/status', statusRouter(service.management))`. It is
+ * updated by server-sent events at `events`. It never contains stream keys or passwords.
  *
- * Access is the business of what stands before it: `accessControl`, `bearerToken`.
+ * It does not restrict access: use `accessControl` or `bearerToken` before it.
  */
 export function statusRouter(management: Pick<Management, 'status'>, options: StatusOptions = {}): Router {
   const { api, maxViewers = 256, log = noLog } = options;
@@ -65,17 +65,18 @@ export function statusRouter(management: Pick<Management, 'status'>, options: St
   router.get('/', (req, res) => {
     const path = pathOf(req);
     if (path.endsWith('/')) answerAsset(req, res, assets.get('index.html'));
-    // The page's files are found relative to it; so is the redirect, since a proxy may have taken a prefix off.
+    // The files of the page are relative to it. The redirect is relative too, because a proxy may have removed a
+    // prefix.
     else res.redirect(308, `./${path.slice(path.lastIndexOf('/') + 1)}/`);
   });
   router.get('/events', (req, res) => {
     if (feed.size >= maxViewers) {
-      answerError(res, 503, 'too_many_viewers', `${maxViewers} pages are watching already`);
+      answerError(res, 503, 'too_many_viewers', `there are already ${maxViewers} viewers`);
       return;
     }
     res.setHeader('Content-Type', 'text/event-stream');
     res.setHeader('Cache-Control', 'no-store, no-transform');
-    // For nginx in front, which would gather events else.
+    // Otherwise nginx as a reverse proxy would buffer the events.
     res.setHeader('X-Accel-Buffering', 'no');
     if (req.method === 'HEAD') {
       res.end();
@@ -119,7 +120,7 @@ function pathOf(req: Request): string {
   return req.originalUrl.split('?', 1)[0] ?? '';
 }
 
-/** `/kmp_rtmp_api` as seen from a page at `/a/status/`: `../../kmp_rtmp_api`. */
+/** The path relative to a page: for `/kmp_rtmp_api` and a page at `/a/status/`, `../../kmp_rtmp_api`. */
 function relativeTo(base: string, path: string): string {
   const depth = base.split('/').filter((segment) => segment !== '').length;
   const segments = path.split('/').filter((segment) => segment !== '');

@@ -3,35 +3,35 @@ import type { GlobalStatus, StreamStatus, TrackStatus, UpstreamStatus } from '..
 import type { ServiceTotals } from '../service-counters.js';
 import type { Ended, InputInfo, ServiceInfo, StreamInfo, TrackInfo, UpstreamInfo } from './public/wire.js';
 
-/** Longest text of each kind that the page is sent, in UTF-16 units: what comes from a sender is long only on purpose. */
-const LONGEST = { id: 512, text: 256 } as const;
+/** Maximum length of texts for the page, in UTF-16 units. Texts of senders can be arbitrarily long. */
+const MAX_LENGTH = { id: 512, text: 256 } as const;
 
-/** What the page is told of an upstream beside its counters, without anything that gives access to its destination. */
+/** The data of an upstream for the page, without counters and without anything that gives access to its destination. */
 export function upstreamInfo(id: string, upstream: UpstreamStatus): UpstreamInfo {
   const { url, last_status: last, last_error: error } = upstream;
   const secrets = secretsOf(upstream);
   return {
-    id: id.slice(0, LONGEST.id),
-    cut: id.length > LONGEST.id,
-    url: cut(maskUrl(url)),
+    id: id.slice(0, MAX_LENGTH.id),
+    shortened: id.length > MAX_LENGTH.id,
+    url: shorten(maskUrl(url)),
     remoteAddr: upstream.remote_addr,
     localAddr: upstream.local_addr,
     connection: upstream.connection,
     state: upstream.state,
-    // Servers like to repeat the stream's name ("Publishing live_1234").
+    // Servers often repeat the name of the stream ("Publishing live_1234").
     lastStatus: last && {
-      level: cut(maskIn(last.level, secrets)),
-      code: cut(maskIn(last.code, secrets)),
-      description: cut(maskIn(last.description, secrets)),
+      level: shorten(maskIn(last.level, secrets)),
+      code: shorten(maskIn(last.code, secrets)),
+      description: shorten(maskIn(last.description, secrets)),
     },
-    lastError: error && `${error.reason}: ${cut(maskIn(error.message, secrets))}`,
+    lastError: error && `${error.reason}: ${shorten(maskIn(error.message, secrets))}`,
     reconnects: upstream.reconnects,
     memLimit: upstream.mem_limit,
     streams: Object.entries(upstream.streams).map(([name, stream]) => streamInfo(name, stream)),
   };
 }
 
-/** The counters in the order of `UPSTREAM_NUMBERS` and, for each track, `TRACK_NUMBERS`. */
+/** The counters in the order of `UPSTREAM_NUMBERS` and, for each track, of `TRACK_NUMBERS`. */
 export function upstreamNumbers(upstream: UpstreamStatus): number[] {
   const numbers = [upstream.mem_left, upstream.written_bytes, upstream.sent_bytes, upstream.received_bytes];
   for (const { tracks } of Object.values(upstream.streams)) {
@@ -54,7 +54,7 @@ function addTrack(numbers: number[], track: TrackStatus): void {
   numbers.push(duplicate, empty, empty_duration, no_media_info, no_key);
 }
 
-/** Without the reasons that never came up. */
+/** The ended upstreams by reason, without reasons that never occurred. */
 export function endedOf({ closed_upstreams: closed }: ServiceTotals): Ended {
   return Object.fromEntries(Object.entries(closed).filter(([, count]) => count > 0));
 }
@@ -65,7 +65,7 @@ export function serviceInfo(status: GlobalStatus): ServiceInfo {
 
 function streamInfo(name: string, stream: StreamStatus): StreamInfo {
   return {
-    name: cut(maskKey(name)),
+    name: shorten(maskKey(name)),
     id: stream.id,
     tracks: tracksOf(stream).map(([media, of]) => trackInfo(media, of)),
   };
@@ -79,8 +79,8 @@ function inputInfo(input: NonNullable<TrackStatus['input']>): InputInfo {
   return {
     connection: input.connection,
     remoteAddr: input.remote_addr,
-    channelId: cut(input.channel_id),
-    trackId: cut(input.track_id),
+    channelId: shorten(input.channel_id),
+    trackId: shorten(input.track_id),
   };
 }
 
@@ -89,13 +89,15 @@ function tracksOf({ tracks }: StreamStatus): (readonly ['video' | 'audio', Track
   return [...(video ? [['video', video] as const] : []), ...(audio ? [['audio', audio] as const] : [])];
 }
 
-/** Whatever may name the stream: the names of the streams, with and without their query, and the end of the URL. */
+/**
+ * All texts that may contain the stream key: the names of the streams with and without query, and the end of the URL.
+ */
 function secretsOf({ url, streams }: UpstreamStatus): Set<string> {
   const path = url.replace(/^[a-z][a-z0-9+.-]*:\/\//i, '').split('/');
   const names = [...Object.keys(streams), path.slice(2).join('/'), path.at(-1) ?? ''];
   return new Set(names.flatMap((name) => [name, name.split(/[?#]/, 1)[0] ?? '']));
 }
 
-function cut(text: string): string {
-  return text.length > LONGEST.text ? `${text.slice(0, LONGEST.text)}…` : text;
+function shorten(text: string): string {
+  return text.length > MAX_LENGTH.text ? `${text.slice(0, MAX_LENGTH.text)}…` : text;
 }

@@ -1,8 +1,8 @@
 import type { StreamStatus, TrackStatus, UpstreamStatus } from '../../upstream/report/status.js';
 
 /**
- * Whether the page would be told the same of both beside counters and times: all that `upstreamInfo` looks at. Asked of every
- * upstream once a second, so without making anything.
+ * Returns whether two states of an upstream are equal for the page except for counters and times. It compares
+ * everything that `upstreamInfo` uses. It is called for every upstream once a second, so it allocates no objects.
  */
 export function sameInfo(a: UpstreamStatus, b: UpstreamStatus): boolean {
   return (
@@ -25,7 +25,7 @@ export function sameInfo(a: UpstreamStatus, b: UpstreamStatus): boolean {
 type Streams = UpstreamStatus['streams'];
 
 function sameStreams(a: Streams, b: Streams): boolean {
-  // Both have no prototype, so that any name is a name. The order counts: counters are told without names.
+  // Both have no prototype, so any name is valid. The order matters, because counters are sent without names.
   const names = Object.keys(b);
   let index = 0;
   for (const name in a) {

@@ -3,23 +3,26 @@ import type { Ended, FullMessage, TickMessage, UpstreamInfo, UpstreamRow } from 
 import { serviceInfo, upstreamInfo, upstreamNumbers } from './rows.js';
 import { sameInfo } from './same-info.js';
 
-/** What was last told of an upstream, and what that was made of. */
-interface Known {
+/** What was last sent about an upstream, and the status that it was created from. */
+interface SentUpstream {
   readonly key: number;
   readonly status: UpstreamStatus;
   readonly info: UpstreamInfo;
   readonly numbers: readonly number[];
 }
 
-/** Makes messages of snapshots: what differs from the one before, for those who have that, and all of it for the others. */
+/**
+ * Converts snapshots to messages: differences for viewers that have the previous state, and the full state for the
+ * others.
+ */
 export class Snapshots {
-  private known = new Map<string, Known>();
+  private sent = new Map<string, SentUpstream>();
   private nextKey = 1;
   private latest: Omit<FullMessage, 'rows'> | undefined;
   private fullText: string | undefined;
 
   /**
-   * Takes in a snapshot.
+   * Processes a snapshot.
    *
    * @param t ms, monotonic
    * @param ended upstreams that have ended, by reason
@@ -28,20 +31,20 @@ export class Snapshots {
   tick(status: GlobalStatus, t: number, ended: Ended = {}): string {
     const rows: UpstreamRow[] = [];
     const counts: [number, readonly number[]][] = [];
-    const before = this.known;
-    this.known = new Map();
+    const before = this.sent;
+    this.sent = new Map();
     for (const [id, upstream] of Object.entries(status.upstreams)) {
       const old = before.get(id);
-      // Another connection under the same id: another upstream, whose counters begin anew.
+      // The same id with another connection is another upstream, whose counters start at 0.
       const same = old?.status.connection === upstream.connection;
       const told = same && sameInfo(old.status, upstream);
-      const now: Known = {
+      const now: SentUpstream = {
         key: same ? old.key : this.nextKey++,
         status: upstream,
         info: told ? old.info : upstreamInfo(id, upstream),
         numbers: upstreamNumbers(upstream),
       };
-      this.known.set(id, now);
+      this.sent.set(id, now);
       if (same) before.delete(id);
       if (!told) rows.push(rowOf(now));
       else if (now.numbers.some((number, index) => number !== old.numbers[index])) counts.push([now.key, now.numbers]);
@@ -54,24 +57,24 @@ export class Snapshots {
     return JSON.stringify(message);
   }
 
-  /** The {@link FullMessage} of the last snapshot as JSON, made once however often it is asked for; undefined before the first. */
+  /** The {@link FullMessage} of the last snapshot as JSON, created once; undefined before the first snapshot. */
   full(): string | undefined {
     if (this.latest === undefined) return undefined;
     if (this.fullText === undefined) {
-      const message: FullMessage = { ...this.latest, rows: [...this.known.values()].map(rowOf) };
+      const message: FullMessage = { ...this.latest, rows: [...this.sent.values()].map(rowOf) };
       this.fullText = JSON.stringify(message);
     }
     return this.fullText;
   }
 
-  /** Forgets everything: nobody has it any more. Keys are still never given twice. */
+  /** Forgets everything when the last viewer leaves. Keys are never reused. */
   clear(): void {
-    this.known.clear();
+    this.sent.clear();
     this.latest = undefined;
     this.fullText = undefined;
   }
 }
 
-function rowOf({ key, status, info, numbers }: Known): UpstreamRow {
+function rowOf({ key, status, info, numbers }: SentUpstream): UpstreamRow {
   return { key, info, uptime: status.uptime, numbers };
 }

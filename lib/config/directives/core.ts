@@ -1,7 +1,7 @@
 import { accessRule } from '../access.js';
 import { listen, resolver } from '../addresses.js';
 import { errorLog } from '../error-log.js';
-import { block, listed, optional, presence, row, type Context } from '../row.js';
+import { block, optional, repeatable, row, switchRow, type Context } from '../row.js';
 import { flag, msec, numOrAuto, path, serverNames, type ValueType } from '../types.js';
 
 const main: readonly Context[] = ['main'];
@@ -9,101 +9,126 @@ const everywhere: readonly Context[] = ['main', 'stream', 'stream server', 'http
 const inStream: readonly Context[] = ['stream', 'stream server'];
 const inHttp: readonly Context[] = ['http', 'http server', 'location'];
 
-const file: ValueType<string> = { ...path, syntax: 'file | pattern' };
+const file: ValueType<string> = { ...path, syntax: 'file | pattern', expected: 'a file name or a pattern' };
 
-/** What nginx itself has and what holds for the process as a whole. */
+/** Directives that nginx has too and that configure the process as a whole. */
 export const processDirectives = {
   worker_processes: row(numOrAuto(1, 1024), '1', {
     contexts: main,
-    doc: `How many processes share the work; auto: one for each core. The tracks of one upstream always meet in the same
-      process.`,
+    doc: `Number of worker processes. auto starts one process for each CPU core. All tracks of one upstream are handled
+      by the same process.`,
+    example: 'worker_processes auto;',
   }),
   worker_shutdown_timeout: row(msec, '10s', {
     contexts: main,
-    doc: `How long a graceful end may take: streams are unpublished, bytes flushed and notifications sent; what is left then is
-      cut off.`,
+    doc: `Maximum duration of a graceful shutdown. During a shutdown, streams are unpublished, buffered bytes are
+      written and notifications are sent. What is not finished at the timeout is aborted.`,
   }),
   kmp_rtmp_node_internals: row(flag, 'on', {
     contexts: main,
-    doc: `Whether the service uses parts of Node that Node does not document. Each of them is tested at the start, and the log
-      says which ones are in use; the service works without them, but needs more CPU and memory, and one process does all
-      the work. See docs/running.md. A change takes effect after a restart.`,
+    doc: `Whether the service uses parts of Node that Node does not document. Each of them is tested at the start, and
+      the log says which ones are in use; the service works without them, but needs more CPU and memory, and one process
+      does all the work. See docs/running.md. A change takes effect after a restart.`,
   }),
   pid: optional(path, {
     contexts: main,
-    doc: `File to write the process id to, which kmp-rtmp -s reads. Not given: none is written.`,
+    doc: `File that the process id is written to. kmp-rtmp -s reads it. Without this directive, no file is written.`,
+    example: 'pid /run/kmp-rtmp/kmp-rtmp.pid;',
   }),
-  error_log: listed(errorLog, {
+  error_log: repeatable(errorLog, {
     contexts: main,
-    idleIn: [...inStream, ...inHttp],
+    ignoredIn: [...inStream, ...inHttp],
     setting: 'errorLogs',
     shown: 'stderr info',
-    doc: `Where log lines go, from which severity on (debug, info, notice, warn, error, crit, alert, emerg; error if none is
-      named), and as readable lines or JSON. May be repeated.`,
+    doc: `Destination of log lines, the lowest severity that is written, and the format. The severities are debug, info,
+      notice, warn, error, crit, alert and emerg; the default is error. format=json writes one JSON object for each
+      line. syslog:server=address sends lines to a syslog server over UDP (default port 514), or with server=unix:path
+      to a Unix-domain stream socket, in the format of nginx. Further parameters, separated by commas: facility (default
+      local7), tag (default kmp_rtmp), severity (ignored, as in nginx) and nohostname. May be repeated.`,
+    example: 'error_log /var/log/kmp-rtmp.log info format=json;',
   }),
 } as const;
 
-/** The blocks that hold the others. */
+/** Directives that open a block, and include. */
 export const blockDirectives = {
   include: row(file, '', {
     contexts: everywhere,
-    doc: `Puts the directives of another file here. A relative name is taken from the folder of the main file, as in nginx, and if
-      it is not there from the folder of the file that includes it. A pattern such as conf.d/*.conf takes all files that fit,
-      in order of name, and may fit none.`,
+    doc: `Inserts the directives of another file at this place. A relative name is resolved against the folder of the
+      main file, as in nginx; if there is no such file, it is resolved against the folder of the file that includes it.
+      A pattern such as conf.d/*.conf inserts all matching files, sorted by name. A pattern without a match is not an
+      error.`,
+    example: 'include conf.d/*.conf;',
   }),
-  stream: block('', [0, 0], { contexts: main, doc: `Holds the servers that take KMP.` }),
-  http: block('', [0, 0], { contexts: main, doc: `Holds the servers for API, status page, metrics and control.` }),
+  stream: block('', [0, 0], { contexts: main, doc: `Contains the servers that accept KMP connections.` }),
+  http: block('', [0, 0], {
+    contexts: main,
+    doc: `Contains the servers for the API, the status page, metrics and control.`,
+  }),
   server: block('', [0, 0], {
     contexts: ['stream', 'http'],
-    doc: `A server with its addresses: in stream, one that takes KMP if it has kmp_rtmp; in http, one that answers at its
-      locations. Servers with nothing of this service in them are left out, with a warning.`,
+    doc: `Defines a server and its addresses. In stream, the server accepts KMP if it contains kmp_rtmp. In http, the
+      server answers requests for its locations. A server without any directive of this service is ignored with a
+      warning.`,
   }),
   location: block('[= | ^~] path', [1, 2], {
     contexts: ['http server', 'location'],
-    doc: `What holds for the paths that begin with path, or with "=" for that path alone. The longest that fits decides.`,
+    doc: `Contains the directives for all paths that begin with path; with "=", for exactly this path. If several
+      locations match, the one with the longest path is used.`,
+    example: 'location /kmp_rtmp_api/ { kmp_rtmp_api write=on; }',
   }),
 } as const;
 
-/** What holds for a server of either kind. */
+/** Directives for servers of both kinds. */
 export const serverDirectives = {
-  kmp_rtmp: presence({
+  kmp_rtmp: switchRow({
     contexts: ['stream server'],
-    doc: `Makes the server take KMP connections and publish their tracks.`,
+    doc: `Makes the server accept KMP connections and publish their tracks over RTMP.`,
   }),
-  listen: listed(listen, {
+  listen: repeatable(listen, {
     contexts: ['stream server', 'http server'],
-    doc: `Address to listen on. May be repeated. A port alone is that port on all IPv4 addresses; port 0 is any free one.
-      Parameters of nginx other than backlog and ipv6only are accepted and do nothing; ssl, udp, quic and proxy_protocol are
-      refused.`,
+    doc: `Address to listen on. May be repeated. A port without an address listens on all IPv4 addresses. Port 0 selects
+      any free port. Parameters of nginx other than backlog and ipv6only have no effect; ssl, udp and quic are errors.
+      unix:path listens on a Unix-domain socket with permissions 0666, as nginx does. proxy_protocol, for KMP servers,
+      expects a header of the PROXY protocol (version 1 or 2) at the beginning of each connection, as load balancers
+      send it. The address in it is used for allow, deny, limits, logs and the API. Anyone who can connect can claim any
+      address, so only the load balancer should reach such a port.`,
+    example: 'listen 127.0.0.1:8005;',
   }),
   server_name: optional(serverNames, {
     contexts: ['http server'],
-    idleIn: ['stream server'],
-    doc: `Names under which requests over loopback may address this server, beside localhost, this machine's name and all IP
-      addresses; others answer 421, so that no web page can get here under a name of its own. May be repeated. Which
-      server answers is decided by the address alone.`,
+    ignoredIn: ['stream server'],
+    doc: `Host names that requests over the loopback interface may use for this server, in addition to localhost, the
+      name of this machine and all IP addresses. Requests with other names are answered with 421. This prevents a web
+      page from reaching the server through a host name of its own (DNS rebinding). May be repeated. The name never
+      selects the server: only the address does.`,
+    example: 'server_name status.example.com;',
   }),
   resolver: optional(resolver, {
     contexts: inStream,
-    idleIn: inHttp,
-    doc: `DNS servers that are asked for the hosts of upstreams, port 53 if none is named. Not given: the system resolves them.
-      valid overrides how long an answer is used; ipv4=off or ipv6=off leaves out addresses of that family.`,
+    ignoredIn: inHttp,
+    doc: `DNS servers that resolve the hosts of upstreams. The default port is 53. Without this directive, the resolver
+      of the operating system is used. valid sets how long an answer is used. ipv4=off and ipv6=off exclude addresses of
+      that family.`,
+    example: 'resolver 192.0.2.53 valid=30s;',
   }),
   resolver_timeout: row(msec, '30s', {
     contexts: inStream,
-    idleIn: inHttp,
-    doc: `How long resolving the host of an upstream may take.`,
+    ignoredIn: inHttp,
+    doc: `Maximum time for resolving the host of an upstream.`,
   }),
-  allow: listed(accessRule('allow'), {
+  allow: repeatable(accessRule('allow'), {
     contexts: [...inStream, ...inHttp],
     setting: 'access',
-    doc: `Lets clients of an address or network in, KMP senders or users of a location. Rules of allow and deny are asked in the order
-      written and the first that fits decides; who fits none is let in. Rules are inherited only if the inner block has
-      none.`,
+    doc: `Allows access from an address, a network, or Unix-domain sockets (unix:). In stream it applies to KMP senders,
+      in http to HTTP clients. The rules of allow and deny are checked in the order of the file; the first match
+      decides. A client that matches no rule is allowed. Rules of an outer block are inherited only if the inner block
+      has none.`,
+    example: 'allow 192.0.2.0/24; deny all;',
   }),
-  deny: listed(accessRule('deny'), {
+  deny: repeatable(accessRule('deny'), {
     contexts: [...inStream, ...inHttp],
     setting: 'access',
-    doc: `Keeps clients of an address or network out; see allow.`,
+    doc: `Denies access from an address or a network; see allow.`,
+    example: 'deny 192.0.2.1;',
   }),
 } as const;

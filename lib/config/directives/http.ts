@@ -1,46 +1,56 @@
 import { control, route } from '../route.js';
-import { listed, optional, presence, type Context } from '../row.js';
+import { optional, repeatable, switchRow, type Context } from '../row.js';
 import { parameters, token } from '../types.js';
 
 const contexts: readonly Context[] = ['location'];
 
-/** What a location answers. */
+/** Directives that select what a location serves. */
 export const locationDirectives = {
   kmp_rtmp_api: optional(parameters({ write: false }), {
     contexts,
-    doc: `Serves the management API. Read-only unless write=on. Limit who gets here by allow and deny or by
-      kmp_rtmp_api_token.`,
+    doc: `Serves the management API. The API is read-only unless write=on is given. Restrict access to it with allow and
+      deny, or with kmp_rtmp_api_token.`,
+    example: 'kmp_rtmp_api write=on;',
   }),
-  kmp_rtmp_status: presence({
+  kmp_rtmp_status: switchRow({
     contexts,
-    doc: `Serves the status page. Its drop buttons show only where the API of the same server is writable.`,
+    doc: `Serves the status page. The page has buttons to drop upstreams and tracks only if the same server has an API
+      with write=on.`,
   }),
   kmp_rtmp_metrics: optional(parameters({ upstreams: true }), {
     contexts,
-    doc: `Serves metrics for Prometheus. upstreams=off leaves out those of single upstreams, whose number follows that of the
-      upstreams.`,
+    doc: `Serves metrics for Prometheus. upstreams=off omits the metrics of single upstreams. Their number grows with
+      the number of upstreams.`,
+    example: 'kmp_rtmp_metrics upstreams=off;',
   }),
-  kmp_rtmp_health: presence({
+  kmp_rtmp_health: switchRow({
     contexts,
-    doc: `Serves healthz (the process is alive) and readyz (it listens and is not shutting down) below the location.`,
+    doc: `Serves two health checks below the location: healthz (the process is alive) and readyz (the service listens
+      and is not shutting down).`,
   }),
   kmp_rtmp_control: optional(control, {
     contexts,
-    doc: `Answers the publish, unpublish and republish callbacks of KMP senders by the routes of the location. kmp is the address
-      that senders are told to send KMP to; not given: the KMP server's own, or where that listens on all addresses, the one that
-      the callback came in on.`,
+    doc: `Answers the publish, unpublish and republish callbacks of KMP senders according to the kmp_rtmp_route
+      directives of the location. kmp sets the address that senders connect to by KMP. Its default is the address of the
+      KMP server of this service. If that server listens on all addresses, the default is the address on which the
+      callback arrived.`,
+    example: 'kmp_rtmp_control kmp=192.0.2.10:8005;',
   }),
-  kmp_rtmp_route: listed(route, {
+  kmp_rtmp_route: repeatable(route, {
     contexts,
     setting: 'routes',
-    doc: `For kmp_rtmp_control: where to publish what the pattern fits. The pattern is a regular expression, not anchored; $1 to $9
-      and $& stand in the URLs for what its groups and the whole of it fit. All routes are asked in the order written, the first that
-      fits decides. May be repeated.`,
+    doc: `Destinations of inputs that match the pattern, for kmp_rtmp_control. The pattern is a regular expression and
+      is not anchored. In the URLs, $1 to $9 stand for its groups and $& stands for the whole match. The routes are
+      checked in the order of the file; the first match decides. May be repeated. The word required or optional after a
+      URL sets what the KMP sender does when this destination ends for good: required ends the whole input with all its
+      destinations, optional ends only this destination. Default: a single destination is required, several destinations
+      are optional.`,
+    example: 'kmp_rtmp_route "^live_(.+)$" rtmp://a.example.com/live/$1 rtmps://b.example.com/app/$1 required;',
   }),
   kmp_rtmp_api_token: optional(token, {
     contexts: ['http', 'http server', 'location'],
     setting: 'token',
-    doc: `Asks clients of the API, the status page, metrics and control for this bearer token (Authorization: Bearer ...). Health
-      checks need none.`,
+    doc: `Bearer token that clients of the API, the status page, metrics and control must send (Authorization: Bearer
+      TOKEN). Health checks do not need it.`,
   }),
 } as const;

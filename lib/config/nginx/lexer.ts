@@ -7,7 +7,7 @@ export type Token =
 const isBlank = (char: string | undefined): boolean =>
   char === ' ' || char === '\t' || char === '\r' || char === '\n' || char === undefined;
 
-/** A backslash takes the meaning from a quote or a backslash, and makes t, r and n blanks; before others it stands for itself. */
+/** Resolves `\"`, `\'` and `\\`, and `\t`, `\r` and `\n`. A backslash before any other character is kept. */
 function unescape(text: string): string {
   const blanks = new Map([
     ['t', '\t'],
@@ -18,9 +18,9 @@ function unescape(text: string): string {
 }
 
 /**
- * Cuts nginx's syntax into words, `;`, `{` and `}`, by the rules of nginx itself (its ngx_conf_read_token): a word ends at a blank, `;` or
- * `{`, so that `a}b`, `a#b` and `a"b` are one word each; `${` does not open a block; quotes count at the start of a word only, and
- * a blank or `;` or `{` must follow the closing one.
+ * Splits nginx syntax into words, `;`, `{` and `}`, by the rules of nginx (ngx_conf_read_token). A word ends at
+ * whitespace, `;` or `{`, so `a}b`, `a#b` and `a"b` are one word each. `${` does not open a block. Quotes are
+ * recognised only at the start of a word, and whitespace, `;` or `{` must follow the closing quote.
  */
 export class Lexer {
   private at = 0;
@@ -34,11 +34,11 @@ export class Lexer {
     const nul = text.indexOf('\0');
     if (nul >= 0) {
       const line = text.slice(0, nul).split('\n').length;
-      throw this.error(line, 'the file holds a NUL character; expected text');
+      throw this.error(line, 'the file contains a NUL character; expected text');
     }
   }
 
-  /** The next token; undefined at the end. @throws ConfigError CONFIG_SYNTAX */
+  /** Returns the next token, or undefined at the end. @throws ConfigError CONFIG_SYNTAX */
   next(): Token | undefined {
     this.skipBlanks();
     const char = this.text[this.at];
@@ -51,7 +51,7 @@ export class Lexer {
     return { kind: 'word', text: unescape(char === '"' || char === "'" ? this.quoted(char) : this.plain()), line };
   }
 
-  /** The line that the last token ended on, or the text did. */
+  /** The line on which the last token, or the text, ended. */
   get lastLine(): number {
     return this.line;
   }
@@ -86,7 +86,7 @@ export class Lexer {
     const begin = ++this.at;
     for (;;) {
       const char = this.text[this.at];
-      if (char === undefined) throw this.error(opened, `a quoted text that begins here has no closing ${quote}`);
+      if (char === undefined) throw this.error(opened, `the quoted text that begins here has no closing ${quote}`);
       if (char === quote) break;
       if (char === '\\' && this.text[this.at + 1] === '\n') this.line++;
       if (char === '\n') this.line++;
@@ -95,7 +95,7 @@ export class Lexer {
     const text = this.text.slice(begin, this.at++);
     const after = this.text[this.at];
     if (!isBlank(after) && after !== ';' && after !== '{' && after !== ')') {
-      throw this.error(this.line, `"${after}" follows a closing ${quote}; expected a blank, ";" or "{"`);
+      throw this.error(this.line, `"${after}" follows a closing ${quote}; expected whitespace, ";" or "{"`);
     }
     return text;
   }

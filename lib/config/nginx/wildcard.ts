@@ -1,8 +1,9 @@
 /**
- * Whether `text` fits `pattern` in full: `*` stands for any text, `?` for any one character, `[a-z]` for one of a set (`[!a-z]` for
- * one that is not in it), all else for itself. Time is at most the product of both lengths, whatever the pattern.
+ * Returns whether the whole `text` matches `pattern`. `*` matches any text, `?` any one character, `[a-z]` one
+ * character of a set, `[!a-z]` one character outside of it. Other characters match themselves. The time is bounded by
+ * the product of both lengths.
  */
-export function fitsWildcard(pattern: string, text: string): boolean {
+export function matchesWildcard(pattern: string, text: string): boolean {
   const parts = pattern.match(/\[!?\]?[^\]]*\]|[^]/g) ?? [];
   let part = 0;
   let at = 0;
@@ -12,11 +13,11 @@ export function fitsWildcard(pattern: string, text: string): boolean {
     if (parts[part] === '*') {
       star = part++;
       starAt = at;
-    } else if (part < parts.length && fitsOne(parts[part] ?? '', text[at] ?? '')) {
+    } else if (part < parts.length && matchesCharacter(parts[part] ?? '', text[at] ?? '')) {
       part++;
       at++;
     } else if (star >= 0) {
-      // Let the last star take one character more: earlier ones need not be tried again.
+      // Extend the match of the last star by one character. Earlier stars cannot lead to a match then.
       part = star + 1;
       at = ++starAt;
     } else return false;
@@ -25,7 +26,7 @@ export function fitsWildcard(pattern: string, text: string): boolean {
   return part === parts.length;
 }
 
-function fitsOne(part: string, char: string): boolean {
+function matchesCharacter(part: string, char: string): boolean {
   if (part === '?') return true;
   if (part.length === 1) return part === char;
   const not = part[1] === '!';

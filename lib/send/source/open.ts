@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises';
-import { fileProblem, KmpRtmpError } from '../../base/errors.js';
+import { fileErrorText, KmpRtmpError } from '../../base/errors.js';
 import { openContainer } from './container.js';
 import { openFlv } from './flv.js';
 import { isFlv } from './flv-tags.js';
@@ -41,6 +41,6 @@ async function firstBytes(path: string): Promise<Buffer> {
       await handle.close();
     }
   } catch (error) {
-    throw new KmpRtmpError('source_open', `${path} cannot be opened: ${fileProblem(error)}`, { cause: error });
+    throw new KmpRtmpError('source_open', `${path} cannot be opened: ${fileErrorText(error)}`, { cause: error });
   }
 }

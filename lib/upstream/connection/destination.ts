@@ -4,6 +4,7 @@ import type { ConnectData } from '../../kmp/connect-data.js';
 import type { ConnectParams } from '../../rtmp/session-writer.js';
 import { withQuery } from '../../rtmp/auth.js';
 import { parseRtmpUrl, type RtmpUrl } from '../../rtmp/rtmp-url.js';
+import { parseUrlOf } from '../tracks/stream-name.js';
 import type { ConnectTarget, TlsSettings } from '../../rtmp/tcp-connect.js';
 
 /** Where an upstream goes and what it says when it gets there: the connect data of its first track, with the defaults. */
@@ -21,7 +22,7 @@ export interface Destination {
  * @throws Error if `kmp_rtmp_out_ssl_trusted_certificate` cannot be read
  */
 export function destinationOf(data: ConnectData, settings: MediaSettings): Destination {
-  const url = parseRtmpUrl(data.url);
+  const url = parseUrlOf(data);
   const ca = settings.outSslTrustedCertificate;
   const tls = (): TlsSettings => ({
     verify: settings.outSslVerify,

@@ -183,7 +183,7 @@ export class Input extends Writable implements TrackInput, Counting {
     switch (packet.kind) {
       case 'connect':
         this.connect = packet;
-        this.data = parseConnectData(packet.data);
+        this.data = this.readConnectData(packet.data);
         this.options.onConnect?.(packet, this.data);
         return;
       case 'mediaInfo':
@@ -197,6 +197,15 @@ export class Input extends Writable implements TrackInput, Counting {
         return;
       case 'null':
     }
+  }
+
+  private readConnectData(bytes: Buffer): ConnectData {
+    const ignored: string[] = [];
+    const data = parseConnectData(bytes, (field, type) => ignored.push(`${field} (${type})`));
+    if (ignored.length > 0) {
+      this.options.log.warn(`connect data: ignored, because they are not strings: ${ignored.join(', ')}`);
+    }
+    return data;
   }
 
   private mediaInfo(info: MediaInfo): void {

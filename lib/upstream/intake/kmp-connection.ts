@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { Clock } from '../../time/clock.js';
+import { timerMs, type Clock } from '../../time/clock.js';
 import type { MediaSettings } from '../../config/settings.js';
 import { messageOf } from '../../base/errors.js';
 import type { ConnectData } from '../../kmp/connect-data.js';
@@ -7,6 +7,7 @@ import { KmpDecoder } from '../../kmp/decoder.js';
 import { blockOf } from '../../media/block.js';
 import type { ConnectPacket } from '../../kmp/packet.js';
 import type { Logger } from '../../base/logger.js';
+import { peerName } from '../../net/peer.js';
 import { pumpify } from '../../base/streams.js';
 import { streamLabel } from '../tracks/stream-name.js';
 import { kmpDumpName } from '../../dump/dump-name.js';
@@ -26,19 +27,13 @@ export interface KmpConnectionOptions {
   readonly totals?: Totals | undefined;
 }
 
-/** `ip:port` of a socket's other side. */
-export function peerOf(socket: Socket): string {
-  const ip = socket.remoteAddress ?? '';
-  return ip.includes(':') ? `[${ip}]:${socket.remotePort ?? 0}` : `${ip}:${socket.remotePort ?? 0}`;
-}
-
 /**
  * Puts one accepted KMP socket into its line: socket, decoder, input (design: the way of a byte). Whatever goes wrong on
  * it ends this connection only, with one line in the log. Returns the input.
  */
 export function openKmpConnection(socket: Socket, options: KmpConnectionOptions): Input {
   const { connection, settings, clock } = options;
-  const peer = peerOf(socket);
+  const peer = peerName(socket);
   let log = options.log.child({ peer, connection });
   // What is handed on now has to follow when the connect packet says more of the connection.
   const latest: Logger = {
@@ -71,7 +66,7 @@ export function openKmpConnection(socket: Socket, options: KmpConnectionOptions)
     totals: options.totals,
     socket,
     onJoined: (schedule) =>
-      readInTurns(socket, schedule, { blockSize: settings.inBufferSize, idleTimeout: settings.inReadTimeout }),
+      readInTurns(socket, schedule, { blockSize: settings.inBufferSize, idleTimeout: timerMs(settings.inReadTimeout) }),
     onConnect: (packet: ConnectPacket, data: ConnectData) => {
       const { channelId, trackId } = packet;
       log = log.child({ channel: channelId, track: trackId, upstream: data.upstreamId, stream: streamLabel(data) });
@@ -80,7 +75,7 @@ export function openKmpConnection(socket: Socket, options: KmpConnectionOptions)
     ...(onFrame === undefined ? {} : { onFrame }),
   });
   socket.setNoDelay(true);
-  socket.setTimeout(settings.inReadTimeout, onIdle);
+  socket.setTimeout(timerMs(settings.inReadTimeout), onIdle);
   let told = false;
   const tell = (error: Error): void => {
     if (told) return;

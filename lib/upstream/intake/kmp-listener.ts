@@ -4,7 +4,9 @@ import type { ConnectData } from '../../kmp/connect-data.js';
 import { addressName, listenOn, type ListenOn } from '../../net/listen.js';
 import type { Listener } from '../../net/listener-set.js';
 import type { Logger } from '../../base/logger.js';
-import { openKmpConnection, peerOf } from './kmp-connection.js';
+import { peerAddress, peerName, setPeer, UNIX_PEER } from '../../net/peer.js';
+import { readProxyHeader, takeProxyHeader } from '../../net/read-proxy-header.js';
+import { openKmpConnection } from './kmp-connection.js';
 import { readConnect } from './read-connect.js';
 import { stopReadingForGood } from '../../node-internals/stop-reading.js';
 import type { JoinContext } from '../registry.js';
@@ -15,6 +17,8 @@ import type { Upstream } from '../upstream.js';
 export interface KmpListenerContext extends JoinContext {
   /** Whether a peer may connect (`allow`, `deny`). */
   readonly allowed: (address: string | undefined) => boolean;
+  /** Names of the addresses on which connections begin with a header of the PROXY protocol. */
+  readonly proxyProtocol?: ReadonlySet<string>;
 }
 
 /** Decides where a connection belongs, if there are several workers. */
@@ -71,6 +75,10 @@ export class KmpListener implements Listener {
   private readonly options: KmpListenerOptions;
   private readonly server: Server;
   private readonly sockets = new Set<Socket>();
+  /** Connections whose header of the PROXY protocol has not arrived yet. */
+  private readonly awaitingHeader = new Set<Socket>();
+  /** The headers of connections that may have to go to another worker. */
+  private readonly headers = new WeakMap<Socket, Buffer>();
   private refusalLoggedAt = -Infinity;
   private closing = false;
 
@@ -108,24 +116,57 @@ export class KmpListener implements Listener {
   /** Cuts the connections that are still open. */
   destroy(): void {
     this.close();
-    for (const socket of this.sockets) socket.destroy();
+    for (const socket of [...this.sockets, ...this.awaitingHeader]) socket.destroy();
   }
 
   private accept(socket: Socket): void {
-    const { options } = this;
-    const { counter } = options;
-    const why = this.refusal(socket.remoteAddress);
+    const { address, clock } = this.options;
+    if (address.path !== undefined) setPeer(socket, { address: UNIX_PEER, port: 0 });
+    if (!this.hasProxyHeaders) {
+      this.admit(socket);
+      return;
+    }
+    const { settings } = this.context;
+    // The address of the client is not known yet, but the number of connections is limited.
+    const why = this.overLimit();
     if (why !== undefined) {
-      counter.refused++;
-      this.logRefusal(socket, why);
-      socket.on('error', () => {});
-      socket.destroy();
+      this.refuse(socket, why);
+      return;
+    }
+    this.awaitingHeader.add(socket);
+    socket.once('close', () => this.awaitingHeader.delete(socket));
+    readProxyHeader(socket, settings.inReadTimeout, clock, (header, problem) => {
+      this.awaitingHeader.delete(socket);
+      if (header === undefined) {
+        this.refuse(socket, problem);
+        return;
+      }
+      this.headers.set(socket, header);
+      this.admit(socket);
+    });
+  }
+
+  private get hasProxyHeaders(): boolean {
+    return this.context.proxyProtocol?.has(this.name) === true;
+  }
+
+  private admit(socket: Socket): void {
+    const why = this.refusal(peerAddress(socket));
+    if (why !== undefined) {
+      this.refuse(socket, why);
       return;
     }
     this.enter(socket);
-    const { router } = options;
+    const { router } = this.options;
     if (router === undefined) this.open(socket);
     else this.route(socket, router);
+  }
+
+  private refuse(socket: Socket, why: string): void {
+    this.options.counter.refused++;
+    this.logRefusal(socket, why);
+    socket.on('error', () => {});
+    socket.destroy();
   }
 
   /** A connection that was accepted elsewhere and belongs here; `head` is what was read of it. */
@@ -134,14 +175,18 @@ export class KmpListener implements Listener {
       socket.destroy();
       return;
     }
+    const { address } = this.options;
+    if (address.path !== undefined) setPeer(socket, { address: UNIX_PEER, port: 0 });
+    // The other worker has checked the header.
+    const data = this.hasProxyHeaders ? takeProxyHeader(socket, head) : head;
     this.enter(socket);
-    socket.unshift(head);
+    socket.unshift(data);
     this.open(socket);
   }
 
   private enter(socket: Socket): void {
     const { counter } = this.options;
-    const address = socket.remoteAddress ?? '';
+    const address = peerAddress(socket) ?? '';
     counter.enter(address);
     this.sockets.add(socket);
     socket.once('close', () => {
@@ -162,11 +207,12 @@ export class KmpListener implements Listener {
       // It is counted where it goes.
       const { counter } = this.options;
       this.sockets.delete(socket);
-      counter.leave(socket.remoteAddress ?? '');
+      counter.leave(peerAddress(socket) ?? '');
       counter.accepted--;
       socket.removeAllListeners('close');
       stopReadingForGood(socket);
-      router.transfer(socket, upstreamId, head, this.name);
+      const header = this.headers.get(socket);
+      router.transfer(socket, upstreamId, header === undefined ? head : Buffer.concat([header, head]), this.name);
     });
   }
 
@@ -187,9 +233,8 @@ export class KmpListener implements Listener {
     const { counter } = this.options;
     if (this.closing) return 'the service is shutting down';
     if (!allowed(address)) return 'denied by the configuration';
-    if (settings.inMaxConnections > 0 && counter.open >= settings.inMaxConnections) {
-      return `${counter.open} connections are open (kmp_rtmp_in_max_connections)`;
-    }
+    const why = this.overLimit();
+    if (why !== undefined) return why;
     const perAddress = settings.inMaxConnectionsPerAddress;
     if (perAddress > 0 && counter.of(address ?? '') >= perAddress) {
       return `${perAddress} connections are open from this address (kmp_rtmp_in_max_connections_per_address)`;
@@ -197,10 +242,17 @@ export class KmpListener implements Listener {
     return undefined;
   }
 
+  private overLimit(): string | undefined {
+    const { inMaxConnections } = this.context.settings;
+    const open = this.options.counter.open + this.awaitingHeader.size;
+    if (inMaxConnections === 0 || open < inMaxConnections) return undefined;
+    return `${open} connections are open (kmp_rtmp_in_max_connections)`;
+  }
+
   private logRefusal(socket: Socket, why: string): void {
     const { clock, log } = this.options;
     if (clock.now() - this.refusalLoggedAt < REFUSAL_LOG_INTERVAL) return;
     this.refusalLoggedAt = clock.now();
-    log.warn(`KMP connection refused: ${why}`, { peer: peerOf(socket) });
+    log.warn(`KMP connection refused: ${why}`, { peer: peerName(socket) });
   }
 }

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { parseConnectData } from '../../kmp/connect-data.js';
 import { Frame } from '../../media/frame.js';
 import { KmpParser } from '../../kmp/parser.js';
+import { timerMs } from '../../time/clock.js';
 import { stopReading } from '../../node-internals/stop-reading.js';
 
 /**
@@ -55,9 +56,11 @@ export function readConnect(
   const onError = (): void => {
     socket.destroy();
   };
-  socket.setTimeout(timeout);
+  socket.setTimeout(timerMs(timeout));
   socket.on('data', onData);
   socket.on('end', onEnd);
   socket.on('error', onError);
   socket.on('timeout', onEnd);
+  // A socket that was paused before does not flow by itself.
+  socket.resume();
 }

@@ -55,7 +55,7 @@ function setUp(upstreams = 2): { clock: FakeClock; management: MemoryManagement;
 }
 
 describe('feed of the status page', () => {
-  it('asks the service once a second, however many watch, and not at all when nobody does', async () => {
+  it('takes one snapshot a second for all viewers, and none without viewers', async () => {
     const { clock, management, feed } = setUp();
     await beat(clock, 3);
     assert.equal(management.calls, 0);
@@ -72,7 +72,7 @@ describe('feed of the status page', () => {
     assert.equal(feed.size, 0);
   });
 
-  it('serialises once: all viewers are handed the same bytes', async () => {
+  it('serialises once: all viewers get the same bytes', async () => {
     const { clock, feed } = setUp();
     const [a, b] = [new Outlet(), new Outlet()];
     feed.add(a);
@@ -83,7 +83,7 @@ describe('feed of the status page', () => {
     a.written.forEach((bytes, index) => assert.equal(bytes, b.written[index]));
   });
 
-  it('begins with everything, then says what differs', async () => {
+  it('begins with the full state, then sends differences', async () => {
     const { clock, management, feed } = setUp(3);
     const outlet = new Outlet();
     feed.add(outlet);
@@ -122,7 +122,7 @@ describe('feed of the status page', () => {
     assertHas(outlet.last, { rows: [], counts: [], gone: [] });
   });
 
-  it('tells how many upstreams have ended, and why, where the service counts them', async () => {
+  it('reports the number of ended upstreams by reason, if the service counts them', async () => {
     const { clock, management } = setUp();
     const totals = sampleTotals();
     let closed: Record<string, number> = { done: 3, send_failed: 0 };
@@ -137,7 +137,7 @@ describe('feed of the status page', () => {
     assert.equal(outlet.names.at(-1), 'tick');
   });
 
-  it('takes an upstream of the same id on another connection for another upstream', async () => {
+  it('treats the same id on another connection as another upstream', async () => {
     const { clock, management, feed } = setUp(1);
     const outlet = new Outlet();
     feed.add(outlet);
@@ -150,7 +150,7 @@ describe('feed of the status page', () => {
     assert.notEqual(rows[0]?.key, key);
   });
 
-  it('gives a later viewer the present state at once', async () => {
+  it('sends the current state to a later viewer at once', async () => {
     const { clock, management, feed } = setUp();
     feed.add(new Outlet());
     await beat(clock, 2);
@@ -163,7 +163,7 @@ describe('feed of the status page', () => {
     assert.deepEqual(late.names, ['full', 'tick']);
   });
 
-  it('holds one copy of the whole state, however many viewers come between two beats and take nothing', async () => {
+  it('holds one copy of the full state for all new viewers, even if they do not read', async () => {
     const { clock, feed } = setUp();
     feed.add(new Outlet());
     await beat(clock);
@@ -174,7 +174,7 @@ describe('feed of the status page', () => {
     assert.equal(new Set(idle.flatMap(({ written }) => written)).size, 1);
   });
 
-  it('skips a viewer that takes nothing, then gives it everything, then lets it go', async () => {
+  it('skips a viewer that does not read, sends it the full state when it reads again, and closes it after the timeout', async () => {
     const { clock, feed } = setUp();
     const [slow, quick] = [new Outlet(), new Outlet()];
     feed.add(slow);
@@ -195,7 +195,7 @@ describe('feed of the status page', () => {
     assert.equal(quick.destroyed, false);
   });
 
-  it('misses nothing when a viewer drains between two beats', async () => {
+  it('loses nothing when a viewer drains between two snapshots', async () => {
     const { clock, feed } = setUp();
     const outlet = new Outlet();
     outlet.full = true;
@@ -208,7 +208,7 @@ describe('feed of the status page', () => {
     assert.deepEqual(outlet.names, ['full', 'tick', 'tick', 'tick']);
   });
 
-  it('says that the service is in trouble, logs it once, and goes on', async () => {
+  it('reports that the service fails, logs it once, and continues', async () => {
     const { clock, management } = setUp();
     const errors: string[] = [];
     const log = { ...noLog, error: (message: string) => void errors.push(message) };
@@ -226,7 +226,7 @@ describe('feed of the status page', () => {
     assert.equal(outlet.names.at(-1), 'tick');
   });
 
-  it('asks a service that hangs only once, and still shows signs of life well below a minute apart', async () => {
+  it('waits for one snapshot of a service that hangs, and sends heartbeats meanwhile', async () => {
     const clock = new FakeClock();
     let calls = 0;
     const feed = new Feed({ status: () => (calls++, new Promise<GlobalStatus>(() => {})) }, { clock });

@@ -10,7 +10,7 @@ function info(id: string, changes: Partial<UpstreamInfo> = {}): UpstreamInfo {
   const input = { connection: 2, remoteAddr: '10.0.0.1:5', channelId: 'ch', trackId: 'v1' };
   return {
     id,
-    cut: false,
+    shortened: false,
     url: `rtmp://host/live/${id}`,
     remoteAddr: '',
     localAddr: '',
@@ -50,7 +50,7 @@ function upstream(model: Model, key: number): Upstream {
 const NOTHING = { ended: {}, rows: [], counts: [], gone: [] };
 
 describe('model of the status page', () => {
-  it('makes rates of counters', () => {
+  it('computes rates from counters', () => {
     const model = modelOf(row(1, 'u1'), row(2, 'u2'));
     for (let second = 1; second <= 10; second++) {
       const counters = { sent: 125_000 * second, frames: 30 * second, received: 125_100 * second, delay: 500 };
@@ -78,7 +78,7 @@ describe('model of the status page', () => {
     assert.equal(lines.bitrateOut.at(-1), 1_000_000);
   });
 
-  it('takes a counter that goes back for one that began anew', () => {
+  it('treats a counter that goes back as one that restarted', () => {
     const model = modelOf(row(1, 'u1', {}, { sent: 1_000_000 }));
     model.tick({ ...NOTHING, t: 2000, uptime: 6, counts: [[1, numbers({ sent: 100 })]] }, 1);
     assert.equal(upstream(model, 1).bitrateOut, 0);
@@ -86,7 +86,7 @@ describe('model of the status page', () => {
     assert.equal(upstream(model, 1).bitrateOut, 8000);
   });
 
-  it('tells of an upstream that is published and gets nothing, once, and when it gets something again', () => {
+  it('reports once that a published upstream receives nothing, and once that it receives data again', () => {
     const model = modelOf(row(1, 'u1'), row(2, 'u2', { state: 'connecting' }));
     const said: string[] = [];
     let received = 0;
@@ -103,13 +103,13 @@ describe('model of the status page', () => {
     pass(4, 0);
     assert.deepEqual([upstream(model, 1).silent, said], [false, []]);
     pass(10, 0);
-    assert.deepEqual([upstream(model, 1).silent, said], [true, ['u1 gets nothing from its senders']]);
+    assert.deepEqual([upstream(model, 1).silent, said], [true, ['u1 receives nothing from its senders']]);
     pass(1, 100);
-    assert.deepEqual([upstream(model, 1).silent, said.slice(1)], [false, ['u1 gets media again']]);
+    assert.deepEqual([upstream(model, 1).silent, said.slice(1)], [false, ['u1 receives media again']]);
     assert.equal(upstream(model, 2).silent, false, 'what is not published yet is in another trouble');
   });
 
-  it('tells what happened, and nothing when it only begins to look', () => {
+  it('reports changes, but nothing for the first state', () => {
     const model = new Model();
     model.hello({ feed: 'a', api: null });
     assert.deepEqual(
@@ -121,15 +121,15 @@ describe('model of the status page', () => {
     assert.deepEqual(model.tick({ ...NOTHING, t: 1000, uptime: 1, rows, gone: [2] }, 5), [
       { at: 5, id: 'u2', what: 'ended', kind: 'plain' },
       { at: 5, id: 'u1', what: 'is reconnecting: recv_failed: reset', kind: 'bad' },
-      { at: 5, id: 'u1', what: 'the server said NetStream.Publish.BadName: taken', kind: 'bad' },
-      { at: 5, id: 'u3', what: 'began', kind: 'plain' },
+      { at: 5, id: 'u1', what: 'server: NetStream.Publish.BadName: taken', kind: 'bad' },
+      { at: 5, id: 'u3', what: 'started', kind: 'plain' },
     ]);
     assert.deepEqual(model.tick({ ...NOTHING, t: 2000, uptime: 2, rows: [row(1, 'u1', { lastStatus })] }, 6), [
       { at: 6, id: 'u1', what: 'is publishing', kind: 'good' },
     ]);
   });
 
-  it('tells of upstreams that fail before anybody could see them', () => {
+  it('reports upstreams that fail between two snapshots', () => {
     const model = modelOf(row(1, 'u1', { state: 'connecting' }));
     const tick = (t: number, ended: Record<string, number>): string[] =>
       model.tick({ ...NOTHING, t, uptime: 6, ended }, 5).map(({ id, what }) => `${id} ${what}`);
@@ -142,7 +142,7 @@ describe('model of the status page', () => {
     assert.equal(failed(model.ended), 4);
   });
 
-  it('goes on after a pause, without a line over the gap', () => {
+  it('continues after a pause, with a gap in the lines', () => {
     const model = modelOf(row(1, 'u1'), row(2, 'u2'));
     model.tick({ ...NOTHING, t: 2000, uptime: 6 }, 1_700_000_001_000);
     model.hello({ feed: 'a', api: './api' });
@@ -158,7 +158,7 @@ describe('model of the status page', () => {
     assert.equal(upstream(model, 1).lines.delay.length, 1);
   });
 
-  it('begins anew with another feed, whose keys mean others', () => {
+  it('starts over with another feed, because keys differ', () => {
     const model = modelOf(row(1, 'u1'));
     model.hello({ feed: 'b', api: null });
     assert.equal(model.api, null);
@@ -169,7 +169,7 @@ describe('model of the status page', () => {
     );
   });
 
-  it('keeps two minutes, and the lines of what comes later as long as the others', () => {
+  it('keeps two minutes, and pads the lines of later tracks', () => {
     const model = modelOf(row(1, 'u1'));
     for (let second = 1; second <= 200; second++) {
       const rows = second === 150 ? [row(2, 'u2')] : [];
@@ -183,7 +183,7 @@ describe('model of the status page', () => {
     assert.equal(model.lines.frames.length, 120);
   });
 
-  it('keeps the rates of tracks that stay when others come and go', () => {
+  it('keeps the rates of tracks when other tracks begin and end', () => {
     const model = modelOf(row(1, 'u1', {}, { frames: 0 }));
     model.tick({ ...NOTHING, t: 2000, uptime: 6, counts: [[1, numbers({ frames: 30 })]] }, 1);
     const [stream] = info('u1').streams;

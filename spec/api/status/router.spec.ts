@@ -33,7 +33,7 @@ describe('status page, over HTTP', () => {
   });
   after(() => server.close());
 
-  it('is one page with its files beside it, and nothing from elsewhere', async () => {
+  it('is one page with its own files only', async () => {
     const page = await server.get('/a/status/');
     assert.equal(page.status, 200);
     assert.equal(page.headers['content-type'], 'text/html; charset=utf-8');
@@ -56,7 +56,7 @@ describe('status page, over HTTP', () => {
     assert.ok(seen.has('uplot.js') && seen.has('table.js'));
   });
 
-  it('forbids scripts and styles that are not its own, inline ones included', async () => {
+  it('forbids foreign and inline scripts and styles', async () => {
     const policy = String((await server.get('/a/status/')).headers['content-security-policy']);
     assert.match(policy, /default-src 'none'; script-src 'self'; style-src 'self';/);
     assert.match(policy, /frame-ancestors 'none'/);
@@ -65,13 +65,13 @@ describe('status page, over HTTP', () => {
     assert.doesNotMatch((await server.get('/a/status/')).text, /<script(?![^>]* src=)|<style| style=| on\w+=/);
   });
 
-  it('sends a browser that asks without the slash to where the files are found', async () => {
+  it('redirects a path without the trailing slash', async () => {
     const { status, headers } = await server.get('/a/status?x=1');
     assert.equal(status, 308);
     assert.equal(headers.location, './status/');
   });
 
-  it('answers 304 to who has a file already, and packs it for who can unpack', async () => {
+  it('answers 304 for a cached file, and compresses if the client accepts it', async () => {
     const { headers, text } = await server.get('/a/status/main.js');
     assert.equal(headers['cache-control'], 'no-cache');
     assert.equal((await server.get('/a/status/main.js', { 'if-none-match': headers.etag })).status, 304);
@@ -90,7 +90,7 @@ describe('status page, over HTTP', () => {
     assert.equal(gunzipSync(packed).toString(), text);
   });
 
-  it('serves its own files only, and only to be read', async () => {
+  it('serves its own files only, for GET and HEAD', async () => {
     for (const path of [
       '/main.js.map',
       '/wire.d.ts',
@@ -109,7 +109,7 @@ describe('status page, over HTTP', () => {
     assert.equal((await server.request('HEAD', '/a/status/events')).status, 200);
   });
 
-  it('streams events, and says where the API is as seen from the page', async () => {
+  it('streams events, and sends the path of the API relative to the page', async () => {
     const text = await events(server.port, '/a/status/events', 'event: full');
     assert.match(text, /^200 text\/event-stream\n/);
     assert.match(text, /event: hello\ndata: \{"feed":"[\w-]{36}","api":"\.\.\/\.\.\/kmp%20rtmp\/api"\}\n\n/);
@@ -117,14 +117,14 @@ describe('status page, over HTTP', () => {
     assert.doesNotMatch(text, /live\/name/);
   });
 
-  it('takes no more viewers than it may', async () => {
+  it('limits the number of viewers', async () => {
     const open = (): http.ClientRequest =>
       http.get({ host: '127.0.0.1', port: server.port, path: '/a/status/events', agent: false });
     const viewers = [open(), open()];
     await Promise.all(viewers.map((viewer) => new Promise((resolve) => viewer.once('response', resolve))));
     const { status, json } = await server.get('/a/status/events');
     assert.equal(status, 503);
-    assert.deepEqual(json, { error: 'too_many_viewers', message: '2 pages are watching already' });
+    assert.deepEqual(json, { error: 'too_many_viewers', message: 'there are already 2 viewers' });
     for (const viewer of viewers) {
       viewer.on('error', () => {});
       viewer.destroy();
@@ -133,7 +133,7 @@ describe('status page, over HTTP', () => {
 });
 
 describe('status page in a location with a token', () => {
-  it('lets a browser in by name and password, its events too', async () => {
+  it('accepts the token as a Basic password, also for events', async () => {
     const management = new MemoryManagement([['u1', sampleUpstream()]]);
     const app = createApp({
       locations: [{ path: '/', status: true, token: 's3cret', access: [] }],

@@ -5,8 +5,8 @@ import { upstreamInfo, upstreamNumbers } from '../../../lib/api/status/rows.js';
 import { assertHas } from '../../support/assert-has.js';
 import { sampleStream, sampleTrack, sampleUpstream, table } from '../../support/memory-management.js';
 
-describe('what the status page is told of an upstream', () => {
-  it('shows no key, password or header, wherever they stand', () => {
+describe('rows of the status page', () => {
+  it('contain no key, password or header', () => {
     const key = 'live_52034_kDwq8sPzYvJ2';
     const info = upstreamInfo(
       'u1',
@@ -21,13 +21,13 @@ describe('what the status page is told of an upstream', () => {
     );
     const text = JSON.stringify(info);
     for (const secret of [key, 'kDwq8', 'pa55', 's3cret']) assert.ok(!text.includes(secret), `${secret} in ${text}`);
-    assertHas(info, { id: 'u1', cut: false, state: 'publishing', reconnects: 2, memLimit: 16777216 });
+    assertHas(info, { id: 'u1', shortened: false, state: 'publishing', reconnects: 2, memLimit: 16777216 });
     assert.match(info.url, /^rtmp:\/\/\*\*\*@live\.example\.com:1935\/app\/liv\*\*\*/);
     assert.equal(info.lastStatus?.description, 'Publishing liv***.');
     assert.equal(info.lastError, 'publish_rejected: the server said: liv*** is taken');
   });
 
-  it('bounds what is long, and says so of an id', () => {
+  it('shorten long texts, and mark a shortened id', () => {
     const long = 'x'.repeat(70_000);
     const info = upstreamInfo(
       long,
@@ -37,11 +37,11 @@ describe('what the status page is told of an upstream', () => {
         last_error: { reason: 'recv_failed', message: long, age: 0 },
       }),
     );
-    assert.equal(info.cut, true);
+    assert.equal(info.shortened, true);
     assert.ok(JSON.stringify(info).length < 3000);
   });
 
-  it('gives the counters in the order that the page reads them in', () => {
+  it('have the counters in the order that the page reads', () => {
     const upstream = sampleUpstream({ streams: table([['name', sampleStream({ tracks: { audio: sampleTrack() } })]]) });
     const numbers = upstreamNumbers(upstream);
     const names = [...UPSTREAM_NUMBERS, ...TRACK_NUMBERS];

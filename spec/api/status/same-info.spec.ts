@@ -39,8 +39,8 @@ const OTHERS: readonly Partial<UpstreamStatus>[] = [
   ),
 ];
 
-describe('what the page knows already', () => {
-  it('is nothing else when only counters and times went on', () => {
+describe('comparison of upstreams for the status page', () => {
+  it('finds no difference if only counters and times changed', () => {
     const input = sampleInput({ received_bytes: 9, received_frames: 9, uptime: 9, latency: null });
     const tracks = withTracks(
       sampleTrack({ sent_frames: 9, delay: 9, input }),
@@ -58,7 +58,7 @@ describe('what the page knows already', () => {
     assert.deepEqual(upstreamInfo('u', sampleUpstream()), upstreamInfo('u', later));
   });
 
-  it('is something else when anything else is', () => {
+  it('finds any other difference', () => {
     const all = [{}, ...OTHERS].map((change) => sampleUpstream(change));
     all.forEach((one, i) =>
       all.forEach((other, j) =>

@@ -4,7 +4,7 @@ import * as format from '../../../lib/api/status/public/format.js';
 import { matches, sort, type Sorting } from '../../../lib/api/status/public/order.js';
 import { Times } from '../../../lib/api/status/public/series.js';
 import { Upstream } from '../../../lib/api/status/public/upstream.js';
-import { bodyParts, rowsInSight } from '../../../lib/api/status/public/visible-rows.js';
+import { bodyParts, visibleRows } from '../../../lib/api/status/public/visible-rows.js';
 import { upstreamInfo, upstreamNumbers } from '../../../lib/api/status/rows.js';
 import { sampleUpstream } from '../../support/memory-management.js';
 
@@ -18,18 +18,18 @@ function upstream(id: string, changes: Parameters<typeof sampleUpstream>[0] = {}
   return one;
 }
 
-describe('rows in sight', () => {
-  it('are those in the window and a few around it, however many there are', () => {
-    assert.deepEqual(rowsInSight(500, 50, 0, 400), { from: 0, to: 12 });
-    assert.deepEqual(rowsInSight(500, 50, 10_000, 400), { from: 196, to: 212 });
-    assert.deepEqual(rowsInSight(500, 50, 24_600, 400), { from: 488, to: 500 });
-    assert.deepEqual(rowsInSight(3, 50, 0, 400), { from: 0, to: 3 });
-    assert.deepEqual(rowsInSight(0, 50, 0, 400), { from: 0, to: 0 });
-    assert.deepEqual(rowsInSight(500, 50, 1e9, 400), { from: 500, to: 500 }, 'scrolled beyond: fewer rows than before');
-    assert.deepEqual(rowsInSight(500, 50, -900, 400), { from: 0, to: 0 }, 'not in sight yet');
+describe('visible rows', () => {
+  it('are those in the window and a few around it, independent of the number of rows', () => {
+    assert.deepEqual(visibleRows(500, 50, 0, 400), { from: 0, to: 12 });
+    assert.deepEqual(visibleRows(500, 50, 10_000, 400), { from: 196, to: 212 });
+    assert.deepEqual(visibleRows(500, 50, 24_600, 400), { from: 488, to: 500 });
+    assert.deepEqual(visibleRows(3, 50, 0, 400), { from: 0, to: 3 });
+    assert.deepEqual(visibleRows(0, 50, 0, 400), { from: 0, to: 0 });
+    assert.deepEqual(visibleRows(500, 50, 1e9, 400), { from: 500, to: 500 }, 'scrolled beyond: fewer rows than before');
+    assert.deepEqual(visibleRows(500, 50, -900, 400), { from: 0, to: 0 }, 'not in sight yet');
   });
 
-  it('stand between gaps that are as high as what is left out, the row with the focus among them', () => {
+  it('are between gaps of the height of the hidden rows, and include the focused row', () => {
     const total = (parts: ReturnType<typeof bodyParts>): number =>
       parts.reduce((sum, part) => sum + ('gap' in part ? part.gap : 1), 0);
     assert.deepEqual(bodyParts(10, { from: 4, to: 6 }, -1), [{ gap: 4 }, { row: 4 }, { row: 5 }, { gap: 4 }]);
@@ -54,14 +54,14 @@ describe('order of upstreams', () => {
   ];
   const ids = (sorting: Sorting): string[] => sort([...all], sorting).map(({ info }) => info.id);
 
-  it('is by number within ids, by what wants attention first among states, and steady among equals', () => {
+  it('sorts ids by number, states by urgency, and is stable', () => {
     assert.deepEqual(ids({ column: 'id', direction: 'ascending' }), ['ch9', 'ch10', 'ch100']);
     assert.deepEqual(ids({ column: 'state', direction: 'ascending' }), ['ch9', 'ch100', 'ch10']);
     assert.deepEqual(ids({ column: 'reconnects', direction: 'descending' }), ['ch9', 'ch100', 'ch10']);
     assert.deepEqual(ids({ column: 'bitrateOut', direction: 'descending' }), ['ch9', 'ch10', 'ch100']);
   });
 
-  it('is filtered by every word, in whatever is shown, and by state', () => {
+  it('is filtered by every word in any column, and by state', () => {
     const [one, two, three] = all;
     assert.ok(one && two && three);
     assert.ok(matches(one, '', 'all'));
@@ -72,13 +72,13 @@ describe('order of upstreams', () => {
     assert.ok(matches(three, '', 'connecting'), 'all that is on its way is one group');
   });
 
-  it('cannot be filtered by a key, which the page does not have', () => {
+  it('cannot be filtered by a stream key', () => {
     assert.ok(!matches(upstream('u', { url: 'rtmp://host/app/s3cretkey' }), 's3cretkey', 'all'));
   });
 });
 
-describe('numbers for people', () => {
-  it('are short and of steady width', () => {
+describe('formatted numbers', () => {
+  it('are short and have a stable width', () => {
     assert.deepEqual([0, 999, 1000, 15_000, 999_900, 4_250_000, 1.7e9].map(format.bitrate), [
       '0 bit/s',
       '999 bit/s',

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Limits, parseNginxFile, type Directive } from '../../../lib/config/nginx/parser.js';
-import { fitsWildcard } from '../../../lib/config/nginx/wildcard.js';
+import { matchesWildcard } from '../../../lib/config/nginx/wildcard.js';
 
 describe('include', () => {
   let folder = '';
@@ -26,18 +26,18 @@ describe('include', () => {
   const names = (tree: readonly Directive[]): unknown[] =>
     tree.map(({ name, block }) => (block === undefined ? name : [name, ...names(block)]));
 
-  it('puts the directives of a file in its place, in any block', () => {
+  it('inserts the directives of a file in any block', () => {
     const tree = read({ 'main.conf': 'a; b { include x.conf; c; }', 'x.conf': 'x; y { z; }' });
     assert.deepEqual(names(tree), ['a', ['b', 'x', ['y', 'z'], 'c']]);
   });
 
-  it('says the file and line of what it took from there', () => {
+  it('reports the file and line of included directives', () => {
     const [, x] = read({ 'main.conf': 'a;\ninclude x.conf;', 'x.conf': '\n\nx;' });
     assert.match(x?.file ?? '', /\/x\.conf$/);
     assert.equal(x?.line, 3);
   });
 
-  it('takes the files of a pattern in order of name, without hidden ones', () => {
+  it('includes the files of a pattern sorted by name, without hidden files', () => {
     const tree = read({
       'main.conf': 'include conf.d/*.conf;',
       'conf.d/b.conf': 'b;',
@@ -48,7 +48,7 @@ describe('include', () => {
     assert.deepEqual(names(tree), ['a', 'b']);
   });
 
-  it('takes patterns in any part of a path, absolute or not', () => {
+  it('accepts patterns in any part of a path, absolute or relative', () => {
     const texts = {
       'main.conf': 'include ROOT/*/[ab]?.conf;',
       'x/a1.conf': 'a1;',
@@ -58,11 +58,11 @@ describe('include', () => {
     assert.deepEqual(names(read(texts)), ['a1', 'b1']);
   });
 
-  it('takes a pattern that fits nothing as nothing', () => {
+  it('accepts a pattern without a match', () => {
     assert.deepEqual(names(read({ 'main.conf': 'a; include none/*.conf; b;' })), ['a', 'b']);
   });
 
-  it('looks in the folder of the main file first, as nginx does, then in that of the including file', () => {
+  it('searches the folder of the main file first, as nginx does, then the folder of the including file', () => {
     const texts = {
       'main.conf': 'include sub/x.conf;',
       'sub/x.conf': 'include y.conf; include z.conf;',
@@ -71,24 +71,24 @@ describe('include', () => {
     assert.deepEqual(names(read({ ...texts, 'y.conf': 'outer;', 'sub/y.conf': 'inner;' })), ['outer', 'z']);
   });
 
-  it('names the place of an include whose file is not there', () => {
+  it('reports the place of an include if the file is missing', () => {
     assert.throws(() => read({ 'main.conf': 'a;\ninclude none.conf;' }), {
       code: 'CONFIG_FILE',
       line: 2,
-      message: /main\.conf:2: cannot read ".*\/none\.conf": there is no such file$/,
+      message: /main\.conf:2: cannot read ".*\/none\.conf": the file does not exist$/,
     });
   });
 
-  it('names a main file that is not there, or is a folder', () => {
-    assert.throws(() => parseNginxFile(join(folder, 'none')), /none: cannot read it: there is no such file$/);
-    assert.throws(() => parseNginxFile(folder), /cannot read it: it is a folder$/);
+  it('reports a main file that is missing or is a folder', () => {
+    assert.throws(() => parseNginxFile(join(folder, 'none')), /none: cannot read the file: the file does not exist$/);
+    assert.throws(() => parseNginxFile(folder), /cannot read the file: it is a folder$/);
   });
 
-  it('does not read devices, which may never end', () => {
-    assert.throws(() => parseNginxFile('/dev/zero'), /\/dev\/zero: cannot read it: it is not a regular file$/);
+  it('does not read devices, which may be endless', () => {
+    assert.throws(() => parseNginxFile('/dev/zero'), /\/dev\/zero: cannot read the file: it is not a regular file$/);
   });
 
-  it('finds a file that includes itself, through others too', () => {
+  it('detects a file that includes itself, also indirectly', () => {
     assert.throws(() => read({ 'main.conf': 'include main.conf;' }), /main\.conf:1: ".*main\.conf" includes itself/);
     assert.throws(
       () => read({ a: 'include b;', b: '\ninclude c;', c: 'include b;' }),
@@ -96,12 +96,12 @@ describe('include', () => {
     );
   });
 
-  it('ends a chain that is too long', () => {
+  it('limits the depth of includes', () => {
     const texts = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`f${i}`, `include f${i + 1};`]));
-    assert.throws(() => read(texts), /more than 16 files include one another/);
+    assert.throws(() => read(texts), /more than 16 nested includes/);
   });
 
-  it('ends includes that multiply', () => {
+  it('limits the number of includes', () => {
     // 8 to the 8th files, if nothing stopped it.
     const texts = Object.fromEntries(
       Array.from({ length: 9 }, (_, i) => [`f${i}`, i < 8 ? `include f${i + 1};`.repeat(8) : 'a;']),
@@ -109,9 +109,9 @@ describe('include', () => {
     assert.throws(() => read(texts), new RegExp(`more than ${Limits.files} files`));
   });
 
-  it('refuses a file that is too big', () => {
+  it('rejects a file that is too large', () => {
     const texts = { 'main.conf': 'include big.conf;', 'big.conf': '#'.repeat(Limits.fileBytes + 1) };
-    assert.throws(() => read(texts), /cannot read ".*big\.conf": it is bigger than 1048576 bytes/);
+    assert.throws(() => read(texts), /cannot read ".*big\.conf": the file is larger than 1048576 bytes/);
   });
 });
 
@@ -132,9 +132,10 @@ describe('patterns', () => {
     ['a.c', 'abc', false],
   ];
   for (const [pattern, text, fits] of rows) {
-    it(`${pattern} ${fits ? 'fits' : 'does not fit'} "${text}"`, () => assert.equal(fitsWildcard(pattern, text), fits));
+    it(`${pattern} ${fits ? 'matches' : 'does not match'} "${text}"`, () =>
+      assert.equal(matchesWildcard(pattern, text), fits));
   }
-  it('gives up soon on a pattern made to take long', () => {
-    assert.equal(fitsWildcard('*a'.repeat(50), 'a'.repeat(2000) + 'b'), false);
+  it('matches a hostile pattern quickly', () => {
+    assert.equal(matchesWildcard('*a'.repeat(50), 'a'.repeat(2000) + 'b'), false);
   });
 });

@@ -55,28 +55,31 @@ describe('nginx syntax', () => {
     ['a;\n{}', 'CONFIG_SYNTAX a.conf:2: "{" without a directive before it'],
     ['a;\n}', 'CONFIG_SYNTAX a.conf:2: "}" closes no block'],
     ['a {\n b;\n', 'CONFIG_SYNTAX a.conf:1: the block of "a" is not closed; expected "}"'],
-    ['a {\n b\n }', 'CONFIG_SYNTAX a.conf:3: "}" in mid-directive; expected ";" after "b"'],
-    ['a;\nb "c\nd;', 'CONFIG_SYNTAX a.conf:2: a quoted text that begins here has no closing "'],
-    ["a 'b'c;", 'CONFIG_SYNTAX a.conf:1: "c" follows a closing \'; expected a blank, ";" or "{"'],
-    ['a;\nb\0;', 'CONFIG_SYNTAX a.conf:2: the file holds a NUL character; expected text'],
-    ['include { }', 'CONFIG_SYNTAX a.conf:1: "include" takes no block; expected ";"'],
+    ['a {\n b\n }', 'CONFIG_SYNTAX a.conf:3: "}" inside a directive; expected ";" after "b"'],
+    ['a;\nb "c\nd;', 'CONFIG_SYNTAX a.conf:2: the quoted text that begins here has no closing "'],
+    ["a 'b'c;", 'CONFIG_SYNTAX a.conf:1: "c" follows a closing \'; expected whitespace, ";" or "{"'],
+    ['a;\nb\0;', 'CONFIG_SYNTAX a.conf:2: the file contains a NUL character; expected text'],
+    ['include { }', 'CONFIG_SYNTAX a.conf:1: "include" has no block; expected ";"'],
     ['include;', 'CONFIG_VALUE a.conf:1: "include" expects one file'],
     ['include "a\tb";', 'CONFIG_VALUE a.conf:1: "include" expects one file'],
   ];
   for (const [text, error] of broken) {
-    it(`refuses ${JSON.stringify(text)}`, () => assert.equal(failure(text), error));
+    it(`rejects ${JSON.stringify(text)}`, () => assert.equal(failure(text), error));
   }
 
-  it('remembers the line that each directive begins on', () => {
+  it('keeps the first line of each directive', () => {
     const [a, b] = parseNginx('\n\na\n  "x\ny" {\n  c; }\n# z\nb;', 'a.conf');
     assert.deepEqual([a?.line, a?.block?.[0]?.line, b?.line], [3, 6, 8]);
   });
 
-  it('holds to its limits', () => {
-    assert.match(failure('a{'.repeat(Limits.blockDepth + 1)), /CONFIG_SYNTAX .*more than 32 blocks within one another/);
-    assert.match(failure('a{'.repeat(400_000)), /more than 32 blocks/);
+  it('enforces its limits', () => {
+    assert.match(failure('a{'.repeat(Limits.blockDepth + 1)), /CONFIG_SYNTAX .*more than 32 nested blocks/);
+    assert.match(failure('a{'.repeat(400_000)), /more than 32 nested blocks/);
     assert.match(failure('a;'.repeat(Limits.directives + 1)), /CONFIG_FILE .*more than 100000 directives/);
-    assert.match(failure('#'.repeat(Limits.fileBytes + 1)), /CONFIG_FILE a\.conf: it is bigger than 1048576 bytes/);
+    assert.match(
+      failure('#'.repeat(Limits.fileBytes + 1)),
+      /CONFIG_FILE a\.conf: the file is larger than 1048576 bytes/,
+    );
     assert.equal(parse('#'.repeat(Limits.fileBytes)).length, 0);
   });
 });

@@ -31,13 +31,13 @@ describe('senders that are wrong or worse', { timeout: 90_000 }, () => {
     await eventually(() => sender.lastAck === 2n, 'ack 2');
   });
 
-  it('a url without a stream makes no upstream', async () => {
-    const url = `rtmp://127.0.0.1:${ingest.port}/app`;
-    const sender = await KmpSender.open(service.port, data({ url }));
+  it('a url without an app makes no upstream, unless the connect data has an app', async () => {
+    const url = `rtmp://127.0.0.1:${ingest.port}`;
+    const sender = await KmpSender.open(service.port, data({ url, name: 's' }));
     sender.send(audioMinf());
     await sender.closed;
     assert.equal(service.registry.size, 0);
-    assert.match(service.log.text, /names a stream/);
+    assert.match(service.log.text, /has no app/);
   });
 
   for (const [what, minf] of [

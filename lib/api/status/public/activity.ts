@@ -1,18 +1,18 @@
 import { byId, el, setText } from './dom.js';
 import { count, nameOf, timeOfDay } from './format.js';
-import type { Happening } from './model.js';
+import type { ActivityEntry } from './model.js';
 import type { Ended } from './wire.js';
 
-/** How many are kept. */
+/** Maximum number of entries. */
 const LIMIT = 200;
 
-/** What happened since the page was opened, newest first. */
+/** The list of changes since the page was opened, newest first. */
 export class ActivityView {
   private readonly panel = byId('activity', HTMLElement);
   private readonly toggle = byId('show-activity', HTMLButtonElement);
   private readonly badge = byId('activity-count', HTMLSpanElement);
-  private readonly list = el('ol', { class: 'happenings' });
-  private readonly empty = el('p', { class: 'empty' }, 'Nothing has happened since this page was opened.');
+  private readonly list = el('ol', { class: 'activity-list' });
+  private readonly empty = el('p', { class: 'empty' }, 'No changes since this page was opened.');
   private readonly sums = el('p', { class: 'sums' });
   private unseen = 0;
 
@@ -37,14 +37,14 @@ export class ActivityView {
     });
   }
 
-  /** Shows how many have ended since the service began, and why. */
+  /** Shows the number of upstreams that have ended since the service started, by reason. */
   showEnded(ended: Ended): void {
     const reasons = Object.entries(ended).sort(([, a], [, b]) => b - a);
     const text = reasons.map(([reason, number]) => `${count(number)} ${reason}`).join(', ');
-    setText(this.sums, text === '' ? '' : `Upstreams that have ended since the service began: ${text}.`);
+    setText(this.sums, text === '' ? '' : `Upstreams ended since the service started: ${text}.`);
   }
 
-  add(happened: readonly Happening[]): void {
+  add(happened: readonly ActivityEntry[]): void {
     if (happened.length === 0) return;
     for (const { at, id, what, kind } of happened.slice(-LIMIT)) {
       const entry = el('li', { 'data-kind': kind }, el('time', {}, timeOfDay(at)), el('b', {}, nameOf(id)), ` ${what}`);
@@ -56,7 +56,7 @@ export class ActivityView {
     this.showBadge();
   }
 
-  /** Closes it; the focus goes back to its button if it was inside. */
+  /** Closes the panel. If the focus was inside, it moves back to the button. */
   close(): void {
     const inside = this.panel.contains(document.activeElement);
     this.panel.hidden = true;

@@ -1,15 +1,18 @@
 import { byId, setText } from './dom.js';
 
-/** ms between two announcements: what comes faster is said together, or, if it is the same thing again, once. */
+/**
+ * ms between two announcements. Texts in between are combined; of several texts with the same topic, only the last is
+ * used.
+ */
 const PAUSE = 1500;
 
-/** Says things to those who hear the page, at their reader's next pause. */
+/** Announces changes to users of screen readers. */
 export class Announcer {
   private readonly region = byId('announcer', HTMLParagraphElement);
   private readonly waiting = new Map<string, string>();
   private timer: number | undefined;
 
-  /** @param topic a later text of the same topic takes the place of one that has not been said yet */
+  /** @param topic a later text replaces a waiting text with the same topic */
   say(topic: string, text: string): void {
     this.waiting.set(topic, text);
     this.timer ??= setTimeout(() => {

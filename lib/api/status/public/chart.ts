@@ -12,13 +12,15 @@ export interface ChartLine {
 interface ChartOptions {
   readonly lines: readonly ChartLine[];
   readonly height: number;
-  /** The scale reaches at least so far. Default 1. */
+  /** Minimum upper end of the scale. Default 1. */
   readonly least?: number;
-  /** Values at the left side, as text; without it the chart has no axes. */
+  /** Formats the values of the left axis; without it, the chart has no axes. */
   readonly format?: (value: number) => string;
 }
 
-/** A chart of the last two minutes, as wide as its host. For the eye only: its values are in the text beside it. */
+/**
+ * A chart of the last two minutes, as wide as its host. Screen readers ignore it: the text next to it has the values.
+ */
 export class Chart {
   private readonly plot: uPlot;
   private readonly release: () => void;

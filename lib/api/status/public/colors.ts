@@ -1,4 +1,4 @@
-// Colours for canvases, which know no CSS variables. They are those of theme.css.
+// Colours of theme.css for canvases, which do not support CSS variables.
 
 const NAMES = ['in', 'out', 'frames', 'memory', 'delay', 'muted', 'grid'] as const;
 export type ColorName = (typeof NAMES)[number];
@@ -11,13 +11,13 @@ export function color(name: ColorName): string {
   return colors.get(name) ?? 'gray';
 }
 
-/** Calls back when the colours have changed. @returns what takes it back */
+/** Calls `listener` when the colours have changed. @returns a function that removes it */
 export function onColors(listener: () => void): () => void {
   listeners.add(listener);
   return () => listeners.delete(listener);
 }
 
-/** Reads the colours of the theme that is on now. */
+/** Reads the colours of the current theme. */
 export function readColors(): void {
   const style = getComputedStyle(document.documentElement);
   for (const name of NAMES) colors.set(name, style.getPropertyValue(`--${name}`).trim());

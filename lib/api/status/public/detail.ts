@@ -3,7 +3,7 @@ import { byId, el, Live } from './dom.js';
 import type { Dropper } from './drop.js';
 import { bitrate, bytes, count, duration, frames, milliseconds, nameOf, percent } from './format.js';
 import type { Model } from './model.js';
-import { lookOf } from './order.js';
+import { displayState } from './order.js';
 import type { Times } from './series.js';
 import { streamSection } from './stream-section.js';
 import type { Upstream } from './upstream.js';
@@ -13,27 +13,27 @@ type Fact = readonly [title: string, read: (upstream: Upstream) => string];
 const FACTS: readonly Fact[] = [
   ['Destination', ({ info }) => info.url],
   ['Server', ({ info }) => info.remoteAddr || 'not connected'],
-  ['From', ({ info }) => info.localAddr || '–'],
+  ['Local address', ({ info }) => info.localAddr || '–'],
   ['Connection', ({ info }) => String(info.connection)],
-  ['Up', ({ uptime }) => duration(uptime)],
+  ['Uptime', ({ uptime }) => duration(uptime)],
   ['Reconnects', ({ info }) => count(info.reconnects)],
   ['Delay', ({ delay }) => milliseconds(delay)],
-  ['Frames', (upstream) => `${frames(upstream.frames)} a second`],
+  ['Frames', (upstream) => `${frames(upstream.frames)} per second`],
   ['Memory', (of) => `${bytes(of.memUsed)} of ${bytes(of.info.memLimit)} (${percent(of.memShare)})`],
   ['Dropped', ({ dropped }) => `${count(dropped)} frames`],
   ['Skipped', ({ skipped }) => `${count(skipped)} frames`],
   ['Sent', ({ sentBytes }) => bytes(sentBytes)],
-  ['Waiting to be sent', (of) => bytes(Math.max(0, of.writtenBytes - of.sentBytes))],
+  ['Queued for sending', (of) => bytes(Math.max(0, of.writtenBytes - of.sentBytes))],
   ['Received', ({ receivedBytes }) => bytes(receivedBytes)],
 ];
 
-/** Everything about one upstream, beside the table. */
+/** The panel with the details of an upstream. */
 export class DetailView {
   private readonly panel = byId('detail', HTMLElement);
   private live = new Live<Upstream>();
   private charts: { chart: Chart; show: (upstream: Upstream, times: Times) => void }[] = [];
   private upstream: Upstream | undefined;
-  /** What the panel was built for; it is built anew when its streams, tracks or senders are others. */
+  /** Describes the structure of the panel. It is rebuilt when the streams, tracks or senders change. */
   private shape = '';
 
   constructor(
@@ -57,7 +57,7 @@ export class DetailView {
     this.panel.querySelector('h2')?.focus();
   }
 
-  /** Brings the panel up to date; an upstream that has ended gives way to one of the same id. */
+  /** Updates the panel. If the upstream has ended, an upstream with the same id replaces it. */
   show(model: Model): void {
     if (!this.upstream) return;
     const there = model.upstreams.get(this.upstream.key) === this.upstream;
@@ -100,9 +100,9 @@ export class DetailView {
     const state = el(
       'span',
       { class: 'pill' },
-      live.text(({ info, silent }) => (silent ? `${info.state}, but nothing comes in` : info.state)),
+      live.text(({ info, silent }) => (silent ? `${info.state}, but no data arrives` : info.state)),
     );
-    live.attribute(state, 'data-state', lookOf);
+    live.attribute(state, 'data-state', displayState);
     const last = el('p', { class: 'last' });
     live.shown(last, ({ info }) => info.lastStatus !== null);
     live.attribute(last, 'data-level', ({ info }) => info.lastStatus?.level ?? '');
@@ -123,7 +123,7 @@ export class DetailView {
     const broke = el(
       'p',
       { class: 'last' },
-      el('b', {}, 'Last broken'),
+      el('b', {}, 'Last error'),
       ' ',
       live.text(({ info }) => info.lastError ?? ''),
     );
@@ -137,7 +137,7 @@ export class DetailView {
     );
     this.panel.append(this.bitrates(), this.delays(), facts);
     for (const stream of upstream.streams) this.panel.append(streamSection(upstream, stream, live, this.dropper));
-    this.panel.append(el('p', { class: 'gone' }, 'This upstream has ended. The numbers are its last.'));
+    this.panel.append(el('p', { class: 'gone' }, 'This upstream has ended. The numbers are its last values.'));
     if (focused) title.focus({ preventScroll: true });
   }
 

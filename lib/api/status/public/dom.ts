@@ -1,5 +1,5 @@
-// The only ways by which this page makes elements. Text is always text: nothing here takes markup, and nothing in it is unseen.
-import { seen } from './format.js';
+// All elements of the page are created here. Text never becomes markup, and invisible characters are escaped.
+import { visibleText } from './format.js';
 
 type Attributes = Readonly<Record<string, string | boolean | undefined>>;
 
@@ -14,7 +14,7 @@ export function el<K extends keyof HTMLElementTagNameMap>(
     if (value === true) element.setAttribute(name, '');
     else if (value !== undefined && value !== false) element.setAttribute(name, value);
   }
-  element.append(...children.map((child) => (typeof child === 'string' ? seen(child) : child)));
+  element.append(...children.map((child) => (typeof child === 'string' ? visibleText(child) : child)));
   return element;
 }
 
@@ -26,23 +26,23 @@ export function byId<T extends HTMLElement>(id: string, type: new () => T): T {
 }
 
 export function setText(element: HTMLElement, text: string): void {
-  const shown = seen(text);
+  const shown = visibleText(text);
   if (element.textContent !== shown) element.textContent = shown;
 }
 
 export function setAttribute(element: HTMLElement, name: string, value: string): void {
-  const shown = seen(value);
+  const shown = visibleText(value);
   if (element.getAttribute(name) !== shown) element.setAttribute(name, shown);
 }
 
-/** Parts of a view that follow a value: made once, brought up to date as often as wanted, and written only where they differ. */
+/** Parts of a view that depend on a value. They are created once; an update writes only what has changed. */
 export class Live<T> {
   private readonly updates: ((of: T) => void)[] = [];
 
   text(read: (of: T) => string): Text {
     const node = document.createTextNode('');
     this.updates.push((of) => {
-      const text = seen(read(of));
+      const text = visibleText(read(of));
       if (node.data !== text) node.data = text;
     });
     return node;
@@ -53,7 +53,7 @@ export class Live<T> {
     return element;
   }
 
-  /** Shows `element` while `test` holds. */
+  /** Shows `element` while `test` returns true. */
   shown<E extends HTMLElement>(element: E, test: (of: T) => boolean): E {
     this.updates.push((of) => {
       const hidden = !test(of);

@@ -5,7 +5,7 @@ import type { Model } from './model.js';
 import type { Track } from './track.js';
 import type { Upstream } from './upstream.js';
 
-/** Drops upstreams and tracks by the management API, once the user has said yes. */
+/** Drops upstreams and tracks with the management API, after the user has confirmed it. */
 export class Dropper {
   private readonly dialog = byId('confirm', HTMLDialogElement);
   private yes: (() => Promise<void>) | undefined;
@@ -22,10 +22,10 @@ export class Dropper {
     });
   }
 
-  /** Whether there is an API that may drop, and a way to name the upstream in a URL. */
+  /** Whether there is a writable API, and the id can be part of a URL. */
   can({ info }: Upstream): boolean {
-    // A browser takes dot segments out of every URL, and half a character has no place in one.
-    return this.model.api !== null && !info.cut && !/^\.\.?$|\p{Surrogate}/u.test(info.id);
+    // A browser removes dot segments from URLs, and a URL cannot contain half a surrogate pair.
+    return this.model.api !== null && !info.shortened && !/^\.\.?$|\p{Surrogate}/u.test(info.id);
   }
 
   upstream(upstream: Upstream): void {
@@ -34,7 +34,7 @@ export class Dropper {
     const senders = inputs === 1 ? 'its sender' : `its ${inputs} senders`;
     this.ask(
       'Drop this upstream?',
-      `${nameOf(id)} stops publishing at once, and ${senders} lose the connection. A sender that comes back makes it anew.`,
+      `${nameOf(id)} stops publishing at once, and ${senders} will be disconnected. A sender that reconnects creates it again.`,
       () => this.remove(`/upstreams/${encodeURIComponent(id)}`, `upstream ${nameOf(id)}`),
     );
   }
@@ -45,7 +45,7 @@ export class Dropper {
     if (input === null) return;
     this.ask(
       `Drop the ${media} track?`,
-      `The sender of ${media} to ${nameOf(id)} (${input.remoteAddr}) loses its connection; what is queued still goes out.`,
+      `The sender of ${media} to ${nameOf(id)} (${input.remoteAddr}) will be disconnected. Queued frames are still sent.`,
       () => this.remove(`/upstreams/${encodeURIComponent(id)}/tracks/${input.connection}`, `${media} of ${nameOf(id)}`),
     );
   }
@@ -60,11 +60,11 @@ export class Dropper {
 
   private async remove(path: string, what: string): Promise<void> {
     try {
-      // Asked like a page, so that a server with a token asks the browser for it, which knows it or asks the user.
+      // Accepts HTML, so a server with a token offers Basic authentication, which the browser handles.
       const headers = { Accept: 'text/html, application/json' };
       const { ok, status } = await fetch(`${this.model.api ?? '.'}${path}`, { method: 'DELETE', headers });
       if (ok) this.announcer.say('drop', `Dropped ${what}`);
-      else this.report(status === 404 ? `${what} is gone already` : `${what} could not be dropped: HTTP ${status}`);
+      else this.report(status === 404 ? `${what} has already ended` : `${what} could not be dropped: HTTP ${status}`);
     } catch {
       this.report(`${what} could not be dropped: the service does not answer`);
     }

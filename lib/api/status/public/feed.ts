@@ -9,14 +9,14 @@ export interface FeedListener {
   state(state: FeedState): void;
 }
 
-/** ms without news after which what is shown counts as old. */
+/** ms without a message after which the displayed data is out of date. */
 const LATE = 4000;
-/** ms that a page in the background goes on listening. */
+/** ms after which a page in the background closes its connection. */
 const BACKGROUND = 60_000;
 const FIRST_RETRY = 1000;
 const LAST_RETRY = 15_000;
 
-/** Listens to the service, for as long as somebody looks: a page in the background costs nothing after a minute. */
+/** Receives the events of the service while the page is visible. After a minute in the background, it disconnects. */
 export class FeedClient {
   private source: EventSource | undefined;
   private late: number | undefined;
@@ -29,7 +29,7 @@ export class FeedClient {
     private readonly listener: FeedListener,
   ) {
     document.addEventListener('visibilitychange', () => this.visibility());
-    // Left and come back to: the browser has cut the connection meanwhile.
+    // The user has returned to the page; the browser has closed the connection meanwhile.
     addEventListener('pageshow', (event) => {
       if (event.persisted) this.open();
     });
@@ -54,7 +54,7 @@ export class FeedClient {
     });
     source.addEventListener('trouble', () => this.listener.state('late'));
     source.addEventListener('error', () => {
-      // Whether the browser would try again by itself depends on what went wrong; this way it is always at our pace.
+      // Browsers retry only after some errors, so this client always retries itself.
       this.close();
       this.listener.state('lost');
       this.retry = setTimeout(() => this.open(), this.wait);

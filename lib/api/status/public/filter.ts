@@ -4,7 +4,7 @@ import type { Upstream } from './upstream.js';
 
 const GROUPS: readonly Group[] = ['all', 'publishing', 'connecting', 'reconnecting', 'closing'];
 
-/** What narrows the table down: a text, and a state. */
+/** The filters of the table: a text and a state. */
 export class Filter {
   private readonly input = byId('filter', HTMLInputElement);
   private readonly counts = new Map<Group, HTMLElement>();
@@ -29,7 +29,7 @@ export class Filter {
     }
   }
 
-  /** Shows how many there are of each state. */
+  /** Shows the number of upstreams in each state. */
   show(upstreams: Iterable<Upstream>): void {
     const counted = new Map<Group, number>(GROUPS.map((group) => [group, 0]));
     for (const { info } of upstreams) {
@@ -38,7 +38,7 @@ export class Filter {
     for (const [group, element] of this.counts) {
       const number = counted.get(group) ?? 0;
       setText(element, String(number));
-      // A state that nothing is in needs no button, unless it is the one that is on.
+      // A state without upstreams has no button, unless it is selected.
       const label = element.closest('label');
       if (label) label.hidden = number === 0 && group !== 'all' && this.choices.get(group)?.checked !== true;
     }

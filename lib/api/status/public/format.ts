@@ -1,4 +1,4 @@
-// Numbers as people read them. Short, and of steady width from one second to the next.
+// Formats numbers for people: short, and with a stable width.
 
 /** `4.25 Mbit/s` */
 export function bitrate(bitsPerSecond: number): string {
@@ -13,7 +13,7 @@ export function bytes(count: number): string {
 function scaled(value: number, step: number, units: readonly string[]): string {
   let unit = 0;
   let rest = value;
-  // What would be rounded up to the next unit has it already.
+  // A value that would be rounded up to the next unit uses that unit.
   while (rest >= step - 0.5 && unit < units.length - 1) {
     rest /= step;
     unit++;
@@ -22,7 +22,7 @@ function scaled(value: number, step: number, units: readonly string[]): string {
   return `${rest.toFixed(digits)} ${units[unit] ?? ''}`;
 }
 
-/** `29.97`, `250`: frames a second. */
+/** Frames per second: `29.97`, `250`. */
 export function frames(perSecond: number): string {
   return perSecond >= 99.95 ? count(perSecond) : perSecond.toFixed(1);
 }
@@ -49,20 +49,20 @@ export function duration(seconds: number): string {
 }
 
 /**
- * What is not to be seen, or turns the direction of what stands behind it: controls, format characters, halves of pairs,
- * separators of lines. As in a terminal, which `printable` of lib/inspect is for.
+ * Invisible characters and those that change the direction of text: controls, format characters, unpaired surrogates
+ * and line separators. `printable` of lib/inspect does the same for terminals.
  */
-const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+const INVISIBLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
-/** Text with what is not to be seen written out: `\u202e`. */
-export function seen(text: string): string {
-  return text.replace(UNSEEN, (character) => {
+/** Escapes invisible characters: `\u202e`. */
+export function visibleText(text: string): string {
+  return text.replace(INVISIBLE, (character) => {
     const code = character.codePointAt(0) ?? 0;
     return code <= 0xffff ? `\\u${code.toString(16).padStart(4, '0')}` : `\\u{${code.toString(16)}}`;
   });
 }
 
-/** An id for people: one of blanks alone, or with blanks at its ends, in quotes. */
+/** An id for people; in quotes if it is empty or has spaces at its ends. */
 export function nameOf(id: string): string {
   return id.trim() === id && id !== '' ? id : `"${id}"`;
 }

@@ -11,7 +11,7 @@ const TITLES: Readonly<Record<Column, string>> = {
   memory: 'Memory',
   dropped: 'Dropped',
   reconnects: 'Reconnects',
-  uptime: 'Up',
+  uptime: 'Uptime',
 };
 
 const ORDER: readonly (Column | 'chart')[] = [
@@ -28,10 +28,10 @@ const ORDER: readonly (Column | 'chart')[] = [
   'uptime',
 ];
 
-/** Columns that do not stand at the right like numbers. */
+/** Columns that are aligned to the left, unlike numbers. */
 const TEXTS: ReadonlySet<Column> = new Set(['id', 'state', 'memory']);
 
-/** The table's heading, whose buttons sort, and the list that does the same where the heading has no room. */
+/** The heading of the table with buttons for sorting, and a list for narrow screens that does the same. */
 export class Heading {
   private readonly cells = new Map<Column, HTMLTableCellElement>();
   private readonly select = byId('sorting', HTMLSelectElement);

@@ -1,13 +1,13 @@
-// The part of the page's address that names the upstream that is open, so that it can be linked to and gone back from.
+// The fragment of the URL contains the open upstream, so it can be linked to and works with the back button.
 
 const PREFIX = '#upstream=';
 
-/** undefined: the id cannot stand in an address. */
+/** Returns undefined if the id cannot be part of a URL. */
 export function linkTo(id: string): string | undefined {
   return /\p{Surrogate}/u.test(id) ? undefined : PREFIX + encodeURIComponent(id);
 }
 
-/** The id that `hash` names, if it names one. */
+/** Returns the id in `hash`, if there is one. */
 export function idInLink(hash: string): string | undefined {
   if (!hash.startsWith(PREFIX)) return undefined;
   try {

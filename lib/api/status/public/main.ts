@@ -8,7 +8,7 @@ import { Filter } from './filter.js';
 import { duration, nameOf } from './format.js';
 import { Heading } from './heading.js';
 import { idInLink, linkTo } from './link.js';
-import { Model, type Happening } from './model.js';
+import { Model, type ActivityEntry } from './model.js';
 import { TableView } from './table.js';
 import { setUpTheme } from './theme.js';
 import { TotalsView } from './totals.js';
@@ -17,13 +17,13 @@ import type { Upstream } from './upstream.js';
 const STATES: Readonly<Record<FeedState, readonly [text: string, kind: string]>> = {
   connecting: ['Connecting', 'plain'],
   live: ['Live', 'good'],
-  late: ['No news', 'warn'],
+  late: ['Out of date', 'warn'],
   lost: ['Connection lost', 'bad'],
   paused: ['Paused', 'plain'],
 };
 
 setUpTheme();
-// Several services in several tabs: told apart by where they are.
+// The host distinguishes several services in several tabs.
 document.title = `${location.host} - ${document.title}`;
 const model = new Model();
 const announcer = new Announcer();
@@ -51,10 +51,10 @@ const filter = new Filter((text, group) => {
   announcer.say('filter', `${table.order.length} of ${model.upstreams.size} upstreams`);
 });
 let built: string | undefined;
-function happened(happenings: readonly Happening[]): void {
-  activity.add(happenings);
+function happened(entries: readonly ActivityEntry[]): void {
+  activity.add(entries);
   activity.showEnded(model.ended);
-  announce(happenings.filter(({ kind }) => kind !== 'plain'));
+  announce(entries.filter(({ kind }) => kind !== 'plain'));
   totals.show(model);
   filter.show(model.upstreams.values());
   detail.show(model);
@@ -64,10 +64,10 @@ function happened(happenings: readonly Happening[]): void {
   showEmpty();
 }
 
-/** One by one as long as they can be followed. */
-function announce(happenings: readonly Happening[]): void {
-  if (happenings.length > 3) announcer.say('many', `${happenings.length} changes of state; see Activity`);
-  else for (const { id, what } of happenings) announcer.say(id, `${nameOf(id)} ${what}`);
+/** Announces up to three changes one by one; more only as a number. */
+function announce(entries: readonly ActivityEntry[]): void {
+  if (entries.length > 3) announcer.say('many', `${entries.length} changes of state; see Activity`);
+  else for (const { id, what } of entries) announcer.say(id, `${nameOf(id)} ${what}`);
 }
 
 function open(upstream: Upstream): void {
@@ -79,7 +79,7 @@ function open(upstream: Upstream): void {
   if (link !== undefined && link !== location.hash) history.pushState(null, '', link);
 }
 
-/** Opens what the page's address names. */
+/** Opens the upstream of the URL. */
 function follow(): void {
   const id = idInLink(location.hash);
   if (id === undefined) {
@@ -87,7 +87,7 @@ function follow(): void {
     return;
   }
   const upstream = model.byId(id);
-  if (!upstream) report(`There is no upstream ${nameOf(id)} now.`);
+  if (!upstream) report(`There is currently no upstream ${nameOf(id)}.`);
   else if (upstream.key !== detail.key) open(upstream);
 }
 
@@ -119,13 +119,13 @@ function showEmpty(): void {
   if (kind === 'none') {
     element.replaceChildren(
       el('p', {}, 'No upstreams yet'),
-      el('p', {}, 'One appears here as soon as a sender connects by KMP and says what it sends.'),
+      el('p', {}, 'An upstream appears here when a KMP sender connects.'),
     );
     return;
   }
   const clear = el('button', { type: 'button' }, 'Show all');
   clear.addEventListener('click', () => filter.clear());
-  element.replaceChildren(el('p', {}, 'No upstream fits the filter'), clear);
+  element.replaceChildren(el('p', {}, 'No upstream matches the filter'), clear);
 }
 
 function report(problem: string): void {
@@ -144,8 +144,7 @@ new FeedClient('events', {
     if (first && detail.key === undefined) follow();
     const { version, built: now } = message.service;
     built ??= version + now;
-    if (built !== version + now)
-      report('The service has been updated. Reload the page to have the page that belongs to it.');
+    if (built !== version + now) report('The service has been updated. Reload the page.');
   },
   tick: (message) => happened(model.tick(message, Date.now())),
   state: showState,

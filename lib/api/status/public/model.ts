@@ -2,11 +2,11 @@ import { extend, Times, type Line } from './series.js';
 import { Upstream } from './upstream.js';
 import type { Ended, FullMessage, HelloMessage, ServiceInfo, TickMessage, UpstreamRow } from './wire.js';
 
-/** A pause that is longer, in ms, leaves a hole in the charts that no line should bridge: they begin anew. */
-const LONGEST_GAP = 5000;
+/** After a longer pause, in ms, the charts start over, so no line crosses the gap. */
+const MAX_GAP_MS = 5000;
 
-/** Something that happened to an upstream. */
-export interface Happening {
+/** A change of an upstream. */
+export interface ActivityEntry {
   /** ms since 1970 */
   readonly at: number;
   readonly id: string;
@@ -14,7 +14,7 @@ export interface Happening {
   readonly kind: 'good' | 'bad' | 'plain';
 }
 
-/** Sums over all upstreams, and their past. */
+/** Sums over all upstreams. */
 export interface Totals {
   bitrateIn: number;
   bitrateOut: number;
@@ -25,17 +25,17 @@ export interface Totals {
   reconnects: number;
 }
 
-/** The service as the page knows it: messages go in, what the views show comes out. Knows no document. */
+/** The state of the service for the views, updated by messages. It does not use the DOM. */
 export class Model {
   readonly upstreams = new Map<number, Upstream>();
   service: ServiceInfo | undefined;
   /** s */
   uptime = 0;
-  /** Writable API, relative to the page; null: nothing may be dropped. */
+  /** Path of the writable API, relative to the page; null: there is none, and nothing can be dropped. */
   api: string | null = null;
   readonly times = new Times();
   totals: Totals = noTotals();
-  /** Upstreams that have ended since the service began, by reason. */
+  /** Number of upstreams that have ended since the service started, by reason. */
   ended: Ended = {};
   readonly lines = { bitrateIn: [] as Line, bitrateOut: [] as Line, frames: [] as Line, memory: [] as Line };
   private t = 0;
@@ -48,14 +48,14 @@ export class Model {
     this.service = undefined;
     this.ended = {};
     this.upstreams.clear();
-    this.forgetPast();
+    this.clearHistory();
   }
 
   /** @param now ms since 1970 */
-  full(message: FullMessage, now: number): Happening[] {
+  full(message: FullMessage, now: number): ActivityEntry[] {
     const first = this.service === undefined;
     this.service = message.service;
-    if (message.t - this.t > LONGEST_GAP) this.forgetPast();
+    if (message.t - this.t > MAX_GAP_MS) this.clearHistory();
     const keys = new Set(message.rows.map(({ key }) => key));
     const gone = [...this.upstreams.keys()].filter((key) => !keys.has(key));
     const happened = this.take(message, { rows: message.rows, counts: [], gone }, now);
@@ -63,11 +63,11 @@ export class Model {
   }
 
   /** @param now ms since 1970 */
-  tick(message: TickMessage, now: number): Happening[] {
+  tick(message: TickMessage, now: number): ActivityEntry[] {
     return this.take(message, message, now);
   }
 
-  /** The upstream of this id that began last. */
+  /** The latest upstream with this id. */
   byId(id: string): Upstream | undefined {
     return [...this.upstreams.values()].findLast(({ info }) => info.id === id);
   }
@@ -76,7 +76,7 @@ export class Model {
     { t, uptime, ended: endings }: Pick<TickMessage, 't' | 'uptime' | 'ended'>,
     changes: Pick<TickMessage, 'rows' | 'counts' | 'gone'>,
     now: number,
-  ): Happening[] {
+  ): ActivityEntry[] {
     this.t = t;
     this.uptime = uptime;
     const happened = failures(this.ended, endings, now);
@@ -93,7 +93,7 @@ export class Model {
     for (const upstream of this.upstreams.values()) {
       const silent = upstream.silent;
       upstream.measure(t);
-      if (upstream.silent !== silent) happened.push(...heardOf(upstream, now));
+      if (upstream.silent !== silent) happened.push(...silenceChange(upstream, now));
       add(totals, upstream);
     }
     this.totals = totals;
@@ -105,59 +105,62 @@ export class Model {
     return happened;
   }
 
-  private row(row: UpstreamRow, t: number, now: number): Happening[] {
+  private row(row: UpstreamRow, t: number, now: number): ActivityEntry[] {
     const known = this.upstreams.get(row.key);
     if (!known) {
       const upstream = new Upstream(row, t, this.times);
       this.upstreams.set(row.key, upstream);
-      return [{ at: now, id: upstream.info.id, what: 'began', kind: 'plain' }];
+      return [{ at: now, id: upstream.info.id, what: 'started', kind: 'plain' }];
     }
     const before = known.info;
     known.update(row, t);
     return changed(known, before, now);
   }
 
-  private forgetPast(): void {
+  private clearHistory(): void {
     this.times.values.length = 0;
     const all = [this, ...this.upstreams.values()];
     for (const { lines } of all) for (const line of Object.values(lines)) line.length = 0;
   }
 }
 
-/** Reasons for which an upstream is meant to end. */
-const PEACEFUL: ReadonlySet<string> = new Set(['done', 'api_delete', 'shutdown']);
+/** Reasons that are not failures. */
+const EXPECTED_REASONS: ReadonlySet<string> = new Set(['done', 'api_delete', 'shutdown']);
 
-/** How many of `ended` failed. */
+/** The number of failures in `ended`. */
 export function failed(ended: Ended): number {
-  const counts = Object.entries(ended).map(([reason, count]) => (PEACEFUL.has(reason) ? 0 : count));
+  const counts = Object.entries(ended).map(([reason, count]) => (EXPECTED_REASONS.has(reason) ? 0 : count));
   return counts.reduce((sum, count) => sum + count, 0);
 }
 
-/** Also of those that lived so shortly that no message had them: a destination that refuses every connection. */
-function failures(before: Ended, after: Ended, at: number): Happening[] {
+/**
+ * New failures. They include upstreams that ended between two messages, for example at a destination that refuses
+ * connections.
+ */
+function failures(before: Ended, after: Ended, at: number): ActivityEntry[] {
   return Object.entries(after).flatMap(([reason, count]) => {
     const more = count - (before[reason] ?? 0);
-    if (more <= 0 || PEACEFUL.has(reason)) return [];
+    if (more <= 0 || EXPECTED_REASONS.has(reason)) return [];
     const id = more === 1 ? 'An upstream' : `${more} upstreams`;
     return [{ at, id, what: `failed: ${reason}`, kind: 'bad' as const }];
   });
 }
 
-function ended({ info }: Upstream, at: number): Happening {
+function ended({ info }: Upstream, at: number): ActivityEntry {
   const last = info.lastStatus;
-  const what = last === null ? 'ended' : `ended; the server last said ${last.code || last.description}`;
+  const what = last === null ? 'ended' : `ended; last message of the server: ${last.code || last.description}`;
   return { at, id: info.id, what, kind: last?.level === 'error' ? 'bad' : 'plain' };
 }
 
-function heardOf({ info: { id, state }, silent }: Upstream, at: number): Happening[] {
-  if (silent) return [{ at, id, what: 'gets nothing from its senders', kind: 'bad' }];
-  // Of one that is in another state now, that says it.
-  return state === 'publishing' ? [{ at, id, what: 'gets media again', kind: 'good' }] : [];
+function silenceChange({ info: { id, state }, silent }: Upstream, at: number): ActivityEntry[] {
+  if (silent) return [{ at, id, what: 'receives nothing from its senders', kind: 'bad' }];
+  // If the state has changed, the change of state is reported instead.
+  return state === 'publishing' ? [{ at, id, what: 'receives media again', kind: 'good' }] : [];
 }
 
-function changed({ info }: Upstream, before: Upstream['info'], at: number): Happening[] {
+function changed({ info }: Upstream, before: Upstream['info'], at: number): ActivityEntry[] {
   const { id } = info;
-  const happened: Happening[] = [];
+  const happened: ActivityEntry[] = [];
   if (info.state !== before.state) {
     const kind = info.state === 'publishing' ? 'good' : info.state === 'reconnecting' ? 'bad' : 'plain';
     const why = info.state === 'reconnecting' && info.lastError !== null ? `: ${info.lastError}` : '';
@@ -166,7 +169,7 @@ function changed({ info }: Upstream, before: Upstream['info'], at: number): Happ
   const last = info.lastStatus;
   if (last !== null && last.code !== before.lastStatus?.code) {
     const kind = last.level === 'error' ? 'bad' : 'plain';
-    happened.push({ at, id, what: `the server said ${last.code}: ${last.description}`, kind });
+    happened.push({ at, id, what: `server: ${last.code}: ${last.description}`, kind });
   }
   return happened;
 }

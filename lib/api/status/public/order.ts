@@ -1,9 +1,9 @@
 import type { Upstream } from './upstream.js';
 
-/** Columns that can be sorted by: what they compare, and which way they start. */
+/** Columns for sorting: the compared value and the initial direction. */
 export const COLUMNS = {
   id: { value: ({ info }: Upstream) => info.id, start: 'ascending' },
-  state: { value: (upstream: Upstream) => RANKS.indexOf(lookOf(upstream)), start: 'ascending' },
+  state: { value: (upstream: Upstream) => RANKS.indexOf(displayState(upstream)), start: 'ascending' },
   bitrateIn: { value: ({ bitrateIn }: Upstream) => bitrateIn, start: 'descending' },
   bitrateOut: { value: ({ bitrateOut }: Upstream) => bitrateOut, start: 'descending' },
   frames: { value: ({ frames }: Upstream) => frames, start: 'descending' },
@@ -22,14 +22,14 @@ export interface Sorting {
   readonly direction: Direction;
 }
 
-/** Groups of states, as the filter offers them. */
+/** Groups of states in the filter. */
 export type Group = 'all' | 'publishing' | 'connecting' | 'reconnecting' | 'closing';
 
-/** Those that may want somebody's eye come first. */
+/** States by urgency. */
 const RANKS = ['reconnecting', 'connecting', 'silent', 'closing', 'publishing'];
 
-/** How an upstream is to be shown: by its group, or as one that nothing comes in for. */
-export function lookOf({ info, silent }: Upstream): string {
+/** The state for display: the group, or "silent" if no data arrives. */
+export function displayState({ info, silent }: Upstream): string {
   return silent ? 'silent' : groupOf(info.state);
 }
 
@@ -44,7 +44,7 @@ export function groupOf(state: string): Exclude<Group, 'all'> {
   }
 }
 
-/** Whether each word of `text` is somewhere in what is known of the upstream. */
+/** Whether the upstream contains each word of `text`. */
 export function matches(upstream: Upstream, text: string, group: Group): boolean {
   if (group !== 'all' && groupOf(upstream.info.state) !== group) return false;
   return text
@@ -55,7 +55,7 @@ export function matches(upstream: Upstream, text: string, group: Group): boolean
 
 const collator = new Intl.Collator('en', { numeric: true });
 
-/** Sorts in place; equals by id, so that they keep their places. */
+/** Sorts in place. Equal values are sorted by id, so the order is stable. */
 export function sort(upstreams: Upstream[], { column, direction }: Sorting): Upstream[] {
   const { value } = COLUMNS[column];
   const sign = direction === 'ascending' ? 1 : -1;

@@ -1,14 +1,14 @@
 import { Chart } from './chart.js';
 import { el, Live } from './dom.js';
 import { bitrate, bytes, count, duration, frames, milliseconds, nameOf, percent } from './format.js';
-import { lookOf } from './order.js';
+import { displayState } from './order.js';
 import type { Times } from './series.js';
 import type { Upstream } from './upstream.js';
 
-/** One row of the table, made once and then used for whichever upstream stands there. */
+/** One row of the table. It is reused for different upstreams. */
 export class RowView {
   readonly element: HTMLTableRowElement;
-  /** Opens the details; takes the focus for the whole row. */
+  /** Opens the details. It has the focus of the row. */
   readonly button = el('button', { type: 'button', class: 'name', tabindex: '-1', 'aria-controls': 'detail' });
   upstream: Upstream | undefined;
   private readonly live = new Live<Upstream>();
@@ -43,11 +43,11 @@ export class RowView {
       el(
         'td',
         { 'data-column': 'state' },
-        live.attribute(state, 'data-state', lookOf),
+        live.attribute(state, 'data-state', displayState),
         el(
           'small',
           {},
-          live.text(({ info, silent }) => (silent ? 'nothing comes in' : newsOf(info))),
+          live.text(({ info, silent }) => (silent ? 'no data arrives' : latestMessage(info))),
         ),
       ),
       this.number(
@@ -96,14 +96,14 @@ export class RowView {
     );
   }
 
-  /** @param index place in the table, the heading being 1 */
+  /** @param index position in the table; the heading is 1 */
   show(upstream: Upstream, index: number, times: Times, selected: boolean): void {
     this.upstream = upstream;
     this.live.refresh(upstream);
     this.element.setAttribute('aria-rowindex', String(index));
     this.element.classList.toggle('selected', selected);
     this.button.setAttribute('aria-expanded', String(selected));
-    if (this.spark.clientWidth === 0) return; // too narrow a screen for charts
+    if (this.spark.clientWidth === 0) return; // the screen is too narrow for charts
     this.chart ??= new Chart(this.spark, { lines: [{ label: 'out', color: 'out' }], height: 28 });
     this.chart.show(times, upstream.lines.bitrateOut);
   }
@@ -126,12 +126,12 @@ function alarmingAboveZero(read: (upstream: Upstream) => number): (upstream: Ups
   return (upstream) => (read(upstream) === 0 ? 'quiet' : 'alarm');
 }
 
-/** What an upstream that reconnects does so for; else what the server last said. */
-function newsOf({ state, lastError, lastStatus }: Upstream['info']): string {
+/** Why the upstream reconnects; otherwise the last status of the server. */
+function latestMessage({ state, lastError, lastStatus }: Upstream['info']): string {
   return state === 'reconnecting' && lastError !== null ? lastError : shortCode(lastStatus?.code ?? '');
 }
 
-/** `NetStream.Publish.BadName` is known by its end. */
+/** `NetStream.Publish.BadName` becomes `Publish.BadName`. */
 function shortCode(code: string): string {
   return code.replace(/^Net(Stream|Connection)\./, '');
 }

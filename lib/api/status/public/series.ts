@@ -1,19 +1,19 @@
-// Rates of counters, and their past: what the charts draw.
+// Rates of counters and their history, for the charts.
 
-/** Points that a chart shows: two minutes at one a second. */
+/** Number of points in a chart: two minutes, one point per second. */
 export const POINTS = 120;
 
-/** Over how many messages a rate is taken: frames leave in bursts, and a single second would tremble. */
+/** Number of messages for a rate. Frames are sent in bursts, so the rate of a single second would fluctuate. */
 const WINDOW = 4;
 
-/** What a counter grew by a second, over the last few messages. */
+/** The increase of a counter per second, over the last few messages. */
 export class Rate {
   private readonly times: number[] = [];
   private readonly values: number[] = [];
-  /** Per second; 0 until two messages are there. */
+  /** Per second; 0 before the second message. */
   value = 0;
 
-  /** Whether there is a rate. */
+  /** Whether there are enough messages for a rate. */
   get known(): boolean {
     return this.values.length > 1;
   }
@@ -21,7 +21,7 @@ export class Rate {
   /** @param t ms */
   add(t: number, counter: number): number {
     const { times, values } = this;
-    // A counter that went back began anew, with its connection.
+    // A counter that went back has restarted with a new connection.
     if (counter < (values.at(-1) ?? 0)) times.length = values.length = 0;
     times.push(t);
     values.push(counter);
@@ -35,10 +35,10 @@ export class Rate {
   }
 }
 
-/** A line of a chart: as many points as the times that it belongs to; null where there was nothing. */
+/** A line of a chart, with one point for each time; null: no value. */
 export type Line = (number | null)[];
 
-/** Times in s since 1970, one for each message, for all charts of the page. */
+/** Times in s since 1970-01-01, one for each message, for all charts of the page. */
 export class Times {
   readonly values: number[] = [];
 
@@ -47,13 +47,13 @@ export class Times {
     if (this.values.length > POINTS) this.values.shift();
   }
 
-  /** A new line that begins now. */
+  /** A new line, with no values for earlier times. */
   line(): Line {
     return this.values.map(() => null);
   }
 }
 
-/** Adds the point that belongs to the time added last. */
+/** Adds the point for the last time. */
 export function extend(line: Line, value: number | null): void {
   line.push(value);
   if (line.length > POINTS) line.shift();

@@ -9,8 +9,8 @@ type Fact = readonly [title: string, read: (track: Track) => string];
 const FACTS: readonly Fact[] = [
   ['Bitrate in', ({ bitrateIn }) => bitrate(bitrateIn)],
   ['Bitrate out', ({ bitrateOut }) => bitrate(bitrateOut)],
-  ['Frames in', ({ framesIn }) => `${frames(framesIn)} a second`],
-  ['Frames out', ({ framesOut }) => `${frames(framesOut)} a second`],
+  ['Frames in', ({ framesIn }) => `${frames(framesIn)} per second`],
+  ['Frames out', ({ framesOut }) => `${frames(framesOut)} per second`],
   ['Delay', ({ delay }) => milliseconds(delay)],
   ['Queued', ({ counters }) => `${count(counters.pendingFrames)} frames, ${bytes(counters.memUsed)}`],
   ['Received', ({ counters: { receivedFrames, receivedKeyFrames } }) => received(receivedFrames, receivedKeyFrames)],
@@ -19,7 +19,7 @@ const FACTS: readonly Fact[] = [
   ['Skipped', skipped],
 ];
 
-/** A stream with its tracks, for the details of an upstream. */
+/** The section of a stream with its tracks in the details of an upstream. */
 export function streamSection(upstream: Upstream, stream: Stream, live: Live<Upstream>, dropper: Dropper): HTMLElement {
   const section = el('section', { class: 'stream' }, el('h3', {}, 'Stream ', el('span', {}, stream.info.name)));
   for (const track of stream.tracks) section.append(trackCard(upstream, track, live, dropper));

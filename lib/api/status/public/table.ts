@@ -3,26 +3,26 @@ import type { Model } from './model.js';
 import { matches, sort, type Group, type Sorting } from './order.js';
 import { RowView } from './row.js';
 import type { Upstream } from './upstream.js';
-import { bodyParts, rowsInSight } from './visible-rows.js';
+import { bodyParts, visibleRows } from './visible-rows.js';
 
-/** ms after the last movement of the mouse over the table in which rows keep their places under it. */
-const HELD = 5000;
+/** ms after the last mouse movement during which rows keep their order. */
+const HOLD_MS = 5000;
 
 export interface TableListener {
   open(upstream: Upstream): void;
 }
 
 /**
- * The table of upstreams. However many there are, only the rows in sight are in the document (and the one with the focus); rows
- * do not change places under a mouse or a focus that is about to do something with one of them.
+ * The table of upstreams. Only the visible rows and the focused row are in the document, independent of the number of
+ * upstreams. Rows keep their order while the mouse moves over them or one of them has the focus.
  */
 export class TableView {
-  /** What is shown, in order. */
+  /** The displayed upstreams, in order. */
   order: readonly Upstream[] = [];
   sorting: Sorting = { column: 'state', direction: 'ascending' };
   text = '';
   group: Group = 'all';
-  /** Key of the upstream that is open. */
+  /** Key of the upstream in the details panel. */
   selected: number | undefined;
   private readonly table = byId('table', HTMLTableElement);
   private readonly scroller = byId('scroller', HTMLDivElement);
@@ -30,7 +30,7 @@ export class TableView {
   private readonly views = new Map<number, RowView>();
   private readonly spare: RowView[] = [];
   private readonly gaps: HTMLTableRowElement[] = [];
-  /** Key of the row that Tab leads to. */
+  /** Key of the row that Tab moves to. */
   private active: number | undefined;
   private heldUntil = 0;
   private frame: number | undefined;
@@ -46,7 +46,7 @@ export class TableView {
       const view = this.viewOf(target);
       if (view?.upstream) this.active = view.upstream.key;
     });
-    this.body.addEventListener('pointermove', () => (this.heldUntil = performance.now() + HELD));
+    this.body.addEventListener('pointermove', () => (this.heldUntil = performance.now() + HOLD_MS));
     this.body.addEventListener('pointerleave', () => (this.heldUntil = 0));
     const later = (): void => {
       this.frame ??= requestAnimationFrame(() => this.draw());
@@ -55,15 +55,15 @@ export class TableView {
     new ResizeObserver(later).observe(this.scroller);
   }
 
-  /** Puts in order what the model has, and draws it. `anew`: because the user asked for another order or filter. */
-  refresh(anew = false): void {
+  /** Sorts and draws the upstreams of the model. @param reorder whether the user changed the order or the filter */
+  refresh(reorder = false): void {
     const { text, group } = this;
     const all = [...this.model.upstreams.values()].filter((upstream) => matches(upstream, text, group));
-    this.order = !anew && this.held ? inOldOrder(this.order, sort(all, this.sorting)) : sort(all, this.sorting);
+    this.order = !reorder && this.held ? keepOrder(this.order, sort(all, this.sorting)) : sort(all, this.sorting);
     this.draw();
   }
 
-  /** Puts the keyboard's focus on the row of an upstream, or on the table's first. */
+  /** Moves the focus to the row of an upstream, or to the first row. */
   focus(key: number | undefined): void {
     const index = Math.max(0, this.indexOf(key));
     this.moveTo(index);
@@ -83,7 +83,7 @@ export class TableView {
     const top = Math.max(0, this.scroller.getBoundingClientRect().top);
     const bottom = Math.min(innerHeight, this.scroller.getBoundingClientRect().bottom);
     const above = top - body.getBoundingClientRect().top;
-    const range = rowsInSight(order.length, height, above, bottom - top);
+    const range = visibleRows(order.length, height, above, bottom - top);
     const parts = bodyParts(order.length, range, this.indexOf(this.active));
     this.release(parts);
     let gap = 0;
@@ -97,15 +97,15 @@ export class TableView {
       rows.filter((row) => row !== undefined),
     );
     this.table.setAttribute('aria-rowcount', String(order.length + 1));
-    // Moved within the document, an element loses the focus.
+    // An element loses the focus when it is moved within the document.
     if (focused instanceof HTMLElement && focused !== document.activeElement && body.contains(focused)) {
       focused.focus({ preventScroll: true });
     }
-    // A chart can only be made once its place is there.
+    // A chart can be created only when its host is in the document.
     for (const part of parts) if ('row' in part) this.fill(part.row);
   }
 
-  /** Rows that are not needed any more become spare. */
+  /** Keeps rows that are no longer visible for reuse. */
   private release(parts: ReturnType<typeof bodyParts>): void {
     const needed = new Set(parts.map((part) => ('row' in part ? this.order[part.row]?.key : undefined)));
     for (const [key, view] of this.views) {
@@ -156,7 +156,7 @@ export class TableView {
 
   private click({ target }: Event): void {
     const upstream = this.viewOf(target)?.upstream;
-    // Whoever marks text in a row does not want it opened.
+    // Selecting text in a row must not open it.
     if (!upstream || getSelection()?.type === 'Range') return;
     this.active = upstream.key;
     this.listener.open(upstream);
@@ -193,15 +193,15 @@ export class TableView {
   }
 }
 
-/** `fresh` with those that were there in their old places, and the others behind them. */
-function inOldOrder(old: readonly Upstream[], fresh: readonly Upstream[]): Upstream[] {
+/** `fresh` with the existing upstreams in their old order, followed by the new ones. */
+function keepOrder(old: readonly Upstream[], fresh: readonly Upstream[]): Upstream[] {
   const present = new Set(fresh);
   const kept = old.filter((upstream) => present.has(upstream));
   const known = new Set(kept);
   return [...kept, ...fresh.filter((upstream) => !known.has(upstream))];
 }
 
-/** Makes `rows` the children of `body`, touching only those that are not where they belong. */
+/** Makes `rows` the children of `body`, and moves only rows in the wrong place. */
 function place(body: HTMLElement, rows: readonly HTMLElement[]): void {
   const wanted = new Set<Element>(rows);
   for (const child of [...body.children]) if (!wanted.has(child)) child.remove();

@@ -4,14 +4,16 @@ import { byId, el } from './dom.js';
 const KEY = 'kmp-rtmp-theme';
 const THEMES = ['auto', 'light', 'dark'] as const;
 type Theme = (typeof THEMES)[number];
-/** A sign, and the word that goes with it where there is room. */
+/** A symbol, and a word that is shown if there is room. */
 const LABELS: Readonly<Record<Theme, readonly [string, string]>> = {
   auto: ['◐', 'Auto'],
   light: ['☀', 'Light'],
   dark: ['☾', 'Dark'],
 };
 
-/** The button that goes round light, dark, and what the system says; the choice is kept by the browser. */
+/**
+ * Sets up the button that switches between light, dark and the setting of the system. The browser stores the choice.
+ */
 export function setUpTheme(): void {
   const button = byId('theme', HTMLButtonElement);
   let theme = stored();
@@ -32,7 +34,7 @@ export function setUpTheme(): void {
   apply();
 }
 
-// A browser may refuse to keep anything.
+// A browser may refuse to store data.
 function stored(): Theme {
   try {
     return THEMES.find((theme) => theme === localStorage.getItem(KEY)) ?? 'auto';
@@ -45,6 +47,6 @@ function store(theme: Theme): void {
   try {
     localStorage.setItem(KEY, theme);
   } catch {
-    // Then it holds until the page is left.
+    // The choice is then lost with the page.
   }
 }

@@ -46,7 +46,7 @@ const CARDS: readonly Card[] = [
   },
 ];
 
-/** The cards at the top. */
+/** The cards at the top of the page. */
 export class TotalsView {
   private readonly live = new Live<Model>();
 
@@ -92,6 +92,6 @@ function statesOf({ upstreams, ended }: Model): string {
     counts.set(groupOf(info.state), (counts.get(groupOf(info.state)) ?? 0) + 1);
   const parts = [...counts].sort(([, a], [, b]) => b - a).map(([group, number]) => `${count(number)}\u00a0${group}`);
   const failures = failed(ended);
-  if (failures > 0) parts.push(`${count(failures)}\u00a0failed so far`);
+  if (failures > 0) parts.push(`${count(failures)}\u00a0failed`);
   return parts.join(', ') || 'none yet';
 }

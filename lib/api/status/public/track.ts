@@ -29,13 +29,13 @@ export class Track {
     return this.counters.droppedFrames;
   }
 
-  /** Frames that came and did not count, whatever the reason. */
+  /** Number of skipped frames, for any reason. */
   get skipped(): number {
     const { duplicate, empty, emptyDuration, noMediaInfo, noKey } = this.counters;
     return duplicate + empty + emptyDuration + noMediaInfo + noKey;
   }
 
-  /** @returns where the next track's counters begin */
+  /** @returns the index of the counters of the next track */
   count(numbers: readonly number[], at: number): number {
     TRACK_NUMBERS.forEach((name, index) => {
       this.counters[name] = numbers[at + index] ?? 0;

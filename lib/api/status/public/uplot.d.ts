@@ -1,2 +1,2 @@
-// The service serves uPlot's module under this name.
+// The service serves the module of uPlot under this name.
 export { default } from 'uplot';

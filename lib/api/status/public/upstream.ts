@@ -7,12 +7,12 @@ export interface Stream {
   readonly tracks: readonly Track[];
 }
 
-/** ms without anything from the senders, beyond what the rate spans, after which an upstream counts as silent. */
+/** ms without data from the senders, in addition to the period of the rate, after which an upstream is silent. */
 const SILENCE = 3000;
-/** The most that one message says about that, in ms: of a time when no messages came, nothing is known. */
+/** Maximum time that one message adds to this, in ms: a gap between messages proves nothing. */
 const LONGEST_STEP = 1500;
 
-/** An upstream with its rates and their past. */
+/** An upstream with its rates and their history. */
 export class Upstream {
   readonly key: number;
   info: UpstreamInfo;
@@ -24,21 +24,21 @@ export class Upstream {
   /** bit/s */
   bitrateIn = 0;
   bitrateOut = 0;
-  /** Frames written a second, all tracks. */
+  /** Frames written per second, over all tracks. */
   frames = 0;
-  /** ms, of the track with the longest */
+  /** ms; the maximum over all tracks */
   delay = 0;
-  /** Frames dropped on purpose. */
+  /** Number of dropped frames. */
   dropped = 0;
-  /** Frames that came and did not count. */
+  /** Number of skipped frames. */
   skipped = 0;
   readonly lines: Record<'bitrateIn' | 'bitrateOut' | 'frames' | 'delay' | 'memory', Line>;
-  /** What a filter looks in, in lower case. */
+  /** Text for the filter, in lower case. */
   searchText = '';
-  /** Service time, in ms, at which it began. */
+  /** Time of the service at which the upstream was created, in ms. */
   private began = 0;
   private t: number;
-  /** For how many ms it has been publishing with nothing from its senders. */
+  /** ms for which it has been publishing without data from its senders. */
   private quiet = 0;
   private readonly sent = new Rate();
 
@@ -59,7 +59,7 @@ export class Upstream {
     return Math.max(0, this.info.memLimit - this.memLeft);
   }
 
-  /** It is published, but its senders bring nothing. */
+  /** Whether it is published, but its senders deliver nothing. */
   get silent(): boolean {
     return this.quiet >= SILENCE;
   }
@@ -91,7 +91,7 @@ export class Upstream {
     this.count(numbers);
   }
 
-  /** Takes in the counters. */
+  /** Updates the counters. */
   count(numbers: readonly number[]): void {
     const [memLeft = 0, writtenBytes = 0, sentBytes = 0, receivedBytes = 0] = numbers;
     Object.assign(this, { memLeft, writtenBytes, sentBytes, receivedBytes });
@@ -99,7 +99,7 @@ export class Upstream {
     for (const track of this.tracks) at = track.count(numbers, at);
   }
 
-  /** Brings rates and lines up to time `t`, whether or not a counter moved. */
+  /** Updates rates and lines to time `t`, even if no counter has changed. */
   measure(t: number): void {
     const step = Math.min(t - this.t, LONGEST_STEP);
     this.t = t;
@@ -115,7 +115,7 @@ export class Upstream {
     }
     this.quiet = this.bitrateIn > 0 || this.info.state !== 'publishing' ? 0 : this.quiet + step;
     const { lines } = this;
-    // A rate takes two messages.
+    // A rate requires two messages.
     const rate = (value: number): number | null => (this.sent.known ? value : null);
     extend(lines.bitrateIn, rate(this.bitrateIn));
     extend(lines.bitrateOut, rate(this.bitrateOut));

@@ -1,30 +1,30 @@
-/** Rows in a table: those from `from` up to `to`, without it. */
+/** A range of rows: `from` is included, `to` is not. */
 export interface Range {
   readonly from: number;
   readonly to: number;
 }
 
-/** Rows that are kept ready above and below those in sight. */
+/** Number of rows to keep above and below the visible ones. */
 const MARGIN = 4;
 
 /**
- * Which rows are in sight, all being of the same height.
+ * The range of visible rows; all rows have the same height.
  *
- * @param above px of the rows that are scrolled out of sight at the top
- * @param height px in sight
+ * @param above height of the rows above the visible area, in px
+ * @param height height of the visible area, in px
  */
-export function rowsInSight(count: number, rowHeight: number, above: number, height: number): Range {
+export function visibleRows(count: number, rowHeight: number, above: number, height: number): Range {
   const clamp = (value: number): number => Math.max(0, Math.min(count, value));
   const from = clamp(Math.floor(above / rowHeight) - MARGIN);
   const to = clamp(Math.ceil((above + Math.max(0, height)) / rowHeight) + MARGIN);
   return { from: Math.min(from, to), to };
 }
 
-/** What a table's body holds from top to bottom: a row, or a gap as high as the rows that are left out there. */
+/** A part of the body of the table: a row, or a gap with the height of the omitted rows. */
 export type Part = { readonly row: number } | { readonly gap: number };
 
 /**
- * The rows of `range`, gaps for all others, and the row `kept` (the one with the keyboard's focus) wherever it is.
+ * The rows of `range`, the row `kept` (the focused one), and gaps for all others.
  *
  * @param kept index; -1: none
  */

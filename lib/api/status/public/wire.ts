@@ -1,7 +1,7 @@
-// What the service tells the page, once a second. Counters go as they are: the page makes rates of them, so that the service
-// keeps nothing for anybody. Strings come from senders and servers: they are text, never markup.
+// The messages from the service to the page, once a second. The page computes rates from the counters, so the service
+// keeps no state for viewers. Strings come from senders and servers: they are text, never markup.
 
-/** A track's counters as they stand in {@link UpstreamRow.numbers}, one such group for each track, in this order. */
+/** The counters of a track in {@link UpstreamRow.numbers}, one group for each track, in this order. */
 export const TRACK_NUMBERS = [
   'pendingFrames',
   'memUsed',
@@ -19,7 +19,7 @@ export const TRACK_NUMBERS = [
   'noKey',
 ] as const;
 
-/** An upstream's own counters, in front of those of its tracks. */
+/** The counters of an upstream, before those of its tracks. */
 export const UPSTREAM_NUMBERS = ['memLeft', 'writtenBytes', 'sentBytes', 'receivedBytes'] as const;
 
 export interface InputInfo {
@@ -32,23 +32,23 @@ export interface InputInfo {
 export interface TrackInfo {
   readonly media: 'video' | 'audio';
   readonly codec: string;
-  /** null: the sender is away. */
+  /** null: there is no sender. */
   readonly input: InputInfo | null;
 }
 
 export interface StreamInfo {
-  /** Masked: it is the stream key. */
+  /** Masked, because it is the stream key. */
   readonly name: string;
   /** RTMP message stream id. */
   readonly id: number;
   readonly tracks: readonly TrackInfo[];
 }
 
-/** What seldom changes about an upstream. */
+/** The data of an upstream that rarely changes. */
 export interface UpstreamInfo {
   readonly id: string;
-  /** Whether `id` is only the beginning of a very long one. */
-  readonly cut: boolean;
+  /** Whether `id` is shortened. */
+  readonly shortened: boolean;
   /** Masked. */
   readonly url: string;
   readonly remoteAddr: string;
@@ -56,7 +56,7 @@ export interface UpstreamInfo {
   readonly connection: number;
   readonly state: string;
   readonly lastStatus: { readonly level: string; readonly code: string; readonly description: string } | null;
-  /** Why the connection last broke, or could not be made; null as long as neither happened. */
+  /** Why the connection last broke or failed; null if it never did. */
   readonly lastError: string | null;
   readonly reconnects: number;
   /** bytes */
@@ -65,10 +65,10 @@ export interface UpstreamInfo {
 }
 
 export interface UpstreamRow {
-  /** Stands for the upstream in the messages that follow; never given twice by one feed. */
+  /** Identifies the upstream in later messages; a feed never reuses it. */
   readonly key: number;
   readonly info: UpstreamInfo;
-  /** s, as of this message; it goes on by itself. */
+  /** Uptime of the upstream at this message, in s. The page continues it. */
   readonly uptime: number;
   readonly numbers: readonly number[];
 }
@@ -81,18 +81,18 @@ export interface ServiceInfo {
   readonly pid: number;
 }
 
-/** Event `hello`: the first one on each connection. */
+/** Event `hello`: the first event of each connection. */
 export interface HelloMessage {
-  /** Whose keys and times follow: another one after a restart or a reload of the service. */
+  /** Id of the feed that keys and times belong to. It changes with a restart or a reload of the service. */
   readonly feed: string;
-  /** Where the writable API is, relative to the page; null: nothing can be dropped. */
+  /** Path of the writable API, relative to the page; null: there is none. */
   readonly api: string | null;
 }
 
-/** Upstreams that have ended since the service began, by reason; without those that never came up. */
+/** Number of upstreams that have ended since the service started, by reason, without reasons that never occurred. */
 export type Ended = Readonly<Record<string, number>>;
 
-/** Event `full`: everything, at the beginning and after a pause. */
+/** Event `full`: the full state, at the beginning and after a pause. */
 export interface FullMessage {
   /** ms, monotonic; for differences only. */
   readonly t: number;
@@ -103,14 +103,14 @@ export interface FullMessage {
   readonly rows: readonly UpstreamRow[];
 }
 
-/** Event `tick`: what differs from the message before. */
+/** Event `tick`: the differences to the previous message. */
 export interface TickMessage {
   readonly t: number;
   readonly uptime: number;
   readonly ended: Ended;
-  /** New, or changed in more than its counters. */
+  /** Upstreams that are new, or changed in more than their counters. */
   readonly rows: readonly UpstreamRow[];
-  /** Key and counters of those that have only counted on. */
+  /** Key and counters of upstreams of which only counters changed. */
   readonly counts: readonly (readonly [key: number, numbers: readonly number[]])[];
   readonly gone: readonly number[];
 }

@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { shared } from '../../lib/api/shared.js';
+import { coalesce } from '../../lib/api/coalesce.js';
 import { managementRouter } from '../../lib/api/router.js';
 import { metricsRouter } from '../../lib/api/metrics.js';
 import { eventually } from '../support/eventually.js';
 import { MemoryManagement } from '../support/memory-management.js';
 import { appWith, serve } from '../support/http.js';
 
-describe('what many ask for at once', () => {
-  it('is made once for all who ask before it begins, and once more for all who ask meanwhile', async () => {
+describe('shared results', () => {
+  it('are made once for all callers before it begins, and once more for all callers meanwhile', async () => {
     let made = 0;
     const finish: (() => void)[] = [];
-    const ask = shared(() => {
+    const ask = coalesce(() => {
       const one = ++made;
       return new Promise<number>((resolve) => finish.push(() => resolve(one)));
     });
@@ -30,9 +30,9 @@ describe('what many ask for at once', () => {
     assert.deepEqual(await Promise.all([...first, ...second, third]), [1, 1, 1, 2, 2, 2, 3]);
   });
 
-  it('fails for all of them, and is tried again for the next', async () => {
+  it('fail for all callers, and are made again for the next one', async () => {
     let made = 0;
-    const ask = shared(async () => {
+    const ask = coalesce(async () => {
       await Promise.resolve();
       if (++made === 1) throw new Error('no');
       return made;
@@ -49,7 +49,7 @@ describe('what many ask for at once', () => {
     ['/api/', (management: MemoryManagement) => managementRouter(management, { write: false })],
     ['/metrics', (management: MemoryManagement) => metricsRouter(management, { upstreams: true })],
   ] as const) {
-    it(`GET ${path} of a hundred connections asks the service twice at most`, async () => {
+    it(`GET ${path} of a hundred connections takes at most two snapshots`, async () => {
       const management = new MemoryManagement();
       let asked = 0;
       let came = 0;

@@ -1,25 +1,25 @@
 import type { RequestHandler } from 'express';
 
-/** A handler, and the path that it is mounted at. */
-export interface Mounted {
+/** A handler and its path. */
+export interface MountedLocation {
   readonly path: string;
-  /** Whether only the path itself is meant, and nothing below it. */
+  /** Whether only this path is matched, and nothing below it. */
   readonly exact?: boolean;
   readonly handler: RequestHandler;
 }
 
 /**
- * Hands a request to the handler with the longest path that holds it, and to no other. Paths are compared by decoded
- * segments, so that `/%61pi//x` is in `/api` as it is for nginx, and cannot slip past the rules of `/api` into a shorter
- * location; an encoded slash separates nothing. The handler sees the rest as its `req.url`, with its escapes as they came.
+ * Passes a request only to the handler with the longest matching path. Paths are compared by decoded segments, so
+ * `/%61pi//x` is in `/api`, as in nginx, and cannot bypass the rules of `/api`. An encoded slash is not a separator.
+ * The handler gets the rest of the path as `req.url`, with its original escapes.
  */
-export function locate(mounts: readonly Mounted[]): RequestHandler {
+export function routeByLocation(mounts: readonly MountedLocation[]): RequestHandler {
   const candidates = mounts
     .map((mount) => ({ ...mount, segments: split(mount.path) }))
     .sort((a, b) => b.segments.length - a.segments.length || Number(b.exact ?? false) - Number(a.exact ?? false));
   return (req, res, next) => {
     const { url, baseUrl } = req;
-    // The request target may be a whole URL (RFC 9112, 3.2.2).
+    // The request target may be an absolute URL (RFC 9112, 3.2.2).
     const [, path = '', query = ''] = /^(?:[a-z]+:\/\/[^/?]*)?([^?]*)(.*)$/is.exec(url) ?? [];
     const raw = split(path);
     const decoded = raw.map(decode);
@@ -51,7 +51,7 @@ function split(path: string): string[] {
   return path.split('/').filter((segment) => segment !== '');
 }
 
-/** A segment that is no valid escape stays as it is; the handler that gets it answers 400. */
+/** Decodes a segment. A malformed escape is kept, and the handler answers 400. */
 function decode(segment: string): string {
   try {
     return decodeURIComponent(segment);

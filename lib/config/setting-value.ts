@@ -1,23 +1,23 @@
-import { ConfigError, ValueError, whereIs, type Origin } from './errors.js';
-import { nearest } from './nearest.js';
+import { ConfigError, ValueError, formatOrigin, type Origin } from './errors.js';
+import { closestName } from './closest-name.js';
 import { directiveNames, directives } from './directives.js';
 import { settingOf, syntaxOf, type Row } from './row.js';
 import type { Warn } from './types.js';
 
-/** The value of a setting, and where it was (first) written. */
-export interface Given {
+/** The value of a setting, and the place where it was first written. */
+export interface SettingValue {
   readonly value: unknown;
   readonly origin: Origin;
 }
 
-/** A directive's name with its arguments, wherever they come from. */
-export interface Written extends Origin {
+/** A directive with its arguments, from a file, a flag or a variable. */
+export interface WrittenDirective extends Origin {
   readonly name: string;
   readonly args: readonly string[];
 }
 
 /** @throws ConfigError CONFIG_VALUE */
-export function checkArguments(row: Row, written: Written): void {
+export function checkArguments(row: Row, written: WrittenDirective): void {
   const { name, args } = written;
   const [min, max] = row.type.args;
   if (args.length >= min && args.length <= max) return;
@@ -28,13 +28,13 @@ export function checkArguments(row: Row, written: Written): void {
   throw new ConfigError('CONFIG_VALUE', written, `"${name}" has ${found}${hint}; expected ${syntaxOf(name, row)}`);
 }
 
-/** The value of the arguments. @throws ConfigError CONFIG_VALUE */
-export function valueOf(row: Row, written: Written, warn: Warn): unknown {
+/** Parses the arguments of a directive. @throws ConfigError CONFIG_VALUE */
+export function parseArguments(row: Row, written: WrittenDirective, warn: Warn): unknown {
   checkArguments(row, written);
-  // A flag or a variable says by its own name what it is about.
+  // The origin of a flag or a variable already contains its name.
   const about = (message: string) => (written.line === 0 ? message : `${written.name}: ${message}`);
   try {
-    return row.type.parse(written.args, (warning) => warn(`${whereIs(written)}: ${about(warning)}`));
+    return row.type.parse(written.args, (warning) => warn(`${formatOrigin(written)}: ${about(warning)}`));
   } catch (error) {
     if (!(error instanceof ValueError)) throw error;
     throw new ConfigError('CONFIG_VALUE', written, about(error.message), { cause: error });
@@ -42,28 +42,28 @@ export function valueOf(row: Row, written: Written, warn: Warn): unknown {
 }
 
 /**
- * Adds a directive to the settings of its level.
- * @throws ConfigError CONFIG_VALUE, or CONFIG_DUPLICATE if it may be given once only
+ * Adds a directive to the settings of its block.
+ * @throws ConfigError CONFIG_VALUE, or CONFIG_DUPLICATE if the directive is repeated and must not be
  */
-export function put(
-  level: Map<string, Given>,
+export function addSetting(
+  level: Map<string, SettingValue>,
   row: Row,
-  written: Written,
+  written: WrittenDirective,
   warn: Warn,
   setting = settingOf(written.name, row),
 ): void {
   const earlier = level.get(setting);
   if (earlier !== undefined && row.type.join === undefined) {
-    const first = `it is given first at ${whereIs(earlier.origin)}`;
-    throw new ConfigError('CONFIG_DUPLICATE', written, `"${written.name}" is given twice here; ${first}`);
+    const first = `the first one is at ${formatOrigin(earlier.origin)}`;
+    throw new ConfigError('CONFIG_DUPLICATE', written, `"${written.name}" is repeated in this block; ${first}`);
   }
-  const value = valueOf(row, written, warn);
+  const value = parseArguments(row, written, warn);
   if (earlier === undefined) level.set(setting, { value, origin: written });
   else level.set(setting, { value: row.type.join?.(earlier.value, value), origin: earlier.origin });
 }
 
-/** `; did you mean "x"?`, or nothing. */
-export function suggestion(name: string): string {
-  const near = nearest(name, directiveNames);
+/** `; did you mean "x"?`, or an empty text. */
+export function didYouMean(name: string): string {
+  const near = closestName(name, directiveNames);
   return near === undefined ? '' : `; did you mean "${near}"?`;
 }

@@ -1,5 +1,7 @@
-/** How many letters must be changed, added, left out or swapped with their neighbour to make `b` of `a`. */
-function distance(a: string, b: string): number {
+/**
+ * The number of changed, added, removed or swapped neighbouring letters between `a` and `b` (optimal string alignment).
+ */
+function editDistance(a: string, b: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {
@@ -17,13 +19,15 @@ function distance(a: string, b: string): number {
   return last[b.length] ?? 0;
 }
 
-/** The name that was probably meant: the nearest of `names` if at most a third of it differs; undefined if none is that near. */
-export function nearest(name: string, names: readonly string[]): string | undefined {
+/** The name that was probably meant: the closest of `names`, if at most a third of it differs; else undefined. */
+export function closestName(name: string, names: readonly string[]): string | undefined {
   if (name.length > 200) return undefined;
+  const sameLetters = names.find((candidate) => candidate.toLowerCase() === name.toLowerCase());
+  if (sameLetters !== undefined) return sameLetters;
   let best: string | undefined;
   let least = Math.max(2, Math.floor(name.length / 3)) + 1;
   for (const candidate of names) {
-    const d = Math.abs(candidate.length - name.length) < least ? distance(name, candidate) : least;
+    const d = Math.abs(candidate.length - name.length) < least ? editDistance(name, candidate) : least;
     if (d < least) [best, least] = [candidate, d];
   }
   return best;

@@ -1,0 +1,84 @@
+import { messageOf } from '../base/errors.js';
+import type { Logger } from '../base/logger.js';
+import { failure, type PathOperations, type Result } from './operations.js';
+
+/** Maximum number of requests in one body. */
+const MAX_REQUESTS = 1000;
+/** Maximum size of all bodies in one answer, in bytes. Requests that do not fit are answered with 507. */
+const MAX_ANSWER = 64 * 2 ** 20;
+
+const UNSUPPORTED = 415;
+
+/**
+ * Runs several requests one after the other: `POST /multi` of the nginx module. `body` is a list of `{ "method": "GET",
+ * "uri": "/upstreams" }`. Segments of `uri` are not percent-decoded, as in the module.
+ *
+ * @returns 200 and a list of `{ "code": 200, "body": ... }` in the same order; `body` is absent for 204. Or an error if
+ *   `body` is not such a list, or too long.
+ */
+export async function runMulti(routes: readonly PathOperations[], body: unknown, log: Logger): Promise<Result> {
+  if (!Array.isArray(body) || body.length === 0 || !body.every(isObject)) {
+    return failure(UNSUPPORTED, 'unsupported_body', 'the body must be a list of objects with "method" and "uri"');
+  }
+  if (body.length > MAX_REQUESTS) {
+    return failure(413, 'too_many_requests', `the body has ${body.length} requests; the maximum is ${MAX_REQUESTS}`);
+  }
+  const parts: Buffer[] = [];
+  let size = 0;
+  for (const request of body) {
+    let result = await run(routes, request, log);
+    size += result.body?.length ?? 0;
+    if (size > MAX_ANSWER) result = failure(507, 'answer_too_large', `the answers exceed ${MAX_ANSWER} bytes`);
+    parts.push(Buffer.from(`${parts.length === 0 ? '[' : '},'}{"code":${result.status}`));
+    if (result.body !== undefined) parts.push(Buffer.from(',"body":'), result.body);
+  }
+  parts.push(Buffer.from('}]'));
+  return { status: 200, body: Buffer.concat(parts) };
+}
+
+async function run(routes: readonly PathOperations[], request: object, log: Logger): Promise<Result> {
+  const method: unknown = Reflect.get(request, 'method');
+  const uri: unknown = Reflect.get(request, 'uri');
+  if (typeof method !== 'string' || !/^(GET|POST|PUT|DELETE)$/.test(method) || typeof uri !== 'string' || uri === '') {
+    return failure(UNSUPPORTED, 'unsupported_request', 'expected a "method" (GET or DELETE) and a "uri"');
+  }
+  const [path = '', query = ''] = splitQuery(uri);
+  const found = match(
+    routes,
+    path.split('/').filter((segment) => segment !== ''),
+  );
+  if (found === undefined) return failure(404, 'not_found', `there is nothing at ${path.slice(0, 200)}`);
+  const operation = method === 'GET' ? found.route.get : method === 'DELETE' ? found.route.delete : undefined;
+  if (operation === undefined) return failure(405, 'method_not_allowed', `${method} is not allowed here`);
+  if ((Reflect.get(request, 'body') ?? null) !== null) {
+    return failure(UNSUPPORTED, 'unsupported_request', `"body" is not allowed with ${method}`);
+  }
+  try {
+    return await operation(found.params, query === 'list=1');
+  } catch (error) {
+    log.error(`HTTP multi: ${method} ${path.slice(0, 200)} failed: ${messageOf(error)}`, { error });
+    return failure(500, 'internal_error', 'the request failed; see the log of the service');
+  }
+}
+
+/** Splits off `?list=1`. Any other "?" belongs to the path, because ids are not percent-encoded here. */
+function splitQuery(uri: string): [path: string, query?: string] {
+  return uri.endsWith('?list=1') ? [uri.slice(0, -'?list=1'.length), 'list=1'] : [uri];
+}
+
+function match(
+  routes: readonly PathOperations[],
+  segments: readonly string[],
+): { readonly route: PathOperations; readonly params: readonly string[] } | undefined {
+  for (const route of routes) {
+    const pattern = route.path.split('/').filter((segment) => segment !== '');
+    if (pattern.length !== segments.length) continue;
+    if (!pattern.every((part, index) => part.startsWith(':') || part === segments[index])) continue;
+    return { route, params: segments.filter((_, index) => pattern[index]?.startsWith(':') === true) };
+  }
+  return undefined;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,92 @@
+import type { Management } from '../upstream/report/status.js';
+import { jsonBytes, type ErrorBody } from './answer.js';
+import { coalesce } from './coalesce.js';
+import { openApiDocument } from './openapi.js';
+
+/** Result of an operation: an HTTP status, and the body as JSON unless the status is 204. */
+export interface Result {
+  readonly status: number;
+  readonly body?: Buffer;
+}
+
+/**
+ * @param params the values of the parameters of the path, decoded, in their order
+ * @param list whether only names are requested (`list=1`)
+ */
+export type Operation = (params: readonly string[], list: boolean) => Promise<Result>;
+
+/** The operations at one path. `path` has a leading ":" in the segments that are parameters. */
+export interface PathOperations {
+  readonly path: string;
+  readonly get?: Operation;
+  readonly delete?: Operation;
+}
+
+const DROPPED: Result = { status: 204 };
+
+export function ok(value: unknown): Result {
+  return { status: 200, body: jsonBytes(value) };
+}
+
+export function failure(status: number, error: string, message: string): Result {
+  const body: ErrorBody = { error, message };
+  return { status, body: jsonBytes(body) };
+}
+
+function noUpstream(id: string): Result {
+  return failure(404, 'not_found', `there is no upstream with the id ${JSON.stringify(id.slice(0, 200))}`);
+}
+
+/** All operations of the management API (docs/protocol/behaviour.md, API endpoints). */
+export function operations(management: Management, { write }: { readonly write: boolean }): readonly PathOperations[] {
+  const document = ok(openApiDocument({ write }));
+  const status = coalesce(async () => ok(await management.status()));
+  const upstreams = coalesce(async () => ok((await management.status()).upstreams));
+  return [
+    { path: '/', get: async (_, list) => (list ? ok(['multi', 'upstreams']) : status()) },
+    { path: '/openapi.json', get: () => Promise.resolve(document) },
+    { path: '/upstreams', get: async (_, list) => (list ? ok(await management.upstreamIds()) : upstreams()) },
+    {
+      path: '/upstreams/:upstream',
+      async get([id = ''], list) {
+        const upstream = await management.upstream(id);
+        if (!upstream) return noUpstream(id);
+        return ok(list ? ['streams', 'tracks'] : upstream);
+      },
+      delete: async ([id = '']) => ((await management.dropUpstream(id)) ? DROPPED : noUpstream(id)),
+    },
+    {
+      path: '/upstreams/:upstream/streams',
+      async get([id = ''], list) {
+        const upstream = await management.upstream(id);
+        if (!upstream) return noUpstream(id);
+        return ok(list ? Object.keys(upstream.streams) : upstream.streams);
+      },
+    },
+    {
+      path: '/upstreams/:upstream/streams/:stream',
+      async get([id = '', name = '']) {
+        const upstream = await management.upstream(id);
+        if (!upstream) return noUpstream(id);
+        if (Object.hasOwn(upstream.streams, name)) return ok(upstream.streams[name]);
+        return failure(404, 'not_found', 'the upstream has no stream with this name');
+      },
+    },
+    {
+      path: '/upstreams/:upstream/tracks/:connection',
+      async delete([id = '', text = '']) {
+        const connection = connectionId(text);
+        if (connection === undefined) {
+          return failure(400, 'bad_request', 'the connection id is a number: "connection" of a track\'s "input"');
+        }
+        if (await management.dropTrack(id, connection)) return DROPPED;
+        return failure(404, 'not_found', 'there is no upstream with this id, or it has no such KMP connection');
+      },
+    },
+  ];
+}
+
+function connectionId(text: string): number | undefined {
+  const id = /^\d{1,16}$/.test(text) ? Number(text) : NaN;
+  return Number.isSafeInteger(id) ? id : undefined;
+}
