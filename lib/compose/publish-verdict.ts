@@ -1,5 +1,7 @@
 import { PublishError } from '../rtmp/publish-error.js';
-import { ServerReader, type ServerEvent } from '../rtmp/session-reader.js';
+import { asRecord } from '../rtmp/amf0-reader.js';
+import { ServerReader, statusText, type ServerEvent, type StatusText } from '../rtmp/session-reader.js';
+import { statusMeaning } from '../rtmp/status-meaning.js';
 
 /** Transaction id of connect, the first command of a session (docs/protocol/rtmp.md, Commands). */
 const CONNECT = 1;
@@ -46,11 +48,24 @@ export function refusalOf(event: ServerEvent, connectTransaction: number): Publi
     return new PublishError('recv', `what the server sends is not RTMP: ${event.error.message}`);
   }
   if (event.kind === 'redirect') return new PublishError('connect_rejected', 'the server redirects; see publishTo');
-  if (event.kind === 'error' && event.transaction === connectTransaction) {
-    return new PublishError('connect_rejected', `the server says: ${event.code} ${event.description}`);
+  if (event.kind === 'error') {
+    // The server may not know releaseStream and FCPublish: nothing depends on those.
+    return event.transaction === connectTransaction ? refused('connect_rejected', event) : undefined;
   }
-  if (event.kind === 'status' && event.level === 'error') {
-    return new PublishError('publish_rejected', `the server says: ${event.code} ${event.description}`);
+  if (event.kind === 'result' && event.transaction === connectTransaction) {
+    const record = asRecord(event.info);
+    const status = record === undefined ? undefined : statusText(record);
+    return status !== undefined && isRefusal(status) ? refused('connect_rejected', status) : undefined;
   }
-  return undefined;
+  return event.kind === 'status' && isRefusal(event) ? refused('publish_rejected', event) : undefined;
+}
+
+/** The service decides by the same table (docs/protocol/servers.md, Refusals); there is no second try here. */
+function isRefusal(status: StatusText): boolean {
+  const meaning = statusMeaning(status);
+  return meaning !== 'none' && meaning !== 'accepted';
+}
+
+function refused(stage: 'connect_rejected' | 'publish_rejected', { code, description }: StatusText): PublishError {
+  return new PublishError(stage, `the server says: ${code} ${description}`);
 }

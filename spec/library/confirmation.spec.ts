@@ -57,6 +57,17 @@ describe('rtmpPublisher and the answer of the server', () => {
     });
   }
 
+  it('rejects a refusal whatever its level, and resolves in spite of an error that is not about the publish', async () => {
+    const { published } = await publish({ answers: true, rejectPublish: { ...inUse, level: 'status' } });
+    await assert.rejects(published, rejected('RTMP_PUBLISH_REJECTED', /NetStream\.Publish\.BadName in use/));
+    await ingest?.close();
+    const next = await publish({ answers: true });
+    const connection = await next.ingest.next();
+    await connection.command('publish');
+    connection.sendStatus(1, 'error', 'NetStream.Record.Failed', 'disk full');
+    await next.published;
+  });
+
   it('resolves when the server has confirmed the publish, and all is there', async () => {
     const { published } = await publish({ answers: true });
     await published;
