@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-/** Characters of an id that are kept in a file name. */
+/** The most characters of an id that a file name keeps. */
 const MAX_ID = 64;
 
 /**
@@ -21,7 +21,7 @@ export function rtmpDumpName(wall: number, upstreamId: string, connection: numbe
   return `ngx_kmp_rtmp_dump_${localDate(wall)}_${fileSafe(upstreamId)}_${connection}.dat`;
 }
 
-/** `yyyy-mm-dd` in local time, as the module has it. */
+/** `yyyy-mm-dd` in local time, as the module writes it. */
 function localDate(wall: number): string {
   const at = new Date(wall);
   const parts = [at.getFullYear(), at.getMonth() + 1, at.getDate()];
@@ -29,8 +29,8 @@ function localDate(wall: number): string {
 }
 
 /**
- * An id as part of a file name. Senders choose ids: whatever a path could be made of is replaced, and what was replaced or
- * cut gets a hash of the whole, so that two ids never share a file.
+ * An id as part of a file name. Senders choose ids, so all characters that could form a path are replaced. An id that
+ * was changed or cut gets a hash of the whole id, so that two ids never share a file.
  */
 function fileSafe(id: string): string {
   const safe = id.slice(0, MAX_ID).replace(/[^A-Za-z0-9.-]/g, '_');

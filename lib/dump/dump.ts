@@ -3,51 +3,54 @@ import { join } from 'node:path';
 import { messageOf } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
 
-/** Everything that a connection receives, on its way to a file. */
+/** A file of all bytes that a connection receives. */
 export interface Dump {
-  /** Takes bytes at once; they are let go as soon as the disk has them. */
+  /** Takes bytes at once. Their memory is released as soon as they are written to the disk. */
   write(bytes: Buffer): void;
-  /** No more will come: what waits is written, then the file closed. */
+  /** No more bytes will come. Writes what is queued, then closes the file. */
   close(): void;
 }
 
-/** Most bytes of a dump that wait for the disk, and of all dumps together. */
+/** The most bytes that wait for the disk, of one dump and of all dumps together. */
 const MAX_QUEUED = 2 ** 20;
 const MAX_QUEUED_IN_ALL = 64 * 2 ** 20;
 
-/** Most pieces in one write. */
+/** The most buffers in one write. */
 const MAX_PIECES = 512;
 
-/** Names that are tried where files are there already: a pid and the numbers of connections come again after a restart. */
+/** How many names are tried if files exist already: process ids and connection numbers repeat after a restart. */
 const MAX_NAMES = 10_000;
 
-/** What all dumps of the process share. */
+/** State shared by all dumps of the process. */
 const all = {
   queued: 0,
   open: new Set<FileDump>(),
-  /** Folders that cannot be written to, with what was logged of them: it is said once, not for each connection. */
+  /**
+   * Folders that cannot be written to, with the error that was logged. An error is logged once, not for each
+   * connection.
+   */
   troubles: new Map<string, string>(),
 };
 
 /**
- * A dump in `folder`. The file is made when the first bytes come. Whatever goes wrong with it is logged once and ends the
- * dump, never the connection; so does a disk that is slower than the connection, since a dump with a hole would mislead.
+ * A dump in `folder`. The file is created when the first bytes come. An error is logged once and ends the dump, but
+ * never the connection. A disk slower than the connection ends the dump, too: a dump with missing bytes would mislead.
  *
- * @param folder relative to the folder that the process was started in
+ * @param folder relative to the working directory at the start of the process
  * @param name the file's name, without any folder
  */
 export function openDump(folder: string, name: string, log: Logger): Dump {
   return new FileDump(folder, name, log, 'wx');
 }
 
-/** Resolves when all dumps that were closed are on disk. */
+/** Resolves when all closed dumps are on disk. */
 export async function flushDumps(): Promise<void> {
   await Promise.all([...all.open].map((dump) => dump.done));
 }
 
-/** For specs, which need another way to open files: see {@link openDump}. */
+/** Exported for specs that open files in another way: see {@link openDump}. */
 export class FileDump implements Dump {
-  /** Resolves when the file is closed, or idle. */
+  /** Resolves when the file is closed or idle. */
   done: Promise<void> = Promise.resolve();
   private queue: Buffer[] = [];
   private queued = 0;
@@ -69,7 +72,7 @@ export class FileDump implements Dump {
       this.fail('the disk is slower than the connection');
       return;
     }
-    // A small slice would hold a whole block in memory.
+    // Without a copy, a small slice would keep a whole block in memory.
     this.queue.push(bytes.length * 4 < bytes.buffer.byteLength ? Buffer.from(bytes) : bytes);
     this.queued += bytes.length;
     all.queued += bytes.length;
@@ -101,7 +104,7 @@ export class FileDump implements Dump {
         this.handle = undefined;
         await handle.close().catch((error: unknown) => this.fail(messageOf(error)));
       }
-      // Nothing is waited for between this look and the end: what is written later starts anew.
+      // There is no await between this check and the end, so a later write starts a new run.
       if (this.queue.length === 0 && (this.handle === undefined || !(this.closing || this.broken))) break;
     }
     this.running = false;
@@ -118,7 +121,7 @@ export class FileDump implements Dump {
       } finally {
         this.release(pieces);
       }
-      // A new file that can be written: whatever was wrong with the folder is over.
+      // A new file could be written, so the problem with the folder is over.
       if (fresh) all.troubles.delete(this.folder);
     }
   }
@@ -127,7 +130,8 @@ export class FileDump implements Dump {
     for (let i = 1; ; i++) {
       const name = i === 1 ? this.name : this.name.replace(/(\.\w+)?$/, (end) => `-${i}${end}`);
       try {
-        // Dumps hold stream keys: nobody else may read them. Neither is a file or link of somebody else's followed.
+        // Dumps contain stream keys, so only the owner can read them. A file or link of another user is not opened,
+        // either.
         return await open(join(this.folder, name), this.flags, 0o600);
       } catch (error) {
         const taken = error instanceof Error && 'code' in error && error.code === 'EEXIST';
@@ -142,11 +146,11 @@ export class FileDump implements Dump {
     this.release(this.queue.splice(0));
     // Closes the file.
     this.run();
-    // The code is the same for all files of a folder, the path in the text is not.
+    // All files of a folder fail with the same error code, but the text contains the path.
     const kind = /^[A-Z]+/.exec(why)?.[0] ?? why;
     if (all.troubles.get(this.folder) === kind) return;
     all.troubles.set(this.folder, kind);
-    this.log.error(`dump ${this.name} given up: ${why}; others that fail alike are not logged`, {
+    this.log.error(`dump ${this.name} stopped: ${why}; further dumps with the same error are not logged`, {
       folder: this.folder,
     });
   }
@@ -159,12 +163,12 @@ export class FileDump implements Dump {
   }
 }
 
-/** Node writes what the system takes at once; the rest is written again. */
+/** Writes all buffers: one writev may write only a part, so the rest is written again. */
 async function writeAll(handle: FileHandle, pieces: readonly Buffer[]): Promise<void> {
   let left = pieces;
   while (left.length > 0) {
     let { bytesWritten } = await handle.writev(left);
-    if (bytesWritten === 0) throw new Error('the disk takes nothing');
+    if (bytesWritten === 0) throw new Error('the disk accepts no bytes');
     let done = 0;
     while (done < left.length && bytesWritten >= (left[done]?.length ?? 0)) bytesWritten -= left[done++]?.length ?? 0;
     const [first, ...others] = left.slice(done);

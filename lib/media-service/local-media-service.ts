@@ -16,16 +16,16 @@ import { Notifier } from '../upstream/notify/notifier.js';
 import { Registry } from '../upstream/registry.js';
 import { Totals, type ServiceTotals } from '../upstream/report/totals.js';
 
-/** Of `worker_shutdown_timeout`, what upstreams have to end in order; the rest is for their notifications. */
+/** The share of `worker_shutdown_timeout` in which upstreams can end in order. The rest is for their notifications. */
 const DRAIN_SHARE = 0.8;
 
 export interface LocalMediaServiceOptions {
   /** Default: nothing is logged. */
   readonly log?: Logger;
   readonly clock?: Clock;
-  /** Numbers for connections; default 1, 2, 3 ... */
+  /** Gives the numbers of connections; default 1, 2, 3 ... */
   readonly nextConnection?: () => number;
-  /** Where connections belong that come in here; default: all stay. */
+  /** Decides which worker a new connection belongs to; default: all stay in this process. */
   readonly router?: KmpRouter;
 }
 
@@ -37,7 +37,7 @@ export class LocalMediaService implements MediaService {
   private readonly registry: Registry;
   private readonly notifier: Notifier;
   private readonly sums = new Totals();
-  /** By the first address of the server: its caps are its own. */
+  /** One counter for each server, by its first address: each server has its own connection limits. */
   private readonly counters = new Map<string, KmpCounter>();
   private readonly kmp = new ListenerSet<KmpServerConfig, KmpListener>(
     (at, server) => this.kmpListener(at, server),
@@ -77,7 +77,7 @@ export class LocalMediaService implements MediaService {
     return this.state === 'running' && this.kmp.all.every((listener) => listener.listening);
   }
 
-  /** The listener of an address, as the configuration has it. */
+  /** The listener of an address, named as in the configuration. */
   listener(name: string): KmpListener | undefined {
     return this.kmp.all.find((one) => one.name === name);
   }
@@ -102,7 +102,7 @@ export class LocalMediaService implements MediaService {
 
   async reload(config: Config): Promise<void> {
     const prepared = await this.kmp.prepare(config.kmpServers);
-    // It may have been stopped meanwhile.
+    // stop() may have been called meanwhile.
     if (this.state === 'stopped') return prepared.rollback();
     prepared.commit();
     this.config = config;
@@ -115,7 +115,7 @@ export class LocalMediaService implements MediaService {
     const { clock } = this;
     const end = clock.now() + this.config.workerShutdownTimeout;
     await within(clock, this.config.workerShutdownTimeout * DRAIN_SHARE, this.registry.drain());
-    // Those that did not make it are notified of, too.
+    // Upstreams that have not ended in time are notified, too.
     this.registry.destroy();
     const left = (): number => Math.max(0, end - clock.now());
     await this.notifier.drain(left());
@@ -167,7 +167,7 @@ export class LocalMediaService implements MediaService {
   }
 }
 
-/** Resolves with the promise, or after `ms` without it. */
+/** Resolves with the promise, or without it after `ms`. */
 function within(clock: Clock, ms: number, promise: Promise<void>): Promise<void> {
   return new Promise((resolve, reject) => {
     const timer = clock.after(ms, resolve);

@@ -2,22 +2,25 @@ import type { Config } from '../config/config.js';
 import type { Management } from '../upstream/report/status.js';
 import type { ServiceTotals } from '../upstream/report/totals.js';
 
-/** Everything of the service that has to do with media: in this process, or in several workers. */
+/** The media side of the service: in this process, or in several workers. */
 export interface MediaService {
   readonly management: Management;
   /** What happened since the start, for the metrics. */
   totals(): Promise<ServiceTotals>;
-  /** True while new KMP connections are taken. */
+  /** True while new KMP connections are accepted. */
   readonly ready: boolean;
-  /** Where KMP is taken; the ports are the real ones once started. */
+  /** The addresses of the KMP listeners; after the start, with the real ports. */
   readonly kmpAddresses: { host: string; port: number }[];
-  /** @throws ListenError if an address cannot be had */
+  /** @throws ListenError if an address cannot be used */
   start(): Promise<void>;
-  /** New connections and upstreams follow `config`. @throws ListenError; everything stays as it was then */
+  /** New connections and upstreams use `config`. @throws ListenError; then everything stays as it was */
   reload(config: Config): Promise<void>;
-  /** Opens the log files of other processes anew. */
+  /** Opens the log files of other processes again. */
   reopenLogs?(): void;
-  /** No new connections; what is queued goes out, streams are unpublished. Takes `worker_shutdown_timeout` at most. */
+  /**
+   * Accepts no new connections, sends what is queued, and unpublishes the streams. Takes at most
+   * `worker_shutdown_timeout`.
+   */
   stop(): Promise<void>;
   /** Ends at once. */
   kill(): void;

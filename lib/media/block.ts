@@ -6,8 +6,8 @@ const LARGEST = 64 * PAGE;
 const NO_MEMORY = Buffer.alloc(0);
 
 /**
- * A piece of memory that sockets are read into, and that is used again when nobody needs what was read into it any more.
- * Whoever keeps a slice beyond the call that it came with has a hold on the block, and lets go of it once.
+ * A piece of memory that sockets are read into. It is used again when its contents are not needed any more. Code that
+ * keeps a slice beyond the call that passed it must take a hold on the block, and release it once.
  */
 export class Block {
   buffer: Buffer = NO_MEMORY;
@@ -30,7 +30,7 @@ export class Block {
     this.pool.takeBack(this, this.lease);
   }
 
-  /** Gives back the pages in which nothing is. To be called by who fills it. */
+  /** Gives back the unused pages. Only the reader that fills the block may call it. */
   shorten(): void {
     const pages = Math.max(1, Math.ceil(this.used / PAGE));
     if (pages * PAGE === this.buffer.length || this.lease.place === undefined) return;
@@ -38,7 +38,7 @@ export class Block {
     this.buffer = this.buffer.subarray(0, pages * PAGE);
   }
 
-  /** With memory of its own, and one hold on it. */
+  /** Gives the block its memory, with one hold on it. */
   open(place: Place, size: number): this {
     const start = place.page * PAGE;
     this.lease.place = place;
@@ -49,23 +49,25 @@ export class Block {
   }
 }
 
-/** What a block has of the slabs; apart from it, so that it can be given back when the block itself was lost. */
+/**
+ * The memory of a block. It is a separate object, so that the memory can be given back when the block itself was lost.
+ */
 interface Lease {
   place: Place | undefined;
 }
 
 /**
- * The blocks of a process. Live media needs the same memory over and over; taken afresh for each read, it would be
- * garbage that V8 counts against its external memory, and collects at a cost of more CPU than the media itself
- * (docs/performance.md). What a block that is never given back held (its connection failed) is free once that is collected.
+ * The blocks of a process. Live media needs the same amount of memory again and again. If each read allocated it, V8
+ * would count it as external memory and collect it, which costs more CPU than the media itself (docs/performance.md).
+ * If a connection fails and a block is never released, its memory is free when the block is garbage-collected.
  */
 export class BlockPool {
   private readonly slabs = new Slabs();
-  /** Objects without memory, to be used again. */
+  /** Block objects without memory, for later use. */
   private readonly free: Block[] = [];
   private readonly lost = new FinalizationRegistry<Lease>((lease) => this.giveBack(lease));
 
-  /** A block of at least `wanted` bytes, or of 256 KiB if that is less; with one hold on it, the caller's. */
+  /** A block of at least `wanted` bytes, but not more than 256 KiB. The caller has one hold on it. */
   take(wanted: number): Block {
     const pages = Math.max(1, Math.ceil(Math.min(wanted, LARGEST) / PAGE));
     return (this.free.pop() ?? this.make()).open(this.slabs.take(pages), pages * PAGE);
@@ -80,12 +82,12 @@ export class BlockPool {
     this.slabs.shorten(place, pages);
   }
 
-  /** Bytes that the pool has of the system, in use or not. */
+  /** Bytes that the pool has allocated from the system, used or not. */
   get bytes(): number {
     return this.slabs.bytes;
   }
 
-  /** Bytes of the blocks that are held. */
+  /** Bytes of the blocks in use. */
   get usedBytes(): number {
     return this.slabs.usedBytes;
   }
@@ -113,7 +115,7 @@ interface InBlock {
   [BLOCK]?: Block | undefined;
 }
 
-/** Marks `chunk` as a slice of `block`, which has a hold for it. */
+/** Marks `chunk` as a slice of `block`. The chunk has a hold on the block. */
 export function markBlock(chunk: Buffer, block: Block): Buffer {
   (chunk as InBlock)[BLOCK] = block;
   return chunk;

@@ -1,7 +1,10 @@
-/** The two kinds of track that an RTMP stream can hold. */
+/** The two kinds of track in an RTMP stream. */
 export type MediaType = 'video' | 'audio';
 
-/** Codec ids as KMP names them (docs/protocol/kmp.md, Codec ids): video = FLV codec id, audio = 1000 + the FLV sound format. */
+/**
+ * Codec ids of KMP (docs/protocol/kmp.md, Codec ids). A video id is the FLV codec id; an audio id is 1000 + the FLV
+ * sound format.
+ */
 export const Codec = {
   H264: 7,
   H265: 8,
@@ -22,7 +25,7 @@ const names = new Map<number, string>([
   [Codec.OPUS, 'Opus'],
 ]);
 
-/** A codec's common name, or `codec N` for one that is not known. */
+/** A codec's common name, or `codec N` for an unknown codec. */
 export function codecName(codecId: number): string {
   return names.get(codecId) ?? `codec ${codecId}`;
 }

@@ -4,12 +4,12 @@ import type { Block } from './block.js';
 export const KEY_FRAME = 1;
 
 /**
- * {@link Frame.sentAt} of a frame that was never written. Times of frames are whole numbers: V8 keeps those in the object itself,
- * and anything else in an object of its own, for each frame.
+ * {@link Frame.sentAt} of a frame that was never written. Times of frames are whole numbers, because V8 stores those in
+ * the object itself, and any other number in a separate object for each frame.
  */
 export const NEVER_WRITTEN = -2;
 
-/** What {@link Frame.with} may change; what is left out stays as it is. */
+/** The fields that {@link Frame.with} may change. Omitted fields keep their values. */
 export interface FrameChanges {
   readonly created?: number;
   readonly dts?: number;
@@ -19,34 +19,39 @@ export interface FrameChanges {
 }
 
 /**
- * One coded picture or one piece of audio on its way from KMP to RTMP. Times are in the track's timescale units. Written
- * once by the KMP parser; `ms`, `arrivedAt` and `seq` are filled in on the way. One class, and every field set in the
- * constructor, so that the hot path sees one object shape.
+ * One coded picture or one piece of audio, from KMP to RTMP. Times are in the track's timescale units. The KMP parser
+ * sets most fields once; `ms`, `arrivedAt` and `seq` are set later. There is one class, whose constructor sets every
+ * field, so that all frames have the same hidden class in V8.
  */
 export class Frame {
   /** dts in ms (media/timescale.ts), set when the frame is queued. */
   ms = 0;
-  /** Monotonic ms at which the frame's last byte reached this machine (an estimate under read pacing). */
+  /** Monotonic ms at which the frame's last byte reached this machine (estimated if the socket is read in turns). */
   arrivedAt = 0;
-  /** Place in the track's count of frames (upstream/frame-ids.ts), set when the frame is accepted. */
+  /** The frame's number in its track (upstream/tracks/frame-ids.ts), set when the frame is accepted. */
   seq = 0;
-  /** Monotonic ms, whole ones, at which the kernel had it, of frames that may have to be sent again; below 0 before that. */
+  /**
+   * Monotonic time, whole ms, at which the kernel had taken the frame. Only for frames that may have to be sent again;
+   * below 0 before that time.
+   */
   sentAt = NEVER_WRITTEN;
-  /** Bytes that this frame is charged with in its upstream's ledger (upstream/tracks/track-memory.ts); 0: none. */
+  /** Bytes that its upstream's ledger counts for this frame (upstream/tracks/track-memory.ts); 0: none. */
   charge = 0;
   /**
-   * The payload, if it lies in one piece: bytes `start` to `start + size` of a buffer that others may share. A slice for each
-   * frame would be as much garbage as the frame itself, and most are needed once, if at all.
+   * The payload, if it is one piece: bytes `start` to `start + size` of a buffer that may be shared. A slice for each
+   * frame would be as much garbage as the frame itself, and most slices are used once or never.
    */
   whole: Buffer | undefined;
   start: number;
   private list: readonly Buffer[] | undefined;
-  /** The block that the payload lies in, and further ones if it came in several reads; each with a hold for this frame. */
+  /**
+   * The block that holds the payload, and further blocks if it came in several reads. The frame has one hold on each.
+   */
   private block: Block | undefined = undefined;
   private moreBlocks: Block[] | undefined = undefined;
 
   constructor(
-    /** Wall-clock time since 1970 at the source. */
+    /** Wall-clock time at the source, since 1970. */
     readonly created: number,
     readonly dts: number,
     /** Bit 0: key frame. */
@@ -55,7 +60,10 @@ export class Frame {
     readonly ptsDelay: number,
     /** Bytes of the payload. */
     readonly size: number,
-    /** The payload: what was read from the socket and where in it, or slices of that; never copied together. */
+    /**
+     * The payload: a buffer of the socket and the position in it, or slices of such buffers. They are never copied
+     * together.
+     */
     payload: Buffer | readonly Buffer[],
     start = 0,
   ) {
@@ -66,9 +74,9 @@ export class Frame {
   }
 
   /**
-   * A frame that differs in the given fields, in units of the track's timescale, for stages that change frames:
-   * `frame.with({ dts: frame.dts + 9000 })`. The payload is shared, not copied, unless another is given; both frames keep
-   * its memory, so release the one that does not go on.
+   * Returns a frame that differs in the given fields, in units of the track's timescale. It is for stages that change
+   * frames: `frame.with({ dts: frame.dts + 9000 })`. The new frame shares the payload, unless another is given. Both
+   * frames keep the memory of the payload, so release the frame that is not passed on.
    */
   with(changes: FrameChanges): Frame {
     const { created = this.created, dts = this.dts, flags = this.flags, ptsDelay = this.ptsDelay, payload } = changes;
@@ -84,17 +92,17 @@ export class Frame {
     return frame;
   }
 
-  /** In how many pieces the payload is. */
+  /** The number of pieces of the payload. */
   get pieces(): number {
     return this.list?.length ?? 1;
   }
 
-  /** The payload's pieces. Makes a slice if it is one: not for the hot path. */
+  /** The payload's pieces. Makes a slice if there is one piece, so do not use it in the hot path. */
   get parts(): readonly Buffer[] {
     return this.list ?? [this.payload()];
   }
 
-  /** The payload lies in `block` (too); takes a hold on it. */
+  /** Takes a hold on `block`, which contains the payload or a part of it. */
   retainBlock(block: Block): void {
     block.retain();
     if (this.block === undefined) this.block = block;
@@ -102,7 +110,7 @@ export class Frame {
     else this.moreBlocks.push(block);
   }
 
-  /** Copies the payload to `home`, from `start` on, and lets go of the memory that it came in. */
+  /** Copies the payload to `home`, from `start` on, and releases its previous memory. */
   moveTo(home: Buffer, start: number): void {
     let at = start;
     for (const part of this.parts) at += part.copy(home, at);
@@ -112,7 +120,7 @@ export class Frame {
     this.release();
   }
 
-  /** Nobody needs the payload any more: its memory may be used again. Further calls do nothing. */
+  /** The payload is not needed any more: its memory may be used again. Further calls do nothing. */
   release(): void {
     const { block, moreBlocks } = this;
     if (block === undefined) return;
@@ -127,7 +135,7 @@ export class Frame {
     return (this.flags & KEY_FRAME) !== 0;
   }
 
-  /** The payload in one piece; copies if it came in several. Not for the hot path. */
+  /** The payload in one piece. Copies it if it came in several, so do not use it in the hot path. */
   payload(): Buffer {
     const { whole, start, size, list } = this;
     if (whole !== undefined) return whole.subarray(start, start + size);

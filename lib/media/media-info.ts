@@ -1,15 +1,15 @@
 interface CommonInfo {
   /** One of {@link Codec}. */
   readonly codecId: number;
-  /** Units a second of dts, created and pts delay; above 0, usually 90000. */
+  /** Units per second of dts, created and pts delay; above 0, usually 90000. */
   readonly timescale: number;
-  /** Bits a second; 0 when not known. */
+  /** Bits per second; 0 if unknown. */
   readonly bitrate: number;
-  /** Codec private data: avcC, hvcC, AudioSpecificConfig, OpusHead; empty for codecs without. */
+  /** Codec private data: avcC, hvcC, AudioSpecificConfig, OpusHead; empty for codecs without it. */
   readonly extraData: Buffer;
 }
 
-/** What a video track is made of. Sizes in pixels; the frame rate as a fraction. */
+/** The media info of a video track. Sizes are in pixels; the frame rate is a fraction. */
 export interface VideoInfo extends CommonInfo {
   readonly mediaType: 'video';
   readonly width: number;
@@ -19,12 +19,12 @@ export interface VideoInfo extends CommonInfo {
   readonly ceaCaptions: number;
 }
 
-/** What an audio track is made of. */
+/** The media info of an audio track. */
 export interface AudioInfo extends CommonInfo {
   readonly mediaType: 'audio';
   readonly channels: number;
   readonly bitsPerSample: number;
-  /** Samples a second. */
+  /** Samples per second. */
   readonly sampleRate: number;
   /** Bit mask of speakers. */
   readonly channelLayout: bigint;
@@ -33,7 +33,9 @@ export interface AudioInfo extends CommonInfo {
 /** The media info of a track. */
 export type MediaInfo = VideoInfo | AudioInfo;
 
-/** True if both describe the same media, byte for byte of the private data: then nothing has to be announced again. */
+/**
+ * True if both describe the same media, including every byte of the private data. Then no new headers are necessary.
+ */
 export function sameMediaInfo(a: MediaInfo, b: MediaInfo): boolean {
   if (a.codecId !== b.codecId || a.timescale !== b.timescale || a.bitrate !== b.bitrate) return false;
   if (!a.extraData.equals(b.extraData)) return false;

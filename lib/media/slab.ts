@@ -1,26 +1,27 @@
 import { systemClock, type Clock, type Timer } from '../time/clock.js';
 
-/** Unit that memory is given out in, bytes. */
+/** The unit of memory that is handed out, bytes. */
 export const PAGE = 4096;
 
-/** Pages of a slab. */
+/** Pages per slab. */
 const PAGES = 1024;
 
 /**
- * 4 MiB of memory, given out in runs of pages. One large allocation is given back to the system as a whole, which thousands of
- * small ones of all sizes are not: the allocator keeps what lies between those that still live.
+ * 4 MiB of memory, handed out in runs of pages. One large allocation can be returned to the system as a whole.
+ * Thousands of small ones of different sizes cannot: the allocator keeps the gaps between those still in use.
  *
- * The first and the last page of each run have its length in `tags`: above 0 if it is free, below if it is not.
+ * The first and the last page of each run have its length in `tags`: positive if the run is free, negative if it is
+ * used.
  */
 export class Slab {
   readonly memory = Buffer.allocUnsafeSlow(PAGES * PAGE);
   free = PAGES;
-  /** Whether something was taken since {@link Slabs} looked last. */
+  /** Whether pages were taken since the last check by {@link Slabs}. */
   needed = false;
   /** No page before this one is free. */
   private first = 0;
   private readonly tags = new Int16Array(PAGES);
-  /** No free run is longer, pages: what does not fit anyway is not looked for. */
+  /** No free run is longer than this, in pages. Larger requests fail without a search. */
   private longest = PAGES;
 
   constructor() {
@@ -31,7 +32,7 @@ export class Slab {
     return this.free === PAGES;
   }
 
-  /** The first page of a run of `pages`; undefined if there is no such run. */
+  /** Takes a run of `pages` and returns its first page; undefined if there is no such run. */
   take(pages: number): number | undefined {
     if (pages > this.longest) return undefined;
     const { tags } = this;
@@ -51,12 +52,12 @@ export class Slab {
     return undefined;
   }
 
-  /** Takes back the run that begins at page `at`, and joins it with free ones beside it; how many pages it had. */
+  /** Takes back the run that begins at page `at`, and joins it with free neighbours. Returns its number of pages. */
   giveBack(at: number): number {
     const { tags } = this;
     let first = at;
     let length = -(tags[at] ?? 0);
-    if (length <= 0) throw new Error(`page ${at} of a slab is no run that was taken`);
+    if (length <= 0) throw new Error(`page ${at} of a slab is not the start of a used run`);
     const pages = length;
     this.free += pages;
     if (at < this.first) this.first = at;
@@ -72,7 +73,7 @@ export class Slab {
     return pages;
   }
 
-  /** Takes back all but the first `pages` of the run that begins at page `at`; how many that were. */
+  /** Takes back all but the first `pages` of the run that begins at page `at`. Returns how many pages that were. */
   shorten(at: number, pages: number): number {
     const length = -(this.tags[at] ?? 0);
     const rest = length - pages;
@@ -88,16 +89,16 @@ export class Slab {
   }
 }
 
-/** Where a piece of memory lies. */
+/** The position of a piece of memory. */
 export interface Place {
   readonly slab: Slab;
   readonly page: number;
 }
 
-/** How often slabs that are not needed are looked for, ms. */
+/** ms between two checks for unused slabs. */
 const TRIM_INTERVAL = 2000;
 
-/** The slabs of a pool: as many as are needed, and have been within the last seconds. */
+/** The slabs of a pool: those in use, and those used within the last seconds. */
 export class Slabs {
   private readonly all: Slab[] = [];
   private used = 0;
@@ -110,7 +111,7 @@ export class Slabs {
     return this.all.length * PAGES * PAGE;
   }
 
-  /** Bytes that are taken. */
+  /** Bytes in use. */
   get usedBytes(): number {
     return this.used * PAGE;
   }
@@ -118,7 +119,7 @@ export class Slabs {
   /** @param pages 1 to 1024 */
   take(pages: number): Place {
     this.used += pages;
-    // The first ones are filled first, so that the last ones become empty.
+    // The first slabs are filled first, so that the last ones become empty.
     for (const slab of this.all) {
       const page = slab.take(pages);
       if (page !== undefined) return { slab, page };
@@ -133,7 +134,7 @@ export class Slabs {
     this.used -= slab.giveBack(page);
   }
 
-  /** Takes back all but the first `pages` at a place. */
+  /** Takes back all but the first `pages` of a place. */
   shorten({ slab, page }: Place, pages: number): void {
     this.used -= slab.shorten(page, pages);
   }

@@ -1,9 +1,10 @@
 /**
- * Timescale units to ms, as the wire wants it: `(t * 1000 + timescale / 2) / timescale` in integer arithmetic
- * (docs/protocol/rtmp.md, Timestamps), split so that it stays exact beyond 2^53 / 1000 without BigInt.
+ * Converts timescale units to ms, as RTMP needs them: `(t * 1000 + timescale / 2) / timescale` in integer arithmetic
+ * (docs/protocol/rtmp.md, Timestamps). The calculation is split, so that it stays exact beyond 2^53 / 1000 without
+ * BigInt.
  *
  * @param t time in timescale units
- * @param timescale units a second, an integer above 0
+ * @param timescale units per second, an integer above 0
  */
 export function toMs(t: number, timescale: number): number {
   const seconds = Math.floor(t / timescale);

@@ -4,50 +4,56 @@ import { Transform, type TransformCallback } from '../base/streams.js';
 import { MergeRule, type MergeDelays } from './rule.js';
 import type { TrackQueue } from './track-queue.js';
 
-/** A frame this near to its time goes along with one that is due (docs/protocol/behaviour.md, Merging). */
+/**
+ * ms. A frame that is due within this time is written together with one that is due (docs/protocol/behaviour.md,
+ * Merging).
+ */
 const SLACK = 50;
 
-/** Batches that may lie encoded between the merger and a slow socket; frames beyond them wait as frames. */
+/** The number of encoded batches that may wait between the merger and a slow socket. Further frames wait unencoded. */
 const BATCHES_AHEAD = 2;
 
-/** What is written into the merger: frames of one track, as they came with one read. */
+/** The input of the merger: frames of one track, from one read. */
 export interface MergeInput<Q extends TrackQueue> {
   readonly queue: Q;
   readonly frames: readonly Frame[];
 }
 
 /**
- * What the merger writes frames to: the encoder of the RTMP connection of the moment. `B` is what comes out of the
- * merger's readable side.
+ * The destination of the merger's frames: the encoder of the current RTMP connection. `B` is the type of the batches
+ * that the merger's readable side emits.
  */
 export interface FrameSink<Q extends TrackQueue, B> {
   /** Encodes the frame that was taken off `queue`. */
   frame(queue: Q, frame: Frame, now: number): void;
   /** Called when the last frame of a queue that has ended was written. */
   drained(queue: Q): void;
-  /** Bytes encoded and not yet taken. */
+  /** Bytes encoded since the last {@link take}. */
   readonly gathered: number;
-  /** What was encoded since the last call. */
+  /** Returns what was encoded since the last call. */
   take(): B;
 }
 
 export interface MergerOptions<Q extends TrackQueue, B> extends MergeDelays {
   readonly clock: Clock;
   readonly sink: FrameSink<Q, B>;
-  /** Bytes after which what was encoded is pushed on. */
+  /** Bytes after which the encoded batch is pushed. */
   readonly bufferSize: number;
-  /** Bytes that are pushed on when all that is due is written, since waiting for more costs more than it saves; default `bufferSize`. */
+  /**
+   * Bytes that are enough for a push once everything due is written, because waiting for more costs more than it saves;
+   * default `bufferSize`.
+   */
   readonly enough?: number;
-  /** Bytes that are pushed on in one piece where more than a buffer is due at once, rather than in several; default `bufferSize`. */
+  /** The most bytes pushed in one batch if more than a buffer is due at once; default `bufferSize`. */
   readonly most?: number;
-  /** ms after which it is pushed on although it is fewer bytes; 0: at once. */
+  /** ms after which a smaller batch is pushed, too; 0: at once. */
   readonly flushTimeout: number;
 }
 
 /**
- * The meeting of an upstream's tracks: takes frames in at once and queues them inside (held back in the stream's own FIFO,
- * the frame that is waited for would stand behind the one that waits), and pushes encoded batches on when the
- * {@link MergeRule} says so. `push()` false stops the writing; the frames then wait in their queues, where the ledger
+ * Merges the tracks of an upstream. It accepts frames at once and keeps them in queues of its own. In the stream's own
+ * FIFO, the frame that is needed next could be behind one that has to wait. It pushes encoded batches as the {@link
+ * MergeRule} decides. When `push()` returns false, it stops writing; frames then wait in their queues, where the ledger
  * counts them.
  */
 export class Merger<Q extends TrackQueue, B> extends Transform {
@@ -64,7 +70,7 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
   private timerAt = Infinity;
   private flushAt = Infinity;
   private processing = false;
-  /** To be called when all is written, once the writable side has ended. */
+  /** The callback of `_flush`, called when all is written after the writable side has ended. */
   private ending: TransformCallback | undefined;
 
   constructor(options: MergerOptions<Q, B>) {
@@ -78,39 +84,42 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
     this.earlyRelease = options.earlyRelease;
   }
 
-  /** Lets a track take part. */
+  /** Adds a track. */
   add(queue: Q): void {
     this.rule.add(queue);
   }
 
-  /** Takes a track out; its frames are the caller's to account for. */
+  /** Removes a track. The caller must account for the frames in its queue. */
   remove(queue: Q): void {
     this.rule.remove(queue);
     this.process();
   }
 
-  /** While held, no frame is written (there is no connection to write to). */
+  /** While held, no frame is written, because there is no connection to write to. */
   hold(held: boolean): void {
     this.held = held;
     if (!held) this.process();
   }
 
-  /** From now on nothing is waited for: what is queued goes out in order, as fast as it is taken. */
+  /**
+   * From now on, frames do not wait for their time: queued frames are written in order, as fast as the reader takes
+   * them.
+   */
   hurry(): void {
     this.rule.hurry = true;
     this.process();
   }
 
-  /** To be called when something outside changed what is next: a track became ready or ended, a head was replaced. */
+  /** Call it when the next frame may be another one: a track became ready or ended, or a head was replaced. */
   changed(queue?: Q): void {
     if (queue !== undefined && queue.length > 0) this.rule.newHead(queue);
     this.process();
   }
 
   /**
-   * Writes what was due by `until`, in the order in which it became due: as if it had been written then. For a merger whose
-   * tracks were not ready until now. Neither {@link hold} nor a full buffer stops it: what comes next must not go ahead of
-   * these frames.
+   * Writes the frames that were due by `until`, in the order in which they became due, as if they had been written
+   * then. It is for a merger whose tracks were not ready until now. Neither {@link hold} nor a full buffer stops it,
+   * because no later frame may overtake these.
    *
    * @param until monotonic ms, in the past
    */
@@ -120,13 +129,13 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
     let at = -Infinity;
     while (at <= until && this.writeDue(at, true)) {
       this.rule.next(at, 0);
-      // At least 1 ms, whatever fractions add up to.
+      // A step of at least 1 ms, so that rounding cannot stop the loop from advancing.
       at = Math.max(this.rule.wakeAt, at + 1);
     }
     this.processing = false;
   }
 
-  /** Pushes on what is encoded, full or not. */
+  /** Pushes the encoded batch, even if it is not full. */
   flush(): void {
     if (this.sink.gathered > 0 && !this.readableEnded && !this.destroyed) {
       this.flushAt = Infinity;
@@ -134,7 +143,10 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
     }
   }
 
-  /** Puts frames into their queue, without a stream's write in between; what {@link Merger.write} does. True: it has a new head. */
+  /**
+   * Puts frames into their queue, as {@link Merger.write} does, but without a write to the stream. Returns true if the
+   * queue has a new head.
+   */
   enqueue(queue: Q, frames: readonly Frame[]): boolean {
     const empty = queue.length === 0;
     for (let i = 0; i < frames.length; i++) {
@@ -148,13 +160,14 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
 
   override _transform(input: MergeInput<Q>, _encoding: BufferEncoding, callback: TransformCallback): void {
     const heads = this.enqueue(input.queue, input.frames);
-    // First the callback, then the writing: a push during _transform would make the stream hold its callback back.
+    // The callback comes before the writing, because the stream would delay the callback after a push during
+    // _transform.
     callback();
-    // Behind a head that waits, a frame changes nothing, unless it is what the head waits for.
+    // A frame behind a waiting head changes nothing, unless the head waits for this frame.
     if (heads || this.earlyRelease) this.process();
   }
 
-  /** Nothing earlier can come any more: what is queued is written first, as fast as it is taken. */
+  /** No earlier frame can come any more, so queued frames are written at once, as fast as the reader takes them. */
   override _flush(callback: TransformCallback): void {
     this.ending = callback;
     this.hurry();
@@ -196,7 +209,7 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
     callback();
   }
 
-  /** False: a frame led to the end of all this. */
+  /** Returns false if writing a frame has destroyed the merger. */
   private writeDue(now: number, always = false): boolean {
     const { rule, sink, most } = this;
     let slack = 0;
@@ -229,7 +242,7 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
   }
 
   private schedule(now: number): void {
-    // Without a reader or a connection there is nothing to wake up for: _read and hold() do.
+    // Without a reader or a connection, a timer would be useless: _read and hold() start the writing again.
     const mergeAt = this.wanted && !this.held ? this.rule.wakeAt : Infinity;
     const at = Math.min(mergeAt, this.wanted ? this.flushAt : Infinity);
     if (at === Infinity || this.writableEnded) return;

@@ -1,23 +1,23 @@
 import type { TrackQueue } from './track-queue.js';
 
 export interface MergeDelays {
-  /** ms that a frame waits at least, so that an earlier one of another track can still come. */
+  /** The least time that a frame waits, ms, so that an earlier frame of another track can still come. */
   readonly minDelay: number;
   /** ms after which a head is written even if another head has the lower time. */
   readonly maxDelay: number;
-  /** Let a frame go before `minDelay` as soon as no earlier one of its stream can come. */
+  /** Releases a frame before `minDelay` as soon as no earlier frame of its stream can come. */
   readonly earlyRelease: boolean;
 }
 
 /**
- * Which frame is next, and when (docs/protocol/behaviour.md, Merging): the head with the lowest dts, once it has waited
- * `minDelay`; else a head that has waited `maxDelay`, oldest first. The second part is what ends the starvation of a track
- * when the times of all tracks jump back and one of them gets to the jump first.
+ * Decides which frame is next, and when (docs/protocol/behaviour.md, Merging): the head with the lowest dts, once it
+ * has waited `minDelay`. Otherwise a head that has waited `maxDelay`, the oldest first. Without this second part, a
+ * track could starve when the times of all tracks jump back and its own frames jump first.
  */
 export class MergeRule {
-  /** When {@link next} may have another answer although no frame comes: monotonic ms, or Infinity. */
+  /** Monotonic ms at which {@link next} may return another result although no frame comes; or Infinity. */
   wakeAt = Infinity;
-  /** Set when nothing more is waited for: heads are ripe at once, still in order. */
+  /** If set, heads do not wait for their time, but keep their order. */
   hurry = false;
   private readonly queues: TrackQueue[] = [];
   private orders = 0;
@@ -33,16 +33,16 @@ export class MergeRule {
     if (i >= 0) this.queues.splice(i, 1);
   }
 
-  /** To be called when another frame has become the head of `queue`. */
+  /** Call it when another frame has become the head of `queue`. */
   newHead(queue: TrackQueue): void {
     queue.headOrder = this.orders++;
   }
 
   /**
-   * The track whose head is to be written now, or undefined; then `wakeAt` is set.
+   * The track whose head must be written now. If there is none, it returns undefined and sets `wakeAt`.
    *
    * @param now monotonic ms
-   * @param slack ms that a frame may lack of its `minDelay`: what is nearly ripe goes along with what is
+   * @param slack ms before its `minDelay` at which a frame may already be written together with one that is due
    */
   next(now: number, slack: number): TrackQueue | undefined {
     const { queues, delays } = this;
@@ -52,7 +52,7 @@ export class MergeRule {
     for (let i = 0; i < queues.length; i++) {
       const queue = queues[i];
       if (queue === undefined || !queue.ready || queue.length === 0) continue;
-      // Only in the past: see Merger.catchUp.
+      // This happens only if `now` is in the past: see Merger.catchUp.
       if (queue.headArrival > now) {
         arrival = Math.min(arrival, queue.headArrival);
         continue;
@@ -74,8 +74,8 @@ export class MergeRule {
   }
 
   /**
-   * Reads what may hold a frame that is to be written before the head of `queue`, and was not read yet. True if something was
-   * read: another head may be next.
+   * Reads the sources that may hold an unread frame that comes before the head of `queue`. Returns true if something
+   * was read: then another head may be next.
    */
   readBefore(queue: TrackQueue): boolean {
     let stale: TrackQueue[] | undefined;
@@ -83,12 +83,12 @@ export class MergeRule {
       const other = this.queues[i];
       if (other?.source?.unread && other !== queue && other.lastMs < queue.headMs) (stale ??= []).push(other);
     }
-    // The track of one that is read may leave on that, or even all of them.
+    // Collected first, because a read may remove its track, or all tracks, from `queues`.
     for (const other of stale ?? []) other.source?.readNow();
     return stale !== undefined;
   }
 
-  /** True if `queue`'s head is the lowest of its stream and every track of the stream has a frame waiting. */
+  /** True if the head of `queue` is the lowest of its stream and every track of the stream has a waiting frame. */
   private noEarlierCanCome(queue: TrackQueue, now: number): boolean {
     if (!queue.ready || queue.length === 0 || queue.headArrival > now) return false;
     for (const other of queue.group.queues) {
@@ -102,7 +102,7 @@ export class MergeRule {
   }
 }
 
-/** Whether the head of `a` is to be written before that of `b`. */
+/** Whether the head of `a` comes before that of `b`. */
 function isBefore(a: TrackQueue, b: TrackQueue): boolean {
   return a.headMs < b.headMs || (a.headMs === b.headMs && a.headOrder < b.headOrder);
 }

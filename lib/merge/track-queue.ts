@@ -1,34 +1,36 @@
 import type { Frame } from '../media/frame.js';
 
-/** The tracks whose order depends on each other: those of one RTMP stream. */
+/** Tracks that are ordered relative to each other: those of one RTMP stream. */
 export interface QueueGroup {
   readonly queues: TrackQueue[];
 }
 
-/** Where a track's frames come from, if that is not read the moment they come. */
+/** The source of a track's frames, if it is not read as soon as they arrive. */
 export interface TrackSource {
-  /** True if a read has been left out: there may be frames that have come and are not in the queue. */
+  /** True if a read has been skipped: frames may have arrived that are not in the queue. */
   readonly unread: boolean;
-  /** Reads them now: they are queued when this returns. `unread` is false then, whether or not there were any. */
+  /**
+   * Reads the frames now: they are queued when this returns. After that, `unread` is false, even if there were none.
+   */
   readNow(): void;
 }
 
 /**
- * A track's frames in order of arrival, waiting to be merged: a ring, since shifting an array costs more the longer it is.
+ * A track's frames in order of arrival, waiting to be merged. It is a ring, because shifting a long array is expensive.
  */
 export class TrackQueue {
-  /** False while the track's stream has not written its metadata: then its frames wait. */
+  /** False until the track's stream has written its metadata. Until then, its frames wait. */
   ready = false;
-  /** True once nothing more will be pushed: nobody waits for this track then. */
+  /** True once no more frames will be pushed. Then other tracks do not wait for this one. */
   ended = false;
-  /** When the present head became the head, as a count; decides between heads of the same time. */
+  /** A count that shows when the present head became the head. It decides between heads with the same time. */
   headOrder = 0;
-  /** The head's time and arrival, ms, kept here: the rule asks for them again and again. */
+  /** The head's time and arrival, ms, stored here because the rule reads them very often. */
   headMs = 0;
   headArrival = 0;
-  /** The time of the frame that was pushed last, ms. */
+  /** The time of the last pushed frame, ms. */
   lastMs = -Infinity;
-  /** Set while reads of the track may be left out. */
+  /** Set while reads of the track may be skipped. */
   source: TrackSource | undefined;
   private ring: (Frame | undefined)[] = new Array<Frame | undefined>(16);
   private first = 0;
@@ -74,7 +76,7 @@ export class TrackQueue {
     return frame;
   }
 
-  /** Takes out all frames for which `keep` says no, keeping order; returns those. */
+  /** Removes all frames for which `keep` returns false and returns them. Both parts keep their order. */
   filter(keep: (frame: Frame) => boolean): Frame[] {
     const out: Frame[] = [];
     for (let n = this.count; n > 0; n--) {

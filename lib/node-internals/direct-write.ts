@@ -11,14 +11,14 @@ interface Chunk {
 
 type Writev = (chunks: readonly Chunk[], callback: Done) => void;
 
-/** Bytes of one piece, where progress shows by the pieces that are done. */
+/** Bytes of one piece, for when only completed pieces show progress. */
 const PIECE = 64 * 1024;
 
 /**
- * Sends `buffers` as one write; `callback` is called when the kernel has them all, or with the error. The next call has to wait for
- * it.
+ * Sends `buffers` as one write. Calls `callback` when the kernel has taken them all, or with the error. The next call
+ * must wait for `callback`.
  *
- * @param onProgress called when a part of them is gone, if {@link writeQueueSize} does not show that
+ * @param onProgress called when a part of them is written, if {@link writeQueueSize} does not show that
  */
 export function writeBuffers(
   socket: Socket,
@@ -30,7 +30,7 @@ export function writeBuffers(
     callback();
     return;
   }
-  // Without it, progress is what the queue of the stream shows: nothing may bypass that.
+  // Without the internal, only the queue of the stream shows progress, so all writes must go through it.
   if (!inUse('write progress')) {
     writeInPieces(socket, piecesOf(buffers), callback, onProgress);
     return;
@@ -50,15 +50,16 @@ function writeTogether(socket: Socket, buffers: readonly Buffer[], callback: Don
   socket.uncork();
 }
 
-/** The socket's `_writev`, if it has one and is no TLS socket, whose bytes are encrypted first. */
+/** The socket's `_writev`, if it has one. undefined for a TLS socket, whose bytes must be encrypted first. */
 export function directWriter(socket: Socket): Writev | undefined {
   const writev: unknown = Reflect.get(socket, '_writev');
   return socket.constructor === Socket && typeof writev === 'function' ? (writev as Writev) : undefined;
 }
 
 /**
- * Calls the method that the stream itself calls behind its queue. A batch is some twenty buffers; through `write`, each of them
- * would enter the queue, to be taken out again at once. No other write happens before `callback`, so none can overtake.
+ * Calls the method that the stream itself calls after its queue. A batch is about twenty buffers. Through `write`, each
+ * of them would enter the queue and be taken out again at once. No other write happens before `callback`, so none can
+ * overtake.
  */
 export function writeDirectly(socket: Socket, writev: Writev, buffers: readonly Buffer[], callback: Done): void {
   if (socket.destroyed || socket.writableEnded) {
@@ -67,7 +68,7 @@ export function writeDirectly(socket: Socket, writev: Writev, buffers: readonly 
   }
   const chunks = new Array<Chunk>(buffers.length);
   for (let i = 0; i < buffers.length; i++) chunks[i] = { chunk: buffers[i] as Buffer, encoding: 'buffer' };
-  // Says that no string has to be converted.
+  // Tells the socket that all chunks are buffers and no string must be converted.
   Reflect.set(chunks, 'allBuffers', true);
   writev.call(socket, chunks, (error) => {
     callback(error ?? (socket.destroyed ? new Error('the connection was closed') : null));
@@ -93,7 +94,7 @@ function* piecesOf(buffers: readonly Buffer[]): Generator<Buffer[]> {
   if (piece.length > 0) yield piece;
 }
 
-/** Sends one piece after the other: each piece that is done is progress. */
+/** Sends one piece after the other. Each completed piece is progress. */
 function writeInPieces(socket: Socket, pieces: Iterator<Buffer[]>, callback: Done, onProgress: () => void): void {
   const next = (): void => {
     const { value, done } = pieces.next();
@@ -108,8 +109,8 @@ function writeInPieces(socket: Socket, pieces: Iterator<Buffer[]>, callback: Don
 }
 
 /**
- * Bytes of the socket's writes that the kernel has not taken yet. Where Node does not show that, the bytes in the queue of the
- * stream, which get fewer only when a whole write is done.
+ * Bytes of the socket's writes that the kernel has not taken yet. If Node does not show that: the bytes in the queue of
+ * the stream, which decrease only when a whole write is completed.
  */
 export function writeQueueSize(socket: Socket): number {
   const size = inUse('write progress') ? queuedBytes(socket) : undefined;
@@ -117,10 +118,10 @@ export function writeQueueSize(socket: Socket): number {
 }
 
 /**
- * Whether the kernel has taken bytes while {@link writeQueueSize} went from `before` to `now`. Tells a slow server from one that has
- * stopped reading.
+ * Whether the kernel has taken bytes while {@link writeQueueSize} changed from `before` to `now`. This distinguishes a
+ * slow server from one that has stopped reading.
  */
 export function hasProgress(before: number, now: number): boolean {
-  // An empty queue of the stream is one whose last write is done, though its callback is still to come.
+  // An empty stream queue means that the last write is completed, even if its callback was not called yet.
   return now < before || (now === 0 && !inUse('write progress'));
 }

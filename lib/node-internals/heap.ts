@@ -5,16 +5,13 @@ import { messageOf } from '../base/errors.js';
 import { systemClock, type Clock } from '../time/clock.js';
 import { internalsAllowed } from './internals.js';
 
-/** Bytes that V8's young generation may grow to (both of its halves); by itself it grows to 32 MiB. */
+/** The limit for V8's young generation (both halves), bytes. V8 alone lets it grow to 32 MiB. */
 const ENOUGH = 16 * 1024 * 1024;
 
-/** ms between two looks at its size. */
+/** ms between two checks of its size. */
 const INTERVAL = 250;
 
-/**
- * Collections of a heap this small end before helper threads are awake, and the time of these threads is CPU of the service
- * all the same.
- */
+/** Collections of a heap this small end before helper threads are awake, but these threads still cost CPU time. */
 const WITHOUT_THREADS = [
   '--no-parallel-scavenge',
   '--no-parallel-compaction',
@@ -22,16 +19,16 @@ const WITHOUT_THREADS = [
   '--no-concurrent-sweeping',
 ];
 
-/** V8 reads it each time that the young generation could grow. */
+/** V8 reads this flag each time the young generation could grow. */
 const GROWTH = '--semi-space-growth-factor';
 
 /** The longest that Node may take to print its list of flags, ms. */
 const LIST_TIMEOUT = 10_000;
 
 /**
- * Sets V8's heap up for live media, as far as V8 allows that at run time. Node documents the call, but not the flags. V8 prints an
- * error for a flag that it does not know, so the same Node is asked first which flags there are (`node --v8-options`). Resolves
- * when the flags are set, with a line for the log if they cannot be.
+ * Configures V8's heap for live media, as far as V8 allows that at run time. Node documents the call, but not the
+ * flags. V8 prints an error for an unknown flag, so the same Node is first asked for its flags (`node --v8-options`).
+ * Resolves when the flags are set, or with a line for the log if they cannot be set.
  */
 export async function tuneHeap(clock: Clock = systemClock): Promise<string | undefined> {
   if (!internalsAllowed()) return undefined;
@@ -44,7 +41,7 @@ export async function tuneHeap(clock: Clock = systemClock): Promise<string | und
   return undefined;
 }
 
-/** Tells the flags that V8 knows. @throws if Node does not list them */
+/** Returns a test for the flags that V8 knows. @throws if Node does not list them */
 async function knownFlags(): Promise<(flag: string) => boolean> {
   const { stdout } = await promisify(execFile)(process.execPath, ['--v8-options'], {
     maxBuffer: 2 ** 24,
@@ -54,7 +51,7 @@ async function knownFlags(): Promise<(flag: string) => boolean> {
   return (flag) => stdout.includes(nameIn(flag));
 }
 
-/** How the list names a flag: always as the positive one, followed by its description. */
+/** A flag's name in the list: always the positive form, followed by its description. */
 function nameIn(flag: string): string {
   return ` ${flag.replace(/^--no-/, '--')} (`;
 }
@@ -64,8 +61,9 @@ function youngGeneration(): number | undefined {
 }
 
 /**
- * Keeps V8's young generation from growing past what this service needs. Objects that die young here die within a second, and 8
- * MiB for them are collected as cheaply as 16: the rest would be 16 MB more of resident memory (docs/performance.md).
+ * Limits V8's young generation to what this service needs. Short-lived objects of this service die within a second.
+ * Collecting 8 MiB of them costs no more than collecting 16 MiB, so the rest would only be 16 MB of resident memory
+ * (docs/performance.md).
  */
 function limitYoungGeneration(clock: Clock): void {
   let limited = false;

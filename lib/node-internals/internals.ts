@@ -1,7 +1,7 @@
 /**
- * What this service uses of Node although Node does not document it. Each of them makes something cheaper, or possible at all;
- * each has a test that runs once a process (self-test.ts), and a documented way that takes its place. The flags of V8 (heap.ts) are
- * under the same switch, with a test of their own.
+ * The parts of Node that this service uses although Node does not document them. Each makes something cheaper or
+ * possible. Each has a test that runs once per process (self-test.ts), and a documented way that replaces it. The V8
+ * flags (heap.ts) obey the same switch and have their own test.
  */
 export const INTERNALS = {
   'turn reads': 'a socket is read from its descriptor, in turns; without: by Node, whenever bytes arrive',
@@ -14,7 +14,7 @@ export const INTERNALS = {
 
 export type Internal = keyof typeof INTERNALS;
 
-/** What the tests have shown. */
+/** The results of the tests. */
 export interface InternalsReport {
   readonly inUse: readonly Internal[];
   /** Those whose test failed, with the reason. */
@@ -23,7 +23,7 @@ export interface InternalsReport {
   readonly off: boolean;
 }
 
-/** The variable that turns them off, for programs that use the library too. */
+/** The environment variable that turns them off. It works in programs that use the library, too. */
 export const SWITCH = 'KMP_RTMP_NODE_INTERNALS';
 
 const state = { on: process.env[SWITCH] !== 'off' };
@@ -35,7 +35,9 @@ export function internalsAllowed(): boolean {
   return state.on;
 }
 
-/** Turns all of them on or off (`kmp_rtmp_node_internals`). Takes effect at once, but sockets keep what they began with. */
+/**
+ * Turns all of them on or off (`kmp_rtmp_node_internals`). Takes effect at once, but open sockets stay as they are.
+ */
 export function allowInternals(on: boolean): void {
   state.on = on;
 }
@@ -45,7 +47,7 @@ export function inUse(name: Internal): boolean {
   return state.on && passed.has(name);
 }
 
-/** Keeps the result of a test. @param reason why it failed; undefined: it passed */
+/** Stores the result of a test. @param reason why it failed; undefined: it passed */
 export function setTested(name: Internal, reason: string | undefined): void {
   if (reason === undefined) {
     passed.add(name);

@@ -1,7 +1,7 @@
 import type { Logger } from '../base/logger.js';
 import { INTERNALS, internalsReport, SWITCH } from './internals.js';
 
-/** Says once, at the start, which internals are in use, and why others are not. */
+/** Logs once, at the start, which internals are in use, and why others are not. */
 export function logInternals(log: Logger): void {
   const { inUse, failed, off } = internalsReport();
   if (off) {

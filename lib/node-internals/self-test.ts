@@ -10,10 +10,13 @@ import { queuedBytes, socketHandle, stoppableHandle } from './socket-handle.js';
 import { SocketPairs, type SocketPair, type Until } from './socket-pair.js';
 import { stopHandleForGood } from './stop-reading.js';
 
-/** The longest that a test may take, ms. It takes about one; the rest is for a machine that is very busy. */
+/** The longest that a test may take, ms. A test takes about 1 ms; the limit allows for a very busy machine. */
 const TIMEOUT = 5000;
 
-/** Tries an internal out on a pair of real sockets; a second pair shows when as much time has passed as a byte takes. */
+/**
+ * Tests an internal on a pair of real sockets. A round trip on the other pair shows that bytes of the first pair had
+ * time to arrive.
+ */
 type Test = (pair: SocketPair, other: SocketPair, until: Until) => Promise<void>;
 
 const TESTS: Readonly<Record<Internal, Test>> = {
@@ -23,7 +26,7 @@ const TESTS: Readonly<Record<Internal, Test>> = {
     const got = collect(accepted);
     handle.readStop();
     client.write('one');
-    // By now, the bytes of the first pair have arrived, too.
+    // The bytes of the first pair have arrived by now.
     await roundTrip(other, until);
     if (accepted.bytesRead > 0) throw new Error('Node goes on reading after readStop');
     const buffer = Buffer.alloc(8);
@@ -46,7 +49,7 @@ const TESTS: Readonly<Record<Internal, Test>> = {
     accepted.pause();
     stopHandleForGood(accepted);
     client.write('two');
-    // By now, the bytes of the first pair have arrived, too.
+    // The bytes of the first pair have arrived by now.
     await roundTrip(other, until);
     if (accepted.bytesRead !== 3) throw new Error('Node goes on reading after readStop');
     stoppableHandle(accepted)?.readStart();
@@ -75,7 +78,7 @@ const TESTS: Readonly<Record<Internal, Test>> = {
     await until(() => got.text === 'onetwo', 'the bytes of the descriptor');
   },
 
-  // That it counts would show only with a full kernel buffer, which is megabytes.
+  // This tests only that the count exists. To see it above 0, the test would have to fill a kernel buffer of megabytes.
   'write progress': async ({ client }, _other, until) => {
     let done = false;
     client.write('one', () => (done = true));
@@ -87,8 +90,8 @@ const TESTS: Readonly<Record<Internal, Test>> = {
 let tested: Promise<void> | undefined;
 
 /**
- * Tests the internals on real sockets, once a process; {@link inUse} tells the results. Until it resolves, the documented ways are
- * used. Does nothing while they are turned off. Never rejects.
+ * Tests the internals on real sockets, once per process; {@link inUse} returns the results. Until it resolves, the
+ * documented ways are used. Does nothing while internals are turned off. Never rejects.
  */
 export function testInternals(clock: Clock = systemClock): Promise<void> {
   if (!internalsAllowed()) return Promise.resolve();
@@ -96,7 +99,7 @@ export function testInternals(clock: Clock = systemClock): Promise<void> {
   return tested;
 }
 
-/** In a worker: the results of the primary, which runs on the same Node, are taken instead of tests of its own. */
+/** For a worker: uses the results of the primary, which runs on the same Node, instead of its own tests. */
 export function takeTestResults(passed: readonly Internal[]): void {
   tested = Promise.resolve();
   for (const name of passed) setTested(name, undefined);
@@ -130,14 +133,14 @@ async function runTest(name: Internal, test: Test, pairs: SocketPairs, clock: Cl
   }
 }
 
-/** What a socket brings. */
+/** Collects the text that a socket receives. */
 function collect(socket: Socket): { readonly text: string } {
   const got = { text: '' };
   socket.on('data', (bytes: Buffer) => (got.text += bytes.toString('latin1')));
   return got;
 }
 
-/** Bytes that are read; 0 if there are none yet. */
+/** The number of bytes read; 0 if there are none yet. */
 function readDescriptor(fd: number, buffer: Buffer): number {
   try {
     const n = readSync(fd, buffer, 0, buffer.length, null);

@@ -24,7 +24,7 @@ export function stoppableHandle(socket: Socket): Omit<SocketHandle, 'fd'> | unde
   return handle as SocketHandle;
 }
 
-/** The same, if it shows the descriptor of the socket, too. Node has none on Windows. */
+/** Node's handle of a socket, if it also shows the descriptor of the socket. On Windows, Node has no descriptors. */
 export function socketHandle(socket: Socket): SocketHandle | undefined {
   const handle = stoppableHandle(socket);
   if (handle === undefined) return undefined;
@@ -33,12 +33,14 @@ export function socketHandle(socket: Socket): SocketHandle | undefined {
 }
 
 /**
- * Bytes of the socket's writes that the kernel has not taken yet, as libuv counts them; undefined where Node does not show it.
+ * Bytes of the socket's writes that the kernel has not taken yet, as libuv counts them. undefined: Node does not show
+ * the number.
  */
 export function queuedBytes(socket: Socket): number | undefined {
   const handle = handleOf(socket);
   if (handle === undefined) return undefined;
-  // With TLS, the handle below is the one that writes: the upper one's count stays the same until all is done.
+  // With TLS, the handle below is the one that writes. The count of the upper handle stays the same until all is
+  // written.
   const below: unknown = Reflect.get(handle, '_parent');
   const size: unknown = Reflect.get(typeof below === 'object' && below !== null ? below : handle, 'writeQueueSize');
   return typeof size === 'number' ? size : undefined;

@@ -9,16 +9,16 @@ export interface SocketPair {
   readonly accepted: Socket;
 }
 
-/** Looks at each turn of the event loop, until `done` says yes. @throws if that takes too long */
+/** Checks `done` in each turn of the event loop until it returns true. @throws if that takes too long */
 export type Until = (done: () => boolean, what: string) => Promise<void>;
 
-/** Makes connections of a process to itself, to try out what sockets can do. */
+/** Makes connections of a process to itself, to test what its sockets can do. */
 export class SocketPairs {
   private readonly server: Server = createServer((socket) => this.accept(socket));
   private readonly sockets: Socket[] = [];
   private readonly acceptedFrom = new Map<number, Socket>();
 
-  /** @throws if there is no loopback to listen on */
+  /** @throws if no loopback address can be listened on */
   async open(): Promise<void> {
     try {
       await this.listen('127.0.0.1');
@@ -54,7 +54,7 @@ export class SocketPairs {
   }
 
   private async listen(host: string): Promise<void> {
-    // Exclusive: in a worker of a cluster, all workers would share the port.
+    // Exclusive, because otherwise all workers of a cluster would share the port.
     this.server.listen({ host, port: 0, exclusive: true });
     await once(this.server, 'listening');
   }

@@ -6,65 +6,69 @@ import type { TurnSchedule } from '../time/turn-schedule.js';
 import { inUse } from './internals.js';
 import { socketHandle, type SocketHandle } from './socket-handle.js';
 
-/** Bytes. A block with less room than this is full: the read would not be worth its cost. */
+/** Bytes. A block with less room counts as full, because such a short read would cost more than it brings. */
 const LEAST_ROOM = 512;
 
-/** After so many reads in sequence that brought nothing, Node reads the socket. */
+/** After this many empty reads in sequence, Node reads the socket. */
 const EMPTY_READS = 2;
 
-/** The room of a new block as a multiple of the last read, since reads differ. The room that is left over is given back. */
+/** The room of a new block as a multiple of the last read, since reads differ in size. Unused room is given back. */
 const HEADROOM = 1.5;
 
 /**
- * Bytes. A socket that brings no more than this at a turn is read at every second turn only (audio is such a socket): a read of little
- * costs as much as a read of megabytes. Two turns of it are little for a receive buffer of the kernel, too.
+ * Bytes. A socket that brings at most this much per turn (audio, for example) is read only at every second turn,
+ * because a small read costs as much as a read of megabytes. The bytes of two turns still fit easily into the kernel's
+ * receive buffer.
  */
 const LITTLE = 16 * 1024;
 
-/** Bytes that are read of one socket before other sockets get their turn: a fast sender may never be read empty. */
+/**
+ * The most bytes read from one socket before other sockets get their turn, because a fast sender might always have
+ * more.
+ */
 const MOST_AT_ONCE = 256 * 1024;
 
 export interface TurnReaderOptions {
-  /** Bytes of a block to read into (`kmp_rtmp_in_buffer_size`); twice as many where a turn brings more than that. */
+  /** Bytes of a block to read into (`kmp_rtmp_in_buffer_size`); twice as many if a turn brings more than that. */
   readonly blockSize: number;
   /** ms without a byte after which the socket emits `timeout`, as after `socket.setTimeout`. */
   readonly idleTimeout: number;
 }
 
 /**
- * Reads a socket in turns. Some turns leave out a socket that brings little; before its merger writes a frame that may come behind one
- * that is still unread, it has the socket read (`TrackSource` of lib/merge).
+ * Reads a socket in turns. Some turns skip a socket that brings little. Before its merger writes a frame that might
+ * follow one that is still unread, the merger has the socket read (`TrackSource` of lib/merge).
  */
 export interface TurnReader {
-  /** True if a turn has left the socket out: bytes may have arrived that nobody has seen. */
+  /** True if a turn has skipped the socket: bytes may have arrived that are not read yet. */
   readonly unread: boolean;
   /** Reads them now. `unread` is false afterwards. */
   readNow(): void;
   /** From now on, the socket is read at the turns of its upstream, no longer at those of all phases. */
   settle(): void;
-  /** Reads what the kernel has, even if this turn has read already: for use before a write that may end the socket. */
+  /** Reads what the kernel has, even if this turn has read already. Call it before a write that may end the socket. */
   readLast(): void;
   /**
-   * Monotonic ms of the last read before the present one that left nothing in the kernel. The bytes of the present read arrived
-   * later than that.
+   * Monotonic ms of the last read, before the present one, that left nothing in the kernel. The bytes of the present
+   * read arrived after that time.
    */
   readonly emptyAt: number;
 }
 
 /**
- * Node itself reads a socket that brings nothing, until something arrives: a read of nothing ends in an exception, which costs
- * more than a read of a hundred frames.
+ * While a socket brings nothing, Node itself reads it, until something arrives. An empty read ends in an exception,
+ * which costs more than a read of a hundred frames.
  */
 class SocketTurnReader implements TurnReader {
   emptyAt: number;
   unread = false;
   private block: Block | undefined;
-  /** Bytes of the largest of the last reads: the next block has room for it. */
+  /** Bytes of the largest of the last reads. The next block has room for as many. */
   private lastRead = 0;
   private lastAt: number;
-  /** Whether the last read brought little, for the number of turns since the one before. */
+  /** Whether the last read brought little, relative to the number of turns since the read before. */
   private little = false;
-  /** Reads in sequence that brought nothing. */
+  /** Empty reads in sequence. */
   private empty = 0;
   private reading = false;
   private ended = false;
@@ -95,19 +99,19 @@ class SocketTurnReader implements TurnReader {
   }
 
   readNow(): void {
-    // Before it has settled, and while Node reads it, no turn leaves it out.
+    // No turn skips the socket before it is settled, or while Node reads it.
     if (this.unread) this.read(this.clock.now());
     this.unread = false;
   }
 
   readLast(): void {
-    // A read in progress goes on by itself, and Node reads bytes as soon as they arrive.
+    // A read in progress continues by itself, and Node reads bytes as soon as they arrive.
     if (this.stop !== undefined && !this.reading) this.read(this.clock.now());
   }
 
   private start(): void {
     this.handle.readStop();
-    // Node's timeout does not see these reads.
+    // Node's own timeout does not notice these reads.
     this.socket.setTimeout(0);
     this.empty = 0;
     this.join();
@@ -134,7 +138,7 @@ class SocketTurnReader implements TurnReader {
   private readKernel(now: number): void {
     const { socket, unread } = this;
     this.unread = false;
-    // The last read's bytes still wait in the stream: the rest can wait in the kernel.
+    // The bytes of the last read still wait in the stream, so the rest can wait in the kernel.
     if (this.ended || socket.destroyed || socket.readableLength > 0) return;
     let total = 0;
     let drained = true;
@@ -155,7 +159,7 @@ class SocketTurnReader implements TurnReader {
       block.used += n;
       block.retain();
       drained = n < room;
-      // The stream takes no more: the rest can wait in the kernel.
+      // The stream takes no more, so the rest can wait in the kernel.
       if (!socket.push(markBlock(chunk, block)) || drained || socket.destroyed) break;
       if (total >= MOST_AT_ONCE) {
         this.rest ??= setImmediate(() => {
@@ -184,7 +188,7 @@ class SocketTurnReader implements TurnReader {
     this.stop = undefined;
     this.drop();
     socket.setTimeout(Math.max(1, options.idleTimeout - (now - this.lastAt)));
-    // Before other listeners, so that these see when the bytes arrived.
+    // Added before other listeners, so that those know when the bytes arrived.
     socket.prependOnceListener('data', () => {
       if (this.ended) return;
       this.emptyAt = this.lastAt = this.clock.now();
@@ -201,7 +205,7 @@ class SocketTurnReader implements TurnReader {
     this.drop();
   }
 
-  /** The end, or an error: Node reads it again and handles it. */
+  /** The end of the data, or an error. Node reads it again and handles it. */
   private handBack(): void {
     const { socket, handle, options } = this;
     this.end();
@@ -209,7 +213,7 @@ class SocketTurnReader implements TurnReader {
     handle.readStart();
   }
 
-  /** A block with room for a whole read. A read in two pieces would run the decoder and all behind it twice. */
+  /** A block with room for a whole read. A read in two pieces would run the decoder and all later stages twice. */
   private room(): Block {
     const { block, options, lastRead } = this;
     if (block !== undefined && this.hasRoom(block)) return block;
@@ -221,7 +225,7 @@ class SocketTurnReader implements TurnReader {
     return fresh;
   }
 
-  /** Keeps of the block only the room of its last page, if that will do for the next read. */
+  /** Keeps only the rest of the block's last page, if that is enough for the next read. */
   private tidy(): void {
     const { block } = this;
     if (block === undefined) return;
@@ -240,12 +244,12 @@ class SocketTurnReader implements TurnReader {
 }
 
 /**
- * Reads `socket` at the turns of its upstream, not whenever a byte arrives; in between, the kernel gathers the bytes. A frame
- * that waits for its time anyway (`kmp_rtmp_out_min_process_delay`) is not delayed by this, and several frames share the cost of one
- * read (docs/performance.md).
+ * Reads `socket` at the turns of its upstream instead of whenever a byte arrives. Between the turns, the kernel
+ * collects the bytes. This does not delay frames that wait for their time anyway (`kmp_rtmp_out_min_process_delay`),
+ * and several frames share the cost of one read (docs/performance.md).
  *
- * Until it is settled, the socket is read at the turns of all phases. undefined: the schedule has no turns to read in, or this is
- * not in use; then Node reads the socket.
+ * Until it is settled, the socket is read at the turns of all phases. Returns undefined if the schedule has no turns to
+ * read in, or if this internal is not in use; then Node reads the socket.
  */
 export function readInTurns(
   socket: Socket,

@@ -5,13 +5,14 @@ export interface Timer {
 }
 
 /**
- * The source of time. All code that waits, or looks at the time, takes a clock, so that specs can set the time
- * (`spec/support/fake-clock.ts`) and do not sleep. Lint forbids `performance.now`, `Date.now` and timers elsewhere in lib.
+ * The source of time. All code that waits or reads the time takes a clock, so that specs can set the time
+ * (`spec/support/fake-clock.ts`) and do not sleep. Lint forbids `performance.now`, `Date.now` and timers elsewhere in
+ * lib.
  */
 export interface Clock {
-  /** Monotonic time in ms, with fractions. Its zero is arbitrary. Never goes back. */
+  /** Monotonic time in ms, with fractions. Its zero is arbitrary. It never goes backwards. */
   now(): number;
-  /** Wall-clock time in ms since 1970. May jump; only for the `created` latency, dates and logs. */
+  /** Wall-clock time in ms since 1970. It may jump. Use it only for the `created` latency, dates and logs. */
   wall(): number;
   /**
    * Calls `fn` once, in `ms` (0 or more, up to 2^53; fractions are rounded up).
@@ -20,7 +21,7 @@ export interface Clock {
   after(ms: number, fn: () => void, keepAlive?: boolean): Timer;
 }
 
-/** Longest time of a timer of Node, in ms; nearly 25 days. A timer with a longer time would fire at once. */
+/** The longest time of a Node timer, ms: nearly 25 days. A timer with a longer time would fire at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** `ms`, limited to what a timer of Node can wait. For timeouts of sockets, which do not go through a {@link Clock}. */

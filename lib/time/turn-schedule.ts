@@ -11,15 +11,18 @@ const READ_SHARE = 0.8;
 /** Below this period, ms, turns save nothing. */
 const SHORTEST_PERIOD = 8;
 
-/** When an upstream's sockets are read, and its frames merged. */
+/** When the sockets of an upstream are read and its frames merged. */
 export interface TurnSchedule {
   /** The clock of the upstream's merger and acks. */
   readonly clock: Clock;
-  /** The upstream's sockets are read at the turns of this clock; undefined: as soon as bytes arrive. */
+  /** The clock at whose turns the upstream's sockets are read. undefined: they are read as soon as bytes arrive. */
   readonly reading: TurnClock | undefined;
-  /** A socket is read once in so many turns; 1 or more. */
+  /** The number of turns per read of a socket; 1 or more. */
   readonly turnsPerRead: number;
-  /** ms by which a flush may be early. With it, a flush happens at the turn nearest to its time, instead of the next turn. */
+  /**
+   * ms by which a flush may be early. With it, a flush happens at the turn nearest to its time instead of the next
+   * turn.
+   */
   readonly flushLead: number;
 }
 
@@ -47,9 +50,10 @@ function schedulerOf(clock: Clock, period: number): TurnScheduler {
 }
 
 /**
- * The schedule of a new upstream. Frames wait at least `kmp_rtmp_out_min_process_delay`, so tracks can be read and merged in
- * turns within that time, all tracks of an upstream in the same turn. A shorter delay means more frequent turns. An upstream has
- * no turns if its settings ask for the least delay: early release, a flush without waiting, or next to no process delay.
+ * The schedule of a new upstream. Frames wait at least `kmp_rtmp_out_min_process_delay`, so tracks can be read and
+ * merged in turns within that time. All tracks of an upstream use the same turns. A shorter delay means more frequent
+ * turns. An upstream has no turns if its settings ask for the least delay: early release, a flush without waiting, or
+ * almost no process delay.
  *
  * @param clock the clock that the turns follow
  */

@@ -3,32 +3,37 @@ import type { Clock, Timer } from './clock.js';
 /** The number of phases in a period. Upstreams are spread over them, so that they do not all wake up at once. */
 const PHASES = 8;
 
-/** Node rounds its timers to whole ms from the start of the event loop's turn, so they may go off this early, ms. */
+/**
+ * ms by which a timer may fire early, because Node rounds timers to whole ms from the start of the event loop's turn.
+ */
 const EARLY = 1;
 
 /** Calls that wait for the same turn. */
 interface PendingCalls {
   readonly calls: Set<() => void>;
-  /** Whether one of them keeps the process alive. */
+  /** Whether one of the calls keeps the process alive. */
   keepAlive: boolean;
 }
 
 /**
- * A clock whose timers go off together: once a period, and never early. Hundreds of waiting calls then cost one timer and one
- * turn of the event loop. `now` stays exact.
+ * A clock whose timers fire together: once per period, and never early. Hundreds of waiting calls then cost one timer
+ * and one turn of the event loop. `now` stays exact.
  */
 export interface TurnClock extends Clock {
   /** ms between two turns. */
   readonly period: number;
-  /** Calls `fn` at each turn, before the calls that wait for it by `after`. Returns what ends this. */
+  /**
+   * Calls `fn` at each turn, before the calls that wait for the turn by `after`. Returns a function that ends this.
+   */
   onTurn(fn: (now: number) => void): () => void;
-  /** Calls `fn` at the turns of all phases of the scheduler, which is eight times as often. Returns what ends this. */
+  /** Calls `fn` at the turns of all phases, which is eight times as often. Returns a function that ends this. */
   onEveryPhase(fn: (now: number) => void): () => void;
 }
 
 /**
- * Makes turns: one each period, in eight phases that are an eighth of the period apart. Sockets and merger of an upstream use
- * the same phase: at each turn the sockets are read first, and their frames are merged in the same turn of the event loop.
+ * Makes turns: one per period, in eight phases that are an eighth of the period apart. The sockets and the merger of an
+ * upstream use the same phase. At each turn the sockets are read first, and their frames are merged in the same turn of
+ * the event loop.
  */
 export class TurnScheduler {
   private readonly clock: Clock;
@@ -36,7 +41,7 @@ export class TurnScheduler {
   private readonly step: number;
   private readonly turnListeners = Array.from({ length: PHASES }, () => new Set<(now: number) => void>());
   private readonly stepListeners = new Set<(now: number) => void>();
-  /** By the number of the turn that they wait for. */
+  /** The waiting calls, by the number of their turn. */
   private readonly waiting = new Map<number, PendingCalls>();
   private readonly phases: readonly TurnClock[];
   private assigned = 0;
@@ -58,7 +63,7 @@ export class TurnScheduler {
     this.phases = this.turnListeners.map((_, phase) => this.phaseClock(phase));
   }
 
-  /** The clock of one phase; the phases are given out in rotation. */
+  /** The clock of one phase. Phases are assigned in rotation. */
   nextPhase(): TurnClock {
     const phase = this.phases[this.assigned++ % PHASES];
     if (phase === undefined) throw new Error('a turn scheduler has eight phases');
@@ -68,7 +73,7 @@ export class TurnScheduler {
   private phaseClock(phase: number): TurnClock {
     const { clock, period, turnListeners, stepListeners } = this;
     const join = (set: Set<(now: number) => void> | undefined, fn: (now: number) => void): (() => void) => {
-      // A new function each time, so that the same `fn` can be added twice.
+      // A new function for each call, so that the same `fn` can be added twice.
       const call = (now: number): void => fn(now);
       this.skipIdleTurns();
       set?.add(call);
@@ -125,7 +130,7 @@ export class TurnScheduler {
     return next;
   }
 
-  /** Listeners keep the process alive, and so does a waiting call that was asked to. */
+  /** Listeners keep the process alive, and so do waiting calls with `keepAlive`. */
   private get keepsAlive(): boolean {
     if (this.stepListeners.size > 0 || this.turnListeners.some((set) => set.size > 0)) return true;
     for (const { keepAlive } of this.waiting.values()) if (keepAlive) return true;
@@ -137,7 +142,7 @@ export class TurnScheduler {
     if (this.timer === undefined) this.made = Math.max(this.made, Math.floor(this.clock.now() / this.step));
   }
 
-  /** Sets the timer, unless it goes off in time already. */
+  /** Sets the timer, unless it fires early enough already. */
   private setTimer(): void {
     const turn = this.nextTurn();
     if (turn === Infinity || (this.timerTurn <= turn && (this.timerKeepsAlive || !this.keepsAlive))) return;
@@ -147,7 +152,7 @@ export class TurnScheduler {
     this.timer = this.clock.after(turn * this.step - this.clock.now(), () => this.turn(), this.timerKeepsAlive);
   }
 
-  /** With nothing left to do, the timer would only keep the process alive. */
+  /** If nothing is left to do, the timer would only keep the process alive. */
   private dropIdleTimer(): void {
     if (this.timer !== undefined && this.nextTurn() === Infinity) this.stopTimer();
   }
@@ -166,10 +171,10 @@ export class TurnScheduler {
     const turn = Math.floor((now + EARLY) / this.step);
     if (turn <= made) return this.setTimer();
     this.made = turn;
-    // Set before any call, so that turns go on if a call throws.
+    // The timer is set before any call, so that turns continue if a call throws.
     this.setTimer();
     for (const listener of this.stepListeners) listener(now);
-    // Of the turns that were missed, each phase gets one.
+    // Of several missed turns, each phase makes only one.
     for (let t = Math.max(made + 1, turn - PHASES + 1); t <= turn; t++) {
       for (const listener of this.turnListeners[t % PHASES] ?? []) listener(now);
     }

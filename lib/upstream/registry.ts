@@ -11,7 +11,7 @@ import type { Totals } from './report/totals.js';
 import { TrackRefused } from './tracks/track-refused.js';
 import { Upstream } from './upstream.js';
 
-/** What belongs to the server block that a track came in by, beside its settings. */
+/** What a server block gives its tracks, in addition to its settings. */
 export interface JoinContext {
   readonly settings: MediaSettings;
   readonly resolve: Resolve;
@@ -21,12 +21,12 @@ export interface JoinContext {
 export interface RegistryOptions {
   readonly clock: Clock;
   readonly log: Logger;
-  /** Numbers for connections, unique in the whole service. */
+  /** Gives connection numbers that are unique in the whole service. */
   readonly nextConnection: () => number;
-  /** Called for each upstream that has ended, whatever the reason. */
+  /** Called for each upstream that has ended, with any reason. */
   readonly totals?: Totals;
   readonly onEnd?: (upstream: Upstream, reason: CloseReason, settings: MediaSettings) => void;
-  /** Called each time a connection of an upstream is made anew. */
+  /** Called each time an upstream opens its connection again. */
   readonly onReconnect?: (upstream: Upstream, reason: NotificationReason, settings: MediaSettings) => void;
 }
 
@@ -34,7 +34,7 @@ export interface RegistryOptions {
 export class Registry {
   private readonly options: RegistryOptions;
   private readonly byId = new Map<string, Upstream>();
-  /** All that have not ended: those that are closing while a new one has their id, too. */
+  /** All upstreams that have not ended, including closing ones whose id a new upstream has taken. */
   private readonly living = new Set<Upstream>();
   private waiters: (() => void)[] = [];
   private draining = false;
@@ -56,10 +56,10 @@ export class Registry {
   }
 
   /**
-   * Finds the upstream of a track, or makes it (spec/behaviour.md, Lives). One that is closing, or is left behind, takes no tracks;
-   * it ends by itself.
+   * Finds the upstream of a track, or creates it (docs/protocol/behaviour.md, Lifetimes). An upstream that is closing
+   * or was superseded accepts no tracks and ends by itself.
    *
-   * @throws TrackRefused while the service ends
+   * @throws TrackRefused while the service is stopping
    */
   join(data: ConnectData, context: JoinContext, codec: number): Upstream {
     const existing = this.byId.get(data.upstreamId);
@@ -93,7 +93,10 @@ export class Registry {
     return all;
   }
 
-  /** Ends all upstreams in order (queued frames go out, streams are unpublished); resolves when the last one is gone. */
+  /**
+   * Ends all upstreams in order: queued frames are sent and streams are unpublished. Resolves when the last upstream
+   * has ended.
+   */
   async drain(): Promise<void> {
     this.draining = true;
     for (const upstream of [...this.living]) upstream.drop('shutdown', true);
@@ -103,7 +106,7 @@ export class Registry {
   /** Ends all upstreams at once. */
   destroy(): void {
     this.draining = true;
-    for (const upstream of [...this.living]) upstream.fail('shutdown', 'the service stops');
+    for (const upstream of [...this.living]) upstream.fail('shutdown', 'the service is stopping');
   }
 
   private ended(upstream: Upstream, reason: CloseReason, message: string, settings: MediaSettings): void {

@@ -5,7 +5,7 @@ import type { Logger } from '../base/logger.js';
 import type { Resolve } from '../rtmp/resolve.js';
 import type { CloseReason, NotificationReason } from './report/close-reason.js';
 
-/** What an upstream is made of. */
+/** What an upstream is created from. */
 export interface UpstreamOptions {
   readonly id: string;
   /** Number of the RTMP connection, unique in this process. */
@@ -15,10 +15,10 @@ export interface UpstreamOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly resolve: Resolve;
-  /** Whether an address may be connected to; `host` is the name that it was resolved from. */
+  /** Whether the upstream may connect to an address; `host` is the name that was resolved to it. */
   readonly permit?: (address: string, port: number, host: string) => boolean;
-  /** Called each time the connection broke and is to be made anew. */
+  /** Called each time the connection has broken and will be opened again. */
   readonly onReconnect?: (reason: NotificationReason) => void;
-  /** Called once, when it is over. */
+  /** Called once, when the upstream has ended. */
   readonly onEnd: (reason: CloseReason, message: string) => void;
 }

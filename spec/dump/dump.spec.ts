@@ -173,7 +173,7 @@ describe('dumps', { timeout: 90_000 }, () => {
     }
     await flushDumps();
     assert.equal(log.of('error').length, 1, log.text);
-    assert.match(log.text, /dump ngx_.*\.dat given up: ENOENT/);
+    assert.match(log.text, /dump ngx_.*\.dat stopped: ENOENT/);
     assert.equal(existsSync(gone), false);
   });
 
@@ -188,7 +188,7 @@ describe('dumps', { timeout: 90_000 }, () => {
       await flushDumps();
     }
     assert.equal(log.lines.length, 1);
-    assert.match(log.text, /dump full given up: ENOSPC/);
+    assert.match(log.text, /dump full stopped: ENOSPC/);
   });
 
   it('end where the disk is slower than the connection', async () => {

@@ -124,7 +124,7 @@ describe('the service notifies', { timeout: 90_000 }, () => {
     await (await ingest.next()).command('publish');
     await running.service.stop();
     assert.equal(running.target.requests.length, 1);
-    assert.match(running.log.text, /notification to .* failed: given up, since the service stops/);
+    assert.match(running.log.text, /notification to .* failed: cancelled because the service is stopping/);
   });
 
   it('and has dumps on disk when it has stopped', async () => {

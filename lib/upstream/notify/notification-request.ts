@@ -7,12 +7,12 @@ import { KmpRtmpError, messageOf } from '../../base/errors.js';
 import { version } from '../../base/version.js';
 import type { NotificationSettings } from './notification.js';
 
-/** A notification that did not get through. The message never shows the target's URL, which may hold a secret. */
+/** A notification that failed. The message never shows the target's URL, which may hold a secret. */
 export class NotificationError extends KmpRtmpError {}
 
 /**
- * Posts one notification and waits for the answer, of which at most `outNotifBufferSize` bytes are read. Redirects are not
- * followed: the answer of a target must not decide where stream keys go.
+ * Posts one notification and waits for the answer. At most `outNotifBufferSize` bytes of the answer are read. Redirects
+ * are not followed, because the answer of a target must not decide where stream keys are sent.
  *
  * @returns the status of the answer, 200..299
  * @throws NotificationError
@@ -31,13 +31,13 @@ export async function postNotification(
       headers,
       body,
       redirect: 'manual',
-      // What is read is what was sent: nothing is unpacked past the limit.
+      // Without decompression, the bytes read are the bytes sent, so the limit applies to both.
       compress: false,
       agent: request.agent(url),
       signal: request.signal,
     });
     request.answered();
-    // The status says it all; the rest is read so that the target can finish, as far as the limit goes.
+    // Only the status matters. The rest is read, up to the limit, so that the target can finish its answer.
     let left = settings.outNotifBufferSize;
     if (response.body !== null) {
       for await (const chunk of response.body) {
@@ -57,7 +57,7 @@ export async function postNotification(
   }
 }
 
-/** node-fetch takes no user and password in the URL; they become the header that they stand for. */
+/** node-fetch rejects a URL with user and password; they are sent in the `Authorization` header instead. */
 function addressed(settings: NotificationSettings): { url: URL; headers: Headers } {
   const url = new URL(settings.outNotifUrl);
   const headers = new Headers();
@@ -85,7 +85,7 @@ function unescape(text: string): string {
   }
 }
 
-/** fetch's own text quotes the URL: only what the system says is passed on. */
+/** The text of fetch's own errors contains the URL, so only the system's message is passed on. */
 function failureOf(error: unknown): NotificationError {
   const text = messageOf(error);
   const reason = text.indexOf('reason: ');
@@ -96,8 +96,8 @@ function failureOf(error: unknown): NotificationError {
 }
 
 /**
- * The two limits of a request: to connect and hand the whole request to the kernel, then between one read of the answer and
- * the next. fetch does not tell when a request is sent; its socket does.
+ * The two time limits of a request: first, to connect and pass the whole request to the kernel; then, between two reads
+ * of the answer. fetch does not report when a request is sent, so this looks at its socket.
  */
 class Timeouts {
   failure: NotificationError | undefined;
@@ -121,7 +121,7 @@ class Timeouts {
     return this.abort.signal;
   }
 
-  /** A connection of its own for each request: they are too rare to keep any. */
+  /** Each request has a new connection: requests are too rare to keep connections open. */
   agent(url: URL): http.Agent {
     const secure = url.protocol === 'https:';
     const agent = secure ? new https.Agent() : new http.Agent();
@@ -129,7 +129,7 @@ class Timeouts {
     agent.createConnection = (options, callback) => {
       const socket = connect(options, callback) as Socket;
       this.socket = socket;
-      // The request was written before the connection was there, and goes out as it comes up.
+      // The request was written before the connection was established, and is sent as soon as it is.
       socket.once(secure ? 'secureConnect' : 'connect', () => setImmediate(() => this.check()));
       socket.on('drain', () => this.check());
       return socket;
@@ -137,7 +137,7 @@ class Timeouts {
     return agent;
   }
 
-  /** Something of the answer is there. */
+  /** The answer has begun. */
   answered(): void {
     this.sent = true;
     this.startRead();
@@ -146,7 +146,7 @@ class Timeouts {
   close(): void {
     this.timer.cancel();
     this.given.removeEventListener('abort', this.onGiven);
-    // An answer that goes on past the limit, or was cut off by a timeout, has no use for its connection any more.
+    // If the answer is longer than the limit, or a timeout has cut it off, the connection is of no further use.
     this.socket?.destroy();
   }
 
@@ -159,7 +159,8 @@ class Timeouts {
   private allTaken(): boolean {
     const { socket } = this;
     if (socket === undefined || socket.connecting || socket.destroyed) return false;
-    // bytesWritten counts what is still queued, too; the headers make it more than the body.
+    // bytesWritten includes bytes that are still queued. Because of the headers, it is more than the body when all is
+    // sent.
     return socket.writableLength === 0 && socket.bytesWritten > this.size;
   }
 
@@ -180,7 +181,7 @@ class Timeouts {
     this.fail(`${what} within ${outNotifTimeout} ms (kmp_rtmp_out_notif_timeout)`);
   };
 
-  private readonly onGiven = (): void => this.fail('given up, since the service stops');
+  private readonly onGiven = (): void => this.fail('cancelled because the service is stopping');
 
   private fail(message: string): void {
     this.failure ??= new NotificationError('NOTIFICATION_FAILED', message);

@@ -3,10 +3,10 @@ import type { ConnectData } from '../../kmp/connect-data.js';
 import type { NotificationReason } from '../report/close-reason.js';
 import type { LastStatus } from '../report/status.js';
 
-/** What is notified of; `kmp_rtmp_out_notif_events` chooses. */
+/** The events that can be notified; `kmp_rtmp_out_notif_events` selects them. */
 export type NotificationType = MediaSettings['outNotifEvents'][number];
 
-/** The settings that say whether, where and how a notification goes out. */
+/** The settings that decide whether, where and how a notification is sent. */
 export type NotificationSettings = Pick<
   MediaSettings,
   | 'outNotifUrl'
@@ -18,23 +18,23 @@ export type NotificationSettings = Pick<
 >;
 
 /**
- * The body of a notification: first the fields that are documented, in their order (spec/module.md,
- * kmp_rtmp_out_notif_url), then ours.
+ * The body of a notification: the fields of the module in their order (docs/protocol/behaviour.md, Notifications), then
+ * additional ones.
  */
 export interface NotificationBody {
   readonly event_type: NotificationType;
-  /** Why the upstream ended, or its connection is made anew. */
+  /** Why the upstream ended, or why its connection is opened again. */
   readonly reason: NotificationReason;
   readonly upstream_id: string;
   /** As given by the sender, with the stream key. */
   readonly url: string;
   readonly header: string;
   readonly opaque: string;
-  /** The error that the server told last; absent if there was none. */
+  /** The last error that the server sent; absent if there was none. */
   readonly status?: LastStatus;
 }
 
-/** What a notification tells of. An Upstream is one. */
+/** What a notification is about. An Upstream is one. */
 export interface NotificationSource {
   readonly id: string;
   readonly data: Pick<ConnectData, 'url' | 'header' | 'opaque'>;

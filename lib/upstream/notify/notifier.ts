@@ -9,19 +9,22 @@ import type { NotificationBody, NotificationSettings } from './notification.js';
 export interface NotifierOptions {
   readonly clock?: Clock;
   readonly log?: Logger;
-  /** Most requests to one target at a time; more wait. Default 100. */
+  /** The largest number of simultaneous requests to one target; further ones wait. Default 100. */
   readonly maxInFlight?: number;
-  /** Most bytes (1 KiB each beside the body) that wait or are on their way, for all targets; more is dropped. Default 16 MiB. */
+  /**
+   * The largest number of bytes that wait or are being sent, for all targets; each notification counts 1 KiB more than
+   * its body. Further notifications are dropped. Default 16 MiB.
+   */
   readonly maxHeldBytes?: number;
 }
 
-/** How many notifications got through, and how many did not (dropped ones included). */
+/** How many notifications succeeded and how many failed (including those dropped). */
 export interface NotifierCounters {
   readonly sent: number;
   readonly failed: number;
 }
 
-/** Charged for each notification beside its body: the request's own objects. */
+/** Bytes counted for each notification in addition to its body: the objects of the request. */
 const JOB_COST = 1024;
 
 interface Job {
@@ -30,15 +33,15 @@ interface Job {
   readonly about: { readonly upstream: string; readonly event: string; readonly reason: string };
 }
 
-/** The notifications of one target: one that hangs holds up nobody else's. */
+/** The notifications of one target. A target that does not answer delays only its own notifications. */
 interface Target {
   active: number;
   readonly waiting: Job[];
 }
 
 /**
- * Posts notifications (spec/module.md, kmp_rtmp_out_notif_url). They never hold media up and never throw: a failure is a log
- * line and a count. There is no second try, as in the module.
+ * Posts notifications (docs/protocol/behaviour.md, Notifications). They never delay media and never throw: a failure is
+ * logged and counted. A failed notification is not sent again, as in the module.
  */
 export class Notifier {
   private readonly clock: Clock;
@@ -58,7 +61,7 @@ export class Notifier {
     this.log = options.log ?? noLog;
     this.maxInFlight = options.maxInFlight ?? 100;
     this.maxHeldBytes = options.maxHeldBytes ?? 16 * 2 ** 20;
-    // Every request under way listens: many are no leak.
+    // Every active request adds a listener, so many listeners are not a leak.
     setMaxListeners(0, this.abort.signal);
   }
 
@@ -66,21 +69,21 @@ export class Notifier {
     return { sent: this.sent, failed: this.failed };
   }
 
-  /** How many wait or are on their way. */
+  /** How many notifications wait or are being sent. */
   get pending(): number {
     let pending = 0;
     for (const { active, waiting } of this.targets.values()) pending += active + waiting.length;
     return pending;
   }
 
-  /** Sends `event`, if `settings` name a target and ask for events of its type. Returns at once. */
+  /** Sends `event` if `settings` have a target and select events of its type. Returns at once. */
   notify(event: NotificationBody, settings: NotificationSettings): void {
     if (settings.outNotifUrl === '' || !settings.outNotifEvents.includes(event.event_type)) return;
     const body = Buffer.from(JSON.stringify(event));
     const about = { upstream: event.upstream_id, event: event.event_type, reason: event.reason };
     const job: Job = { body, settings, about };
     if (this.abort.signal.aborted) {
-      this.failure(job, 'the service stops');
+      this.failure(job, 'the service is stopping');
       return;
     }
     if (this.heldBytes + body.length + JOB_COST > this.maxHeldBytes) {
@@ -96,10 +99,10 @@ export class Notifier {
   }
 
   /**
-   * Waits until all are answered or have failed; those that are not after `timeout` ms are given up. From then on nothing is
-   * sent any more.
+   * Waits until all requests are answered or have failed; requests that are still open after `timeout` ms are
+   * cancelled. After that, nothing is sent.
    *
-   * @returns false if some were given up
+   * @returns false if some were cancelled
    */
   async drain(timeout: number): Promise<boolean> {
     const complete = await this.idle(timeout);
@@ -107,10 +110,10 @@ export class Notifier {
     for (const target of this.targets.values()) {
       for (const job of target.waiting.splice(0)) {
         this.heldBytes -= job.body.length + JOB_COST;
-        this.failure(job, 'given up, since the service stops');
+        this.failure(job, 'cancelled because the service is stopping');
       }
     }
-    // Those on their way fail with the signal, in a moment; their lines belong to the log too.
+    // Cancelled requests fail within a moment. Waiting for that puts their lines into the log, too.
     if (!complete) await this.idle(1000);
     return complete;
   }
@@ -163,12 +166,15 @@ export class Notifier {
     this.log.error(`notification to ${maskUrl(url)} failed: ${maskIn(why, [url])}`, job.about);
   }
 
-  /** One line an episode: a target that hangs while many upstreams end must not fill the log. */
+  /**
+   * Logs once until the queue is below the limit again: a target that does not answer while many upstreams end must not
+   * fill the log.
+   */
   private overflow(job: Job): void {
     this.failed++;
     if (this.overflown) return;
     this.overflown = true;
-    const limit = `${this.maxHeldBytes} bytes of notifications wait already, further ones are dropped`;
+    const limit = `${this.maxHeldBytes} bytes of notifications are queued already; further ones are dropped`;
     this.log.error(`notification to ${maskUrl(job.settings.outNotifUrl)} dropped: ${limit}`, job.about);
   }
 }

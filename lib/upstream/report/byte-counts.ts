@@ -1,9 +1,9 @@
 import type { UpstreamStatus } from './status.js';
 
-/** What is counted of RTMP connections. */
+/** The byte counters of an RTMP connection. */
 export const BYTES = ['written_bytes', 'sent_bytes', 'received_bytes', 'acked_bytes'] as const;
 
-/** Bytes that went over RTMP connections. */
+/** Bytes transferred over RTMP connections. */
 export type ByteCounts = Pick<UpstreamStatus, (typeof BYTES)[number]>;
 
 export const NO_BYTES: ByteCounts = { written_bytes: 0, sent_bytes: 0, received_bytes: 0, acked_bytes: 0 };

@@ -1,6 +1,8 @@
 import { PublishError } from '../../rtmp/publish-error.js';
 
-/** Why an upstream ended: the values that spec/module.md documents for notifications, then ours. */
+/**
+ * Why an upstream ended (docs/protocol/behaviour.md, Close reasons): the values of the module, then additional ones.
+ */
 export const CLOSE_REASONS = [
   'done',
   'api_delete',
@@ -23,7 +25,7 @@ export const CLOSE_REASONS = [
   'mem_limit_exceeded',
   'push_frame_failed',
   'process_frame_failed',
-  // ours
+  // Additions of this service.
   'connect_rejected',
   'publish_rejected',
   'stream_id_mismatch',
@@ -32,7 +34,7 @@ export const CLOSE_REASONS = [
 
 export type CloseReason = (typeof CLOSE_REASONS)[number];
 
-/** Why a connection is replaced: what would otherwise end its upstream, or a request of the server. */
+/** Why a connection is replaced: the reason for which the upstream would otherwise end, or a request of the server. */
 export type NotificationReason = CloseReason | 'reconnect_request';
 
 const byStage = {
@@ -47,7 +49,7 @@ const byStage = {
   stream_id: 'stream_id_mismatch',
 } as const;
 
-/** The reason that a failed connection gives its upstream. */
+/** The close reason for an upstream whose connection failed with `error`. */
 export function reasonOf(error: unknown): CloseReason {
   return error instanceof PublishError ? byStage[error.stage] : 'send_failed';
 }

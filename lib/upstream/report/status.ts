@@ -1,6 +1,6 @@
 /**
- * What the API shows: plain snapshots, never live objects. Field names, nesting and units are those of spec/module.md
- * ("API Objects") and spec/behaviour.md; the fields below "ours" are additions, which the module does not have.
+ * What the API shows: plain snapshots, never live objects. Field names, nesting and units are those of the module
+ * (docs/protocol/behaviour.md, API objects). The module does not have the fields below "Additions".
  */
 
 /** Smallest, largest and mean of (server clock - created), in timescale units; null while nothing was counted. */
@@ -10,7 +10,7 @@ export interface LatencyStatus {
   readonly avg: number;
 }
 
-/** The KMP connection at a track (spec/kmp.md, "The input object of the API"). */
+/** The KMP connection of a track (docs/protocol/kmp.md, Input counters). */
 export interface InputStatus {
   readonly connection: number;
   readonly remote_addr: string;
@@ -39,17 +39,17 @@ export interface TrackStatus {
   /** bytes */
   readonly mem_used: number;
   readonly input: InputStatus | null;
-  // ours
+  // Additions.
   /** Name of the codec, e.g. `H.264`. */
   readonly codec: string;
   /** Frames written to the upstream, and the payload bytes in them. */
   readonly sent_frames: number;
   readonly sent_data_bytes: number;
-  /** Frames written once more after a break (`kmp_rtmp_out_resend`). */
+  /** Frames written again after a connection broke (`kmp_rtmp_out_resend`). */
   readonly resent_frames: number;
   /** Frames dropped on purpose (`kmp_rtmp_out_overload drop_frames`). */
   readonly dropped_frames: number;
-  /** ms that the last written frame spent here, from arrival to being merged. */
+  /** ms between the arrival of the last written frame and its merging. */
   readonly delay: number;
 }
 
@@ -61,22 +61,22 @@ export interface StreamStatus {
   readonly tracks: Readonly<Partial<Record<'video' | 'audio', TrackStatus>>>;
 }
 
-/** Where an upstream is in its life. */
+/** The state of an upstream's connection. */
 export type UpstreamState = 'resolving' | 'connecting' | 'handshaking' | 'publishing' | 'reconnecting' | 'closing';
 
-/** What the server last said by `onStatus`, `_error` or a close. */
+/** The last status that the server sent, by `onStatus`, `_error` or a close. */
 export interface LastStatus {
   readonly level: string;
   readonly code: string;
   readonly description: string;
 }
 
-/** Why an RTMP connection that was made anew had broken, or could not be made. */
+/** Why an RTMP connection broke or could not be opened, before the service connected again. */
 export interface LastError {
-  /** One of the close reasons: that for which the upstream would have ended. */
+  /** The close reason with which the upstream would have ended. */
   readonly reason: string;
   readonly message: string;
-  /** s since then. */
+  /** s since the error. */
   readonly age: number;
 }
 
@@ -96,24 +96,24 @@ export interface UpstreamStatus {
   readonly sent_bytes: number;
   readonly received_bytes: number;
   readonly streams: Readonly<Record<string, StreamStatus>>;
-  // ours
+  // Additions.
   readonly state: UpstreamState;
   readonly last_status: LastStatus | null;
-  /** Bytes that the server says it has read, of `sent_bytes`; 0 where servers do not acknowledge. */
+  /** The part of `sent_bytes` that the server says it has read; 0 if the server does not acknowledge. */
   readonly acked_bytes: number;
-  /** How often the RTMP connection was made anew. */
+  /** How often the RTMP connection was opened again. */
   readonly reconnects: number;
-  /** s since the upstream was made. */
+  /** s since the upstream was created. */
   readonly uptime: number;
-  /** null as long as the RTMP connection has not broken. */
+  /** null if the RTMP connection has never broken. */
   readonly last_error: LastError | null;
 }
 
 export interface GlobalStatus {
   readonly version: string;
-  /** The runtime, e.g. `node/20.20.2`; the key is the module's, since tools read it. */
+  /** The runtime, e.g. `node/20.20.2`. The key is the module's, because tools read it. */
   readonly nginx_version: string;
-  /** The TypeScript compiler this was built with. */
+  /** The version of the TypeScript compiler that built this. */
   readonly compiler: string;
   /** Time of the build. */
   readonly built: string;
@@ -124,16 +124,16 @@ export interface GlobalStatus {
 }
 
 /**
- * What the API needs of the service. Asynchronous, since with several workers the answers come from all of them.
- * Objects keyed by ids have no prototype, so that an id such as `__proto__` is just an id.
+ * What the API needs from the service. The methods are asynchronous because, with several workers, the answers come
+ * from all of them. Objects keyed by ids have no prototype, so that an id such as `__proto__` is an ordinary key.
  */
 export interface Management {
   status(): Promise<GlobalStatus>;
   upstreamIds(): Promise<string[]>;
-  /** undefined: no such upstream. */
+  /** undefined: there is no such upstream. */
   upstream(id: string): Promise<UpstreamStatus | undefined>;
-  /** Drops an upstream with all its KMP inputs (reason `api_delete`); false: no such upstream. */
+  /** Drops an upstream with all its KMP inputs (reason `api_delete`). false: there is no such upstream. */
   dropUpstream(id: string): Promise<boolean>;
-  /** Drops one KMP connection of an upstream; false: no such upstream or connection. */
+  /** Drops one KMP connection of an upstream. false: there is no such upstream or connection. */
   dropTrack(upstreamId: string, connection: number): Promise<boolean>;
 }

@@ -1,33 +1,37 @@
 import type { MediaType } from '../../media/codec.js';
 import { CLOSE_REASONS, type CloseReason } from './close-reason.js';
 
-/** Frames of one media type, over all tracks that there ever were. */
+/** Frames of one media type, over all tracks since the start. */
 export interface FrameTotals {
-  /** Frames that arrived and counted. */
+  /** Frames that arrived and were accepted. */
   readonly received: number;
   /** Frames written to upstreams. */
   readonly sent: number;
-  /** Frames written once more after a break (`kmp_rtmp_out_resend`). */
+  /** Frames written again after a connection broke (`kmp_rtmp_out_resend`). */
   readonly resent: number;
   /** Frames dropped on purpose (`kmp_rtmp_out_overload drop_frames`). */
   readonly dropped: number;
-  /** Frames that did not count (duplicate, empty, without media info, ahead of a key frame). */
+  /** Frames that were not accepted (duplicate, empty, without media info, ahead of a key frame). */
   readonly skipped: number;
 }
 
 /**
- * What happened since the start. Every number only grows: those of upstreams and tracks that have ended stay in it, those of
- * the living are included. Taken at one moment, so that nothing is missing or counted twice while an upstream ends.
+ * What happened since the start. All numbers only grow. They include upstreams and tracks that have ended as well as
+ * those that are active. They are taken at one moment, so that nothing is missing or counted twice while an upstream
+ * ends.
  */
 export interface ServiceTotals {
-  /** Upstreams that have ended, by close reason: every reason is in it, 0 where it never came up. */
+  /** Upstreams that have ended, by close reason. Every reason is listed, with 0 if it never occurred. */
   readonly closed_upstreams: Readonly<Record<string, number>>;
-  /** By whether they were let in (`allow`, `deny`, the caps). */
+  /** KMP connections that were accepted, and those refused by `allow`, `deny` or a limit. */
   readonly kmp_connections: { readonly accepted: number; readonly refused: number };
   readonly notifications: { readonly sent: number; readonly failed: number };
   /** Bytes from KMP senders. */
   readonly input_bytes: number;
-  /** Bytes towards RTMP servers: written to the queue, taken by the kernel; and bytes from them. */
+  /**
+   * Bytes towards RTMP servers: written to the queue, and taken by the kernel. `received_bytes`: bytes from the
+   * servers.
+   */
   readonly written_bytes: number;
   readonly sent_bytes: number;
   readonly received_bytes: number;
@@ -39,7 +43,7 @@ export interface ServiceTotals {
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-/** Sums under way. */
+/** Sums that are still being added up. */
 export interface Sums {
   input_bytes: number;
   written_bytes: number;
@@ -50,7 +54,7 @@ export interface Sums {
   readonly frames: Readonly<Record<MediaType, Mutable<FrameTotals>>>;
 }
 
-/** Something that counts as long as it lives: an input, an upstream. */
+/** Something that counts while it is active: an input or an upstream. */
 export interface Counting {
   addTo(sums: Sums): void;
 }
@@ -88,8 +92,8 @@ export function addSums(to: Sums, from: Sums): void {
 }
 
 /**
- * The sums of a service over all that ever was. What lives keeps its own counters and is asked when the sums are wanted; when
- * it ends, its last counts go into the book.
+ * The sums of a service since its start. An active input or upstream keeps its own counters, which are read when the
+ * sums are requested. When it ends, its last counts are added to `ended`.
  */
 export class Totals {
   private readonly living = new Set<Counting>();
@@ -100,7 +104,7 @@ export class Totals {
     this.living.add(one);
   }
 
-  /** `one` has ended: it counts no further. Once; a second time does nothing. */
+  /** `one` has ended: its last counts are added once. A second call does nothing. */
   leave(one: Counting): void {
     if (this.living.delete(one)) one.addTo(this.ended);
   }
@@ -109,7 +113,7 @@ export class Totals {
     this.reasons.set(reason, (this.reasons.get(reason) ?? 0) + 1);
   }
 
-  /** The sums of this moment. */
+  /** The sums at this moment. */
   take(): Sums & Pick<ServiceTotals, 'closed_upstreams'> {
     const sums = emptySums();
     addSums(sums, this.ended);
