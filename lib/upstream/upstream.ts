@@ -70,7 +70,7 @@ export class Upstream implements SessionOwner, Counting {
   /** When an input was last seen to leave, monotonic ms. */
   private inputLeftAt = Infinity;
   /** Inputs that only wait for the acks of what they have sent. */
-  private readonly finishing: TrackInput[] = [];
+  private finishing: TrackInput[] = [];
   private finalReason: CloseReason = 'done';
   private finalMessage = 'all streams have ended and every byte is sent';
 
@@ -187,9 +187,17 @@ export class Upstream implements SessionOwner, Counting {
     if (!this.ended) track.stream.outlet?.inputLeft(track);
   }
 
-  /** Drops the pending frames of a track (a new sequence begins); they count as done. */
+  /** The sender of a track has announced the end: its input stays open until the last frame is acknowledged. */
+  awaitLastAck(track: Track, input: TrackInput): void {
+    this.finishing = this.finishing.filter((one) => !one.isClosed);
+    this.finishing.push(input);
+    track.awaitLastAck(input);
+    if (this.ended) input.close(this.finalReason);
+  }
+
+  /** Drops the pending frames of a track. They are not acknowledged: a sender may send them again, to another upstream. */
   clear(track: Track): void {
-    for (const frame of track.filter(() => false)) track.discard(frame);
+    for (const frame of track.filter(() => false)) track.drop(frame);
     track.changes.length = 0;
     this.chargeInfos(track);
   }

@@ -68,7 +68,7 @@ describe('completion for bash', { skip: has('bash') ? false : 'there is no bash 
   it('offers the values that a flag can have, in both spellings', () => {
     assert.deepEqual(offered('--log-format', ''), ['text', 'json']);
     assert.deepEqual(offered('--log-format', '=', 'j'), ['json']);
-    assert.deepEqual(offered('--kmp-rtmp-in-ack', ''), ['on', 'off']);
+    assert.deepEqual(offered('--kmp-rtmp-in-ack', ''), ['on', 'group', 'frame', 'off']);
     assert.deepEqual(offered('inspect', '--type', 'k'), ['kmp']);
     assert.deepEqual(offered('completion', ''), ['bash', 'zsh']);
     assert.deepEqual(offered('help', 'se'), ['serve', 'send']);

@@ -15,7 +15,7 @@ describe('the end of kmp-rtmp', { timeout: 90_000 }, () => {
   const senders: KmpSender[] = [];
 
   beforeEach(async () => {
-    ingest = await ScriptableIngest.start();
+    ingest = await ScriptableIngest.start({ answers: true });
     target = await httpTarget((socket) => reply(socket, 204));
   });
   afterEach(async () => {
@@ -44,7 +44,9 @@ describe('the end of kmp-rtmp', { timeout: 90_000 }, () => {
 
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     it(`in order (${signal}): what was received goes out, streams are unpublished, notifications sent, exit code 0`, async () => {
-      const { run, port } = await start('kmp_rtmp_out_min_process_delay 1h; kmp_rtmp_out_max_process_delay 1h;');
+      const { run, port } = await start(
+        'kmp_rtmp_in_ack frame; kmp_rtmp_out_min_process_delay 1h; kmp_rtmp_out_max_process_delay 1h;',
+      );
       const [video, audio] = [await open(port), await open(port)];
       video.send(videoMinf(), ...[0, 1, 2].map((n) => frameAt(n * 40, `v${n}`, { key: n === 0 })));
       audio.send(audioMinf(), ...[0, 1, 2].map((n) => frameAt(n * 40 + 10, `a${n}`)));

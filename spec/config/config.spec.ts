@@ -144,9 +144,9 @@ http {
     }`;
     const [first, second] = parseConfig(text).kmpServers;
     assert.deepEqual(first?.listen, [address('0.0.0.0', 1), { ...address('::1', 1), ipv6Only: true }]);
-    assert.equal(first?.media.inAck, false);
+    assert.equal(first?.media.inAck, 'off');
     assert.deepEqual(second?.listen, [address('0.0.0.0', 2)]);
-    assert.equal(second?.media.inAck, true);
+    assert.equal(second?.media.inAck, 'on');
   });
 
   it('treats two addresses with port 0 as different', () => {
@@ -375,22 +375,25 @@ describe('errors name file, line and what was expected', () => {
       `${S}kmp_rtmp_out_chunk_size 100; } }`,
       'CONFIG_VALUE a.conf:2: kmp_rtmp_out_chunk_size: "100" is not a size such as 4096, 64k or 16m in the range 128 .. 16777215',
     ],
-    [`${S}kmp_rtmp_in_ack yes; } }`, 'CONFIG_VALUE a.conf:2: kmp_rtmp_in_ack: "yes" is not "on" or "off"'],
+    [
+      `${S}kmp_rtmp_in_ack yes; } }`,
+      'CONFIG_VALUE a.conf:2: kmp_rtmp_in_ack: "yes" is not one of on, group, frame, off',
+    ],
     [
       `${S}kmp_rtmp_in_log_frames some; } }`,
       'CONFIG_VALUE a.conf:2: kmp_rtmp_in_log_frames: "some" is not one of off, on, all, key',
     ],
     [
       `${S}kmp_rtmp_in_ack; } }`,
-      'CONFIG_VALUE a.conf:2: "kmp_rtmp_in_ack" has no argument; expected kmp_rtmp_in_ack on | off;',
+      'CONFIG_VALUE a.conf:2: "kmp_rtmp_in_ack" has no argument; expected kmp_rtmp_in_ack on | group | frame | off;',
     ],
     [
       `${S}kmp_rtmp_in_ack on off; } }`,
-      'CONFIG_VALUE a.conf:2: "kmp_rtmp_in_ack" has 2 arguments; expected kmp_rtmp_in_ack on | off;',
+      'CONFIG_VALUE a.conf:2: "kmp_rtmp_in_ack" has 2 arguments; expected kmp_rtmp_in_ack on | group | frame | off;',
     ],
     [
       `${S}kmp_rtmp_in_ack on\nkmp_rtmp_out_timeout 1s; } }`,
-      'CONFIG_VALUE a.conf:2: "kmp_rtmp_in_ack" has 3 arguments (is a ";" missing after "on"?); expected kmp_rtmp_in_ack on | off;',
+      'CONFIG_VALUE a.conf:2: "kmp_rtmp_in_ack" has 3 arguments (is a ";" missing after "on"?); expected kmp_rtmp_in_ack on | group | frame | off;',
     ],
     [
       'stream { server { listen 1;\nkmp_rtmp on; } }',
@@ -428,7 +431,7 @@ describe('errors name file, line and what was expected', () => {
     ['stream;', 'CONFIG_SYNTAX a.conf:1: "stream" has no block; expected stream { ... }'],
     [
       `${S}kmp_rtmp_in_ack on { } } }`,
-      'CONFIG_SYNTAX a.conf:2: "kmp_rtmp_in_ack" must not have a block; expected kmp_rtmp_in_ack on | off;',
+      'CONFIG_SYNTAX a.conf:2: "kmp_rtmp_in_ack" must not have a block; expected kmp_rtmp_in_ack on | group | frame | off;',
     ],
     ['stream x { }', 'CONFIG_VALUE a.conf:1: "stream" has 1 argument; expected stream { ... }'],
     [`${S}} }\nstream { server { kmp_rtmp; } }`, 'CONFIG_DUPLICATE a.conf:3: a second "stream" block; expected one'],

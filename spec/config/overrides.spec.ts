@@ -38,7 +38,7 @@ describe('flags and variables', () => {
   });
 
   it('apply where the file has no directive', () => {
-    assert.equal(media({ flags: { 'kmp-rtmp-in-ack': 'off' } }).inAck, false);
+    assert.equal(media({ flags: { 'kmp-rtmp-in-ack': 'off' } }).inAck, 'off');
     assert.equal(
       defaultConfig({ env: { KMP_RTMP_OUT_RECONNECTS: 'unlimited' } }).kmpServers[0]?.media.outReconnects,
       Infinity,
@@ -136,8 +136,8 @@ describe('flags and variables', () => {
       '--kmp-rtmp-out-timeot: there is no such flag; did you mean --kmp-rtmp-out-timeout?',
     ],
     [{ flags: { 'kmp-rtmp-status': '' } }, '--kmp-rtmp-status: there is no such flag'],
-    [{ flags: { 'kmp-rtmp-in-ack': 'maybe' } }, '--kmp-rtmp-in-ack: "maybe" is not "on" or "off"'],
-    [{ env: { KMP_RTMP_IN_ACK: 'maybe' } }, 'KMP_RTMP_IN_ACK: "maybe" is not "on" or "off"'],
+    [{ flags: { 'kmp-rtmp-in-ack': 'maybe' } }, '--kmp-rtmp-in-ack: "maybe" is not one of on, group, frame, off'],
+    [{ env: { KMP_RTMP_IN_ACK: 'maybe' } }, 'KMP_RTMP_IN_ACK: "maybe" is not one of on, group, frame, off'],
     [
       { flags: { 'kmp-rtmp-in-ack': ['on', 'off'] } },
       '--kmp-rtmp-in-ack: "kmp_rtmp_in_ack" is repeated in this block; the first one is at --kmp-rtmp-in-ack',

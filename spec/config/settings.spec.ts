@@ -36,7 +36,7 @@ describe('media settings', () => {
 
   /** Our own, which must keep the documented behaviour where they are not given. */
   const ours: Partial<MediaSettings> = {
-    inAck: true,
+    inAck: 'on',
     inMaxSkipFrames: 2000,
     inReadInterval: 230,
     inMaxConnections: 10_000,

@@ -1,5 +1,5 @@
 import { row, type Context } from '../row.js';
-import { choice, flag, msec, num, path, size } from '../types.js';
+import { choice, msec, num, path, size } from '../types.js';
 
 const contexts: readonly Context[] = ['stream', 'stream server'];
 
@@ -47,11 +47,15 @@ export const inputDirectives = {
       ngx_live_kmp_dump_{date}_{pid}_{connection}.dat. If empty, nothing is saved.`,
     example: 'kmp_rtmp_in_dump_folder /var/tmp/kmp;',
   }),
-  kmp_rtmp_in_ack: row(flag, 'on', {
+  kmp_rtmp_in_ack: row(choice('on', 'group', 'frame', 'off'), 'on', {
     contexts,
-    doc: `Sends acknowledgements to KMP senders. A frame is acknowledged when the kernel has taken its last byte for the
-      RTMP connection, or when it was skipped or dropped on purpose. A sender that reconnects continues at the first
-      unacknowledged frame.`,
+    doc: `Acknowledges frames to KMP senders, so that a sender that reconnects knows where to continue. A frame is done when the
+      server is known to publish the stream (or never answers at all) and the kernel has taken the last byte of the frame, or
+      when the frame was skipped or dropped on purpose. "group", the same as "on": video is acknowledged up to the newest key
+      frame that has only done frames before it, so that the sender still has that key frame if it has to continue at another
+      process or upstream; audio is acknowledged frame by frame. "frame": video is acknowledged frame by frame, too; a sender
+      that knows nothing of key frames then loses the rest of a group when the service restarts. At the end of stream, every
+      frame is acknowledged as soon as it is done, and the connection is closed after that. "off": no acknowledgements.`,
   }),
   kmp_rtmp_in_max_skip_frames: row(num(0, 2 ** 32), '2000', {
     contexts,

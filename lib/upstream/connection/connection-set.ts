@@ -61,6 +61,15 @@ export class ConnectionSet {
   assign(stream: TrackStream, connection: RtmpConnection): void {
     this.connectionOf.set(stream, connection);
     stream.state = connection.streams.get(stream) ?? UNKNOWN_STREAM;
+    stream.live = connection.publishes(stream);
+  }
+
+  /** More is known of whether the streams on `connection` are published: their frames may be acknowledged. */
+  updateLive(connection: RtmpConnection): void {
+    for (const stream of this.streamsOn(connection)) {
+      stream.live = connection.publishes(stream);
+      for (const track of tracksOf(stream)) track.acknowledge();
+    }
   }
 
   /** The stream has ended. */

@@ -180,6 +180,11 @@ export class RtmpConnection {
     this.control(windowAckSize(window));
   }
 
+  /** True if the server is known to publish `stream`, or counts as one that never answers: its frames may be acknowledged. */
+  publishes(stream: TrackStream): boolean {
+    return this.isSettled && this.streams.get(stream)?.live === true;
+  }
+
   /** Announces `stream` to the server; false: the memory limit was reached, and the owner knows. */
   createStream(stream: TrackStream, assumeId: boolean): boolean {
     return this.encoder.charged('create_stream_failed', () => {

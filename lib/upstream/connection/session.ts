@@ -221,9 +221,10 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, Replacement
     this.timeouts.publishSent(connection, stream);
   }
 
-  live(_connection: RtmpConnection, stream: TrackStream): void {
+  live(connection: RtmpConnection, stream: TrackStream): void {
     this.doubtful = 0;
     this.streams.announceNow(stream);
+    this.connections.updateLive(connection);
   }
 
   idTaken(connection: RtmpConnection, stream: TrackStream): void {
@@ -368,6 +369,7 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, Replacement
   /** Connect is answered, or counts as unanswered for good: frames are kept for a reconnect only. */
   private settled(connection: RtmpConnection): void {
     this.delivery.connectAnswered(connection, this.connections.tracksOn(connection));
+    this.connections.updateLive(connection);
   }
 
   /** All connections are given up. Tracks, and frames that may not have arrived, move to a new one that is not open yet. */

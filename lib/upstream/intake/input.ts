@@ -61,6 +61,8 @@ export class Input extends Writable implements TrackInput, Counting {
   private at = 0;
   /** Set when nothing more is taken, and only acks still go out. */
   private finishing = false;
+  /** True after the end of stream, until its last frame is acknowledged. */
+  private awaitsLastAck = false;
   /** When the track is past its beginning, monotonic ms. */
   private steadyAt = Infinity;
   /** Set if the socket is read in turns. */
@@ -107,7 +109,21 @@ export class Input extends Writable implements TrackInput, Counting {
 
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
     this.leave();
+    this.allAcknowledged();
     callback(error);
+  }
+
+  get isClosed(): boolean {
+    return this.over && !this.awaitsLastAck;
+  }
+
+  get acksGroups(): boolean {
+    const { inAck } = this.options.settings;
+    return inAck === 'on' || inAck === 'group';
+  }
+
+  get toRepeat(): number {
+    return this.duplicates;
   }
 
   acknowledge(frameId: bigint): void {
@@ -119,7 +135,15 @@ export class Input extends Writable implements TrackInput, Counting {
     this.track?.memory.setPartial(0);
   }
 
+  allAcknowledged(): void {
+    if (!this.awaitsLastAck) return;
+    this.awaitsLastAck = false;
+    this.acks?.close();
+    this.options.socket?.end();
+  }
+
   close(why: string): void {
+    this.allAcknowledged();
     if (this.over) return;
     this.options.log.info(`KMP connection closed: ${why}`);
     this.leave();
@@ -191,9 +215,7 @@ export class Input extends Writable implements TrackInput, Counting {
         return;
       case 'end':
         this.options.log.info('KMP end of stream');
-        if (this.track?.input === this) this.track.complete = true;
-        this.leave();
-        this.options.socket?.end();
+        this.endOfStream();
         return;
       case 'null':
     }
@@ -206,6 +228,17 @@ export class Input extends Writable implements TrackInput, Counting {
       this.options.log.warn(`connect data: ignored, because they are not strings: ${ignored.join(', ')}`);
     }
     return data;
+  }
+
+  /** What is queued goes out. The connection stays until that is acknowledged: nobody could send it again after the end. */
+  private endOfStream(): void {
+    const { track, upstream, acks } = this;
+    const isOfTrack = track?.input === this;
+    if (isOfTrack) track.complete = true;
+    this.awaitsLastAck = isOfTrack && acks !== undefined;
+    this.leave();
+    if (isOfTrack && this.awaitsLastAck) upstream?.awaitLastAck(track, this);
+    else this.options.socket?.end();
   }
 
   private mediaInfo(info: MediaInfo): void {
@@ -240,7 +273,10 @@ export class Input extends Writable implements TrackInput, Counting {
     this.upstream = upstream;
     this.track = track;
     this.acks = this.ackSender(upstream.schedule.clock);
-    if (track.ids.next > 0 || track.ids.expected !== initialFrameId) this.takeOver(track, initialFrameId, info);
+    if (track.ids.next > 0 || track.ids.expected !== initialFrameId) {
+      this.takeOver(track, initialFrameId, info);
+      track.startAcks(this);
+    }
     upstream.changeInfo(track, info);
     this.steadyAt = options.clock.now() + STEADY_AFTER;
     this.turns = options.onJoined?.(upstream.schedule);
@@ -248,7 +284,7 @@ export class Input extends Writable implements TrackInput, Counting {
 
   private ackSender(clock: Clock): AckSender | undefined {
     const { settings, socket } = this.options;
-    if (socket === undefined || !settings.inAck) return undefined;
+    if (socket === undefined || settings.inAck === 'off') return undefined;
     const onStuck = (): void =>
       this.close(`it took no ack for ${settings.inSendTimeout} ms (kmp_rtmp_in_send_timeout)`);
     const onRefused = (): void => this.turns?.readLast();
@@ -306,6 +342,7 @@ export class Input extends Writable implements TrackInput, Counting {
     }
     const { timescale } = info;
     this.counters.frame(frame, wall, timescale);
+    if (frame.isKey && info.mediaType === 'video') track.ids.addKey(seq);
     frame.seq = seq;
     frame.ms = toMs(frame.dts, timescale);
     this.options.onFrame?.(frame, track.ids.idOf(seq));
@@ -355,7 +392,7 @@ export class Input extends Writable implements TrackInput, Counting {
     if (this.over) return;
     this.over = true;
     this.options.totals?.leave(this);
-    this.acks?.close();
+    if (!this.awaitsLastAck) this.acks?.close();
     const { track, upstream } = this;
     if (upstream === undefined) return;
     if (track === undefined || track.input !== this) return;

@@ -30,6 +30,8 @@ export class FrameIds {
   /** Nothing below this id can be acknowledged: it belongs to a count before. */
   private floor: bigint;
   private readonly underWay = new Set<UnderWay>();
+  /** Key frames of this count, from the last one that {@link groupStart} has given. */
+  private keys: number[] = [];
 
   constructor(initialFrameId: bigint) {
     this.offset = initialFrameId;
@@ -69,11 +71,28 @@ export class FrameIds {
     return first;
   }
 
+  /** Frame `seq` of video is a key frame. To be called in order. */
+  addKey(seq: number): void {
+    this.keys.push(seq);
+  }
+
+  /**
+   * The newest key frame at or before `seq`, or `seq` if there is none in this count. Key frames before that are forgotten:
+   * `seq` must not go down, except below what was given before.
+   */
+  groupStart(seq: number): number {
+    let found = -1;
+    for (let i = 0; i < this.keys.length && (this.keys[i] ?? Infinity) <= seq; i++) found = i;
+    if (found > 0) this.keys.splice(0, found);
+    return found < 0 ? seq : (this.keys[0] ?? seq);
+  }
+
   /** Another count begins: the next frame is `initialFrameId`. */
   begin(initialFrameId: bigint): void {
     // From here on ids are offset + seq again, with the present sequence number standing for the new first id.
     this.offset = initialFrameId - BigInt(this.next);
     this.floor = initialFrameId;
+    this.keys = [];
   }
 
   /** Decides what a new input with `initialFrameId` is, and sets the count accordingly. */

@@ -33,6 +33,7 @@ export class UpstreamStream implements TrackStream {
   outlet: StreamOutlet | undefined;
   /** True once its tracks are known, or the time to wait for them is over: from then on it has metadata. */
   settled = false;
+  live = false;
   /** Media types that the metadata has described: a track of such a type may leave and return, and is not late then. */
   readonly announced = new Set<MediaType>();
   metaTimer: Timer | undefined;

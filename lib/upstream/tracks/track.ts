@@ -55,6 +55,11 @@ export interface TrackStream extends QueueGroup {
   state: StreamState;
   /** True once its tracks are known, or the time to wait for them is over: from then on it has metadata. */
   readonly settled: boolean;
+  /**
+   * True if the server is known to publish the stream on its present connection, or counts as one that never answers. Until
+   * then nothing is acknowledged to senders.
+   */
+  live: boolean;
   /** The next frame is the first one after a break: if there is video, nothing is written ahead of its key frame. */
   beginAtKey(): void;
   /** Whether a frame may be written now; a frame that may not is dropped. @param now monotonic ms */
@@ -95,8 +100,10 @@ export class Track extends TrackQueue implements Counting {
   complete = false;
   /** Sequence number of the first frame that was ever written. */
   private firstWritten: number | undefined;
-  /** Nothing at or below this sequence number is acknowledged twice. */
-  private ackedSeq = -1;
+  /** The input of a sender that has announced the end, until its last frame is acknowledged or another input comes. */
+  private endedInput: TrackInput | undefined;
+  /** The sequence number that the input was told last: all frames before it are done. */
+  private ackedNext = 0;
 
   constructor(
     readonly stream: TrackStream,
@@ -131,8 +138,21 @@ export class Track extends TrackQueue implements Counting {
       this.keyMissing = true;
     }
     this.input = input;
+    this.endedInput?.allAcknowledged();
+    this.endedInput = undefined;
     this.ended = false;
     this.complete = false;
+  }
+
+  /** The input has found its place in the count: it is to be acknowledged what follows, and what it repeats. */
+  startAcks(input: TrackInput): void {
+    this.ackedNext = this.ids.next - input.toRepeat - 1;
+  }
+
+  /** The sender has announced the end: its input is still told when the last frame is done. */
+  awaitLastAck(input: TrackInput): void {
+    this.endedInput = input;
+    this.acknowledge();
   }
 
   /** The media info that the next frame to come has. */
@@ -210,20 +230,37 @@ export class Track extends TrackQueue implements Counting {
   }
 
   /**
-   * Tells the sender which frames are done: all in front of the first that is on its way, or that waits. Those that were
-   * skipped or dropped behind it have to wait for it: an ack covers all below.
+   * Tells the sender which frames are done: all before the first that is on its way, or that waits. Frames behind it that
+   * were skipped or dropped have to wait for it, because an ack covers all frames below.
+   *
+   * The ack is never beyond what the sender has sent on this connection: nginx-kmp-out takes that for a fatal error. Before
+   * the end of the track, video is acknowledged up to a key frame (docs/protocol/behaviour.md, Acknowledging).
    */
   acknowledge(): void {
-    const done = Math.min(this.ids.firstUnderWay, this.head?.seq ?? this.ids.next) - 1;
-    if (done <= this.ackedSeq) return;
-    this.ackedSeq = done;
-    this.input?.acknowledge(this.ids.idOf(done + 1));
+    const { ids } = this;
+    const input = this.input ?? this.endedInput;
+    if (input === undefined || !this.stream.live) return;
+    const done = Math.min(ids.firstUnderWay, this.head?.seq ?? ids.next, ids.next - input.toRepeat);
+    const byGroup = this.mediaType === 'video' && input.acksGroups && input !== this.endedInput;
+    const next = byGroup ? ids.groupStart(done) : done;
+    if (next > this.ackedNext) {
+      this.ackedNext = next;
+      input.acknowledge(ids.idOf(next));
+    }
+    if (input !== this.endedInput || next < ids.next) return;
+    this.endedInput = undefined;
+    input.allAcknowledged();
   }
 
-  /** A frame that has been taken off the queue is left out; it counts as done. */
-  discard(frame: Frame): void {
+  /** A frame that has been taken off the queue is left out. */
+  drop(frame: Frame): void {
     this.memory.release(frame);
     this.droppedFrames++;
+  }
+
+  /** The same, and the frame counts as done. */
+  discard(frame: Frame): void {
+    this.drop(frame);
     this.acknowledge();
   }
 

@@ -31,7 +31,10 @@ describe('a KMP connection that is cut at any byte', { timeout: 90_000 }, () => 
   beforeEach(async () => {
     clock = new FakeClock();
     ingest = await ScriptableIngest.start();
-    service = await startKmp({ outWriteMetaTimeout: 0, outFlushTimeout: 0, outOnfiPeriod: 0 }, { clock });
+    service = await startKmp(
+      { inAck: 'frame', outWriteMetaTimeout: 0, outFlushTimeout: 0, outOnfiPeriod: 0 },
+      { clock },
+    );
   });
   afterEach(async () => {
     sender.destroy();

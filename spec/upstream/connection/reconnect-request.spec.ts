@@ -238,7 +238,7 @@ describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
   }
 
   it('does not get what it has not taken yet acknowledged by what the next one has', async () => {
-    await start({ outMemLimit: 2 ** 27, outTimeout: 1e9 });
+    await start({ inAck: 'frame', outMemLimit: 2 ** 27, outTimeout: 1e9 });
     const { video: sender } = await live.both();
     sender.send(...videoFrames(0, 2));
     const first = await live.ingest.next();

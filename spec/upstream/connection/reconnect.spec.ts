@@ -112,7 +112,7 @@ describe('a connection that breaks', { timeout: 90_000 }, () => {
   });
 
   it('without resending goes on from the next key frame, audio too', async () => {
-    await start({ settings: { outResend: 0 } });
+    await start({ settings: { inAck: 'frame', outResend: 0 } });
     const { senders } = await publish();
     const second = await restart();
     senders.audio.send(...audioFrames(13, 14));
@@ -357,7 +357,7 @@ describe('a connection that breaks', { timeout: 90_000 }, () => {
   });
 
   it('gives back all memory on the way', async () => {
-    await start({ settings: { outResend: 0 } });
+    await start({ settings: { inAck: 'frame', outResend: 0 } });
     const { senders } = await publish();
     clock.advance(1000);
     const { ledger } = await live.service.upstream('u1');

@@ -59,7 +59,7 @@ describe('a server that thinks before it answers', { timeout: 90_000 }, () => {
   }
 
   it('gets no media before it has confirmed the publish, and nothing is acknowledged before', async () => {
-    await start({ unanswered: ['publish'] }, { inAck: true });
+    await start({ unanswered: ['publish'] }, { inAck: 'frame' });
     const { sender, connection } = await publish();
     await connection.command('publish');
     clock.advance(5000);
@@ -90,7 +90,7 @@ describe('a server that thinks before it answers', { timeout: 90_000 }, () => {
     ['publish', /no answer to publish in 10000 ms/],
   ] as const) {
     it(`but never answers ${command} is a broken connection after kmp_rtmp_out_timeout`, async () => {
-      await start({ unanswered: [command] }, { outReconnects: 3, inAck: true });
+      await start({ unanswered: [command] }, { outReconnects: 3, inAck: 'frame' });
       const { sender, connection } = await publish();
       await connection.command(command);
       await settled(connection);

@@ -23,7 +23,10 @@ describe('acks', { timeout: 90_000 }, () => {
   let sender: KmpSender;
 
   async function start(settings: Partial<MediaSettings>, frameId = 0n): Promise<void> {
-    service = await startKmp({ outWriteMetaTimeout: 0, outFlushTimeout: 0, outOnfiPeriod: 0, ...settings }, { clock });
+    service = await startKmp(
+      { inAck: 'frame', outWriteMetaTimeout: 0, outFlushTimeout: 0, outOnfiPeriod: 0, ...settings },
+      { clock },
+    );
     const data = { upstream_id: 'u1', url: `rtmp://127.0.0.1:${ingest.port}/app/s` };
     sender = await KmpSender.open(service.port, data, { frameId });
   }
@@ -36,7 +39,7 @@ describe('acks', { timeout: 90_000 }, () => {
 
   beforeEach(async () => {
     clock = new FakeClock();
-    ingest = await ScriptableIngest.start();
+    ingest = await ScriptableIngest.start({ answers: true });
   });
   afterEach(async () => {
     sender.destroy();
@@ -92,7 +95,7 @@ describe('acks', { timeout: 90_000 }, () => {
   });
 
   it('are not sent with kmp_rtmp_in_ack off', async () => {
-    await start({ inAck: false, outMinProcessDelay: 0 });
+    await start({ inAck: 'off', outMinProcessDelay: 0 });
     sender.send(audioMinf(), frameAt(0, 'a'));
     const connection = await ingest.next();
     await connection.message(({ payload }) => payload.includes('a', 2));

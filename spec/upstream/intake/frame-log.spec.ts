@@ -38,7 +38,7 @@ describe('kmp_rtmp_in_log_frames', { timeout: 90_000 }, () => {
 
   async function framesLogged(inLogFrames: MediaSettings['inLogFrames']): Promise<object[]> {
     ingest = await ScriptableIngest.start({ answers: true });
-    service = await startKmp({ ...quick, inLogFrames });
+    service = await startKmp({ ...quick, inAck: 'frame', inLogFrames });
     const data = { upstream_id: 'u1', url: `rtmp://127.0.0.1:${ingest.port}/app/secretname` };
     sender = await KmpSender.open(service.port, data, { frameId: 41n });
     sender.send(

@@ -26,7 +26,14 @@ async function play(
 ): Promise<{ connections: IngestConnection[]; frames: number; sent: Buffer }> {
   const ingest = await ScriptableIngest.start(script);
   const service = await startKmp({
-    ...{ inReadInterval: 40, outMinProcessDelay: 60, outFlushTimeout: 20, outWriteMetaTimeout: 0, outOnfiPeriod: 0 },
+    ...{
+      inAck: 'frame',
+      inReadInterval: 40,
+      outMinProcessDelay: 60,
+      outFlushTimeout: 20,
+      outWriteMetaTimeout: 0,
+      outOnfiPeriod: 0,
+    },
     ...settings,
   });
   const url = `rtmp://127.0.0.1:${ingest.port}/app/s`;
@@ -91,7 +98,13 @@ describe('sockets that are read in intervals', { timeout: 90_000, concurrency: t
   it('do so if a sender pauses within a frame, and says nothing else for a while', async () => {
     const ingest = await ScriptableIngest.start({ answers: true });
     const service = await startKmp({
-      ...{ inReadInterval: 20, outMinProcessDelay: 1000, outMaxProcessDelay: 1000, outWriteMetaTimeout: 0 },
+      ...{
+        inAck: 'frame',
+        inReadInterval: 20,
+        outMinProcessDelay: 1000,
+        outMaxProcessDelay: 1000,
+        outWriteMetaTimeout: 0,
+      },
       ...{ outFlushTimeout: 20, outOnfiPeriod: 0 },
     });
     const sender = await KmpSender.open(service.port, {
@@ -137,6 +150,7 @@ describe('sockets that are read in intervals', { timeout: 90_000, concurrency: t
     const ingest = await ScriptableIngest.start({ answers: true });
     const service = await startKmp({
       ...{
+        inAck: 'frame',
         inReadInterval: 230,
         outMinProcessDelay: 400,
         outMaxProcessDelay: 1000,

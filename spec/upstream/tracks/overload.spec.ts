@@ -28,7 +28,7 @@ describe('a server that is slower than its senders', { timeout: 120_000 }, () =>
   let most: number;
 
   async function start(settings: Partial<MediaSettings>): Promise<void> {
-    live = await Live.start({ clock, settings: { outMemLimit: LIMIT, ...settings } });
+    live = await Live.start({ clock, settings: { inAck: 'frame', outMemLimit: LIMIT, ...settings } });
     ({ video, audio } = await live.both());
     await send(1);
     connection = await live.ingest.next();

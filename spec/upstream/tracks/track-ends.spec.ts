@@ -22,7 +22,7 @@ describe('a track whose sender is gone, with reconnects on', { timeout: 90_000 }
 
   /** Eight frames of each have arrived; what comes then is not read. */
   async function start(settings: Partial<MediaSettings> = {}): Promise<void> {
-    live = await Live.start({ clock, settings: { outReconnects: Infinity, ...settings } });
+    live = await Live.start({ clock, settings: { inAck: 'frame', outReconnects: Infinity, ...settings } });
     senders = await live.both();
     first = await live.ingest.next();
     await send(0, 8);
