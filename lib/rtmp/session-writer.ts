@@ -1,3 +1,4 @@
+import type { MediaType } from '../media/codec.js';
 import type { AudioInfo, MediaInfo, VideoInfo } from '../media/media-info.js';
 import { toMs } from '../media/timescale.js';
 import type { Frame } from '../media/frame.js';
@@ -55,7 +56,12 @@ export interface StreamState {
   lastMs: number | undefined;
   /** `created` of the last onFI, in ms with fractions. */
   lastFi: number | undefined;
+  /** The media infos that metadata and sequence headers have announced last; large ones are not remembered. */
+  readonly announcedInfos: Partial<Record<MediaType, MediaInfo>>;
 }
+
+/** Bytes of codec private data above which a media info is not remembered in {@link StreamState.announcedInfos}. */
+const MAX_REMEMBERED = 4096;
 
 /**
  * Writes one RTMP connection's messages, in order, into an {@link OutputBuffer}: all the state that a connection's
@@ -113,6 +119,7 @@ export class SessionWriter {
       live: false,
       lastMs: undefined,
       lastFi: undefined,
+      announcedInfos: {},
     };
     if (assume) this.publish(stream, this.nextMsid++);
     return stream;
@@ -142,11 +149,15 @@ export class SessionWriter {
   metadata(stream: StreamState, video: VideoInfo | undefined, audio: AudioInfo | undefined): void {
     const body = metadataBody(this.metadataName, video, audio);
     this.chunks.write(stream.csid, 0, 0, MessageType.data, stream.msid, body);
+    if (video === undefined) delete stream.announcedInfos.video;
+    if (audio === undefined) delete stream.announcedInfos.audio;
     this.afterHeaders(stream);
   }
 
   /** The track's sequence header, if its codec has one. */
   sequenceHeader(stream: StreamState, info: MediaInfo): void {
+    if (info.extraData.length <= MAX_REMEMBERED) stream.announcedInfos[info.mediaType] = info;
+    else delete stream.announcedInfos[info.mediaType];
     const body = sequenceHeader(info);
     if (body === undefined) return;
     const type = info.mediaType === 'video' ? MessageType.video : MessageType.audio;

@@ -1,4 +1,5 @@
-import type { AudioInfo, VideoInfo } from '../../media/media-info.js';
+import { sameMediaInfo, type AudioInfo, type MediaInfo, type VideoInfo } from '../../media/media-info.js';
+import type { StreamState } from '../../rtmp/session-writer.js';
 import type { CloseReason } from '../report/close-reason.js';
 import { tracksOf } from '../tracks/stream.js';
 import type { Track, TrackStream } from '../tracks/track.js';
@@ -13,7 +14,8 @@ type Fail = (reason: CloseReason, message: string) => void;
 /**
  * Writes metadata and sequence headers of a stream to `connection`, as soon as the stream's tracks are known and the server
  * knows the stream; from then on its frames may follow. Tracks that this connection has announced already are not
- * announced again.
+ * announced again, and neither is a track that returns with the media info that was announced last
+ * (docs/protocol/behaviour.md, Lifetimes).
  */
 export function announceStream(stream: TrackStream, connection: RtmpConnection, fail: Fail): void {
   const { state } = stream;
@@ -25,13 +27,15 @@ export function announceStream(stream: TrackStream, connection: RtmpConnection, 
     chargeInfos(track, fail);
   }
   const { writer, encoder, merger } = connection;
-  const ok = encoder.charged('write_meta_failed', () => {
-    writer.metadata(state, videoInfo(stream), audioInfo(stream));
-    for (const track of fresh) {
-      writer.sequenceHeader(state, track.info);
-      track.ready = true;
-    }
-  });
+  const unknown = fresh.filter(({ info }) => !isAnnounced(state, info));
+  const isFirst = state.announcedInfos.video === undefined && state.announcedInfos.audio === undefined;
+  const ok =
+    (unknown.length === 0 && !isFirst) ||
+    encoder.charged('write_meta_failed', () => {
+      writer.metadata(state, videoInfo(stream), audioInfo(stream));
+      for (const { info } of unknown) writer.sequenceHeader(state, info);
+    });
+  for (const track of fresh) track.ready = ok;
   if (ok) merger.changed();
 }
 
@@ -44,6 +48,11 @@ export function announceChange(track: Track, connection: RtmpConnection, fail: F
     writer.metadata(stream.state, videoInfo(stream), audioInfo(stream));
     writer.sequenceHeader(stream.state, info);
   });
+}
+
+function isAnnounced({ announcedInfos }: StreamState, info: MediaInfo): boolean {
+  const last = announcedInfos[info.mediaType];
+  return last !== undefined && sameMediaInfo(last, info);
 }
 
 function chargeInfos(track: Track, fail: Fail): void {

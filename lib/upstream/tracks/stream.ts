@@ -21,6 +21,7 @@ export const UNKNOWN_STREAM: StreamState = {
   live: false,
   lastMs: undefined,
   lastFi: undefined,
+  announcedInfos: {},
 };
 
 /** One RTMP message stream of an upstream: at most one video and one audio track (spec/module.md, Glossary). */

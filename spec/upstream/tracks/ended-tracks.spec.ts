@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { eventually } from '../../support/eventually.js';
-import { framesOf } from '../../support/ingest-media.js';
+import { framesOf, mediaOf } from '../../support/ingest-media.js';
 import { audioFrames, Live, names, videoFrames } from '../../support/live.js';
-import { KmpSender, videoMinf } from '../../support/kmp-sender.js';
+import { audioMinf, KmpSender, videoMinf } from '../../support/kmp-sender.js';
 import type { IngestConnection } from '../../support/scriptable-ingest.js';
 
 /** Video that was cut, and whose frames have all gone out, while audio keeps the stream alive. */
@@ -77,6 +77,44 @@ describe('a sender that comes back when its track has ended', { timeout: 90_000 
       assert.deepEqual(video().slice(12), remembered ? ['v12'] : names('v', 8, 13));
     });
   }
+
+  for (const how of ['was cut', 'had ended'] as const) {
+    it(`is not announced again with the same media info, when it ${how}`, async () => {
+      const before = mediaOf(connection).length;
+      if (how === 'was cut') live.senders[0]?.destroy();
+      else live.senders[0]?.end();
+      await gone();
+      const sender = await back(10n);
+      sender.send(...videoFrames(10, 12));
+      await seen(10);
+      const messages = mediaOf(connection).slice(before);
+      assert.deepEqual(
+        messages.map(({ kind, ms, fmt }) => [kind, ms, fmt]),
+        [
+          ['video', 400, 1],
+          ['video', 440, 1],
+        ],
+      );
+    });
+  }
+
+  it('is announced again with other media, and after metadata without it', async () => {
+    live.senders[0]?.destroy();
+    await gone();
+    const before = mediaOf(connection).length;
+    live.senders[1]?.send(audioMinf({ bitrate: 64_000 }), ...audioFrames(8, 9));
+    await eventually(() => framesOf(connection).includes('a8'), 'audio of another kind');
+    const sender = await back(8n);
+    sender.send(...videoFrames(10, 12));
+    await seen(10);
+    const announced = ['metadata', 'audio header', 'audio', 'metadata', 'video header', 'video', 'video'];
+    assert.deepEqual(
+      mediaOf(connection)
+        .slice(before)
+        .map(({ kind }) => kind),
+      announced,
+    );
+  });
 
   it('begins anew after the end of stream', async () => {
     live.senders[0]?.end();
