@@ -402,7 +402,7 @@ describe('status page in a browser', { skip: hasBrowser ? false : 'no /usr/bin/c
       await page.focus('thead button:text-is("Upstream")');
       await press('Enter');
       assert.equal(await page.locator('thead [data-column=id]').getAttribute('aria-sort'), 'ascending');
-      await page.focus('thead button:text-is("Up")');
+      await page.focus('thead button:text-is("Uptime")');
       await press('Tab');
       assert.equal(await focused(), 'ch1-twitch', 'one stop for all rows');
       await press('ArrowDown', 30);
