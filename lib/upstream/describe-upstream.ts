@@ -13,7 +13,7 @@ export interface Breakage {
   readonly at: number;
 }
 
-/** What is described of an upstream. */
+/** The parts of an upstream that its description shows. */
 export interface UpstreamFacts {
   readonly connection: number;
   readonly data: ConnectData;
@@ -27,14 +27,14 @@ export interface UpstreamFacts {
 }
 
 /**
- * What the API shows of an upstream (spec/module.md, Upstream Object).
+ * The description of an upstream in the API (docs/protocol/behaviour.md, API objects).
  *
  * @param now monotonic ms
  */
 export function describeUpstream(upstream: UpstreamFacts, sessions: SessionSet, now: number): UpstreamStatus {
   const { connection, data, ledger, state, serverStatus, lastBreakage, createdAt } = upstream;
   const { main } = sessions;
-  // Names come from senders: `__proto__` is a name like any other.
+  // Senders choose the names, and `__proto__` must be an ordinary one.
   const streams = Object.create(null) as Record<string, StreamStatus>;
   for (const [name, stream] of upstream.streams) streams[name] = stream.status(now);
   return {

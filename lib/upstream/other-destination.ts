@@ -3,9 +3,9 @@ import { parseUrlOf } from './tracks/stream-name.js';
 import type { Upstream } from './upstream.js';
 
 /**
- * True if `data` leads to another server or application than `upstream`, which has no sender, has written all it had, and only
- * waits to learn whether everything has arrived. A sender that connects with the same id but another destination then gets
- * a separate upstream (spec/behaviour.md, Lives): its frames must not go to the old destination.
+ * True if `data` leads to another server or application than `upstream`, and `upstream` only waits to learn whether
+ * everything has arrived: it has no sender and has written all frames. The sender then gets a separate upstream
+ * (docs/protocol/behaviour.md, Lifetimes), because its frames must not go to the old destination.
  */
 export function isForOtherDestination(data: ConnectData, upstream: Upstream): boolean {
   for (const track of upstream.allTracks()) if (track.input !== undefined || !track.hasWrittenAll) return false;
@@ -14,8 +14,8 @@ export function isForOtherDestination(data: ConnectData, upstream: Upstream): bo
 }
 
 /**
- * The server and the application, without the query: a renewed token is the same destination. undefined if `url` is no RTMP
- * URL.
+ * The server and the application, without the query, because a renewed token does not change the destination. undefined
+ * if `url` is not an RTMP URL.
  */
 function place({ url, app, header = '' }: ConnectData): string | undefined {
   try {

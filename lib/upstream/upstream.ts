@@ -25,10 +25,13 @@ import { streamNameOf } from './tracks/stream-name.js';
 import { TrackRefused, TrackTaken } from './tracks/track-refused.js';
 import type { UpstreamOptions } from './upstream-options.js';
 
-/** ms without a sender after which a broken connection is not made again: a sender that returns sends what is not acknowledged. */
+/**
+ * ms without a sender after which a broken connection is not opened again. A sender that reconnects later sends again
+ * what was not acknowledged.
+ */
 const DESERTED_AFTER = 60_000;
 
-/** What reached the memory limit, by close reason. */
+/** What used the memory when the limit was reached, by close reason. */
 const ADMITTED: Readonly<Record<AdmitFailure, string>> = {
   get_buf_failed: 'received frames',
   alloc_chain_failed: 'pieces of frames',
@@ -37,15 +40,16 @@ const ADMITTED: Readonly<Record<AdmitFailure, string>> = {
 
 /**
  * - `open`: tracks join and leave;
- * - `dropping`: asked to end; what is queued is written or dropped, nothing joins;
- * - `closing`: all streams have ended, what is encoded is sent;
+ * - `dropping`: the upstream was asked to end; queued frames are written or dropped, and no track joins;
+ * - `closing`: all streams have ended, and encoded bytes are sent;
  * - `ended`
  */
 type Phase = 'open' | 'dropping' | 'closing' | 'ended';
 
 /**
- * All tracks of one `upstream_id`. It decides when its streams and tracks begin and end (spec/behaviour.md, Lives); the
- * RTMP side belongs to a {@link PublishSession}, or to several if the server knows one stream a connection.
+ * All tracks of one `upstream_id`. It decides when its streams and tracks begin and end (docs/protocol/behaviour.md,
+ * Lifetimes). A {@link PublishSession} does the RTMP side. There are several if the server supports only one stream per
+ * connection.
  */
 export class Upstream implements SessionOwner, Counting {
   readonly id: string;
@@ -57,26 +61,24 @@ export class Upstream implements SessionOwner, Counting {
   readonly streams = new Map<string, UpstreamStream>();
   /** Monotonic ms. */
   readonly createdAt: number;
-  /** What the server said last. */
+  /** The last status that the server sent. */
   serverStatus: LastStatus | null = null;
   lastBreakage: Breakage | undefined;
   private readonly options: UpstreamOptions;
   private readonly destination: Destination;
   private readonly sessions: SessionSet;
   private readonly overload: Overload | undefined;
-  /** Counts of tracks that have ended. */
+  /** Counts of ended tracks. */
   private readonly endedTracks = emptySums();
   private phase: Phase = 'open';
-  /** When an input was last seen to leave, monotonic ms. */
+  /** Monotonic ms at which the last input left. */
   private inputLeftAt = Infinity;
-  /** Inputs that only wait for the acks of what they have sent. */
+  /** Inputs that only wait for the acks of the frames they have sent. */
   private finishing: TrackInput[] = [];
   private finalReason: CloseReason = 'done';
   private finalMessage = 'all streams have ended and every byte is sent';
 
-  /**
-   * @throws RtmpUrlError if the URL of the connect data is invalid
-   */
+  /** @throws RtmpUrlError if the URL of the connect data is invalid */
   constructor(options: UpstreamOptions) {
     const { id, connection, data, settings, clock, log } = options;
     this.options = options;
@@ -92,7 +94,7 @@ export class Upstream implements SessionOwner, Counting {
     this.sessions = new SessionSet(this.newSession());
   }
 
-  /** Begins to connect. `codec`: that of the first track. */
+  /** Begins to connect. `codec`: the codec of the first track. */
   start(codec: number): void {
     const copied = Buffer.byteLength(JSON.stringify(this.data));
     if (!this.ledger.charge(copied)) {
@@ -106,7 +108,7 @@ export class Upstream implements SessionOwner, Counting {
     return this.phase === 'ended';
   }
 
-  /** True while it has streams: until then, another upstream cannot have its id. */
+  /** True while it can have streams. During that time, no other upstream can have its id. */
   get isOpen(): boolean {
     return this.phase === 'open' || this.phase === 'dropping';
   }
@@ -130,8 +132,8 @@ export class Upstream implements SessionOwner, Counting {
   }
 
   /**
-   * Adds the track that `info` announces, or lets `input` take over the existing track if that has no input. undefined: the
-   * upstream has failed over it, or is being dropped.
+   * Adds the track that `info` announces. If the track exists without an input, `input` takes it over. Returns
+   * undefined if the upstream has failed because of this, or is being dropped.
    *
    * @throws TrackRefused
    */
@@ -159,7 +161,7 @@ export class Upstream implements SessionOwner, Counting {
     return this.createTrack(stream, input, info, initialFrameId);
   }
 
-  /** Takes a media info that came on an existing track; a changed one is queued in its place. */
+  /** Takes a media info for an existing track. A changed one is queued between the frames. */
   changeInfo(track: Track, info: MediaInfo): void {
     track.setInfo(info);
     this.chargeInfos(track);
@@ -170,7 +172,7 @@ export class Upstream implements SessionOwner, Counting {
     return this.overload === undefined || this.overload.admits(track, frame, this.allTracks());
   }
 
-  /** Takes frames that have been numbered: they are charged and go to the merger. */
+  /** Takes numbered frames: counts their memory and passes them to the merger. */
   accept(track: Track, frames: readonly Frame[]): void {
     const failure = track.memory.admit(frames);
     if (failure !== undefined) {
@@ -180,14 +182,14 @@ export class Upstream implements SessionOwner, Counting {
     track.stream.outlet?.write(track, frames);
   }
 
-  /** The input of a track has left: what is queued is written, then the track ends. */
+  /** The input of a track has left. Queued frames are written, then the track ends. */
   detach(track: Track): void {
     track.input = undefined;
     this.inputLeftAt = this.options.clock.now();
     if (!this.ended) track.stream.outlet?.inputLeft(track);
   }
 
-  /** The sender of a track has announced the end: its input stays open until the last frame is acknowledged. */
+  /** The sender of a track has announced the end. Its input stays open until the last frame is acknowledged. */
   awaitLastAck(track: Track, input: TrackInput): void {
     this.finishing = this.finishing.filter((one) => !one.isClosed);
     this.finishing.push(input);
@@ -195,21 +197,21 @@ export class Upstream implements SessionOwner, Counting {
     if (this.ended) input.close(this.finalReason);
   }
 
-  /** Drops the pending frames of a track. They are not acknowledged: a sender may send them again, to another upstream. */
+  /** Drops the pending frames of a track, without acknowledging them: the sender may send them again elsewhere. */
   clear(track: Track): void {
     for (const frame of track.filter(() => false)) track.drop(frame);
     track.changes.length = 0;
     this.chargeInfos(track);
   }
 
-  /** Ends the upstream in order: inputs are closed, streams unpublished, what is encoded is sent. */
+  /** Ends the upstream in order: inputs are closed, streams are unpublished, and encoded bytes are sent. */
   drop(reason: CloseReason, keepFrames: boolean): void {
     if (!this.isOpen) return;
     this.phase = 'dropping';
     this.finalReason = reason;
-    this.finalMessage = 'it was asked for';
+    this.finalMessage = 'as requested';
     if (!keepFrames && this.sessions.main.state !== 'publishing') {
-      this.fail(reason, 'it was asked for, with no connection');
+      this.fail(reason, 'as requested, without a connection');
       return;
     }
     if (keepFrames) for (const session of this.sessions) session.hurry();
@@ -217,10 +219,10 @@ export class Upstream implements SessionOwner, Counting {
       if (keepFrames && !stream.settled) this.settle(stream);
       this.dropTracks(stream, reason, keepFrames);
     }
-    if (this.state === 'reconnecting') this.fail(reason, 'it was asked for, with no connection');
+    if (this.state === 'reconnecting') this.fail(reason, 'as requested, without a connection');
   }
 
-  /** Drops one KMP connection; false if it is not one of this upstream's. */
+  /** Drops one KMP connection. Returns false if it does not belong to this upstream. */
   dropInput(connection: number): boolean {
     for (const { input } of this.allTracks()) {
       if (input?.connection !== connection) continue;
@@ -230,7 +232,9 @@ export class Upstream implements SessionOwner, Counting {
     return false;
   }
 
-  /** Ends the upstream at once, with all its inputs. What fails while it is being dropped is not why it ends. */
+  /**
+   * Ends the upstream at once, with all its inputs. If it was being dropped already, the original close reason stays.
+   */
   fail(reason: CloseReason, message: string): void {
     if (this.ended) return;
     this.end(this.isDropping ? this.finalReason : reason, message);
@@ -257,7 +261,7 @@ export class Upstream implements SessionOwner, Counting {
   streamNeedsSession({ name }: TrackStream, delay: number): void {
     const stream = this.streams.get(name);
     if (stream === undefined) return;
-    this.log.info('the stream gets an RTMP connection of its own', { stream: maskKey(name) });
+    this.log.info('the stream gets a separate RTMP connection', { stream: maskKey(name) });
     const tracks = stream.allTracks();
     const session = this.addSession(stream);
     for (const track of tracks) session.streams.addTrack(track);
@@ -303,7 +307,10 @@ export class Upstream implements SessionOwner, Counting {
     for (const stream of this.streams.values()) yield* stream.allTracks();
   }
 
-  /** Brings what is charged for the media infos of a track up to date; false: the upstream has failed over it. */
+  /**
+   * Updates the memory charged for the media infos of a track. Returns false if the upstream has failed because of
+   * this.
+   */
   private chargeInfos(track: Track): boolean {
     if (track.chargeInfos()) return true;
     this.fail('add_media_info_failed', NO_ROOM);
@@ -319,7 +326,7 @@ export class Upstream implements SessionOwner, Counting {
     return new PublishSession(options, this.destination, this);
   }
 
-  /** A further session, for `stream` alone. */
+  /** A further session that publishes only `stream`. */
   private addSession(stream: UpstreamStream): PublishSession {
     const session = this.newSession();
     this.sessions.add(session);
@@ -367,7 +374,10 @@ export class Upstream implements SessionOwner, Counting {
     return track;
   }
 
-  /** The tracks of the stream are known, or the time to wait is over: metadata, sequence headers, then frames go out. */
+  /**
+   * The tracks of the stream are known, or the time to wait for them is over. From now on, metadata, sequence headers
+   * and frames are written.
+   */
   private settle(stream: UpstreamStream): void {
     stream.metaTimer?.cancel();
     stream.metaTimer = undefined;
@@ -384,7 +394,7 @@ export class Upstream implements SessionOwner, Counting {
         this.clear(track);
         input?.close(reason);
       } else if (input !== undefined) {
-        // The sender gets the acks of what has gone out, and does not send that again to the next process.
+        // The sender gets acks for the frames that were sent, so it does not send them again to the next process.
         input.finish();
         this.finishing.push(input);
         stream.outlet?.inputLeft(track);
@@ -395,7 +405,7 @@ export class Upstream implements SessionOwner, Counting {
 
   private endTrack(track: Track): void {
     const stream = this.streams.get(track.stream.name);
-    // Closing its input, or writing its last frame, may have ended it already.
+    // Closing its input or writing its last frame may have ended the track already.
     if (stream === undefined || track.isGone) return;
     stream.removeTrack(track);
     stream.outlet?.removeTrack(track);

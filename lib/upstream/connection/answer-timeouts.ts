@@ -4,24 +4,27 @@ import type { TrackStream } from '../tracks/track.js';
 import type { RtmpConnection } from './rtmp-connection.js';
 
 /**
- * How long connect may go unanswered, ms, before the server counts as one that never answers, where its answer is not waited
- * for (`kmp_rtmp_out_answer_timeout 0`).
+ * ms without an answer to connect after which the server counts as one that never answers. It applies if the service
+ * does not wait for the answer (`kmp_rtmp_out_answer_timeout 0`).
  */
 const UNASKED_TIMEOUT = 1_000;
 
 /**
- * How long createStream may go unanswered on a connection that publishes already, ms: its server then knows one stream a
- * connection.
+ * ms without an answer to createStream on a connection that publishes already. After that, the server counts as one
+ * that supports only one stream per connection.
  */
 const FURTHER_STREAM_TIMEOUT = 2_000;
 
-/** What a missing answer leads to. */
+/** Acts on missing answers. */
 export interface AnswerTimeoutOwner {
-  /** Connect: the server counts as one that never answers. */
+  /** connect was not answered: the server counts as one that never answers. */
   connectUnanswered(connection: RtmpConnection): void;
-  /** connect, or createStream or publish of the first stream, after `timeout` ms: this connection will never publish. */
+  /**
+   * connect, or createStream or publish of the first stream, was not answered within `timeout` ms. This connection will
+   * never publish.
+   */
   unanswered(connection: RtmpConnection, command: string, timeout: number): void;
-  /** createStream or publish of a further stream. */
+  /** createStream or publish of a further stream was not answered. */
   furtherStreamUnanswered(connection: RtmpConnection, stream: TrackStream): void;
 }
 
@@ -36,9 +39,9 @@ interface Request {
 
 type Settings = Pick<MediaSettings, 'outAnswerTimeout' | 'outTimeout' | 'outStreamId'>;
 
-/** Timers for the answers of servers. None of them keeps the process alive. */
+/** Timers for the answers of servers. They do not keep the process alive. */
 export class AnswerTimeouts {
-  /** The server that has answered connect before: it is no server that never answers. */
+  /** The server that has answered connect before, so it is not one that never answers. */
   private answering: string | undefined;
   private connectTimer: Timer | undefined;
   private readonly others = new Set<Timer>();
@@ -49,7 +52,7 @@ export class AnswerTimeouts {
     private readonly owner: AnswerTimeoutOwner,
   ) {}
 
-  /** The handshake is done, and connect is on its way. */
+  /** The handshake is done, and connect was sent. */
   connectSent(connection: RtmpConnection): void {
     this.stop();
     if (connection.isSettled) return;
@@ -61,7 +64,7 @@ export class AnswerTimeouts {
     });
   }
 
-  /** The handshake of a replacement is done: a server that asks to reconnect is no server that never answers. */
+  /** The handshake of a replacement is done. Its server asked to reconnect, so it is not one that never answers. */
   replacementConnectSent(connection: RtmpConnection): void {
     const { outTimeout } = this.settings;
     const check = (): void => {
@@ -76,7 +79,7 @@ export class AnswerTimeouts {
     this.stop();
   }
 
-  /** The answer to connect is of no more interest. */
+  /** The answer to connect is not needed any more. */
   stop(): void {
     this.connectTimer?.cancel();
   }
@@ -88,7 +91,7 @@ export class AnswerTimeouts {
     this.others.clear();
   }
 
-  /** createStream is on its way. */
+  /** createStream was sent. */
   createStreamSent(connection: RtmpConnection, stream: TrackStream): void {
     const state = connection.streams.get(stream);
     if (state === undefined) return;
@@ -98,7 +101,7 @@ export class AnswerTimeouts {
     this.watch(connection, stream, { command: 'createStream', timeout, isFirst, isAnswered: () => state.published });
   }
 
-  /** publish is on its way. */
+  /** publish was sent. */
   publishSent(connection: RtmpConnection, stream: TrackStream): void {
     const state = connection.streams.get(stream);
     if (state === undefined) return;
@@ -118,7 +121,8 @@ export class AnswerTimeouts {
   }
 
   private connectTimedOut(connection: RtmpConnection): void {
-    // The module assumes everything; a server that says something, but never answers connect, is one for it.
+    // The module assumes all answers. A server that sends other messages, but never answers connect, works with the
+    // module.
     if (this.settings.outStreamId === 'assume') this.owner.connectUnanswered(connection);
     else this.owner.unanswered(connection, 'connect', this.settings.outTimeout);
   }
@@ -128,7 +132,7 @@ export class AnswerTimeouts {
     const state = connection.streams.get(stream);
     const check = (): void => {
       if (connection.isOver || connection.streams.get(stream) !== state || isAnswered()) return;
-      // The time counts while the connection is open.
+      // The time counts only while the connection is open.
       if (connection.state !== 'publishing') this.watch(connection, stream, request);
       else if (isFirst) this.owner.unanswered(connection, command, timeout);
       else this.owner.furtherStreamUnanswered(connection, stream);

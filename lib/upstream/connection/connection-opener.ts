@@ -5,9 +5,9 @@ import type { Destination } from './destination.js';
 import type { EncoderOwner } from './frame-encoder.js';
 import { RtmpConnection, type ConnectionOwner, type RtmpConnectionOptions } from './rtmp-connection.js';
 
-/** Makes and opens the RTMP connections of a session. */
+/** Creates and opens the RTMP connections of a session. */
 export class ConnectionOpener {
-  /** Set when no frame waits any more: connections made from then on do not wait either. */
+  /** Set when frames must not wait for their time any more. It applies to later connections, too. */
   hurried = false;
 
   constructor(
@@ -20,14 +20,14 @@ export class ConnectionOpener {
   /** A connection that is not open yet. */
   create(): RtmpConnection {
     const connection = new RtmpConnection(this.options, this.owner, this.encoderOwner);
-    // A server may ask for a login, or redirect: until it has accepted connect, everything is kept.
+    // All written frames are kept until the server has accepted connect, because it may ask for a login, or redirect.
     connection.encoder.keepWritten = true;
     if (this.hurried) connection.merger.hurry();
     return connection;
   }
 
   /**
-   * Begins to connect; false if the memory limit was reached.
+   * Begins to connect. Returns false if the memory limit was reached.
    *
    * @param codecs ids of the codecs that the frames will have
    */
@@ -39,10 +39,10 @@ export class ConnectionOpener {
     return true;
   }
 
-  /** Announces a stream to a server that is ready for it; false if the memory limit was reached. */
+  /** Announces a stream to a server that is ready for it. Returns false if the memory limit was reached. */
   createStream(connection: RtmpConnection, stream: TrackStream): boolean {
     const { outStreamId } = this.settings;
-    // A server that has not answered connect is not expected to answer this.
+    // A server that has not answered connect is not expected to answer createStream.
     const assumeId = outStreamId === 'assume' || (outStreamId === 'auto' && connection.connectAnswer !== 'accepted');
     if (!connection.createStream(stream, assumeId)) return false;
     const state = connection.streams.get(stream);

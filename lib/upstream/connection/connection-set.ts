@@ -5,18 +5,18 @@ import type { Track, TrackStream } from '../tracks/track.js';
 import type { RtmpConnection } from './rtmp-connection.js';
 
 /**
- * The open RTMP connections of a session, and which of its streams is on which: the current connection, one that is to
- * replace it, and replaced ones that still send what they have.
+ * The open RTMP connections of a session, and which stream is on which: the current connection, its replacement, and
+ * replaced connections that still send their frames.
  */
 export class ConnectionSet {
   private readonly open = new Set<RtmpConnection>();
   private readonly connectionOf = new Map<TrackStream, RtmpConnection>();
-  /** The connection that is to become the current one, while it is being made. */
+  /** The connection that will become the current one, while it is being opened. */
   replacement: RtmpConnection | undefined;
-  /** Bytes of connections that are closed. */
+  /** Byte counts of closed connections. */
   private past = NO_BYTES;
 
-  /** @param current the connection that new streams go to */
+  /** @param current the connection for new streams */
   constructor(public current: RtmpConnection) {
     this.open.add(current);
   }
@@ -30,7 +30,7 @@ export class ConnectionSet {
     return this.current.state;
   }
 
-  /** `ip:port` of the server and of this end of the current connection; empty while not connected. */
+  /** `ip:port` of the server and of the local end of the current connection; empty while not connected. */
   get remoteAddress(): string {
     return this.current.publisher?.remoteAddress ?? '';
   }
@@ -52,7 +52,7 @@ export class ConnectionSet {
     this.open.add(connection);
   }
 
-  /** The connection is closed; its bytes stay counted. */
+  /** The connection is closed. Its bytes stay counted. */
   remove(connection: RtmpConnection): void {
     if (this.open.delete(connection)) this.past = addBytes(this.past, connection.bytes);
   }
@@ -83,8 +83,8 @@ export class ConnectionSet {
   /**
    * Moves a stream with its queued frames to another connection.
    *
-   * @param lost its connection is lost: what may not have arrived is written again, from a key frame on. Otherwise that
-   *   connection still sends what it has
+   * @param lost true if its connection is lost: frames that may not have arrived are written again, from a key frame
+   *   on. Otherwise the old connection still sends the frames that it has
    */
   move(stream: TrackStream, to: RtmpConnection, lost: boolean): void {
     const tracks = tracksOf(stream);
@@ -103,7 +103,7 @@ export class ConnectionSet {
     }
   }
 
-  /** Replaced connections without a stream send what they have, and close. */
+  /** Closes replaced connections without a stream, after they have sent their frames. */
   finishUnused(): void {
     for (const connection of this.open) {
       if (connection === this.current || connection === this.replacement) continue;
@@ -111,12 +111,14 @@ export class ConnectionSet {
     }
   }
 
-  /** A track ended without writing its frames: other tracks no longer wait for it. */
+  /** A track ended without writing its frames, so other tracks do not wait for it any more. */
   tracksChanged(): void {
     for (const connection of this.open) connection.merger.changed();
   }
 
-  /** From now on no frame waits: what is queued goes out in order, as fast as the server takes it. */
+  /**
+   * From now on, frames do not wait for their time. Queued frames are sent in order, as fast as the server takes them.
+   */
   hurry(): void {
     for (const connection of this.open) connection.merger.hurry();
   }
@@ -126,7 +128,7 @@ export class ConnectionSet {
     return this.connectionOf.get(stream);
   }
 
-  /** Streams that are on `connection`. */
+  /** The streams on `connection`. */
   streamsOn(connection: RtmpConnection): TrackStream[] {
     return this.streams.filter((stream) => this.connectionOf.get(stream) === connection);
   }
@@ -135,12 +137,12 @@ export class ConnectionSet {
     return this.streamsOn(connection).flatMap(tracksOf);
   }
 
-  /** Ids of the codecs that the frames to come have. */
+  /** Ids of the codecs that the next frames will have. */
   get codecs(): number[] {
     return this.streams.flatMap((stream) => tracksOf(stream).map((track) => track.latestInfo.codecId));
   }
 
-  /** Bytes over all connections that there ever were. */
+  /** Bytes over all connections, open and closed. */
   get bytes(): ByteCounts {
     let sum = this.past;
     for (const connection of this.open) sum = addBytes(sum, connection.bytes);

@@ -1,4 +1,4 @@
-/** An action, and when it would have been taken. */
+/** An action, and the time at which it was requested. */
 interface Deferred {
   /** Monotonic ms. */
   readonly at: number;
@@ -6,8 +6,8 @@ interface Deferred {
 }
 
 /**
- * What happened to the streams of a session while its server had not answered connect. The actions are taken, in their order,
- * when it has answered, or counts as a server that never answers.
+ * Actions for the streams of a session, requested before the server has answered connect. They run in their order when
+ * the server has answered, or counts as one that never answers.
  */
 export class DeferredActions {
   private list: Deferred[] = [];
@@ -21,7 +21,7 @@ export class DeferredActions {
     this.list.push({ at, run });
   }
 
-  /** @param before called ahead of each action, with its time */
+  /** @param before called before each action, with its time */
   runAll(before: (at: number) => void): void {
     const { list } = this;
     this.list = [];

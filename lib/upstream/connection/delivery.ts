@@ -7,24 +7,24 @@ import type { RtmpConnection, RtmpConnectionOptions } from './rtmp-connection.js
 import { announceChange } from './stream-announcer.js';
 import { TrackEnds } from './track-ends.js';
 
-/** What the delivery asks of the upstream. */
+/** What the delivery needs from the upstream. */
 export interface DeliveryOwner {
-  /** True while the upstream is being dropped: its tracks end as soon as they have nothing to write. */
+  /** True while the upstream is being dropped. Its tracks then end as soon as all frames are written. */
   readonly isDropping: boolean;
-  /** A track without an input has written all it had, and nothing of it has to be written again. */
+  /** A track without an input has written all its frames, and none of them has to be written again. */
   trackEnded(track: Track): void;
   fail(reason: CloseReason, message: string): void;
 }
 
 /**
- * What is known of frames that were written: which of them are kept because they may have to be written again, and which
- * tracks end because everything has arrived. All that changes this knowledge comes here.
+ * Tracks the delivery of written frames. It decides which frames are kept because they may have to be written again,
+ * and which tracks end because everything has arrived. All events that change this come here.
  */
 export class Delivery implements EncoderOwner {
   private readonly resend: ResendPolicy;
   private readonly trackEnds: TrackEnds;
 
-  /** @param connectionOf the connection that a stream is on */
+  /** @param connectionOf returns the connection of a stream */
   constructor(
     { settings, clock, ledger }: Pick<RtmpConnectionOptions, 'settings' | 'clock' | 'ledger'>,
     private readonly connectionOf: (stream: TrackStream) => RtmpConnection | undefined,
@@ -48,7 +48,7 @@ export class Delivery implements EncoderOwner {
 
   framesSent(track: Track): void {
     const connection = this.connectionOf(track.stream);
-    // Without a connection, the stream has ended: ResendPolicy.framesLost or this forgets its frames.
+    // Without a connection, the stream has ended. Its frames are forgotten here, or in ResendPolicy.framesLost.
     if (connection === undefined) track.forgetRetained(() => true);
     else this.resend.sent(track, connection);
     this.trackEnds.deliveryChanged();
@@ -69,18 +69,18 @@ export class Delivery implements EncoderOwner {
     this.trackEnds.deliveryChanged();
   }
 
-  /** Connect is answered, or counts as unanswered for good: frames are kept for a reconnect only. */
+  /** connect is answered, or counts as unanswered for good. From now on, frames are kept only for a reconnect. */
   connectAnswered(connection: RtmpConnection, tracks: readonly Track[]): void {
     this.resend.connectAnswered(connection, tracks);
     this.trackEnds.deliveryChanged();
   }
 
-  /** A connection is closed. The tracks on it must be moved, or told by {@link tracksMoved} that they stay. */
+  /** A connection is closed. After this, its tracks must be moved; {@link tracksMoved} reports that. */
   connectionLost(connection: RtmpConnection, tracks: readonly Track[]): void {
     this.resend.connectionLost(connection, tracks);
   }
 
-  /** Tracks of a lost connection are on another one: their kept frames are in their queues again. */
+  /** The tracks of a lost connection are on another one. Their kept frames are in their queues again. */
   tracksMoved(): void {
     this.trackEnds.deliveryChanged();
   }

@@ -7,18 +7,18 @@ import { parseRtmpUrl, type RtmpUrl } from '../../rtmp/rtmp-url.js';
 import { parseUrlOf } from '../tracks/stream-name.js';
 import type { ConnectTarget, TlsSettings } from '../../rtmp/tcp-connect.js';
 
-/** Where an upstream goes and what it says when it gets there: the connect data of its first track, with the defaults. */
+/** The server of an upstream and the parameters for it: the connect data of its first track, with the defaults. */
 export interface Destination {
   readonly url: RtmpUrl;
   readonly target: ConnectTarget;
-  /** What holds where TLS is used: here, or where a server sends us. Throws if a certificate cannot be read. */
+  /** The TLS settings, used if the server or a redirect requires TLS. Throws if a certificate cannot be read. */
   readonly tls: () => TlsSettings;
   readonly params: ConnectParams;
   readonly header: Buffer | undefined;
 }
 
 /**
- * @throws RtmpUrlError if the URL is none
+ * @throws RtmpUrlError if the URL is invalid
  * @throws Error if `kmp_rtmp_out_ssl_trusted_certificate` cannot be read
  */
 export function destinationOf(data: ConnectData, settings: MediaSettings): Destination {
@@ -44,7 +44,7 @@ export function destinationOf(data: ConnectData, settings: MediaSettings): Desti
   };
 }
 
-/** The same, as somebody: `query` behind app and tcUrl (lib/rtmp/auth.ts). */
+/** The same destination with a login: `query` is appended to app and tcUrl (lib/rtmp/auth.ts). */
 export function withAuth(destination: Destination, query: string): Destination {
   const { params } = destination;
   return {
@@ -54,8 +54,8 @@ export function withAuth(destination: Destination, query: string): Destination {
 }
 
 /**
- * Where a server sends us: `tcUrl` whole, or relative to where we are. undefined if it is no URL that may be followed: none
- * at all, or one that leaves TLS.
+ * The destination of a redirect: `tcUrl` is absolute, or relative to `destination`. Returns undefined if `tcUrl` is
+ * invalid or leaves TLS.
  */
 export function withTcUrl(destination: Destination, tcUrl: string): Destination | undefined {
   const { params, tls, url } = destination;

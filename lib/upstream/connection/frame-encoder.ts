@@ -9,18 +9,21 @@ import type { CloseReason } from '../report/close-reason.js';
 import { BATCH_COST, ENCODED_COST, type Ledger } from '../tracks/ledger.js';
 import type { BatchShare, Track } from '../tracks/track.js';
 
-/** A batch's share of one track. */
+/** The part of a batch that belongs to one track. */
 interface Share extends BatchShare {
   readonly track: Track;
 }
 
-/** Encoded bytes on their way to the kernel, and what is released and acknowledged when the kernel has them. */
+/**
+ * Encoded bytes for the kernel. When the kernel has taken them, their memory is released and their frames are
+ * acknowledged.
+ */
 export class EncodedBatch implements OutputBatch {
   constructor(
     readonly buffers: readonly Buffer[],
     readonly bytes: number,
     readonly shares: readonly Share[],
-    /** The memory of headers and of copied payloads; free again once the batch is sent. */
+    /** The memory of headers and of copied payloads. It is free again once the batch is sent. */
     readonly blocks: readonly Block[],
     /** Bytes charged for commands, metadata and the batch itself. */
     readonly otherCharge: number,
@@ -34,7 +37,9 @@ export class EncodedBatch implements OutputBatch {
 
 /** What the encoder reports. */
 export interface EncoderOwner {
-  /** The track's media info has changed: new metadata and a new sequence header have to go ahead of the next frame. */
+  /**
+   * The track's media info has changed. New metadata and a new sequence header must be written before the next frame.
+   */
   mediaInfoChanged(track: Track): void;
   /** The last frame of a track without an input has been written. */
   trackWritten(track: Track): void;
@@ -42,22 +47,22 @@ export interface EncoderOwner {
   framesSent(track: Track): void;
   /** Frames of the track on the connection of `acked` will not arrive. */
   framesLost(track: Track, acked: AckedBytes): void;
-  /** The upstream cannot go on. */
+  /** The upstream cannot continue. */
   fail(reason: CloseReason, message: string): void;
 }
 
-/** Encodes merged frames for one RTMP connection, and records what is in each batch. */
+/** Encodes merged frames for one RTMP connection, and records the contents of each batch. */
 export class FrameEncoder implements FrameSink<Track, EncodedBatch> {
-  /** Whether written frames are kept until it is certain that they need not be sent again. */
+  /** Whether written frames are kept until it is certain that they do not have to be sent again. */
   keepWritten = false;
   /**
-   * Called before each frame while a replacement of the connection is being made. It returns true if it has moved the
+   * Called before each frame while a replacement of the connection is being opened. Returns true if it has moved the
    * frame's stream to the replacement.
    */
   moveFirst: ((track: Track, frame: Frame) => boolean) | undefined;
-  /** What the server has read of the connection. */
+  /** What the server has read from the connection. */
   readonly acked = new AckedBytes();
-  /** Bytes of the connection ahead of what is encoded next: header, handshake, and taken batches. */
+  /** Bytes of the connection before the next encoded byte: header, handshake and taken batches. */
   taken = 0;
   private touched: Track[] = [];
   private otherCharge = 0;
@@ -79,15 +84,15 @@ export class FrameEncoder implements FrameSink<Track, EncodedBatch> {
   }
 
   /**
-   * Charges what `write` encodes (commands, metadata, headers). Above the memory limit the upstream fails with `reason`, and
-   * this returns false.
+   * Runs `write` (commands, metadata, headers) and charges the bytes that it encodes. Above the memory limit, the
+   * upstream fails with `reason` and this returns false.
    */
   charged(reason: CloseReason, write: () => void): boolean {
     const before = this.gathered;
     try {
       write();
     } catch (error) {
-      // Names and URLs can be longer than a message can carry.
+      // A name or URL may be longer than a message can be.
       if (!(error instanceof RtmpError)) throw error;
       this.owner.fail(reason, error.message);
       return false;
@@ -160,8 +165,8 @@ export class FrameEncoder implements FrameSink<Track, EncodedBatch> {
   }
 
   /**
-   * `track` is on another connection from now on. What is still on its way here belongs to this connection alone: it is not
-   * sent again, and its memory is released when it is sent here, whatever the other connection has sent by then.
+   * `track` moves to another connection. Frames that this connection is still sending are not sent again by the other
+   * one. Their memory is released when they are sent here, whatever the other connection has sent by then.
    */
   leave(track: Track): void {
     const frames = track.retained.takeUnsent(this.acked);
@@ -174,7 +179,7 @@ export class FrameEncoder implements FrameSink<Track, EncodedBatch> {
     }
   }
 
-  /** The connection is closed at once: what is on its way is not waited for, and its charges are released. */
+  /** The connection is closed at once. Charges for unsent batches are released without waiting for them. */
   abandon(): void {
     const lost = [...[...this.outstanding].flatMap((batch) => batch.shares), ...this.closeShares()];
     for (const batch of this.outstanding) this.ledger.release(batch.otherCharge);
@@ -182,14 +187,14 @@ export class FrameEncoder implements FrameSink<Track, EncodedBatch> {
     this.ledger.release(this.otherCharge);
     this.otherCharge = 0;
     for (const share of lost) {
-      // A write that was cut off may still read the payloads: their memory is left to the garbage collector.
+      // An interrupted write may still read the payloads, so their memory is left to the garbage collector.
       for (const frame of share.frames) share.track.memory.releaseCharge(frame);
       this.release(share);
       this.owner.framesLost(share.track, this.acked);
     }
   }
 
-  /** What was encoded since the last call, by track. */
+  /** The batches' parts since the last call, by track. */
   private closeShares(): Share[] {
     const shares: Share[] = [];
     for (const track of this.touched) {

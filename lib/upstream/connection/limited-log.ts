@@ -1,10 +1,10 @@
 import type { Logger } from '../../base/logger.js';
 import { Budget } from '../../rtmp/budget.js';
 
-/** Log lines that one server may cause: at once, and in each second after that. */
+/** Log lines that one server may cause: a burst, then a number per second. */
 const LINES = { burst: 50, perSecond: 1 };
 
-/** Log lines that a server is the cause of. A server that says a lot must not fill the log. */
+/** Log lines about messages of a server. A server that sends many messages must not fill the log. */
 export class LimitedLog {
   private readonly budget: Budget;
   private leftOut = 0;
@@ -23,7 +23,7 @@ export class LimitedLog {
       this.leftOut++;
       return;
     }
-    const more = this.leftOut === 0 ? '' : ` (${this.leftOut} lines before this one were left out)`;
+    const more = this.leftOut === 0 ? '' : ` (${this.leftOut} lines before this one were not logged)`;
     this.leftOut = 0;
     this.log()[level](line() + more);
   }

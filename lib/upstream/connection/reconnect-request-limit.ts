@@ -2,12 +2,12 @@ import type { Logger } from '../../base/logger.js';
 import { Budget } from '../../rtmp/budget.js';
 
 /**
- * How often a server may ask to reconnect: a few times at once, and again every 10 s. Each time costs a connection to
- * wherever it says.
+ * How often a server may ask to reconnect: a few times at once, then once every 10 s. Each request costs a connection
+ * to an address that the server chooses.
  */
 const REQUESTS = { burst: 5, perSecond: 0.1 };
 
-/** Decides whether a server's request to reconnect is looked at. */
+/** Decides whether a server's request to reconnect is handled. */
 export class ReconnectRequestLimit {
   private readonly budget: Budget;
   private refusing = false;
@@ -20,11 +20,11 @@ export class ReconnectRequestLimit {
     this.budget = new Budget(REQUESTS.burst, REQUESTS.perSecond, now);
   }
 
-  /** False if there were too many; said once. */
+  /** Returns false if there were too many requests. Logs that once. */
   allow(): boolean {
     const allowed = this.budget.take();
     if (!allowed && !this.refusing) {
-      this.log().warn('the server asks to reconnect too often, and is not heeded for a while');
+      this.log().warn('the server asks to reconnect too often; its requests are ignored for a while');
     }
     this.refusing = !allowed;
     return allowed;

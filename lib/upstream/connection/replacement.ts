@@ -7,25 +7,25 @@ import { ReplyHandler, type Refusal, type ReplyObserver, type ReplyTarget } from
 import type { RtmpConnection } from './rtmp-connection.js';
 import type { ServerRoute } from './server-route.js';
 
-/** What a replacement asks of its session. */
+/** What a replacement needs from its session. */
 export interface ReplacementOwner {
-  /** Opens a connection; undefined: the upstream has failed over it. */
+  /** Opens a connection. Returns undefined if the upstream has failed because of this. */
   openConnection(destination: Destination): RtmpConnection | undefined;
   /** Announces all streams of the session on `connection`. */
   createAll(connection: RtmpConnection): void;
-  /** publish of `stream` is on its way: its answer is waited for. */
+  /** publish of `stream` was sent, and its answer is awaited. */
   watchPublish(connection: RtmpConnection, stream: TrackStream): void;
   closeConnection(connection: RtmpConnection): void;
   /** The replacement is ready, and `stream` moves to it. */
   moveToReplacement(stream: TrackStream, replacement: Replacement, connection: RtmpConnection): void;
-  /** The replacement could not be made: the current connection stays in use. */
+  /** The replacement could not be opened. The current connection stays in use. */
   replacementFailed(replacement: Replacement, why: string): void;
 }
 
 /**
- * The connection that replaces the current one because the server has asked for it
- * (NetConnection.Connect.ReconnectRequest; spec/enhanced-rtmp.md). It is opened and published on beside the current one;
- * each stream moves at its next key frame.
+ * The connection that replaces the current one at the server's request (NetConnection.Connect.ReconnectRequest;
+ * docs/protocol/enhanced-rtmp.md, Reconnect request). It is opened while the current one is still in use. Each stream
+ * moves at its next key frame.
  */
 export class Replacement implements ReplyTarget {
   readonly replies: ReplyHandler;
@@ -59,11 +59,11 @@ export class Replacement implements ReplyTarget {
   }
 
   live(): void {
-    // The stream's metadata goes out when the stream moves.
+    // The stream's metadata is written when the stream moves.
   }
 
   idTaken(): void {
-    this.owner.replacementFailed(this, 'the server gives all streams one id');
+    this.owner.replacementFailed(this, 'the server gave all streams the same id');
   }
 
   connectAgain(): void {
@@ -84,15 +84,17 @@ export class Replacement implements ReplyTarget {
   }
 
   reconnectRequested(): void {
-    // One replacement at a time.
+    // A further request is ignored, because there is only one replacement at a time.
   }
 
-  /** Called before each frame of the connection that is replaced; true: the frame's stream is on the replacement now. */
+  /**
+   * Called before each frame of the replaced connection. Returns true if the frame's stream is on the replacement now.
+   */
   private moveFirst(track: Track, frame: Frame): boolean {
     const { connection, owner } = this;
     const boundary = track.mediaType === 'video' ? frame.isKey : track.stream.tracks.video === undefined;
     if (connection === undefined || !boundary || !this.isReady(connection)) return false;
-    // Before anything else: a track without an input ends when its queue is empty.
+    // This must come first, because a track without an input ends when its queue is empty.
     track.unshift(frame);
     owner.moveToReplacement(track.stream, this, connection);
     return true;

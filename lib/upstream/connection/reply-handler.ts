@@ -11,40 +11,42 @@ import { LimitedLog } from './limited-log.js';
 import type { RtmpConnection } from './rtmp-connection.js';
 import type { ServerRoute } from './server-route.js';
 
-/** Whether it is worth while to ask again after a refusal; see docs/protocol/servers.md, Refusals. */
+/** Whether another attempt after a refusal can succeed; see docs/protocol/servers.md, Refusals. */
 export type Refusal = Extract<StatusMeaning, 'final' | 'temporary' | 'doubtful'>;
 
-/** What a server's answers lead to: on the current connection of a session, or on its replacement. */
+/** Acts on a server's answers, on the current connection of a session or on its replacement. */
 export interface ReplyTarget {
   /** The server has accepted connect. */
   accepted(connection: RtmpConnection): void;
-  /** publish is encoded, with the id that the server gave the stream. */
+  /** publish is encoded, with the id that the server gave to the stream. */
   published(connection: RtmpConnection, stream: TrackStream): void;
   /** The server has confirmed the publish. */
   live(connection: RtmpConnection, stream: TrackStream): void;
-  /** The server gave the stream the id of another one: it needs a connection of its own. */
+  /** The server gave the stream the id of another stream, so the stream needs its own connection. */
   idTaken(connection: RtmpConnection, stream: TrackStream): void;
-  /** Connects again at once, to the route's next destination. */
+  /** Connect again at once, to the route's next destination. */
   connectAgain(): void;
-  /** The server refuses all, or ends all. */
+  /** The server refuses or ends all streams. */
   rejected(refusal: Refusal, error: PublishError): void;
-  /** The server refuses one stream, or ends it. */
+  /** The server refuses or ends one stream. */
   streamRejected(connection: RtmpConnection, stream: TrackStream, refusal: Refusal, error: PublishError): void;
-  /** The connection is of no more use. */
+  /** The connection cannot be used any more. */
   connectionBroken(connection: RtmpConnection, error: Error): void;
-  /** The server asks to reconnect: to `tcUrl`, whole or relative, or to the present place. */
+  /** The server asks to reconnect: to `tcUrl`, absolute or relative, or to the present address. */
   reconnectRequested(tcUrl: string | undefined): void;
 }
 
-/** Who wants to know what the server says. */
+/** Observes the messages of the server. */
 export interface ReplyObserver {
   readonly log: Logger;
   lastStatus(status: LastStatus): void;
-  /** `text` without stream keys, user names and passwords, which servers often repeat. */
+  /** Returns `text` without stream keys, user names and passwords, which servers often repeat. */
   mask(text: string): string;
 }
 
-/** Decides what a server's answers mean: ids, refusals, logins, redirects. See docs/protocol/servers.md, Waiting for answers. */
+/**
+ * Interprets a server's answers: ids, refusals, logins, redirects. See docs/protocol/servers.md, Waiting for answers.
+ */
 export class ReplyHandler {
   private readonly log: LimitedLog;
 
@@ -99,7 +101,7 @@ export class ReplyHandler {
     }
   }
 
-  /** A `_result`; servers send failures in those too. */
+  /** A `_result`. Some servers report failures in a `_result`. */
   private result(
     connection: RtmpConnection,
     { transaction, object, info }: Extract<ServerEvent, { kind: 'result' }>,
@@ -171,7 +173,7 @@ export class ReplyHandler {
       return;
     }
     for (const [stream, state] of connection.streams) {
-      // A server that cannot create a stream is busy, or not yet there: that changes.
+      // A server that cannot create a stream is busy or not ready yet, so a later attempt may succeed.
       if (state.createTransaction === transaction) this.streamRefused(connection, stream, 'temporary', status);
       else if (state.published && state.publishTransaction === transaction) {
         this.streamRefused(connection, stream, refusal, status);
@@ -205,7 +207,10 @@ export class ReplyHandler {
     return new PublishError(stage, `the server says: ${this.text(status)}`);
   }
 
-  /** Answers a request to log in by connecting again; false if it is no such request, or there are no credentials. */
+  /**
+   * Answers a request to log in by connecting again. Returns false if it is not such a request, or if there are no
+   * credentials.
+   */
   private logIn(description: string): boolean {
     const answer = this.route.logIn(description);
     if (answer.kind === 'rejected') this.target.rejected('final', new PublishError('connect_rejected', answer.reason));
@@ -234,7 +239,10 @@ export class ReplyHandler {
   }
 }
 
-/** The stream that a status is about. Some servers send the status of a stream with another id: the only stream is meant then. */
+/**
+ * The stream that a status is about. Some servers send the status of a stream with a wrong id. If there is only one
+ * stream, it is that one.
+ */
 function streamOf(connection: RtmpConnection, streamId: number, ofStream: boolean): TrackStream | undefined {
   for (const [stream, state] of connection.streams) if (state.published && state.msid === streamId) return stream;
   const [only] = connection.streams.keys();

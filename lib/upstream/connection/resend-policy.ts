@@ -6,17 +6,19 @@ import type { Kept } from '../tracks/retention.js';
 import type { Track } from '../tracks/track.js';
 import type { RtmpConnection } from './rtmp-connection.js';
 
-/** Above this part of the memory limit written frames are no longer kept. */
+/** Written frames are not kept while more than this share of the memory limit is used. */
 const KEEP_SHARE = 0.5;
 
 /**
- * Decides how long frames that the kernel has taken are kept, so that they can be written again on another connection: all
- * of them until the server has accepted connect, then (with `kmp_rtmp_out_reconnects`) those that may be lost when the
- * connection breaks. Where the server acknowledges what it reads, its acknowledgements decide; otherwise, and where they
- * do not say anything yet, the frames of the last `kmp_rtmp_out_resend` ms are in doubt.
+ * Decides how long frames are kept after the kernel has taken them, so that they can be written again on another
+ * connection. Until the server has accepted connect, all frames are kept. After that, with `kmp_rtmp_out_reconnects`,
+ * only frames that may be lost when the connection breaks are kept. If the server acknowledges what it reads, its
+ * acknowledgements decide. Otherwise, or before the first acknowledgement, the frames of the last `kmp_rtmp_out_resend`
+ * ms are in doubt.
  *
- * Video is kept from the key frame before the first frame in doubt: a decoder cannot start elsewhere. Audio that the
- * server has read is not kept: sound that is heard twice is worse than a missing picture, and these pictures were seen.
+ * Video is kept from the key frame before the first frame in doubt, because a decoder cannot start elsewhere. Audio
+ * that the server has read is not kept: hearing a sound twice is worse than a missing picture, and viewers have seen
+ * these pictures.
  */
 export class ResendPolicy {
   /** @param now monotonic ms */
@@ -26,7 +28,7 @@ export class ResendPolicy {
     private readonly now: () => number,
   ) {}
 
-  /** The server has accepted connect, or does not answer at all. */
+  /** The server has accepted connect, or counts as one that never answers. */
   connectAnswered(connection: RtmpConnection, tracks: Iterable<Track>): void {
     connection.encoder.keepWritten = this.settings.outReconnects > 0;
     for (const track of tracks) this.sent(track, connection);
@@ -46,8 +48,8 @@ export class ResendPolicy {
   }
 
   /**
-   * `connection` is closed. Of what `tracks` have written to it, frames that its server has acknowledged are forgotten; time
-   * decides nothing here, because nobody knows for how long the connection had been broken.
+   * `connection` is closed. Frames of `tracks` that its server has acknowledged are forgotten. Time does not count
+   * here, because the connection may have been broken for an unknown time.
    */
   connectionLost(connection: RtmpConnection, tracks: Iterable<Track>): void {
     if (!connection.isSettled) return;
@@ -62,8 +64,8 @@ export class ResendPolicy {
   }
 
   /**
-   * What the connection of `acked` had not sent of `track` will never be sent. If the track has ended, nobody needs it; what
-   * another connection still sends of it is left alone.
+   * Frames of `track` that the connection of `acked` has not sent will never be sent there. If the track has ended,
+   * they are not needed any more. Frames that another connection still sends are not changed.
    */
   framesLost(track: Track, acked: AckedBytes): void {
     if (!track.isGone) return;
@@ -72,13 +74,13 @@ export class ResendPolicy {
   }
 }
 
-/** @param safe monotonic ms: what was sent by then has arrived, as far as time can tell */
+/** @param safe monotonic ms; frames sent by then count as arrived, if only time decides */
 function forgetDone({ video, audio }: Readonly<Partial<Record<MediaType, Track>>>, safe: number): void {
   const behind = [video, audio]
     .map((track) => track?.retained.lastSentUntil(safe))
     .filter((kept) => kept?.isBehind === true)
     .map((kept) => kept?.acked);
-  // A server that acknowledges, and has not come so far although there was time, may not have read these frames either.
+  // If a server acknowledges, but has not acknowledged these frames in time, it may not have read them.
   const old = (kept: Kept): boolean => kept.isSent && kept.frame.sentAt <= safe && !behind.includes(kept.acked);
   const done = (kept: Kept): boolean => kept.isAcked || old(kept);
   const from = video?.retained.lastBeginning(done);

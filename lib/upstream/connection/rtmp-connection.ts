@@ -18,16 +18,16 @@ import type { ByteCounts } from '../report/byte-counts.js';
 import { tracksOf } from '../tracks/stream.js';
 import type { Track, TrackStream } from '../tracks/track.js';
 
-/** How many buffers' worth is written in one piece, if so much is due at once: a write costs more than its bytes. */
+/** The most buffers written in one piece, if that much is due at once. A write has a cost beside its bytes. */
 const BUFFERS_AT_ONCE = 4;
 
 /** C0, C1 and C2. */
 const HANDSHAKE_BYTES = 1 + 2 * 1536;
 
-/** Acknowledgements a second that a server is asked for: each is a packet of 16 bytes, and wakes us up. */
+/** Acknowledgements per second that a server is asked for. Each is a packet of 16 bytes and wakes up this process. */
 const ACKS_PER_SECOND = 4;
 
-/** Bytes: least and most of the window, and what it is when the tracks do not say their bitrates. */
+/** Bytes: the smallest and largest window, and the window if the tracks do not state their bitrates. */
 const ACK_WINDOW = { least: 16 * 1024, most: 1024 * 1024, unknown: 64 * 1024 };
 
 function ackWindow(bitrate: number): number {
@@ -43,7 +43,7 @@ export interface RtmpConnectionOptions {
   readonly resolve: Resolve;
   readonly permit?: ((address: string, port: number, host: string) => boolean) | undefined;
   readonly ledger: Ledger;
-  /** Makes the dump of what a connection receives. */
+  /** Opens the dump of the bytes that a connection receives. */
   readonly dump?: (() => Dump) | undefined;
 }
 
@@ -51,7 +51,7 @@ export interface RtmpConnectionOptions {
 export interface ConnectionOwner {
   connectionState(connection: RtmpConnection, state: PublisherState): void;
   serverEvent(connection: RtmpConnection, event: ServerEvent): void;
-  /** Everything was sent, and the connection is closed in order. */
+  /** Everything was sent, and the connection was closed in order. */
   connectionFinished(connection: RtmpConnection): void;
   connectionBroken(connection: RtmpConnection, error: Error): void;
 }
@@ -60,28 +60,28 @@ export interface ConnectionOwner {
  * How the server has answered connect:
  *
  * - `none`: not yet;
- * - `assumed`: not yet, and the answer is not waited for;
- * - `silent`: not in time: it counts as a server that never answers;
+ * - `assumed`: not yet, and the service does not wait for the answer;
+ * - `silent`: not in time, so it counts as a server that never answers;
  * - `accepted`
  */
 export type ConnectAnswer = 'none' | 'assumed' | 'silent' | 'accepted';
 
 /**
- * One RTMP connection with what feeds it: merger, encoder and publisher, joined; and what the server says on it. Made
- * afresh for every attempt to connect, since nothing of a connection's state outlives it.
+ * One RTMP connection: merger, encoder and publisher, joined, and the server's messages. Each attempt to connect
+ * creates a new one, because no state of a connection is used after it has ended.
  */
 export class RtmpConnection {
   readonly writer: SessionWriter;
   readonly encoder: FrameEncoder;
   readonly merger: Merger<Track, EncodedBatch>;
-  /** The upstream's streams as this connection knows them. */
+  /** The state of the upstream's streams on this connection. */
   readonly streams = new Map<TrackStream, StreamState>();
   publisher: RtmpPublisher | undefined;
   connectTransaction = 0;
   connectAnswer: ConnectAnswer = 'none';
   /** `host:port` of the server, as configured; empty before {@link open}. */
   server = '';
-  /** True once the server has said anything after the handshake. */
+  /** True once the server has sent any message after the handshake. */
   heard = false;
   /** Monotonic ms. */
   openedAt = 0;
@@ -90,9 +90,9 @@ export class RtmpConnection {
   /** Monotonic ms at which the handshake was done. */
   publishingSince = Infinity;
   private readonly reader: ServerReader;
-  /** Window Acknowledgement Size that the server was told last, bytes; 0: none. */
+  /** The last Window Acknowledgement Size that was sent to the server, bytes; 0: none. */
   private window = 0;
-  /** Most that it may be, by the server's Set Peer Bandwidth. */
+  /** The largest allowed window, from the server's Set Peer Bandwidth. */
   private windowLimit = Infinity;
   private over = false;
 
@@ -122,7 +122,9 @@ export class RtmpConnection {
     });
   }
 
-  /** Writes connect and begins to connect. False: the memory limit was reached, and the owner knows. */
+  /**
+   * Writes connect and begins to connect. Returns false if the memory limit was reached; the owner has been notified.
+   */
   open(destination: Destination, extra: Amf0Object | undefined): boolean {
     const { settings, clock, resolve, permit, dump: openDump } = this.options;
     this.server = `${destination.target.host}:${destination.target.port}`;
@@ -163,8 +165,9 @@ export class RtmpConnection {
   }
 
   /**
-   * Asks the server to acknowledge what it reads, often enough to be of use when the connection breaks. Only once it has
-   * accepted connect: a server that says nothing is told no more than by the module that this replaces.
+   * Asks the server to acknowledge what it reads, often enough to be useful when the connection breaks. It does so only
+   * after the server has accepted connect: a server that sends nothing gets only the messages that the module would
+   * send.
    */
   askForAcks(): void {
     const { outReconnects, outResend } = this.options.settings;
@@ -173,19 +176,19 @@ export class RtmpConnection {
     const tracks = [...this.streams.keys()].flatMap(tracksOf);
     const wanted = ackWindow(tracks.reduce((sum, { latestInfo }) => sum + latestInfo.bitrate, 0));
     const window = Math.min(wanted, this.windowLimit);
-    // A track more or less is not worth a word, if it is not much more.
+    // A small change of the bitrate does not justify a message.
     if (window < 2 * this.window && window > this.window / 2) return;
     this.window = window;
     this.encoder.acked.expect(window);
     this.control(windowAckSize(window));
   }
 
-  /** True if the server is known to publish `stream`, or counts as one that never answers: its frames may be acknowledged. */
+  /** True if the server publishes `stream` or counts as one that never answers. Then its frames may be acknowledged. */
   publishes(stream: TrackStream): boolean {
     return this.isSettled && this.streams.get(stream)?.live === true;
   }
 
-  /** Announces `stream` to the server; false: the memory limit was reached, and the owner knows. */
+  /** Announces `stream` to the server. Returns false if the memory limit was reached; the owner has been notified. */
   createStream(stream: TrackStream, assumeId: boolean): boolean {
     return this.encoder.charged('create_stream_failed', () => {
       this.reader.expectStream();
@@ -193,7 +196,7 @@ export class RtmpConnection {
     });
   }
 
-  /** Unpublishes `stream`, if this connection knows it. */
+  /** Unpublishes `stream`, if it is on this connection. */
   removeStream(stream: TrackStream): void {
     const state = this.streams.get(stream);
     if (state === undefined) return;
@@ -203,7 +206,7 @@ export class RtmpConnection {
     this.merger.changed();
   }
 
-  /** Bytes that went over it so far. */
+  /** Bytes transferred over the connection so far. */
   get bytes(): ByteCounts {
     const { publisher, encoder } = this;
     return {
@@ -214,9 +217,9 @@ export class RtmpConnection {
     };
   }
 
-  /** `tracks` are on another connection from now on; this one sends what it has of them. */
+  /** `tracks` move to another connection. This one sends what it has encoded of their frames. */
   leave(tracks: Iterable<Track>): void {
-    // What is gathered of a track is counted there, and must be on its way before the other one counts, too.
+    // Frames that are encoded here must be in a batch before the other connection counts frames of the same track.
     this.merger.flush();
     if (!this.over) for (const track of tracks) this.encoder.leave(track);
   }
@@ -226,28 +229,28 @@ export class RtmpConnection {
     return this.connectAnswer !== 'none';
   }
 
-  /** True while media may go to one of its streams. */
+  /** True while media may be written to one of its streams. */
   get isLive(): boolean {
     for (const state of this.streams.values()) if (state.live) return true;
     return false;
   }
 
-  /** True once connect is answered, or never will be. */
+  /** True once connect is answered, or counts as unanswered for good. */
   get isSettled(): boolean {
     return this.connectAnswer === 'accepted' || this.connectAnswer === 'silent';
   }
 
-  /** True once nothing more is heard of it. */
+  /** True once the connection reports nothing any more. */
   get isOver(): boolean {
     return this.over;
   }
 
-  /** Ends in order: what is encoded goes out, then the connection is closed. */
+  /** Ends in order: encoded bytes are sent, then the connection is closed. */
   finish(): void {
     if (!this.merger.writableEnded) this.merger.end();
   }
 
-  /** Gives the connection up; nothing more is heard of it. */
+  /** Closes the connection at once. After that, it reports nothing. */
   kill(): void {
     if (this.over) return;
     this.over = true;
@@ -272,7 +275,7 @@ export class RtmpConnection {
     if (reply === undefined || this.merger.writableEnded) return;
     this.control(reply);
     if (event.kind !== 'peerBandwidth' || event.announce === undefined) return;
-    // That was a window, too; if ours is smaller, it has to come behind it.
+    // The announcement set a window, too. If the window for this connection must be smaller, its message has to follow.
     this.window = this.windowLimit = event.announce;
     this.askForAcks();
   }

@@ -4,22 +4,22 @@ import { withAuth, withTcUrl, type Destination } from './destination.js';
 /** A server may redirect this often in sequence. */
 const MAX_REDIRECTS = 5;
 
-/** What a server's request to log in leads to. */
+/** The result of a server's request to log in. */
 export type LogIn =
   /** Connect again, with credentials. */
   | { readonly kind: 'again' }
   | { readonly kind: 'rejected'; readonly reason: string }
-  /** It is no such request, or there are no credentials. */
+  /** It is not such a request, or there are no credentials. */
   | { readonly kind: 'none' };
 
 /**
- * Where the attempts to connect go: to the origin, then where servers redirect to, with what a login adds. Every series of
- * attempts begins at the origin.
+ * The destinations of connection attempts: first the origin, then the targets of redirects, with the parameters of a
+ * login. Every series of attempts begins at the origin.
  */
 export class ServerRoute {
-  /** Where the next attempt goes, with what a login adds. */
+  /** The next destination, with the parameters of a login. */
   next: Destination;
-  /** The same without what a login adds. */
+  /** The next destination without these parameters. */
   private place: Destination;
   private redirects = 0;
   private authRound: 0 | 1 | 2 = 0;
@@ -32,7 +32,7 @@ export class ServerRoute {
     this.next = this.place = start;
   }
 
-  /** Where the connection is, without what a login adds. */
+  /** The present destination, without the parameters of a login. */
   get here(): Destination {
     return this.place;
   }
@@ -44,19 +44,21 @@ export class ServerRoute {
     this.authRound = 0;
   }
 
-  /** Continues from where `other` is. */
+  /** Continues at the present destination of `other`. */
   continue(other: ServerRoute): void {
     this.place = other.place;
     this.redirects = other.redirects;
     this.authRound = other.authRound;
   }
 
-  /** Takes a redirect; returns why it is not followed, or undefined if {@link next} is the new place. */
+  /**
+   * Takes a redirect. Returns the reason if it is not followed, or undefined if {@link next} is the new destination.
+   */
   redirect(url: string): string | undefined {
     this.redirects++;
     if (this.redirects > MAX_REDIRECTS) return `more than ${MAX_REDIRECTS} times in sequence`;
     const there = withTcUrl(this.place, url);
-    if (there === undefined) return 'to something that is no RTMP URL, or leaves TLS';
+    if (there === undefined) return 'to a URL that is invalid, or leaves TLS';
     this.next = this.place = there;
     this.authRound = 0;
     return undefined;

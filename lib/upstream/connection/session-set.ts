@@ -2,14 +2,17 @@ import { addBytes, NO_BYTES, type ByteCounts } from '../report/byte-counts.js';
 import type { UpstreamState } from '../report/status.js';
 import type { PublishSession } from './session.js';
 
-/** The publish sessions of an upstream: one, or one for each stream if the server knows one stream a connection. */
+/**
+ * The publish sessions of an upstream: one, or one for each stream if the server supports only one stream per
+ * connection.
+ */
 export class SessionSet {
   private readonly all = new Set<PublishSession>();
-  /** Counts of sessions that are closed. */
+  /** Byte counts of closed sessions. */
   private pastBytes = NO_BYTES;
   private pastReconnects = 0;
 
-  /** @param main the session that new streams are added to */
+  /** @param main the session for new streams */
   constructor(public main: PublishSession) {
     this.all.add(main);
   }
@@ -18,7 +21,7 @@ export class SessionSet {
     return this.all.size === 0;
   }
 
-  /** If one session reconnects, that is the state of all. */
+  /** If one session reconnects, the state is `reconnecting`. */
   get state(): UpstreamState {
     for (const session of this.all) if (session.state === 'reconnecting') return session.state;
     return this.main.state;
@@ -32,14 +35,14 @@ export class SessionSet {
     this.all.add(session);
   }
 
-  /** The session is closed; its counts stay. */
+  /** The session is closed. Its counts are kept. */
   remove(session: PublishSession): void {
     if (!this.all.delete(session)) return;
     this.pastBytes = addBytes(this.pastBytes, session.connections.bytes);
     this.pastReconnects += session.reconnects;
   }
 
-  /** Closes sessions without a stream, if another one has one. */
+  /** Closes sessions without a stream, if another session has one. */
   finishEmpty(): void {
     for (const session of this.all) {
       if (!session.streams.isEmpty) continue;

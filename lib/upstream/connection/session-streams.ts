@@ -8,7 +8,7 @@ import type { Delivery } from './delivery.js';
 import type { RtmpConnection } from './rtmp-connection.js';
 import { announceStream } from './stream-announcer.js';
 
-/** What the streams of a session ask of the upstream. */
+/** What the streams of a session need from the upstream. */
 export interface SessionStreamsOwner {
   /** True while the upstream is being dropped. */
   readonly isDropping: boolean;
@@ -16,8 +16,8 @@ export interface SessionStreamsOwner {
 }
 
 /**
- * The streams that a session publishes, over all its connections. Whatever happens to them before the server has answered
- * connect is done when it has.
+ * The streams that a session publishes, over all its connections. Actions that come before the server has answered
+ * connect are deferred until then.
  */
 export class SessionStreams implements StreamOutlet {
   private readonly deferred = new DeferredActions();
@@ -36,7 +36,7 @@ export class SessionStreams implements StreamOutlet {
     return this.connections.streams.length === 0;
   }
 
-  /** Adds a stream; false if the memory limit was reached. */
+  /** Adds a stream. Returns false if the memory limit was reached. */
   addStream(stream: TrackStream): boolean {
     const { current, replacement } = this.connections;
     this.connections.assign(stream, current);
@@ -72,17 +72,17 @@ export class SessionStreams implements StreamOutlet {
 
   inputLeft(track: Track): void {
     const { current } = this.connections;
-    // Between two connections, nothing is waited for with nothing to write.
+    // Between two connections, a track without frames has nothing to wait for.
     if (current.publisher === undefined && track.length === 0) this.end(track);
     else this.whenReady(() => this.end(track));
   }
 
-  /** All streams are announced on a connection that is ready. */
+  /** Announces all streams on a connection that is ready. */
   createAll(connection: RtmpConnection): void {
     for (const stream of this.connections.streams) if (!this.opener.createStream(connection, stream)) return;
   }
 
-  /** The server has answered connect, or is not expected to: everything that waited for that is done, in its order. */
+  /** The server has answered connect, or is not expected to. The deferred actions run in their order. */
   ready(connection: RtmpConnection): void {
     // A server that never answers gets the bytes that it would have got without waiting.
     const replay = connection.connectAnswer === 'silent';
@@ -95,7 +95,10 @@ export class SessionStreams implements StreamOutlet {
     connection.merger.flush();
   }
 
-  /** The server has confirmed the publish of `stream`, or the stream is on another connection: metadata and headers go out. */
+  /**
+   * The server has confirmed the publish of `stream`, or the stream is on another connection. Metadata and headers are
+   * written.
+   */
   announceNow(stream: TrackStream): void {
     const connection = this.connections.of(stream);
     if (connection === undefined || this.closed) return;
@@ -105,10 +108,10 @@ export class SessionStreams implements StreamOutlet {
   /**
    * Moves `streams` to another connection.
    *
-   * @param lost the connection that they are on is lost
+   * @param lost true if their present connection is lost
    */
   move(streams: readonly TrackStream[], to: RtmpConnection, lost: boolean): void {
-    // While the list is not empty, it has all streams.
+    // While the list of deferred actions is not empty, it includes all streams.
     const deferred = !to.isReady && this.deferred.isEmpty;
     for (const stream of streams) {
       this.connections.move(stream, to, lost);
@@ -124,7 +127,7 @@ export class SessionStreams implements StreamOutlet {
     this.closed = true;
   }
 
-  /** Does it now if commands may be sent, or as soon as the server has answered connect. */
+  /** Runs the action now if commands may be sent; otherwise as soon as the server has answered connect. */
   private whenReady(action: () => void): void {
     if (this.connections.current.isReady) action();
     else this.deferred.add(this.now(), action);
@@ -132,7 +135,7 @@ export class SessionStreams implements StreamOutlet {
 
   private create(stream: TrackStream): boolean {
     const { current } = this.connections;
-    // It may have ended meanwhile.
+    // The stream may have ended meanwhile.
     if (this.closed || this.connections.of(stream) !== current) return true;
     const ok = this.opener.createStream(current, stream);
     this.connections.assign(stream, current);

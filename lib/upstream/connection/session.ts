@@ -19,45 +19,47 @@ import type { ConnectionOwner, RtmpConnection, RtmpConnectionOptions } from './r
 import { ServerRoute } from './server-route.js';
 import { SessionStreams } from './session-streams.js';
 
-/** What a session asks of the upstream that it belongs to. */
+/** What a session needs from its upstream. */
 export interface SessionOwner extends ReplyObserver, DeliveryOwner {
-  /** True if nobody sends any more, and nobody is likely to return. */
+  /** True if there is no sender, and none is likely to return. */
   readonly isDeserted: boolean;
-  /** The server refuses a stream; others may continue. */
+  /** The server refuses a stream. Other streams may continue. */
   streamRejected(stream: TrackStream, message: string): void;
   /**
-   * `stream` needs a session of its own: the server gave it the id of another one, or refuses it for now.
+   * `stream` needs its own session: the server gave it the id of another stream, or refuses it for now.
    *
    * @param delay ms until that session connects
    */
   streamNeedsSession(stream: TrackStream, delay: number): void;
-  /** The connection is made again. `message`: what was wrong with the last one, if anything was. */
+  /** The connection is opened again. `message`: what was wrong with the last one, if anything was. */
   reconnecting(reason: NotificationReason, message?: string): void;
   sessionClosed(session: PublishSession): void;
 }
 
-/** Refusals in sequence whose reason is not known, after which the next one is final. OBS Studio tries as often. */
+/**
+ * After this many refusals in sequence for an unknown reason, the next one is final. OBS Studio makes as many attempts.
+ */
 const DOUBTFUL_TRIES = 5;
 
 /**
  * - `new`: not opened yet;
- * - `open`: there is a connection, or an attempt to make one;
+ * - `open`: there is a connection, or an attempt to open one;
  * - `waiting`: for the next attempt;
- * - `closing`: nothing more comes, what is encoded is sent;
+ * - `closing`: no more frames come, and encoded bytes are sent;
  * - `closed`
  */
 type Phase = 'new' | 'open' | 'waiting' | 'closing' | 'closed';
 
 /**
- * An upstream's publishing to one server: an RTMP connection that may break and be made again, be redirected, or be replaced
+ * Publishes an upstream to one server. The RTMP connection may break and be opened again, be redirected, or be replaced
  * at the server's request, while streams and tracks stay.
  */
 export class PublishSession implements ConnectionOwner, ReplyTarget, ReplacementOwner, AnswerTimeoutOwner {
   readonly connections: ConnectionSet;
   readonly streams: SessionStreams;
-  /** How often the connection was made again. */
+  /** How often the connection was opened again. */
   reconnects = 0;
-  /** True once the server has shown that it knows one stream a connection. */
+  /** True once the server has shown that it supports only one stream per connection. */
   oneStream = false;
   private phase: Phase = 'new';
   private replacement: Replacement | undefined;
@@ -68,7 +70,7 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, Replacement
   private readonly reconnectPolicy: ReconnectPolicy;
   private readonly delivery: Delivery;
   private readonly timeouts: AnswerTimeouts;
-  /** Doubtful refusals in sequence. */
+  /** Refusals in sequence for an unknown reason. */
   private doubtful = 0;
   private readonly opener: ConnectionOpener;
   private retryTimer: Timer | undefined;
@@ -92,16 +94,16 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, Replacement
     this.streams = new SessionStreams(this.connections, this.opener, this.delivery, owner, this.now);
   }
 
-  /** What the API shows. */
+  /** The state that the API shows. */
   get state(): UpstreamState {
     switch (this.phase) {
       case 'new':
         return 'resolving';
       case 'open': {
         const { state: connected = 'resolving', current } = this.connections;
-        // Until the server has accepted a stream, nothing is published.
+        // Until the server has accepted a stream, the session does not publish.
         const state = connected === 'publishing' && !current.isLive ? 'handshaking' : connected;
-        // To an observer, the attempts to restore a connection are one state.
+        // For an observer, all attempts to restore a connection are one state.
         const again = this.reconnectPolicy.isRetrying && state !== 'publishing' && state !== 'closing';
         return again ? 'reconnecting' : state;
       }
@@ -112,7 +114,7 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, Replacement
     }
   }
 
-  /** Begins to connect. `codecs`: those of the tracks that are known to come. */
+  /** Begins to connect. `codecs`: the codecs of the expected tracks. */
   open(codecs: readonly number[]): void {
     this.retryTimer = undefined;
     const { current } = this.connections;
@@ -130,13 +132,15 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, Replacement
     this.retryTimer = this.options.clock.after(delay, () => this.open(this.connections.codecs));
   }
 
-  /** From now on no frame waits: what is queued goes out in order, as fast as the server takes it. */
+  /**
+   * From now on, frames do not wait for their time. Queued frames are sent in order, as fast as the server takes them.
+   */
   hurry(): void {
     this.opener.hurried = true;
     this.connections.hurry();
   }
 
-  /** Nothing more will come: what is encoded is sent, then the connection is closed. */
+  /** No more frames will come. Encoded bytes are sent, then the connection is closed. */
   finish(): void {
     if (this.phase === 'closing' || this.phase === 'closed') return;
     this.phase = 'closing';
@@ -159,7 +163,7 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, Replacement
     for (const connection of this.connections) this.closeConnection(connection);
   }
 
-  // The connections report: ConnectionOwner
+  // Reports of the connections: ConnectionOwner
 
   connectionState(connection: RtmpConnection, state: PublisherState): void {
     if (state === 'publishing' && connection === this.replacement?.connection) {
@@ -192,14 +196,14 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, Replacement
     } else if (connection === this.replacement?.connection) {
       this.replacement.connectionBroken(connection, error);
     } else {
-      this.owner.log.warn(`the connection that was replaced ended early: ${messageOf(error)}`);
+      this.owner.log.warn(`the replaced connection ended early: ${messageOf(error)}`);
       this.closeConnection(connection);
       this.streams.move(this.connections.streamsOn(connection), this.connections.current, true);
       this.closeIfFinished();
     }
   }
 
-  // The server's answers: ReplyTarget and AnswerTimeoutOwner
+  // Answers of the server: ReplyTarget and AnswerTimeoutOwner
 
   accepted(connection: RtmpConnection): void {
     const wasReady = connection.isReady;
@@ -264,13 +268,13 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, Replacement
   }
 
   reconnectRequested(tcUrl: string | undefined): void {
-    // Without senders, the session must not live for as long as servers redirect it.
+    // Without senders, redirects of servers must not keep the session alive.
     if (this.replacement !== undefined || this.phase !== 'open' || this.owner.isDeserted) return;
     if (!this.reconnectRequests.allow()) return;
     const { here } = this.route;
     const there = tcUrl === undefined ? here : withTcUrl(here, tcUrl);
     if (there === undefined) {
-      this.owner.log.warn('the server asks to reconnect to what is no RTMP url, or leaves TLS');
+      this.owner.log.warn('a request of the server to reconnect was ignored: its URL is invalid, or leaves TLS');
       return;
     }
     this.owner.log.info(`the server asks to reconnect, to ${there.target.host} port ${there.target.port}`);
@@ -282,7 +286,7 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, Replacement
     this.replacement.open(current);
   }
 
-  // The replacement: ReplacementOwner
+  // Reports of the replacement: ReplacementOwner
 
   openConnection(destination: Destination): RtmpConnection | undefined {
     const connection = this.opener.create();
@@ -310,12 +314,12 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, Replacement
   moveToReplacement(stream: TrackStream, replacement: Replacement, connection: RtmpConnection): void {
     if (this.connections.current !== connection) this.useReplacement(replacement, connection);
     this.streams.move([stream], connection, false);
-    // Not at once: the connection that is left is writing at this moment.
+    // Deferred, because the replaced connection is writing at this moment.
     setImmediate(() => this.connections.finishUnused());
   }
 
   replacementFailed(replacement: Replacement, why: string): void {
-    this.owner.log.warn(`the connection that was to take over failed: ${why}`);
+    this.owner.log.warn(`the replacement connection failed: ${why}`);
     const { current } = this.connections;
     current.encoder.moveFirst = undefined;
     if (current.isSettled) this.settled(current);
@@ -339,11 +343,14 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, Replacement
     this.owner.reconnecting('reconnect_request');
   }
 
-  /** The current connection is lost: a replacement under way takes its place, or a new attempt is made. */
+  /**
+   * The current connection is lost. A replacement that is being opened becomes the current one, or a new attempt is
+   * made.
+   */
   private currentBroken(connection: RtmpConnection, error: Error): void {
     const { replacement } = this;
     if (replacement?.connection !== undefined) {
-      this.owner.log.warn(`the connection broke before the next one was ready: ${messageOf(error)}`);
+      this.owner.log.warn(`the connection broke before its replacement was ready: ${messageOf(error)}`);
       this.closeConnection(connection);
       this.useReplacement(replacement, replacement.connection);
       this.streams.move(this.connections.streams, this.connections.current, true);
@@ -366,13 +373,16 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, Replacement
     this.delivery.tracksMoved();
   }
 
-  /** Connect is answered, or counts as unanswered for good: frames are kept for a reconnect only. */
+  /** connect is answered, or counts as unanswered for good. From now on, frames are kept only for a reconnect. */
   private settled(connection: RtmpConnection): void {
     this.delivery.connectAnswered(connection, this.connections.tracksOn(connection));
     this.connections.updateLive(connection);
   }
 
-  /** All connections are given up. Tracks, and frames that may not have arrived, move to a new one that is not open yet. */
+  /**
+   * Closes all connections. Tracks, and frames that may not have arrived, move to a new connection that is not open
+   * yet.
+   */
   private renewCurrent(): void {
     this.timeouts.stop();
     this.forgetReplacement();
@@ -380,17 +390,21 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, Replacement
     const fresh = this.opener.create();
     this.connections.add(fresh);
     this.connections.current = fresh;
-    // Nothing is encoded ahead: if this attempt fails too, it would have to be undone.
+    // No frame is encoded before the connection is open: if this attempt fails too, the encoding would have to be
+    // undone.
     fresh.merger.hold(true);
     this.streams.move(this.connections.streams, fresh, true);
   }
 
-  /** True if asking again is not worth while. */
+  /** True if a further attempt is useless. */
   private isFinal(refusal: Refusal): boolean {
     return refusal === 'final' || (refusal === 'doubtful' && ++this.doubtful >= DOUBTFUL_TRIES);
   }
 
-  /** The server refuses one of several streams for now: it tries again with a session of its own, and the others go on. */
+  /**
+   * The server refuses one of several streams for now. The stream tries again with its own session, and the others
+   * continue.
+   */
   private retryAlone(connection: RtmpConnection, stream: TrackStream, error: PublishError): void {
     const delay = this.reconnectPolicy.delayAfter(connection, error);
     if (delay === undefined) {

@@ -2,17 +2,15 @@ import type { Clock, Timer } from '../../time/clock.js';
 import type { Track } from '../tracks/track.js';
 
 /**
- * The end of tracks whose inputs have left (spec/behaviour.md, Lives). Such a track goes through two phases, and this is the
- * only place that decides about them:
+ * Ends tracks after their inputs have left (docs/protocol/behaviour.md, Lifetimes). All decisions about this are made
+ * here. The track goes through two phases before it ends:
  *
- * 1. draining: it still has frames in its queue;
- * 2. confirming: everything is written, but with reconnects on some of it may have to be written again. Only this service
- *    can do that, because the sender has its acknowledgement. A sender that reconnects meanwhile finds its track.
- *
- * Then it ends.
+ * - draining: it still has frames in its queue;
+ * - confirming: everything is written, but with reconnects some frames may have to be written again. Only this service
+ *   can do that, because the sender has its acknowledgement. A sender that reconnects meanwhile finds its track.
  */
 export class TrackEnds {
-  /** Tracks in phase 2, with a timer where time alone will confirm them. */
+  /** Tracks that are confirming, with a timer if only time will confirm them. */
   private readonly confirming = new Map<Track, Timer | undefined>();
 
   /**
@@ -25,10 +23,10 @@ export class TrackEnds {
     private readonly onEnd: (track: Track) => void,
   ) {}
 
-  /** To be called when the input of the track has left, or when its last frame was written. */
+  /** Call it when the input of the track has left, or when its last frame was written. */
   check(track: Track): void {
     this.forget(track);
-    // A track with an input goes on. One with frames in its queue is checked again when they are written.
+    // A track with an input continues. A track with queued frames is checked again when they are written.
     if (!track.ended || track.length > 0 || track.isGone) return;
     const wait = this.doubtUntil(track) - this.clock.now();
     if (wait > 0)
@@ -36,7 +34,7 @@ export class TrackEnds {
     else this.onEnd(track);
   }
 
-  /** To be called when more is known of what has arrived: frames were sent or acknowledged, or a connection was lost. */
+  /** Call it when frames were sent or acknowledged, or a connection was lost. */
   deliveryChanged(): void {
     if (this.confirming.size === 0) return;
     for (const track of [...this.confirming.keys()]) this.check(track);

@@ -240,7 +240,7 @@ describe('redirects', { timeout: 90_000 }, () => {
     await secure.close();
   });
 
-  it('to what is no RTMP url end the upstream', async () => {
+  it('to an invalid RTMP URL end the upstream', async () => {
     await publish('http://127.0.0.1/x');
     const { reason } = await live.service.ended();
     assert.equal(reason, 'connect_rejected');

@@ -170,7 +170,7 @@ describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
     await second.until(() => video(second).includes('v11'));
     // The second stream is still within its group, on the connection that is to be replaced.
     first.reset();
-    await eventually(() => /that was replaced ended early/.test(live.service.log.text), 'the log line');
+    await eventually(() => /the replaced connection ended early/.test(live.service.log.text), 'the log line');
     two.video.send(...videoFrames(8, 12));
     const frames = (): string[] => framesOf(second, 2).filter((name) => name.startsWith('v'));
     await second.until(() => frames().includes('v11'));
@@ -302,7 +302,7 @@ describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
     const second = await there.next();
     await second.command('connect');
     first.end();
-    await eventually(() => /broke before the next one was ready/.test(live.service.log.text), 'the log line');
+    await eventually(() => /broke before its replacement was ready/.test(live.service.log.text), 'the log line');
     // That server never answers.
     clock.advance(5000);
     senders.video.send(...videoFrames(8, 12));
@@ -324,14 +324,17 @@ describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
     await (
       await refusing.next()
     ).closed;
-    await eventually(() => /that was to take over failed: .*full/.test(live.service.log.text), 'the log line');
+    await eventually(() => /the replacement connection failed: .*full/.test(live.service.log.text), 'the log line');
     const gone = await other();
     const { port } = gone;
     await gone.close();
     ask(first, `rtmp://127.0.0.1:${port}/app`);
-    await eventually(() => /that was to take over failed: .*ECONNREFUSED/.test(live.service.log.text), 'the next line');
+    await eventually(
+      () => /the replacement connection failed: .*ECONNREFUSED/.test(live.service.log.text),
+      'the next line',
+    );
     ask(first, 'http://127.0.0.1/');
-    await eventually(() => /to what is no RTMP url/.test(live.service.log.text), 'another line');
+    await eventually(() => /reconnect was ignored: its URL is invalid/.test(live.service.log.text), 'another line');
     const another = await other({ rejectPublish: { code: 'NetStream.Publish.BadName', description: 'taken' } });
     ask(first, `rtmp://127.0.0.1:${another.port}/app`);
     await (
@@ -352,7 +355,7 @@ describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
     const before = live.upstream?.ledger.used ?? 0;
     const refusing = await other({ rejectConnect: { code: 'NetConnection.Connect.Rejected', description: 'full' } });
     ask(first, `rtmp://127.0.0.1:${refusing.port}/app`);
-    await eventually(() => /that was to take over failed/.test(live.service.log.text), 'the log line');
+    await eventually(() => /the replacement connection failed/.test(live.service.log.text), 'the log line');
     senders.video.send(frameAt(8 * 40, Buffer.alloc(10_000)));
     await first.until(() => mediaOf(first).some(({ text }) => text.length === 10_000));
     await eventually(() => live.status().written_bytes === live.status().sent_bytes, 'all to be sent');
