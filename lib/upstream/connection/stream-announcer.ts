@@ -5,17 +5,16 @@ import { tracksOf } from '../tracks/stream.js';
 import type { Track, TrackStream } from '../tracks/track.js';
 import type { RtmpConnection } from './rtmp-connection.js';
 
-/** Why the upstream ends if the memory limit is reached by media infos. */
+/** The message of an upstream that ends because its media infos reach the memory limit. */
 export const NO_ROOM = 'the memory limit leaves no room for the codec private data';
 
 /** Ends the upstream. */
 type Fail = (reason: CloseReason, message: string) => void;
 
 /**
- * Writes metadata and sequence headers of a stream to `connection`, as soon as the stream's tracks are known and the server
- * knows the stream; from then on its frames may follow. Tracks that this connection has announced already are not
- * announced again, and neither is a track that returns with the media info that was announced last
- * (docs/protocol/behaviour.md, Lifetimes).
+ * Writes metadata and sequence headers of a stream to `connection`, as soon as the stream's tracks are known and the
+ * server knows the stream. After that, its frames may follow. A track is not announced again if this connection has
+ * announced it already, or if it returns with the last announced media info (docs/protocol/behaviour.md, Lifetimes).
  */
 export function announceStream(stream: TrackStream, connection: RtmpConnection, fail: Fail): void {
   const { state } = stream;
@@ -39,7 +38,7 @@ export function announceStream(stream: TrackStream, connection: RtmpConnection, 
   if (ok) merger.changed();
 }
 
-/** Writes metadata and a sequence header in mid-stream: the media info of `track` has changed. */
+/** Writes metadata and a sequence header in the middle of a stream, because the media info of `track` has changed. */
 export function announceChange(track: Track, connection: RtmpConnection, fail: Fail): void {
   const { stream, info } = track;
   chargeInfos(track, fail);

@@ -3,12 +3,13 @@ import type { Clock, Timer } from '../../time/clock.js';
 import { writeAck } from '../../kmp/writer.js';
 import { writeAtOnce } from '../../node-internals/direct-ack.js';
 
-/** Least time between two acks of a connection, whatever the flush timeout is. */
+/** The least time between two acks of a connection, ms. It applies even if the flush timeout is shorter. */
 const MIN_INTERVAL = 100;
 
 /**
- * Sends a connection's acks: only the newest, at most one every `interval`, and none while the last one has not left: a
- * sender that does not read them costs one packet of memory, and is given up after `timeout`.
+ * Sends the acks of a connection. It sends only the newest ack, at most one per `interval`, and waits until the last
+ * one has left. So a sender that does not read acks costs the memory of one packet; after `timeout`, its connection is
+ * closed.
  */
 export class AckSender {
   private newest: bigint | undefined;
@@ -21,10 +22,10 @@ export class AckSender {
 
   /**
    * @param interval ms, the upstream's flush timeout
-   * @param timeout ms that one ack may take to leave (`kmp_rtmp_in_send_timeout`)
-   * @param onStuck called once when it took longer
-   * @param onRefused called when the kernel takes nothing of an ack, ahead of the stream's own writing: if the connection is gone,
-   *   the stream throws away with it what has come and was not read
+   * @param timeout ms in which the kernel must take an ack (`kmp_rtmp_in_send_timeout`)
+   * @param onStuck called once if it took longer
+   * @param onRefused called before the stream writes an ack of which the kernel takes nothing: if the connection is
+   *   gone, that write discards received bytes that were not read yet
    */
   constructor(
     private readonly socket: Socket,
@@ -40,7 +41,7 @@ export class AckSender {
     this.send();
   }
 
-  /** Sends what is still to be said, without waiting for the interval. */
+  /** Sends the last ack without waiting for the interval. */
   close(): void {
     if (this.closed) return;
     this.lastAt = -Infinity;
@@ -69,11 +70,11 @@ export class AckSender {
     if (written === ack.length) return;
     if (written === 0) {
       this.onRefused();
-      // What was read may have been the end, and the last ack have been sent on that.
+      // The bytes read by `onRefused` may have ended the connection, and the last ack may have been sent then.
       if (this.closed || this.socket.destroyed || this.socket.writableEnded) return;
     }
     this.writing = true;
-    // The timer stands only if the kernel does not take the bytes at once.
+    // The timer is set only if the kernel does not take the bytes at once.
     const left = this.socket.write(ack.subarray(written), () => {
       this.writing = false;
       this.stuck?.cancel();

@@ -1,10 +1,10 @@
 import type { Frame } from '../../media/frame.js';
 
 /**
- * When a frame arrived, if its socket is read in intervals: some time between the read before and this one. A live sender
- * sends at the pace of its timestamps, so the time is taken from the last frame's by the difference of their dts, and kept
- * within what is possible. The process delay counts from there: what a frame waited in the kernel comes off it, and the
- * delay that a viewer sees does not grow.
+ * Estimates when a frame arrived if its socket is read in intervals. The frame came between the previous read and this
+ * one. A live sender sends at the pace of its timestamps, so the estimate is the arrival of the last frame plus the
+ * difference of their dts, limited to the possible range. The process delay counts from there. It thus includes the
+ * time that a frame waited in the kernel, and the viewer's delay does not grow.
  */
 export class ArrivalClock {
   private lastMs = 0;
@@ -12,20 +12,20 @@ export class ArrivalClock {
   private readAt = 0;
   private since = 0;
 
-  /** @param last the last frame that was read when it came */
+  /** @param last the last frame that had been read when it came */
   constructor(last?: Frame) {
     if (last === undefined) return;
     this.lastMs = last.ms;
     this.lastAt = last.arrivedAt;
   }
 
-  /** What comes now was read at `at`, and has come after `since`; monotonic ms. */
+  /** The following frames were read at `at` and arrived after `since`; monotonic ms. */
   read(at: number, since: number): void {
     this.readAt = at;
     this.since = Math.min(since, at);
   }
 
-  /** Sets `frame.arrivedAt`, at most the time of the read. */
+  /** Sets `frame.arrivedAt`, to the time of the read at the latest. */
   estimate(frame: Frame): void {
     const at = this.readAt;
     const expected = this.lastAt + frame.ms - this.lastMs;

@@ -3,15 +3,16 @@ import type { MediaSettings } from '../../config/settings.js';
 import type { Logger } from '../../base/logger.js';
 import type { Frame } from '../../media/frame.js';
 
-/** Called for each frame that counts, with its id. */
+/** Called for each accepted frame, with its id. */
 export type OnFrame = (frame: Frame, id: bigint) => void;
 
 /**
- * Writes a line for each frame (`kmp_rtmp_in_log_frames`), at level info: id, created, dts and pts_delay in timescale units,
- * flags, size and MD5 of the data. undefined if no line would be written: then nothing is computed either.
+ * Returns a function that logs a line for each frame at level info (`kmp_rtmp_in_log_frames`). The line has id,
+ * created, dts and pts_delay in timescale units, flags, size and MD5 of the data. Returns undefined if no line would be
+ * written; then nothing is computed.
  *
  * @param mode off; on or all: every frame; key: key frames only
- * @param log asked anew for each frame, since a connection's logger changes once its track is known
+ * @param log called for each frame, because a connection's logger changes once its track is known
  */
 export function frameLog(mode: MediaSettings['inLogFrames'], log: () => Logger): OnFrame | undefined {
   if (mode === 'off') return undefined;

@@ -3,17 +3,17 @@ import type { Frame } from '../../media/frame.js';
 import type { MediaInfo } from '../../media/media-info.js';
 import { checkMediaInfo } from './input-error.js';
 
-/** Why a frame is skipped; each is a counter of the API. */
+/** Why a frame is skipped. Each reason is a counter of the API. */
 export type SkipReason = 'no_media_info' | 'empty' | 'no_key';
 
 /**
- * Which media infos and frames of one connection are taken (docs/protocol/kmp.md, Rules of the input, 3 and 4). The same for
- * inputs of the service and for tracks of a program's own merger.
+ * Decides which media infos and frames of a connection are accepted (docs/protocol/kmp.md, Rules of the input, 3 and
+ * 4). It is used for inputs of the service and for tracks of a program's own merger.
  */
 export class FrameRules {
   /** The last media info of the connection. */
   info: MediaInfo | undefined;
-  /** True while video frames are skipped up to the next key frame. */
+  /** True while video frames are skipped until the next key frame. */
   waitKey = false;
 
   constructor(private readonly settings: Pick<MediaSettings, 'outEnhanced'>) {}
@@ -21,8 +21,8 @@ export class FrameRules {
   /**
    * Takes a media info.
    *
-   * @param continues true if the frames behind it continue a group whose key frame was taken before
-   * @throws InputError if the media cannot be published, or is of another type than before
+   * @param continues true if the next frames continue a group whose key frame was accepted before
+   * @throws InputError if the media cannot be published, or has another type than before
    */
   mediaInfo(info: MediaInfo, continues = false): void {
     checkMediaInfo(info, this.info, this.settings);
@@ -30,7 +30,7 @@ export class FrameRules {
     if (!continues) this.waitKey = info.mediaType === 'video';
   }
 
-  /** Why the next frame is skipped; undefined if it is taken. */
+  /** Returns why the next frame is skipped, or undefined if it is accepted. */
   skips(frame: Frame): SkipReason | undefined {
     if (this.info === undefined) return 'no_media_info';
     if (frame.size === 0) return 'empty';

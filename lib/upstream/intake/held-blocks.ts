@@ -2,13 +2,13 @@ import type { PacketBatch } from '../../kmp/decoder.js';
 import type { Block } from '../../media/block.js';
 import { Frame } from '../../media/frame.js';
 
-/** The blocks that the unfinished packet of a connection lies in, each with a hold. */
+/** The blocks that contain the unfinished packet of a connection, with a hold on each. */
 export class HeldBlocks {
   private readonly blocks: Block[] = [];
 
   /**
-   * The frames of a batch, and a packet that has begun in it, keep the memory that they lie in. Without a block of its own, as
-   * what Node has read, a batch may still have the end of a packet that began in one.
+   * Keeps the memory of a batch for its frames, and for a packet that begins in it. A batch without a block was read by
+   * Node, but it may complete a packet that began in a block.
    */
   take(batch: PacketBatch): void {
     const { packets, block } = batch;
@@ -18,7 +18,7 @@ export class HeldBlocks {
       const packet = packets[i];
       if (!(packet instanceof Frame)) continue;
       if (block !== undefined && !batch.released) packet.retainBlock(block);
-      // A packet that was held is the first to be completed.
+      // The first packet completes the one that was held.
       if (i === 0) for (const held of blocks) packet.retainBlock(held);
     }
     if (packets.length > 0) for (const held of blocks.splice(0)) held.release();
@@ -29,17 +29,20 @@ export class HeldBlocks {
   }
 }
 
-/** A read of which frames are less than this part keeps its memory for them alone, and they are copied out of it. */
+/**
+ * If frames are a smaller part of a read than 1/4, they are copied out of it. Otherwise they would keep the whole read
+ * in memory.
+ */
 const WORTH_KEEPING = 4;
 
-/** Reads up to this many bytes are not worth that. */
+/** For reads up to this many bytes, a copy is not worth its cost. */
 const SMALL_READ = 1024;
 
 /**
- * Copies frames out of a read of which they are a small part: the rest was dropped, or is the beginning of another frame, and
- * the ledger charges for payloads only.
+ * Copies frames out of a read of which they are only a small part. The rest was dropped or is the beginning of another
+ * frame, but the ledger charges only for payloads.
  *
- * @param bytes of the read that they came with
+ * @param bytes of the read that contained the frames
  */
 export function copyOutOfLargeRead(frames: readonly Frame[], bytes: number): void {
   if (bytes <= SMALL_READ) return;

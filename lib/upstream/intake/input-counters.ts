@@ -4,7 +4,7 @@ import { Latency } from './latency.js';
 import type { InputStatus } from '../report/status.js';
 import type { Sums } from '../report/totals.js';
 
-/** What a KMP connection has brought (spec/kmp.md, The input object of the API). */
+/** The counters of a KMP connection (docs/protocol/kmp.md, Input counters). */
 export class InputCounters {
   bytes = 0;
   frames = 0;
@@ -14,7 +14,7 @@ export class InputCounters {
   private lastCreated = 0;
   private readonly latency = new Latency();
 
-  /** A frame that counts. @param wall ms since 1970 */
+  /** Counts an accepted frame. @param wall ms since 1970 */
   frame(frame: Frame, wall: number, timescale: number): void {
     this.frames++;
     if (frame.isKey) this.keyFrames++;

@@ -6,10 +6,10 @@ import { MAX_PAYLOAD } from '../../rtmp/chunk-writer.js';
 import { needsEnhanced } from '../../rtmp/enhanced.js';
 import { isSupported } from '../../rtmp/media-tags.js';
 
-/** What is wrong with an input: the connection is closed, nothing else. */
+/** An error of an input. It closes the connection, but has no other effect. */
 export class InputError extends KmpRtmpError {}
 
-/** @throws InputError if `size` bytes of data are more than an RTMP message has room for */
+/** @throws InputError if `size` bytes of data do not fit into an RTMP message */
 export function checkSize(packetType: 'fram' | 'minf', size: number): void {
   if (size <= MAX_PAYLOAD) return;
   throw new InputError(
@@ -19,7 +19,7 @@ export function checkSize(packetType: 'fram' | 'minf', size: number): void {
 }
 
 /**
- * The rules for a media info (spec/kmp.md, Rules of the input, 3).
+ * Checks the rules for a media info (docs/protocol/kmp.md, Rules of the input, 3).
  *
  * @param before the connection's last one
  * @throws InputError

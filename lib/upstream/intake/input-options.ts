@@ -10,7 +10,7 @@ import type { TurnReader } from '../../node-internals/socket-turn-reader.js';
 import type { Totals } from '../report/totals.js';
 import type { Upstream } from '../upstream.js';
 
-/** What the end of a KMP connection's line is told of the connection, and whom it tells. */
+/** What an {@link Input} gets from its connection, and the callbacks that it calls. */
 export interface InputOptions {
   readonly connection: number;
   /** `ip:port` */
@@ -18,18 +18,21 @@ export interface InputOptions {
   readonly settings: MediaSettings;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Finds or makes the upstream. */
+  /** Finds or creates the upstream. */
   readonly join: (data: ConnectData, codec: number) => Upstream;
-  /** Where acks go and what is closed in the end; absent for a source that is no socket (a dump file). */
+  /** The socket for acks, which is closed at the end; absent if the source is not a socket (a dump file). */
   readonly socket?: Socket;
-  /** Known beforehand, for a source without connect packet. */
+  /** The connect data, for a source without connect packet. */
   readonly connectData?: ConnectData;
   /** Called when the connect packet has been read. */
   readonly onConnect?: (packet: ConnectPacket, data: ConnectData) => void;
-  /** Called once, when the track has joined its upstream: from then on its socket may be read at the pace of that. */
+  /**
+   * Called once, when the track has joined its upstream. From then on, its socket may be read at the turns of the
+   * upstream.
+   */
   readonly onJoined?: (schedule: TurnSchedule) => TurnReader | undefined;
-  /** Called for each frame that counts (`kmp_rtmp_in_log_frames`). */
+  /** Called for each accepted frame (`kmp_rtmp_in_log_frames`). */
   readonly onFrame?: OnFrame;
-  /** Where it is counted. */
+  /** The sums that include this input. */
   readonly totals?: Totals | undefined;
 }

@@ -23,21 +23,29 @@ import type { Track } from '../tracks/track.js';
 import type { TrackInput } from '../tracks/track-input.js';
 import type { Upstream } from '../upstream.js';
 
-/** More pending frames than this on a track close its connection (spec/kmp.md, Rules of the input, 7). */
+/**
+ * The most pending frames of a track. With more, its connection is closed (docs/protocol/kmp.md, Rules of the input,
+ * 7).
+ */
 const MAX_PENDING_FRAMES = 16384;
 
-/** The same for media infos: no sender changes its codec so often, and each is looked at when another one comes. */
+/**
+ * The same for media infos. No sender changes its codec that often, and each new media info is compared with the
+ * pending ones.
+ */
 const MAX_PENDING_INFOS = 256;
 
 /**
- * ms from joining on in which a socket is read nearly as bytes come, whatever `kmp_rtmp_in_read_interval` says: a sender may begin
- * with a burst, which tells nothing of when its frames arrived, and tracks that begin together are put in order by that.
+ * ms after joining in which a socket is read almost as soon as bytes arrive, whatever `kmp_rtmp_in_read_interval` says.
+ * A sender may begin with a burst, which does not show when its frames arrived. Tracks that begin together are ordered
+ * by the arrival of their frames.
  */
 const STEADY_AFTER = 2_000;
 
 /**
- * The end of a KMP connection's line: applies the rules of the input (spec/kmp.md), keeps its counters, and brings frames
- * to its track. Takes everything at once; what holds a sender back is the memory limit, by closing.
+ * The last stage of a KMP connection. It applies the rules of the input (docs/protocol/kmp.md, Rules of the input),
+ * keeps its counters, and passes frames to its track. It accepts everything at once: if the memory limit is reached, it
+ * closes the connection instead of slowing the sender down.
  */
 export class Input extends Writable implements TrackInput, Counting {
   readonly connection: number;
@@ -50,24 +58,24 @@ export class Input extends Writable implements TrackInput, Counting {
   private upstream: Upstream | undefined;
   private track: Track | undefined;
   private readonly rules: FrameRules;
-  /** Frames still to be skipped as known (spec/behaviour.md, Taking over). */
+  /** Frames that will be skipped because they are known already (docs/protocol/behaviour.md, Taking over). */
   private duplicates = 0;
   /** True while bytes of an unfinished packet are charged to the upstream. */
   private partialCharged = false;
   private readonly heldBlocks = new HeldBlocks();
   private over = false;
   private readonly takeoverWait: TakeoverWait;
-  /** Place of the last control packet in the batch that is being taken. */
+  /** Index of the last control packet in the current batch. */
   private at = 0;
-  /** Set when nothing more is taken, and only acks still go out. */
+  /** Set when nothing more is accepted, and only acks are still sent. */
   private finishing = false;
-  /** True after the end of stream, until its last frame is acknowledged. */
+  /** True from the end of stream until its last frame is acknowledged. */
   private awaitsLastAck = false;
-  /** When the track is past its beginning, monotonic ms. */
+  /** Monotonic ms at which the first {@link STEADY_AFTER} ms of the track are over. */
   private steadyAt = Infinity;
   /** Set if the socket is read in turns. */
   private turns: TurnReader | undefined;
-  /** Set once it keeps to its beat. */
+  /** Set once the socket is read only at the turns of the upstream. */
   private arrivals: ArrivalClock | undefined;
 
   constructor(options: InputOptions) {
@@ -199,7 +207,7 @@ export class Input extends Writable implements TrackInput, Counting {
       this.deliver(frames, batch.bytes);
     }
     this.account(batch.held);
-    // With nothing queued no sent batch will tell the sender that skipped frames are done.
+    // If nothing is queued, no sent batch will acknowledge the skipped frames.
     this.track?.acknowledge();
   }
 
@@ -230,7 +238,10 @@ export class Input extends Writable implements TrackInput, Counting {
     return data;
   }
 
-  /** What is queued goes out. The connection stays until that is acknowledged: nobody could send it again after the end. */
+  /**
+   * Queued frames are still written. The connection stays open until they are acknowledged, because the sender cannot
+   * send them again after the end of stream.
+   */
   private endOfStream(): void {
     const { track, upstream, acks } = this;
     const isOfTrack = track?.input === this;
@@ -242,7 +253,7 @@ export class Input extends Writable implements TrackInput, Counting {
   }
 
   private mediaInfo(info: MediaInfo): void {
-    // Behind repeated frames, a group that was taken before may continue.
+    // After repeated frames, a group may continue whose key frame was accepted before.
     this.rules.mediaInfo(info, this.duplicates > 0);
     if (this.track === undefined) this.attach(info);
     else this.changeInfo(this.track, info);
@@ -261,12 +272,12 @@ export class Input extends Writable implements TrackInput, Counting {
   private attach(info: MediaInfo): void {
     const { data, options } = this;
     if (data === undefined) throw new InputError('KMP_NO_CONNECT_DATA', 'media info without connect data');
-    // Frames that came before the media info have been counted too.
+    // Frames that came before the media info have been counted, too.
     const initialFrameId = (this.connect?.initialFrameId ?? 0n) + BigInt(this.counters.skipped.no_media_info);
     const upstream = options.join(data, info.codecId);
     const track = upstream.attach(this, data, info, initialFrameId);
     if (track === undefined) {
-      // The upstream has failed on the way; it has closed its inputs, and this one was not yet among them.
+      // The upstream has failed during this call. It has closed its inputs, but this one was not among them yet.
       this.close('its upstream has failed');
       return;
     }
@@ -304,7 +315,7 @@ export class Input extends Writable implements TrackInput, Counting {
     const expected = track.ids.expected;
     const found = track.ids.takeOver(initialFrameId, settings.inMaxSkipFrames);
     if (found.kind === 'continue' || found.kind === 'repeat') {
-      // Goes on in mid-group, if there is a group, and of the same media.
+      // The track continues in the middle of a group, if there is a group of the same media.
       const changed = found.kind === 'continue' && !sameMediaInfo(info, track.latestInfo);
       this.rules.waitKey = info.mediaType === 'video' && (track.keyMissing || changed);
       this.duplicates = found.kind === 'repeat' ? found.skip : 0;
@@ -316,11 +327,14 @@ export class Input extends Writable implements TrackInput, Counting {
       log.warn(`takes over at frame ${initialFrameId} where ${expected} was expected: ${found.lost} frames are lost`);
       return;
     }
-    log.warn(`begins anew at frame ${initialFrameId}: ${track.length} pending frames are dropped`);
+    log.warn(`restarts at frame ${initialFrameId}: ${track.length} pending frames are dropped`);
     this.upstream?.clear(track);
   }
 
-  /** The rules for a frame, in their order (spec/kmp.md, Rules of the input, 4). True if it goes to the track. */
+  /**
+   * Applies the rules for a frame in their order (docs/protocol/kmp.md, Rules of the input, 4). True: the frame goes to
+   * the track.
+   */
   private accepts(frame: Frame, wall: number): boolean {
     const { track, upstream } = this;
     const { info } = this.rules;
@@ -349,12 +363,12 @@ export class Input extends Writable implements TrackInput, Counting {
     return upstream.admits(track, frame);
   }
 
-  /** @param bytes of the read that the frames came with */
+  /** @param bytes of the read that contained the frames */
   private deliver(frames: Frame[], bytes: number): void {
     const { track, upstream } = this;
     if (track === undefined || upstream === undefined) return;
     copyOutOfLargeRead(frames, bytes);
-    // What was held of the first frame's packet is part of its payload now.
+    // The bytes held for the first frame's packet are part of its payload now.
     this.account(0);
     upstream.accept(track, frames);
     if (track.length > MAX_PENDING_FRAMES) {
@@ -362,7 +376,7 @@ export class Input extends Writable implements TrackInput, Counting {
     }
   }
 
-  /** Charges the bytes held of an unfinished packet: to the upstream, or before there is one, against in_mem_limit. */
+  /** Charges the bytes of an unfinished packet: to the upstream or, before there is one, against in_mem_limit. */
   private account(held: number): void {
     const { upstream } = this;
     if (upstream === undefined) {
@@ -382,12 +396,12 @@ export class Input extends Writable implements TrackInput, Counting {
     if (this.track?.memory.setPartial(held) === false) {
       upstream.fail(
         first ? 'mem_limit_exceeded' : 'get_buf_failed',
-        `the memory limit of ${upstream.ledger.limit} bytes was reached by a packet of which ${held} bytes are in`,
+        `the memory limit of ${upstream.ledger.limit} bytes was reached by an incomplete packet, of which ${held} bytes have arrived`,
       );
     }
   }
 
-  /** The connection is over for its track, whatever the reason; once. */
+  /** The connection leaves its track, for any reason. Further calls do nothing. */
   private leave(): void {
     if (this.over) return;
     this.over = true;

@@ -28,14 +28,14 @@ export interface KmpConnectionOptions {
 }
 
 /**
- * Puts one accepted KMP socket into its line: socket, decoder, input (design: the way of a byte). Whatever goes wrong on
- * it ends this connection only, with one line in the log. Returns the input.
+ * Connects the stages of an accepted KMP socket: socket, decoder, input (docs/architecture.md). An error ends only this
+ * connection, with one line in the log. Returns the input.
  */
 export function openKmpConnection(socket: Socket, options: KmpConnectionOptions): Input {
   const { connection, settings, clock } = options;
   const peer = peerName(socket);
   let log = options.log.child({ peer, connection });
-  // What is handed on now has to follow when the connect packet says more of the connection.
+  // Loggers passed to other code must change when the connect packet says more about the connection.
   const latest: Logger = {
     error: (message, fields) => log.error(message, fields),
     warn: (message, fields) => log.warn(message, fields),
@@ -45,7 +45,7 @@ export function openKmpConnection(socket: Socket, options: KmpConnectionOptions)
   };
   if (settings.inDumpFolder !== '') {
     const dump = openDump(settings.inDumpFolder, kmpDumpName(clock.wall(), connection), latest);
-    // What lies in a block is overwritten, perhaps before the disk has it.
+    // A block may be overwritten before the disk has its bytes, so they are copied.
     socket.on('data', (bytes: Buffer) => dump.write(blockOf(bytes) === undefined ? bytes : Buffer.from(bytes)));
     socket.once('close', () => dump.close());
   }
@@ -53,7 +53,7 @@ export function openKmpConnection(socket: Socket, options: KmpConnectionOptions)
   const decoder = new KmpDecoder({ clock });
   const onIdle = (): void => {
     input.close(`nothing was received for ${settings.inReadTimeout} ms (kmp_rtmp_in_read_timeout)`);
-    // After the end of the stream the input is over, and waits for a sender that may never hang up.
+    // After the end of the stream, the input is finished. A sender might never close the connection.
     socket.destroy();
   };
   const input = new Input({
@@ -80,7 +80,7 @@ export function openKmpConnection(socket: Socket, options: KmpConnectionOptions)
   const tell = (error: Error): void => {
     if (told) return;
     told = true;
-    // A socket that was cut, by either side, is an ordinary end; what is wrong with the bytes is not.
+    // A connection that was cut by either side is an ordinary end. Invalid bytes are an error.
     const premature = 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
     if (premature || error.message === 'premature close') log.info(`KMP connection lost: ${messageOf(error)}`);
     else log.error(`KMP connection closed: ${messageOf(error)}`);

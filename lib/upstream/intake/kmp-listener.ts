@@ -13,19 +13,19 @@ import type { JoinContext } from '../registry.js';
 import type { Totals } from '../report/totals.js';
 import type { Upstream } from '../upstream.js';
 
-/** What holds for the connections that come in from now on: a reload replaces it. */
+/** The settings for new connections. A reload replaces them. */
 export interface KmpListenerContext extends JoinContext {
   /** Whether a peer may connect (`allow`, `deny`). */
   readonly allowed: (address: string | undefined) => boolean;
-  /** Names of the addresses on which connections begin with a header of the PROXY protocol. */
+  /** Names of the addresses on which connections begin with a PROXY protocol header. */
   readonly proxyProtocol?: ReadonlySet<string>;
 }
 
-/** Decides where a connection belongs, if there are several workers. */
+/** Decides which process a connection belongs to, if there are several workers. */
 export interface KmpRouter {
-  /** True if the tracks of this upstream meet in this process. */
+  /** True if the tracks of this upstream are merged in this process. */
   isHere(upstreamId: string): boolean;
-  /** Gives the connection to the worker that it belongs to. `head`: the bytes that have been read of it. */
+  /** Passes the connection to the worker that it belongs to. `head`: the bytes that have been read from it. */
   transfer(socket: Socket, upstreamId: string, head: Buffer, listener: string): void;
 }
 
@@ -40,7 +40,7 @@ export interface KmpListenerOptions {
   readonly totals?: Totals;
 }
 
-/** Accepted and refused connections of all listeners, and who has how many open. */
+/** Counts accepted and refused connections of all listeners, and open connections by address. */
 export class KmpCounter {
   accepted = 0;
   refused = 0;
@@ -65,19 +65,19 @@ export class KmpCounter {
   }
 }
 
-/** Least time between two log lines about refused connections, ms: a flood of them must not become a flood of lines. */
+/** The least time between two log lines about refused connections, ms. Many refusals must not fill the log. */
 const REFUSAL_LOG_INTERVAL = 1000;
 
-/** One address that KMP connections come in by. */
+/** A listener for KMP connections on one address. */
 export class KmpListener implements Listener {
   /** The port, once listening. */
   port: number;
   private readonly options: KmpListenerOptions;
   private readonly server: Server;
   private readonly sockets = new Set<Socket>();
-  /** Connections whose header of the PROXY protocol has not arrived yet. */
+  /** Connections whose PROXY protocol header has not arrived yet. */
   private readonly awaitingHeader = new Set<Socket>();
-  /** The headers of connections that may have to go to another worker. */
+  /** The headers of connections that may have to move to another worker. */
   private readonly headers = new WeakMap<Socket, Buffer>();
   private refusalLoggedAt = -Infinity;
   private closing = false;
@@ -94,11 +94,11 @@ export class KmpListener implements Listener {
   /** @throws ListenError */
   async listen(): Promise<void> {
     this.port = await listenOn(this.server, this.options.address);
-    // Out of file descriptors and the like: Node goes on accepting when there are some again.
+    // Errors such as too few file descriptors. Node accepts connections again when it can.
     this.server.on('error', (error) => this.options.log.error(`KMP listener: ${error.message}`));
   }
 
-  /** The address, as the configuration has it. */
+  /** The address as written in the configuration. */
   get name(): string {
     return addressName(this.options.address);
   }
@@ -107,13 +107,13 @@ export class KmpListener implements Listener {
     return this.server.listening;
   }
 
-  /** No new connections; those that are open stay, and `done` is called when the last one has ended. */
+  /** Accepts no new connections. Open ones stay, and `done` is called when the last one has ended. */
   close(done?: () => void): void {
     this.closing = true;
     this.server.close(() => done?.());
   }
 
-  /** Cuts the connections that are still open. */
+  /** Closes the open connections at once. */
   destroy(): void {
     this.close();
     for (const socket of [...this.sockets, ...this.awaitingHeader]) socket.destroy();
@@ -169,7 +169,7 @@ export class KmpListener implements Listener {
     socket.destroy();
   }
 
-  /** A connection that was accepted elsewhere and belongs here; `head` is what was read of it. */
+  /** Takes a connection that another worker accepted; `head` has the bytes that were read from it. */
   adopt(socket: Socket, head: Buffer): void {
     if (this.closing) {
       socket.destroy();
@@ -195,7 +195,7 @@ export class KmpListener implements Listener {
     });
   }
 
-  /** Reads the connect packet first: it says which upstream, and so which worker, the connection belongs to. */
+  /** Reads the connect packet first. It names the upstream, and thus the worker that the connection belongs to. */
   private route(socket: Socket, router: KmpRouter): void {
     const { settings } = this.context;
     readConnect(socket, settings.inMemLimit, settings.inReadTimeout, (upstreamId, head) => {
@@ -204,7 +204,7 @@ export class KmpListener implements Listener {
         this.open(socket);
         return;
       }
-      // It is counted where it goes.
+      // The other worker counts the connection.
       const { counter } = this.options;
       this.sockets.delete(socket);
       counter.leave(peerAddress(socket) ?? '');

@@ -1,6 +1,9 @@
 import type { LatencyStatus } from '../report/status.js';
 
-/** Server clock minus `created`, over all frames of an input; frames from the future do not count (spec/kmp.md). */
+/**
+ * Server clock minus `created`, over all frames of an input. Frames from the future do not count (docs/protocol/kmp.md,
+ * Input counters).
+ */
 export class Latency {
   private min = Infinity;
   private max = 0;

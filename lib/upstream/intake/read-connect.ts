@@ -6,9 +6,9 @@ import { timerMs } from '../../time/clock.js';
 import { stopReading } from '../../node-internals/stop-reading.js';
 
 /**
- * Reads a KMP connection up to the end of its connect packet, and gives the upstream that it is for, with all bytes read so
- * far. The upstream is undefined if there is no telling: bad bytes, too many, or none in time; whoever opens the
- * connection then finds out the same and does what belongs to it.
+ * Reads a KMP connection up to the end of its connect packet. Passes the upstream id and all bytes read so far to
+ * `done`. The id is undefined if it cannot be determined: the bytes are invalid, too many, or too late. The code that
+ * opens the connection then finds the same error and handles it.
  *
  * @param limit bytes that may be read (`kmp_rtmp_in_mem_limit`)
  * @param timeout ms without a byte (`kmp_rtmp_in_read_timeout`)
@@ -21,7 +21,8 @@ export function readConnect(
   done: (upstreamId: string | undefined, head: Buffer) => void,
 ): void {
   const parser = new KmpParser();
-  // Copied into one piece: what comes byte by byte would cost its objects, a hundred times as much.
+  // All bytes are copied into one piece. If they came byte by byte, one object for each would cost a hundred times as
+  // much.
   let head: Buffer = Buffer.alloc(0);
   let bytes = 0;
   const finish = (upstreamId: string | undefined): void => {
@@ -61,6 +62,6 @@ export function readConnect(
   socket.on('end', onEnd);
   socket.on('error', onError);
   socket.on('timeout', onEnd);
-  // A socket that was paused before does not flow by itself.
+  // A socket that was paused before does not start to flow by itself.
   socket.resume();
 }

@@ -1,29 +1,33 @@
 import type { Clock } from '../../time/clock.js';
 import { TrackTaken } from '../tracks/track-refused.js';
 
-/** ms between two looks at whether the sender that was there before is gone. */
+/** ms between two checks whether the previous sender is gone. */
 const LOOK_AGAIN = 20;
 
-/** After so many intervals each connection has been read, one that brings little too. */
+/** The number of intervals in which each connection is read, even one that brings little. */
 const READ_WITHIN = 2;
 
-/** ms beyond that until a connection that was cut is known to be: it is read first, then closed. */
+/** The additional time, ms, until a cut connection is noticed: it is read first, then closed. */
 const NOTICED_AFTER = 100;
 
 /**
- * Where a sender waits whose track has one already. One whose connection was cut is back before the socket of that is read
- * again: turned away, it would come too late, its upstream have ended, and the group be sent twice.
+ * Lets a sender wait if its track has a sender already. A sender whose connection was cut may reconnect before the old
+ * socket is read again. If it were refused, it might return too late: its upstream would have ended, and the group
+ * would be sent twice.
  */
 export class TakeoverWait {
   private since: number | undefined;
 
-  /** @param readInterval ms (`kmp_rtmp_in_read_interval`); 0: a cut is noticed at once, and nothing is waited for */
+  /** @param readInterval ms (`kmp_rtmp_in_read_interval`); 0: a cut is noticed at once, so no sender waits */
   constructor(
     private readonly clock: Clock,
     private readonly readInterval: number,
   ) {}
 
-  /** Calls `again` in a moment if `error` says that the track is taken; false: it says another thing, or will not change. */
+  /**
+   * Calls `again` in a moment if `error` says that the track is taken. Returns false for any other error, or if waiting
+   * cannot help.
+   */
   waits(error: unknown, again: () => void): boolean {
     const { clock, readInterval } = this;
     if (!(error instanceof TrackTaken) || readInterval === 0) return false;

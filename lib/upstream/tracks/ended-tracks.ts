@@ -2,26 +2,29 @@ import type { MediaType } from '../../media/codec.js';
 import { sameMediaInfo, type MediaInfo } from '../../media/media-info.js';
 import { FrameIds } from './frame-ids.js';
 
-/** Bytes of codec private data above which nothing is remembered: it is charged to no one. */
+/**
+ * The most bytes of codec private data that are remembered for an ended track. They are not charged to any upstream.
+ */
 const MAX_REMEMBERED = 4096;
 
-/** What of a track outlives it. */
+/** The facts about an ended track that are still needed. */
 export interface EndedTrack {
   readonly mediaType: MediaType;
   readonly latestInfo: MediaInfo;
   readonly ids: FrameIds;
-  /** True if it ended where a key frame was waited for. */
+  /** True if it ended while it waited for a key frame. */
   readonly keyMissing: boolean;
-  /** True if it ended inside a group that was left out. */
+  /** True if it ended inside a group that was dropped. */
   readonly dropping: boolean;
-  /** True if its sender said that it was the end. */
+  /** True if its sender announced the end. */
   readonly complete: boolean;
 }
 
 /**
- * The tracks of a stream that ended because their senders were gone for longer than their frames took to drain. A sender that
- * comes back while the stream lives repeats frames as if its track did (spec/behaviour.md, Taking over): the count goes on, so
- * that what went out is not sent twice, and mid-group is no beginning without its key frame.
+ * The ended tracks of a stream whose senders stayed away until all frames were written. If a sender reconnects while
+ * the stream exists, the new track continues the frame count of the old one (docs/protocol/behaviour.md, Taking over).
+ * So frames that were written are not sent twice. Decoding cannot start in the middle of a group of pictures without
+ * its key frame.
  */
 export class EndedTracks {
   private readonly left = new Map<MediaType, EndedTrack>();
@@ -32,7 +35,10 @@ export class EndedTracks {
     else this.left.set(mediaType, { mediaType, latestInfo, ids, keyMissing, dropping, complete });
   }
 
-  /** What a new track goes on from: the count of the one before it, if it is of the same media; else its own. */
+  /**
+   * The state that a new track starts with: the frame count of the track before it, if that has the same media;
+   * otherwise a new count.
+   */
   successor(info: MediaInfo, initialFrameId: bigint): { readonly ids: FrameIds; readonly keyMissing: boolean } {
     const before = this.left.get(info.mediaType);
     this.left.delete(info.mediaType);

@@ -1,36 +1,38 @@
-/** What a new input means for the frames of a track that lives (spec/behaviour.md, Taking over). */
+/** How the frames of a new input relate to those of an existing track (docs/protocol/behaviour.md, Taking over). */
 export type Takeover =
-  /** It goes on where the last one ended. */
+  /** They continue where the last input ended. */
   | { readonly kind: 'continue' }
   /** The first `skip` frames are known already. */
   | { readonly kind: 'repeat'; readonly skip: number }
-  /** `lost` frames never came. */
+  /** `lost` frames never arrived. */
   | { readonly kind: 'gap'; readonly lost: bigint }
-  /** Another count begins: nothing can be said of what came before. */
+  /** A new count begins, without a relation to earlier frames. */
   | { readonly kind: 'restart' };
 
-/** Stands for frames on their way to the kernel with one batch: that of this sequence number, and those behind it. */
+/**
+ * Represents the frames that one batch takes to the kernel: the frame with this sequence number and all later ones.
+ */
 export interface UnderWay {
   readonly seq: number;
 }
 
-/** Ids are 64 bits on the wire: a sender may begin right below the end of them. */
+/** Ids have 64 bits on the wire and may wrap: a sender may begin just below the largest id. */
 function u64(id: bigint): bigint {
   return BigInt.asUintN(64, id);
 }
 
 /**
- * A track's frame ids over all its inputs. Frames themselves carry a plain sequence number (every `fram` packet counts
- * one); the 64-bit ids that go over the wire are that number plus an offset.
+ * A track's frame ids over all its inputs. Frames carry a plain sequence number (each `fram` packet counts one). The
+ * 64-bit id on the wire is that number plus an offset.
  */
 export class FrameIds {
   /** Sequence number of the next frame. */
   next = 0;
   private offset: bigint;
-  /** Nothing below this id can be acknowledged: it belongs to a count before. */
+  /** Lower ids cannot be acknowledged, because they belong to an earlier count. */
   private floor: bigint;
   private readonly underWay = new Set<UnderWay>();
-  /** Key frames of this count, from the last one that {@link groupStart} has given. */
+  /** Key frames of this count, from the last result of {@link groupStart} on. */
   private keys: number[] = [];
 
   constructor(initialFrameId: bigint) {
@@ -38,20 +40,20 @@ export class FrameIds {
     this.floor = initialFrameId;
   }
 
-  /** The id of the frame that is expected next. */
+  /** The id of the next expected frame. */
   get expected(): bigint {
     return u64(this.offset + BigInt(this.next));
   }
 
-  /** The id of sequence number `seq`, to be sent as "all below are done". */
+  /** The id of sequence number `seq`, for an ack that covers all lower ids. */
   idOf(seq: number): bigint {
     const id = this.offset + BigInt(seq);
     return u64(id < this.floor ? this.floor : id);
   }
 
   /**
-   * Frames from `seq` on are on their way, until {@link arrived} is called with what is returned. They may be so on several
-   * connections at once, and outlive their track.
+   * Frames from `seq` on are being sent, until {@link arrived} is called with the returned object. Several connections
+   * may send frames at the same time, even after their track has ended.
    */
   depart(seq: number): UnderWay {
     const frames = { seq };
@@ -59,26 +61,26 @@ export class FrameIds {
     return frames;
   }
 
-  /** They have arrived, or never will. */
+  /** They have arrived, or will never arrive. */
   arrived(frames: UnderWay): void {
     this.underWay.delete(frames);
   }
 
-  /** The lowest sequence number on its way; Infinity if there is none. */
+  /** The lowest sequence number that is being sent; Infinity if there is none. */
   get firstUnderWay(): number {
     let first = Infinity;
     for (const { seq } of this.underWay) if (seq < first) first = seq;
     return first;
   }
 
-  /** Frame `seq` of video is a key frame. To be called in order. */
+  /** Frame `seq` of video is a key frame. Call it in order. */
   addKey(seq: number): void {
     this.keys.push(seq);
   }
 
   /**
-   * The newest key frame at or before `seq`, or `seq` if there is none in this count. Key frames before that are forgotten:
-   * `seq` must not go down, except below what was given before.
+   * The newest key frame at or before `seq`, or `seq` if this count has none. Earlier key frames are forgotten, so a
+   * later `seq` must not be lower than the last result.
    */
   groupStart(seq: number): number {
     let found = -1;
@@ -87,15 +89,15 @@ export class FrameIds {
     return found < 0 ? seq : (this.keys[0] ?? seq);
   }
 
-  /** Another count begins: the next frame is `initialFrameId`. */
+  /** A new count begins: the next frame has the id `initialFrameId`. */
   begin(initialFrameId: bigint): void {
-    // From here on ids are offset + seq again, with the present sequence number standing for the new first id.
+    // From here on, an id is offset + seq again, so that the present sequence number has the new first id.
     this.offset = initialFrameId - BigInt(this.next);
     this.floor = initialFrameId;
     this.keys = [];
   }
 
-  /** Decides what a new input with `initialFrameId` is, and sets the count accordingly. */
+  /** Decides how a new input with `initialFrameId` continues the track, and sets the count accordingly. */
   takeOver(initialFrameId: bigint, maxSkip: number): Takeover {
     const { expected } = this;
     if (initialFrameId === expected) return { kind: 'continue' };

@@ -2,8 +2,9 @@ import type { Frame } from '../../media/frame.js';
 import type { MediaInfo } from '../../media/media-info.js';
 
 /**
- * The memory of one upstream (or of an input without one yet): every byte held is charged where it enters and released
- * when the kernel has it (spec/behaviour.md, Memory). This is the limit; highWaterMarks only pace.
+ * Counts the memory of one upstream, or of an input without an upstream yet. All bytes are charged when they arrive and
+ * released when the kernel has taken them (docs/protocol/behaviour.md, Memory). This is the limit; the highWaterMarks
+ * of streams only control the pace.
  */
 export class Ledger {
   private charged = 0;
@@ -19,7 +20,7 @@ export class Ledger {
     return Math.max(0, this.limit - this.charged);
   }
 
-  /** Charges `bytes`, or charges nothing and returns false if that would pass the limit. */
+  /** Charges `bytes`. If that would exceed the limit, charges nothing and returns false. */
   charge(bytes: number): boolean {
     if (this.charged + bytes > this.limit) return false;
     this.charged += bytes;
@@ -33,32 +34,32 @@ export class Ledger {
 
 /**
  * Bytes that a queued frame costs beside its payload: the Frame, its list of parts, a Buffer object for each part, the
- * queue's entry, and the packet's header, which stays in memory in front of it. Measured with 100,000 queued frames of one
- * part each: 440 where a read brings several frames, 470 where each has a read of its own (docs/performance.md, Memory).
+ * queue's entry, and the packet's header, which stays in memory in front of it. Measured with 100,000 queued frames of
+ * one part each: 440 if a read brings several frames, 470 if each frame has its own read (docs/performance.md, Memory).
  */
 export const FRAME_COST = 448;
 
-/** Bytes that an encoded frame costs until it is sent beside what is written or copied for it: entries in lists, slices. */
+/** Bytes that an encoded frame costs until it is sent, beside written and copied bytes: entries in lists, slices. */
 export const ENCODED_COST = 128;
 
-/** Bytes that one batch on its way to the kernel costs: its lists and marks. */
+/** Bytes that one batch costs until the kernel has it: its lists and marks. */
 export const BATCH_COST = 256;
 
-/** Bytes that a payload which came in several reads costs for each piece but the first. */
+/** Bytes that each piece of a payload, except the first, costs if it came in several reads. */
 export const PART_COST = 112;
 
-/** Bytes that a track costs: its queue, its books. */
+/** Bytes that a track costs: its queue and its counters. */
 export const TRACK_COST = 1024;
 
 /** Bytes that a media info costs beside its codec private data. */
 const INFO_COST = 256;
 
-/** What a media info is charged for, from its arrival until another one has taken its place. */
+/** The charge for a media info, from its arrival until another one has replaced it. */
 export function infoCharge(info: MediaInfo): number {
   return INFO_COST + info.extraData.length;
 }
 
-/** What a queued frame is charged for, in all. */
+/** The whole charge for a queued frame. */
 export function frameCharge(frame: Frame): number {
   return frame.size + FRAME_COST + (frame.pieces - 1) * PART_COST;
 }

@@ -3,16 +3,17 @@ import type { Logger } from '../../base/logger.js';
 import type { Ledger } from './ledger.js';
 import type { Track } from './track.js';
 
-/** Share of the memory limit above which new groups of pictures are left out. */
+/** Share of the memory limit above which new groups of pictures are dropped. */
 const HIGH = 0.75;
-/** Share above which the group that is coming in goes too, and whole groups that wait. */
+/** Share above which the group that is arriving is dropped, too, and queued whole groups. */
 const VERY_HIGH = 0.9;
-/** Share below which groups are let in again. */
+/** Share below which new groups are accepted again. */
 const LOW = 0.5;
 
 /**
- * `kmp_rtmp_out_overload drop_frames`: when memory runs out, video goes in whole groups, from a key frame to the next, and
- * audio never. An episode begins above {@link HIGH} and ends below {@link LOW}; each is one warning in the log.
+ * Implements `kmp_rtmp_out_overload drop_frames`. When memory runs out, video is dropped in whole groups, from a key
+ * frame to the next; audio is never dropped. An episode begins above {@link HIGH} and ends below {@link LOW}. Each logs
+ * one warning.
  */
 export class Overload {
   private active = false;
@@ -24,7 +25,8 @@ export class Overload {
   ) {}
 
   /**
-   * Whether a received frame goes on to its track. Called before it is charged; what is queued may be dropped to make room.
+   * Whether a received frame is accepted for its track. Call it before the frame is charged; it may drop queued frames
+   * to make room.
    *
    * @param tracks all tracks of the upstream
    */
@@ -55,12 +57,12 @@ export class Overload {
     return true;
   }
 
-  /** Drops what waits of video: the groups that have not begun to go out, whole. */
+  /** Drops queued video: the whole groups of which no frame was written yet. */
   private makeRoom(tracks: Iterable<Track>): void {
     this.begin();
     for (const track of tracks) {
       if (track.mediaType !== 'video' || track.length === 0) continue;
-      // What is left of a group that has begun to go out is let go only if there is no whole group.
+      // The rest of a group that was partly written is dropped only if no whole group is queued.
       let whole = false;
       for (let i = 0; i < track.length && !whole; i++) whole = track.at(i)?.isKey === true;
       let inGroup = !whole;

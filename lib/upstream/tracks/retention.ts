@@ -6,13 +6,13 @@ const UNSENT = -1;
 
 const NONE: readonly Frame[] = [];
 
-/** A frame that has been written, and where. */
+/** A written frame, and its position on its connection. */
 export class Kept {
   constructor(
     readonly frame: Frame,
-    /** What the server of the connection that it was written to has read. */
+    /** What the server of that connection has read. */
     readonly acked: AckedBytes,
-    /** Place of the byte behind it on that connection. */
+    /** Position of the first byte after it on that connection. */
     private readonly end: number,
   ) {}
 
@@ -25,15 +25,15 @@ export class Kept {
     return this.isSent && this.end <= this.acked.bytes;
   }
 
-  /** True if the server says by what it does not acknowledge that it has not come so far. */
+  /** True if the server's acknowledgements show that it has not read this far. */
   get isBehind(): boolean {
     return this.acked.isBehind(this.end);
   }
 }
 
 /**
- * Frames that a track has written and may have to write again when the connection breaks: the kernel had taken them, but
- * the server may never have seen them. In order; each keeps its charge while it is here.
+ * Written frames of a track that may have to be written again when the connection breaks: the kernel has taken them,
+ * but the server may not have received them. They are in order and stay charged while they are here.
  */
 export class Retention {
   private all: Kept[] = [];
@@ -47,13 +47,13 @@ export class Retention {
     return this.all[0]?.frame.seq ?? Infinity;
   }
 
-  /** @param end place of the byte behind the frame, of all bytes of the connection */
+  /** @param end position of the first byte after the frame, among all bytes of the connection */
   push(frame: Frame, acked: AckedBytes, end: number): void {
     frame.sentAt = UNSENT;
     this.all.push(new Kept(frame, acked, end));
   }
 
-  /** The kernel has taken all up to sequence number `seq`, at monotonic ms `now`. */
+  /** The kernel has taken all frames up to sequence number `seq`, at monotonic ms `now`. */
   sent(seq: number, now: number): void {
     for (let i = this.all.length - 1; i >= 0; i--) {
       const kept = this.all[i];
@@ -62,15 +62,15 @@ export class Retention {
     }
   }
 
-  /** The last frame that left at or before `until`. */
+  /** The last frame that was sent at or before `until`. */
   lastSentUntil(until: number): Kept | undefined {
     return this.all.findLast((kept) => kept.isSent && kept.frame.sentAt <= until);
   }
 
   /**
-   * Monotonic ms until which it is not known that all has arrived: `wait` ms for what the server does not acknowledge, and
-   * `more` where it says that it has not come so far. Infinity while frames are on their way to the kernel, 0 if nothing is
-   * in doubt.
+   * Monotonic ms until which frames are in doubt. A frame that the server does not acknowledge is in doubt for `wait`
+   * ms, and for `more` ms if the server shows that it has not read this far. Infinity: the kernel has not taken all
+   * frames yet. 0: nothing is in doubt.
    */
   doubtUntil(wait: number, more: number): number {
     let until = 0;
@@ -81,7 +81,7 @@ export class Retention {
     return until;
   }
 
-  /** The last key frame that has nothing in front of it which is not `done`. */
+  /** The last key frame before which all frames are `done`. */
   lastBeginning(done: (kept: Kept) => boolean): Frame | undefined {
     let key: Frame | undefined;
     for (const kept of this.all) {
@@ -91,7 +91,7 @@ export class Retention {
     return key;
   }
 
-  /** Takes out sent frames from the front while `done` says so. */
+  /** Removes sent frames from the front while `done` returns true, and returns them. */
   trim(done: (kept: Kept) => boolean): readonly Frame[] {
     let n = 0;
     for (const kept of this.all) {
@@ -101,7 +101,7 @@ export class Retention {
     return n === 0 ? NONE : this.all.splice(0, n).map(({ frame }) => frame);
   }
 
-  /** Takes out the frames, in order, that the connection of `acked` has not sent yet. */
+  /** Removes the frames that the connection of `acked` has not sent yet, and returns them in order. */
   takeUnsent(acked: AckedBytes): Frame[] {
     const unsent = (kept: Kept): boolean => kept.acked === acked && !kept.isSent;
     const frames = this.all.filter(unsent).map(({ frame }) => frame);
@@ -109,7 +109,7 @@ export class Retention {
     return frames;
   }
 
-  /** Gives all frames back, in order, to be written again. */
+  /** Removes all frames and returns them in order, to be written again. */
   takeAll(): Frame[] {
     const frames = this.all.map(({ frame }) => frame);
     this.all = [];

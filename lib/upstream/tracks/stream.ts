@@ -6,7 +6,7 @@ import type { StreamStatus, TrackStatus } from '../report/status.js';
 import { EndedTracks } from './ended-tracks.js';
 import type { StreamOutlet, Track, TrackStream } from './track.js';
 
-/** Longest time that audio is dropped, ms, while video waits for its key frame: the key frame may never come. */
+/** The longest time that audio is dropped while video waits for its key frame, ms. The key frame may never come. */
 const KEY_WAIT = 10_000;
 
 /** The state of a stream that its present connection does not know yet. */
@@ -24,23 +24,26 @@ export const UNKNOWN_STREAM: StreamState = {
   announcedInfos: {},
 };
 
-/** One RTMP message stream of an upstream: at most one video and one audio track (spec/module.md, Glossary). */
+/**
+ * One RTMP message stream of an upstream, with at most one video and one audio track (docs/protocol/behaviour.md,
+ * Objects).
+ */
 export class UpstreamStream implements TrackStream {
   readonly queues: Track[] = [];
   readonly tracks: Partial<Record<MediaType, Track>> = {};
-  /** Tracks that ended although their senders did not announce the end. */
+  /** Tracks that ended without an announcement of the end by their senders. */
   readonly endedTracks = new EndedTracks();
   state: StreamState = UNKNOWN_STREAM;
   outlet: StreamOutlet | undefined;
-  /** True once its tracks are known, or the time to wait for them is over: from then on it has metadata. */
+  /** True once its tracks are known, or the time to wait for them is over. From then on, it has metadata. */
   settled = false;
   live = false;
-  /** Media types that the metadata has described: a track of such a type may leave and return, and is not late then. */
+  /** Media types that the metadata has described. A track of such a type may leave and return without being late. */
   readonly announced = new Set<MediaType>();
   metaTimer: Timer | undefined;
   /** True while audio waits for the key frame of the video. */
   private audioWaits = false;
-  /** Monotonic ms until which it waits; counts from the first frame that could be written. */
+  /** Monotonic ms until which audio waits, counted from the first frame that could be written. */
   private audioWaitsUntil = Infinity;
 
   constructor(
@@ -57,7 +60,7 @@ export class UpstreamStream implements TrackStream {
     return this.tracks.video !== undefined && this.tracks.audio !== undefined;
   }
 
-  /** The present tracks, video first; a copy, so that tracks may leave during an iteration. */
+  /** The present tracks, video first. It is a copy, so that tracks may leave during an iteration. */
   allTracks(): Track[] {
     return tracksOf(this);
   }

@@ -1,12 +1,14 @@
 import type { Frame } from '../../media/frame.js';
 import { FRAME_COST, frameCharge, PART_COST, TRACK_COST, type Ledger } from './ledger.js';
 
-/** Why received frames did not fit: the close reasons of the upstream, in the order in which the limit is checked. */
+/**
+ * Why received frames did not fit. These are close reasons of the upstream, in the order in which the limit is checked.
+ */
 export type AdmitFailure = 'get_buf_failed' | 'alloc_chain_failed' | 'push_frame_failed';
 
 /**
- * What one track has charged to the ledger of its upstream. It is the only place that charges and releases for a track: a
- * frame keeps its own charge while it is charged ({@link Frame.charge}), so that nothing is released twice.
+ * The memory that one track has charged to the ledger of its upstream. Only this class charges and releases memory for
+ * a track. A frame stores its own charge ({@link Frame.charge}), so that nothing is released twice.
  */
 export class TrackMemory {
   private frames = 0;
@@ -17,7 +19,7 @@ export class TrackMemory {
 
   constructor(private readonly ledger: Ledger) {}
 
-  /** Bytes charged for frames that are queued, on their way to the kernel, or kept to be sent again. */
+  /** Bytes charged for frames that are queued, being sent, or kept to be sent again. */
   get used(): number {
     return this.frames + this.encodedBytes;
   }
@@ -27,7 +29,9 @@ export class TrackMemory {
     return this.ledger.limit;
   }
 
-  /** Charges received frames; undefined if they fit. What did not fit ends the upstream, which releases everything. */
+  /**
+   * Charges received frames. Returns undefined if they fit. Otherwise the upstream must end, which releases everything.
+   */
   admit(frames: readonly Frame[]): AdmitFailure | undefined {
     let payload = 0;
     let parts = 0;
@@ -37,7 +41,7 @@ export class TrackMemory {
       payload += frame.size;
       parts += frame.pieces - 1;
     }
-    // Three charges, since the module that this service replaces has a close reason for each.
+    // There are three charges because the module has a close reason for each.
     const { ledger } = this;
     if (!ledger.charge(payload)) return 'get_buf_failed';
     if (!ledger.charge(parts * PART_COST)) return 'alloc_chain_failed';
@@ -50,13 +54,13 @@ export class TrackMemory {
     return undefined;
   }
 
-  /** Nobody needs `frame` any more: its charge and the memory of its payload are released. A second call does nothing. */
+  /** `frame` is not needed any more: releases its charge and the memory of its payload. A second call does nothing. */
   release(frame: Frame): void {
     this.releaseCharge(frame);
     frame.release();
   }
 
-  /** As {@link release}, but something may still read the payload: only the charge is released. */
+  /** Like {@link release}, but releases only the charge, because the payload may still be read. */
   releaseCharge(frame: Frame): void {
     const { charge } = frame;
     frame.charge = 0;
@@ -64,7 +68,7 @@ export class TrackMemory {
     this.ledger.release(charge);
   }
 
-  /** Charges what encoding a frame costs beside the frame; false: the limit is reached. */
+  /** Charges the cost of encoding a frame, beside the frame itself. Returns false if the limit is reached. */
   chargeEncoded(bytes: number): boolean {
     if (!this.ledger.charge(bytes)) return false;
     this.encodedBytes += bytes;
@@ -76,7 +80,10 @@ export class TrackMemory {
     this.ledger.release(bytes);
   }
 
-  /** Sets the charge for the track itself and for its media infos of `infos` bytes; false: the limit is reached. */
+  /**
+   * Sets the charge for the track itself and for its media infos of `infos` bytes. Returns false if the limit is
+   * reached.
+   */
   setInfos(infos: number): boolean {
     if (this.closed) return true;
     const more = TRACK_COST + infos - this.fixed;
@@ -86,7 +93,9 @@ export class TrackMemory {
     return true;
   }
 
-  /** Sets the charge for the bytes of a packet that has not arrived whole; false: the limit is reached, nothing is charged. */
+  /**
+   * Sets the charge for the bytes of an incomplete packet. If the limit is reached, charges nothing and returns false.
+   */
   setPartial(bytes: number): boolean {
     if (this.closed) return true;
     this.ledger.release(this.partial);
@@ -96,7 +105,10 @@ export class TrackMemory {
     return true;
   }
 
-  /** The track has ended: what it was charged for besides frames is released. Frames on their way are released when sent. */
+  /**
+   * The track has ended: releases all charges except those for frames. A frame that is being sent is released when it
+   * is sent.
+   */
   close(): void {
     this.closed = true;
     this.ledger.release(this.fixed + this.partial);

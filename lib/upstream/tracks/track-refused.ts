@@ -1,11 +1,11 @@
 import { KmpRtmpError } from '../../base/errors.js';
 
-/** A track that may not join: its connection is closed, the upstream goes on. */
+/** A track that may not join. Its connection is closed; the upstream continues. */
 export class TrackRefused extends KmpRtmpError {
   constructor(message: string) {
     super('TRACK_REFUSED', message);
   }
 }
 
-/** There is a sender on the track already; maybe one that is gone, which has not been noticed yet. */
+/** The track has a sender already. That sender may be gone without having been noticed yet. */
 export class TrackTaken extends TrackRefused {}

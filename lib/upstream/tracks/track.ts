@@ -12,97 +12,100 @@ import type { TrackStatus } from '../report/status.js';
 import type { TrackInput } from './track-input.js';
 import type { Counting, Sums } from '../report/totals.js';
 
-/** A media info that takes effect at a place in the queue (spec/rtmp.md, Where we do better). */
+/** A media info that takes effect at a position in the queue (docs/protocol/rtmp.md, Improvements over the module). */
 interface InfoChange {
   readonly seq: number;
   readonly info: MediaInfo;
 }
 
-/** What one batch of encoded frames has of one track. */
+/** The part of a batch of encoded frames that belongs to one track. */
 export interface BatchShare {
   /** Sequence number of its last frame. */
   seq: number;
   /** Bytes charged for encoding, beside the frames. */
   encoded: number;
-  /** Frames that nobody needs once the batch is sent. */
+  /** Frames that are not needed once the batch is sent. */
   readonly frames: Frame[];
   readonly underWay: UnderWay;
 }
 
-/** What publishes a stream: all that an upstream asks of an RTMP session about its streams and tracks. */
+/** Publishes a stream. An upstream uses only this interface of an RTMP session for its streams and tracks. */
 export interface StreamOutlet {
-  /** Queues frames that have been charged and numbered. */
+  /** Queues frames that are charged and numbered. */
   write(track: Track, frames: readonly Frame[]): void;
   addTrack(track: Track): void;
   removeTrack(track: Track): void;
-  /** The stream's tracks are known, or one has joined: metadata and sequence headers go out. */
+  /** The stream's tracks are known, or one has joined. Metadata and sequence headers are written. */
   announce(stream: TrackStream): void;
-  /** The input of the track has left: what is queued is written, then the track ends. */
+  /** The input of the track has left. Queued frames are written, then the track ends. */
   inputLeft(track: Track): void;
-  /** All tracks of the stream have ended: it is unpublished. */
+  /** All tracks of the stream have ended, and it is unpublished. */
   removeStream(stream: TrackStream): void;
   /** True if no stream is left. */
   readonly isEmpty: boolean;
 }
 
-/** What a track knows of the RTMP message stream that it belongs to. */
+/** The RTMP message stream of a track, as the track sees it. */
 export interface TrackStream extends QueueGroup {
   readonly name: string;
   readonly tracks: Readonly<Partial<Record<MediaType, Track>>>;
   /** The RTMP session that publishes the stream; undefined until it is added to one. */
   readonly outlet: StreamOutlet | undefined;
-  /** The stream as its present RTMP connection knows it. */
+  /** The state of the stream on its present RTMP connection. */
   state: StreamState;
-  /** True once its tracks are known, or the time to wait for them is over: from then on it has metadata. */
+  /** True once its tracks are known, or the time to wait for them is over. From then on, it has metadata. */
   readonly settled: boolean;
   /**
-   * True if the server is known to publish the stream on its present connection, or counts as one that never answers. Until
-   * then nothing is acknowledged to senders.
+   * True if the server publishes the stream on its present connection, or counts as one that never answers. Before
+   * that, no frame is acknowledged to senders.
    */
   live: boolean;
-  /** The next frame is the first one after a break: if there is video, nothing is written ahead of its key frame. */
+  /** The next frame is the first one after a break. If there is video, no frame is written before its key frame. */
   beginAtKey(): void;
-  /** Whether a frame may be written now; a frame that may not is dropped. @param now monotonic ms */
+  /** Whether a frame may be written now. Otherwise it is dropped. @param now monotonic ms */
   mayWrite(track: Track, frame: Frame, now: number): boolean;
 }
 
-/** One video or audio rendition of a stream: its queue of frames, and what has to be known to write them. */
+/** One video or audio rendition of a stream: its queue of frames, and the state that is needed to write them. */
 export class Track extends TrackQueue implements Counting {
   readonly mediaType: MediaType;
   readonly ids: FrameIds;
-  /** The KMP connection of the moment; undefined while the sender is away. */
+  /** The present KMP connection; undefined while there is no sender. */
   input: TrackInput | undefined;
-  /** The media info that frames are written with now, and its tag head. */
+  /** The media info of the frames that are written now, and its tag head. */
   info: MediaInfo;
   tagHead: TagHead;
-  /** Changes that wait in the queue, in order. */
+  /** Media info changes that wait in the queue, in order. */
   readonly changes: InfoChange[] = [];
-  /** What changes have replaced, as long as frames from before them may have to be written again. */
+  /** Replaced media infos. They are kept while earlier frames may have to be written again. */
   private readonly replaced: InfoChange[] = [];
-  /** What the batch that is being encoded has of this track. */
+  /** The track's part of the batch that is being encoded. */
   share: BatchShare | undefined;
   sentFrames = 0;
   sentDataBytes = 0;
-  /** Times that a frame which the kernel had taken was written once more, on another connection. */
+  /** How often a frame was written again on another connection after the kernel had taken it. */
   resentFrames = 0;
   droppedFrames = 0;
-  /** ms from arrival to merge of the last frame written. */
+  /** ms between arrival and merging of the last written frame. */
   delay = 0;
-  /** True while video is left out up to the next key frame, on a connection that was made anew. */
+  /** True while video is dropped until the next key frame, on a connection that was opened again. */
   waitKey = false;
-  /** True while received video is left out up to the next key frame (overload). */
+  /** True while received video is dropped until the next key frame (overload). */
   dropping = false;
-  /** Frames written that may have to be written again. */
+  /** Written frames that may have to be written again. */
   readonly retained = new Retention();
-  /** True if its last input left while it waited for a key frame: the next one has to wait, too. */
+  /** True if its last input left while it waited for a key frame. The next input must wait for one, too. */
   keyMissing: boolean;
-  /** True once its sender has said that there is no more. */
+  /** True once its sender has announced the end. */
   complete = false;
-  /** Sequence number of the first frame that was ever written. */
+  /** Sequence number of the first written frame. */
   private firstWritten: number | undefined;
-  /** The input of a sender that has announced the end, until its last frame is acknowledged or another input comes. */
+  /**
+   * The input of a sender that has announced the end. It is kept until its last frame is acknowledged or another input
+   * comes.
+   */
   private endedInput: TrackInput | undefined;
-  /** The sequence number that the input was told last: all frames before it are done. */
+  /** The sequence number of the last ack: all frames before it are done. */
   private ackedNext = 0;
 
   constructor(
@@ -119,20 +122,20 @@ export class Track extends TrackQueue implements Counting {
     this.keyMissing = before.keyMissing;
   }
 
-  /** True once it has ended and left its stream; frames of it may still be on their way. */
+  /** True once it has ended and left its stream. Its frames may still be in a batch that is being sent. */
   get isGone(): boolean {
     return this.stream.tracks[this.mediaType] !== this;
   }
 
-  /** True if there is nothing in its queue but what is to be written again. */
+  /** True if its queue has only frames that are written again. */
   get hasWrittenAll(): boolean {
     return this.at(this.length - 1)?.sentAt !== NEVER_WRITTEN;
   }
 
-  /** A sender comes back, or another one comes. */
+  /** A sender reconnects, or another one takes over. */
   takeInput(input: TrackInput, initialFrameId: bigint): void {
-    // The track had come to its end, and is here only for what may have to be written again: what comes now is no repetition
-    // (see EndedTracks, for tracks that have ended).
+    // The track had ended and exists only because frames may have to be written again. New frames are no repetition
+    // (for tracks that have ended, see EndedTracks).
     if (this.complete && this.hasWrittenAll) {
       this.ids.begin(initialFrameId);
       this.keyMissing = true;
@@ -144,36 +147,38 @@ export class Track extends TrackQueue implements Counting {
     this.complete = false;
   }
 
-  /** The input has found its place in the count: it is to be acknowledged what follows, and what it repeats. */
+  /**
+   * The input's position in the count is known. Later frames, and those that it repeats, will be acknowledged to it.
+   */
   startAcks(input: TrackInput): void {
     this.ackedNext = this.ids.next - input.toRepeat - 1;
   }
 
-  /** The sender has announced the end: its input is still told when the last frame is done. */
+  /** The sender has announced the end. Its input still gets the acks up to the last frame. */
   awaitLastAck(input: TrackInput): void {
     this.endedInput = input;
     this.acknowledge();
   }
 
-  /** The media info that the next frame to come has. */
+  /** The media info of the next frame that arrives. */
   get latestInfo(): MediaInfo {
     return this.changes.at(-1)?.info ?? this.info;
   }
 
-  /** Media infos beside the present one: that wait, or may be needed again. */
+  /** The number of media infos beside the present one: those that wait, and those that may be needed again. */
   get otherInfos(): number {
     return this.changes.length + this.replaced.length;
   }
 
-  /** Bytes that its media infos cost: the present one, those that wait, and those that may be needed again. */
+  /** The bytes charged for its media infos: the present one, those that wait, and those that may be needed again. */
   get infoCharge(): number {
     const others = [...this.changes, ...this.replaced];
     return others.reduce((sum, { info }) => sum + infoCharge(info), infoCharge(this.info));
   }
 
-  /** Queues a media info behind the frames received so far; one that is in force already changes nothing. */
+  /** Queues a media info behind the frames received so far. If it is in force already, nothing changes. */
   setInfo(info: MediaInfo): void {
-    // Those that no frame has followed were never in force.
+    // A waiting media info without frames was never in force.
     const lastSeq = this.at(this.length - 1)?.seq ?? -1;
     for (let last = this.changes.at(-1); last !== undefined && last.seq > lastSeq; last = this.changes.at(-1)) {
       this.changes.pop();
@@ -181,7 +186,7 @@ export class Track extends TrackQueue implements Counting {
     if (!sameMediaInfo(info, this.latestInfo)) this.changes.push({ seq: this.ids.next, info });
   }
 
-  /** Makes the changes due before frame `seq` the present media info; true if there was one. */
+  /** Applies the changes due before frame `seq`. Returns true if there was one. */
   applyChanges(seq: number): boolean {
     let changed = false;
     for (let next = this.changes[0]; next !== undefined && next.seq <= seq; next = this.changes[0]) {
@@ -194,7 +199,7 @@ export class Track extends TrackQueue implements Counting {
     return changed;
   }
 
-  /** Forgets written frames from the front while `done` says so, and the media infos that only they needed. */
+  /** Forgets written frames from the front while `done` returns true, and the media infos that only they needed. */
   forgetRetained(done: (kept: Kept) => boolean): void {
     for (const frame of this.retained.trim(done)) this.memory.release(frame);
     const { firstSeq } = this.retained;
@@ -205,19 +210,22 @@ export class Track extends TrackQueue implements Counting {
     if (this.replaced.length < length) this.chargeInfos();
   }
 
-  /** Brings what is charged for media infos up to date; false: the memory limit leaves no room. */
+  /** Updates the charge for media infos. Returns false if the memory limit was reached. */
   chargeInfos(): boolean {
     return this.memory.setInfos(this.infoCharge);
   }
 
-  /** The kernel has taken frames. If the track is gone, its successor may have skipped them as known, and waits for it. */
+  /**
+   * The kernel has taken frames. If the track has ended, the track after it may have skipped these frames and waits for
+   * them.
+   */
   sent(): void {
     this.acknowledge();
     const present = this.stream.tracks[this.mediaType];
     if (present !== this && present?.ids === this.ids) present.acknowledge();
   }
 
-  /** Goes back to the media info that frame `seq` was written with: it is to be written again. */
+  /** Returns to the media info of frame `seq`, which must be written again. */
   private unapply(seq: number): void {
     let info: MediaInfo | undefined;
     for (let last = this.replaced.at(-1); last !== undefined && last.seq > seq; last = this.replaced.at(-1)) {
@@ -230,11 +238,12 @@ export class Track extends TrackQueue implements Counting {
   }
 
   /**
-   * Tells the sender which frames are done: all before the first that is on its way, or that waits. Frames behind it that
-   * were skipped or dropped have to wait for it, because an ack covers all frames below.
+   * Acknowledges to the sender all frames before the first one that is being sent or waits. Skipped and dropped frames
+   * behind that one must wait for it, because an ack covers all lower ids.
    *
-   * The ack is never beyond what the sender has sent on this connection: nginx-kmp-out takes that for a fatal error. Before
-   * the end of the track, video is acknowledged up to a key frame (docs/protocol/behaviour.md, Acknowledging).
+   * An ack never covers more than the sender has sent on this connection, because nginx-kmp-out treats that as a fatal
+   * error. Before the end of the track, video is acknowledged up to a key frame (docs/protocol/behaviour.md,
+   * Acknowledging).
    */
   acknowledge(): void {
     const { ids } = this;
@@ -252,24 +261,24 @@ export class Track extends TrackQueue implements Counting {
     input.allAcknowledged();
   }
 
-  /** A frame that has been taken off the queue is left out. */
+  /** Drops a frame that was taken from the queue, without acknowledging it. */
   drop(frame: Frame): void {
     this.memory.release(frame);
     this.droppedFrames++;
   }
 
-  /** The same, and the frame counts as done. */
+  /** Drops a frame that was taken from the queue. It counts as done. */
   discard(frame: Frame): void {
     this.drop(frame);
     this.acknowledge();
   }
 
-  /** True if frames have been written that are not in the queue again: what is in front there refers to them. */
+  /** True if frames have been written that are not in the queue again. The first queued frames may refer to them. */
   get hasGap(): boolean {
     return this.firstWritten !== undefined && this.head?.seq !== this.firstWritten;
   }
 
-  /** `frame` has been encoded. Counts once, however often it is written. */
+  /** `frame` has been encoded. It counts once, however often it is written. */
   written(frame: Frame): void {
     this.firstWritten ??= frame.seq;
     if (frame.sentAt >= 0) this.resentFrames++;
@@ -278,7 +287,7 @@ export class Track extends TrackQueue implements Counting {
     this.sentDataBytes += frame.size;
   }
 
-  /** Puts what was written and may not have arrived back in front of the queue. */
+  /** Puts written frames that may not have arrived back at the front of the queue. */
   requeue(): void {
     const again = this.retained.takeAll();
     for (let i = again.length - 1; i >= 0; i--) {
