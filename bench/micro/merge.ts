@@ -19,7 +19,7 @@ export function mergeBench(streams: number): MicroBench {
       queue.ready = true;
       group.queues.push(queue);
       queues.push(queue);
-      rule.add(queue);
+      rule.add(queue, 0);
     }
   }
   const tracks = queues.length;

@@ -86,7 +86,7 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
 
   /** Adds a track. */
   add(queue: Q): void {
-    this.rule.add(queue);
+    this.rule.add(queue, this.clock.now());
   }
 
   /** Removes a track. The caller must account for the frames in its queue. */
@@ -149,6 +149,8 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
    */
   enqueue(queue: Q, frames: readonly Frame[]): boolean {
     const empty = queue.length === 0;
+    const first = frames[0];
+    if (first !== undefined) queue.lag.record(this.clock.now(), first.ms, (frames.at(-1) ?? first).ms);
     for (let i = 0; i < frames.length; i++) {
       const frame = frames[i];
       if (frame === undefined) continue;
@@ -222,6 +224,7 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
       }
       const frame = queue.shift();
       if (frame === undefined) break;
+      queue.started = true;
       if (queue.length > 0) rule.newHead(queue);
       slack = SLACK;
       sink.frame(queue, frame, now);

@@ -1,30 +1,38 @@
-import type { TrackQueue } from './track-queue.js';
+import type { QueueGroup, TrackQueue } from './track-queue.js';
+
+/** ms that the next flush of a track may be later than all before it: timers and reads are not exact. */
+const MARGIN = 50;
 
 export interface MergeDelays {
-  /** The least time that a frame waits, ms, so that an earlier frame of another track can still come. */
+  /** ms that a frame waits at least, so that an earlier one of another track can still arrive. */
   readonly minDelay: number;
   /** ms after which a head is written even if another head has the lower time. */
   readonly maxDelay: number;
-  /** Releases a frame before `minDelay` as soon as no earlier frame of its stream can come. */
+  /** Write a frame before `minDelay` as soon as no earlier one of its stream can arrive. */
   readonly earlyRelease: boolean;
 }
 
 /**
- * Decides which frame is next, and when (docs/protocol/behaviour.md, Merging): the head with the lowest dts, once it
- * has waited `minDelay`. Otherwise a head that has waited `maxDelay`, the oldest first. Without this second part, a
- * track could starve when the times of all tracks jump back and its own frames jump first.
+ * Decides which frame is next, and when (docs/protocol/behaviour.md, Merging): the head with the lowest dts, once it has
+ * waited `minDelay`; else a head that has waited `maxDelay`, the oldest first. The second part ends the starvation of a
+ * track when the times of all tracks jump back and one of them reaches the jump first.
+ *
+ * Senders that flush once a second, each track by itself, need more (docs/protocol/behaviour.md, Flushed tracks): see
+ * {@link waitsForOthers}.
  */
 export class MergeRule {
-  /** Monotonic ms at which {@link next} may return another result although no frame comes; or Infinity. */
+  /** When {@link next} may have another answer although no frame arrives: monotonic ms, or Infinity. */
   wakeAt = Infinity;
-  /** If set, heads do not wait for their time, but keep their order. */
+  /** Set when nothing more is waited for: heads are due at once, still in order. */
   hurry = false;
   private readonly queues: TrackQueue[] = [];
   private orders = 0;
 
   constructor(private readonly delays: MergeDelays) {}
 
-  add(queue: TrackQueue): void {
+  /** @param now monotonic ms */
+  add(queue: TrackQueue, now: number): void {
+    queue.joinedAt = now;
     this.queues.push(queue);
   }
 
@@ -33,49 +41,49 @@ export class MergeRule {
     if (i >= 0) this.queues.splice(i, 1);
   }
 
-  /** Call it when another frame has become the head of `queue`. */
+  /** To be called when another frame has become the head of `queue`. */
   newHead(queue: TrackQueue): void {
     queue.headOrder = this.orders++;
   }
 
   /**
-   * The track whose head must be written now. If there is none, it returns undefined and sets `wakeAt`.
+   * The track whose head is to be written now, or undefined; then `wakeAt` is set.
    *
    * @param now monotonic ms
-   * @param slack ms before its `minDelay` at which a frame may already be written together with one that is due
+   * @param slack ms that a frame may lack of its `minDelay`: what is nearly due goes along with what is
    */
   next(now: number, slack: number): TrackQueue | undefined {
-    const { queues, delays } = this;
-    let lowest: TrackQueue | undefined;
-    let oldest: TrackQueue | undefined;
-    let arrival = Infinity;
-    for (let i = 0; i < queues.length; i++) {
-      const queue = queues[i];
-      if (queue === undefined || !queue.ready || queue.length === 0) continue;
-      // This happens only if `now` is in the past: see Merger.catchUp.
-      if (queue.headArrival > now) {
-        arrival = Math.min(arrival, queue.headArrival);
-        continue;
+    const { delays } = this;
+    this.wakeAt = Infinity;
+    /** Streams whose lowest head waits for a frame of another track: they hold up no other stream. */
+    let waiting: QueueGroup[] | undefined;
+    for (;;) {
+      const lowest = this.lowest(now, waiting);
+      if (lowest === undefined) break;
+      if (this.hurry) return lowest;
+      const due = lowest.headArrival + delays.minDelay;
+      if (now < due - slack) {
+        this.wakeAt = Math.min(this.wakeAt, due);
+        break;
       }
-      if (lowest === undefined || isBefore(queue, lowest)) lowest = queue;
-      if (oldest === undefined || queue.headArrival < oldest.headArrival) oldest = queue;
+      const until = this.waitsForOthers(lowest, now);
+      if (now >= until) return lowest;
+      this.wakeAt = Math.min(this.wakeAt, until);
+      (waiting ??= []).push(lowest.group);
     }
-    if (lowest === undefined || oldest === undefined) {
-      this.wakeAt = arrival;
-      return undefined;
-    }
-    if (this.hurry || now - lowest.headArrival >= delays.minDelay - slack) return lowest;
-    if (now - oldest.headArrival >= delays.maxDelay) return oldest;
+    const oldest = this.oldest(now);
+    if (oldest === undefined) return undefined;
+    if (now - oldest.headArrival >= delays.maxDelay) return this.firstOfFlushed(oldest, now);
     if (delays.earlyRelease) {
-      for (const queue of queues) if (this.noEarlierCanCome(queue, now)) return queue;
+      for (const queue of this.queues) if (this.noEarlierCanCome(queue, now)) return queue;
     }
-    this.wakeAt = Math.min(lowest.headArrival + delays.minDelay, oldest.headArrival + delays.maxDelay, arrival);
+    this.wakeAt = Math.min(this.wakeAt, oldest.headArrival + delays.maxDelay);
     return undefined;
   }
 
   /**
-   * Reads the sources that may hold an unread frame that comes before the head of `queue`. Returns true if something
-   * was read: then another head may be next.
+   * Reads what may hold a frame that is to be written before the head of `queue`, and was not read yet. True if something was
+   * read: another head may be next.
    */
   readBefore(queue: TrackQueue): boolean {
     let stale: TrackQueue[] | undefined;
@@ -83,12 +91,102 @@ export class MergeRule {
       const other = this.queues[i];
       if (other?.source?.unread && other !== queue && other.lastMs < queue.headMs) (stale ??= []).push(other);
     }
-    // Collected first, because a read may remove its track, or all tracks, from `queues`.
+    // The track of one that is read may leave on that, or even all of them.
     for (const other of stale ?? []) other.source?.readNow();
     return stale !== undefined;
   }
 
-  /** True if the head of `queue` is the lowest of its stream and every track of the stream has a waiting frame. */
+  private lowest(now: number, waiting: readonly QueueGroup[] | undefined): TrackQueue | undefined {
+    const { queues } = this;
+    let lowest: TrackQueue | undefined;
+    for (let i = 0; i < queues.length; i++) {
+      const queue = queues[i];
+      if (queue === undefined || !this.takesPart(queue, now)) continue;
+      if (waiting?.includes(queue.group)) continue;
+      if (lowest === undefined || isBefore(queue, lowest)) lowest = queue;
+    }
+    return lowest;
+  }
+
+  private oldest(now: number): TrackQueue | undefined {
+    const { queues } = this;
+    let oldest: TrackQueue | undefined;
+    for (let i = 0; i < queues.length; i++) {
+      const queue = queues[i];
+      if (queue === undefined || !this.takesPart(queue, now)) continue;
+      if (oldest === undefined || queue.headArrival < oldest.headArrival) oldest = queue;
+    }
+    return oldest;
+  }
+
+  private takesPart(queue: TrackQueue, now: number): boolean {
+    if (!queue.ready || queue.length === 0) return false;
+    // Only in the past: see Merger.catchUp.
+    if (queue.headArrival > now) {
+      this.wakeAt = Math.min(this.wakeAt, queue.headArrival);
+      return false;
+    }
+    return queue.started || this.hurry || !this.isJoined(queue.group, now);
+  }
+
+  /**
+   * True if nothing of the stream is written yet, and a track has just joined it: its first frames may be in the very read
+   * that its media info was in. They get `minDelay` to arrive.
+   */
+  private isJoined(group: QueueGroup, now: number): boolean {
+    let until = -Infinity;
+    for (const queue of group.queues) {
+      if (queue.started) return false;
+      if (queue.isAwaited) until = Math.max(until, queue.joinedAt + this.delays.minDelay);
+    }
+    if (now >= until) return false;
+    this.wakeAt = Math.min(this.wakeAt, until);
+    return true;
+  }
+
+  /**
+   * Until when the head of `queue`, which has waited `minDelay`, waits for other tracks of its stream; monotonic ms, at most
+   * until it has waited `maxDelay`. It waits for
+   *
+   * - a track that is flushed in intervals, and whose next flush can hold a frame before this one;
+   * - the first frame of a track, while nothing of the stream is written, if its own track looks flushed: senders flush all
+   *   their tracks.
+   */
+  private waitsForOthers(queue: TrackQueue, now: number): number {
+    const last = queue.headArrival + this.delays.maxDelay;
+    let until = -Infinity;
+    for (const other of queue.group.queues) {
+      if (other === queue || other.length > 0 || other.ended || other.lastMs >= queue.headMs) continue;
+      if (other.isAwaited) {
+        if (!hasStarted(queue.group) && this.looksFlushed(queue, now)) return last;
+      } else if (other.lag.hasPauses(this.delays.minDelay) && this.looksFlushed(other, now)) {
+        until = Math.max(until, queue.headMs + other.lag.max + MARGIN);
+      }
+    }
+    return Math.min(until, last);
+  }
+
+  /**
+   * What is written when the head of `oldest` has waited `maxDelay`: itself, unless a flushed track of its stream has frames
+   * before it. Those have waited at their sender. A frame that is farther before than `maxDelay` is one behind a jump of the
+   * timestamps.
+   */
+  private firstOfFlushed(oldest: TrackQueue, now: number): TrackQueue {
+    let first = oldest;
+    for (const queue of oldest.group.queues) {
+      if (!queue.ready || queue.length === 0 || queue.headArrival > now || !isBefore(queue, first)) continue;
+      if (oldest.headMs - queue.headMs <= this.delays.maxDelay && this.looksFlushed(queue, now)) first = queue;
+    }
+    return first;
+  }
+
+  /** The minimum delay covers a lag that is narrower than itself; one that is much wider than the maximum cannot be covered. */
+  private looksFlushed({ lag }: TrackQueue, now: number): boolean {
+    const { minDelay, maxDelay } = this.delays;
+    return lag.isWide(now, minDelay, 1.5 * maxDelay);
+  }
+
+  /** True if `queue`'s head is the lowest of its stream and every track of the stream has a frame waiting. */
   private noEarlierCanCome(queue: TrackQueue, now: number): boolean {
     if (!queue.ready || queue.length === 0 || queue.headArrival > now) return false;
     for (const other of queue.group.queues) {
@@ -102,7 +200,12 @@ export class MergeRule {
   }
 }
 
-/** Whether the head of `a` comes before that of `b`. */
+function hasStarted(group: QueueGroup): boolean {
+  for (const queue of group.queues) if (queue.started) return true;
+  return false;
+}
+
+/** Whether the head of `a` is to be written before that of `b`. */
 function isBefore(a: TrackQueue, b: TrackQueue): boolean {
   return a.headMs < b.headMs || (a.headMs === b.headMs && a.headOrder < b.headOrder);
 }

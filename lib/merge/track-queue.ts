@@ -1,36 +1,41 @@
 import type { Frame } from '../media/frame.js';
+import { ArrivalLag } from './arrival-lag.js';
 
-/** Tracks that are ordered relative to each other: those of one RTMP stream. */
+/** The tracks whose order depends on each other: those of one RTMP stream. */
 export interface QueueGroup {
   readonly queues: TrackQueue[];
 }
 
-/** The source of a track's frames, if it is not read as soon as they arrive. */
+/** Where a track's frames come from, if that is not read the moment they come. */
 export interface TrackSource {
-  /** True if a read has been skipped: frames may have arrived that are not in the queue. */
+  /** True if a read has been left out: there may be frames that have come and are not in the queue. */
   readonly unread: boolean;
-  /**
-   * Reads the frames now: they are queued when this returns. After that, `unread` is false, even if there were none.
-   */
+  /** Reads them now: they are queued when this returns. `unread` is false then, whether or not there were any. */
   readNow(): void;
 }
 
 /**
- * A track's frames in order of arrival, waiting to be merged. It is a ring, because shifting a long array is expensive.
+ * A track's frames in order of arrival, waiting to be merged: a ring, since shifting an array costs more the longer it is.
  */
 export class TrackQueue {
-  /** False until the track's stream has written its metadata. Until then, its frames wait. */
+  /** False while the track's stream has not written its metadata: then its frames wait. */
   ready = false;
-  /** True once no more frames will be pushed. Then other tracks do not wait for this one. */
+  /** True once nothing more will be pushed: nobody waits for this track then. */
   ended = false;
-  /** A count that shows when the present head became the head. It decides between heads with the same time. */
+  /** When the present head became the head, as a count; decides between heads of the same time. */
   headOrder = 0;
-  /** The head's time and arrival, ms, stored here because the rule reads them very often. */
+  /** The head's time and arrival, ms, kept here: the rule asks for them again and again. */
   headMs = 0;
   headArrival = 0;
-  /** The time of the last pushed frame, ms. */
+  /** The time of the frame that was pushed last, ms. */
   lastMs = -Infinity;
-  /** Set while reads of the track may be skipped. */
+  /** When the track was added to the merger, monotonic ms. */
+  joinedAt = 0;
+  /** True once a frame of the track has been written. */
+  started = false;
+  /** How far its frames arrive behind their timestamps. */
+  readonly lag = new ArrivalLag();
+  /** Set while reads of the track may be left out. */
   source: TrackSource | undefined;
   private ring: (Frame | undefined)[] = new Array<Frame | undefined>(16);
   private first = 0;
@@ -40,6 +45,11 @@ export class TrackQueue {
 
   get length(): number {
     return this.count;
+  }
+
+  /** True if no frame has ever arrived, and one still can. */
+  get isAwaited(): boolean {
+    return this.lastMs === -Infinity && !this.ended;
   }
 
   get head(): Frame | undefined {
@@ -76,7 +86,7 @@ export class TrackQueue {
     return frame;
   }
 
-  /** Removes all frames for which `keep` returns false and returns them. Both parts keep their order. */
+  /** Takes out all frames for which `keep` says no, keeping order; returns those. */
   filter(keep: (frame: Frame) => boolean): Frame[] {
     const out: Frame[] = [];
     for (let n = this.count; n > 0; n--) {
