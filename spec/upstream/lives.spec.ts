@@ -68,7 +68,7 @@ describe('the lives of upstreams, streams and tracks', { timeout: 90_000 }, () =
     await has('audio');
     const connection = await ingest.next();
     const [, , connect] = await connection.command('connect');
-    const tcUrl = `rtmp://127.0.0.1:${ingest.port}/app`;
+    const tcUrl = `rtmp://127.0.0.1:${ingest.port}/first`;
     assert.deepEqual(connect, { app: 'first', flashVer: 'one', swfUrl: 'swf', tcUrl, pageUrl: 'page' });
     await connection.message(({ type }) => type === 18);
     assert.deepEqual(kindsOf(connection), ['metadata', 'video header', 'audio header']);

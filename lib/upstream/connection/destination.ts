@@ -37,11 +37,16 @@ export function destinationOf(data: ConnectData, settings: MediaSettings): Desti
       app: data.app ?? url.app,
       flashVer: data.flashVer ?? settings.outFlashVer,
       swfUrl: data.swfUrl ?? '',
-      tcUrl: data.tcUrl ?? url.tcUrl,
+      tcUrl: data.tcUrl ?? (data.app === undefined ? url.tcUrl : withApp(url, data.app)),
       pageUrl: data.pageUrl ?? '',
     },
     header: data.header === undefined || data.header === '' ? undefined : Buffer.from(data.header, 'utf8'),
   };
+}
+
+/** The URL up to the end of the app, with another app. */
+function withApp({ tcUrl, app }: RtmpUrl, another: string): string {
+  return tcUrl.slice(0, tcUrl.length - app.length) + another;
 }
 
 /** The same destination with a login: `query` is appended to app and tcUrl (lib/rtmp/auth.ts). */

@@ -268,3 +268,35 @@ describe('redirects', { timeout: 90_000 }, () => {
     assert.equal(live.status().reconnects, 1);
   });
 });
+
+describe('app and tcUrl of connect', { timeout: 90_000 }, () => {
+  let live: Live;
+  afterEach(() => live.close());
+
+  const rows: readonly (readonly [what: string, data: object, app: string, tcUrl: (port: number) => string])[] = [
+    ['are those of the url', {}, 'app', (port) => `rtmp://127.0.0.1:${port}/app`],
+    [
+      'are both those of `app` of the connect data',
+      { app: 'other' },
+      'other',
+      (port) => `rtmp://127.0.0.1:${port}/other`,
+    ],
+    [
+      'keep several path segments and a query of `app`',
+      { app: 'live/_definst_?token=1' },
+      'live/_definst_?token=1',
+      (port) => `rtmp://127.0.0.1:${port}/live/_definst_?token=1`,
+    ],
+    ['are each as the connect data gives them', { app: 'other', tc_url: 'rtmp://x/y' }, 'other', () => 'rtmp://x/y'],
+  ];
+  for (const [what, data, app, tcUrl] of rows) {
+    it(what, async () => {
+      live = await Live.start();
+      await live.audio(data);
+      const connection = await live.ingest.next();
+      await connection.command('publish');
+      const object = connectOf(connection);
+      assert.deepEqual([object['app'], object['tcUrl']], [app, tcUrl(live.ingest.port)]);
+    });
+  }
+});
