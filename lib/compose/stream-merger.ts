@@ -6,6 +6,7 @@ import { Merger } from '../merge/merger.js';
 import { protocolReply } from '../rtmp/protocol-reply.js';
 import type { OutputBatch } from '../rtmp/publisher.js';
 import { ServerReader } from '../rtmp/session-reader.js';
+import { enhancedProperties } from '../rtmp/enhanced.js';
 import { SessionWriter } from '../rtmp/session-writer.js';
 import type { Writable } from '../base/streams.js';
 import { destinationOf } from '../upstream/connection/destination.js';
@@ -63,8 +64,11 @@ export class StreamMerger extends Merger<StreamTrack, OutputBatch> implements Tr
       chunkSize: settings.outChunkSize,
       metadataName: settings.outMetadataName,
       onFiPeriod: settings.outOnfiPeriod,
+      enhanced: settings.outEnhanced === 'on',
     });
-    const connectTransaction = session.connect(destinationOf(data, settings).params);
+    const extra = enhancedProperties(settings.outEnhanced, []);
+    const { params } = destinationOf(data, settings);
+    const connectTransaction = session.connect(extra === undefined ? params : { ...params, extra });
     const sink = new StreamSink(session, session.createStream(streamNameOf(data), true));
     super({
       clock,

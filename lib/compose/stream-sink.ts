@@ -21,7 +21,7 @@ export class StreamSink implements FrameSink<StreamTrack, OutputBatch> {
   }
 
   frame(track: StreamTrack, frame: Frame): void {
-    if (track.applyChanges(frame.seq)) this.headers([track]);
+    if (track.applyChanges(frame.seq)) this.headers([track], frame.ms);
     const { info, tagHead } = track;
     if (info !== undefined && tagHead !== undefined) this.session.frame(this.stream, tagHead, frame, info.timescale);
     track.taken(frame);
@@ -36,18 +36,23 @@ export class StreamSink implements FrameSink<StreamTrack, OutputBatch> {
     return { buffers: this.session.out.take(), bytes };
   }
 
-  /** The metadata of the whole stream, and the sequence headers of `tracks`. */
-  headers(tracks: readonly StreamTrack[]): void {
+  /**
+   * The metadata of the whole stream, and the sequence headers of `tracks`.
+   *
+   * @param ms dts of the frame that they precede; default: that of the last frame
+   */
+  headers(tracks: readonly StreamTrack[], ms?: number): void {
     const video = this.infoOf('video');
     const audio = this.infoOf('audio');
     this.session.metadata(
       this.stream,
       video?.mediaType === 'video' ? video : undefined,
       audio?.mediaType === 'audio' ? audio : undefined,
+      ms,
     );
     for (const info of [video, audio]) {
       if (info !== undefined && tracks.some((track) => track.info === info)) {
-        this.session.sequenceHeader(this.stream, info);
+        this.session.sequenceHeader(this.stream, info, ms);
       }
     }
   }

@@ -7,7 +7,10 @@ const CAN_ENCODE = 2;
 /** Bit of capsEx: the client honours NetConnection.Connect.ReconnectRequest. */
 const CAPS_RECONNECT = 1;
 
-/** The codecs that need Enhanced RTMP's audio header; H.265 goes as the module sends it, unannounced. */
+/** The values of `kmp_rtmp_out_enhanced`. */
+export type EnhancedMode = 'auto' | 'on' | 'off';
+
+/** The codecs that need Enhanced RTMP's audio header; `auto` sends H.265 as the module does, unannounced. */
 const ANNOUNCED: readonly number[] = [Codec.OPUS, Codec.AC3, Codec.EAC3];
 
 /** True for the codecs that legacy RTMP has no place for, and that are sent only where `kmp_rtmp_out_enhanced` allows it. */
@@ -15,12 +18,24 @@ export function needsEnhanced(codecId: number): boolean {
   return ANNOUNCED.includes(codecId);
 }
 
+/** All codecs that are sent by FourCC. */
+const BY_FOURCC: readonly number[] = [Codec.H265, Codec.AC3, Codec.EAC3, Codec.OPUS];
+
 /**
- * The properties that connect gets when a codec of Enhanced RTMP is to be sent (docs/protocol/enhanced-rtmp.md,
- * Connect properties); undefined for the classic codecs: some servers refuse a publisher that announces more than it uses.
+ * The properties that connect gets for Enhanced RTMP (docs/protocol/enhanced-rtmp.md, Connect properties).
+ *
+ * @param mode as of `kmp_rtmp_out_enhanced`. `on`: all codecs that can be sent by FourCC are announced, since tracks may join
+ *   later. `auto`: those of `codecs`, and only if one of them needs Enhanced RTMP: some servers refuse a publisher that
+ *   announces more than it uses. `off`: none
+ * @param codecs ids of the codecs of the tracks that are known
+ * @returns undefined if nothing is announced
  */
-export function enhancedProperties(codecs: readonly number[]): Amf0Object | undefined {
-  if (!codecs.some(needsEnhanced)) return undefined;
+export function enhancedProperties(mode: EnhancedMode, codecs: readonly number[]): Amf0Object | undefined {
+  if (mode === 'on') return properties(BY_FOURCC);
+  return mode === 'auto' && codecs.some(needsEnhanced) ? properties(codecs) : undefined;
+}
+
+function properties(codecs: readonly number[]): Amf0Object {
   const video: Record<string, number> = {};
   const audio: Record<string, number> = {};
   for (const codec of codecs) {

@@ -34,11 +34,15 @@ export function isSupported(mediaType: MediaType, codecId: number): boolean {
   return supported[mediaType].has(codecId);
 }
 
-/** The number that stands for a codec in the metadata: the FLV id, or the FourCC as a big-endian number. */
-export function metadataCodecId(codecId: number): number {
+/**
+ * The number that stands for a codec in the metadata (docs/protocol/enhanced-rtmp.md, Metadata fields): the FLV id, or the
+ * FourCC as a big-endian number.
+ *
+ * @param enhanced H.265 goes by its FourCC; otherwise by 8, as in the recording of the module
+ */
+export function metadataCodecId(codecId: number, enhanced: boolean): number {
   const fourCc = fourCcs.get(codecId);
-  // H.265 keeps what the module announces: its golden recording carries the plain number.
-  if (fourCc === undefined || codecId === Codec.H265) return codecId >= 1000 ? codecId - 1000 : codecId;
+  if (fourCc === undefined || (codecId === Codec.H265 && !enhanced)) return codecId >= 1000 ? codecId - 1000 : codecId;
   return Buffer.from(fourCc, 'latin1').readUInt32BE();
 }
 
@@ -100,8 +104,19 @@ export class TagHead {
   }
 }
 
-/** The body of the sequence header message; undefined for codecs that have none (MP3, AC-3, E-AC-3, Opus without head). */
+const needPrivateData: ReadonlySet<number> = new Set([Codec.H264, Codec.H265, Codec.AAC]);
+
+/** True if the codec cannot be decoded without private data, and the media info has none. */
+export function lacksPrivateData({ codecId, extraData }: MediaInfo): boolean {
+  return extraData.length === 0 && needPrivateData.has(codecId);
+}
+
+/**
+ * The body of the sequence header message. undefined for codecs that have none (MP3, AC-3, E-AC-3, Opus without a head), and
+ * where the private data is missing: an empty header would end the decoding.
+ */
 export function sequenceHeader(info: MediaInfo): Buffer | undefined {
+  if (lacksPrivateData(info)) return undefined;
   const fourCc = fourCcs.get(info.codecId);
   if (info.mediaType === 'video') {
     const head =

@@ -5,22 +5,31 @@ import { metadataCodecId } from './media-tags.js';
 /** Name of the metadata event as the module writes it, "@" included (docs/protocol/rtmp.md, Metadata and headers). */
 export const DEFAULT_METADATA_NAME = '@onMetaData';
 
-/** The body of a stream's metadata message: only the fields of the tracks that are there. */
-export function metadataBody(name: string, video: VideoInfo | undefined, audio: AudioInfo | undefined): Buffer {
+/**
+ * The body of a stream's metadata message, with the fields of the tracks that exist.
+ *
+ * @param enhanced H.265 is named by its FourCC; default false: by the number that the module uses
+ */
+export function metadataBody(
+  name: string,
+  video: VideoInfo | undefined,
+  audio: AudioInfo | undefined,
+  enhanced = false,
+): Buffer {
   const fields = new Map<string, Amf0Value>();
   if (video !== undefined) {
     fields.set('width', video.width);
     fields.set('height', video.height);
     fields.set('videodatarate', video.bitrate / 1000);
     fields.set('framerate', video.frameRateDenom === 0 ? 0 : video.frameRateNum / video.frameRateDenom);
-    fields.set('videocodecid', metadataCodecId(video.codecId));
+    fields.set('videocodecid', metadataCodecId(video.codecId, enhanced));
   }
   if (audio !== undefined) {
     fields.set('audiodatarate', audio.bitrate / 1000);
     fields.set('audiosamplerate', audio.sampleRate);
     fields.set('audiosamplesize', audio.bitsPerSample);
     fields.set('stereo', audio.channels >= 2);
-    fields.set('audiocodecid', metadataCodecId(audio.codecId));
+    fields.set('audiocodecid', metadataCodecId(audio.codecId, enhanced));
   }
   return writeAmf0('@setDataFrame', name, fields);
 }

@@ -34,6 +34,8 @@ export interface SessionOptions {
   readonly metadataName?: string;
   /** ms between onFI messages of a stream; 0: none. Default 5000. */
   readonly onFiPeriod?: number;
+  /** Name H.265 by its FourCC in the metadata (`kmp_rtmp_out_enhanced on`). Default false. */
+  readonly enhanced?: boolean;
 }
 
 /** One RTMP message stream of a session: what its next message depends on. */
@@ -52,9 +54,13 @@ export interface StreamState {
   publishTransaction: number;
   /** True once media may follow: the server has confirmed the publish, or its confirmation is not waited for. */
   live: boolean;
-  /** dts in ms of the last frame; undefined before the first, which carries the absolute time. */
+  /** dts of the last frame as it was written, ms; undefined before the first. */
   lastMs: number | undefined;
-  /** `created` of the last onFI, in ms with fractions. */
+  /** True if the next frame carries the absolute time: the first one, and one behind headers. */
+  nextAbsolute: boolean;
+  /** ms added to all times of the stream; above 0 if its first frame has a time below 0. */
+  shiftMs: number;
+  /** `created` of the last onFI, whole ms. */
   lastFi: number | undefined;
   /** The media infos that metadata and sequence headers have announced last; large ones are not remembered. */
   readonly announcedInfos: Partial<Record<MediaType, MediaInfo>>;
@@ -62,6 +68,9 @@ export interface StreamState {
 
 /** Bytes of codec private data above which a media info is not remembered in {@link StreamState.announcedInfos}. */
 const MAX_REMEMBERED = 4096;
+
+/** A difference of so many ms needs the extended timestamp. */
+const EXTENDED_DIFFERENCE = 0xffffff;
 
 /**
  * Writes one RTMP connection's messages, in order, into an {@link OutputBuffer}: all the state that a connection's
@@ -73,6 +82,7 @@ export class SessionWriter {
   private readonly chunkSize: number;
   private readonly metadataName: string;
   private readonly onFiPeriod: number;
+  private readonly enhanced: boolean;
   private readonly csids = new IdPool(FIRST_STREAM_CSID);
   private transaction = 1;
   private nextMsid = 1;
@@ -83,6 +93,7 @@ export class SessionWriter {
     this.chunkSize = options.chunkSize ?? 65536;
     this.metadataName = options.metadataName ?? DEFAULT_METADATA_NAME;
     this.onFiPeriod = options.onFiPeriod ?? 5000;
+    this.enhanced = options.enhanced ?? false;
   }
 
   /** The connect command, then Set Chunk Size. Returns the command's transaction id. */
@@ -118,6 +129,8 @@ export class SessionWriter {
       publishTransaction: 0,
       live: false,
       lastMs: undefined,
+      nextAbsolute: true,
+      shiftMs: 0,
       lastFi: undefined,
       announcedInfos: {},
     };
@@ -146,38 +159,47 @@ export class SessionWriter {
     this.csids.giveBack(stream.csid);
   }
 
-  metadata(stream: StreamState, video: VideoInfo | undefined, audio: AudioInfo | undefined): void {
-    const body = metadataBody(this.metadataName, video, audio);
-    this.chunks.write(stream.csid, 0, 0, MessageType.data, stream.msid, body);
+  /**
+   * The metadata of the stream (docs/protocol/rtmp.md, Metadata and headers).
+   *
+   * @param ms dts of the frame that it precedes, in mid-stream; default: that of the last frame written
+   */
+  metadata(stream: StreamState, video: VideoInfo | undefined, audio: AudioInfo | undefined, ms?: number): void {
+    const body = metadataBody(this.metadataName, video, audio, this.enhanced);
     if (video === undefined) delete stream.announcedInfos.video;
     if (audio === undefined) delete stream.announcedInfos.audio;
-    this.afterHeaders(stream);
+    this.header(stream, MessageType.data, body, ms);
   }
 
-  /** The track's sequence header, if its codec has one. */
-  sequenceHeader(stream: StreamState, info: MediaInfo): void {
+  /**
+   * The sequence header of a track, if its codec has one and there is private data to put into it.
+   *
+   * @param ms as of {@link metadata}
+   */
+  sequenceHeader(stream: StreamState, info: MediaInfo, ms?: number): void {
     if (info.extraData.length <= MAX_REMEMBERED) stream.announcedInfos[info.mediaType] = info;
     else delete stream.announcedInfos[info.mediaType];
     const body = sequenceHeader(info);
     if (body === undefined) return;
-    const type = info.mediaType === 'video' ? MessageType.video : MessageType.audio;
-    this.chunks.write(stream.csid, 0, 0, type, stream.msid, body);
-    this.afterHeaders(stream);
+    this.header(stream, info.mediaType === 'video' ? MessageType.video : MessageType.audio, body, ms);
   }
 
   /**
-   * One frame, and an onFI behind it when one is due. `frame.ms` must be set. The first frame of a stream and one whose
-   * time goes back carry the absolute time, all others the difference to the one before, of either track.
+   * One frame, and an onFI behind it when one is due. `frame.ms` must be set. The first frame of a stream, one whose time goes
+   * back, and one whose time jumps by 0xffffff ms or more carry the absolute time. All others carry the difference to the
+   * frame before, of either track (docs/protocol/rtmp.md, Timestamps).
    */
   frame(stream: StreamState, head: TagHead, frame: Frame, timescale: number): void {
-    const { ms } = frame;
-    head.set(frame.isKey, frame.ptsDelay === 0 ? 0 : toMs(frame.dts + frame.ptsDelay, timescale) - ms);
+    head.set(frame.isKey, frame.ptsDelay === 0 ? 0 : toMs(frame.dts + frame.ptsDelay, timescale) - frame.ms);
     const last = stream.lastMs;
-    const absolute = last === undefined || ms < last;
+    if (last === undefined && frame.ms < 0) stream.shiftMs = -frame.ms;
+    const ms = frame.ms + stream.shiftMs;
+    const difference = last === undefined ? 0 : ms - last;
+    const absolute = stream.nextAbsolute || difference < 0 || difference >= EXTENDED_DIFFERENCE;
     this.chunks.writeMedia(
       stream.csid,
       absolute ? 0 : 1,
-      absolute ? modulo32(ms) : modulo32(ms - last),
+      absolute ? modulo32(ms) : difference,
       head.type,
       stream.msid,
       head.bytes,
@@ -185,7 +207,8 @@ export class SessionWriter {
       frame,
     );
     stream.lastMs = ms;
-    if (this.onFiPeriod !== 0) this.onFi(stream, frame.created, timescale);
+    stream.nextAbsolute = false;
+    if (this.onFiPeriod !== 0) this.onFi(stream, toMs(frame.created, timescale));
   }
 
   private announce(name: string): void {
@@ -198,17 +221,20 @@ export class SessionWriter {
     this.chunks.write(CONTROL_CSID, 0, 0, type, 0, body);
   }
 
-  /** Metadata and sequence headers in mid-stream reset the chunk stream's time to 0: the next frame is absolute. */
-  private afterHeaders(stream: StreamState): void {
-    stream.lastMs = undefined;
+  /** Before the first frame, headers are at 0, as in the recordings of the module; the frame behind one is absolute. */
+  private header(stream: StreamState, type: number, body: Buffer, ms: number | undefined): void {
+    const { lastMs, shiftMs } = stream;
+    const at = lastMs === undefined ? 0 : ms === undefined ? lastMs : ms + shiftMs;
+    this.chunks.write(stream.csid, 0, modulo32(at), type, stream.msid, body);
+    stream.nextAbsolute = true;
   }
 
-  private onFi(stream: StreamState, created: number, timescale: number): void {
-    const at = (created / timescale) * 1000;
-    if (stream.lastFi !== undefined && at >= stream.lastFi && at - stream.lastFi < this.onFiPeriod) return;
-    stream.lastFi = at;
-    const body = onFiBody(toMs(created, timescale));
-    this.chunks.write(stream.csid, 1, 0, MessageType.data, stream.msid, body);
+  /** @param created wall-clock ms since 1970 of the frame that was written */
+  private onFi(stream: StreamState, created: number): void {
+    const last = stream.lastFi;
+    if (last !== undefined && created >= last && created - last < this.onFiPeriod) return;
+    stream.lastFi = created;
+    this.chunks.write(stream.csid, 1, 0, MessageType.data, stream.msid, onFiBody(created));
   }
 
   private command(name: string, ...args: Amf0Value[]): number {

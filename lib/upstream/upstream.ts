@@ -2,7 +2,9 @@ import type { ConnectData } from '../kmp/connect-data.js';
 import type { Logger } from '../base/logger.js';
 import { maskIn, maskKey } from '../base/mask.js';
 import type { Frame } from '../media/frame.js';
+import { codecName } from '../media/codec.js';
 import type { MediaInfo } from '../media/media-info.js';
+import { lacksPrivateData } from '../rtmp/media-tags.js';
 import type { CloseReason, NotificationReason } from './report/close-reason.js';
 import { describeUpstream, type Breakage } from './describe-upstream.js';
 import { destinationOf, type Destination } from './connection/destination.js';
@@ -164,6 +166,14 @@ export class Upstream implements SessionOwner, Counting {
   /** Takes a media info for an existing track. A changed one is queued between the frames. */
   changeInfo(track: Track, info: MediaInfo): void {
     track.setInfo(info);
+    if (lacksPrivateData(info) && !track.privateDataMissed) {
+      track.privateDataMissed = true;
+      const codec = codecName(info.codecId);
+      this.log.warn(
+        `no codec private data for ${codec}: the stream has no sequence header, and most players cannot decode it`,
+        { stream: maskKey(track.stream.name), track: track.mediaType },
+      );
+    }
     this.chargeInfos(track);
   }
 

@@ -84,6 +84,17 @@ describe('the metadata of a stream', () => {
   });
 });
 
+describe('the body of the metadata with kmp_rtmp_out_enhanced on', () => {
+  it('names H.265 by its FourCC too', () => {
+    const body = metadataBody('x', { ...video, codecId: 8 }, audio, true);
+    assert.deepEqual(parseAmf(body)[2], { ...videoFields, videocodecid: 1752589105, ...audioFields });
+  });
+
+  it('names H.264 by its FLV id, since it goes in the classic form', () => {
+    assert.deepEqual(parseAmf(metadataBody('x', video, undefined, true))[2], videoFields);
+  });
+});
+
 describe('onFI', () => {
   const rows: readonly [ms: number, sd: string, st: string][] = [
     [Date.UTC(2024, 0, 2, 3, 4, 5, 6), '02-01-2024', '03:04:05.006'],

@@ -192,14 +192,11 @@ describe('the times of frames', () => {
     [0xfffffe, 0xffffff],
     [0xffffff, 0xffffff + 40],
     [0, 0xfffffe],
-    [0, 0xffffff],
-    [0, 0x1000000],
     [0x7fffffff, 0x80000000],
     [0xfffffff0, 0xffffffff],
     [0xffffffff, 0x1_0000_0000],
     [0x1_0000_0000 - 20, 0x1_0000_0000 + 20],
     [0x1_0000_0000 * 1000 + 5, 0x1_0000_0000 * 1000 + 45],
-    [0, 0x1_0000_0000 + 40],
   ] as const) {
     it(`from ${from} to ${to}, modulo 2^32`, () => {
       const bench = new Bench({ chunkSize: 128 });
@@ -215,11 +212,37 @@ describe('the times of frames', () => {
     });
   }
 
-  it('below zero are those of 2^32', () => {
+  // Some servers take the extended timestamp of a chunk of format 1 for the absolute time (docs/protocol/servers.md, RTMP servers).
+  for (const [from, to] of [
+    [0, 0xffffff],
+    [0, 0x1000000],
+    [36_000_000, 36_000_000 + 18_000_000],
+    [0, 0x1_0000_0000 + 40],
+  ] as const) {
+    it(`a jump from ${from} to ${to} is absolute`, () => {
+      const bench = new Bench({ chunkSize: 128 });
+      bench.sent((session) => session.connect(params));
+      const stream = bench.stream();
+      bench.frame(stream, from);
+      const [jumped] = bench.frame(stream, to, { size: 300 });
+      assert.deepEqual([jumped?.fmt, jumped?.timestamp], [0, to % 2 ** 32]);
+      assert.equal(jumped?.extended, to % 2 ** 32 >= 0xffffff ? 3 : 0);
+      assert.deepEqual(times(bench.frame(stream, to + 40)), [[1, (to + 40) % 2 ** 32]]);
+    });
+  }
+
+  it('of a stream that begins below zero are shifted: the first is 0', () => {
     const bench = new Bench();
     const stream = bench.stream();
-    assert.deepEqual(times(bench.frame(stream, -1000)), [[0, 2 ** 32 - 1000]]);
-    assert.deepEqual(times(bench.frame(stream, 1000)), [[1, 1000]]);
+    assert.deepEqual(times(bench.frame(stream, -80)), [[0, 0]]);
+    assert.deepEqual(times(bench.frame(stream, -70, { kind: 'audio' })), [[1, 10]]);
+    const [shown] = bench.frame(stream, -40, { pts: 80 });
+    assert.deepEqual([shown?.fmt, shown?.timestamp], [1, 40]);
+    // The composition time is a difference, which the shift does not change.
+    assert.equal(shown?.payload.toString('hex', 0, 5), '1701000050');
+    assert.deepEqual(times(bench.frame(stream, 1000)), [[1, 1080]]);
+    // Another stream has times of its own.
+    assert.deepEqual(times(bench.frame(bench.stream('other'), 1000)), [[0, 1000]]);
   });
 
   it('composition times are rounded as both times are', () => {
@@ -236,21 +259,62 @@ describe('the times of frames', () => {
 });
 
 describe('headers in mid-stream', () => {
-  it('are at 0, and the frame behind them is absolute', () => {
+  const headers = (bench: Bench, stream: StreamState, ms?: number): ParsedMessage[] =>
+    bench.sent((session) => {
+      session.metadata(stream, video, audio, ms);
+      session.sequenceHeader(stream, video, ms);
+      session.sequenceHeader(stream, audio, ms);
+    });
+
+  it('carry the time of the frame that they precede, and that frame is absolute', () => {
     const bench = new Bench();
     const stream = bench.stream();
     bench.frame(stream, 5000);
-    const headers = bench.sent((session) => {
-      session.metadata(stream, video, audio);
-      session.sequenceHeader(stream, video);
-      session.sequenceHeader(stream, audio);
-    });
     assert.deepEqual(
-      headers.map(({ type, fmt, timestamp, streamId }) => [type, fmt, timestamp, streamId]),
-      [18, 9, 8].map((type) => [type, 0, 0, 1]),
+      headers(bench, stream, 5040).map(({ type, fmt, timestamp, streamId }) => [type, fmt, timestamp, streamId]),
+      [18, 9, 8].map((type) => [type, 0, 5040, 1]),
     );
     assert.deepEqual(times(bench.frame(stream, 5040)), [[0, 5040]]);
     assert.deepEqual(times(bench.frame(stream, 5080)), [[1, 5080]]);
+  });
+
+  it('carry the time of the last frame where the next one is not known', () => {
+    const bench = new Bench();
+    const stream = bench.stream();
+    bench.frame(stream, 5000);
+    assert.deepEqual(times(headers(bench, stream)), Array(3).fill([0, 5000]));
+    assert.deepEqual(times(bench.frame(stream, 5040)), [[0, 5040]]);
+  });
+
+  it('are at 0 before the first frame, whatever its time', () => {
+    const bench = new Bench();
+    const stream = bench.stream();
+    assert.deepEqual(times(headers(bench, stream, 5000)), Array(3).fill([0, 0]));
+    assert.deepEqual(times(bench.frame(stream, 5000)), [[0, 5000]]);
+  });
+
+  it('are shifted as the frames are', () => {
+    const bench = new Bench();
+    const stream = bench.stream();
+    bench.frame(stream, -80);
+    assert.deepEqual(times(headers(bench, stream, -40)), Array(3).fill([0, 40]));
+    assert.deepEqual(times(bench.frame(stream, -40)), [[0, 40]]);
+  });
+
+  it('are not there without codec private data', () => {
+    const bench = new Bench();
+    const stream = bench.stream();
+    const extraData = Buffer.alloc(0);
+    for (const info of [
+      { ...video, extraData },
+      { ...video, codecId: 8, extraData },
+      { ...audio, extraData },
+    ]) {
+      assert.deepEqual(
+        bench.sent((session) => session.sequenceHeader(stream, info)),
+        [],
+      );
+    }
   });
 
   it('are not there for a codec without any', () => {
@@ -303,6 +367,21 @@ describe('onFI', () => {
     assert.deepEqual(parseAmf(first?.payload ?? Buffer.alloc(0)), ['onFI', { sd: '01-01-2026', st: '12:00:00.001' }]);
     const [, second] = bench.frame(stream, 40, { kind: 'audio', created: noon + 5001 });
     assert.deepEqual(parseAmf(second?.payload ?? Buffer.alloc(0)), ['onFI', { sd: '01-01-2026', st: '12:00:05.001' }]);
+  });
+
+  it('counts its period in whole milliseconds', () => {
+    const bench = new Bench({ onFiPeriod: 5000 });
+    const stream = bench.stream();
+    // At 90 kHz, 44 units are 0 ms, and 5000 ms less half a unit more are 5000 ms.
+    const at = (created: number): number => {
+      const frame = new Frame(created, 0, 1, 0, 1, [Buffer.alloc(1)]);
+      return bench.sent((session) => session.frame(stream, bench.heads.video, frame, 90000)).length;
+    };
+    assert.equal(at(0), 2);
+    assert.equal(at(5000 * 90 - 46), 1);
+    assert.equal(at(5000 * 90 - 45), 2);
+    assert.equal(at(10_000 * 90 - 46), 1);
+    assert.equal(at(10_000 * 90 - 45), 2);
   });
 
   it('is of each stream by itself', () => {

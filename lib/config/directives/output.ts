@@ -117,10 +117,12 @@ export const outputDirectives = {
       support one stream for each connection and do not report it, such as node-media-server.`,
     example: 'kmp_rtmp_out_connection stream;',
   }),
-  kmp_rtmp_out_enhanced: row(choice('auto', 'off'), 'auto', {
+  kmp_rtmp_out_enhanced: row(choice('auto', 'on', 'off'), 'auto', {
     contexts,
-    doc: `Enhanced RTMP for Opus, AC-3 and E-AC-3. It is announced in the connect command only if such a codec is used.
-      off rejects tracks of these codecs.`,
+    doc: `Use of Enhanced RTMP. With auto, Opus, AC-3 and E-AC-3 are sent by FourCC, and announced in the connect command
+      only if such a codec is used; H.265 is sent as the nginx module sends it. With on, every connect command announces
+      all FourCC codecs, and the metadata names H.265 by its FourCC, as Enhanced RTMP v2 specifies. With off, tracks
+      with Opus, AC-3 or E-AC-3 are rejected.`,
   }),
   kmp_rtmp_out_reconnects: row(numOrUnlimited(1_000_000), '0', {
     contexts,

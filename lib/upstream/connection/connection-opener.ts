@@ -33,7 +33,7 @@ export class ConnectionOpener {
    */
   open(connection: RtmpConnection, destination: Destination, codecs: readonly number[]): boolean {
     const { outEnhanced } = this.settings;
-    if (!connection.open(destination, outEnhanced === 'auto' ? enhancedProperties(codecs) : undefined)) return false;
+    if (!connection.open(destination, enhancedProperties(outEnhanced, codecs))) return false;
     connection.merger.flush();
     if (this.settings.outAnswerTimeout === 0) connection.connectAnswer = 'assumed';
     return true;

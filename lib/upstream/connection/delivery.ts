@@ -41,9 +41,10 @@ export class Delivery implements EncoderOwner {
     this.trackEnds.check(track);
   }
 
-  mediaInfoChanged(track: Track): void {
+  mediaInfoChanged(track: Track, ms: number): void {
     const connection = this.connectionOf(track.stream);
-    if (connection !== undefined) announceChange(track, connection, (reason, message) => this.fail(reason, message));
+    if (connection !== undefined)
+      announceChange(track, ms, connection, (reason, message) => this.fail(reason, message));
   }
 
   framesSent(track: Track): void {

@@ -39,8 +39,10 @@ export class EncodedBatch implements OutputBatch {
 export interface EncoderOwner {
   /**
    * The track's media info has changed. New metadata and a new sequence header must be written before the next frame.
+   *
+   * @param ms dts of that frame
    */
-  mediaInfoChanged(track: Track): void;
+  mediaInfoChanged(track: Track, ms: number): void;
   /** The last frame of a track without an input has been written. */
   trackWritten(track: Track): void;
   /** The kernel has taken frames of the track. */
@@ -106,7 +108,7 @@ export class FrameEncoder implements FrameSink<Track, EncodedBatch> {
       track.discard(frame);
       return;
     }
-    if (track.changes.length > 0 && track.applyChanges(frame.seq)) this.owner.mediaInfoChanged(track);
+    if (track.changes.length > 0 && track.applyChanges(frame.seq)) this.owner.mediaInfoChanged(track, frame.ms);
     const { out } = this.writer;
     const before = out.copied;
     this.writer.frame(track.stream.state, track.tagHead, frame, track.info.timescale);

@@ -107,6 +107,7 @@ export class RtmpConnection {
       chunkSize: settings.outChunkSize,
       metadataName: settings.outMetadataName,
       onFiPeriod: settings.outOnfiPeriod,
+      enhanced: settings.outEnhanced === 'on',
     });
     this.encoder = new FrameEncoder(this.writer, ledger, encoderOwner, () => clock.now());
     this.merger = new Merger<Track, EncodedBatch>({

@@ -38,14 +38,18 @@ export function announceStream(stream: TrackStream, connection: RtmpConnection, 
   if (ok) merger.changed();
 }
 
-/** Writes metadata and a sequence header in the middle of a stream, because the media info of `track` has changed. */
-export function announceChange(track: Track, connection: RtmpConnection, fail: Fail): void {
+/**
+ * Writes metadata and a sequence header in mid-stream: the media info of `track` has changed.
+ *
+ * @param ms dts of the first frame that it applies to
+ */
+export function announceChange(track: Track, ms: number, connection: RtmpConnection, fail: Fail): void {
   const { stream, info } = track;
   chargeInfos(track, fail);
   const { writer, encoder } = connection;
   encoder.charged('write_meta_failed', () => {
-    writer.metadata(stream.state, videoInfo(stream), audioInfo(stream));
-    writer.sequenceHeader(stream.state, info);
+    writer.metadata(stream.state, videoInfo(stream), audioInfo(stream), ms);
+    writer.sequenceHeader(stream.state, info, ms);
   });
 }
 

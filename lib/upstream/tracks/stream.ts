@@ -20,6 +20,8 @@ export const UNKNOWN_STREAM: StreamState = {
   publishTransaction: 0,
   live: false,
   lastMs: undefined,
+  nextAbsolute: true,
+  shiftMs: 0,
   lastFi: undefined,
   announcedInfos: {},
 };

@@ -92,6 +92,8 @@ export class Track extends TrackQueue implements Counting {
   waitKey = false;
   /** True while received video is dropped until the next key frame (overload). */
   dropping = false;
+  /** True once a warning has said that the track has no codec private data. */
+  privateDataMissed = false;
   /** Written frames that may have to be written again. */
   readonly retained = new Retention();
   /** True if its last input left while it waited for a key frame. The next input must wait for one, too. */

@@ -124,6 +124,36 @@ describe('Enhanced RTMP', { timeout: 90_000 }, () => {
     });
   }
 
+  it('is announced for every codec, and H.265 named by FourCC in the metadata, where it is on', async () => {
+    live = await Live.start({ settings: { outEnhanced: 'on', outWriteMetaTimeout: 0 } });
+    const sender = await live.video({}, { codecId: 8, extraData: ascii('hvcC') });
+    sender.send(frameAt(0, 'key', { key: true }), frameAt(40, 'inter'));
+    const connection = await live.ingest.next();
+    await connection.message(carries('inter'));
+    const announced = connectOf(connection);
+    assert.deepEqual(announced['fourCcList'], ['hvc1', 'ac-3', 'ec-3', 'Opus']);
+    assert.deepEqual(announced['videoFourCcInfoMap'], { hvc1: 2 });
+    assert.deepEqual(announced['audioFourCcInfoMap'], { 'ac-3': 2, 'ec-3': 2, Opus: 2 });
+    assert.equal(announced['capsEx'], 1);
+    assert.equal((metadataOf(connection) as { [key: string]: Amf })['videocodecid'], 0x68766331);
+    assert.deepEqual(bodies(connection, 9), [
+      `9068766331${ascii('hvcC').toString('hex')}`,
+      `9168766331000000${ascii('key').toString('hex')}`,
+      `a168766331000000${ascii('inter').toString('hex')}`,
+    ]);
+  });
+
+  it('H.264 goes in the classic form where it is on', async () => {
+    live = await Live.start({ settings: { outEnhanced: 'on', outWriteMetaTimeout: 0 } });
+    const sender = await live.video();
+    sender.send(frameAt(0, 'key', { key: true }));
+    const connection = await live.ingest.next();
+    await connection.message(carries('key'));
+    assert.deepEqual(connectOf(connection)['fourCcList'], ['hvc1', 'ac-3', 'ec-3', 'Opus']);
+    assert.equal((metadataOf(connection) as { [key: string]: Amf })['videocodecid'], 7);
+    assert.equal(bodies(connection, 9)[1], `1701000000${ascii('key').toString('hex')}`);
+  });
+
   it('H.265 goes as ever where kmp_rtmp_out_enhanced is off', async () => {
     live = await Live.start({ settings: { outEnhanced: 'off', outWriteMetaTimeout: 0 } });
     const sender = await live.video({}, { codecId: 8, extraData: ascii('hvcC') });

@@ -5,6 +5,7 @@ import { FakeClock } from '../../support/fake-clock.js';
 import { framesOf, mediaOf, type MediaMessage } from '../../support/ingest-media.js';
 import { audioMinf, frameAt, KmpSender, videoMinf } from '../../support/kmp-sender.js';
 import { startKmp, type KmpService } from '../../support/kmp-service.js';
+import { Live } from '../../support/live.js';
 import { ScriptableIngest, type IngestConnection } from '../../support/scriptable-ingest.js';
 
 describe('a media info in mid-stream', { timeout: 90_000 }, () => {
@@ -64,7 +65,13 @@ describe('a media info in mid-stream', { timeout: 90_000 }, () => {
       ...['v0 0', 'a0 20', 'v1 40', 'a1 60'],
       ...['metadata 640', 'video header new!', 'v2 80', 'a2 100'],
     ]);
-    // Headers are at 0, so the frame behind them carries its time in full.
+    // Headers carry the time of the frame that they precede, which carries its time in full.
+    assert.deepEqual(
+      mediaOf(connection)
+        .filter(({ kind }) => kind === 'metadata' || kind === 'video header')
+        .map(({ ms }) => ms),
+      [0, 0, 80, 80],
+    );
     assert.deepEqual(
       mediaOf(connection)
         .filter(({ kind }) => kind === 'video' || kind === 'audio')
@@ -162,5 +169,36 @@ describe('a media info in mid-stream', { timeout: 90_000 }, () => {
     video.send(frameAt(0, 'v0', { key: true }));
     await holds('video', 1);
     assert.ok(ledger.used < before + 4000, `${ledger.used - before} bytes`);
+  });
+});
+
+describe('a track without codec private data', { timeout: 90_000 }, () => {
+  let live: Live;
+  afterEach(() => live.close());
+
+  it('gets no sequence header, and one warning', async () => {
+    live = await Live.start({ settings: { outWriteMetaTimeout: 0 } });
+    const extraData = Buffer.alloc(0);
+    const video = await live.video({}, { extraData });
+    video.send(frameAt(0, 'v0', { key: true }));
+    const connection = await live.ingest.next();
+    await connection.until(() => framesOf(connection).includes('v0'));
+    video.send(videoMinf({ width: 640, extraData }), frameAt(40, 'v1', { key: true }));
+    await connection.until(() => framesOf(connection).includes('v1'));
+    assert.deepEqual(
+      mediaOf(connection).map(({ kind }) => kind),
+      ['metadata', 'video', 'metadata', 'video'],
+    );
+    const warnings = live.service.log.text.match(/no codec private data for H\.264/g);
+    assert.equal(warnings?.length, 1);
+  });
+
+  it('is not warned of where the codec needs none', async () => {
+    live = await Live.start({ settings: { outWriteMetaTimeout: 0 } });
+    const audio = await live.audio({}, { codecId: 1002, extraData: Buffer.alloc(0) });
+    audio.send(frameAt(0, 'a0'));
+    const connection = await live.ingest.next();
+    await connection.message(({ payload }) => payload.includes('a0'));
+    assert.doesNotMatch(live.service.log.text, /private data/);
   });
 });
