@@ -47,6 +47,13 @@ describe('citations in the code', () => {
     assert.deepEqual(wrong, []);
   });
 
+  it('name no page that is not in the repository', () => {
+    const wrong = sources().filter((path) =>
+      [...readFileSync(path, 'utf8').matchAll(/(?<![\w/])spec\/[\w/-]+\.md/g)].some(([page]) => !existsSync(page)),
+    );
+    assert.deepEqual(wrong, []);
+  });
+
   it('name pages of docs/protocol, from every layer that speaks a protocol', () => {
     for (const folder of ['lib/kmp', 'lib/rtmp', 'lib/merge', 'lib/media']) {
       const cited = sources().some(
