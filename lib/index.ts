@@ -60,7 +60,7 @@ export { TrackQueue, type QueueGroup } from './merge/track-queue.js';
 // RTMP: messages to bytes, and the connection that takes them.
 export { SessionWriter, type ConnectParams, type SessionOptions, type StreamState } from './rtmp/session-writer.js';
 export { isSupported, sequenceHeader, TagHead } from './rtmp/media-tags.js';
-export { ServerReader, type ServerEvent, type ServerReaderOptions, type StatusText } from './rtmp/session-reader.js';
+export { ServerReader, type ServerEvent, type ServerReaderOptions, type StatusText } from './rtmp/server-reader.js';
 export { protocolReply } from './rtmp/protocol-reply.js';
 export { RtmpPublisher, type OutputBatch, type PublisherOptions, type PublisherState } from './rtmp/publisher.js';
 export type { ConnectTarget, TlsSettings } from './rtmp/tcp-connect.js';

@@ -1,6 +1,6 @@
 import { PublishError } from '../rtmp/publish-error.js';
 import { asRecord } from '../rtmp/amf0-reader.js';
-import { ServerReader, statusText, type ServerEvent, type StatusText } from '../rtmp/session-reader.js';
+import { ServerReader, statusText, type ServerEvent, type StatusText } from '../rtmp/server-reader.js';
 import { statusMeaning } from '../rtmp/status-meaning.js';
 
 /** Transaction id of connect, the first command of a session (docs/protocol/rtmp.md, Commands). */

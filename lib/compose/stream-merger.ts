@@ -5,7 +5,7 @@ import type { MediaInfo } from '../media/media-info.js';
 import { Merger } from '../merge/merger.js';
 import { protocolReply } from '../rtmp/protocol-reply.js';
 import type { OutputBatch } from '../rtmp/publisher.js';
-import { ServerReader } from '../rtmp/session-reader.js';
+import { ServerReader } from '../rtmp/server-reader.js';
 import { enhancedProperties } from '../rtmp/enhanced.js';
 import { SessionWriter } from '../rtmp/session-writer.js';
 import type { Writable } from '../base/streams.js';
@@ -145,7 +145,7 @@ export class StreamMerger extends Merger<StreamTrack, OutputBatch> implements Tr
     const { tracks } = this.encoder;
     if (!this.started && tracks.length > 0 && tracks.every(({ info }) => info !== undefined)) this.start();
     // Without open tracks, there is nothing to wait for.
-    if (tracks.every((one) => one.ended)) this.hurry();
+    if (tracks.every((one) => one.ended)) this.stopWaiting();
     else this.changed();
   }
 

@@ -16,7 +16,7 @@ export class StreamSink implements FrameSink<StreamTrack, OutputBatch> {
     private readonly stream: StreamState,
   ) {}
 
-  get gathered(): number {
+  get encodedBytes(): number {
     return this.session.out.length;
   }
 
@@ -32,7 +32,7 @@ export class StreamSink implements FrameSink<StreamTrack, OutputBatch> {
   }
 
   take(): OutputBatch {
-    const bytes = this.gathered;
+    const bytes = this.encodedBytes;
     return { buffers: this.session.out.take(), bytes };
   }
 

@@ -3,39 +3,40 @@ import { clientHeaderSize } from '../kmp/header.js';
 import { PACKET_HEADER_SIZE } from '../kmp/packet.js';
 import { isPacketHeader } from './kmp-packets.js';
 
-/** What a dump is, and where it begins. */
+/** The format of a dump, and where its content begins. */
 export interface Detected {
   readonly format: 'kmp' | 'rtmp';
-  /** RTMP: whether a handshake comes first. */
+  /** RTMP: true if a handshake comes first. */
   readonly handshake: boolean;
-  /** Bytes ahead of it: what `header` of the connect data has put in front of the chunks. */
+  /** Bytes before that: the `header` of the connect data precedes the chunks. */
   readonly skip: number;
 }
 
-/** The file is no dump, or of a form that is not known. */
+/** The file is not a dump of a known format. */
 export class UnknownDumpError extends KmpRtmpError {
   constructor(bytes: Buffer) {
     const start = bytes.length === 0 ? 'it is empty' : `it begins with ${bytes.toString('hex', 0, 16)}`;
-    super('UNKNOWN_DUMP', `neither a KMP nor an RTMP dump: ${start}; --type kmp or --type rtmp says what it is`);
+    super('UNKNOWN_DUMP', `neither a KMP nor an RTMP dump: ${start}; use --type kmp or --type rtmp if it is damaged`);
   }
 }
 
-/** So many bytes are enough to tell; fewer if the dump is shorter. */
+/** Bytes that are needed for the detection; a shorter dump is detected by fewer. */
 export const DETECT_SIZE = 16384;
 
-/** `connect` as AMF0: what a publisher's first message begins with. */
+/** `connect` in AMF0: the beginning of the first message of a publisher. */
 const CONNECT = Buffer.from('\u0002\u0000\u0007connect', 'latin1');
-/** Bytes of a chunk's header in format 0, with a basic header of one byte. */
+/** Size of a chunk header of format 0 with a basic header of one byte. */
 const CHUNK_HEADER = 12;
 const RTMP_VERSION = 3;
 const MESSAGE_TYPES = new Set([1, 2, 3, 4, 5, 6, 8, 9, 15, 16, 17, 18, 19, 20, 22]);
 
 /**
- * Says what a dump is by its first bytes: KMP by its packet types, RTMP by its version byte (S0 or C0) or by what can only
- * be the first chunk of a connection. A dump whose beginning is damaged or missing is KMP if a packet's header follows.
+ * Detects the format of a dump by its first bytes: KMP by its packet types, RTMP by its version byte (S0 or C0), or
+ * by a chunk that can only be the first one of a connection. A dump with a damaged or missing beginning is KMP if a
+ * packet header follows.
  *
- * @param bytes the first {@link DETECT_SIZE} of the dump
- * @param type what the user says it is
+ * @param bytes the first {@link DETECT_SIZE} bytes of the dump
+ * @param type the format that the user has given
  * @throws UnknownDumpError
  */
 export function detect(bytes: Buffer, type?: 'kmp' | 'rtmp'): Detected {
@@ -57,12 +58,14 @@ function holdsPacketHeader(bytes: Buffer): boolean {
   return false;
 }
 
-/** A whole header, of a message that exists, on no stream yet; a command has to begin with a string. */
+/**
+ * True for a complete header of a known message type, on no message stream yet; a command must begin with a string.
+ */
 function isFirstChunk(bytes: Buffer): boolean {
   if (bytes.length <= CHUNK_HEADER) return false;
   const chunkStreamId = bytes.readUInt8(0);
   const type = bytes.readUInt8(7);
   if (chunkStreamId < 2 || chunkStreamId > 63 || !MESSAGE_TYPES.has(type) || bytes.readUInt32LE(8) !== 0) return false;
-  // A handshake begins with 3 too: its time would have to be these very bytes.
+  // A handshake begins with 3 as well; its time would have to be exactly these bytes.
   return chunkStreamId === 2 ? type <= 6 : type === 20 && bytes.readUInt8(CHUNK_HEADER) === CONNECT[0];
 }

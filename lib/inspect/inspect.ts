@@ -4,20 +4,20 @@ import type { InspectRecord } from './record.js';
 import { RtmpInspector } from './rtmp.js';
 
 export interface InspectOptions {
-  /** What the dump is; told by its first bytes if not given. */
+  /** Format of the dump; default: detected by its first bytes. */
   readonly type?: 'kmp' | 'rtmp' | undefined;
-  /** Stream keys are shown, and not masked. Default false. */
+  /** True: stream keys are shown, not masked. Default false. */
   readonly showKeys?: boolean;
 }
 
 /**
- * Says what a dump holds, record by record, in memory that does not grow with it (a packet or message at a time): a KMP
- * connection as `kmp_rtmp_in_dump_folder` saves it, with or without its connect packet; either side of an RTMP connection,
- * as `kmp_rtmp_out_dump_folder` saves the server's, with or without the handshake. Damage is a record like others; the
- * summary is the last.
+ * Describes a dump record by record. Memory does not grow with the dump: one packet or message is held at a time. The
+ * dump is a KMP connection as `kmp_rtmp_in_dump_folder` saves it, with or without its connect packet, or one side of
+ * an RTMP connection, as `kmp_rtmp_out_dump_folder` saves that of the server, with or without the handshake. Damage
+ * leads to a record of its own. The last record is the summary.
  *
  * @param source the dump in order, e.g. `fs.createReadStream(path)`
- * @throws UnknownDumpError if it is neither
+ * @throws UnknownDumpError if the dump has neither format
  */
 export async function* inspect(
   source: AsyncIterable<Buffer> | Iterable<Buffer>,

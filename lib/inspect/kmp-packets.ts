@@ -3,7 +3,7 @@ import { HeaderSize, MAX_DATA_SIZE, MAX_HEADER_SIZE, PACKET_HEADER_SIZE, PacketT
 import type { KmpPacket } from '../kmp/packet.js';
 import { KmpParser, type UnfinishedPacket } from '../kmp/parser.js';
 
-/** A packet and the bytes of the dump that it takes. */
+/** A packet and its place in the dump, bytes. */
 export interface LocatedPacket {
   readonly packet: KmpPacket;
   readonly offset: number;
@@ -11,15 +11,15 @@ export interface LocatedPacket {
   readonly dataSize: number;
 }
 
-/** A place where the dump is no KMP. */
+/** A place where the dump is not valid KMP. */
 export interface Damage {
-  /** Its own offset does not count from the start of the dump, but from the last place where reading began anew. */
+  /** The error. Its own offset counts from the place where reading last resumed, not from the start of the dump. */
   readonly error: KmpError;
-  /** Where the packet begins that was found to be wrong. */
+  /** Offset of the invalid packet. */
   readonly offset: number;
 }
 
-/** The dump goes on at `offset`, after `skipped` bytes that could not be read. */
+/** Reading resumes at `resyncAt`, after `skipped` unreadable bytes. */
 export interface Resync {
   readonly resyncAt: number;
   readonly skipped: number;
@@ -27,7 +27,7 @@ export interface Resync {
 
 export type KmpEvent = LocatedPacket | Damage | Resync;
 
-const leastSizes = new Map<number, number>([
+const minHeaderSizes = new Map<number, number>([
   [PacketType.connect, HeaderSize.connect],
   [PacketType.mediaInfo, HeaderSize.mediaInfo],
   [PacketType.frame, HeaderSize.frame],
@@ -35,25 +35,25 @@ const leastSizes = new Map<number, number>([
   [PacketType.end, HeaderSize.end],
 ]);
 
-/** Whether the 16 bytes at `at` are the header of a packet beyond reasonable doubt. */
+/** True if the 16 bytes at `at` are certainly a packet header. */
 export function isPacketHeader(bytes: Buffer, at: number): boolean {
-  const least = leastSizes.get(bytes.readUInt32LE(at));
-  if (least === undefined) return false;
+  const minSize = minHeaderSizes.get(bytes.readUInt32LE(at));
+  if (minSize === undefined) return false;
   const headerSize = bytes.readUInt32LE(at + 4);
-  const fits = headerSize >= least && headerSize <= MAX_HEADER_SIZE;
+  const fits = headerSize >= minSize && headerSize <= MAX_HEADER_SIZE;
   return fits && bytes.readUInt32LE(at + 8) <= MAX_DATA_SIZE && bytes.readUInt32LE(at + 12) === 0;
 }
 
 /**
- * Reads a dump packet by packet, with the place of each. Behind a damaged one it looks for what can only be the next
- * packet's header, and goes on from there.
+ * Reads a dump packet by packet, with the place of each. After a damaged packet, it searches for the next certain
+ * packet header, and resumes there.
  */
 export class KmpPackets {
   private parser = new KmpParser({ connectRequired: false });
   private readonly head = Buffer.alloc(PACKET_HEADER_SIZE);
-  /** Bytes of `head` that are in. */
+  /** Filled bytes of `head`. */
   private filled = 0;
-  /** Where the present packet starts and ends, once its header is in. */
+  /** Start and end of the current packet, once its header is complete. */
   private start = 0;
   private end = 0;
   private received = 0;
@@ -66,13 +66,13 @@ export class KmpPackets {
     return this.received;
   }
 
-  /** The packet that the dump ends within, if it does. Its offset is that in the dump. */
+  /** The incomplete packet at the end of the dump, if any. Its offset is that in the dump. */
   get unfinished(): UnfinishedPacket | undefined {
     const cut = this.lostAt === undefined ? this.parser.unfinished : undefined;
     return cut === undefined ? undefined : { ...cut, offset: this.start };
   }
 
-  /** Bytes at the end in which no further packet was found; 0 if the dump could be read to its end. */
+  /** Bytes at the end without a further packet; 0 if the dump could be read to its end. */
   get lostBytes(): number {
     return this.lostAt === undefined ? 0 : this.received - this.lostAt;
   }
@@ -92,7 +92,7 @@ export class KmpPackets {
     return events;
   }
 
-  /** Gives the parser what is here of the present packet; where in the chunk to go on. */
+  /** Feeds the available part of the current packet to the parser; returns the offset in the chunk to continue at. */
   private read(chunk: Buffer, at: number, events: KmpEvent[]): number {
     const from = at;
     if (this.filled < PACKET_HEADER_SIZE) {
@@ -100,7 +100,7 @@ export class KmpPackets {
       this.filled += taken;
       at += taken;
       if (this.filled === PACKET_HEADER_SIZE) {
-        // A header size below 16 is an error, which the parser finds when it has the 16 bytes.
+        // A header size below 16 is an error, which the parser finds once it has 16 bytes.
         this.end = this.start + Math.max(PACKET_HEADER_SIZE, this.head.readUInt32LE(4)) + this.head.readUInt32LE(8);
       }
     }
@@ -114,7 +114,7 @@ export class KmpPackets {
       events.push({ error, offset: this.start });
       this.lostAt = this.start;
       const back = this.rewind(at - from);
-      // Not the header that was refused, but anything behind its letters may begin one.
+      // The search excludes the refused header, but any byte behind its four letters may begin another one.
       const atHead = this.received === this.start + PACKET_HEADER_SIZE;
       this.tail = Buffer.from(this.head.subarray(atHead ? 4 : PACKET_HEADER_SIZE));
       return at - back;
@@ -128,14 +128,17 @@ export class KmpPackets {
     return at;
   }
 
-  /** A wrong packet may have been given to the parser with much behind its header: that is to be searched too. */
+  /**
+   * The parser may have read far behind the header of the invalid packet: these bytes are searched too. Returns their
+   * number.
+   */
   private rewind(fed: number): number {
     const back = Math.min(fed, this.received - this.start - PACKET_HEADER_SIZE);
     this.received -= back;
     return back;
   }
 
-  /** Looks for a packet's header, across the cuts between chunks. */
+  /** Searches for a packet header, across the boundaries of chunks. */
   private search(chunk: Buffer, at: number, events: KmpEvent[]): number {
     const rest = chunk.subarray(at);
     const bytes = Buffer.concat([this.tail, rest]);
@@ -149,7 +152,7 @@ export class KmpPackets {
       this.parser = new KmpParser({ connectRequired: false });
       this.filled = 0;
       this.received = this.start;
-      // The header may begin in an earlier chunk: its first bytes are given again.
+      // The header may begin in an earlier chunk: its first bytes are fed again.
       const again = this.tail.subarray(Math.min(i, this.tail.length));
       if (again.length > 0) this.read(again, 0, events);
       return at + Math.max(0, i - this.tail.length);

@@ -7,10 +7,10 @@ import type { MediaInfo } from '../media/media-info.js';
 import { KmpPackets, type KmpEvent, type LocatedPacket } from './kmp-packets.js';
 import { maskFields } from './mask.js';
 import type { BrokenRecord, FrameRecord, InspectRecord, KmpRecord, MediaInfoRecord, SummaryRecord } from './record.js';
-import { round } from './spread.js';
+import { round } from './running-stats.js';
 import { TrackStats } from './track-stats.js';
 
-/** Says what a dump of a KMP connection holds, with or without its connect packet. */
+/** Describes a dump of a KMP connection, with or without its connect packet. */
 export class KmpInspector {
   private readonly packets = new KmpPackets();
   private readonly counts: Record<string, number> = {};
@@ -20,26 +20,28 @@ export class KmpInspector {
   private nextId: bigint | undefined;
   private info: MediaInfo | undefined;
   private stats: TrackStats | undefined;
-  private keyWanted = false;
+  private waitingForKey = false;
 
-  /** @param showKeys stream keys are not masked */
+  /**
+   * @param showKeys true: stream keys are not masked
+   */
   constructor(private readonly showKeys: boolean) {}
 
   feed(chunk: Buffer): InspectRecord[] {
     return this.packets.feed(chunk).map((event) => this.event(event));
   }
 
-  /** What is to be said when the dump is at its end; the summary last. */
+  /** The records for the end of the dump; the summary is the last. */
   end(): InspectRecord[] {
     const { unfinished, lostBytes, bytesBehindEnd, bytesReceived } = this.packets;
     const records: InspectRecord[] = [];
     if (unfinished !== undefined) {
       const packet = unfinished.packetType === '' ? 'packet header' : `packet "${unfinished.packetType}"`;
-      const message = `the dump ends within a ${packet}: ${unfinished.received} of ${unfinished.expected} bytes are here`;
+      const message = `the dump ends within a ${packet}: ${unfinished.received} of ${unfinished.expected} bytes are present`;
       records.push(this.broken(unfinished.offset, 'KMP_TRUNCATED', message));
     }
     if (lostBytes > 0) {
-      const message = `no further packet in the last ${lostBytes} bytes`;
+      const message = `no further packet was found in the last ${lostBytes} bytes`;
       records.push(this.broken(bytesReceived - lostBytes, 'KMP_LOST', message));
     }
     if (bytesBehindEnd > 0) {
@@ -62,12 +64,12 @@ export class KmpInspector {
 
   private event(event: KmpEvent): InspectRecord {
     if ('error' in event) {
-      // The record says where, counted from the start of the dump.
+      // The record has the offset, counted from the start of the dump.
       const message = event.error.message.replace(/ at byte \d+:/, ':');
       return this.broken(event.offset, event.error.code, message);
     }
     if ('resyncAt' in event) {
-      // How many frames were lost is not known.
+      // The number of lost frames is not known.
       this.nextId = undefined;
       return { kind: 'resync', offset: event.resyncAt, skipped: event.skipped };
     }
@@ -111,19 +113,19 @@ export class KmpInspector {
       const value: unknown = JSON.parse(text);
       return this.showKeys ? value : maskFields(value);
     } catch {
-      return this.showKeys ? text : `${data.length} bytes that are no JSON`;
+      return this.showKeys ? text : `${data.length} bytes that are not JSON`;
     }
   }
 
   private mediaInfo({ info }: MediaInfoPacket): Omit<MediaInfoRecord, 'offset' | 'size'> {
     this.info = info;
-    // A connection carries one track. Two media types are what a damaged dump may have.
+    // A connection carries one track. A damaged dump can contain two media types.
     const name = this.name === '' ? info.mediaType : this.name;
     this.stats = this.tracks.get(info.mediaType) ?? new TrackStats(name, info.mediaType);
     this.tracks.set(info.mediaType, this.stats);
     const codec = codecName(info.codecId);
     this.stats.codec = codec;
-    this.keyWanted = info.mediaType === 'video';
+    this.waitingForKey = info.mediaType === 'video';
     const { mediaType, codecId, timescale, bitrate } = info;
     const common = { kind: 'mediaInfo', mediaType, codec, codecId, timescale, bitrate } as const;
     const extraDataSize = info.extraData.length;
@@ -157,8 +159,8 @@ export class KmpInspector {
   /** The order of the rules: docs/protocol/kmp.md, Rules of the input, 4. */
   private skipReason(frame: Frame): string | undefined {
     if (frame.size === 0) return 'empty';
-    if (this.keyWanted && !frame.isKey) return 'no_key';
-    this.keyWanted = false;
+    if (this.waitingForKey && !frame.isKey) return 'no_key';
+    this.waitingForKey = false;
     return undefined;
   }
 }

@@ -1,18 +1,18 @@
 import { maskIn, maskKey, maskUrl } from '../base/mask.js';
 
-/** Fields of connect data and of RTMP commands that are, or hold, a stream's name or a way in. */
+/** Fields of connect data and of RTMP commands that contain a stream name or a credential. */
 const SECRET_FIELDS = new Set(['name', 'header', 'details', 'password', 'token', 'key']);
-/** Fields that are a URL, with or without its scheme. */
+/** Fields that contain a URL, with or without a scheme. */
 const URL_FIELDS = new Set(['url', 'tc_url', 'tcUrl', 'page_url', 'pageUrl', 'swf_url', 'swfUrl', 'redirect']);
 
-/** Deeper levels of an object are not shown: the nesting is the sender's choice. */
+/** Deepest level that is shown, since the sender chooses the nesting. */
 const MAX_DEPTH = 16;
 
 /**
- * Free text, such as what a server says: URLs and `secrets` in it are masked, of paths of several parts what follows the
- * first, and queries.
+ * Masks free text, such as messages of a server: URLs, `secrets`, queries, and in paths everything behind the first
+ * segment.
  */
-function maskProse(text: string, secrets: Iterable<string>): string {
+function maskText(text: string, secrets: Iterable<string>): string {
   return maskIn(text, secrets)
     .replace(/(^|[\s"'([])(\/[^\s/"'<>]+\/)([^\s"'<>)\]]+)/g, (_, before: string, first: string, rest: string) => {
       return `${before}${first}${maskKey(rest)}`;
@@ -21,15 +21,15 @@ function maskProse(text: string, secrets: Iterable<string>): string {
 }
 
 /**
- * Connect data, or the object of a command: masks by the fields' names, and all other text as prose. Levels past the
- * sixteenth are replaced by `…`.
+ * Masks connect data, or the object of a command: by the names of the fields, and other text as free text. Levels
+ * beyond the sixteenth become `…`.
  *
- * @param secrets stream names that were met before, masked wherever they come up
+ * @param secrets known stream names, masked wherever they appear
  */
 export function maskFields(value: unknown, secrets: Iterable<string> = [], field = '', depth = 0): unknown {
   if (typeof value === 'string') {
     if (SECRET_FIELDS.has(field)) return maskKey(value);
-    return URL_FIELDS.has(field) ? maskUrl(value) : maskProse(value, secrets);
+    return URL_FIELDS.has(field) ? maskUrl(value) : maskText(value, secrets);
   }
   if (typeof value !== 'object' || value === null || value instanceof Date) return value;
   if (depth >= MAX_DEPTH) return '…';

@@ -1,6 +1,7 @@
 /**
- * What must not reach a terminal as it is: control characters (escape sequences begin with one, and C1 holds sequences of
- * one character), line and paragraph separators, marks that turn the direction of writing round, and halves of surrogate pairs.
+ * Characters that must not reach a terminal: control characters (escape sequences begin with one, and C1 has
+ * sequences of a single character), line and paragraph separators, marks that change the direction of writing, and
+ * lone surrogates.
  */
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
@@ -9,14 +10,14 @@ function escaped(character: string): string {
   return code <= 0xffff ? `\\u${code.toString(16).padStart(4, '0')}` : `\\u{${code.toString(16)}}`;
 }
 
-/** Text of an untrusted source, fit for a line of a terminal: what is unsafe is shown as `\u001b`. */
+/** Makes untrusted text safe for one line of a terminal: unsafe characters become `\u001b`. */
 export function printable(text: string): string {
   return text.replace(UNSAFE, escaped);
 }
 
 /**
- * A value as JSON in one line, that a terminal cannot be harmed by either. Big integers become numbers, or strings where a
- * number would not be exact.
+ * A value as JSON on one line, safe for terminals. Big integers become numbers, or strings where a number would not
+ * be exact.
  */
 export function jsonLine(value: unknown): string {
   const json = JSON.stringify(value, (_key, part: unknown) => {
@@ -25,7 +26,7 @@ export function jsonLine(value: unknown): string {
       ? Number(part)
       : `${part}`;
   });
-  // JSON.stringify leaves DEL, C1 and the format characters as they are. Pairs are written as JSON has them.
+  // JSON.stringify does not escape DEL, C1 and format characters. Surrogate pairs are written as JSON has them.
   return json.replace(UNSAFE, (character) =>
     [...Array(character.length).keys()]
       .map((at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`)

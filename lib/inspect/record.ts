@@ -2,16 +2,16 @@ import type { MediaType } from '../media/codec.js';
 import type { TimeFault, TrackSummary } from './track-stats.js';
 
 /**
- * What every record has: where in the dump it stands, in bytes from its start, and how many bytes it has; of an RTMP
- * message its body, since chunks of others may stand between its own.
+ * The place of a record in the dump: its offset and size, bytes. For an RTMP message, the size is that of the body,
+ * since chunks of other messages may lie between its own.
  */
-interface Placed {
+interface Located {
   readonly offset: number;
   readonly size: number;
 }
 
 /** A KMP `cnct` packet. */
-export interface ConnectRecord extends Placed {
+export interface ConnectRecord extends Located {
   readonly kind: 'connect';
   readonly channelId: string;
   readonly trackId: string;
@@ -19,14 +19,14 @@ export interface ConnectRecord extends Placed {
   readonly initialUpstreamFrameId: bigint;
   readonly initialOffset: number;
   readonly flags: number;
-  /** The connect data; text where it is no JSON. */
+  /** The connect data; text if it is not JSON. */
   readonly data: unknown;
-  /** What the service would say against the connect data. */
+  /** The error that the service would report for the connect data. */
   readonly problem?: string;
 }
 
 /** A KMP `minf` packet. */
-export interface MediaInfoRecord extends Placed {
+export interface MediaInfoRecord extends Located {
   readonly kind: 'mediaInfo';
   readonly mediaType: MediaType;
   readonly codec: string;
@@ -44,44 +44,44 @@ export interface MediaInfoRecord extends Placed {
 }
 
 /** A KMP `fram` packet. */
-export interface FrameRecord extends Placed {
+export interface FrameRecord extends Located {
   readonly kind: 'frame';
-  /** undefined where the dump has no connect packet to count from. */
+  /** undefined if the dump has no connect packet to count from. */
   readonly id: bigint | undefined;
   readonly key: boolean;
   readonly dataSize: number;
-  /** created, dts and ptsDelay in timescale units, as they came. */
+  /** created, dts and ptsDelay in timescale units, as received. */
   readonly created: number;
   readonly dts: number;
   readonly ptsDelay: number;
-  /** The same in ms; undefined while no media info has said what a unit is. */
+  /** The same in ms; undefined before the first media info. */
   readonly dtsMs?: number;
   readonly ptsDelayMs?: number;
   readonly driftMs?: number;
-  /** Why the service would not take it. */
+  /** The reason for which the service would skip it. */
   readonly skipped?: string;
   readonly time?: TimeFault;
 }
 
-/** A KMP packet that says no more than its type. */
-export interface PlainRecord extends Placed {
+/** A KMP packet without further fields. */
+export interface PlainRecord extends Located {
   readonly kind: 'null' | 'end';
 }
 
-/** Both sides' handshake has the same form: a version byte and two blocks of 1536 bytes. */
-export interface HandshakeRecord extends Placed {
+/** The handshake, which has the same form for both sides: a version byte and two blocks of 1536 bytes. */
+export interface HandshakeRecord extends Located {
   readonly kind: 'handshake';
   readonly version: number;
   /** First field of the first block. */
   readonly time: number;
-  /** Second field of it: 0 in the plain style, a version of the software in the digest style. */
+  /** Second field of the first block: 0 in the old style, a software version in the digest style. */
   readonly software: string;
 }
 
 /** An RTMP message. */
-export interface MessageRecord extends Placed {
+export interface MessageRecord extends Located {
   readonly kind: 'message';
-  /** What its type is called: `command`, `video`, `setChunkSize` ... */
+  /** Name of its type: `command`, `video`, `setChunkSize` and so on. */
   readonly name: string;
   readonly type: number;
   readonly chunkStreamId: number;
@@ -90,14 +90,14 @@ export interface MessageRecord extends Placed {
   readonly timestamp: number;
   /** AMF0 values of commands and data. */
   readonly values?: readonly unknown[];
-  /** Fields of control messages and of the first bytes of media. */
+  /** Fields of control messages, and of the first bytes of media. */
   readonly fields?: Readonly<Record<string, unknown>>;
   readonly time?: TimeFault;
-  /** What is wrong inside; reading goes on behind it. */
+  /** An error in the body; reading continues behind the message. */
   readonly problem?: string;
 }
 
-/** A place where the dump is not what it should be. */
+/** An invalid place in the dump. */
 export interface BrokenRecord {
   readonly kind: 'broken';
   readonly offset: number;
@@ -105,7 +105,7 @@ export interface BrokenRecord {
   readonly message: string;
 }
 
-/** Where reading began anew behind a broken place. */
+/** The place where reading resumes after an invalid place. */
 export interface ResyncRecord {
   readonly kind: 'resync';
   readonly offset: number;
@@ -116,12 +116,12 @@ export interface ResyncRecord {
 export interface SummaryRecord {
   readonly kind: 'summary';
   readonly format: 'kmp' | 'rtmp';
-  /** Of the dump, in bytes. */
+  /** Size of the dump, bytes. */
   readonly size: number;
   /** Packets or messages, by type. */
   readonly counts: Readonly<Record<string, number>>;
   readonly tracks: readonly TrackSummary[];
-  /** Broken places, and messages with something wrong inside. */
+  /** Number of invalid places, and of messages with an error inside. */
   readonly problems: number;
 }
 

@@ -1,10 +1,13 @@
-/** What the first bytes of an audio or video message say (the tags of FLV, and docs/protocol/enhanced-rtmp.md, Video messages). */
+/**
+ * The description of an audio or video message by its first bytes: the FLV tag (docs/protocol/rtmp.md, Frames;
+ * docs/protocol/enhanced-rtmp.md, Video messages).
+ */
 export interface MediaBody {
   readonly codec: string;
   readonly isKey: boolean;
-  /** Coded media, and not a header, a command or a mark. */
+  /** True for coded media; false for a header, a command or an end mark. */
   readonly isFrame: boolean;
-  /** Bytes in front of the media. */
+  /** Bytes before the media. */
   readonly headerSize: number;
   readonly fields: Readonly<Record<string, unknown>>;
   readonly problem?: string;
@@ -56,7 +59,7 @@ function fourCc(bytes: Buffer): string {
 /** Describes a video message by its tag. */
 export function describeVideo(bytes: Buffer): MediaBody {
   const first = bytes[0];
-  if (first === undefined) return broken('a video message without a byte');
+  if (first === undefined) return broken('an empty video message');
   const frame = FRAME_TYPES[(first >> 4) & 7] ?? `type ${(first >> 4) & 7}`;
   const isKey = frame === 'key' || frame === 'generated key';
   if ((first & EX_VIDEO) !== 0) return exVideo(bytes, first, frame, isKey);
@@ -73,7 +76,7 @@ export function describeVideo(bytes: Buffer): MediaBody {
 
 function exVideo(bytes: Buffer, first: number, frame: string, isKey: boolean): MediaBody {
   const packet = EX_PACKETS[first & 15] ?? `packet ${first & 15}`;
-  // What stands where the FourCC should be is not the same for these.
+  // For these, the field in place of the FourCC differs.
   if (packet === 'extension' || packet === 'multitrack' || frame === 'command') {
     return { codec: 'enhanced', isKey, isFrame: packet === 'multitrack', headerSize: 1, fields: { frame, packet } };
   }
@@ -88,7 +91,7 @@ function exVideo(bytes: Buffer, first: number, frame: string, isKey: boolean): M
 /** Describes an audio message by its tag. */
 export function describeAudio(bytes: Buffer): MediaBody {
   const first = bytes[0];
-  if (first === undefined) return broken('an audio message without a byte');
+  if (first === undefined) return broken('an empty audio message');
   const format = first >> 4;
   if (format === EX_AUDIO) {
     const packet = EX_PACKETS[first & 15] ?? `packet ${first & 15}`;

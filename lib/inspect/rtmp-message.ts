@@ -4,7 +4,7 @@ import { Amf0Reader } from '../rtmp/amf0-reader.js';
 import { RtmpError } from '../rtmp/errors.js';
 import { describeAudio, describeVideo, type MediaBody } from './rtmp-media.js';
 
-/** What a message's body says. */
+/** The description of a message body. */
 export interface MessageBody {
   readonly name: string;
   readonly values?: unknown[];
@@ -31,7 +31,7 @@ const names: ReadonlyMap<number, string> = new Map([
   [22, 'aggregate'],
 ]);
 
-/** Reads a message's body as far as it can be read; never throws. */
+/** Describes the body of a message as far as it can be read; never throws. */
 export function describeMessage(type: number, payload: Buffer): MessageBody {
   const name = names.get(type) ?? `type ${type}`;
   switch (type) {
@@ -43,7 +43,7 @@ export function describeMessage(type: number, payload: Buffer): MessageBody {
     }
     case 15:
     case 17:
-      // AMF0 behind a byte that says so.
+      // AMF0 behind one byte.
       return { name, ...amfValues(payload.subarray(1)) };
     case MessageType.data:
     case MessageType.command:

@@ -7,27 +7,27 @@ import type { BrokenRecord, HandshakeRecord, InspectRecord, MessageRecord, Summa
 import { describeMessage, type MessageBody } from './rtmp-message.js';
 import { TrackStats, type TimeFault } from './track-stats.js';
 
-/** Commands whose fourth value is the name of a stream. */
-const NAMING = /^(publish|releaseStream|FCPublish|FCUnpublish|FCSubscribe|play|play2|closeStream)$/;
-/** The version byte and two blocks of 1536 bytes, of either side. */
+/** Commands whose fourth value is a stream name. */
+const STREAM_COMMANDS = /^(publish|releaseStream|FCPublish|FCUnpublish|FCSubscribe|play|play2|closeStream)$/;
+/** Size of the handshake of one side: the version byte and two blocks of 1536 bytes. */
 const HANDSHAKE_SIZE = 1 + 2 * 1536;
-/** Streams and names that are kept apart; more than that is what a broken dump looks like. */
-const MOST = 1000;
+/** Most tracks and names that are distinguished; more indicate a damaged dump. */
+const MAX_ENTRIES = 1000;
 
 interface Options {
-  /** Whether the dump begins with a handshake. */
+  /** True if the dump begins with a handshake. */
   readonly handshake: boolean;
-  /** Bytes ahead of that, which are of no interest. */
+  /** Bytes before that, which are skipped. */
   readonly skip: number;
   readonly showKeys: boolean;
 }
 
-/** Says what one direction of an RTMP connection was: what came from a server, or went to it. */
+/** Describes one direction of an RTMP connection: what a server sent, or what was sent to it. */
 export class RtmpInspector {
   private readonly reader = new ChunkReader({ maxStreams: 65600 });
   private readonly showKeys: boolean;
   private received = 0;
-  /** Bytes ahead of the first chunk. */
+  /** Bytes before the first chunk. */
   private readonly chunksAt: number;
   private readonly skip: number;
   private head: Buffer = Buffer.alloc(0);
@@ -50,26 +50,26 @@ export class RtmpInspector {
     if (missing > 0) {
       this.head = Buffer.concat([this.head, chunk.subarray(0, missing)]);
       if (chunk.length < missing) return records;
-      records.push(...this.ahead());
+      records.push(...this.leadingRecords());
     }
     this.chunks(missing > 0 ? chunk.subarray(missing) : chunk, records);
     return records;
   }
 
-  /** What is to be said when the dump is at its end; the summary last. */
+  /** The records for the end of the dump; the summary is the last. */
   end(): InspectRecord[] {
     const records: InspectRecord[] = [];
     if (this.received < this.chunksAt) {
-      const message = `the dump ends within the handshake: ${this.received - this.skip} of ${HANDSHAKE_SIZE} bytes are here`;
+      const message = `the dump ends within the handshake: ${this.received - this.skip} of ${HANDSHAKE_SIZE} bytes are present`;
       records.push(this.broken(this.skip, 'RTMP_TRUNCATED', message));
     } else if (!this.failed) {
       for (const { offset, type, filled, length } of this.reader.unfinished) {
-        const message = `the dump ends within a message of type ${type}: ${filled} of ${length} bytes are here`;
+        const message = `the dump ends within a message of type ${type}: ${filled} of ${length} bytes are present`;
         records.push(this.broken(this.chunksAt + offset, 'RTMP_TRUNCATED', message));
       }
       if (records.length === 0 && this.reader.heldBytes > 0) {
         const at = this.chunksAt + this.reader.chunkOffset;
-        records.push(this.broken(at, 'RTMP_TRUNCATED', "the dump ends within a chunk's header"));
+        records.push(this.broken(at, 'RTMP_TRUNCATED', 'the dump ends within a chunk header'));
       }
     }
     return [...records, this.summary()];
@@ -86,7 +86,7 @@ export class RtmpInspector {
     return { kind: 'broken', offset, code, message };
   }
 
-  private ahead(): InspectRecord[] {
+  private leadingRecords(): InspectRecord[] {
     const records: InspectRecord[] = [];
     if (this.skip > 0) records.push({ kind: 'resync', offset: this.skip, skipped: this.skip });
     const block = this.head.subarray(this.skip);
@@ -112,7 +112,7 @@ export class RtmpInspector {
     }
     const { failure } = this.reader;
     if (failure === undefined) return;
-    // Chunks have nothing to find the next one by.
+    // Chunks have no mark by which the next one could be found.
     this.failed = true;
     const offset = this.chunksAt + this.reader.chunkOffset;
     records.push(this.broken(offset, failure.code, `${failure.message}; what follows cannot be read`));
@@ -133,7 +133,7 @@ export class RtmpInspector {
       chunkStreamId,
       streamId,
       timestamp,
-      ...(body.values === undefined ? {} : { values: this.shown(body.values) }),
+      ...(body.values === undefined ? {} : { values: this.masked(body.values) }),
       ...(body.fields === undefined ? {} : { fields: body.fields }),
       ...(time === undefined ? {} : { time }),
       ...(body.problem === undefined ? {} : { problem: body.problem }),
@@ -146,11 +146,11 @@ export class RtmpInspector {
     const name = `stream ${streamId} ${mediaType}`;
     let track = this.tracks.get(name);
     if (track === undefined) {
-      if (this.tracks.size >= MOST) return undefined;
+      if (this.tracks.size >= MAX_ENTRIES) return undefined;
       track = { stats: new TrackStats(name, mediaType), ms: timestamp };
       this.tracks.set(name, track);
     }
-    // Timestamps are modulo 2^32: the difference, read as signed, goes on where they wrap.
+    // Timestamps are modulo 2^32: the signed difference continues where they wrap.
     track.ms += (timestamp - track.ms) | 0;
     track.stats.codec = media.codec;
     const isKey = media.isKey && mediaType === 'video';
@@ -158,14 +158,14 @@ export class RtmpInspector {
   }
 
   /** The values as they may be shown: stream names are keys. */
-  private shown(values: readonly unknown[]): unknown[] {
+  private masked(values: readonly unknown[]): unknown[] {
     if (this.showKeys) return [...values];
     const [command, , , name] = values;
-    const naming = typeof command === 'string' && NAMING.test(command) && typeof name === 'string';
-    if (naming && this.names.size < MOST) this.names.add(name);
+    const hasStreamName = typeof command === 'string' && STREAM_COMMANDS.test(command) && typeof name === 'string';
+    if (hasStreamName && this.names.size < MAX_ENTRIES) this.names.add(name);
     return values.map((value, at) => {
       if (at === 0) return value;
-      return naming && at === 3 ? maskKey(name) : maskFields(value, this.names);
+      return hasStreamName && at === 3 ? maskKey(name) : maskFields(value, this.names);
     });
   }
 }

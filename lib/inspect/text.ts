@@ -11,10 +11,10 @@ import { summaryText } from './summary-text.js';
 import type { TimeFault } from './track-stats.js';
 import { bitrate, ms, plural, signedMs } from './units.js';
 
-/** Longest piece of free text in a line, in characters. */
-const MOST = 1000;
+/** Longest free text in a line, characters. */
+const MAX_TEXT = 1000;
 
-/** A record as one line for people; the summary as several. Without the line break at the end. */
+/** A record as one line of text; the summary as several lines. Without the final line break. */
 export function recordText(record: InspectRecord): string {
   switch (record.kind) {
     case 'connect':
@@ -47,7 +47,7 @@ function line(offset: number, what: string, text: string): string {
 function connectText({ channelId, trackId, initialFrameId, flags, data, problem }: ConnectRecord): string {
   const consistent = (flags & 1) === 0 ? '' : ' consistent';
   const ids = `channel ${quoted(channelId)} track ${quoted(trackId)} first frame ${initialFrameId}${consistent}`;
-  return `${ids} data ${typeof data === 'string' ? short(printable(data)) : value(data)}${wrong(problem)}`;
+  return `${ids} data ${typeof data === 'string' ? short(printable(data)) : value(data)}${problemText(problem)}`;
 }
 
 function mediaInfoText(info: MediaInfoRecord): string {
@@ -67,7 +67,7 @@ function frameText(frame: FrameRecord): string {
   const times = dtsMs === undefined ? `dts ${frame.dts} units` : `dts ${ms(dtsMs)} pts ${signedMs(ptsDelayMs)}`;
   const drift = driftMs === undefined ? '' : ` drift ${signedMs(driftMs)}`;
   const skipped = frame.skipped === undefined ? '' : ` [skipped: ${frame.skipped}]`;
-  return `${id}${key}${times}${drift} ${plural(frame.dataSize, 'byte')}${odd(frame.time)}${skipped}`;
+  return `${id}${key}${times}${drift} ${plural(frame.dataSize, 'byte')}${timeFaultText(frame.time)}${skipped}`;
 }
 
 function handshakeText({ version, time, software, size }: HandshakeRecord): string {
@@ -82,15 +82,15 @@ function messageText(message: MessageRecord): string {
   for (const [name, field] of Object.entries(message.fields ?? {})) {
     parts.push(`${name} ${typeof field === 'string' ? printable(field) : value(field)}`);
   }
-  return `${parts.join(' ')}${odd(message.time)}${wrong(message.problem)}`;
+  return `${parts.join(' ')}${timeFaultText(message.time)}${problemText(message.problem)}`;
 }
 
-function odd(time: TimeFault | undefined): string {
+function timeFaultText(time: TimeFault | undefined): string {
   if (time === undefined) return '';
   return time.fault === 'gap' ? ` [gap: ${ms(time.ms)}]` : ` [goes back: ${ms(time.ms)}]`;
 }
 
-function wrong(problem: string | undefined): string {
+function problemText(problem: string | undefined): string {
   return problem === undefined ? '' : ` [wrong: ${printable(problem)}]`;
 }
 
@@ -103,5 +103,5 @@ function value(part: unknown): string {
 }
 
 function short(text: string): string {
-  return text.length <= MOST ? text : `${text.slice(0, MOST)}… (${text.length} characters)`;
+  return text.length <= MAX_TEXT ? text : `${text.slice(0, MAX_TEXT)}… (${text.length} characters)`;
 }

@@ -1,7 +1,9 @@
 import type { MediaType } from '../media/codec.js';
-import { round, Spread, type SpreadSummary } from './spread.js';
+import { round, RunningStats, type StatsSummary } from './running-stats.js';
 
-/** A frame as {@link TrackStats} sees it; times in ms, with fractions. */
+/**
+ * A frame for {@link TrackStats}; times in ms, with fractions.
+ */
 export interface TimedFrame {
   readonly dtsMs: number;
   readonly bytes: number;
@@ -10,13 +12,13 @@ export interface TimedFrame {
   readonly createdMs?: number | undefined;
 }
 
-/** What is odd about a frame's time. `ms` of a gap: the time between the two frames; of a step back: how far. */
+/** An irregular step of the time. `ms` of a gap: time between the two frames; of a step back: its size. */
 export interface TimeFault {
   readonly fault: 'gap' | 'back';
   readonly ms: number;
 }
 
-/** What one track came to. Times in ms, bit rates in bits a second. */
+/** Statistics of one track. Times in ms, bit rates in bits per second. */
 export interface TrackSummary {
   readonly name: string;
   readonly mediaType: MediaType;
@@ -25,31 +27,31 @@ export interface TrackSummary {
   readonly keyFrames: number;
   /** Payload only. */
   readonly bytes: number;
-  /** Time that the frames cover, gaps and steps back left out. */
+  /** Time covered by the frames, without gaps and steps back. */
   readonly durationMs: number;
   readonly framesPerSecond: number | undefined;
-  /** `peak`: the best second, or what is there of it. */
+  /** `peak`: the best second, or the best part of one. */
   readonly bitrate: { readonly average: number; readonly peak: number } | undefined;
   readonly dtsMs: { readonly first: number; readonly last: number } | undefined;
   readonly created: { readonly first: string; readonly last: string } | undefined;
-  /** Between key frames. Video only. */
-  readonly keyIntervalMs: SpreadSummary | undefined;
+  /** Intervals between key frames. Video only. */
+  readonly keyIntervalMs: StatsSummary | undefined;
   readonly gaps: { readonly count: number; readonly longestMs: number };
   readonly backwards: { readonly count: number; readonly farthestMs: number };
-  /** How `created` ran away from dts, against the first frame; above 0: created runs faster. */
+  /** Drift of `created` against dts, relative to the first frame; positive if `created` is faster. */
   readonly driftMs: { readonly last: number; readonly min: number; readonly max: number } | undefined;
-  /** Frames that the service would skip, by its reason. */
+  /** Frames that the service would skip, by reason. */
   readonly skipped: Readonly<Record<string, number>>;
 }
 
-/** A step is a gap if it is so many times the usual one ... */
+/** A step is a gap if it is this many times the usual one, */
 const GAP_FACTOR = 3;
-/** ... and so many ms longer, for audio comes in uneven steps. */
-const GAP_LEAST = 50;
-/** Bit rates are measured over so many ms. */
+/** and this many ms longer than the usual one, since audio has uneven steps. */
+const GAP_MIN_MS = 50;
+/** Window for bit rates, ms. */
 const WINDOW = 1000;
 
-/** Gathers the times and sizes of one track, frame by frame, in memory that does not grow. */
+/** Collects times and sizes of one track frame by frame, in bounded memory. */
 export class TrackStats {
   codec = '';
   private frames = 0;
@@ -60,16 +62,16 @@ export class TrackStats {
   private firstCreated: number | undefined;
   private lastCreated = 0;
   private readonly skipped: Record<string, number> = {};
-  private readonly gaps = new Spread();
-  private readonly backwards = new Spread();
-  private readonly drifts = new Spread();
+  private readonly gaps = new RunningStats();
+  private readonly backwards = new RunningStats();
+  private readonly drifts = new RunningStats();
   private lastDrift = 0;
   private firstOffset: number | undefined;
-  private readonly keyIntervals = new Spread();
+  private readonly keyIntervals = new RunningStats();
   private lastKeyDts: number | undefined;
-  /** A running mean of the steps from frame to frame. */
-  private usual: number | undefined;
-  /** Ordinary steps: how many, and ms in all. */
+  /** Running mean of the steps between frames. */
+  private usualStep: number | undefined;
+  /** Ordinary steps: their number, and their sum in ms. */
   private steps = 0;
   private covered = 0;
   private windowBytes = 0;
@@ -81,12 +83,12 @@ export class TrackStats {
     readonly mediaType: MediaType,
   ) {}
 
-  /** A frame that the service would not take. */
+  /** Counts a frame that the service would skip. */
   skip(reason: string): void {
     this.skipped[reason] = (this.skipped[reason] ?? 0) + 1;
   }
 
-  /** Takes the next frame in; what is odd about its time, if anything is. */
+  /** Adds the next frame; returns the irregularity of its time, if any. */
   add(frame: TimedFrame): TimeFault | undefined {
     const fault = this.frames === 0 ? undefined : this.step(frame.dtsMs - this.lastDts);
     if (this.frames === 0) this.firstDts = frame.dtsMs;
@@ -99,7 +101,7 @@ export class TrackStats {
     return fault;
   }
 
-  /** ms that `created` of the last frame was off, against the first one's. */
+  /** Drift of the last frame: how far its `created` is off, relative to the first frame, ms. */
   get drift(): number {
     return this.lastDrift;
   }
@@ -109,10 +111,10 @@ export class TrackStats {
       this.backwards.add(-ms);
       return { fault: 'back', ms: round(-ms) };
     }
-    const usual = this.usual ?? ms;
-    // A gap moves the mean too, but not far: if frames have become rare, they are the usual thing soon.
-    this.usual = usual + (Math.min(ms, 2 * usual + 1) - usual) / 8;
-    if (ms > usual * GAP_FACTOR && ms - usual > GAP_LEAST) {
+    const usual = this.usualStep ?? ms;
+    // A gap moves the mean as well, but not far: when frames become rare, the mean soon follows.
+    this.usualStep = usual + (Math.min(ms, 2 * usual + 1) - usual) / 8;
+    if (ms > usual * GAP_FACTOR && ms - usual > GAP_MIN_MS) {
       this.gaps.add(ms);
       return { fault: 'gap', ms: round(ms) };
     }
@@ -144,7 +146,7 @@ export class TrackStats {
   }
 
   summary(): TrackSummary {
-    // The last frame lasts as long as the others.
+    // The last frame is assumed to be as long as the others.
     const duration = this.steps === 0 ? 0 : this.covered + this.covered / this.steps;
     const average = duration === 0 ? 0 : (this.bytes * 8000) / duration;
     const drifts = this.drifts.summary();
@@ -171,7 +173,7 @@ export class TrackStats {
   }
 }
 
-/** A time since 1970 in ISO form, or as ms where no date can hold it. */
+/** A time since 1970 in ISO form, or in ms if Date cannot represent it. */
 export function wall(ms: number): string {
   const date = new Date(ms);
   return Number.isNaN(date.getTime()) ? `${ms} ms since 1970` : date.toISOString();

@@ -3,12 +3,12 @@ export function plural(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
-/** Milliseconds as seconds: `12.345 s`; three places, whatever they are. */
+/** Milliseconds as seconds with three places: `12.345 s`. */
 export function ms(value: number): string {
   return `${(value / 1000).toFixed(3)} s`;
 }
 
-/** A difference: `+33 ms`, `-4.5 ms`, `+0 ms`; up to three places. */
+/** A difference with up to three places: `+33 ms`, `-4.5 ms`, `+0 ms`. */
 export function signedMs(value: number): string {
   return `${value < 0 ? '' : '+'}${Number(value.toFixed(3))} ms`;
 }
@@ -26,7 +26,7 @@ export function size(bytes: number): string {
   return `${unit === 0 ? rest : rest.toFixed(1)} ${SIZES[unit] ?? ''}`;
 }
 
-/** Bits a second: `128 kbit/s`, `4.25 Mbit/s`. */
+/** Bits per second: `128 kbit/s`, `4.25 Mbit/s`. */
 export function bitrate(bitsPerSecond: number): string {
   if (bitsPerSecond >= 1e6) return `${(bitsPerSecond / 1e6).toFixed(2)} Mbit/s`;
   return `${(bitsPerSecond / 1000).toFixed(bitsPerSecond < 10_000 ? 1 : 0)} kbit/s`;

@@ -2,28 +2,28 @@ import { KmpError } from './error.js';
 import { checkSizes } from './header.js';
 import { HeaderSize, MAX_DATA_SIZE, packetTypeName, PacketType } from './packet.js';
 
-/** An `ackf` packet, as the sender of frames gets it. */
+/** An `ackf` packet as the sender receives it (docs/protocol/kmp.md, Ack packet). */
 export interface Ack {
-  /** The NEXT frame that the server expects: all below it are done, and need not be kept any longer. */
+  /** The id of the next frame that the server expects: all frames with lower ids are done. */
   readonly frameId: bigint;
   readonly upstreamFrameId: bigint;
   /** Bytes of the frame at `upstreamFrameId`, for servers that acknowledge parts. */
   readonly offset: number;
 }
 
-/** The sender's side of a KMP connection: what the server sends back, cut in any way. Holds at most 40 bytes. */
+/** Parses what a KMP server sends back, cut anywhere. Holds at most 40 bytes. */
 export class AckParser {
   private readonly header = Buffer.allocUnsafeSlow(HeaderSize.ack);
   private filled = 0;
-  /** Bytes of a longer header, or of data, that are still to be skipped. */
+  /** Bytes of a longer header, or of data, that have to be skipped. */
   private skip = 0;
   private received = 0;
   private failure: KmpError | undefined;
 
   /**
-   * Takes the next bytes, and gives the acks that they complete, oldest first; only the last one matters.
+   * Takes the next bytes, and returns the acks that they complete, oldest first. Only the last one matters.
    *
-   * @throws KmpError KMP_WRONG_DIRECTION, KMP_BAD_HEADER_SIZE, KMP_BAD_DATA_SIZE, and again from then on
+   * @throws KmpError KMP_WRONG_DIRECTION, KMP_BAD_HEADER_SIZE, KMP_BAD_DATA_SIZE; each later call throws it again
    */
   feed(chunk: Buffer): Ack[] {
     if (this.failure !== undefined) throw this.failure;

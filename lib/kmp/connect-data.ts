@@ -1,18 +1,18 @@
 import { KmpError } from './error.js';
 
-/** The connect data of a KMP connection: which upstream its track belongs to (module.md, Connect Data JSON). */
+/** The connect data of a KMP connection (docs/protocol/behaviour.md, Connect data). */
 export interface ConnectData {
-  /** Never empty. All tracks of one id share one RTMP connection. */
+  /** Never empty. All tracks with the same id share one RTMP connection. */
   readonly upstreamId: string;
-  /** `[rtmp://]host[:port]/app/stream`, never empty, not yet taken apart. Holds the stream key: not for logs. */
+  /** `[rtmp://]host[:port]/app/stream`, never empty, not parsed yet. Contains the stream key: never log it. */
   readonly url: string;
   /** Sent first on the TCP connection to the RTMP server. */
   readonly header: string | undefined;
-  /** Whatever the sender wants to find again in the API. */
+  /** Any text; it appears in the API and in notifications. */
   readonly opaque: string | undefined;
-  /** In place of the app in `url`. */
+  /** RTMP app, instead of the one in `url`. */
   readonly app: string | undefined;
-  /** The stream's name, in place of the one in `url`. May hold the stream key too. */
+  /** Name of the stream, instead of the one in `url`. May contain the stream key. */
   readonly name: string | undefined;
   readonly flashVer: string | undefined;
   readonly swfUrl: string | undefined;
@@ -20,7 +20,7 @@ export interface ConnectData {
   readonly pageUrl: string | undefined;
 }
 
-// Not BOM-keeping: a leading byte order mark is dropped, though JSON would not allow it.
+// A leading byte order mark is dropped, although JSON does not allow it.
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /** Called for each optional field that is ignored, because it is not a string. `type` is for people: "null", "a number". */
@@ -68,7 +68,7 @@ function parseObject(data: Buffer): object {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    // V8's message quotes the text round the fault, stream key included: only the position is passed on.
+    // The message of V8 quotes the text around the error, stream key included: only the position is used.
     const position = error instanceof Error ? /at position (\d+)/.exec(error.message)?.[1] : undefined;
     const where = position === undefined ? '' : `, from character ${position} on`;
     throw refused('data', data.length === 0 ? 'empty' : `${data.length} bytes that are not valid JSON${where}`);

@@ -1,44 +1,50 @@
 const noBytes: Buffer = Buffer.alloc(0);
 
 /**
- * A place in the input, which comes chunk by chunk. Small fields that a cut runs through are put together in a buffer
- * that is made once; all else is skipped or sliced.
+ * A position in input that arrives in chunks. Small fields that are cut by the end of a chunk are assembled in a
+ * buffer that is allocated once. Everything else is skipped or sliced.
  */
 export class Cursor {
-  /** Where {@link take} has found its bytes, from {@link windowAt} on; valid until the next call. */
+  /**
+   * The buffer with the bytes of the last {@link take}, which begin at {@link windowAt}; valid until the next call.
+   */
   window = noBytes;
   windowAt = 0;
-  /** Offset in the present chunk. */
+  /** Offset in the current chunk. */
   pos = 0;
-  /** Bytes held of fields that are not complete. */
+  /** Bytes held of incomplete fields. */
   held = 0;
-  /** The present chunk. */
+  /** The current chunk. */
   chunk = noBytes;
   private readonly scratch: Buffer;
 
-  /** @param most the largest size that {@link take} will be asked for, in bytes */
-  constructor(most: number) {
-    this.scratch = Buffer.allocUnsafeSlow(most);
+  /**
+   * @param maxSize the largest size of a {@link take}, bytes
+   */
+  constructor(maxSize: number) {
+    this.scratch = Buffer.allocUnsafeSlow(maxSize);
   }
 
-  /** Goes to the start of the next chunk. */
+  /** Begins the next chunk. */
   open(chunk: Buffer): void {
     this.chunk = chunk;
     this.pos = 0;
   }
 
-  /** Lets the chunk go. */
+  /** Releases the chunk. */
   close(): void {
     this.chunk = noBytes;
     this.window = noBytes;
   }
 
-  /** Bytes of the chunk that are still to be read. */
+  /** Unread bytes of the chunk. */
   get rest(): number {
     return this.chunk.length - this.pos;
   }
 
-  /** Points the window at the next `size` bytes. False if they are not all here: ask again with the next chunk. */
+  /**
+   * Points the window at the next `size` bytes. Returns false if they are incomplete: call again with the next chunk.
+   */
   take(size: number): boolean {
     const { chunk, pos } = this;
     if (this.held === 0 && chunk.length - pos >= size) {
@@ -57,23 +63,23 @@ export class Cursor {
     return true;
   }
 
-  /** Passes over `size` bytes, which must be there; where they begin. */
+  /** Skips `size` bytes, which must be available; returns where they begin. */
   pass(size: number): number {
     const start = this.pos;
     this.pos = start + size;
     return start;
   }
 
-  /** Passes over up to `most` bytes; how many there were. */
-  skip(most: number): number {
-    const skipped = Math.min(most, this.rest);
+  /** Skips up to `maxSize` bytes; returns their number. */
+  skip(maxSize: number): number {
+    const skipped = Math.min(maxSize, this.rest);
     this.pos += skipped;
     return skipped;
   }
 
-  /** The next bytes, up to `most`, as a slice of the chunk. */
-  slice(most: number): Buffer {
-    const end = Math.min(this.pos + most, this.chunk.length);
+  /** The next bytes, up to `maxSize`, as a slice of the chunk. */
+  slice(maxSize: number): Buffer {
+    const end = Math.min(this.pos + maxSize, this.chunk.length);
     const bytes = this.chunk.subarray(this.pos, end);
     this.pos = end;
     return bytes;

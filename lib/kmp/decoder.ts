@@ -10,21 +10,25 @@ import type { KmpPacket } from './packet.js';
 import type { KmpParserOptions, UnfinishedPacket } from './parser.js';
 import { KmpParser } from './parser.js';
 
-/** What one read of a KMP connection brought: one of these goes through the line a read, whether it held packets or not. */
+/** The result of one read of a KMP connection. Each read leads to one batch, whether it completed packets or not. */
 export interface PacketBatch {
   /** The packets that this read completed, in order; often none. */
   readonly packets: readonly KmpPacket[];
   /** Bytes of this read. */
   readonly bytes: number;
-  /** Bytes now held of a packet that is not complete. The payloads of `packets` are not among them. */
+  /** Bytes now held of an incomplete packet. The payloads of `packets` are not counted. */
   readonly held: number;
   /** Monotonic ms of this read. */
   readonly at: number;
-  /** Monotonic ms of the read before it, or of the decoder's making: the bytes arrived between `since` and `at`. */
+  /**
+   * Monotonic ms of the previous read, or of the creation of the decoder: the bytes arrived between `since` and `at`.
+   */
   readonly since: number;
-  /** True if nothing in `packets`, or held, lies in the memory of this read. */
+  /** True if neither `packets` nor the held bytes refer to the memory of this read. */
   readonly released: boolean;
-  /** The block that the read lies in, with a hold for this batch; undefined if the memory is the garbage collector's. */
+  /**
+   * The block that was read into, with one hold for this batch; undefined if the garbage collector owns the memory.
+   */
   readonly block: Block | undefined;
 }
 
@@ -35,21 +39,22 @@ export interface KmpDecoderOptions extends KmpParserOptions {
    * KMP_TRUNCATED. Default false.
    */
   readonly dump?: boolean;
-  /** Gives the times of the reads. Default: the machine's. */
+  /** Source of the times of the reads. Default: the system clock. */
   readonly clock?: Clock;
 }
 
-// A read is at most 64 KiB, twice that in intervals (upstream/read-pacer.ts): with one byte of room left, its write() is
-// never answered with false.
+// A read is at most 64 KiB, twice that when sockets are read in intervals (lib/node-internals). With one byte of room
+// more, its write() never returns false.
 const WRITABLE_HIGH_WATER_MARK = 2 * 65536 + 1;
 
 /**
- * The stage behind a KMP socket: bytes in, one {@link PacketBatch} out for each chunk written. Each frame's `arrivedAt` is
- * set to the time of the read; who reads in intervals may know better, from `since`.
+ * The stage behind a KMP socket: a Transform from bytes to one {@link PacketBatch} per chunk. It sets the `arrivedAt`
+ * of each frame to the time of the read. Where sockets are read in intervals, a better estimate is possible with
+ * `since`.
  *
- * Input that is not KMP destroys it with a {@link KmpError}, after what came before has been read by the next stage, so
- * that no good frame is lost to a bad packet behind it. Input that ends inside a packet is an ordinary end of a connection,
- * see {@link unfinished}; of a dump it is an error.
+ * Input that is not KMP destroys the decoder with a {@link KmpError}, but only after the next stage has read the
+ * packets before it, so that no good frame is lost. For a connection, input that ends within a packet is an ordinary
+ * end, see {@link unfinished}; for a dump it is an error.
  */
 export class KmpDecoder extends Transform {
   private readonly parser: KmpParser;
@@ -59,7 +64,7 @@ export class KmpDecoder extends Transform {
   private readonly isDump: boolean;
 
   constructor(options: KmpDecoderOptions = {}) {
-    // One batch of look-ahead: what waits here is in no one's ledger.
+    // One batch of look-ahead, because what waits here is not in the memory account.
     super({ readableObjectMode: true, readableHighWaterMark: 1, writableHighWaterMark: WRITABLE_HIGH_WATER_MARK });
     this.isDump = options.dump ?? false;
     this.parser = new KmpParser({ ...options, connectRequired: options.connectRequired ?? !this.isDump });
@@ -72,7 +77,7 @@ export class KmpDecoder extends Transform {
     return this.parser.bytesReceived;
   }
 
-  /** The packet that has begun and not ended, if there is one. */
+  /** The incomplete packet, if there is one. */
   get unfinished(): UnfinishedPacket | undefined {
     return this.parser.unfinished;
   }
@@ -92,8 +97,8 @@ export class KmpDecoder extends Transform {
     } else if (this.readableLength === 0) {
       callback(error);
     } else {
-      // destroy() would throw away what is still to be read: read() does it when that is gone. The callback is never
-      // called, so nothing more is taken in.
+      // destroy() would discard the unread batches: read() destroys the decoder when they are read. The callback is
+      // never called, so no more input is accepted.
       this.failure = error;
     }
   }

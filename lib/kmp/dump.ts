@@ -2,16 +2,19 @@ import { KmpError } from './error.js';
 import type { KmpPacket } from './packet.js';
 import { KmpParser } from './parser.js';
 
-/** A dump file, read as far as it goes. */
+/** The content of a dump file, as far as it could be read. */
 export interface Dump {
   readonly packets: readonly KmpPacket[];
-  /** Where and how it broke: bad input, or KMP_TRUNCATED if it ends within a packet; undefined if it is whole. */
+  /**
+   * Where and why reading stopped: invalid input, or KMP_TRUNCATED if the dump ends within a packet. undefined if the
+   * dump is complete.
+   */
   readonly error: KmpError | undefined;
 }
 
 /**
- * Reads a dump in one go: what a KMP connection brought, as `kmp_rtmp_in_dump_folder` writes it, or the same without the
- * connect packet. Never throws for a damaged one: what precedes the damage is there.
+ * Parses a complete dump: the bytes of a KMP connection, as `kmp_rtmp_in_dump_folder` writes them, with or without
+ * the connect packet. It does not throw for a damaged dump: the packets before the damage are returned.
  *
  * @param bytes the whole dump; the payloads of the packets are slices of it
  */
@@ -22,10 +25,10 @@ export function parseDump(bytes: Buffer): Dump {
 }
 
 /**
- * As {@link parseDump}, for dumps that are too large to hold: packets come as they are read.
+ * Like {@link parseDump}, for dumps too large to hold: returns packets as they are read.
  *
  * @param source chunks of the dump in order, e.g. `fs.createReadStream(path)`
- * @throws KmpError where the dump is damaged or cut off, after all packets before that
+ * @throws KmpError where the dump is damaged or truncated, after all packets before that place
  */
 export async function* readDump(source: AsyncIterable<Buffer> | Iterable<Buffer>): AsyncGenerator<KmpPacket, void> {
   const parser = new KmpParser({ connectRequired: false });

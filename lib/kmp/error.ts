@@ -1,6 +1,8 @@
 import { KmpRtmpError } from '../base/errors.js';
 
-/** What can be wrong with KMP input; each is the `code` of a {@link KmpError}. */
+/**
+ * Kinds of invalid KMP input: the `code` of a {@link KmpError}.
+ */
 export type KmpErrorCode =
   | 'KMP_UNKNOWN_TYPE'
   | 'KMP_WRONG_DIRECTION'
@@ -15,33 +17,35 @@ export type KmpErrorCode =
   | 'KMP_BAD_ID'
   | 'KMP_TRUNCATED';
 
-/** Where in the packets a {@link KmpError} happened. */
+/** The place of an error in the packets. */
 export interface KmpErrorPlace {
   /** The field's name (docs/protocol/kmp.md, Packet), e.g. `header_size`. */
   readonly field: string;
   /** The value that was refused. */
   readonly value: number | bigint | string;
-  /** The packet's four letters. */
+  /** The four letters of the packet type. */
   readonly packetType: string;
-  /** Byte of the connection (or dump) at which the packet starts, if it was read from one. */
+  /** Offset of the packet in the connection or dump, bytes; undefined if it was not read from one. */
   readonly offset?: number | undefined;
 }
 
 /**
- * Input that is not valid KMP (docs/protocol/kmp.md, Packet). The message names the packet type, the field, its value and what would
- * have been allowed; peer, channel and track are known to whoever owns the connection, and are for them to add.
+ * Input that is not valid KMP (docs/protocol/kmp.md, Packet). The message names the packet type, the field, its value
+ * and the allowed values. The owner of the connection adds the peer, the channel and the track.
  */
 export class KmpError extends KmpRtmpError {
   /** The field's name (docs/protocol/kmp.md, Packet). */
   readonly field: string;
   /** The value that was refused. */
   readonly value: number | bigint | string;
-  /** The packet's four letters, or what stood in their place; empty if they had not come. */
+  /** The four letters of the packet type, or the bytes in their place; empty if they have not arrived. */
   readonly packetType: string;
-  /** Byte of the connection (or dump) at which the packet starts; undefined if the error was not met while reading. */
+  /** Offset of the packet in the connection or dump, bytes; undefined if the error did not occur while reading. */
   readonly offset: number | undefined;
 
-  /** @param allowed what would have been right, and a hint at what to do */
+  /**
+   * @param allowed the allowed values, and a hint at what to do
+   */
   constructor(code: KmpErrorCode, place: KmpErrorPlace, allowed: string, options?: { cause?: unknown }) {
     const where = place.offset === undefined ? '' : ` at byte ${place.offset}`;
     const packet = place.packetType === '' ? 'KMP packet' : `KMP packet "${place.packetType}"`;

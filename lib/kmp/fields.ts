@@ -3,22 +3,24 @@ import { KmpError } from './error.js';
 import type { ConnectPacket } from './packet.js';
 import { ID_SIZE, INVALID_FRAME_ID, PACKET_HEADER_SIZE, packetTypeName, PacketType } from './packet.js';
 
-/** Bytes of the `cnct` header behind the 16 of every packet, without the data that completes the packet. */
+/** The fields of the `cnct` header, without the connect data. */
 export type ConnectFields = Omit<ConnectPacket, 'kind' | 'data'>;
 
-/** A {@link MediaInfo} whose private data has not arrived yet. */
+/**
+ * A {@link MediaInfo} without its private data, which has not arrived yet.
+ */
 export type MediaInfoFields = WithoutExtraData<MediaInfo>;
 type WithoutExtraData<T> = T extends unknown ? Omit<T, 'extraData'> : never;
 
 /**
- * Reads an i64 as a double: exact within 2^53 of zero, the nearest double beyond. (A dts of 2^53 at 90 kHz is 3170
- * years.) No BigInt: this runs twice a frame.
+ * Reads an i64 as a double: exact within 2^53 of zero, rounded beyond. (A dts of 2^53 at 90 kHz is 3170 years.) No
+ * BigInt, because this runs twice per frame.
  */
 export function readI64(bytes: Buffer, at: number): number {
   return bytes.readInt32LE(at + 4) * 0x1_0000_0000 + bytes.readUInt32LE(at);
 }
 
-/** Text up to the first NUL, or all of the field. */
+/** Text up to the first NUL, or the whole field. */
 function readId(bytes: Buffer, at: number): string {
   const field = bytes.subarray(at, at + ID_SIZE);
   const nul = field.indexOf(0);
@@ -28,8 +30,9 @@ function readId(bytes: Buffer, at: number): string {
 /**
  * Reads the `cnct` header.
  *
- * @param at where in `bytes` the type's own fields begin: all offsets here are those of the table in packet.ts, less 16
- * @param offset of the packet in the connection, for the error
+ * @param at where the fields of the type begin in `bytes`; offsets in the code are those of the table in packet.ts
+ *   minus 16
+ * @param offset offset of the packet in the connection, for the error
  * @throws KmpError KMP_BAD_FRAME_ID
  */
 export function readConnectFields(bytes: Buffer, at: number, offset: number): ConnectFields {

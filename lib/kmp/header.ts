@@ -1,7 +1,7 @@
 import { KmpError } from './error.js';
 import { HeaderSize, MAX_HEADER_SIZE, PacketType, packetTypeName } from './packet.js';
 
-/** Least header_size of the types that a client sends, or 0 for all others. */
+/** Smallest header_size of the types that a client sends; 0 for all other types. */
 export function clientHeaderSize(type: number): number {
   // Most frequent first.
   if (type === PacketType.frame) return HeaderSize.frame;
@@ -13,22 +13,23 @@ export function clientHeaderSize(type: number): number {
 }
 
 /**
- * Refuses sizes out of range (docs/protocol/kmp.md, Packet), before anything is done with them.
+ * Rejects sizes out of range (docs/protocol/kmp.md, Packet), before they are used.
  *
- * @param least the type's least header_size
- * @param maxDataSize the most data, in bytes
+ * @param minHeaderSize smallest header_size of the type
+ * @param maxDataSize largest data_size, bytes
+ * @throws KmpError KMP_BAD_HEADER_SIZE, KMP_BAD_DATA_SIZE
  */
 export function checkSizes(
   type: number,
   headerSize: number,
   dataSize: number,
-  least: number,
+  minHeaderSize: number,
   maxDataSize: number,
   offset: number,
 ): void {
-  if (headerSize < least || headerSize > MAX_HEADER_SIZE) {
+  if (headerSize < minHeaderSize || headerSize > MAX_HEADER_SIZE) {
     const place = { field: 'header_size', value: headerSize, packetType: packetTypeName(type), offset };
-    throw new KmpError('KMP_BAD_HEADER_SIZE', place, `this type needs ${least} to ${MAX_HEADER_SIZE} bytes`);
+    throw new KmpError('KMP_BAD_HEADER_SIZE', place, `this type needs ${minHeaderSize} to ${MAX_HEADER_SIZE} bytes`);
   }
   if (dataSize > maxDataSize) {
     const place = { field: 'data_size', value: dataSize, packetType: packetTypeName(type), offset };
@@ -36,12 +37,12 @@ export function checkSizes(
   }
 }
 
-/** The error for a type that has no business here, with a guess at what is talking to us instead. */
+/** The error for a type that a client must not send, with a guess at the protocol that the peer speaks. */
 export function unknownType(type: number, offset: number): KmpError {
   const packetType = packetTypeName(type);
   const place = { field: 'type', value: `0x${type.toString(16).padStart(8, '0')}`, packetType, offset };
   if (type === PacketType.ack) {
-    return new KmpError('KMP_WRONG_DIRECTION', place, 'acks go from the server to the sender, never the other way');
+    return new KmpError('KMP_WRONG_DIRECTION', place, 'ackf goes from the server to the sender only');
   }
   const guess = offset === 0 ? otherProtocol(type) : undefined;
   const hint = guess === undefined ? '' : ` (this looks like ${guess}, not KMP: check the sender's port)`;

@@ -26,7 +26,7 @@ import type { MediaInfo } from '../media/media-info.js';
  */
 export const PACKET_HEADER_SIZE = 16;
 
-/** A packet's first four bytes, read as a little-endian number. */
+/** The first four bytes of a packet, read as a little-endian number. */
 export const PacketType = {
   connect: 0x74636e63,
   mediaInfo: 0x666e696d,
@@ -36,64 +36,66 @@ export const PacketType = {
   ack: 0x666b6361,
 } as const;
 
-/** The least header_size of each type, in bytes, the 16 of every packet included. A longer header is allowed. */
+/** Smallest header_size of each type, bytes, including the first 16. A longer header is allowed. */
 export const HeaderSize = { connect: 104, mediaInfo: 48, frame: 40, null: 16, end: 16, ack: 40 } as const;
 
-/** The most that header_size may claim, in bytes. */
+/** Largest header_size, bytes. */
 export const MAX_HEADER_SIZE = 65536;
 
-/** The most that data_size may claim, in bytes: 16 MiB. */
+/** Largest data_size, bytes: 16 MiB. */
 export const MAX_DATA_SIZE = 16 * 1024 * 1024;
 
 /** Bytes of channel_id and of track_id. */
 export const ID_SIZE = 32;
 
-/** 2^64-1: no frame id, so a connect packet may not begin with it (docs/protocol/kmp.md, Frame ids). */
+/** 2^64-1: not a valid frame id (docs/protocol/kmp.md, Frame ids). */
 export const INVALID_FRAME_ID = 0xffff_ffff_ffff_ffffn;
 
 /** Bit 0 of {@link ConnectPacket.flags}: the sender's frame ids and offsets are consistent with earlier connections. */
 export const CONNECT_CONSISTENT = 1;
 
-/** `cnct`: who is calling; the first packet of every connection, and the only one of its type. */
+/** `cnct`: the first packet of every connection, and only there. */
 export interface ConnectPacket {
   readonly kind: 'connect';
-  /** Up to 32 bytes, read as UTF-8 up to the first NUL. Comes from the sender: not to be trusted in paths or markup. */
+  /**
+   * Up to 32 bytes, read as UTF-8 up to the first NUL. It comes from the sender: do not trust it in paths or markup.
+   */
   readonly channelId: string;
   /** As {@link channelId}. */
   readonly trackId: string;
-  /** The id of the first frame that follows. Never 2^64-1. */
+  /** Id of the first frame that follows. Never 2^64-1. */
   readonly initialFrameId: bigint;
   readonly initialUpstreamFrameId: bigint;
   readonly initialOffset: number;
   /** Bit 0: {@link CONNECT_CONSISTENT}. */
   readonly flags: number;
-  /** The connect data, not yet parsed (`parseConnectData`). A copy: holds no read buffer alive. */
+  /** The connect data, not parsed yet (`parseConnectData`). A copy, which keeps no read buffer alive. */
   readonly data: Buffer;
 }
 
-/** `minf`: what the track is made of. The codec is carried as it came: whether it is supported is for others to say. */
+/** `minf`: the media info of the track. The codec is not checked here. */
 export interface MediaInfoPacket {
   readonly kind: 'mediaInfo';
   readonly info: MediaInfo;
 }
 
-/** `null`: a keep-alive; its data is thrown away as it comes. */
+/** `null`: a keep-alive; its data is skipped. */
 export interface NullPacket {
   readonly kind: 'null';
 }
 
-/** `eost`: the track ends. Nothing that follows is read. */
+/** `eost`: the track ends. Nothing behind it is read. */
 export interface EndPacket {
   readonly kind: 'end';
 }
 
 /**
- * What a KMP connection brings, in order. A `fram` packet is a {@link Frame} itself, not an object round one, since there
- * are thousands a second: ask `packet instanceof Frame` first, then `packet.kind`.
+ * A packet of a KMP connection. A `fram` packet is a {@link Frame} itself, not an object around one, since there are
+ * thousands per second: test `packet instanceof Frame` first, then `packet.kind`.
  */
 export type KmpPacket = Frame | ConnectPacket | MediaInfoPacket | NullPacket | EndPacket;
 
-/** A packet type's name as it stands on the wire, for messages: its four letters, other bytes as `\xNN`. */
+/** The name of a packet type for messages: its four letters, other bytes as `\xNN`. */
 export function packetTypeName(type: number): string {
   let name = '';
   for (let shift = 0; shift < 32; shift += 8) {

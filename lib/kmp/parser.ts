@@ -4,31 +4,31 @@ import { Cursor } from './cursor.js';
 import { KmpError } from './error.js';
 import type { ConnectFields, MediaInfoFields } from './fields.js';
 import { readConnectFields, readI64, readMediaInfoFields } from './fields.js';
-import { Gather, rehome } from './gather.js';
+import { PayloadAssembler, detachFromChunk } from './payload-assembler.js';
 import { checkSizes, clientHeaderSize, unknownType } from './header.js';
 import type { EndPacket, KmpPacket, NullPacket } from './packet.js';
 import { HeaderSize, MAX_DATA_SIZE, PACKET_HEADER_SIZE, packetTypeName, PacketType } from './packet.js';
 
 /** Options of {@link KmpParser} and of `KmpDecoder`. */
 export interface KmpParserOptions {
-  /** The most data one packet may claim, in bytes: 0 to 16 MiB, which is the default. */
+  /** Largest data_size of a packet, bytes: 0 to 16 MiB, which is the default. */
   readonly maxDataSize?: number;
   /**
-   * Whether the first packet must be `cnct`, as on a connection. Default true; false for dumps that start behind it. A
-   * `cnct` anywhere but first is an error either way.
+   * True if the first packet must be `cnct`, as on a connection. Default true; false for dumps that begin behind it.
+   * A `cnct` at any other place is an error in both cases.
    */
   readonly connectRequired?: boolean;
 }
 
-/** A packet of which only a part has come. */
+/** An incomplete packet. */
 export interface UnfinishedPacket {
-  /** Byte of the connection at which it starts. */
+  /** Offset at which it begins, bytes from the start of the connection. */
   readonly offset: number;
-  /** Its four letters; empty if not even the 16 bytes of its header are complete. */
+  /** Four letters of its type; empty if its first 16 bytes are incomplete. */
   readonly packetType: string;
-  /** Bytes of it that have come. */
+  /** Bytes received of it. */
   readonly received: number;
-  /** Bytes it will have as far as is known: 16 while its header is not complete. */
+  /** Size of the packet, bytes, as far as it is known: 16 while its header is incomplete. */
   readonly expected: number;
 }
 
@@ -36,28 +36,34 @@ const nullPacket: NullPacket = Object.freeze({ kind: 'null' });
 const endPacket: EndPacket = Object.freeze({ kind: 'end' });
 const noParts: readonly Buffer[] = Object.freeze([]);
 
-/** What the next byte belongs to: the 16 bytes of every packet, the type's own fields, what a newer sender adds ... */
+/**
+ * The part of a packet that the next byte belongs to: the first 16 bytes, the fields of the type, additional header
+ * bytes of a newer sender, or data.
+ */
 const Stage = { header: 0, fields: 1, extra: 2, data: 3, ended: 4 } as const;
 
 /**
- * KMP bytes to packets: what a client sends (docs/protocol/kmp.md, Packet). Takes its input cut in any way. Payloads are slices of what
- * was fed in, so a chunk must not be written to again; what lives long (connect data, private data) is copied.
+ * Parses KMP bytes, cut anywhere, into packets of a client (docs/protocol/kmp.md, Packet). Payloads are slices of the
+ * input, so a chunk must not be written to again. Connect data and private data, which live long, are copied.
  *
- * What it holds is never more than has been fed in, and at most one packet's data: nothing is allocated because a packet
- * says so. The rules for frames (key frames, media info first ...) are not applied here.
+ * The parser never holds more than was fed, and at most the data of one packet: nothing is allocated because a packet
+ * claims a size. The rules for frames (key frames, media info first and so on) are not applied here.
  */
 export class KmpParser {
   private readonly maxDataSize: number;
   private readonly connectRequired: boolean;
   private readonly cursor = new Cursor(HeaderSize.connect - PACKET_HEADER_SIZE);
-  private readonly gather = new Gather();
+  private readonly assembler = new PayloadAssembler();
   private stage: (typeof Stage)[keyof typeof Stage] = Stage.header;
   private received = 0;
   private failure: KmpError | undefined;
   private isFirst = true;
-  /** Bytes of the chunk that packets, and what was gathered of the next one, refer to. */
+  /** Bytes of the chunk that the packets, and the assembler, refer to. */
   private kept = 0;
-  /** True if nothing refers to the chunk of the last {@link feed} any more: what was kept of it was little, and copied. */
+  /**
+   * True if nothing refers to the chunk of the last {@link feed} any more: little of it was kept, and that was
+   * copied.
+   */
   released = true;
 
   // The packet being read.
@@ -65,7 +71,7 @@ export class KmpParser {
   private type = 0;
   private headerSize = 0;
   private dataSize = 0;
-  /** Bytes of the present stage that are still to come. */
+  /** Missing bytes of the current stage. */
   private left = 0;
   private created = 0;
   private dts = 0;
@@ -79,27 +85,27 @@ export class KmpParser {
     this.connectRequired = options.connectRequired ?? true;
   }
 
-  /** All bytes fed in, those behind the end of the track included. */
+  /** All bytes fed, including those behind the end of the track. */
   get bytesReceived(): number {
     return this.received;
   }
 
-  /** Bytes held of an unfinished packet; skipped ones are not held. */
+  /** Bytes held of an incomplete packet; skipped bytes are not held. */
   get heldBytes(): number {
-    return this.cursor.held + this.gather.size;
+    return this.cursor.held + this.assembler.size;
   }
 
-  /** What broke the input, if anything did. */
+  /** The error that ended the parsing, if any. */
   get error(): KmpError | undefined {
     return this.failure;
   }
 
-  /** True once `eost` has come: all further bytes are ignored. */
+  /** True once `eost` was read: all further bytes are ignored. */
   get ended(): boolean {
     return this.stage === Stage.ended;
   }
 
-  /** The packet that has begun and not ended, if there is one: input that stops now is truncated. */
+  /** The incomplete packet, if there is one: input that ends now is truncated. */
   get unfinished(): UnfinishedPacket | undefined {
     if (this.ended || this.failure !== undefined || this.received === this.offset) return undefined;
     const known = this.stage !== Stage.header;
@@ -112,11 +118,11 @@ export class KmpParser {
   }
 
   /**
-   * Takes the next bytes, and gives the packets that they complete. If a packet is found to be wrong, the ones before it
-   * are given nevertheless, however the input was cut: look at {@link error} after each call.
+   * Takes the next bytes, and returns the packets that they complete. The packets before an invalid one are returned
+   * as well, however the input was cut: check {@link error} after each call.
    *
-   * @param chunk kept by reference: never to be written to again
-   * @throws KmpError the {@link error} of an earlier call: broken input is not read on
+   * @param chunk kept by reference: must not be written to again
+   * @throws KmpError the {@link error} of an earlier call
    */
   feed(chunk: Buffer): KmpPacket[] {
     if (this.failure !== undefined) throw this.failure;
@@ -131,11 +137,11 @@ export class KmpParser {
     }
     this.cursor.close();
     this.received += chunk.length;
-    this.released = rehome(chunk, this.kept, packets, this.gather);
+    this.released = detachFromChunk(chunk, this.kept, packets, this.assembler);
     return packets;
   }
 
-  /** Goes on by one stage; false when the chunk is used up. */
+  /** Executes one stage; false when the chunk is used up. */
   private step(packets: KmpPacket[]): boolean {
     const { cursor } = this;
     switch (this.stage) {
@@ -171,7 +177,7 @@ export class KmpParser {
     }
   }
 
-  /** Reads and checks the 16 bytes of every packet; the least header_size of its type. */
+  /** Reads and checks the first 16 bytes of a packet; returns the smallest header_size of its type. */
   private readHeader(): number {
     const { window, windowAt } = this.cursor;
     this.type = window.readUInt32LE(windowAt);
@@ -210,7 +216,7 @@ export class KmpParser {
     }
   }
 
-  /** Takes what there is of the data; the packet, once that is complete. */
+  /** Takes the available data; returns the packet once its data is complete. */
   private readData(): KmpPacket | undefined {
     const { cursor, dataSize } = this;
     if (this.type === PacketType.null || this.type === PacketType.end) {
@@ -219,7 +225,7 @@ export class KmpParser {
       return this.type === PacketType.null ? nullPacket : endPacket;
     }
     if (this.type === PacketType.frame && this.left === dataSize && cursor.rest >= dataSize) {
-      // The whole payload is here: the usual way.
+      // The whole payload is available: the usual case.
       if (dataSize === 0) return this.frame(noParts, 0);
       this.kept += dataSize;
       const start = cursor.pass(dataSize);
@@ -228,11 +234,11 @@ export class KmpParser {
     const piece = cursor.slice(this.left);
     this.left -= piece.length;
     this.kept += piece.length;
-    if (piece.length > 0) this.gather.add(piece, this.left);
+    if (piece.length > 0) this.assembler.add(piece, this.left);
     if (this.left > 0) return undefined;
-    if (this.type === PacketType.frame) return this.frame(this.gather.take(), 0);
-    const data = this.gather.takeCopy();
-    // Copied, so the chunk's part of it is no longer referred to.
+    if (this.type === PacketType.frame) return this.frame(this.assembler.take(), 0);
+    const data = this.assembler.takeCopy();
+    // It was copied, so its part of the chunk is not referred to.
     this.kept = Math.max(0, this.kept - data.length);
     if (this.connect === undefined) {
       return { kind: 'mediaInfo', info: { ...this.mediaInfo, extraData: data } as MediaInfo };

@@ -2,13 +2,15 @@ import type { MediaInfo } from '../media/media-info.js';
 import { KmpError } from './error.js';
 import { HeaderSize, ID_SIZE, MAX_DATA_SIZE, PACKET_HEADER_SIZE, packetTypeName, PacketType } from './packet.js';
 
-/** What {@link writeConnect} needs to know. */
+/**
+ * Parameters of {@link writeConnect}.
+ */
 export interface ConnectOptions {
   /** At most 32 bytes of UTF-8. */
   readonly channelId: string;
   /** At most 32 bytes of UTF-8. */
   readonly trackId: string;
-  /** The id of the first frame that will follow. Default 0. */
+  /** Id of the first frame that will follow. Default 0. */
   readonly initialFrameId?: bigint;
   /** Default 0. */
   readonly initialUpstreamFrameId?: bigint;
@@ -20,7 +22,7 @@ export interface ConnectOptions {
   readonly data: string | Buffer;
 }
 
-/** What the header of a `fram` packet says; a `Frame` is one. */
+/** The header fields of a `fram` packet; a `Frame` has them. */
 export interface FrameFields {
   /** Wall-clock time since 1970, in timescale units. */
   readonly created: number;
@@ -54,7 +56,7 @@ function writeId(bytes: Buffer, at: number, id: string, field: string): void {
   bytes.write(id, at);
 }
 
-/** A double as i64: exact as far as the double is. */
+/** Writes a double as i64: as exact as the double. */
 function writeI64(bytes: Buffer, value: number, at: number): void {
   const high = Math.floor(value / 0x1_0000_0000);
   bytes.writeUInt32LE(value - high * 0x1_0000_0000, at);
@@ -107,7 +109,7 @@ export function writeMediaInfo(info: MediaInfo): Buffer {
 }
 
 /**
- * The header of a `fram` packet; `frame.size` bytes of payload have to follow it.
+ * The header of a `fram` packet; `frame.size` bytes of payload must follow it.
  *
  * @throws KmpError KMP_BAD_DATA_SIZE
  */
@@ -116,7 +118,7 @@ export function writeFrameHeader(frame: FrameFields): Buffer {
 }
 
 /**
- * A whole `fram` packet, the payload copied behind its header.
+ * A complete `fram` packet, with a copy of the payload.
  *
  * @throws KmpError KMP_BAD_DATA_SIZE
  */
@@ -148,7 +150,7 @@ export function writeEnd(): Buffer {
 /**
  * An `ackf` packet, from the server to the sender.
  *
- * @param frameId the NEXT frame expected: all below it are done
+ * @param frameId id of the next frame expected: all frames with lower ids are done
  */
 export function writeAck(frameId: bigint, upstreamFrameId = 0n, offset = 0): Buffer {
   const bytes = packet(PacketType.ack, HeaderSize.ack, 0);

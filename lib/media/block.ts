@@ -6,8 +6,8 @@ const LARGEST = 64 * PAGE;
 const NO_MEMORY = Buffer.alloc(0);
 
 /**
- * A piece of memory that sockets are read into. It is used again when its contents are not needed any more. Code that
- * keeps a slice beyond the call that passed it must take a hold on the block, and release it once.
+ * Memory that sockets are read into, used again when nothing refers to its content. A holder of a slice that keeps it
+ * beyond the current call retains the block, and releases it once.
  */
 export class Block {
   buffer: Buffer = NO_MEMORY;
@@ -27,10 +27,10 @@ export class Block {
   release(): void {
     if (--this.holds > 0) return;
     this.buffer = NO_MEMORY;
-    this.pool.takeBack(this, this.lease);
+    this.pool.recycle(this, this.lease);
   }
 
-  /** Gives back the unused pages. Only the reader that fills the block may call it. */
+  /** Returns the unused pages at the end to the pool. For the owner that fills the block. */
   shorten(): void {
     const pages = Math.max(1, Math.ceil(this.used / PAGE));
     if (pages * PAGE === this.buffer.length || this.lease.place === undefined) return;
@@ -38,7 +38,7 @@ export class Block {
     this.buffer = this.buffer.subarray(0, pages * PAGE);
   }
 
-  /** Gives the block its memory, with one hold on it. */
+  /** Gives the block memory of its own, and one hold. */
   open(place: Place, size: number): this {
     const start = place.page * PAGE;
     this.lease.place = place;
@@ -50,31 +50,33 @@ export class Block {
 }
 
 /**
- * The memory of a block. It is a separate object, so that the memory can be given back when the block itself was lost.
+ * The memory that a block has of the slabs. Separate from the block, so that it can be released after the block
+ * itself was garbage-collected.
  */
 interface Lease {
   place: Place | undefined;
 }
 
 /**
- * The blocks of a process. Live media needs the same amount of memory again and again. If each read allocated it, V8
- * would count it as external memory and collect it, which costs more CPU than the media itself (docs/performance.md).
- * If a connection fails and a block is never released, its memory is free when the block is garbage-collected.
+ * The blocks of a process. Live media needs the same amount of memory again and again. Freshly allocated for each
+ * read, it would be garbage that V8 counts as external memory, and collecting it would cost more CPU than the media
+ * itself (docs/performance.md). A block that is never released, because its connection failed, becomes free when it
+ * is garbage-collected.
  */
 export class BlockPool {
   private readonly slabs = new Slabs();
-  /** Block objects without memory, for later use. */
+  /** Objects without memory, for reuse. */
   private readonly free: Block[] = [];
-  private readonly lost = new FinalizationRegistry<Lease>((lease) => this.giveBack(lease));
+  private readonly leaked = new FinalizationRegistry<Lease>((lease) => this.releaseLease(lease));
 
-  /** A block of at least `wanted` bytes, but not more than 256 KiB. The caller has one hold on it. */
+  /** A block of at least `wanted` bytes, or of 256 KiB if that is less. It has one hold, for the caller. */
   take(wanted: number): Block {
     const pages = Math.max(1, Math.ceil(Math.min(wanted, LARGEST) / PAGE));
     return (this.free.pop() ?? this.make()).open(this.slabs.take(pages), pages * PAGE);
   }
 
-  takeBack(block: Block, lease: Lease): void {
-    this.giveBack(lease);
+  recycle(block: Block, lease: Lease): void {
+    this.releaseLease(lease);
     this.free.push(block);
   }
 
@@ -82,12 +84,12 @@ export class BlockPool {
     this.slabs.shorten(place, pages);
   }
 
-  /** Bytes that the pool has allocated from the system, used or not. */
+  /** Bytes that the pool has allocated, in use or not. */
   get bytes(): number {
     return this.slabs.bytes;
   }
 
-  /** Bytes of the blocks in use. */
+  /** Bytes of the blocks that are in use. */
   get usedBytes(): number {
     return this.slabs.usedBytes;
   }
@@ -95,18 +97,18 @@ export class BlockPool {
   private make(): Block {
     const lease: Lease = { place: undefined };
     const block = new Block(this, lease);
-    this.lost.register(block, lease);
+    this.leaked.register(block, lease);
     return block;
   }
 
-  private giveBack(lease: Lease): void {
+  private releaseLease(lease: Lease): void {
     const { place } = lease;
     lease.place = undefined;
-    if (place !== undefined) this.slabs.giveBack(place);
+    if (place !== undefined) this.slabs.release(place);
   }
 }
 
-/** The blocks of this process. */
+/** The block pool of this process. */
 export const blockPool = new BlockPool();
 
 const BLOCK = Symbol('block');
@@ -115,13 +117,13 @@ interface InBlock {
   [BLOCK]?: Block | undefined;
 }
 
-/** Marks `chunk` as a slice of `block`. The chunk has a hold on the block. */
+/** Marks `chunk` as a slice of `block`. The block has a hold for it. */
 export function markBlock(chunk: Buffer, block: Block): Buffer {
   (chunk as InBlock)[BLOCK] = block;
   return chunk;
 }
 
-/** The block that `chunk` is a slice of, if it was read into one. */
+/** The block that `chunk` is a slice of; undefined if it was not read into a block. */
 export function blockOf(chunk: Buffer): Block | undefined {
   return (chunk as InBlock)[BLOCK];
 }

@@ -1,10 +1,7 @@
-/** The two kinds of track in an RTMP stream. */
+/** The two kinds of track that an RTMP stream can hold. */
 export type MediaType = 'video' | 'audio';
 
-/**
- * Codec ids of KMP (docs/protocol/kmp.md, Codec ids). A video id is the FLV codec id; an audio id is 1000 + the FLV
- * sound format.
- */
+/** Codec ids as KMP names them (docs/protocol/kmp.md, Codec ids): video = FLV codec id, audio = 1000 + the FLV sound format. */
 export const Codec = {
   H264: 7,
   H265: 8,
@@ -25,7 +22,7 @@ const names = new Map<number, string>([
   [Codec.OPUS, 'Opus'],
 ]);
 
-/** A codec's common name, or `codec N` for an unknown codec. */
+/** The common name of a codec, or `codec N` for an unknown one. */
 export function codecName(codecId: number): string {
   return names.get(codecId) ?? `codec ${codecId}`;
 }

@@ -4,12 +4,12 @@ import type { Block } from './block.js';
 export const KEY_FRAME = 1;
 
 /**
- * {@link Frame.sentAt} of a frame that was never written. Times of frames are whole numbers, because V8 stores those in
- * the object itself, and any other number in a separate object for each frame.
+ * {@link Frame.sentAt} of a frame that was never written. Times of frames are integers: V8 stores those in the object
+ * itself, and any other number in a separate object for each frame.
  */
 export const NEVER_WRITTEN = -2;
 
-/** The fields that {@link Frame.with} may change. Omitted fields keep their values. */
+/** What {@link Frame.with} may change; what is left out stays as it is. */
 export interface FrameChanges {
   readonly created?: number;
   readonly dts?: number;
@@ -19,39 +19,40 @@ export interface FrameChanges {
 }
 
 /**
- * One coded picture or one piece of audio, from KMP to RTMP. Times are in the track's timescale units. The KMP parser
- * sets most fields once; `ms`, `arrivedAt` and `seq` are set later. There is one class, whose constructor sets every
- * field, so that all frames have the same hidden class in V8.
+ * One coded picture or piece of audio on its way from KMP to RTMP. Times are in timescale units of the track. The KMP
+ * parser sets the constructor fields; `ms`, `arrivedAt` and `seq` are set later. There is one class, and the
+ * constructor sets every field, so that the hot path sees one object shape.
  */
 export class Frame {
   /** dts in ms (media/timescale.ts), set when the frame is queued. */
   ms = 0;
-  /** Monotonic ms at which the frame's last byte reached this machine (estimated if the socket is read in turns). */
+  /** Monotonic ms at which the frame's last byte reached this machine (an estimate under read pacing). */
   arrivedAt = 0;
-  /** The frame's number in its track (upstream/tracks/frame-ids.ts), set when the frame is accepted. */
+  /** Position in the count of frames of the track (upstream/tracks/frame-ids.ts), set when the frame is accepted. */
   seq = 0;
   /**
-   * Monotonic time, whole ms, at which the kernel had taken the frame. Only for frames that may have to be sent again;
-   * below 0 before that time.
+   * Monotonic ms, an integer, at which the kernel took the frame; set for frames that may have to be sent again.
+   * Below 0 before that.
    */
   sentAt = NEVER_WRITTEN;
-  /** Bytes that its upstream's ledger counts for this frame (upstream/tracks/track-memory.ts); 0: none. */
+  /** Bytes that this frame is charged with in its upstream's ledger (upstream/tracks/track-memory.ts); 0: none. */
   charge = 0;
   /**
-   * The payload, if it is one piece: bytes `start` to `start + size` of a buffer that may be shared. A slice for each
-   * frame would be as much garbage as the frame itself, and most slices are used once or never.
+   * The buffer that holds the payload, if the payload is in one piece: bytes `start` to `start + size`. Others may
+   * share the buffer. A slice for each frame would be as much garbage as the frame itself, and most slices are needed
+   * once or never.
    */
-  whole: Buffer | undefined;
+  buffer: Buffer | undefined;
   start: number;
   private list: readonly Buffer[] | undefined;
   /**
-   * The block that holds the payload, and further blocks if it came in several reads. The frame has one hold on each.
+   * The block that holds the payload, and further ones if it came in several reads. The frame has one hold on each.
    */
   private block: Block | undefined = undefined;
   private moreBlocks: Block[] | undefined = undefined;
 
   constructor(
-    /** Wall-clock time at the source, since 1970. */
+    /** Wall-clock time since 1970 at the source, timescale units. */
     readonly created: number,
     readonly dts: number,
     /** Bit 0: key frame. */
@@ -61,26 +62,26 @@ export class Frame {
     /** Bytes of the payload. */
     readonly size: number,
     /**
-     * The payload: a buffer of the socket and the position in it, or slices of such buffers. They are never copied
+     * The payload: the buffer that was read and the offset in it, or slices of such buffers. It is never copied
      * together.
      */
     payload: Buffer | readonly Buffer[],
     start = 0,
   ) {
-    const whole = Array.isArray(payload) ? undefined : (payload as Buffer);
-    this.whole = whole;
+    const buffer = Array.isArray(payload) ? undefined : (payload as Buffer);
+    this.buffer = buffer;
     this.start = start;
-    this.list = whole === undefined ? (payload as readonly Buffer[]) : undefined;
+    this.list = buffer === undefined ? (payload as readonly Buffer[]) : undefined;
   }
 
   /**
-   * Returns a frame that differs in the given fields, in units of the track's timescale. It is for stages that change
-   * frames: `frame.with({ dts: frame.dts + 9000 })`. The new frame shares the payload, unless another is given. Both
-   * frames keep the memory of the payload, so release the frame that is not passed on.
+   * A frame that differs in the given fields, in units of the track's timescale, for stages that change frames:
+   * `frame.with({ dts: frame.dts + 9000 })`. The payload is shared, not copied, unless another is given; both frames keep
+   * its memory, so release the one that does not go on.
    */
   with(changes: FrameChanges): Frame {
     const { created = this.created, dts = this.dts, flags = this.flags, ptsDelay = this.ptsDelay, payload } = changes;
-    const shared = this.whole ?? this.list ?? [];
+    const shared = this.buffer ?? this.list ?? [];
     const frame =
       payload === undefined
         ? new Frame(created, dts, flags, ptsDelay, this.size, shared, this.start)
@@ -92,17 +93,17 @@ export class Frame {
     return frame;
   }
 
-  /** The number of pieces of the payload. */
+  /** Number of pieces of the payload. */
   get pieces(): number {
     return this.list?.length ?? 1;
   }
 
-  /** The payload's pieces. Makes a slice if there is one piece, so do not use it in the hot path. */
+  /** The pieces of the payload. Creates a slice if there is one piece: not for the hot path. */
   get parts(): readonly Buffer[] {
     return this.list ?? [this.payload()];
   }
 
-  /** Takes a hold on `block`, which contains the payload or a part of it. */
+  /** Takes a hold on `block`, which holds the payload, or a part of it. */
   retainBlock(block: Block): void {
     block.retain();
     if (this.block === undefined) this.block = block;
@@ -110,17 +111,17 @@ export class Frame {
     else this.moreBlocks.push(block);
   }
 
-  /** Copies the payload to `home`, from `start` on, and releases its previous memory. */
-  moveTo(home: Buffer, start: number): void {
+  /** Copies the payload to `target`, from `start` on, and releases the blocks that held it. */
+  moveTo(target: Buffer, start: number): void {
     let at = start;
-    for (const part of this.parts) at += part.copy(home, at);
-    this.whole = home;
+    for (const part of this.parts) at += part.copy(target, at);
+    this.buffer = target;
     this.start = start;
     this.list = undefined;
     this.release();
   }
 
-  /** The payload is not needed any more: its memory may be used again. Further calls do nothing. */
+  /** Releases the blocks of the payload. Further calls have no effect. */
   release(): void {
     const { block, moreBlocks } = this;
     if (block === undefined) return;
@@ -135,10 +136,10 @@ export class Frame {
     return (this.flags & KEY_FRAME) !== 0;
   }
 
-  /** The payload in one piece. Copies it if it came in several, so do not use it in the hot path. */
+  /** The payload in one piece. Copies it if it came in several pieces: not for the hot path. */
   payload(): Buffer {
-    const { whole, start, size, list } = this;
-    if (whole !== undefined) return whole.subarray(start, start + size);
+    const { buffer, start, size, list } = this;
+    if (buffer !== undefined) return buffer.subarray(start, start + size);
     const first = list?.[0];
     return list?.length === 1 && first !== undefined ? first : Buffer.concat(list ?? [], size);
   }

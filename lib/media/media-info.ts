@@ -1,15 +1,15 @@
 interface CommonInfo {
   /** One of {@link Codec}. */
   readonly codecId: number;
-  /** Units per second of dts, created and pts delay; above 0, usually 90000. */
+  /** Timescale units per second, for dts, created and pts delay; above 0, usually 90000. */
   readonly timescale: number;
-  /** Bits per second; 0 if unknown. */
+  /** Bits per second; 0 if not known. */
   readonly bitrate: number;
-  /** Codec private data: avcC, hvcC, AudioSpecificConfig, OpusHead; empty for codecs without it. */
+  /** Codec private data: avcC, hvcC, AudioSpecificConfig or OpusHead; empty for codecs without private data. */
   readonly extraData: Buffer;
 }
 
-/** The media info of a video track. Sizes are in pixels; the frame rate is a fraction. */
+/** Media info of a video track. Sizes in pixels; the frame rate is a fraction. */
 export interface VideoInfo extends CommonInfo {
   readonly mediaType: 'video';
   readonly width: number;
@@ -19,7 +19,7 @@ export interface VideoInfo extends CommonInfo {
   readonly ceaCaptions: number;
 }
 
-/** The media info of an audio track. */
+/** Media info of an audio track. */
 export interface AudioInfo extends CommonInfo {
   readonly mediaType: 'audio';
   readonly channels: number;
@@ -33,9 +33,7 @@ export interface AudioInfo extends CommonInfo {
 /** The media info of a track. */
 export type MediaInfo = VideoInfo | AudioInfo;
 
-/**
- * True if both describe the same media, including every byte of the private data. Then no new headers are necessary.
- */
+/** True if both describe the same media, the private data included. Such a media info is not announced again. */
 export function sameMediaInfo(a: MediaInfo, b: MediaInfo): boolean {
   if (a.codecId !== b.codecId || a.timescale !== b.timescale || a.bitrate !== b.bitrate) return false;
   if (!a.extraData.equals(b.extraData)) return false;

@@ -1,27 +1,27 @@
 import { systemClock, type Clock, type Timer } from '../time/clock.js';
 
-/** The unit of memory that is handed out, bytes. */
+/** Unit of allocation, bytes. */
 export const PAGE = 4096;
 
-/** Pages per slab. */
+/** Pages of a slab. */
 const PAGES = 1024;
 
 /**
- * 4 MiB of memory, handed out in runs of pages. One large allocation can be returned to the system as a whole.
- * Thousands of small ones of different sizes cannot: the allocator keeps the gaps between those still in use.
+ * 4 MiB of memory, allocated in runs of pages. One large allocation returns to the operating system as a whole.
+ * Thousands of small ones of all sizes do not: the allocator keeps the gaps between those that are still in use.
  *
- * The first and the last page of each run have its length in `tags`: positive if the run is free, negative if it is
- * used.
+ * The first and the last page of each run hold its length in `tags`: positive if the run is free, negative if it is
+ * in use.
  */
 export class Slab {
   readonly memory = Buffer.allocUnsafeSlow(PAGES * PAGE);
-  free = PAGES;
-  /** Whether pages were taken since the last check by {@link Slabs}. */
-  needed = false;
-  /** No page before this one is free. */
+  freePages = PAGES;
+  /** True if something was allocated since the last trim. */
+  usedSinceTrim = false;
+  /** All pages before this one are in use. */
   private first = 0;
   private readonly tags = new Int16Array(PAGES);
-  /** No free run is longer than this, in pages. Larger requests fail without a search. */
+  /** Upper bound for the length of free runs, pages: a larger request is not searched for. */
   private longest = PAGES;
 
   constructor() {
@@ -29,10 +29,10 @@ export class Slab {
   }
 
   get isEmpty(): boolean {
-    return this.free === PAGES;
+    return this.freePages === PAGES;
   }
 
-  /** Takes a run of `pages` and returns its first page; undefined if there is no such run. */
+  /** Allocates a run of `pages`, and returns its first page; undefined if no free run is long enough. */
   take(pages: number): number | undefined {
     if (pages > this.longest) return undefined;
     const { tags } = this;
@@ -42,8 +42,8 @@ export class Slab {
         this.tag(at, pages, -1);
         if (at === this.first) this.first = at + pages;
         if (length > pages) this.tag(at + pages, length - pages, 1);
-        this.free -= pages;
-        this.needed = true;
+        this.freePages -= pages;
+        this.usedSinceTrim = true;
         return at;
       }
       at += Math.abs(length);
@@ -52,14 +52,14 @@ export class Slab {
     return undefined;
   }
 
-  /** Takes back the run that begins at page `at`, and joins it with free neighbours. Returns its number of pages. */
-  giveBack(at: number): number {
+  /** Releases the run that begins at page `at`, and joins it with free neighbours. Returns its number of pages. */
+  release(at: number): number {
     const { tags } = this;
     let first = at;
     let length = -(tags[at] ?? 0);
-    if (length <= 0) throw new Error(`page ${at} of a slab is not the start of a used run`);
+    if (length <= 0) throw new Error(`page ${at} of a slab is not the beginning of a run in use`);
     const pages = length;
-    this.free += pages;
+    this.freePages += pages;
     if (at < this.first) this.first = at;
     const before = first > 0 ? (tags[first - 1] ?? 0) : 0;
     if (before > 0) {
@@ -73,14 +73,14 @@ export class Slab {
     return pages;
   }
 
-  /** Takes back all but the first `pages` of the run that begins at page `at`. Returns how many pages that were. */
+  /** Releases all but the first `pages` of the run that begins at page `at`. Returns the number of released pages. */
   shorten(at: number, pages: number): number {
     const length = -(this.tags[at] ?? 0);
     const rest = length - pages;
     if (rest <= 0) return 0;
     this.tag(at, pages, -1);
     this.tag(at + pages, rest, -1);
-    return this.giveBack(at + pages);
+    return this.release(at + pages);
   }
 
   private tag(at: number, length: number, sign: 1 | -1): void {
@@ -89,16 +89,16 @@ export class Slab {
   }
 }
 
-/** The position of a piece of memory. */
+/** A run of pages in a slab. */
 export interface Place {
   readonly slab: Slab;
   readonly page: number;
 }
 
-/** ms between two checks for unused slabs. */
+/** Interval of the search for unused slabs, ms. */
 const TRIM_INTERVAL = 2000;
 
-/** The slabs of a pool: those in use, and those used within the last seconds. */
+/** The slabs of a pool: as many as are in use, or were in the last seconds. */
 export class Slabs {
   private readonly all: Slab[] = [];
   private used = 0;
@@ -130,11 +130,11 @@ export class Slabs {
     return { slab, page: slab.take(pages) ?? 0 };
   }
 
-  giveBack({ slab, page }: Place): void {
-    this.used -= slab.giveBack(page);
+  release({ slab, page }: Place): void {
+    this.used -= slab.release(page);
   }
 
-  /** Takes back all but the first `pages` of a place. */
+  /** Releases all but the first `pages` of a run. */
   shorten({ slab, page }: Place, pages: number): void {
     this.used -= slab.shorten(page, pages);
   }
@@ -145,8 +145,8 @@ export class Slabs {
 
   private trim(): void {
     for (const slab of [...this.all]) {
-      if (slab.isEmpty && !slab.needed) this.all.splice(this.all.indexOf(slab), 1);
-      slab.needed = false;
+      if (slab.isEmpty && !slab.usedSinceTrim) this.all.splice(this.all.indexOf(slab), 1);
+      slab.usedSinceTrim = false;
     }
     this.timer = this.all.length > 0 ? this.trimLater() : undefined;
   }

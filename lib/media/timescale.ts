@@ -1,6 +1,6 @@
 /**
- * Converts timescale units to ms, as RTMP needs them: `(t * 1000 + timescale / 2) / timescale` in integer arithmetic
- * (docs/protocol/rtmp.md, Timestamps). The calculation is split, so that it stays exact beyond 2^53 / 1000 without
+ * Converts timescale units to ms: `(t * 1000 + timescale / 2) / timescale` in integer arithmetic
+ * (docs/protocol/rtmp.md, Timestamps). The computation is split, so that it is exact beyond 2^53 / 1000 without
  * BigInt.
  *
  * @param t time in timescale units

@@ -5,81 +5,84 @@ import { MergeRule, type MergeDelays } from './rule.js';
 import type { TrackQueue } from './track-queue.js';
 
 /**
- * ms. A frame that is due within this time is written together with one that is due (docs/protocol/behaviour.md,
- * Merging).
+ * A frame that lacks at most this many ms of its minimum delay is written along with one that is due
+ * (docs/protocol/behaviour.md, Merging).
  */
-const SLACK = 50;
+const EARLY_TOLERANCE = 50;
 
-/** The number of encoded batches that may wait between the merger and a slow socket. Further frames wait unencoded. */
+/**
+ * Encoded batches that may wait between the merger and a slow socket. Further frames wait in their queues, not
+ * encoded.
+ */
 const BATCHES_AHEAD = 2;
 
-/** The input of the merger: frames of one track, from one read. */
+/** The input of the merger: frames of one track, as one read has brought them. */
 export interface MergeInput<Q extends TrackQueue> {
   readonly queue: Q;
   readonly frames: readonly Frame[];
 }
 
 /**
- * The destination of the merger's frames: the encoder of the current RTMP connection. `B` is the type of the batches
- * that the merger's readable side emits.
+ * Encodes the frames that the merger writes: the encoder of the current RTMP connection. `B` is the type of a batch,
+ * which the readable side of the merger delivers.
  */
 export interface FrameSink<Q extends TrackQueue, B> {
   /** Encodes the frame that was taken off `queue`. */
   frame(queue: Q, frame: Frame, now: number): void;
-  /** Called when the last frame of a queue that has ended was written. */
+  /** Called after the last frame of an ended queue was written. */
   drained(queue: Q): void;
-  /** Bytes encoded since the last {@link take}. */
-  readonly gathered: number;
-  /** Returns what was encoded since the last call. */
+  /** Bytes that are encoded and not taken yet. */
+  readonly encodedBytes: number;
+  /** Takes what was encoded since the last call. */
   take(): B;
 }
 
 export interface MergerOptions<Q extends TrackQueue, B> extends MergeDelays {
   readonly clock: Clock;
   readonly sink: FrameSink<Q, B>;
-  /** Bytes after which the encoded batch is pushed. */
+  /** Bytes of a full batch: encoded frames are pushed once there are so many. */
   readonly bufferSize: number;
   /**
-   * Bytes that are enough for a push once everything due is written, because waiting for more costs more than it saves;
-   * default `bufferSize`.
+   * Bytes that are pushed when no further frame is due; default `bufferSize`. Waiting for a full batch would cost
+   * more than it saves.
    */
-  readonly enough?: number;
-  /** The most bytes pushed in one batch if more than a buffer is due at once; default `bufferSize`. */
-  readonly most?: number;
-  /** ms after which a smaller batch is pushed, too; 0: at once. */
+  readonly flushSize?: number;
+  /** Bytes of the largest batch, if more than a full one is due at once; default `bufferSize`. */
+  readonly maxBatchSize?: number;
+  /** ms after which encoded frames are pushed although the batch is not full; 0: at once. */
   readonly flushTimeout: number;
 }
 
 /**
- * Merges the tracks of an upstream. It accepts frames at once and keeps them in queues of its own. In the stream's own
- * FIFO, the frame that is needed next could be behind one that has to wait. It pushes encoded batches as the {@link
- * MergeRule} decides. When `push()` returns false, it stops writing; frames then wait in their queues, where the ledger
- * counts them.
+ * Merges the tracks of an upstream. It accepts frames at once and queues them per track: if the stream held them back
+ * in its own FIFO, the frame that is waited for would be stuck behind the frame that waits. It pushes encoded batches
+ * when the {@link MergeRule} allows. When `push()` returns false, it stops encoding, and the frames wait in their
+ * queues, where the memory account counts them.
  */
 export class Merger<Q extends TrackQueue, B> extends Transform {
   private readonly rule: MergeRule;
   private readonly clock: Clock;
   private readonly sink: FrameSink<Q, B>;
-  private readonly most: number;
-  private readonly enough: number;
+  private readonly maxBatchSize: number;
+  private readonly flushSize: number;
   private readonly flushTimeout: number;
   private readonly earlyRelease: boolean;
-  private wanted = true;
+  private downstreamReady = true;
   private held = false;
   private timer: Timer | undefined;
   private timerAt = Infinity;
   private flushAt = Infinity;
   private processing = false;
-  /** The callback of `_flush`, called when all is written after the writable side has ended. */
-  private ending: TransformCallback | undefined;
+  /** Callback of `_flush`; called when everything is written. */
+  private flushCallback: TransformCallback | undefined;
 
   constructor(options: MergerOptions<Q, B>) {
     super({ objectMode: true, readableHighWaterMark: BATCHES_AHEAD, writableHighWaterMark: 16 });
     this.rule = new MergeRule(options);
     this.clock = options.clock;
     this.sink = options.sink;
-    this.most = options.most ?? options.bufferSize;
-    this.enough = options.enough ?? options.bufferSize;
+    this.maxBatchSize = options.maxBatchSize ?? options.bufferSize;
+    this.flushSize = options.flushSize ?? options.bufferSize;
     this.flushTimeout = options.flushTimeout;
     this.earlyRelease = options.earlyRelease;
   }
@@ -89,37 +92,36 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
     this.rule.add(queue, this.clock.now());
   }
 
-  /** Removes a track. The caller must account for the frames in its queue. */
+  /** Removes a track. The caller accounts for its frames. */
   remove(queue: Q): void {
     this.rule.remove(queue);
     this.process();
   }
 
-  /** While held, no frame is written, because there is no connection to write to. */
+  /** While held, no frame is written: there is no connection to write to. */
   hold(held: boolean): void {
     this.held = held;
     if (!held) this.process();
   }
 
-  /**
-   * From now on, frames do not wait for their time: queued frames are written in order, as fast as the reader takes
-   * them.
-   */
-  hurry(): void {
-    this.rule.hurry = true;
+  /** From now on, frames do not wait: those queued are written in order, as fast as the output accepts them. */
+  stopWaiting(): void {
+    this.rule.immediate = true;
     this.process();
   }
 
-  /** Call it when the next frame may be another one: a track became ready or ended, or a head was replaced. */
+  /**
+   * Has to be called when something outside has changed the next frame: a track became ready, a track ended, or a
+   * head was replaced.
+   */
   changed(queue?: Q): void {
     if (queue !== undefined && queue.length > 0) this.rule.newHead(queue);
     this.process();
   }
 
   /**
-   * Writes the frames that were due by `until`, in the order in which they became due, as if they had been written
-   * then. It is for a merger whose tracks were not ready until now. Neither {@link hold} nor a full buffer stops it,
-   * because no later frame may overtake these.
+   * Writes what was due by `until`, in the order in which it became due, as if it had been written then. For a merger whose
+   * tracks have just become ready. Neither {@link hold} nor a full buffer stops it: later frames must not go ahead of these.
    *
    * @param until monotonic ms, in the past
    */
@@ -129,23 +131,23 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
     let at = -Infinity;
     while (at <= until && this.writeDue(at, true)) {
       this.rule.next(at, 0);
-      // A step of at least 1 ms, so that rounding cannot stop the loop from advancing.
+      // At least 1 ms, whatever fractions add up to.
       at = Math.max(this.rule.wakeAt, at + 1);
     }
     this.processing = false;
   }
 
-  /** Pushes the encoded batch, even if it is not full. */
+  /** Pushes what is encoded, even if the batch is not full. */
   flush(): void {
-    if (this.sink.gathered > 0 && !this.readableEnded && !this.destroyed) {
+    if (this.sink.encodedBytes > 0 && !this.readableEnded && !this.destroyed) {
       this.flushAt = Infinity;
-      if (!this.push(this.sink.take())) this.wanted = false;
+      if (!this.push(this.sink.take())) this.downstreamReady = false;
     }
   }
 
   /**
-   * Puts frames into their queue, as {@link Merger.write} does, but without a write to the stream. Returns true if the
-   * queue has a new head.
+   * Queues frames without a write to the stream; the same effect as {@link Merger.write}. Returns true if the queue
+   * has a new head.
    */
   enqueue(queue: Q, frames: readonly Frame[]): boolean {
     const empty = queue.length === 0;
@@ -162,21 +164,20 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
 
   override _transform(input: MergeInput<Q>, _encoding: BufferEncoding, callback: TransformCallback): void {
     const heads = this.enqueue(input.queue, input.frames);
-    // The callback comes before the writing, because the stream would delay the callback after a push during
-    // _transform.
+    // The callback comes first: with a push during _transform, the stream would delay its callback.
     callback();
-    // A frame behind a waiting head changes nothing, unless the head waits for this frame.
+    // A frame behind a waiting head changes nothing, unless the head waits for it.
     if (heads || this.earlyRelease) this.process();
   }
 
-  /** No earlier frame can come any more, so queued frames are written at once, as fast as the reader takes them. */
+  /** The input has ended: no earlier frame can arrive, so queued frames are written at once. */
   override _flush(callback: TransformCallback): void {
-    this.ending = callback;
-    this.hurry();
+    this.flushCallback = callback;
+    this.stopWaiting();
   }
 
   override _read(size: number): void {
-    this.wanted = true;
+    this.downstreamReady = true;
     super._read(size);
     this.process();
   }
@@ -187,7 +188,7 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
     callback(error);
   }
 
-  /** Writes all that is due, and sets the timer for what comes next. */
+  /** Writes all frames that are due, and sets the timer for the next one. */
   process(): void {
     if (this.processing || this.destroyed) return;
     this.processing = true;
@@ -195,8 +196,8 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
     const alive = this.writeDue(now);
     this.processing = false;
     if (!alive) return;
-    if (this.ending !== undefined && this.rule.next(now, 0) === undefined) {
-      this.finish(this.ending);
+    if (this.flushCallback !== undefined && this.rule.next(now, 0) === undefined) {
+      this.finish(this.flushCallback);
       return;
     }
     this.flushDue(now);
@@ -204,21 +205,21 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
   }
 
   private finish(callback: TransformCallback): void {
-    this.ending = undefined;
+    this.flushCallback = undefined;
     this.timer?.cancel();
     this.timer = undefined;
-    if (this.sink.gathered > 0) this.push(this.sink.take());
+    if (this.sink.encodedBytes > 0) this.push(this.sink.take());
     callback();
   }
 
-  /** Returns false if writing a frame has destroyed the merger. */
+  /** Returns false if a frame has led to the destruction of the merger. */
   private writeDue(now: number, always = false): boolean {
-    const { rule, sink, most } = this;
+    const { rule, sink, maxBatchSize } = this;
     let slack = 0;
-    while (always || (this.wanted && !this.held)) {
+    while (always || (this.downstreamReady && !this.held)) {
       const queue = rule.next(now, slack) as Q | undefined;
       if (queue === undefined) break;
-      if (rule.readBefore(queue)) {
+      if (rule.readEarlier(queue)) {
         if (this.destroyed) return false;
         continue;
       }
@@ -226,28 +227,28 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
       if (frame === undefined) break;
       queue.started = true;
       if (queue.length > 0) rule.newHead(queue);
-      slack = SLACK;
+      slack = EARLY_TOLERANCE;
       sink.frame(queue, frame, now);
       if (this.destroyed) return false;
       if (queue.ended && queue.length === 0) sink.drained(queue);
-      if (sink.gathered >= most) this.flush();
+      if (sink.encodedBytes >= maxBatchSize) this.flush();
     }
     return !this.destroyed;
   }
 
   private flushDue(now: number): void {
-    if (this.sink.gathered === 0) {
+    if (this.sink.encodedBytes === 0) {
       this.flushAt = Infinity;
       return;
     }
     if (this.flushAt === Infinity) this.flushAt = now + this.flushTimeout;
-    if (this.wanted && (now >= this.flushAt || this.sink.gathered >= this.enough)) this.flush();
+    if (this.downstreamReady && (now >= this.flushAt || this.sink.encodedBytes >= this.flushSize)) this.flush();
   }
 
   private schedule(now: number): void {
-    // Without a reader or a connection, a timer would be useless: _read and hold() start the writing again.
-    const mergeAt = this.wanted && !this.held ? this.rule.wakeAt : Infinity;
-    const at = Math.min(mergeAt, this.wanted ? this.flushAt : Infinity);
+    // Without a reader or a connection, no timer is needed: `_read` and `hold` continue.
+    const mergeAt = this.downstreamReady && !this.held ? this.rule.wakeAt : Infinity;
+    const at = Math.min(mergeAt, this.downstreamReady ? this.flushAt : Infinity);
     if (at === Infinity || this.writableEnded) return;
     if (this.timer !== undefined) {
       if (this.timerAt <= at) return;

@@ -4,9 +4,9 @@ import type { QueueGroup, TrackQueue } from './track-queue.js';
 const MARGIN = 50;
 
 export interface MergeDelays {
-  /** ms that a frame waits at least, so that an earlier one of another track can still arrive. */
+  /** ms that a frame waits at least, so that an earlier frame of another track can still arrive. */
   readonly minDelay: number;
-  /** ms after which a head is written even if another head has the lower time. */
+  /** ms after which a head is written even if another head has a lower time. */
   readonly maxDelay: number;
   /** Write a frame before `minDelay` as soon as no earlier one of its stream can arrive. */
   readonly earlyRelease: boolean;
@@ -23,8 +23,8 @@ export interface MergeDelays {
 export class MergeRule {
   /** When {@link next} may have another answer although no frame arrives: monotonic ms, or Infinity. */
   wakeAt = Infinity;
-  /** Set when nothing more is waited for: heads are due at once, still in order. */
-  hurry = false;
+  /** True: heads do not wait. They are written in order. */
+  immediate = false;
   private readonly queues: TrackQueue[] = [];
   private orders = 0;
 
@@ -41,16 +41,17 @@ export class MergeRule {
     if (i >= 0) this.queues.splice(i, 1);
   }
 
-  /** To be called when another frame has become the head of `queue`. */
+  /** Has to be called when another frame has become the head of `queue`. */
   newHead(queue: TrackQueue): void {
     queue.headOrder = this.orders++;
   }
 
   /**
-   * The track whose head is to be written now, or undefined; then `wakeAt` is set.
+   * The track whose head has to be written now. If undefined, `wakeAt` is set.
    *
    * @param now monotonic ms
-   * @param slack ms that a frame may lack of its `minDelay`: what is nearly due goes along with what is
+   * @param slack ms that a head may lack of its `minDelay`: heads that are nearly due are written along with one that
+   *   is due
    */
   next(now: number, slack: number): TrackQueue | undefined {
     const { delays } = this;
@@ -60,7 +61,7 @@ export class MergeRule {
     for (;;) {
       const lowest = this.lowest(now, waiting);
       if (lowest === undefined) break;
-      if (this.hurry) return lowest;
+      if (this.immediate) return lowest;
       const due = lowest.headArrival + delays.minDelay;
       if (now < due - slack) {
         this.wakeAt = Math.min(this.wakeAt, due);
@@ -82,16 +83,16 @@ export class MergeRule {
   }
 
   /**
-   * Reads what may hold a frame that is to be written before the head of `queue`, and was not read yet. True if something was
-   * read: another head may be next.
+   * Reads from sockets that may hold a frame which goes before the head of `queue`. Returns true if one was read:
+   * another head may be next.
    */
-  readBefore(queue: TrackQueue): boolean {
+  readEarlier(queue: TrackQueue): boolean {
     let stale: TrackQueue[] | undefined;
     for (let i = 0; i < this.queues.length; i++) {
       const other = this.queues[i];
       if (other?.source?.unread && other !== queue && other.lastMs < queue.headMs) (stale ??= []).push(other);
     }
-    // The track of one that is read may leave on that, or even all of them.
+    // Reading can remove the track that was read, and even all tracks.
     for (const other of stale ?? []) other.source?.readNow();
     return stale !== undefined;
   }
@@ -126,7 +127,7 @@ export class MergeRule {
       this.wakeAt = Math.min(this.wakeAt, queue.headArrival);
       return false;
     }
-    return queue.started || this.hurry || !this.isJoined(queue.group, now);
+    return queue.started || this.immediate || !this.isJoined(queue.group, now);
   }
 
   /**
@@ -186,7 +187,7 @@ export class MergeRule {
     return lag.isWide(now, minDelay, 1.5 * maxDelay);
   }
 
-  /** True if `queue`'s head is the lowest of its stream and every track of the stream has a frame waiting. */
+  /** True if the head of `queue` is the lowest of its stream, and every track of the stream has a frame waiting. */
   private noEarlierCanCome(queue: TrackQueue, now: number): boolean {
     if (!queue.ready || queue.length === 0 || queue.headArrival > now) return false;
     for (const other of queue.group.queues) {

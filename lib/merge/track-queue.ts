@@ -1,33 +1,36 @@
 import type { Frame } from '../media/frame.js';
 import { ArrivalLag } from './arrival-lag.js';
 
-/** The tracks whose order depends on each other: those of one RTMP stream. */
+/** The tracks whose frames are written in a common order: those of one RTMP stream. */
 export interface QueueGroup {
   readonly queues: TrackQueue[];
 }
 
-/** Where a track's frames come from, if that is not read the moment they come. */
+/** The socket of a track, if it is not read as soon as bytes arrive. */
 export interface TrackSource {
-  /** True if a read has been left out: there may be frames that have come and are not in the queue. */
+  /** True if a read was skipped: frames may have arrived that are not in the queue. */
   readonly unread: boolean;
-  /** Reads them now: they are queued when this returns. `unread` is false then, whether or not there were any. */
+  /** Reads and queues them. Afterwards `unread` is false, also if there were none. */
   readNow(): void;
 }
 
 /**
- * A track's frames in order of arrival, waiting to be merged: a ring, since shifting an array costs more the longer it is.
+ * The frames of one track in order of arrival, waiting to be merged. A ring buffer, since shifting an array takes
+ * longer the longer the array is.
  */
 export class TrackQueue {
-  /** False while the track's stream has not written its metadata: then its frames wait. */
+  /** False while the stream of the track has not written its metadata: until then its frames wait. */
   ready = false;
-  /** True once nothing more will be pushed: nobody waits for this track then. */
+  /** True once no more frames will be pushed: other tracks do not wait for this one then. */
   ended = false;
-  /** When the present head became the head, as a count; decides between heads of the same time. */
+  /**
+   * Count of heads at the time when the current head became the head. It decides between heads with the same time.
+   */
   headOrder = 0;
-  /** The head's time and arrival, ms, kept here: the rule asks for them again and again. */
+  /** Time and arrival of the head, ms. Kept here because the merge rule reads them for every decision. */
   headMs = 0;
   headArrival = 0;
-  /** The time of the frame that was pushed last, ms. */
+  /** Time of the frame that was pushed last, ms. */
   lastMs = -Infinity;
   /** When the track was added to the merger, monotonic ms. */
   joinedAt = 0;
@@ -35,7 +38,7 @@ export class TrackQueue {
   started = false;
   /** How far its frames arrive behind their timestamps. */
   readonly lag = new ArrivalLag();
-  /** Set while reads of the track may be left out. */
+  /** Set while reads of the track may be skipped. */
   source: TrackSource | undefined;
   private ring: (Frame | undefined)[] = new Array<Frame | undefined>(16);
   private first = 0;
@@ -56,7 +59,7 @@ export class TrackQueue {
     return this.ring[this.first];
   }
 
-  /** The `i`th frame from the head. */
+  /** The frame at place `i` from the head. */
   at(i: number): Frame | undefined {
     return i < this.count ? this.ring[(this.first + i) & (this.ring.length - 1)] : undefined;
   }
@@ -68,7 +71,7 @@ export class TrackQueue {
     if (++this.count === 1) this.setHead(frame);
   }
 
-  /** Puts a frame in front of the head. */
+  /** Adds a frame in front of the head. */
   unshift(frame: Frame): void {
     if (this.count === this.ring.length) this.grow();
     this.first = (this.first + this.ring.length - 1) & (this.ring.length - 1);
@@ -86,8 +89,8 @@ export class TrackQueue {
     return frame;
   }
 
-  /** Takes out all frames for which `keep` says no, keeping order; returns those. */
-  filter(keep: (frame: Frame) => boolean): Frame[] {
+  /** Removes the frames for which `keep` returns false, and returns them. The others stay in order. */
+  removeUnless(keep: (frame: Frame) => boolean): Frame[] {
     const out: Frame[] = [];
     for (let n = this.count; n > 0; n--) {
       const frame = this.shift();

@@ -1,24 +1,24 @@
 const MODULUS = 0x1_0000_0000;
 
 /**
- * A count above this that goes back has begun at 0 again. The counts of servers are 32 bits, and end in different places:
- * nginx-rtmp's and SRS's begin anew at 0xf0000000, some at 2^31, others are modulo 2^32 as RTMP has it.
+ * A count above this that goes back has restarted at 0. Servers count in 32 bits, and end at different values:
+ * nginx-rtmp and SRS restart at 0xf0000000, some at 2^31, others count modulo 2^32 as RTMP specifies.
  */
 const RESTARTS_FROM = 0x7f00_0000;
 
 /**
- * How much of a connection a server has read, by its Acknowledgements (RTMP 1.0, 5.4.3): a lower bound. What servers count
- * differs (some leave out the handshake, or what came ahead of it), but none counts more than all bytes of the TCP
- * connection: those are counted here. A server whose numbers cannot be such a count is not believed any more.
+ * How much of a connection a server has read, by its Acknowledgements (RTMP 1.0, 5.4.3): a lower bound. Servers count
+ * different bytes: some leave out the handshake, or what precedes it. None counts more than all bytes of the TCP
+ * connection, which are counted here. Numbers that cannot be such a count are ignored from then on.
  */
 export class AckedBytes {
   private read = 0;
   private last = 0;
-  /** The most bytes between two acknowledgements. */
+  /** Most bytes between two acknowledgements. */
   private step = 0;
-  private believed = true;
+  private trusted = true;
 
-  /** Bytes that the server's process is known to have read, of all that went over the TCP connection. */
+  /** Bytes that the server has read for certain, of all bytes of the TCP connection. */
   get bytes(): number {
     return this.read;
   }
@@ -29,16 +29,16 @@ export class AckedBytes {
   }
 
   /**
-   * Takes an Acknowledgement.
+   * Evaluates an Acknowledgement.
    *
-   * @param sequence what the server says that it has read, modulo 2^32
-   * @param written bytes written to the TCP connection so far: more cannot have been read
+   * @param sequence bytes that the server has read, modulo 2^32
+   * @param written bytes written to the TCP connection so far: the server cannot have read more
    */
-  take(sequence: number, written: number): void {
-    if (!this.believed) return;
+  update(sequence: number, written: number): void {
+    if (!this.trusted) return;
     const more = this.more(sequence, written);
-    // The same once more is no count either: there are servers that tell the bytes since the last time.
-    this.believed = more !== undefined;
+    // A repeated number is no count either: some servers send the bytes since the last acknowledgement.
+    this.trusted = more !== undefined;
     if (more === undefined) return;
     this.step = Math.max(this.step, more);
     this.last = sequence;
@@ -46,18 +46,18 @@ export class AckedBytes {
   }
 
   /**
-   * True if the server acknowledges, and would have acknowledged more by now, had it read the bytes up to `end` and was
-   * given the time to say so.
+   * True if the server acknowledges, and would have acknowledged more by now if it had read the bytes up to `end`.
+   * The caller has given it the time to do so.
    */
   isBehind(end: number): boolean {
-    return this.believed && this.read > 0 && end - this.read >= this.step;
+    return this.trusted && this.read > 0 && end - this.read >= this.step;
   }
 
   private more(sequence: number, written: number): number | undefined {
     const room = written - this.read;
     const forward = (sequence - this.last + MODULUS) % MODULUS;
     if (forward > 0 && forward <= room) return forward;
-    // From 0 on: how far it went before that is not told.
+    // It restarted at 0; how far it went before is not known.
     const restarted = sequence < this.last && this.last >= RESTARTS_FROM;
     return restarted && sequence <= room ? sequence : undefined;
   }

@@ -1,17 +1,20 @@
 import { RtmpError } from './errors.js';
 
-/** What AMF0 decodes to. XML documents come as strings, "unsupported" as undefined. */
+/** A decoded AMF0 value. XML documents become strings, "unsupported" becomes undefined. */
 export type AmfValue = number | boolean | string | null | undefined | Date | AmfValue[] | AmfRecord;
 
-/** An object, a typed object or an ECMA array. Has no prototype, so a key such as `__proto__` is a key like others. */
+/**
+ * An object, a typed object or an ECMA array. It has no prototype, so that a key such as `__proto__` is an ordinary
+ * key.
+ */
 export interface AmfRecord {
   [key: string]: AmfValue;
 }
 
 export interface AmfLimits {
-  /** How deep objects and arrays may be nested; default 16. */
+  /** Deepest nesting of objects and arrays; default 16. */
   readonly maxDepth?: number;
-  /** How many values there may be in all, the nested ones and what references repeat included; default 65536. */
+  /** Most values in all, including nested ones and those that references repeat; default 65536. */
   readonly maxValues?: number;
 }
 
@@ -33,18 +36,22 @@ const Marker = {
   typedObject: 0x10,
 } as const;
 
-/** An object or array that a reference may name. `values`: how many values a repetition of it adds; 0 while it is open. */
+/**
+ * An object or array that a reference may name. `values` is the number of values that a repetition adds; 0 while the
+ * object is incomplete.
+ */
 interface Referable {
   readonly value: AmfValue[] | AmfRecord;
   values: number;
 }
 
 /**
- * Reads AMF0 values one by one, off any bytes: each call gives a value or throws RtmpError `bad_amf` (too short, a type
- * that AMF0 does not have or that cannot stand there, beyond a limit). Memory is bounded by the input's size and the limits.
+ * Reads AMF0 values one by one from untrusted bytes. Each call returns a value, or throws RtmpError `bad_amf`: the
+ * input is too short, the type is unknown or not allowed there, or a limit is exceeded. Memory is bounded by the size
+ * of the input and the limits.
  */
 export class Amf0Reader {
-  /** Where the next value begins. */
+  /** Offset of the next value. */
   offset = 0;
   private valuesLeft: number;
   private readonly maxDepth: number;
@@ -93,7 +100,7 @@ export class Amf0Reader {
       case Marker.strictArray:
         return this.array(depth);
       case Marker.ecmaArray:
-        // The count is a hint that some writers leave at 0: the end marker counts.
+        // The count is only a hint, which some writers leave at 0: the end marker decides.
         this.uint32();
         return this.record(depth);
       case Marker.typedObject:
@@ -102,7 +109,7 @@ export class Amf0Reader {
       case Marker.object:
         return this.record(depth);
       default:
-        throw new RtmpError('bad_amf', `AMF0 type ${marker} at byte ${at} cannot be read`);
+        throw new RtmpError('bad_amf', `AMF0 type ${marker} at byte ${at} is unknown or not allowed here`);
     }
   }
 
@@ -123,7 +130,7 @@ export class Amf0Reader {
     const length = this.uint32();
     const array: AmfValue[] = [];
     const close = this.open(array, depth);
-    // Not allocated ahead: a length that was made up runs out of bytes, or of values, first.
+    // Nothing is allocated in advance: a false length runs out of bytes, or of values, first.
     for (let i = 0; i < length; i++) array.push(this.value(depth + 1));
     close();
     return array;
@@ -147,7 +154,7 @@ export class Amf0Reader {
     if (found === undefined || found.values === 0) {
       throw new RtmpError('bad_amf', `AMF0 reference ${index} at byte ${at} names nothing that is complete`);
     }
-    // As if it stood here again, so that whoever walks the result has a bounded way to go. One is counted already.
+    // Counts as if the value stood here again, so that walking the result is bounded. One value is counted already.
     this.count(found.values - 1);
     return found.value;
   }
@@ -176,11 +183,14 @@ export class Amf0Reader {
       throw new RtmpError('bad_amf', `more AMF0 values than are accepted, at byte ${this.offset}`);
   }
 
-  /** Moves past `size` bytes and says where they begin. */
+  /** Skips `size` bytes and returns where they begin. */
   private take(size: number): number {
     const at = this.offset;
     if (size > this.bytes.length - at) {
-      throw new RtmpError('bad_amf', `AMF0 ends within a value: ${size} bytes wanted at ${at} of ${this.bytes.length}`);
+      throw new RtmpError(
+        'bad_amf',
+        `AMF0 ends within a value: ${size} bytes are needed at byte ${at} of ${this.bytes.length}`,
+      );
     }
     this.offset = at + size;
     return at;
@@ -188,7 +198,7 @@ export class Amf0Reader {
 }
 
 /**
- * All values of a command or data message.
+ * Reads all values of a command or data message.
  *
  * @throws RtmpError `bad_amf`
  */

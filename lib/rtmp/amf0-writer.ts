@@ -1,4 +1,4 @@
-/** A value that the publisher puts on the wire. A Map is written as an ECMA array, a plain object as an object. */
+/** A value to be written. A Map becomes an ECMA array, a plain object becomes an object. */
 export type Amf0Value = number | string | boolean | null | Map<string, Amf0Value> | Amf0Value[] | Amf0Object;
 export interface Amf0Object {
   readonly [key: string]: Amf0Value;
@@ -67,7 +67,7 @@ function value(item: Amf0Value, out: Buffer[]): void {
   }
 }
 
-/** AMF0 bytes of `items`, one behind the other: what a command or data message has as its body. */
+/** The AMF0 bytes of `items` in order: the body of a command or data message. */
 export function writeAmf0(...items: Amf0Value[]): Buffer {
   const out: Buffer[] = [];
   for (const item of items) value(item, out);

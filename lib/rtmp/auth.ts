@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 
-/** The user part of an RTMP URL, decoded. Never to be logged or shown. */
+/** The user part of an RTMP URL, decoded. It must never be logged or shown. */
 export interface Credentials {
   readonly user: string;
   readonly password: string;
@@ -8,15 +8,18 @@ export interface Credentials {
 
 export type AuthAnswer =
   /**
-   * Connect once more, on a new connection, with `query` at the end of app and tcUrl ({@link withQuery}); an earlier round's
-   * query is not kept. `round` 1 names the user, 2 proves the password.
+   * Connect again, on a new connection, with `query` at the end of app and tcUrl ({@link withQuery}). The query of an
+   * earlier round is dropped. Round 1 names the user, round 2 proves the password.
    */
   | { readonly kind: 'retry'; readonly query: string; readonly round: 1 | 2 }
-  /** There is no use in trying again; `reason` is for people, and has no secrets in it. */
+  /** Another attempt is useless. `reason` is for people, and contains no secrets. */
   | { readonly kind: 'rejected'; readonly reason: string };
 
 export interface AuthOptions {
-  /** The round that was answered last on this URL; default 0, none. A server that asks for it again refuses. */
+  /**
+   * The round that was answered last for this URL; default 0: none. A server that asks for the same round again
+   * refuses.
+   */
   readonly lastRound?: 0 | 1 | 2;
   /** Source of the client's own challenge; default `crypto.randomBytes`. */
   readonly random?: (size: number) => Buffer;
@@ -25,17 +28,18 @@ export interface AuthOptions {
 type Method = 'adobe' | 'llnw';
 
 /**
- * What to do about a refused connect whose description asks for a user name and password, in Adobe's way (`authmod=adobe`)
- * or Limelight's (`authmod=llnw`). There is no public standard: the rules are those of widely used publishers.
+ * Decides how to answer a refused connect whose description asks for a user name and password, in the way of Adobe
+ * (`authmod=adobe`) or of Limelight (`authmod=llnw`). There is no public standard: the rules are those of widely used
+ * publishers (docs/protocol/servers.md, Ingest services).
  *
  *     [ AccessManager.Reject ] : [ code=403 need auth; authmod=adobe ] :          -> round 1: authmod, user
  *     [ ... authmod=adobe ] : ?reason=needauth&user=U&salt=S&challenge=C&opaque=O -> round 2: challenge, response, opaque
  *     [ ... authmod=adobe ] : ?reason=authfailed | nosuchuser                     -> rejected
  *
- * @param description of the `_error`
+ * @param description description of the `_error`
  * @param credentials undefined if the URL has none
- * @param app as in connect, with or without a query
- * @returns undefined if the description is not about this
+ * @param app app of connect, with or without a query
+ * @returns undefined if the description is not about a login
  */
 export function authAnswer(
   description: string,
@@ -45,9 +49,12 @@ export function authAnswer(
 ): AuthAnswer | undefined {
   const named = /authmod=(\w+)/.exec(description)?.[1];
   if (named === undefined) return undefined;
-  if (named !== 'adobe' && named !== 'llnw') return rejected(`the server wants a login that is not known (${named})`);
+  if (named !== 'adobe' && named !== 'llnw')
+    return rejected(`the server asks for a login that is not known (${named})`);
   if (credentials === undefined || credentials.user === '') {
-    return rejected('the server wants a user name and password: put them into the URL, rtmp://USER:PASSWORD@HOST/...');
+    return rejected(
+      'the server asks for a user name and password: put them into the URL, rtmp://USER:PASSWORD@HOST/...',
+    );
   }
   const reason = /\?reason=(\w*)/.exec(description)?.[1];
   if (reason === 'authfailed') return rejected('the server refuses the user name or the password');
@@ -83,7 +90,7 @@ function secondRound(
     const answer = `${head}&challenge=${own}&response=${md5(secret + theirs + own, 'base64')}`;
     return opaque === undefined ? answer : `${answer}&opaque=${opaque}`;
   }
-  // HTTP's digest (RFC 2617) with qop=auth, the realm "live", the method "publish" and the app as the path.
+  // The digest of HTTP (RFC 2617) with qop=auth, realm "live", method "publish" and the app as path.
   const nonce = asked.get('nonce') ?? '';
   const count = '00000001';
   const name = app.replace(/\?.*$/s, '');
@@ -93,7 +100,7 @@ function secondRound(
   return `${head}&nonce=${nonce}&cnonce=${own}&nc=${count}&response=${response}`;
 }
 
-/** The server's parameters behind `?reason=`, as they stand: values may have `=` in them, and end at white space. */
+/** The server's parameters behind `?reason=`, unchanged: values may contain `=`, and end at white space. */
 function parameters(description: string): Map<string, string> {
   const query = description.slice(description.indexOf('?reason=') + 1);
   const found = new Map<string, string>();
@@ -104,7 +111,9 @@ function parameters(description: string): Map<string, string> {
   return found;
 }
 
-/** Only what would end the parameter: servers compare the name as it stands, `@` and the like included. */
+/**
+ * Escapes only what would end the parameter: servers compare the name literally, including `@` and the like.
+ */
 function escape(user: string): string {
   return user.replaceAll(/[\s&%#?=+]/g, encodeURIComponent);
 }

@@ -1,21 +1,23 @@
-/** A chunk's header as read; the fields that its format does not have keep what they had. */
+/** A chunk header as read. Fields that its format lacks keep their values. */
 export interface ChunkHeader {
   /** 0: all fields; 1: no message stream id; 2: only the time; 3: none. */
   format: number;
   chunkStreamId: number;
-  /** Absolute (format 0) or a difference (1, 2), ms; the extended timestamp's value if there is one. */
+  /** Absolute time (format 0) or difference (1, 2), ms; from the extended timestamp if there is one. */
   time: number;
-  /** Whether the time came as an extended timestamp. */
+  /** True if the time came as an extended timestamp. */
   extended: boolean;
   /** Message length, bytes. */
   length: number;
   type: number;
   streamId: number;
-  /** Bytes that the header takes, the extended timestamp of formats 0 to 2 included. */
+  /** Bytes of the header, including the extended timestamp of formats 0 to 2. */
   size: number;
 }
 
-/** To be filled by {@link parseChunkHeader}, again and again. */
+/**
+ * An empty header, to be filled by {@link parseChunkHeader} repeatedly.
+ */
 export function emptyHeader(): ChunkHeader {
   return { format: 0, chunkStreamId: 0, time: 0, extended: false, length: 0, type: 0, streamId: 0, size: 0 };
 }
@@ -27,12 +29,8 @@ const EXTENDED_TIME = 0xffffff;
 const SIZES = [11, 7, 3, 0] as const;
 
 /**
- * Reads a chunk header at `at` into `header`; false if it is not all there. Every sequence of bytes is a header: what makes
- * no sense shows by the chunk streams' states (chunk-lane.ts).
- *
- *     basic header    1-3 bytes  format(2) id(6); id 0: one more byte + 64; 1: two more, little-endian, + 64
- *     message header  11/7/3/0   time(3) length(3) type(1) message stream id(4, little-endian)
- *     extended time   4          if the time field is 0xffffff
+ * Reads a chunk header at `at` into `header`; false if it is incomplete. Every sequence of bytes is a header:
+ * contradictions show in the state of the chunk stream (chunk-stream.ts). Layout: docs/protocol/rtmp.md, Chunks.
  */
 export function parseChunkHeader(bytes: Buffer, at: number, header: ChunkHeader): boolean {
   const first = bytes[at];

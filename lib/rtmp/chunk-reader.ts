@@ -1,11 +1,11 @@
 import { emptyHeader, parseChunkHeader } from './chunk-header.js';
-import { Lane } from './chunk-lane.js';
+import { ChunkStream } from './chunk-stream.js';
 import { RtmpError } from './errors.js';
 import { MessageType } from './message-type.js';
 
-/** A message, put together from its chunks. */
+/** A message, assembled from its chunks. */
 export interface RtmpMessage {
-  /** Byte of this direction at which its first chunk begins. */
+  /** Offset at which its first chunk begins, in bytes from the start of this direction. */
   readonly offset: number;
   readonly type: number;
   /** Absolute, ms modulo 2^32. */
@@ -13,17 +13,17 @@ export interface RtmpMessage {
   /** Message stream id. */
   readonly streamId: number;
   readonly chunkStreamId: number;
-  /** May be a slice of what was fed: who keeps it for long, and counts memory, copies it. */
+  /** May be a slice of the input: copy it to keep it for long, or where memory is counted. */
   readonly payload: Buffer;
 }
 
-/** A message of which chunks are missing. */
-export type UnfinishedMessage = Pick<Lane, 'offset' | 'type' | 'filled' | 'length'>;
+/** An incomplete message. */
+export type UnfinishedMessage = Pick<ChunkStream, 'offset' | 'type' | 'filled' | 'length'>;
 
 export interface ChunkReaderOptions {
-  /** Payload bytes a chunk until the peer's Set Chunk Size; default 128. */
+  /** Payload bytes per chunk until the Set Chunk Size of the peer; default 128. */
   readonly chunkSize?: number;
-  /** Longest message, bytes; default and most 16777215, what the header can say. */
+  /** Longest message, bytes; default and maximum 16777215, the limit of the header field. */
   readonly maxMessageSize?: number;
   /** Most bytes held for unfinished messages; default 33554432. */
   readonly maxHeldBytes?: number;
@@ -34,26 +34,28 @@ export interface ChunkReaderOptions {
 const MAX_CHUNK_SIZE = 0x7fffffff;
 
 /**
- * Puts the chunks of one direction of a connection together to messages (RTMP 1.0, 5.3), for input that nobody vouches for:
- * memory follows the bytes that are in, never the lengths that are claimed. The peer's Set Chunk Size and Abort are obeyed
- * here, and handed out like all others.
+ * Assembles the chunks of one direction of a connection into messages (RTMP 1.0, 5.3), from untrusted input: memory
+ * grows with the bytes received, never with the lengths claimed. Set Chunk Size and Abort of the peer are applied
+ * here, and returned like all other messages.
  */
 export class ChunkReader {
   private chunkSize = 128;
   private readonly maxMessageSize: number;
   private readonly maxHeldBytes: number;
   private readonly maxStreams: number;
-  private readonly lanes = new Map<number, Lane>();
+  private readonly chunkStreams = new Map<number, ChunkStream>();
   private readonly header = emptyHeader();
-  /** The chunk that is being read, and how many bytes of it are missing; undefined between chunks. */
-  private current: Lane | undefined;
+  /** The chunk stream of the chunk that is being read, and its missing bytes; undefined between chunks. */
+  private current: ChunkStream | undefined;
   private missing = 0;
-  /** A chunk header's first bytes, if the bytes so far end in one. */
+  /** The first bytes of an incomplete chunk header. */
   private carry: Buffer | undefined;
-  /** How many bytes were read before those that {@link read} has, and where the last chunk began. */
+  /**
+   * Bytes that were read before those of the current {@link read}, and the offset of the last chunk.
+   */
   private before = 0;
   private chunkAt = 0;
-  /** Whether the peer repeats extended timestamps in type-3 chunks; undefined until one was seen. */
+  /** True if the peer repeats extended timestamps in chunks of format 3; undefined until one was seen. */
   private repeats: boolean | undefined;
   private held = 0;
   private broken: RtmpError | undefined;
@@ -65,35 +67,40 @@ export class ChunkReader {
     this.setChunkSize(options.chunkSize ?? 128);
   }
 
-  /** Bytes of memory held for unfinished messages. */
+  /** Bytes of memory held for incomplete messages. */
   get heldBytes(): number {
     return this.held + (this.carry?.length ?? 0);
   }
 
-  /** Byte of this direction at which the last chunk begins: the one at fault, if there is a {@link failure}. */
+  /**
+   * Offset at which the last chunk begins: the faulty one, if there is a {@link failure}.
+   */
   get chunkOffset(): number {
     return this.chunkAt;
   }
 
-  /** The messages of which chunks are missing: what a recording that stops here ends within. */
+  /** The incomplete messages: a recording that stops here ends within them. */
   get unfinished(): readonly UnfinishedMessage[] {
-    return [...this.lanes.values()].filter((lane) => lane.inside);
+    return [...this.chunkStreams.values()].filter((chunkStream) => chunkStream.inside);
   }
 
-  /** What made the bytes unreadable, once they are: from then on {@link feed} throws it. */
+  /**
+   * The error that made the bytes unreadable. From then on {@link feed} throws it.
+   */
   get failure(): RtmpError | undefined {
     return this.broken;
   }
 
   /**
-   * Bytes a chunk from here on; a chunk that has begun keeps its length. The peer's own Set Chunk Size needs no call.
+   * Sets the payload bytes per chunk; a chunk that has begun keeps its length. The Set Chunk Size of the peer is
+   * applied without this call.
    *
-   * @param size 1 .. 2147483647
+   * @param size 1 to 2147483647
    * @throws RtmpError `bad_chunk`
    */
   setChunkSize(size: number): void {
     if (!Number.isInteger(size) || size < 1 || size > MAX_CHUNK_SIZE) {
-      throw new RtmpError('bad_chunk', `chunk size ${size} is not within 1 and ${MAX_CHUNK_SIZE}`);
+      throw new RtmpError('bad_chunk', `chunk size ${size} is out of range, 1 to ${MAX_CHUNK_SIZE}`);
     }
     this.chunkSize = size;
   }
@@ -101,8 +108,9 @@ export class ChunkReader {
   /**
    * Takes the next bytes, cut anywhere, and returns the messages that they complete.
    *
-   * @throws RtmpError `bad_chunk`, `bad_message`, `message_too_big`, `too_much_held`, `too_many_chunk_streams`; messages
-   * that were complete before the fault are returned first, the error then is in {@link failure} and thrown by the next call
+   * @throws RtmpError `bad_chunk`, `bad_message`, `message_too_big`, `too_much_held`, `too_many_chunk_streams`.
+   *   Messages that were complete before the error are returned first; the error is in {@link failure} then, and
+   *   thrown by the next call
    */
   feed(chunk: Buffer): RtmpMessage[] {
     if (this.broken !== undefined) throw this.broken;
@@ -112,7 +120,7 @@ export class ChunkReader {
     } catch (error) {
       if (!(error instanceof RtmpError)) throw error;
       this.broken = error;
-      this.lanes.clear();
+      this.chunkStreams.clear();
       this.current = undefined;
       this.carry = undefined;
       this.held = 0;
@@ -138,69 +146,72 @@ export class ChunkReader {
     this.before += at;
   }
 
-  /** Reads a chunk's header; false if it is not all there. */
+  /** Reads a chunk header; false if it is incomplete. */
   private begin(bytes: Buffer, at: number): boolean {
     const { header } = this;
     if (!parseChunkHeader(bytes, at, header)) return false;
-    const known = this.lanes.get(header.chunkStreamId);
-    const lane = known ?? new Lane(header.chunkStreamId);
+    const known = this.chunkStreams.get(header.chunkStreamId);
+    const chunkStream = known ?? new ChunkStream(header.chunkStreamId);
     if (header.format === 3) {
-      const extended = lane.extendedIn(bytes, at + header.size, this.repeats);
+      const extended = chunkStream.extendedIn(bytes, at + header.size, this.repeats);
       if (extended === undefined) return false;
       if (extended !== 'none') this.repeats = extended === 'repeated';
       if (extended === 'repeated') header.size += 4;
     }
-    if (!lane.inside) lane.offset = this.chunkAt;
-    lane.begin(header);
-    if (lane.length > this.maxMessageSize) {
-      const limit = `this connection takes up to ${this.maxMessageSize}`;
-      throw new RtmpError('message_too_big', `a message of ${lane.length} bytes (type ${lane.type}): ${limit}`);
+    if (!chunkStream.inside) chunkStream.offset = this.chunkAt;
+    chunkStream.begin(header);
+    if (chunkStream.length > this.maxMessageSize) {
+      const limit = `this connection accepts at most ${this.maxMessageSize}`;
+      throw new RtmpError(
+        'message_too_big',
+        `a message of ${chunkStream.length} bytes (type ${chunkStream.type}): ${limit}`,
+      );
     }
     if (known === undefined) {
-      if (this.lanes.size >= this.maxStreams) {
+      if (this.chunkStreams.size >= this.maxStreams) {
         throw new RtmpError('too_many_chunk_streams', `more than ${this.maxStreams} chunk streams on one connection`);
       }
-      this.lanes.set(header.chunkStreamId, lane);
+      this.chunkStreams.set(header.chunkStreamId, chunkStream);
     }
-    this.current = lane;
-    this.missing = Math.min(this.chunkSize, lane.length - lane.filled);
+    this.current = chunkStream;
+    this.missing = Math.min(this.chunkSize, chunkStream.length - chunkStream.filled);
     return true;
   }
 
-  /** Takes what is there of the current chunk's payload; returns where it ends. */
+  /** Takes the available payload of the current chunk; returns the offset of its end. */
   private body(bytes: Buffer, at: number, messages: RtmpMessage[]): number {
-    const lane = this.current;
-    if (lane === undefined) return at;
+    const chunkStream = this.current;
+    if (chunkStream === undefined) return at;
     const end = Math.min(bytes.length, at + this.missing);
     this.missing -= end - at;
     let payload: Buffer | undefined;
-    if (lane.filled === 0 && end - at === lane.length) {
+    if (chunkStream.filled === 0 && end - at === chunkStream.length) {
       payload = bytes.subarray(at, end);
     } else if (end > at) {
-      const before = lane.capacity;
-      lane.append(bytes, at, end);
-      this.held += lane.capacity - before;
+      const before = chunkStream.capacity;
+      chunkStream.append(bytes, at, end);
+      this.held += chunkStream.capacity - before;
       if (this.held > this.maxHeldBytes) {
-        throw new RtmpError('too_much_held', `more than ${this.maxHeldBytes} bytes of unfinished messages`);
+        throw new RtmpError('too_much_held', `more than ${this.maxHeldBytes} bytes of incomplete messages`);
       }
-      if (lane.filled === lane.length) {
-        this.held -= lane.capacity;
-        payload = lane.take();
+      if (chunkStream.filled === chunkStream.length) {
+        this.held -= chunkStream.capacity;
+        payload = chunkStream.take();
       }
     }
     if (this.missing === 0) this.current = undefined;
-    if (payload !== undefined) this.finish(lane, payload, messages);
+    if (payload !== undefined) this.finish(chunkStream, payload, messages);
     return end;
   }
 
-  private finish(lane: Lane, payload: Buffer, messages: RtmpMessage[]): void {
-    lane.inside = false;
-    const { type, timestamp, streamId, id, offset } = lane;
+  private finish(chunkStream: ChunkStream, payload: Buffer, messages: RtmpMessage[]): void {
+    chunkStream.inside = false;
+    const { type, timestamp, streamId, id, offset } = chunkStream;
     if (type === MessageType.setChunkSize || type === MessageType.abort) {
       if (payload.length < 4)
         throw new RtmpError('bad_message', `a control message (type ${type}) of ${payload.length} bytes`);
       const value = payload.readUInt32BE(0);
-      // The topmost bit of Set Chunk Size has no meaning.
+      // The highest bit of Set Chunk Size has no meaning.
       if (type === MessageType.setChunkSize) this.setChunkSize(value & MAX_CHUNK_SIZE);
       else this.abandon(value);
     }
@@ -208,9 +219,9 @@ export class ChunkReader {
   }
 
   private abandon(chunkStreamId: number): void {
-    const lane = this.lanes.get(chunkStreamId);
-    if (lane === undefined) return;
-    this.held -= lane.capacity;
-    lane.drop();
+    const chunkStream = this.chunkStreams.get(chunkStreamId);
+    if (chunkStream === undefined) return;
+    this.held -= chunkStream.capacity;
+    chunkStream.drop();
   }
 }

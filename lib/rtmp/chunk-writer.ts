@@ -2,34 +2,34 @@ import type { Frame } from '../media/frame.js';
 import { RtmpError } from './errors.js';
 import type { OutputBuffer } from './output-buffer.js';
 
-/** Chunk size of both directions until a Set Chunk Size says otherwise. */
+/** Chunk size of both directions until a Set Chunk Size. */
 export const DEFAULT_CHUNK_SIZE = 128;
 
-/** A time that does not fit 24 bits is written as this, and in full behind the header. */
+/** Value of the 24-bit time field that announces an extended timestamp. */
 const EXTENDED = 0xffffff;
 
 /** basic header 3, message header 11, extended timestamp 4 */
 const MAX_HEADER = 18;
 
-/** Most bytes that a message's head (what `writeMedia` puts before the payload) may have: fits every chunk size. */
+/** Largest tag head, bytes (what `writeMedia` puts before the payload): it fits into a chunk of every size. */
 export const MAX_HEAD = 64;
 
-/** Most bytes of a message: its length has 24 bits on the wire. */
+/** Largest message, bytes: the length field has 24 bits. */
 const MAX_MESSAGE = 0xffffff;
 
-/** Most bytes of a payload, or of codec private data, that a message can carry behind its head. */
+/** Largest payload or codec private data, bytes, that a message can carry behind its head. */
 export const MAX_PAYLOAD = MAX_MESSAGE - MAX_HEAD;
 
 /**
- * Splits messages into chunks (docs/protocol/rtmp.md, Chunks; RTMP 1.0, 5.3.1). Chunk headers of format 0 carry an absolute time, of
- * format 1 the difference to the last message of the same chunk stream.
+ * Splits messages into chunks (docs/protocol/rtmp.md, Chunks; RTMP 1.0, 5.3.1). Chunk headers of format 0 carry an
+ * absolute time, those of format 1 the difference to the previous message of the same chunk stream.
  *
  *     basic header   1-3 bytes   fmt(2) csid(6); csid field 0: one more byte, id - 64; 1: two more, id - 64 little-endian
  *     message header 11 / 7      time(3) length(3) type(1) [message stream id(4, little-endian): format 0 only]
  *     extended time  4           if the time field is 0xffffff; repeated in each type-3 chunk of the message
  */
 export class ChunkWriter {
-  /** Bytes of payload a chunk; set when Set Chunk Size is written, never otherwise. */
+  /** Payload bytes per chunk. Set when Set Chunk Size is written, never otherwise. */
   chunkSize = DEFAULT_CHUNK_SIZE;
 
   constructor(private readonly out: OutputBuffer) {}
@@ -37,9 +37,10 @@ export class ChunkWriter {
   /**
    * Writes one message.
    *
-   * @param format 0: `time` is absolute, 1: `time` is a difference and the message stream id is the last one
-   * @param time ms, taken modulo 2^32
-   * @throws RtmpError `bad_value` if the body is longer than a message can be; nothing is written then
+   * @param format 0: `time` is absolute; 1: `time` is a difference, and the message stream id is that of the previous
+   *   message
+   * @param time ms, modulo 2^32
+   * @throws RtmpError `bad_value` if the body is longer than a message can be; then nothing is written
    */
   write(csid: number, format: 0 | 1, time: number, type: number, msid: number, body: Buffer): void {
     this.header(csid, format, time >>> 0, type, msid, body.length);
@@ -47,8 +48,8 @@ export class ChunkWriter {
   }
 
   /**
-   * Writes one message whose body is `head` (its first `headSize` bytes; at most {@link MAX_HEAD}) and then the payload of
-   * `frame`, which is not copied unless it is small.
+   * Writes one message with the body `head` (its first `headSize` bytes; at most {@link MAX_HEAD}) and the payload of
+   * `frame`. A payload is copied only if it is small.
    *
    * @throws RtmpError as of {@link write}
    */
@@ -63,7 +64,7 @@ export class ChunkWriter {
     frame: Frame,
   ): void {
     const time32 = time >>> 0;
-    const { size, whole, start } = frame;
+    const { size, buffer, start } = frame;
     this.header(csid, format, time32, type, msid, headSize + size);
     const { out } = this;
     out.reserve(headSize);
@@ -72,8 +73,8 @@ export class ChunkWriter {
     for (let i = 0; i < headSize; i++) slab[pos++] = head[i] ?? 0;
     out.pos = pos;
     let room = this.chunkSize - headSize;
-    if (whole !== undefined) {
-      this.body(csid, time32, room, whole, start, start + size, size);
+    if (buffer !== undefined) {
+      this.body(csid, time32, room, buffer, start, start + size, size);
       return;
     }
     let left = size;
@@ -85,7 +86,7 @@ export class ChunkWriter {
 
   private header(csid: number, format: 0 | 1, time: number, type: number, msid: number, length: number): void {
     if (length > MAX_MESSAGE) {
-      throw new RtmpError('bad_value', `a message of ${length} bytes: RTMP messages have at most ${MAX_MESSAGE}`);
+      throw new RtmpError('bad_value', `a message of ${length} bytes: the RTMP limit is ${MAX_MESSAGE}`);
     }
     const { out } = this;
     out.reserve(MAX_HEADER);
@@ -111,8 +112,8 @@ export class ChunkWriter {
   }
 
   /**
-   * Writes bytes `from` to `to` of `piece`, opening type-3 chunks where the current one (`room` bytes left) is full; `left` is
-   * what the message still has, from `from` on. Returns what room is left.
+   * Writes bytes `from` to `to` of `piece`, and begins chunks of format 3 where the current one (`room` bytes left)
+   * is full. `left` is the number of message bytes from `from` on. Returns the room left.
    */
   private body(
     csid: number,

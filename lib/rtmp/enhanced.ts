@@ -4,7 +4,7 @@ import { fourCcOf } from './media-tags.js';
 
 /** Bit of a FourCC's mask: the client can encode it. */
 const CAN_ENCODE = 2;
-/** Bit of capsEx: the client honours NetConnection.Connect.ReconnectRequest. */
+/** Bit of capsEx: the client follows NetConnection.Connect.ReconnectRequest. */
 const CAPS_RECONNECT = 1;
 
 /** The values of `kmp_rtmp_out_enhanced`. */
@@ -13,7 +13,7 @@ export type EnhancedMode = 'auto' | 'on' | 'off';
 /** The codecs that need Enhanced RTMP's audio header; `auto` sends H.265 as the module does, unannounced. */
 const ANNOUNCED: readonly number[] = [Codec.OPUS, Codec.AC3, Codec.EAC3];
 
-/** True for the codecs that legacy RTMP has no place for, and that are sent only where `kmp_rtmp_out_enhanced` allows it. */
+/** True for codecs that classic RTMP cannot carry. They are sent only if `kmp_rtmp_out_enhanced` allows it. */
 export function needsEnhanced(codecId: number): boolean {
   return ANNOUNCED.includes(codecId);
 }

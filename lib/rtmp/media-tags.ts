@@ -2,7 +2,7 @@ import { Codec, type MediaType } from '../media/codec.js';
 import type { AudioInfo, MediaInfo } from '../media/media-info.js';
 import { MessageType } from './message-type.js';
 
-/** First bytes of a video message: frame type in the high nibble. */
+/** Frame type, the high nibble of the first byte of a video message. */
 const KEY = 1;
 const INTER = 2;
 /** Enhanced RTMP: bit 7 of the first byte says that a FourCC follows (docs/protocol/enhanced-rtmp.md, Video messages). */
@@ -19,7 +19,7 @@ const fourCcs = new Map<number, string>([
   [Codec.OPUS, 'Opus'],
 ]);
 
-/** The FourCC that a codec goes by on the wire; undefined for those that have a legacy FLV id of their own. */
+/** The FourCC of a codec; undefined for codecs with an FLV id of their own. */
 export function fourCcOf(codecId: number): string | undefined {
   return fourCcs.get(codecId);
 }
@@ -29,7 +29,7 @@ const supported: Readonly<Record<MediaType, ReadonlySet<number>>> = {
   audio: new Set([Codec.AAC, Codec.MP3, Codec.AC3, Codec.EAC3, Codec.OPUS]),
 };
 
-/** True for the codecs that this publisher can write as that kind of media. */
+/** True if the publisher can write the codec as this media type. */
 export function isSupported(mediaType: MediaType, codecId: number): boolean {
   return supported[mediaType].has(codecId);
 }
@@ -47,8 +47,8 @@ export function metadataCodecId(codecId: number, enhanced: boolean): number {
 }
 
 /**
- * `format << 4 | rate << 2 | size << 1 | stereo` (docs/protocol/rtmp.md, Frames). AAC decoders ignore all but the format; the bits are
- * those of the media info all the same.
+ * The sound byte: `format << 4 | rate << 2 | size << 1 | stereo` (docs/protocol/rtmp.md, Frames). AAC decoders use
+ * only the format; the other bits follow the media info all the same.
  */
 export function soundByte(info: AudioInfo): number {
   const { sampleRate } = info;
@@ -59,14 +59,17 @@ export function soundByte(info: AudioInfo): number {
 }
 
 /**
- * The fixed bytes in front of a track's payloads. Made once per media info; `key`/`inter` are the first byte of a frame.
+ * The fixed bytes in front of a track's payloads (docs/protocol/rtmp.md, Frames; docs/protocol/enhanced-rtmp.md,
+ * Video messages). Created once per media info.
  *
  *     H.264  17|27 01 cts(3)                 AAC  sound 01           AC-3, E-AC-3, Opus  91 fourcc
  *     H.265  91|a1 hvc1 cts(3)               MP3  sound
  */
 export class TagHead {
   readonly type: number;
-  /** The bytes of the head; the composition time is filled in place. */
+  /**
+   * The bytes; {@link set} changes them in place.
+   */
   readonly bytes: Uint8Array;
   readonly size: number;
   private readonly ctsAt: number;
@@ -93,7 +96,11 @@ export class TagHead {
     this.size = this.bytes.length;
   }
 
-  /** Sets the bytes that differ from frame to frame. @param cts composition time in ms, 24 bits, may be negative */
+  /**
+   * Sets the bytes that differ between frames.
+   *
+   * @param cts composition time in ms, 24 bits, may be negative
+   */
   set(isKey: boolean, cts: number): void {
     const { bytes, ctsAt } = this;
     if (ctsAt === 0) return;

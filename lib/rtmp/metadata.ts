@@ -2,7 +2,9 @@ import type { AudioInfo, VideoInfo } from '../media/media-info.js';
 import { writeAmf0, type Amf0Value } from './amf0-writer.js';
 import { metadataCodecId } from './media-tags.js';
 
-/** Name of the metadata event as the module writes it, "@" included (docs/protocol/rtmp.md, Metadata and headers). */
+/**
+ * Name of the metadata event as the module writes it, including "@" (docs/protocol/rtmp.md, Metadata and headers).
+ */
 export const DEFAULT_METADATA_NAME = '@onMetaData';
 
 /**
@@ -34,16 +36,20 @@ export function metadataBody(
   return writeAmf0('@setDataFrame', name, fields);
 }
 
-const two = (n: number): string => String(n).padStart(2, '0');
+const twoDigits = (n: number): string => String(n).padStart(2, '0');
 
-/** The body of an onFI message. @param createdMs wall-clock ms since 1970; shown in UTC */
+/**
+ * The body of an onFI message.
+ *
+ * @param createdMs wall-clock ms since 1970; written in UTC
+ */
 export function onFiBody(createdMs: number): Buffer {
   const at = new Date(createdMs);
-  // A `created` outside what a Date can hold (a hostile or broken sender) shows as the start of time.
+  // A `created` that Date cannot represent, from a broken or hostile sender, is written as 1970.
   const date = Number.isNaN(at.getTime()) ? new Date(0) : at;
-  const sd = `${two(date.getUTCDate())}-${two(date.getUTCMonth() + 1)}-${String(date.getUTCFullYear()).padStart(4, '0')}`;
+  const sd = `${twoDigits(date.getUTCDate())}-${twoDigits(date.getUTCMonth() + 1)}-${String(date.getUTCFullYear()).padStart(4, '0')}`;
   const ms = String(date.getUTCMilliseconds()).padStart(3, '0');
-  const st = `${two(date.getUTCHours())}:${two(date.getUTCMinutes())}:${two(date.getUTCSeconds())}.${ms}`;
+  const st = `${twoDigits(date.getUTCHours())}:${twoDigits(date.getUTCMinutes())}:${twoDigits(date.getUTCSeconds())}.${ms}`;
   return writeAmf0(
     'onFI',
     new Map([

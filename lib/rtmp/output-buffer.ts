@@ -1,29 +1,31 @@
 import { blockPool, type Block } from '../media/block.js';
 
-/** Pieces up to this many bytes are copied in between the headers: cheaper than an entry of their own in writev. */
+/**
+ * Pieces up to this many bytes are copied next to the headers: that is cheaper than an entry of their own in writev.
+ */
 const COPY_LIMIT = 768;
 
-/** Bytes of one slab that headers and small pieces are written into. */
+/** Bytes of a slab for headers and small pieces. */
 const SLAB_SIZE = 16 * 1024;
 
-/** The slab of a buffer in which nothing is gathered. */
+/** The slab of an empty buffer. */
 const NO_SLAB = Buffer.alloc(0);
 
 /**
- * Gathers what is to be sent as a list of buffers for one writev: headers and small pieces go into slabs, big payloads
- * are passed on as slices of what was read, uncopied.
+ * Collects the bytes to be sent as a list of buffers for one writev. Headers and small pieces are written into slabs.
+ * Large payloads are added as slices of what was read, without a copy.
  */
 export class OutputBuffer {
-  /** The current slab and the place in it: `reserve` first, then write here and add to `pos`. */
+  /** The current slab and the position in it: call `reserve`, write here, and add to `pos`. */
   slab: Buffer = NO_SLAB;
   pos = 0;
   /**
-   * Whether slabs are blocks of the pool, so that a connection that has nothing to send holds none, and what was sent leaves
-   * no garbage. For those only who keep what {@link takeBlocks} gives for as long as they, or others, need the buffers. Default
-   * false: what was taken may be kept, and written several times; its memory is the garbage collector's.
+   * True: slabs are blocks of the pool, so that an idle connection holds none, and sent bytes leave no garbage. Only
+   * for an owner that keeps the blocks of {@link takeBlocks} for as long as anything refers to the buffers. Default
+   * false: taken buffers may be kept, and written several times; the garbage collector frees them.
    */
   pooled = false;
-  /** Blocks of what is gathered; the last of them is the current slab. */
+  /** Blocks of the collected bytes; the last one is the current slab. */
   private blocks: Block[] = [];
   private takenBlocks: Block[] = [];
   private runStart = 0;
@@ -31,17 +33,19 @@ export class OutputBuffer {
   private closedBytes = 0;
   private sliceBytes = 0;
 
-  /** Bytes gathered and not yet taken. */
+  /** Bytes collected and not taken yet. */
   get length(): number {
     return this.closedBytes + this.pos - this.runStart;
   }
 
-  /** Of {@link length}, what was written or copied here: memory beside that of the payloads. */
+  /**
+   * The part of {@link length} that was written or copied here: memory in addition to the payloads.
+   */
   get copied(): number {
     return this.length - this.sliceBytes;
   }
 
-  /** Makes room for `n` bytes in one piece at `slab[pos]`. */
+  /** Makes room for `n` contiguous bytes at `slab[pos]`. */
   reserve(n: number): void {
     if (this.slab.length - this.pos >= n) return;
     this.closeRun();
@@ -50,7 +54,10 @@ export class OutputBuffer {
     this.runStart = 0;
   }
 
-  /** Adds bytes `start` .. `end` of `piece`: copied when few, else as a slice that keeps `piece`'s memory in use. */
+  /**
+   * Adds bytes `start` to `end` of `piece`: a few are copied, more are added as a slice that keeps the memory of
+   * `piece` in use.
+   */
   append(piece: Buffer, start = 0, end = piece.length): void {
     const n = end - start;
     if (n <= COPY_LIMIT) {
@@ -65,7 +72,7 @@ export class OutputBuffer {
     this.sliceBytes += n;
   }
 
-  /** Everything gathered so far, in order; the buffer is empty afterwards. */
+  /** Takes everything collected, in order; the buffer is empty afterwards. */
   take(): Buffer[] {
     this.closeRun();
     const taken = this.closed;
@@ -82,8 +89,9 @@ export class OutputBuffer {
   }
 
   /**
-   * The blocks that the last {@link take} lies in, beside the payloads', if they are {@link pooled}. Each has a hold that is the
-   * caller's, to be let go once the bytes are sent. A block that nobody refers to any more is used again, let go or not.
+   * The blocks that hold the result of the last {@link take}, without the payloads, if they are {@link pooled}. The
+   * caller owns one hold on each, and releases it once the bytes are sent. A block that nothing refers to any more is
+   * reused in any case.
    */
   takeBlocks(): Block[] {
     const blocks = this.takenBlocks;

@@ -1,6 +1,6 @@
 import { KmpRtmpError } from '../base/errors.js';
 
-/** What a publisher was doing when it failed. */
+/** The step in which a publisher failed. */
 export type PublishStage =
   | 'start_resolve'
   | 'resolve'
@@ -12,7 +12,7 @@ export type PublishStage =
   | 'publish_rejected'
   | 'stream_id';
 
-/** An RTMP connection that could not be made or did not last. `code` is `RTMP_` and the stage in capitals. */
+/** An RTMP connection that could not be established or has broken. `code` is `RTMP_` and the stage in capitals. */
 export class PublishError extends KmpRtmpError {
   constructor(
     readonly stage: PublishStage,

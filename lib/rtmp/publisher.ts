@@ -9,7 +9,7 @@ import { connectFirst, type ConnectTarget } from './tcp-connect.js';
 import { hasProgress, writeBuffers, writeQueueSize } from '../node-internals/direct-write.js';
 import { testInternals } from '../node-internals/self-test.js';
 
-/** What the publisher takes: buffers for one writev, and whom to tell when the kernel has them all. */
+/** The input of the publisher: buffers for one writev, and a callback for when the kernel has taken them. */
 export interface OutputBatch {
   readonly buffers: readonly Buffer[];
   /** Bytes in all buffers. */
@@ -22,38 +22,39 @@ export type PublisherState = 'resolving' | 'connecting' | 'handshaking' | 'publi
 
 export interface PublisherOptions {
   readonly target: ConnectTarget;
-  /** Bytes that go out on the TCP connection ahead of the handshake. */
+  /** Bytes sent on the TCP connection before the handshake. */
   readonly header: Buffer | undefined;
-  /** ms for the TCP connection, for each step of the handshake, and for a write without any progress. */
+  /** Time limit for the TCP connection, for each step of the handshake, and for a write without progress, ms. */
   readonly timeout: number;
   readonly clock: Clock;
   readonly resolve: Resolve;
-  /** Says which of the resolved addresses may be connected to; default all. */
+  /** Decides which of the resolved addresses may be connected to; default: all. */
   readonly permit?: (address: string, port: number, host: string) => boolean;
   readonly onState?: (state: PublisherState) => void;
-  /** Every byte that the server sends, the handshake's included, before it is looked at. */
+  /** Called with all bytes of the server, including the handshake, before they are parsed. */
   readonly onReceived?: (bytes: Buffer) => void;
-  /** The TCP connection is closed: no more bytes come. Not called if there was none. */
+  /** Called when the TCP connection is closed, and no more bytes will arrive. Not called if there was none. */
   readonly onClosed?: () => void;
-  /** What the server sends behind the handshake. */
+  /** Called with the bytes that the server sends after the handshake. */
   readonly onReply?: (bytes: Buffer) => void;
 }
 
-/** How long a closed connection may take to be closed by the server too, before it is cut. */
+/** Time for the server to close the connection after we have, ms. Then the connection is cut. */
 const LINGER = 5_000;
 
 /**
- * The Writable at the end of the line: makes the RTMP connection (name, TCP or TLS, header, handshake), then hands batches
- * to the kernel, one at a time, so that what is slow piles up where the ledger counts it. Ends with the connection closed
- * in order; fails with a {@link PublishError} whose `stage` says where.
+ * The Writable at the end of a pipeline. It establishes the RTMP connection (name, TCP or TLS, header, handshake),
+ * then passes batches to the kernel one at a time, so that the data for a slow server waits where the memory account
+ * counts it. It ends by closing the connection in order, and fails with a {@link PublishError} whose `stage` names
+ * the step.
  */
 export class RtmpPublisher extends Writable {
-  /** Bytes written to the connection, header and handshake included. */
+  /** Bytes written to the connection, including header and handshake. */
   writtenBytes = 0;
   /** Bytes that the kernel has taken. */
   sentBytes = 0;
   receivedBytes = 0;
-  /** `ip:port` of the server and of ourselves, from the connection's beginning on; empty before. */
+  /** `ip:port` of the server and of this side, set when the connection is established; empty before. */
   remoteAddress = '';
   localAddress = '';
   private socket: Socket | undefined;
@@ -72,14 +73,14 @@ export class RtmpPublisher extends Writable {
     this.open().then(
       () => callback(),
       (error: unknown) => {
-        // Destroyed on the way: whoever did that need not hear that it was given up.
+        // Destroyed while connecting: the caller knows.
         if (this.destroyed) callback();
         else callback(error instanceof Error ? error : new Error(messageOf(error)));
       },
     );
   }
 
-  /** Cuts the connecting short, too: `_destroy` alone would not be called before that has come to its end. */
+  /** Also aborts the connecting: `_destroy` alone would be called only after that has ended. */
   override destroy(error?: Error): this {
     this.abort.abort();
     if (!this.handshaken) this.socket?.destroy();
@@ -120,8 +121,8 @@ export class RtmpPublisher extends Writable {
       callback();
       return;
     }
-    // The server's last answers are still read: closing with unread bytes would reset the connection, and a reset may
-    // take from the server what it has not read yet.
+    // The last answers of the server are still read: closing with unread bytes would reset the connection, and a
+    // reset may discard what the server has not read yet.
     const cut = this.options.clock.after(LINGER, () => socket.destroy(), false);
     socket.once('close', () => cut.cancel());
     socket.end(() => callback());
@@ -131,7 +132,7 @@ export class RtmpPublisher extends Writable {
     this.abort.abort();
     this.stepTimer?.cancel();
     this.stepTimer = undefined;
-    // After a normal end the socket lingers by itself (see _final).
+    // After a normal end, `_final` waits for the socket to close.
     if (error !== null || !this.writableFinished) this.socket?.destroy();
     callback(error);
   }
@@ -152,17 +153,17 @@ export class RtmpPublisher extends Writable {
       }
       addresses = allowed;
     }
-    if (this.destroyed) throw new PublishError('start_connect', 'given up');
+    if (this.destroyed) throw new PublishError('start_connect', 'canceled');
     onState?.('connecting');
     const socket = await connectFirst(target, addresses, timeout, clock, this.abort.signal);
     this.socket = socket;
-    // Kept: a socket that was reset does not know any more whom it was connected to.
+    // Kept, because a socket forgets its addresses when it is reset.
     this.remoteAddress = address(socket.remoteAddress, socket.remotePort);
     this.localAddress = address(socket.localAddress, socket.localPort);
     socket.once('close', () => this.options.onClosed?.());
     if (this.destroyed) {
       socket.destroy();
-      throw new PublishError('start_connect', 'given up');
+      throw new PublishError('start_connect', 'canceled');
     }
     onState?.('handshaking');
     await this.handshake(socket);
@@ -249,7 +250,7 @@ export class RtmpPublisher extends Writable {
     this.destroy(new PublishError('recv', `${this.remoteAddress}: ${message}`, { cause }));
   }
 
-  /** A write of which nothing was taken for `timeout` ms means that the server has stopped reading, or is gone. */
+  /** If no byte of a write is taken for `timeout` ms, the server has stopped reading, or is gone. */
   private watchProgress(socket: Socket, queued: number): void {
     this.startStep(() => {
       const now = writeQueueSize(socket);

@@ -4,28 +4,28 @@ import { messageOf } from '../base/errors.js';
 import { systemClock, timerMs, type Clock } from '../time/clock.js';
 import { PublishError } from './publish-error.js';
 
-/** Gives the addresses of a host, best first; at least one, or rejects with a PublishError. */
+/** Resolves a host name to its addresses, best first. Returns at least one, or rejects with a PublishError. */
 export type Resolve = (host: string) => Promise<string[]>;
 
 export interface DnsServers {
   /** `address` or `address:port`, `[v6]:port`. */
   readonly servers: readonly string[];
-  /** ms for one look-up in all. */
+  /** Time limit for a look-up in all, ms. */
   readonly timeout: number;
   readonly ipv4: boolean;
   readonly ipv6: boolean;
-  /** ms that an answer is used again; undefined: as long as it says itself. */
+  /** Time that an answer is cached, ms; undefined: its own TTL. */
   readonly valid?: number | undefined;
 }
 
-/** A name that no server needs to be asked about: it cannot be one. */
+/** Rejects names that cannot exist, without asking a server. */
 function checkName(host: string): void {
   const labels = host.replace(/\.$/, '').split('.');
   const fits = host.length <= 253 && labels.every((label) => /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/i.test(label));
   if (!fits) throw new PublishError('start_resolve', `"${host.slice(0, 80)}" is not a host name`);
 }
 
-/** The system's own way (hosts file included), or no look-up at all for an address. */
+/** Resolves by the operating system (hosts file included). An address needs no look-up. */
 export const systemResolve: Resolve = async (host) => {
   if (isIP(host) !== 0) return [host];
   checkName(host);
@@ -39,10 +39,10 @@ export const systemResolve: Resolve = async (host) => {
 
 type Cache = Map<string, { readonly until: number; readonly addresses: string[] }>;
 
-/** Most names that are remembered: senders choose them, and could choose a new one each time. */
+/** Most cached names: senders choose the names, and could use a new one each time. */
 const MAX_CACHED = 1000;
 
-/** Makes room for one more. */
+/** Makes room for one more entry. */
 function forgetStale(cache: Cache, now: number): void {
   if (cache.size < MAX_CACHED) return;
   for (const [host, { until }] of cache) if (until <= now) cache.delete(host);
@@ -50,22 +50,25 @@ function forgetStale(cache: Cache, now: number): void {
   if (cache.size >= MAX_CACHED && oldest !== undefined) cache.delete(oldest);
 }
 
-/** Answers that say something of the server, not of the name: another one may know it. */
+/** Answers that are about the server, not about the name: another server may know it. */
 const SERVER_FAULTS = new Set(['ESERVFAIL', 'EREFUSED', 'ENOTIMP', 'EFORMERR']);
 
-/** A question without an answer is asked again after 1, 3 and 7 parts of the time limit, of so many in all. */
+/** Unanswered questions are repeated after 1, 3 and 7 parts of the time limit, which has this many parts. */
 const PARTS = 15;
 const TRIES = 4;
 
 interface Answer {
   readonly addresses: string[];
-  /** ms that they hold, by themselves. */
+  /** Time to live, ms. */
   readonly ttl: number;
-  /** Why there are none. */
+  /** Why there are no addresses. */
   readonly problem: unknown;
 }
 
-/** The resolver itself goes on to the next server only if one does not answer; one that cannot is passed over here. */
+/**
+ * The resolver itself tries the next server only if one does not answer. This also skips a server that answers with
+ * an error.
+ */
 async function ask(host: string, { servers, timeout, ipv4, ipv6 }: DnsServers, clock: Clock): Promise<Answer> {
   const resolver = new dns.Resolver({ timeout: Math.max(1, Math.ceil(timerMs(timeout) / PARTS)), tries: TRIES });
   let late = false;
@@ -92,7 +95,7 @@ async function ask(host: string, { servers, timeout, ipv4, ipv6 }: DnsServers, c
   }
 }
 
-/** Asks the given DNS servers (`resolver` of the configuration), A and AAAA, IPv4 first. */
+/** Resolves by the given DNS servers (`resolver` of the configuration): A and AAAA, IPv4 first. */
 export function dnsResolve(options: DnsServers, clock: Clock = systemClock): Resolve {
   const cache: Cache = new Map();
   return async (host) => {

@@ -1,6 +1,8 @@
 import { KmpRtmpError } from '../base/errors.js';
 
-/** Where to publish, from `[rtmp://|rtmps://][user:password@]host[:port]/app/stream` (docs/protocol/rtmp.md, URL). */
+/**
+ * A parsed URL: `[rtmp://|rtmps://][user:password@]host[:port]/app/stream` (docs/protocol/rtmp.md, URL).
+ */
 export interface RtmpUrl {
   readonly secure: boolean;
   readonly host: string;
@@ -9,13 +11,13 @@ export interface RtmpUrl {
   readonly app: string;
   /** Second path segment with the query string; may be empty. If there is a query string, further segments are kept. */
   readonly stream: string;
-  /** The URL up to the app's end, without user and password. */
+  /** The URL up to the end of the app, without user and password. */
   readonly tcUrl: string;
   readonly user: string | undefined;
   readonly password: string | undefined;
 }
 
-/** A URL that cannot be published to. The message never shows the URL itself, which holds the stream key. */
+/** A URL that cannot be published to. The message never contains the URL itself, which includes the stream key. */
 export class RtmpUrlError extends KmpRtmpError {
   constructor(problem: string) {
     super('RTMP_BAD_URL', `the RTMP url ${problem}; expected [rtmp://]host[:port]/app/stream`);
@@ -78,7 +80,7 @@ function streamOf(path: string): string {
   return end < 0 ? path : path.slice(0, end);
 }
 
-/** The same URL without user and password, as it may be shown to who may know the stream key. */
+/** The URL without user and password, for readers who may know the stream key. */
 export function withoutCredentials(url: string): string {
   const scheme = /^[a-z][a-z0-9+.-]*:\/\//i.exec(url)?.[0] ?? '';
   const rest = url.slice(scheme.length);

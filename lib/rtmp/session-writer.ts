@@ -13,22 +13,22 @@ import { OutputBuffer } from './output-buffer.js';
 
 const CONTROL_CSID = 2;
 const COMMAND_CSID = 3;
-/** Streams take the chunk stream ids above the command's: 4 = 3 + message stream id 1. */
+/** Chunk stream ids of streams begin above that of commands: 4 = 3 + message stream id 1. */
 const FIRST_STREAM_CSID = 4;
 
-/** What the connect command says; all strings, in this order on the wire. */
+/** Properties of the connect command: all strings, written in this order. */
 export interface ConnectParams {
   readonly app: string;
   readonly flashVer: string;
   readonly swfUrl: string;
   readonly tcUrl: string;
   readonly pageUrl: string;
-  /** Further properties, behind the five (enhanced codecs; see `lib/rtmp/enhanced.ts`). */
+  /** Further properties behind these five (Enhanced RTMP; see lib/rtmp/enhanced.ts). */
   readonly extra?: Amf0Object;
 }
 
 export interface SessionOptions {
-  /** Bytes a chunk, 128 .. 16777215. Default 65536. */
+  /** Payload bytes per chunk, 128 to 16777215. Default 65536. */
   readonly chunkSize?: number;
   /** Name of the metadata event. Default `@onMetaData`. */
   readonly metadataName?: string;
@@ -38,15 +38,15 @@ export interface SessionOptions {
   readonly enhanced?: boolean;
 }
 
-/** One RTMP message stream of a session: what its next message depends on. */
+/** The state of one RTMP message stream that its next message depends on. */
 export interface StreamState {
   readonly name: string;
   /** Message stream id; 0 until it is known (`kmp_rtmp_out_stream_id negotiate`). */
   msid: number;
   readonly csid: number;
-  /** Transaction of its createStream. */
+  /** Transaction id of its createStream. */
   readonly createTransaction: number;
-  /** True once releaseStream and FCPublish have told the server of it. */
+  /** True once releaseStream and FCPublish are written. */
   announced: boolean;
   /** True once publish is encoded. */
   published: boolean;
@@ -56,7 +56,7 @@ export interface StreamState {
   live: boolean;
   /** dts of the last frame as it was written, ms; undefined before the first. */
   lastMs: number | undefined;
-  /** True if the next frame carries the absolute time: the first one, and one behind headers. */
+  /** True if the next frame has to carry the absolute time: the first frame, and the first one behind headers. */
   nextAbsolute: boolean;
   /** ms added to all times of the stream; above 0 if its first frame has a time below 0. */
   shiftMs: number;
@@ -69,12 +69,13 @@ export interface StreamState {
 /** Bytes of codec private data above which a media info is not remembered in {@link StreamState.announcedInfos}. */
 const MAX_REMEMBERED = 4096;
 
-/** A difference of so many ms needs the extended timestamp. */
+/** A difference of this many ms needs the extended timestamp. */
 const EXTENDED_DIFFERENCE = 0xffffff;
 
 /**
- * Writes one RTMP connection's messages, in order, into an {@link OutputBuffer}: all the state that a connection's
- * outgoing side has is here, and a new connection takes a new writer. Pure: no sockets, no clock (docs/protocol/rtmp.md, Connection).
+ * Writes the messages of one RTMP connection, in order, into an {@link OutputBuffer}. It holds all state of the
+ * outgoing side, so a new connection needs a new writer. It uses neither sockets nor a clock (docs/protocol/rtmp.md,
+ * Connection).
  */
 export class SessionWriter {
   readonly out = new OutputBuffer();
@@ -96,7 +97,7 @@ export class SessionWriter {
     this.enhanced = options.enhanced ?? false;
   }
 
-  /** The connect command, then Set Chunk Size. Returns the command's transaction id. */
+  /** Writes connect, then Set Chunk Size. Returns the transaction id of connect. */
   connect(params: ConnectParams): number {
     const { app, flashVer, swfUrl, tcUrl, pageUrl, extra } = params;
     const transaction = this.command('connect', { app, flashVer, swfUrl, tcUrl, pageUrl, ...extra });
@@ -108,11 +109,12 @@ export class SessionWriter {
   }
 
   /**
-   * releaseStream, FCPublish and createStream. With `assume`, publish follows at once, with the id that a server that
-   * counts up from 1 will give (docs/protocol/rtmp.md, Stream ids); else {@link publish} has to be called with the real one.
+   * Writes releaseStream, FCPublish and createStream. With `assume`, publish follows at once, with the id that a
+   * server that counts up from 1 will return (docs/protocol/rtmp.md, Stream ids). Otherwise {@link publish} has to be
+   * called with the real id.
    *
-   * Without `assume`, only the first stream is announced before it has its id: servers that know one stream a connection
-   * take FCPublish for the end of the one that is there.
+   * Without `assume`, only the first stream is announced before its id is known: a server that supports one stream
+   * per connection takes FCPublish as the end of the existing stream.
    */
   createStream(name: string, assume: boolean): StreamState {
     const announced = assume || !this.streamCreated;
@@ -122,7 +124,7 @@ export class SessionWriter {
     const stream: StreamState = {
       name,
       msid: 0,
-      csid: this.csids.take(),
+      csid: this.csids.acquire(),
       createTransaction,
       announced,
       published: false,
@@ -138,7 +140,7 @@ export class SessionWriter {
     return stream;
   }
 
-  /** publish NAME "live" on the stream's own chunk stream. */
+  /** Writes publish NAME "live" on the chunk stream of the stream. */
   publish(stream: StreamState, msid: number): void {
     if (!stream.announced) this.announce(stream.name);
     stream.announced = true;
@@ -149,18 +151,18 @@ export class SessionWriter {
     this.chunks.write(stream.csid, 0, 0, MessageType.command, msid, body);
   }
 
-  /** FCUnpublish and deleteStream; the chunk stream id is free afterwards. */
+  /** Writes FCUnpublish and deleteStream. The chunk stream id is free afterwards. */
   unpublish(stream: StreamState): void {
     if (stream.announced) this.command('FCUnpublish', null, stream.name);
     if (stream.published) this.command('deleteStream', null, stream.msid);
     stream.announced = false;
     stream.published = false;
     stream.live = false;
-    this.csids.giveBack(stream.csid);
+    this.csids.release(stream.csid);
   }
 
   /**
-   * The metadata of the stream (docs/protocol/rtmp.md, Metadata and headers).
+   * Writes the metadata of the stream (docs/protocol/rtmp.md, Metadata and headers).
    *
    * @param ms dts of the frame that it precedes, in mid-stream; default: that of the last frame written
    */
@@ -172,7 +174,7 @@ export class SessionWriter {
   }
 
   /**
-   * The sequence header of a track, if its codec has one and there is private data to put into it.
+   * Writes the sequence header of a track, if its codec has one and the private data is known.
    *
    * @param ms as of {@link metadata}
    */
@@ -185,9 +187,9 @@ export class SessionWriter {
   }
 
   /**
-   * One frame, and an onFI behind it when one is due. `frame.ms` must be set. The first frame of a stream, one whose time goes
-   * back, and one whose time jumps by 0xffffff ms or more carry the absolute time. All others carry the difference to the
-   * frame before, of either track (docs/protocol/rtmp.md, Timestamps).
+   * Writes one frame, and an onFI behind it when one is due. `frame.ms` must be set. The first frame of a stream, one
+   * whose time goes back, and one whose time jumps by 0xffffff ms or more carry the absolute time. All others carry
+   * the difference to the previous frame, of either track (docs/protocol/rtmp.md, Timestamps).
    */
   frame(stream: StreamState, head: TagHead, frame: Frame, timescale: number): void {
     head.set(frame.isKey, frame.ptsDelay === 0 ? 0 : toMs(frame.dts + frame.ptsDelay, timescale) - frame.ms);
@@ -216,12 +218,15 @@ export class SessionWriter {
     this.command('FCPublish', null, name);
   }
 
-  /** A protocol control message (acknowledgement, ping response, ...). */
+  /** Writes a protocol control message (acknowledgement, ping response and so on). */
   control(type: number, body: Buffer): void {
     this.chunks.write(CONTROL_CSID, 0, 0, type, 0, body);
   }
 
-  /** Before the first frame, headers are at 0, as in the recordings of the module; the frame behind one is absolute. */
+  /**
+   * Before the first frame, headers have the time 0, as in the recordings of the module. The frame behind a header is
+   * absolute.
+   */
   private header(stream: StreamState, type: number, body: Buffer, ms: number | undefined): void {
     const { lastMs, shiftMs } = stream;
     const at = lastMs === undefined ? 0 : ms === undefined ? lastMs : ms + shiftMs;
@@ -239,7 +244,7 @@ export class SessionWriter {
 
   private command(name: string, ...args: Amf0Value[]): number {
     const transaction = this.transaction++;
-    // The first command opens the chunk stream with a full header; connect's id is 0 for all of them.
+    // The first command has a full header. The message stream id of connect, 0, holds for all commands.
     this.chunks.write(
       COMMAND_CSID,
       this.commandStarted ? 1 : 0,
@@ -253,7 +258,7 @@ export class SessionWriter {
   }
 }
 
-/** Times are modulo 2^32 on the wire; `>>>` alone would go wrong beyond 2^53, and for fractions. */
+/** Times are modulo 2^32 on the wire. `>>>` alone would be wrong beyond 2^53, and for fractions. */
 function modulo32(ms: number): number {
   const low = ms % 0x100000000;
   return low < 0 ? low + 0x100000000 : low;

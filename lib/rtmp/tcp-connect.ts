@@ -5,11 +5,11 @@ import { messageOf } from '../base/errors.js';
 import { PublishError } from './publish-error.js';
 
 export interface TlsSettings {
-  /** Refuse a server whose certificate does not hold for the name. */
+  /** Refuse a server whose certificate is not valid for the name. */
   readonly verify: boolean;
-  /** PEM certificates to trust instead of the system's. */
+  /** PEM certificates to trust instead of those of the system. */
   readonly ca: Buffer | undefined;
-  /** The name that is asked for (SNI) and verified; default: the URL's host. */
+  /** The name that is sent (SNI) and verified; default: the host of the URL. */
   readonly name: string | undefined;
 }
 
@@ -20,7 +20,7 @@ export interface ConnectTarget {
   readonly tls: TlsSettings | undefined;
 }
 
-/** Errors of the socket call itself, before anything went to the network: our side's fault, not the server's. */
+/** Errors of the socket call itself, before anything was sent: a fault of this side, not of the server. */
 const LOCAL_ERRORS = new Set([
   'EMFILE',
   'ENFILE',
@@ -33,13 +33,13 @@ const LOCAL_ERRORS = new Set([
   'EPERM',
 ]);
 
-/** Idle time before TCP asks whether the server is still there. */
+/** Idle time before TCP probes whether the server still exists, ms. */
 const KEEPALIVE_DELAY = 15_000;
 
 /**
- * Opens a connection to the first of `addresses` that answers, each tried for `timeout` ms. Resolves when TCP (and TLS) is
- * up; rejects with a PublishError of stage `handshake` (docs/protocol/behaviour.md, Close reasons), or `start_connect` if no
- * address got as far as the network.
+ * Opens a connection to the first of `addresses` that answers, with `timeout` ms for each. Resolves when TCP (and
+ * TLS) is established. Rejects with a PublishError of stage `handshake` (docs/protocol/behaviour.md, Close reasons),
+ * or `start_connect` if no attempt reached the network.
  */
 export async function connectFirst(
   target: ConnectTarget,
@@ -83,7 +83,7 @@ function connectOne(
         : tlsConnect({
             host: address,
             port,
-            // An address is no name to ask for; it is verified all the same.
+            // SNI needs a name; an address is verified all the same.
             ...(isIP(name) === 0 ? { servername: name } : {}),
             rejectUnauthorized: tls.verify,
             ...(tls.ca === undefined ? {} : { ca: tls.ca }),
@@ -107,13 +107,13 @@ function connectOne(
     };
     const fail = (error: Error): void => {
       settle();
-      // A late error of a socket that is given up must not go unhandled.
+      // A late error of an abandoned socket must not be unhandled.
       socket.on('error', () => {});
       socket.destroy();
       reject(error);
     };
     const onClose = (): void => fail(new Error('the connection was closed'));
-    const onAbort = (): void => fail(new Error('given up'));
+    const onAbort = (): void => fail(new Error('canceled'));
     socket.once(up, onUp);
     socket.once('error', fail);
     socket.once('close', onClose);

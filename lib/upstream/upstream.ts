@@ -209,7 +209,7 @@ export class Upstream implements SessionOwner, Counting {
 
   /** Drops the pending frames of a track, without acknowledging them: the sender may send them again elsewhere. */
   clear(track: Track): void {
-    for (const frame of track.filter(() => false)) track.drop(frame);
+    for (const frame of track.removeUnless(() => false)) track.drop(frame);
     track.changes.length = 0;
     this.chargeInfos(track);
   }
@@ -224,7 +224,7 @@ export class Upstream implements SessionOwner, Counting {
       this.fail(reason, 'as requested, without a connection');
       return;
     }
-    if (keepFrames) for (const session of this.sessions) session.hurry();
+    if (keepFrames) for (const session of this.sessions) session.stopWaiting();
     for (const stream of [...this.streams.values()]) {
       if (keepFrames && !stream.settled) this.settle(stream);
       this.dropTracks(stream, reason, keepFrames);

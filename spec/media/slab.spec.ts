@@ -22,7 +22,7 @@ class Model {
     }
   }
 
-  giveBack(slab: number, from: number, to: number): void {
+  release(slab: number, from: number, to: number): void {
     this.slabs[slab]?.fill(false, from, to);
   }
 }
@@ -49,14 +49,14 @@ describe('slabs', () => {
         assert.deepEqual([known.indexOf(place.slab), place.page], [slab, page], `step ${step}`);
         const pages = 1 + random(wanted);
         slabs.shorten(place, pages);
-        model.giveBack(slab, page + pages, page + wanted);
+        model.release(slab, page + pages, page + wanted);
         out.push({ place, slab, pages });
         used += pages;
       } else {
         const [gone] = out.splice(random(out.length), 1);
         assert.ok(gone);
-        slabs.giveBack(gone.place);
-        model.giveBack(gone.slab, gone.place.page, gone.place.page + gone.pages);
+        slabs.release(gone.place);
+        model.release(gone.slab, gone.place.page, gone.place.page + gone.pages);
         used -= gone.pages;
       }
       assert.equal(slabs.usedBytes, used * 4096);

@@ -31,7 +31,7 @@ describe('what leaves the merger', () => {
   });
 
   it('or when all that is due is written and it is enough', () => {
-    const bench = new MergeBench({ minDelay: 0, bufferSize: 100, enough: 30, flushTimeout: 500 }).read();
+    const bench = new MergeBench({ minDelay: 0, bufferSize: 100, flushSize: 30, flushTimeout: 500 }).read();
     const v = bench.track('v');
     bench.arrive(v, 0, 1);
     assert.deepEqual(bench.batches, []);
@@ -173,12 +173,12 @@ describe('what leaves the merger', () => {
     assert.deepEqual(bench.order, ['v0']);
   });
 
-  it('in a hurry, what waits goes at once, in order, and so does what comes', () => {
+  it('after stopWaiting, queued frames are written at once, in order, and so are new ones', () => {
     const bench = new MergeBench().read();
     const [v, a] = [bench.track('v'), bench.track('a')];
     bench.arrive(v, 0, 40);
     bench.arrive(a, 10);
-    bench.merger.hurry();
+    bench.merger.stopWaiting();
     assert.deepEqual(bench.order, ['v0', 'a10', 'v40']);
     bench.arrive(v, 80);
     assert.deepEqual(bench.order.at(-1), 'v80');

@@ -54,7 +54,7 @@ describe('TrackQueue', () => {
     const queue = new TrackQueue({ queues: [] });
     for (let i = 0; i < 40; i++) queue.push(frame(i));
     for (let i = 0; i < 10; i++) queue.shift();
-    const out = queue.filter(({ seq }) => seq % 3 === 0);
+    const out = queue.removeUnless(({ seq }) => seq % 3 === 0);
     assert.deepEqual(
       out.map(({ seq }) => seq),
       Array.from({ length: 30 }, (_, i) => i + 10).filter((seq) => seq % 3 !== 0),

@@ -6,15 +6,15 @@ const GB = 2 ** 30;
 
 /** Acknowledges up to `to` in steps of `step`, by a count that `wrap` makes of the true one; `to` is written by then. */
 function run(acked: AckedBytes, from: number, to: number, step: number, wrap: (bytes: number) => number): void {
-  for (let read = from; read <= to; read += step) acked.take(wrap(read), read + 1000);
+  for (let read = from; read <= to; read += step) acked.update(wrap(read), read + 1000);
 }
 
 describe('what a server has read', () => {
   it('is what it acknowledges', () => {
     const acked = new AckedBytes();
-    acked.take(5000, 9000);
+    acked.update(5000, 9000);
     assert.equal(acked.bytes, 5000);
-    acked.take(8000, 9000);
+    acked.update(8000, 9000);
     assert.equal(acked.bytes, 8000);
   });
 
@@ -40,7 +40,7 @@ describe('what a server has read', () => {
       read += step;
       count += step;
       if (count >= 0xf0000000) count = 0;
-      acked.take(count, read + 1000);
+      acked.update(count, read + 1000);
       assert.ok(acked.bytes <= read);
     }
     assert.ok(acked.bytes >= read - 4 * step, String(read - acked.bytes));
@@ -53,9 +53,9 @@ describe('what a server has read', () => {
   ]) {
     it(`is not believed any more from a server that says ${what}`, () => {
       const acked = new AckedBytes();
-      acked.take(5000, 9000);
-      acked.take(says, 20_000);
-      acked.take(6000, 20_000);
+      acked.update(5000, 9000);
+      acked.update(says, 20_000);
+      acked.update(6000, 20_000);
       assert.equal(acked.bytes, 5000);
       assert.equal(acked.isBehind(20_000), false);
     });
@@ -65,11 +65,11 @@ describe('what a server has read', () => {
     const acked = new AckedBytes();
     acked.expect(10_000);
     assert.equal(acked.isBehind(1_000_000), false, 'it may be a server that does not acknowledge');
-    acked.take(10_500, 30_000);
+    acked.update(10_500, 30_000);
     assert.equal(acked.isBehind(20_999), false);
     assert.equal(acked.isBehind(21_000), true);
     // It has a step of its own.
-    acked.take(60_500, 100_000);
+    acked.update(60_500, 100_000);
     assert.equal(acked.isBehind(110_499), false);
     assert.equal(acked.isBehind(110_500), true);
   });

@@ -193,7 +193,7 @@ describe('a stream that runs for 60 days', () => {
           written++;
         },
         drained: () => {},
-        gathered: 0,
+        encodedBytes: 0,
         take: () => 0,
       },
     });

@@ -31,7 +31,7 @@ class NamingSink implements FrameSink<NamedQueue, Batch> {
   onFrame: ((what: string) => void) | undefined;
   private batch: string[] = [];
 
-  get gathered(): number {
+  get encodedBytes(): number {
     return this.batch.length * 10;
   }
   frame(queue: NamedQueue, frame: Frame, now: number): void {

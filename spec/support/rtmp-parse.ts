@@ -19,7 +19,7 @@ export interface ParsedMessage {
   readonly extended: number;
 }
 
-interface Lane {
+interface ChunkState {
   fmt: number;
   timestamp: number;
   delta: number;
@@ -58,7 +58,7 @@ class Cursor {
 export class RtmpParse {
   readonly messages: ParsedMessage[] = [];
   private pending: Buffer = Buffer.alloc(0);
-  private readonly lanes = new Map<number, Lane>();
+  private readonly states = new Map<number, ChunkState>();
 
   constructor(public chunkSize = 128) {}
 
@@ -92,49 +92,49 @@ export class RtmpParse {
     if (chunkStream === 0) chunkStream = 64 + cursor.u8();
     else if (chunkStream === 1) chunkStream = 64 + cursor.take(2).readUInt16LE(0);
 
-    const known = this.lanes.get(chunkStream);
+    const known = this.states.get(chunkStream);
     if (known === undefined && fmt !== 0) throw new Error(`fmt ${fmt} opens chunk stream ${chunkStream}`);
-    const old: Lane = known ?? {
+    const old: ChunkState = known ?? {
       ...{ fmt: 0, timestamp: 0, delta: 0, length: 0, type: 0, streamId: 0, hasExtended: false },
       ...{ parts: [], got: 0, chunks: 0, extended: 0 },
     };
     const inside = old.chunks > 0;
     if (inside && fmt !== 3) throw new Error(`fmt ${fmt} within a message of chunk stream ${chunkStream}`);
 
-    const lane = { ...old, parts: [...old.parts] };
+    const state = { ...old, parts: [...old.parts] };
     let time = 0;
     if (fmt <= 2) time = cursor.u24();
     if (fmt <= 1) {
-      lane.length = cursor.u24();
-      lane.type = cursor.u8();
+      state.length = cursor.u24();
+      state.type = cursor.u8();
     }
-    if (fmt === 0) lane.streamId = cursor.take(4).readUInt32LE(0);
-    if (fmt <= 2) lane.hasExtended = time === 0xffffff;
-    if (lane.hasExtended) {
+    if (fmt === 0) state.streamId = cursor.take(4).readUInt32LE(0);
+    if (fmt <= 2) state.hasExtended = time === 0xffffff;
+    if (state.hasExtended) {
       const extended = cursor.u32();
-      lane.extended++;
+      state.extended++;
       if (fmt <= 2) time = extended;
     }
     if (!inside) {
-      lane.fmt = fmt;
-      if (fmt === 0) lane.timestamp = time;
-      if (fmt === 1 || fmt === 2) lane.delta = time;
-      if (fmt === 0) lane.delta = time;
-      if (fmt !== 0) lane.timestamp = (lane.timestamp + lane.delta) % 2 ** 32;
+      state.fmt = fmt;
+      if (fmt === 0) state.timestamp = time;
+      if (fmt === 1 || fmt === 2) state.delta = time;
+      if (fmt === 0) state.delta = time;
+      if (fmt !== 0) state.timestamp = (state.timestamp + state.delta) % 2 ** 32;
     }
-    const body = cursor.take(Math.min(this.chunkSize, lane.length - lane.got));
-    lane.parts.push(body);
-    lane.got += body.length;
-    lane.chunks++;
-    if (lane.got === lane.length) this.finish(chunkStream, lane);
-    this.lanes.set(chunkStream, lane);
+    const body = cursor.take(Math.min(this.chunkSize, state.length - state.got));
+    state.parts.push(body);
+    state.got += body.length;
+    state.chunks++;
+    if (state.got === state.length) this.finish(chunkStream, state);
+    this.states.set(chunkStream, state);
   }
 
-  private finish(chunkStream: number, lane: Lane): void {
-    const { fmt, timestamp, type, streamId, chunks, extended } = lane;
-    const payload = Buffer.concat(lane.parts);
+  private finish(chunkStream: number, state: ChunkState): void {
+    const { fmt, timestamp, type, streamId, chunks, extended } = state;
+    const payload = Buffer.concat(state.parts);
     this.messages.push({ chunkStream, fmt, timestamp, type, streamId, payload, chunks, extended });
-    Object.assign(lane, { parts: [], got: 0, chunks: 0, extended: 0 });
+    Object.assign(state, { parts: [], got: 0, chunks: 0, extended: 0 });
     if (type === 1) this.chunkSize = payload.readUInt32BE(0);
   }
 }

@@ -114,13 +114,13 @@ for await (const packet of readDump(bytes)) if (!(packet instanceof Frame)) cons
 
 // The merge with an encoder of one's own.
 class Sizes {
-  gathered = 0;
+  encodedBytes = 0;
   frame(_queue: TrackQueue, frame: Frame): void {
-    this.gathered += frame.size;
+    this.encodedBytes += frame.size;
   }
   drained(): void {}
   take(): OutputBatch {
-    return { buffers: [], bytes: this.gathered };
+    return { buffers: [], bytes: this.encodedBytes };
   }
 }
 const own = new Merger<TrackQueue, OutputBatch>({

@@ -14,7 +14,7 @@ import {
   VERSION_AT,
 } from './digest.js';
 
-/** What C1 calls our version (docs/protocol/rtmp.md, Handshake); anything but 0 offers the digest style. */
+/** Version field of C1 (docs/protocol/rtmp.md, Handshake); any value but 0 offers the digest style. */
 const CLIENT_VERSION = 0x0c000d0e;
 
 const S1_END = 1 + HANDSHAKE_SIZE;
@@ -23,25 +23,26 @@ const S2_END = S1_END + HANDSHAKE_SIZE;
 export interface HandshakeOptions {
   /** Source of the filler bytes; default `crypto.randomBytes`. */
   readonly random?: (size: number) => Buffer;
-  /** What C1 gives as its time, ms modulo 2^32; default 0. */
+  /** Time field of C1, ms modulo 2^32; default 0. */
   readonly epoch?: number;
 }
 
-/** What a step of the handshake came to. */
+/** Result of one step of the handshake. */
 export interface HandshakeStep {
-  /** C2, to be sent at once; in the step in which S1 is complete. */
+  /** C2, to be sent at once; set in the step that completes S1. */
   readonly reply?: Buffer;
-  /** True once S2 is in. */
+  /** True once S2 is complete. */
   readonly done: boolean;
-  /** The bytes behind S2, of the first chunks; empty until `done`. */
+  /** The bytes behind S2, which belong to the first chunks; empty until `done`. */
   readonly rest: Buffer;
 }
 
 const NOTHING = Buffer.alloc(0);
 
 /**
- * The client's half of the RTMP handshake, without a socket (docs/protocol/rtmp.md, Handshake): send {@link hello}, feed what
- * comes back, send the `reply`, go on when `done`. C2 goes out as soon as S1 is in: some servers send S2 only then.
+ * The client side of the RTMP handshake, without a socket (docs/protocol/rtmp.md, Handshake): send {@link hello},
+ * feed the bytes of the server, send the `reply`, and continue when `done`. C2 goes out as soon as S1 is complete:
+ * some servers send S2 only then.
  */
 export class ClientHandshake {
   private readonly random: (size: number) => Buffer;
@@ -65,7 +66,7 @@ export class ClientHandshake {
   }
 
   /**
-   * Takes the server's next bytes, cut anywhere. Not to be called again once `done`.
+   * Takes the next bytes of the server, cut anywhere. Must not be called again once `done`.
    *
    * @throws RtmpError `bad_handshake` if S0 is not version 3
    */
@@ -84,8 +85,8 @@ export class ClientHandshake {
     if (version === RTMP_VERSION) return;
     throw new RtmpError(
       'bad_handshake',
-      `The server answered the RTMP handshake with version ${version} where 3 was expected: ` +
-        'is this the port of an RTMP server, and does it want rtmps:// instead?',
+      `the server answered the RTMP handshake with version ${version} where 3 was expected: ` +
+        'check that this is the port of an RTMP server, and whether the server needs rtmps://',
     );
   }
 

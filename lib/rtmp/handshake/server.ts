@@ -14,7 +14,7 @@ import {
   VERSION_AT,
 } from './digest.js';
 
-/** S1's version towards clients that sign; towards others it is 0. */
+/** Version field of S1 for clients that sign C1; for others it is 0. */
 const SERVER_VERSION = 0x0d0e0a0d;
 
 const C1_END = 1 + HANDSHAKE_SIZE;
@@ -22,9 +22,10 @@ const C2_END = C1_END + HANDSHAKE_SIZE;
 const NOTHING = Buffer.alloc(0);
 
 /**
- * The server's half of the RTMP handshake, without a socket: feed what the client sends, send the `reply` (S0 S1 S2, once C1
- * is in), go on when `done` (C2 is in). A client that signs C1, at either scheme's place, gets the digest style with its own
- * scheme; all others the old style. What C2 says is not looked at: many clients sign C1 and then answer in the old style.
+ * The server side of the RTMP handshake, without a socket: feed the bytes of the client, send the `reply` (S0 S1 S2,
+ * once C1 is complete), and continue when `done` (C2 is complete). A client that signs C1, with either scheme, gets
+ * the digest style with the same scheme; all others get the old style. C2 is not checked: many clients sign C1 and
+ * then answer in the old style.
  */
 export class ServerHandshake {
   private readonly random: (size: number) => Buffer;
@@ -38,7 +39,7 @@ export class ServerHandshake {
   }
 
   /**
-   * Takes the client's next bytes, cut anywhere. Not to be called again once `done`.
+   * Takes the next bytes of the client, cut anywhere. Must not be called again once `done`.
    *
    * @throws RtmpError `bad_handshake` if C0 is not version 3
    */
@@ -55,7 +56,7 @@ export class ServerHandshake {
   private checkVersion(): void {
     const version = this.received.readUInt8(0);
     if (version === RTMP_VERSION) return;
-    throw new RtmpError('bad_handshake', `the client opened with version ${version} where RTMP's 3 was expected`);
+    throw new RtmpError('bad_handshake', `the client began the RTMP handshake with version ${version}, not 3`);
   }
 
   private reply(): Buffer {

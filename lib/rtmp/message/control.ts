@@ -12,7 +12,7 @@ export const UserEvent = {
   pingResponse: 7,
 } as const;
 
-/** What Set Peer Bandwidth's limit type means, by its number. */
+/** Limit types of Set Peer Bandwidth, by number. */
 const LIMIT_TYPES = ['hard', 'soft', 'dynamic'] as const;
 export type LimitType = (typeof LIMIT_TYPES)[number];
 
@@ -21,7 +21,7 @@ export type ControlMessage =
   | { readonly kind: 'abort'; readonly chunkStreamId: number }
   /** Bytes that the peer has received, modulo 2^32. */
   | { readonly kind: 'ack'; readonly sequence: number }
-  /** The peer wants an acknowledgement every `window` bytes. */
+  /** The peer asks for an acknowledgement every `window` bytes. */
   | { readonly kind: 'windowAckSize'; readonly window: number }
   | { readonly kind: 'peerBandwidth'; readonly window: number; readonly limitType: LimitType }
   | { readonly kind: 'streamBegin' | 'streamEof' | 'streamDry' | 'streamIsRecorded'; readonly streamId: number }
@@ -29,7 +29,7 @@ export type ControlMessage =
   | { readonly kind: 'ping'; readonly timestamp: number }
   | { readonly kind: 'pong'; readonly timestamp: number };
 
-/** A message to be written: on chunk stream 2, message stream 0. */
+/** A message to be written on chunk stream 2, message stream 0. */
 export interface ControlOut {
   readonly type: number;
   readonly payload: Buffer;
@@ -37,12 +37,15 @@ export interface ControlOut {
 
 function need(type: number, payload: Buffer, size: number): void {
   if (payload.length >= size) return;
-  throw new RtmpError('bad_message', `a control message (type ${type}) of ${payload.length} bytes, ${size} are needed`);
+  throw new RtmpError(
+    'bad_message',
+    `a control message (type ${type}) of ${payload.length} bytes; at least ${size} are required`,
+  );
 }
 
 /**
- * A protocol control or User Control message; undefined for every other type, and for events that are not known.
- * Bytes behind the fields are ignored.
+ * Reads a protocol control or User Control message. undefined for other types, and for unknown events. Bytes behind
+ * the fields are ignored.
  *
  * @throws RtmpError `bad_message` if the body is too short
  */
@@ -61,7 +64,7 @@ export function readControl(type: number, payload: Buffer): ControlMessage | und
     case MessageType.windowAckSize:
       return { kind: 'windowAckSize', window: value };
     default:
-      // A number that is not defined limits nothing that we do: taken as the mildest.
+      // An undefined number is taken as the mildest type.
       return { kind: 'peerBandwidth', window: value, limitType: LIMIT_TYPES[payload.readUInt8(4)] ?? 'dynamic' };
   }
 }
@@ -99,7 +102,7 @@ function userEvent(event: number, value: number): ControlOut {
   return { type: MessageType.userControl, payload: Buffer.concat([Buffer.of(0, event), uint32(value)]) };
 }
 
-/** The answer to a ping: its own timestamp, back. */
+/** The answer to a ping: the same timestamp. */
 export function pingResponse(timestamp: number): ControlOut {
   return userEvent(UserEvent.pingResponse, timestamp);
 }
@@ -117,7 +120,9 @@ export function acknowledgement(sequence: number): ControlOut {
   return { type: MessageType.acknowledgement, payload: uint32(sequence) };
 }
 
-/** @param window bytes after which the peer is to acknowledge */
+/**
+ * @param window bytes after which the peer has to acknowledge
+ */
 export function windowAckSize(window: number): ControlOut {
   return { type: MessageType.windowAckSize, payload: uint32(window) };
 }

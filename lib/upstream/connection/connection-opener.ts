@@ -8,7 +8,7 @@ import { RtmpConnection, type ConnectionOwner, type RtmpConnectionOptions } from
 /** Creates and opens the RTMP connections of a session. */
 export class ConnectionOpener {
   /** Set when frames must not wait for their time any more. It applies to later connections, too. */
-  hurried = false;
+  waitingStopped = false;
 
   constructor(
     private readonly options: RtmpConnectionOptions,
@@ -22,7 +22,7 @@ export class ConnectionOpener {
     const connection = new RtmpConnection(this.options, this.owner, this.encoderOwner);
     // All written frames are kept until the server has accepted connect, because it may ask for a login, or redirect.
     connection.encoder.keepWritten = true;
-    if (this.hurried) connection.merger.hurry();
+    if (this.waitingStopped) connection.merger.stopWaiting();
     return connection;
   }
 

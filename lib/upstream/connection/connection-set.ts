@@ -119,8 +119,8 @@ export class ConnectionSet {
   /**
    * From now on, frames do not wait for their time. Queued frames are sent in order, as fast as the server takes them.
    */
-  hurry(): void {
-    for (const connection of this.open) connection.merger.hurry();
+  stopWaiting(): void {
+    for (const connection of this.open) connection.merger.stopWaiting();
   }
 
   /** The connection that `stream` is on; undefined if it is not a stream of this session. */

@@ -81,7 +81,7 @@ export class FrameEncoder implements FrameSink<Track, EncodedBatch> {
     writer.out.pooled = true;
   }
 
-  get gathered(): number {
+  get encodedBytes(): number {
     return this.writer.out.length;
   }
 
@@ -90,7 +90,7 @@ export class FrameEncoder implements FrameSink<Track, EncodedBatch> {
    * upstream fails with `reason` and this returns false.
    */
   charged(reason: CloseReason, write: () => void): boolean {
-    const before = this.gathered;
+    const before = this.encodedBytes;
     try {
       write();
     } catch (error) {
@@ -99,7 +99,7 @@ export class FrameEncoder implements FrameSink<Track, EncodedBatch> {
       this.owner.fail(reason, error.message);
       return false;
     }
-    return this.charge(this.gathered - before, reason);
+    return this.charge(this.encodedBytes - before, reason);
   }
 
   frame(track: Track, frame: Frame, now: number): void {

@@ -1,12 +1,12 @@
 import type { Logger } from '../../base/logger.js';
-import { Budget } from '../../rtmp/budget.js';
+import { TokenBucket } from '../../rtmp/token-bucket.js';
 
 /** Log lines that one server may cause: a burst, then a number per second. */
 const LINES = { burst: 50, perSecond: 1 };
 
 /** Log lines about messages of a server. A server that sends many messages must not fill the log. */
 export class LimitedLog {
-  private readonly budget: Budget;
+  private readonly bucket: TokenBucket;
   private leftOut = 0;
 
   /** @param now monotonic ms */
@@ -14,12 +14,12 @@ export class LimitedLog {
     private readonly log: () => Logger,
     now: () => number,
   ) {
-    this.budget = new Budget(LINES.burst, LINES.perSecond, now);
+    this.bucket = new TokenBucket(LINES.burst, LINES.perSecond, now);
   }
 
   /** @param line called only if the line is written */
   write(level: 'info' | 'warn', line: () => string): void {
-    if (!this.budget.take()) {
+    if (!this.bucket.take()) {
       this.leftOut++;
       return;
     }

@@ -3,7 +3,7 @@ import { asRecord } from '../../rtmp/amf0-reader.js';
 import type { Logger } from '../../base/logger.js';
 import { PublishError } from '../../rtmp/publish-error.js';
 import type { ServerEvent, StatusText } from '../../rtmp/server-event.js';
-import { statusText } from '../../rtmp/session-reader.js';
+import { statusText } from '../../rtmp/server-reader.js';
 import { statusMeaning, type StatusMeaning } from '../../rtmp/status-meaning.js';
 import type { LastStatus } from '../report/status.js';
 import type { TrackStream } from '../tracks/track.js';

@@ -5,7 +5,7 @@ import { protocolReply } from '../../rtmp/protocol-reply.js';
 import { windowAckSize, type ControlOut } from '../../rtmp/message/control.js';
 import { RtmpPublisher, type PublisherState } from '../../rtmp/publisher.js';
 import type { Resolve } from '../../rtmp/resolve.js';
-import { ServerReader, type ServerEvent } from '../../rtmp/session-reader.js';
+import { ServerReader, type ServerEvent } from '../../rtmp/server-reader.js';
 import { SessionWriter, type StreamState } from '../../rtmp/session-writer.js';
 import type { Amf0Object } from '../../rtmp/amf0-writer.js';
 import { pumpify } from '../../base/streams.js';
@@ -117,8 +117,8 @@ export class RtmpConnection {
       maxDelay: settings.outMaxProcessDelay,
       earlyRelease: settings.outEarlyRelease,
       bufferSize: settings.outBufferSize,
-      enough: settings.outBufferSize / 2,
-      most: settings.outBufferSize * BUFFERS_AT_ONCE,
+      flushSize: settings.outBufferSize / 2,
+      maxBatchSize: settings.outBufferSize * BUFFERS_AT_ONCE,
       flushTimeout: Math.max(0, settings.outFlushTimeout - schedule.flushLead),
     });
   }
@@ -265,7 +265,7 @@ export class RtmpConnection {
     this.heard = true;
     for (const event of this.reader.feed(bytes)) {
       this.answer(event);
-      if (event.kind === 'ack') this.encoder.acked.take(event.sequence, this.publisher?.writtenBytes ?? 0);
+      if (event.kind === 'ack') this.encoder.acked.update(event.sequence, this.publisher?.writtenBytes ?? 0);
       this.owner.serverEvent(this, event);
       if (this.over) return;
     }

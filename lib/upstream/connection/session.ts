@@ -135,9 +135,9 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, Replacement
   /**
    * From now on, frames do not wait for their time. Queued frames are sent in order, as fast as the server takes them.
    */
-  hurry(): void {
-    this.opener.hurried = true;
-    this.connections.hurry();
+  stopWaiting(): void {
+    this.opener.waitingStopped = true;
+    this.connections.stopWaiting();
   }
 
   /** No more frames will come. Encoded bytes are sent, then the connection is closed. */

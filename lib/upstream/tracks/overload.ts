@@ -66,7 +66,7 @@ export class Overload {
       let whole = false;
       for (let i = 0; i < track.length && !whole; i++) whole = track.at(i)?.isKey === true;
       let inGroup = !whole;
-      const out = track.filter((frame) => {
+      const out = track.removeUnless((frame) => {
         if (frame.isKey) inGroup = true;
         return !inGroup;
       });

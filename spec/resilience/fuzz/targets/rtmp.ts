@@ -4,7 +4,7 @@ import { readAmf0, type AmfValue } from '../../../../lib/rtmp/amf0-reader.js';
 import { writeAmf0 } from '../../../../lib/rtmp/amf0-writer.js';
 import { ChunkReader, type RtmpMessage } from '../../../../lib/rtmp/chunk-reader.js';
 import { RtmpError } from '../../../../lib/rtmp/errors.js';
-import { ServerReader } from '../../../../lib/rtmp/session-reader.js';
+import { ServerReader } from '../../../../lib/rtmp/server-reader.js';
 import { IngestSession } from '../../../../lib/ingest/session.js';
 import { IngestStream } from '../../../../lib/ingest/ingest-stream.js';
 import { amf, chunked, u32 } from '../../../support/script-bytes.js';

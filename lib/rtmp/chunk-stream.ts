@@ -5,46 +5,49 @@ const EMPTY = Buffer.alloc(0);
 /** Smallest block taken for a message that comes in pieces. */
 const FIRST_BLOCK = 256;
 
-/** One chunk stream: what its next header refers to, and its message that is under way. */
-export class Lane {
+/** The state of one chunk stream: what its next header refers to, and its incomplete message. */
+export class ChunkStream {
   length = 0;
   type = 0;
   streamId = 0;
   timestamp = 0;
-  /** Where its first chunk begins, in bytes from the start of the direction. */
+  /** Offset at which the first chunk of the message begins, in bytes from the start of this direction. */
   offset = 0;
   /** True while chunks of a message are missing. */
   inside = false;
-  /** Bytes of the message that are in. */
+  /** Bytes of the message received so far. */
   filled = 0;
   private delta = 0;
-  /** The time of the last header of format 0, 1 or 2, if it took the extended timestamp; else undefined. */
+  /** The time of the last header of format 0, 1 or 2, if it had the extended timestamp; else undefined. */
   private extended: number | undefined;
   private fresh = true;
   private block: Buffer = EMPTY;
 
   constructor(readonly id: number) {}
 
-  /** Bytes of memory that the unfinished message takes. */
+  /** Bytes of memory held for the incomplete message. */
   get capacity(): number {
     return this.block.length;
   }
 
   /**
-   * A chunk begins.
+   * Begins a chunk.
    *
-   * @throws RtmpError `bad_chunk` if it cannot at this place
+   * @throws RtmpError `bad_chunk` if a chunk of this format is not allowed here
    */
   begin(header: ChunkHeader): void {
     const { format } = header;
     if (this.inside) {
       if (format === 3) return;
       const where = `${this.filled} of ${this.length} bytes into a message of chunk stream ${this.id}`;
-      throw new RtmpError('bad_chunk', `a chunk of format ${format} where format 3 had to follow, ${where}`);
+      throw new RtmpError('bad_chunk', `a chunk of format ${format}, but format 3 is required, ${where}`);
     }
-    // librtmp opens chunk stream 2 with format 1 for its ping answers: there the message stream id is 0.
+    // librtmp begins chunk stream 2 with format 1 for its ping answers: there the message stream id is 0.
     if (this.fresh && format >= 2) {
-      throw new RtmpError('bad_chunk', `chunk stream ${this.id} begins with format ${format}, which refers to nothing`);
+      throw new RtmpError(
+        'bad_chunk',
+        `chunk stream ${this.id} begins with format ${format}, which needs an earlier chunk`,
+      );
     }
     this.fresh = false;
     if (format <= 1) {
@@ -56,15 +59,16 @@ export class Lane {
       this.delta = header.time;
       this.extended = header.extended ? header.time : undefined;
     }
-    // A format 3 that begins a message repeats the time field too: after format 0 the absolute time is the difference
-    // (RTMP 1.0, 5.3.1.2.4).
+    // A chunk of format 3 that begins a message repeats the time field too: after format 0, the absolute time is the
+    // difference (RTMP 1.0, 5.3.1.2.4).
     this.timestamp = format === 0 ? header.time : (this.timestamp + this.delta) >>> 0;
     this.inside = true;
   }
 
   /**
-   * Whether a type-3 chunk's header goes on with the extended timestamp, at `at`: the specification says so, not all
-   * senders do it. `repeats` is what is known of this sender. undefined: more bytes are needed.
+   * Decides whether the header of a format-3 chunk contains the extended timestamp, at `at`. The specification
+   * requires it, but some senders leave it out. `repeats` is what is known of this sender. undefined: more bytes are
+   * needed.
    */
   extendedIn(bytes: Buffer, at: number, repeats: boolean | undefined): 'none' | 'repeated' | 'left out' | undefined {
     const { extended } = this;
@@ -75,7 +79,7 @@ export class Lane {
     return there === 4 ? 'repeated' : undefined;
   }
 
-  /** Some senders write the message's absolute time there, where its own header had a difference. */
+  /** Some senders write the absolute time of the message there, although its own header had a difference. */
   private couldBe(extended: number, bytes: Buffer, at: number, there: number): boolean {
     return beginsWith(extended, bytes, at, there) || beginsWith(this.timestamp, bytes, at, there);
   }
@@ -83,7 +87,8 @@ export class Lane {
   append(bytes: Buffer, from: number, to: number): void {
     const wanted = this.filled + to - from;
     if (wanted > this.block.length) {
-      // At least doubled, so that copying stays linear; never more than twice what is in.
+      // The size at least doubles, so that the copying stays linear; it is never more than twice of what was
+      // received.
       const grown = Buffer.allocUnsafeSlow(Math.min(this.length, Math.max(wanted, 2 * this.block.length, FIRST_BLOCK)));
       this.block.copy(grown, 0, 0, this.filled);
       this.block = grown;
@@ -92,7 +97,7 @@ export class Lane {
     this.filled = wanted;
   }
 
-  /** The message's bytes; they are the caller's from then on. */
+  /** Returns the bytes of the message, which belong to the caller from then on. */
   take(): Buffer {
     const payload = this.block.subarray(0, this.filled);
     this.drop();

@@ -1,7 +1,7 @@
 import { systemClock } from '../time/clock.js';
 import { AckWindow } from './ack-window.js';
 import { asRecord, type AmfRecord, type AmfValue } from './amf0-reader.js';
-import { Budget } from './budget.js';
+import { TokenBucket } from './token-bucket.js';
 import { ChunkReader, type RtmpMessage } from './chunk-reader.js';
 import { RtmpError } from './errors.js';
 import { isCommand, readCommand, type Command } from './message/command.js';
@@ -11,39 +11,39 @@ import type { ServerEvent, StatusText } from './server-event.js';
 export type { ServerEvent, StatusText } from './server-event.js';
 
 export interface ServerReaderOptions {
-  /** Longest message, bytes; default 1048576. A publisher is told little: no media. */
+  /** Longest message, bytes; default 1048576. A server sends no media to a publisher. */
   readonly maxMessageSize?: number;
-  /** Monotonic ms; default the machine's. */
+  /** Monotonic ms; default: the clock of the machine. */
   readonly now?: () => number;
 }
 
 const MAX_MESSAGE = 0x100000;
 const MAX_CHUNK_STREAMS = 64;
 const MAX_TEXT = 1024;
-/** Messages that a server may send at once, and in each second after that: it has little to say, and a message can be a byte. */
+/** Limit for messages of the server: it has little to say, and a message can be a single byte. */
 const MESSAGES = { burst: 2000, perSecond: 500 };
-/** What it may say on top for each stream that it is asked to create: results, statuses. */
+/** Additional messages allowed for each stream that is created: results and statuses. */
 const MESSAGES_A_STREAM = 8;
 const AMF_LIMITS = { maxDepth: 16, maxValues: 4096 };
 const RECONNECT = 'NetConnection.Connect.ReconnectRequest';
 
 /**
- * What a publisher hears: the server's bytes behind the handshake, made into events. The server is not trusted: any bytes
- * give events, never an exception; memory is bounded; what is unknown is passed over. Nothing is answered here: `ping`,
+ * Parses the bytes that a server sends after the handshake into events. The server is not trusted: any bytes lead to
+ * events, never to an exception; memory is bounded; unknown messages are skipped. Nothing is answered here: `ping`,
  * `ackDue` and `peerBandwidth` say what to answer.
  */
 export class ServerReader {
   private readonly chunks: ChunkReader;
   private readonly acks = new AckWindow();
-  /** The limit that Set Peer Bandwidth left in force; 0: none. */
+  /** The limit of the last effective Set Peer Bandwidth; 0: none. */
   private limit = 0;
   private lastLimitType: LimitType = 'dynamic';
-  private readonly budget: Budget;
+  private readonly bucket: TokenBucket;
   private flood: RtmpError | undefined;
 
   constructor(options: ServerReaderOptions = {}) {
     const maxMessageSize = options.maxMessageSize ?? MAX_MESSAGE;
-    this.budget = new Budget(MESSAGES.burst, MESSAGES.perSecond, options.now ?? (() => systemClock.now()));
+    this.bucket = new TokenBucket(MESSAGES.burst, MESSAGES.perSecond, options.now ?? (() => systemClock.now()));
     this.chunks = new ChunkReader({ maxMessageSize, maxHeldBytes: 2 * maxMessageSize, maxStreams: MAX_CHUNK_STREAMS });
   }
 
@@ -52,24 +52,27 @@ export class ServerReader {
     return this.acks.received;
   }
 
-  /** Bytes of memory held for messages that are not complete. */
+  /** Bytes of memory held for incomplete messages. */
   get heldBytes(): number {
     return this.chunks.heldBytes;
   }
 
-  /** The server is asked to create a stream: its answers come on top of what it may say. */
+  /** A stream is being created: allows the messages that answer it. */
   expectStream(): void {
-    this.budget.add(MESSAGES_A_STREAM);
+    this.bucket.add(MESSAGES_A_STREAM);
   }
 
-  /** Takes the next bytes, cut anywhere. Nothing comes any more after `broken`. */
+  /** Takes the next bytes, cut anywhere. After `broken` there are no more events. */
   feed(chunk: Buffer): ServerEvent[] {
     if (this.chunks.failure !== undefined || this.flood !== undefined) return [];
     this.acks.receive(chunk.length);
     const messages = this.read(chunk);
-    if (!this.budget.take(messages.length)) {
+    if (!this.bucket.take(messages.length)) {
       const { burst, perSecond } = MESSAGES;
-      this.flood = new RtmpError('too_many_messages', `more than ${burst} messages at once, or ${perSecond} a second`);
+      this.flood = new RtmpError(
+        'too_many_messages',
+        `the server sent more than ${burst} messages at once, or more than ${perSecond} per second`,
+      );
       return [{ kind: 'broken', error: this.flood }];
     }
     const events: ServerEvent[] = [];
@@ -87,7 +90,7 @@ export class ServerReader {
     try {
       return this.chunks.feed(chunk);
     } catch (error) {
-      // It is in `failure` too.
+      // The error is also in `failure`.
       if (error instanceof RtmpError) return [];
       throw error;
     }
@@ -122,7 +125,10 @@ export class ServerReader {
     }
   }
 
-  /** RTMP 1.0, 5.4.5: hard sets the limit, soft may only lower it, dynamic is hard behind a hard one, else nothing. */
+  /**
+   * RTMP 1.0, 5.4.5: hard sets the limit; soft can only lower it; dynamic acts like hard after a hard one, and is
+   * ignored otherwise.
+   */
   private newLimit(window: number, limitType: LimitType): number | undefined {
     const before = this.limit;
     if (limitType === 'soft') this.limit = before === 0 ? window : Math.min(before, window);
@@ -134,7 +140,7 @@ export class ServerReader {
 
 function command({ name, transaction, args }: Command, streamId: number): ServerEvent | undefined {
   if (name === '_result') return { kind: 'result', transaction, object: args[0], info: args[1] };
-  // Some servers leave out the null ahead of the info object.
+  // Some servers leave out the null before the info object.
   const info = asRecord(args[1]) ?? asRecord(args[0]);
   if (name === '_error') {
     const url = redirectUrl(info);
@@ -152,7 +158,7 @@ function command({ name, transaction, args }: Command, streamId: number): Server
   };
 }
 
-/** Where `ex.code` is 302: `ex.redirect` (docs/protocol/servers.md, Redirects). */
+/** The URL in `ex.redirect` if `ex.code` is 302 (docs/protocol/servers.md, Redirects). */
 function redirectUrl(info: AmfRecord | undefined): string | undefined {
   const ex = asRecord(info?.['ex']);
   const code = ex?.['code'];
@@ -165,7 +171,7 @@ export function statusText(info: AmfRecord | undefined): StatusText {
   return { level: text(info?.['level']), code: text(info?.['code']), description: text(info?.['description']) };
 }
 
-/** For logs and terminals: nothing that would start a new line or move a cursor. */
+/** Text that is safe for logs and terminals: without line breaks and control characters. */
 function text(value: AmfValue): string {
   return typeof value === 'string' ? value.slice(0, MAX_TEXT).replaceAll(/\p{Cc}/gu, ' ') : '';
 }

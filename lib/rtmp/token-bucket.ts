@@ -1,5 +1,5 @@
-/** What a peer may make us do in a while: `burst` at once, `perSecond` of them again in each second. */
-export class Budget {
+/** A limit for what a peer may cause: `burst` tokens at once, and `perSecond` more in each second, up to `burst`. */
+export class TokenBucket {
   private left: number;
   private at: number;
 
@@ -13,7 +13,7 @@ export class Budget {
     this.at = now();
   }
 
-  /** Takes `count` of it; false, and takes nothing, if there is not so much. */
+  /** Takes `count` tokens. Returns false, and takes none, if there are fewer. */
   take(count = 1): boolean {
     const now = this.now();
     this.left = Math.max(this.left, Math.min(this.burst, this.left + ((now - this.at) * this.perSecond) / 1000));
@@ -23,7 +23,7 @@ export class Budget {
     return true;
   }
 
-  /** Allows `count` more, once. */
+  /** Adds `count` tokens once, beyond `burst` if necessary. */
   add(count: number): void {
     this.left += count;
   }

@@ -1,7 +1,7 @@
 import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { ServerReader, type ServerEvent } from '../../lib/rtmp/session-reader.js';
+import { ServerReader, type ServerEvent } from '../../lib/rtmp/server-reader.js';
 import { concat, hex, u24be } from '../support/bytes.js';
 import { everyCut } from '../support/cuts.js';
 import type { Amf } from '../support/rtmp-parse.js';

@@ -1,12 +1,12 @@
-/** Least, greatest and mean of some numbers. */
-export interface SpreadSummary {
+/** Minimum, maximum and mean of numbers. */
+export interface StatsSummary {
   readonly min: number;
   readonly max: number;
   readonly avg: number;
 }
 
-/** Takes numbers in; keeps their extremes and their sum. */
-export class Spread {
+/** Collects numbers; keeps their extremes and their sum. */
+export class RunningStats {
   count = 0;
   private min = Infinity;
   private max = -Infinity;
@@ -19,14 +19,14 @@ export class Spread {
     this.max = Math.max(this.max, value);
   }
 
-  /** undefined while there are no numbers. */
-  summary(): SpreadSummary | undefined {
+  /** undefined if there are no numbers. */
+  summary(): StatsSummary | undefined {
     if (this.count === 0) return undefined;
     return { min: round(this.min), max: round(this.max), avg: round(this.sum / this.count) };
   }
 }
 
-/** To thousandths: finer ones are noise of the division. */
+/** Rounds to thousandths: finer digits are noise of the division. */
 export function round(value: number): number {
   return Math.round(value * 1000) / 1000;
 }
