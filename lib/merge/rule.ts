@@ -160,7 +160,7 @@ export class MergeRule {
       if (other === queue || other.length > 0 || other.ended || other.lastMs >= queue.headMs) continue;
       if (other.isAwaited) {
         if (!hasStarted(queue.group) && this.looksFlushed(queue, now)) return last;
-      } else if (other.lag.hasPauses(this.delays.minDelay) && this.looksFlushed(other, now)) {
+      } else if (this.looksFlushed(other, now) && this.hasPauses(queue.group)) {
         until = Math.max(until, queue.headMs + other.lag.max + MARGIN);
       }
     }
@@ -179,6 +179,12 @@ export class MergeRule {
       if (oldest.headMs - queue.headMs <= this.delays.maxDelay && this.looksFlushed(queue, now)) first = queue;
     }
     return first;
+  }
+
+  /** True if a track of the stream has been flushed more than once. Senders flush all their tracks in the same way. */
+  private hasPauses(group: QueueGroup): boolean {
+    for (const { lag } of group.queues) if (lag.hasPauses(this.delays.minDelay)) return true;
+    return false;
   }
 
   /** The minimum delay covers a lag that is narrower than itself; one that is much wider than the maximum cannot be covered. */
