@@ -44,9 +44,10 @@ export function destinationOf(data: ConnectData, settings: MediaSettings): Desti
   };
 }
 
-/** The URL up to the end of the app, with another app. */
+/** The URL up to the end of the app, with another app in place of its own, if it has one. */
 function withApp({ tcUrl, app }: RtmpUrl, another: string): string {
-  return tcUrl.slice(0, tcUrl.length - app.length) + another;
+  const base = app === '' ? tcUrl : tcUrl.slice(0, -app.length - 1);
+  return another === '' ? base : `${base}/${another}`;
 }
 
 /** The same destination with a login: `query` is appended to app and tcUrl (lib/rtmp/auth.ts). */

@@ -299,4 +299,14 @@ describe('app and tcUrl of connect', { timeout: 90_000 }, () => {
       assert.deepEqual([object['app'], object['tcUrl']], [app, tcUrl(live.ingest.port)]);
     });
   }
+
+  it('are both those of `app` where the url has none', async () => {
+    live = await Live.start();
+    const authority = `rtmp://127.0.0.1:${live.ingest.port}`;
+    await live.audio({ url: authority, app: 'other', name: 's' });
+    const connection = await live.ingest.next();
+    await connection.command('publish');
+    const object = connectOf(connection);
+    assert.deepEqual([object['app'], object['tcUrl']], ['other', `${authority}/other`]);
+  });
 });
