@@ -52,7 +52,7 @@ describe('a server that acknowledges what it reads', { timeout: 90_000 }, () => 
     clock.advance(60_000);
   });
 
-  it('gets nothing again but the pictures that the next ones need', async () => {
+  it('gets again only the pictures that the next ones need', async () => {
     await start();
     const senders = await live.both();
     const first = await live.ingest.next();
@@ -77,7 +77,7 @@ describe('a server that acknowledges what it reads', { timeout: 90_000 }, () => 
     assert.deepEqual([tracks?.video?.sent_frames, tracks?.audio?.sent_frames], [16, 16]);
   });
 
-  it('gets all again that it has not acknowledged', async () => {
+  it('gets again all frames that it has not acknowledged', async () => {
     await start();
     const senders = await live.both();
     const first = await live.ingest.next();
@@ -90,7 +90,7 @@ describe('a server that acknowledges what it reads', { timeout: 90_000 }, () => 
     assert.deepEqual(audio(second), names('a', 8, 16));
   });
 
-  it('gets the old again, too, if it should have acknowledged that by now', async () => {
+  it('gets old frames again, too, if it should have acknowledged them by now', async () => {
     await start();
     const sender = await live.audio();
     await eventually(() => live.upstream?.status().streams['s']?.tracks.audio !== undefined, 'the track');
@@ -114,7 +114,7 @@ describe('a server that acknowledges what it reads', { timeout: 90_000 }, () => 
     );
   });
 
-  it('gets by time what it may not have come to acknowledge yet', async () => {
+  it('gets recent frames again that it may not have acknowledged yet', async () => {
     await start();
     const sender = await live.audio();
     await eventually(() => live.upstream?.status().streams['s']?.tracks.audio !== undefined, 'the track');
@@ -135,7 +135,7 @@ describe('a server that acknowledges what it reads', { timeout: 90_000 }, () => 
     assert.deepEqual(audio(second), ['a5']);
   });
 
-  it('is not believed when it has read more than it was sent', async () => {
+  it('is ignored if it acknowledges more than it was sent', async () => {
     await start();
     const senders = await live.both();
     const first = await live.ingest.next();
@@ -149,7 +149,7 @@ describe('a server that acknowledges what it reads', { timeout: 90_000 }, () => 
     assert.deepEqual([video(second), audio(second)], [names('v', 0, 16), names('a', 0, 16)]);
   });
 
-  it('is asked for it four times a second, by the bitrate of the tracks', async () => {
+  it('is asked to acknowledge four times a second, by the bitrate of the tracks', async () => {
     await start();
     const sender = await live.video({}, { bitrate: 8_000_000 });
     const first = await live.ingest.next();
@@ -169,7 +169,7 @@ describe('a server that acknowledges what it reads', { timeout: 90_000 }, () => 
     [1_000_000, 31_250],
     [100_000_000, 1_048_576],
   ] as const) {
-    it(`is asked for it every ${window} bytes of a track with ${bitrate} bit/s`, async () => {
+    it(`is asked to acknowledge every ${window} bytes of a track with ${bitrate} bit/s`, async () => {
       await start();
       await live.video({}, { bitrate });
       const first = await live.ingest.next();
@@ -178,7 +178,7 @@ describe('a server that acknowledges what it reads', { timeout: 90_000 }, () => 
     });
   }
 
-  it('is asked for it again when the bitrate has doubled, and not when it sends a ping', async () => {
+  it('is asked again when the bitrate has doubled, and not when it sends a ping', async () => {
     await start();
     await live.video({}, { bitrate: 8_000_000 });
     const first = await live.ingest.next();
@@ -191,7 +191,7 @@ describe('a server that acknowledges what it reads', { timeout: 90_000 }, () => 
     assert.deepEqual(windows(first), [250_000, 500_000]);
   });
 
-  it('is asked for it behind the answer to its Set Peer Bandwidth, which says a window, too', async () => {
+  it('is asked after the answer to its Set Peer Bandwidth, which contains a window, too', async () => {
     await start({ script: { peerBandwidth: { window: 5_000_000, limitType: 0 } } });
     await live.video({}, { bitrate: 8_000_000 });
     const first = await live.ingest.next();
@@ -210,7 +210,7 @@ describe('a server that acknowledges what it reads', { timeout: 90_000 }, () => 
     'nothing is sent again': { settings: { outResend: 0 } },
     'it has not answered connect': { script: { answers: false }, settings: { outStreamId: 'assume' } },
   })) {
-    it(`is not asked for it while ${what}`, async () => {
+    it(`is not asked to acknowledge while ${what}`, async () => {
       await start(options);
       const sender = await live.audio();
       await eventually(() => live.upstream?.status().streams['s']?.tracks.audio !== undefined, 'the track');

@@ -55,7 +55,7 @@ describe('rtmps', { timeout: 90_000 }, () => {
     assert.equal(serverName(connection), false);
   });
 
-  it('is refused by default where nobody vouches for the certificate', async () => {
+  it('is refused by default if the certificate is not trusted', async () => {
     await publish((port) => `ingest.example:${port}`, {});
     const { reason } = await live.service.ended();
     assert.equal(reason, 'handshake_failed');
@@ -103,7 +103,7 @@ describe('user and password', { timeout: 90_000 }, () => {
   afterEach(() => live.close());
 
   for (const method of ['adobe', 'llnw'] as const) {
-    it(`log in by ${method}, and are told to nobody`, async () => {
+    it(`log in by ${method}, and are never shown`, async () => {
       const auth = { method, user: 'alice@home', password: 'p:w/rd%1' };
       live = await Live.start({ script: { auth }, settings: { outWriteMetaTimeout: 0 } });
       const url = live.url('s', `alice%40home:p%3Aw%2Frd%251@127.0.0.1:${live.ingest.port}`);
@@ -246,7 +246,7 @@ describe('redirects', { timeout: 90_000 }, () => {
     assert.equal(reason, 'connect_rejected');
   });
 
-  it('go where upstreams may connect to only', async () => {
+  it('are followed only to allowed addresses', async () => {
     const before = there.connections.length;
     await publish(`rtmp://127.0.0.1:${there.port}/elsewhere`, { permit: (_address, port) => port !== there.port });
     const { reason } = await live.service.ended();

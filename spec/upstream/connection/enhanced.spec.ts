@@ -124,7 +124,7 @@ describe('Enhanced RTMP', { timeout: 90_000 }, () => {
     });
   }
 
-  it('is announced for every codec, and H.265 named by FourCC in the metadata, where it is on', async () => {
+  it('is announced for every codec, and H.265 named by FourCC in the metadata, if it is on', async () => {
     live = await Live.start({ settings: { outEnhanced: 'on', outWriteMetaTimeout: 0 } });
     const sender = await live.video({}, { codecId: 8, extraData: ascii('hvcC') });
     sender.send(frameAt(0, 'key', { key: true }), frameAt(40, 'inter'));
@@ -143,7 +143,7 @@ describe('Enhanced RTMP', { timeout: 90_000 }, () => {
     ]);
   });
 
-  it('H.264 goes in the classic form where it is on', async () => {
+  it('H.264 is published in the classic form if it is on', async () => {
     live = await Live.start({ settings: { outEnhanced: 'on', outWriteMetaTimeout: 0 } });
     const sender = await live.video();
     sender.send(frameAt(0, 'key', { key: true }));
@@ -154,7 +154,7 @@ describe('Enhanced RTMP', { timeout: 90_000 }, () => {
     assert.equal(bodies(connection, 9)[1], `1701000000${ascii('key').toString('hex')}`);
   });
 
-  it('H.265 goes as ever where kmp_rtmp_out_enhanced is off', async () => {
+  it('H.265 is published as before if kmp_rtmp_out_enhanced is off', async () => {
     live = await Live.start({ settings: { outEnhanced: 'off', outWriteMetaTimeout: 0 } });
     const sender = await live.video({}, { codecId: 8, extraData: ascii('hvcC') });
     sender.send(frameAt(0, 'key', { key: true }));

@@ -18,7 +18,7 @@ function status(info: object): Buffer {
   return Buffer.concat([amf('onStatus'), amf(0), amf(null), amf({ ...info })]);
 }
 
-describe('RTMP servers that are wrong or worse', { timeout: 90_000 }, () => {
+describe('faulty and hostile RTMP servers', { timeout: 90_000 }, () => {
   const clock = new FakeClock();
   let ingest: ScriptableIngest;
   let service: KmpService;
@@ -47,7 +47,7 @@ describe('RTMP servers that are wrong or worse', { timeout: 90_000 }, () => {
     ['acknowledgements', repeated(2, 3, Buffer.alloc(4), 10_000)],
     ['statuses', repeated(3, 20, status({ code: 'a' }), 5000)],
   ] as const) {
-    it(`a flood of ${what} ends the upstream, and fills no log`, async () => {
+    it(`a flood of ${what} ends the upstream, and does not fill the log`, async () => {
       connection.write(bytes);
       const { reason } = await service.ended();
       assert.equal(reason, 'recv_failed');
@@ -56,7 +56,7 @@ describe('RTMP servers that are wrong or worse', { timeout: 90_000 }, () => {
     });
   }
 
-  it('a server that talks on and on, but not faster than it may, fills no log either', async () => {
+  it('a server that sends messages all the time, within the limit, does not fill the log either', async () => {
     for (let i = 0; i < 20; i++) {
       connection.write(repeated(3, 20, status({ code: `part ${i}` }), 100));
       await eventually(() => service.registry.get('u1')?.serverStatus?.code === `part ${i}`, 'the status');

@@ -52,14 +52,14 @@ describe('node-media-server', { timeout: 90_000 }, () => {
     assert.deepEqual(payloads(playback.tags), names('v', 0, 10));
   });
 
-  it('is left alone where nobody vouches for its certificate', async () => {
+  it('is not published to if its certificate is not trusted', async () => {
     await start();
     await send(`rtmps://localhost:${server.ports.rtmps}/app/unverified`, videoMinf());
     const { reason } = await service.ended();
     assert.equal(reason, 'handshake_failed');
   });
 
-  it('hangs up on a second publisher of a name, whose upstream ends alone', async () => {
+  it('closes the connection of a second publisher of a name, and only that upstream ends', async () => {
     await start({ outWriteMetaTimeout: 0 });
     const url = `rtmp://127.0.0.1:${server.ports.rtmp}/app/twice`;
     const playback = await server.play('app', 'twice');
@@ -76,7 +76,7 @@ describe('node-media-server', { timeout: 90_000 }, () => {
     playback.stop();
   });
 
-  it('may be killed in the middle of a group, and come back', async () => {
+  it('may be killed in the middle of a group, and return', async () => {
     const clock = new FakeClock();
     await start({ outReconnects: Infinity }, { clock });
     const mortal = await startNodeMediaServer();

@@ -86,7 +86,7 @@ describe('the limits of reconnecting', { timeout: 60_000 }, () => {
     assert.ok(most > 0.46 && most <= 0.5, `${most} of the limit`);
   });
 
-  it('what a track that has ended had on its way is released when the connection breaks', async () => {
+  it('unsent frames of an ended track are released when the connection breaks', async () => {
     await start({ settings: { outResend: 0, outMemLimit: 2 ** 26, outTimeout: 1e9 } });
     const { video } = await live.both();
     const first = await live.ingest.next();

@@ -47,7 +47,7 @@ describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
   });
 
   for (const reconnects of [0, 5]) {
-    it(`gets it at the next key frame, make before break (kmp_rtmp_out_reconnects ${reconnects})`, async () => {
+    it(`gets a new connection at the next key frame, before the old one is closed (kmp_rtmp_out_reconnects ${reconnects})`, async () => {
       await start({ outReconnects: reconnects });
       const senders = await publish();
       const first = await live.ingest.next();
@@ -94,7 +94,7 @@ describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
     });
   }
 
-  it('may name the place relative to where it is, or not at all', async () => {
+  it('may give a relative URL, or none', async () => {
     await start();
     const senders = await publish();
     const first = await live.ingest.next();
@@ -155,7 +155,7 @@ describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
     }
   });
 
-  it('and breaks when one stream has moved, has the other one follow', async () => {
+  it('and breaks when one stream has moved: the other one follows', async () => {
     await start();
     const one = await publish('one');
     const first = await live.ingest.next();
@@ -181,7 +181,7 @@ describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
   });
 
   for (const reconnects of [0, 5]) {
-    it(`gets what it has not read yet unharmed, while the next one goes on (kmp_rtmp_out_reconnects ${reconnects})`, async () => {
+    it(`still gets the bytes that it has not read, while the replacement publishes (kmp_rtmp_out_reconnects ${reconnects})`, async () => {
       // By the machine's clock, so that sockets are read in turns, and memory is used again.
       const paced = { inReadInterval: 20, outMinProcessDelay: 20, outMaxProcessDelay: 20, outFlushTimeout: 5 };
       live = await Live.start({
@@ -237,7 +237,7 @@ describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
     });
   }
 
-  it('does not get what it has not taken yet acknowledged by what the next one has', async () => {
+  it('has its unsent frames not acknowledged by frames of the replacement', async () => {
     await start({ inAck: 'frame', outMemLimit: 2 ** 27, outTimeout: 1e9 });
     const { video: sender } = await live.both();
     sender.send(...videoFrames(0, 2));
@@ -270,7 +270,7 @@ describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
     );
   });
 
-  it('and breaks with bytes on their way, has their memory released', async () => {
+  it('and breaks with unsent bytes: their memory is released', async () => {
     await start({ outMemLimit: 2 ** 27, outTimeout: 1e9 });
     const { video: sender } = await live.both();
     sender.send(...videoFrames(0, 2));
@@ -292,7 +292,7 @@ describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
     await live.finish();
   });
 
-  it('and hangs up before the next connection is ready, costs nothing, without reconnects too', async () => {
+  it('and closes the connection before the replacement is ready: nothing is lost, even without reconnects', async () => {
     await start();
     const senders = await publish();
     const first = await live.ingest.next();
@@ -314,7 +314,7 @@ describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
     await live.finish();
   });
 
-  it('goes on where it is when the other place refuses, or is not there', async () => {
+  it('keeps its connection if the other server refuses, or is not there', async () => {
     await start({ outReconnects: 3 });
     const senders = await publish();
     const first = await live.ingest.next();
@@ -346,7 +346,7 @@ describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
     assert.equal(live.status().state, 'publishing');
   });
 
-  it('has nothing kept for it any more when the other place has refused', async () => {
+  it('keeps no more written frames after the other server has refused', async () => {
     await start();
     const senders = await publish();
     const first = await live.ingest.next();
@@ -363,7 +363,7 @@ describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
     assert.ok((live.upstream?.ledger.used ?? Infinity) <= before);
   });
 
-  it('is logged in to where it leads', async () => {
+  it('gets a login at the new server', async () => {
     await start();
     const senders = await live.both({ url: live.url('s', `alice:secret@127.0.0.1:${live.ingest.port}`) });
     senders.video.send(...videoFrames(0, 8));
@@ -384,7 +384,7 @@ describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
     await live.finish();
   });
 
-  it('takes streams along that came meanwhile', async () => {
+  it('has streams moved that came meanwhile', async () => {
     await start({ outStreamId: 'negotiate' });
     const one = await publish('one');
     const first = await live.ingest.next();

@@ -62,7 +62,7 @@ describe('a connection that breaks', { timeout: 90_000 }, () => {
     clock.advance(60_000);
   });
 
-  it('is made anew: metadata and headers, then media from a key frame, and nothing is lost', async () => {
+  it('is opened again: metadata and headers, then media from a key frame, and nothing is lost', async () => {
     await start();
     const { senders } = await publish();
     await live.killServer();
@@ -91,7 +91,7 @@ describe('a connection that breaks', { timeout: 90_000 }, () => {
     assert.equal(live.status().streams['s']?.tracks.video?.sent_frames, 20);
   });
 
-  it('gets only what is doubtful again: from the last key frame that is a second old', async () => {
+  it('sends only frames in doubt again: from the last key frame that is a second old', async () => {
     await start();
     const senders = await live.both();
     senders.video.send(...videoFrames(0, 10));
@@ -111,7 +111,7 @@ describe('a connection that breaks', { timeout: 90_000 }, () => {
     assert.deepEqual(audio(framesOf(second)), names('a', 35, 40));
   });
 
-  it('without resending goes on from the next key frame, audio too', async () => {
+  it('without resending continues at the next key frame, audio too', async () => {
     await start({ settings: { inAck: 'frame', outResend: 0 } });
     const { senders } = await publish();
     const second = await restart();
@@ -177,7 +177,7 @@ describe('a connection that breaks', { timeout: 90_000 }, () => {
     assert.equal(live.status().reconnects, 3);
   });
 
-  it('is tried again after 1, 2, 4 ... 30 s, a quarter less at most, at all addresses of the name, which is resolved anew', async () => {
+  it('is tried again after 1, 2, 4 ... 30 s, a quarter less at most, at all addresses of the name, which is resolved again', async () => {
     const asked: string[] = [];
     const addresses = [['127.0.0.1'], ...Array.from({ length: 7 }, () => ['127.0.0.1', '127.0.0.1'])];
     const resolve = (host: string): Promise<string[]> => {
@@ -239,7 +239,7 @@ describe('a connection that breaks', { timeout: 90_000 }, () => {
     await comesBackAfter(1000);
   });
 
-  it('ends its upstream after as many attempts in a row as are allowed, with what went wrong last', async () => {
+  it('ends its upstream after the allowed number of attempts in a row, with the last error', async () => {
     await start({ settings: { outReconnects: 2 } });
     const { senders } = await publish();
     await live.killServer();
@@ -252,7 +252,7 @@ describe('a connection that breaks', { timeout: 90_000 }, () => {
     await Promise.all([senders.video.closed, senders.audio.closed]);
   });
 
-  it('says what it is made anew for, and since when, also when it could be', async () => {
+  it('shows why it was opened again and since when, even after it succeeded', async () => {
     await start();
     await publish();
     assert.equal(live.status().last_error, null);
@@ -282,7 +282,7 @@ describe('a connection that breaks', { timeout: 90_000 }, () => {
     await Promise.all([senders.video.closed, senders.audio.closed]);
   });
 
-  it('is waited for when the server still holds the session that broke', async () => {
+  it('is tried again while the server still has the broken session', async () => {
     await start();
     const { senders } = await publish();
     await live.killServer();
@@ -301,7 +301,7 @@ describe('a connection that breaks', { timeout: 90_000 }, () => {
     assert.ok(!senders.video.isClosed);
   });
 
-  it('is not waited for when the server says no for another reason', async () => {
+  it('is not tried again if the server refuses for another reason', async () => {
     await start();
     await publish();
     await live.killServer();
@@ -326,7 +326,7 @@ describe('a connection that breaks', { timeout: 90_000 }, () => {
     assert.equal(live.ingest.connections.length, 0);
   });
 
-  it('still delivers what senders that have left had sent', async () => {
+  it('still delivers the frames of senders that have left', async () => {
     await start();
     const { senders } = await publish();
     await live.killServer();
@@ -356,7 +356,7 @@ describe('a connection that breaks', { timeout: 90_000 }, () => {
     assert.equal(upstream.ledger.used, Buffer.byteLength(JSON.stringify(upstream.data)));
   });
 
-  it('gives back all memory on the way', async () => {
+  it('releases all memory', async () => {
     await start({ settings: { inAck: 'frame', outResend: 0 } });
     const { senders } = await publish();
     clock.advance(1000);

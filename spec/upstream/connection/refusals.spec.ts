@@ -98,7 +98,7 @@ describe('a refusal', { timeout: 90_000 }, () => {
     assert.match(live.service.log.text, /NetConnection\.Connect\.InvalidApp: no such application/);
   });
 
-  it('of a recording ends nothing', async () => {
+  it('of a recording has no effect', async () => {
     const sender = await start({});
     const connection = await live.ingest.next();
     await connection.until(() => framesOf(connection).includes('a0'));
@@ -113,7 +113,7 @@ describe('a refusal', { timeout: 90_000 }, () => {
     ['NetConnection.Connect.AppShutdown', 0],
     ['NetStream.Failed', 1],
   ] as const) {
-    it(`in mid-stream (${code}) is a broken connection`, async () => {
+    it(`in the middle of a stream (${code}) is a broken connection`, async () => {
       const sender = await start({});
       const first = await live.ingest.next();
       await first.until(() => framesOf(first).includes('a0'));
@@ -126,7 +126,7 @@ describe('a refusal', { timeout: 90_000 }, () => {
     });
   }
 
-  it('of one of two streams for now: that stream tries again alone, the other one goes on', async () => {
+  it('of one of two streams for now: that stream tries again alone, the other one continues', async () => {
     let refuse = true;
     const busy = { code: 'NetStream.Publish.BadName', description: 'in use' };
     const rejectPublish = (_attempt: number, name: string): typeof busy | undefined =>

@@ -247,7 +247,7 @@ describe('message stream ids', { timeout: 90_000 }, () => {
     assert.deepEqual(Object.keys(live.status().streams), ['one']);
   });
 
-  it('of a server that gives 1 each time: a connection that breaks is made anew alone', async () => {
+  it('of a server that gives 1 each time: only the broken connection is opened again', async () => {
     await start({ streamIds: 'one' }, { outReconnects: 3, outReconnectInterval: 0 });
     const one = await publish('one');
     const first = await live.ingest.next();
@@ -281,7 +281,7 @@ describe('message stream ids', { timeout: 90_000 }, () => {
     });
   }
 
-  it('may be assumed: all goes out at once, and a server that gives others is told of', async () => {
+  it('may be assumed: everything is sent at once, and other ids of the server are an error', async () => {
     await start({ streamIds: [5] }, { outStreamId: 'assume' });
     const sender = await publish('s');
     const connection = await live.ingest.next();
@@ -292,7 +292,7 @@ describe('message stream ids', { timeout: 90_000 }, () => {
     await sender.closed;
   });
 
-  it('that are assumed rightly go on as they are', async () => {
+  it('that are assumed correctly stay in use', async () => {
     await start({ streamIds: 'count' }, { outStreamId: 'assume' });
     const one = await publish('one');
     const connection = await live.ingest.next();

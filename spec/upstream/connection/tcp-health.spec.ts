@@ -62,7 +62,7 @@ for (const scheme of ['rtmp', 'rtmps'] as const) {
       await sender.closed;
     });
 
-    it('and is only slow, is not given up', async () => {
+    it('and is only slow, keeps its connection', async () => {
       await start();
       for (let i = 0; i < 3; i++) {
         const { sent_bytes } = live.status();
@@ -76,7 +76,7 @@ for (const scheme of ['rtmp', 'rtmps'] as const) {
       }
     });
 
-    it('and is slow in the middle of one frame, is not given up', async () => {
+    it('and is slow in the middle of one frame, keeps its connection', async () => {
       await start();
       sender.send(frameAt(sent++ * 20, Buffer.alloc(16_000_000)));
       await live.received('audio', sent);

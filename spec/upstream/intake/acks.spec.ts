@@ -47,7 +47,7 @@ describe('acks', { timeout: 90_000 }, () => {
     await ingest.close();
   });
 
-  it('say the next frame that is expected, once the kernel has taken those before it', async () => {
+  it('contain the next expected frame, once the kernel has taken those before it', async () => {
     await start({}, 1000n);
     sender.send(audioMinf(), frameAt(0, 'a'), frameAt(1, 'b'));
     await received(2);
@@ -79,7 +79,7 @@ describe('acks', { timeout: 90_000 }, () => {
     assert.deepEqual(sender.acks, [3n]);
   });
 
-  it('come one a flush, the newest only', async () => {
+  it('are sent once per flush, the newest only', async () => {
     await start({ outMinProcessDelay: 0, outFlushTimeout: 500 });
     sender.send(audioMinf());
     await eventually(() => input()?.audio !== undefined, 'the track');
@@ -170,7 +170,7 @@ describe('acks', { timeout: 90_000 }, () => {
     audio.destroy();
   });
 
-  it('stop while the server takes nothing, and go on when it does', async () => {
+  it('stop while the server takes nothing, and continue when it does', async () => {
     ingest.script = { reads: 'never', forget: true };
     await start({ outMinProcessDelay: 0, outMemLimit: 2 ** 26 });
     const payload = Buffer.alloc(2 ** 20, 7);
@@ -218,7 +218,7 @@ describe('AckSender', { timeout: 90_000 }, () => {
     await once(server, 'close');
   });
 
-  it('never has more than one on its way, and gives the sender up after the time limit', () => {
+  it('never sends a second ack before the first has left, and gives up the sender after the time limit', () => {
     let stuck = 0;
     // The kernel's buffers are filled, and the other side does not read.
     ours.write(Buffer.alloc(2 ** 24));
@@ -255,7 +255,7 @@ describe('AckSender', { timeout: 90_000 }, () => {
     assert.equal(stuck, 0);
   });
 
-  it('on a connection that was cut has what came before that read first', { skip: internalsOff }, async () => {
+  it('on a connection that was cut, reads received bytes first', { skip: internalsOff }, async () => {
     await testInternals();
     // Turns that never come: the kernel has it all.
     const reading: TurnClock = { ...systemClock, period: 100, onTurn: () => () => {}, onEveryPhase: () => () => {} };
@@ -284,7 +284,7 @@ describe('AckSender', { timeout: 90_000 }, () => {
     assert.equal(before, 1000);
   });
 
-  it('says the last thing when it is closed, without waiting, and nothing after it', async () => {
+  it('sends the last ack when it is closed, without waiting, and nothing after it', async () => {
     const acks = new AckSender(ours, clock, 500, 10_000, () => {});
     acks.acknowledge(1n);
     acks.acknowledge(2n);

@@ -23,25 +23,25 @@ describe('ArrivalClock', () => {
   anchor.ms = 5000;
   anchor.arrivedAt = 990;
 
-  it('goes on from the last frame that was read when it came, at the pace of the timestamps', () => {
+  it('continues from the last frame that was read on time, at the pace of the timestamps', () => {
     const clock = new ArrivalClock(anchor);
     assert.deepEqual(read(clock, 1200, 5040, 5080, 5120), [1030, 1070, 1110]);
     assert.deepEqual(read(clock, 1400, 5240, 5280), [1230, 1270]);
   });
 
-  it('keeps to what is possible: not after the read, not before the one before', () => {
+  it('stays within the possible range: between the previous read and this one', () => {
     const clock = new ArrivalClock(anchor);
     assert.deepEqual(read(clock, 1200, 9000), [1200]);
     assert.deepEqual(read(clock, 1400, 9040, 100, 9080), [1240, 1200, 1400]);
   });
 
-  it('does not take for early what came late: nothing was there at the read before, whenever it was due', () => {
+  it('does not count a late frame as early: it arrived after the previous read', () => {
     const clock = new ArrivalClock(anchor);
     assert.deepEqual(read(clock, 1200, 5040), [1030]);
     assert.deepEqual(readSince(clock, 2900, 3100, 5080, 5120), [2900, 2940]);
   });
 
-  it('knows nothing better than the time of the read without a frame to go on from', () => {
+  it('uses the time of the read if there is no earlier frame', () => {
     const clock = new ArrivalClock();
     assert.deepEqual(read(clock, 1200, 70, 110), [1200, 1200]);
   });

@@ -6,7 +6,7 @@ import { audioMinf, frameAt, KmpSender, videoMinf } from '../../support/kmp-send
 import { startKmp, type KmpService } from '../../support/kmp-service.js';
 import { ScriptableIngest } from '../../support/scriptable-ingest.js';
 
-describe('senders that are wrong or worse', { timeout: 90_000 }, () => {
+describe('faulty and hostile senders', { timeout: 90_000 }, () => {
   let ingest: ScriptableIngest;
   let service: KmpService;
   const atOnce = { outMinProcessDelay: 0, outFlushTimeout: 0, outWriteMetaTimeout: 0 };
@@ -54,7 +54,7 @@ describe('senders that are wrong or worse', { timeout: 90_000 }, () => {
     });
   }
 
-  it('a frame larger than RTMP can carry closes its connection, and takes no frame before it along', async () => {
+  it('a frame larger than RTMP can carry closes its connection; earlier frames are still written', async () => {
     await service.close();
     service = await startKmp({ ...atOnce, outMemLimit: 2 ** 27 });
     const sender = await KmpSender.open(service.port, data());
@@ -76,7 +76,7 @@ describe('senders that are wrong or worse', { timeout: 90_000 }, () => {
     assert.equal(service.registry.size, 0);
   });
 
-  it('a url longer than RTMP can carry ends its upstream in its start', async () => {
+  it('a url longer than RTMP can carry ends its upstream at the start', async () => {
     await service.close();
     service = await startKmp({ ...atOnce, outMemLimit: 2 ** 27, inMemLimit: 2 ** 27 });
     const app = 'x'.repeat(9 * 2 ** 20);

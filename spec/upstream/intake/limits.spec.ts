@@ -40,7 +40,7 @@ describe('the limits of a KMP connection', { timeout: 90_000 }, () => {
     await ingest.close();
   });
 
-  it('16384 frames may wait, and not one more; those that do go out', async () => {
+  it('16384 frames may wait, but not one more; waiting frames are written', async () => {
     await start({ outMemLimit: 2 ** 26 });
     const connection = await open();
     connection.send(audioMinf());

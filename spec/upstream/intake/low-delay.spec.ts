@@ -48,7 +48,7 @@ describe('kmp_rtmp_out_early_release', { timeout: 90_000 }, () => {
 
   afterEach(() => live.close());
 
-  it('lets a frame go as soon as every track of its stream has a later one', async () => {
+  it('releases a frame as soon as every track of its stream has a later one', async () => {
     await start();
     await send('video', 0);
     assert.deepEqual(await came(), []);
@@ -64,7 +64,7 @@ describe('kmp_rtmp_out_early_release', { timeout: 90_000 }, () => {
     assert.equal(clock.now(), 0);
   });
 
-  it('lets frames of the same time go, in the order in which they came', async () => {
+  it('releases frames with the same time in the order in which they arrived', async () => {
     await start();
     await send('audio', 0);
     await send('video', 0);
@@ -93,7 +93,7 @@ describe('kmp_rtmp_out_early_release', { timeout: 90_000 }, () => {
     assert.deepEqual(await came(), ['video0', 'video40']);
   });
 
-  it('holds no stream up for another one', async () => {
+  it('does not delay a stream because of another one', async () => {
     await start();
     const other = await live.both({ url: live.url('other') });
     await eventually(() => live.upstream?.streams.get('other')?.settled === true, 'the other stream');
@@ -152,7 +152,7 @@ describe('kmp_rtmp_out_flush_timeout', { timeout: 90_000 }, () => {
 
   afterEach(() => live.close());
 
-  it('0 lets bytes go at once', async () => {
+  it('0 sends bytes at once', async () => {
     const { sender, connection } = await publish({ outFlushTimeout: 0 });
     sender.send(frameAt(0, 'first'), frameAt(20, 'second'));
     await connection.until(() => framesOf(connection).length === 2);

@@ -8,7 +8,7 @@ import { startKmp, type KmpService } from '../../support/kmp-service.js';
 import { Live } from '../../support/live.js';
 import { ScriptableIngest, type IngestConnection } from '../../support/scriptable-ingest.js';
 
-describe('a media info in mid-stream', { timeout: 90_000 }, () => {
+describe('a media info in the middle of a stream', { timeout: 90_000 }, () => {
   let ingest: ScriptableIngest;
   let service: KmpService;
   let clock: FakeClock;
@@ -108,14 +108,14 @@ describe('a media info in mid-stream', { timeout: 90_000 }, () => {
     assert.deepEqual(await written('a1'), [...began, 'v0 0', 'a0 20', 'v1 40', 'a1 60']);
   });
 
-  it('that no frame follows was never there', async () => {
+  it('that no frame follows has no effect', async () => {
     const other = videoMinf({ width: 640 });
     video.send(frameAt(0, 'v0', { key: true }), other, frameAt(1, ''), videoMinf(), frameAt(40, 'v1', { key: true }));
     await holds('video', 2);
     assert.deepEqual(await written('v1'), [...began, 'v0 0', 'v1 40']);
   });
 
-  it('with another timescale counts in that from there on', async () => {
+  it('with another timescale applies to the frames after it', async () => {
     const faster = videoMinf({ timescale: 180_000 });
     video.send(frameAt(0, 'v0', { key: true }), faster, frameAt(80, 'v1', { key: true, pts: 20 }));
     await holds('video', 2);
@@ -123,7 +123,7 @@ describe('a media info in mid-stream', { timeout: 90_000 }, () => {
     assert.equal(mediaOf(connection).at(-1)?.cts, 10);
   });
 
-  it('before the metadata is written, is what the metadata says', async () => {
+  it('before the metadata is written, is used for the metadata', async () => {
     await service.close();
     service = await startKmp({ outFlushTimeout: 0, outOnfiPeriod: 0, outWriteMetaTimeout: 1000 }, { clock });
     video = await open();

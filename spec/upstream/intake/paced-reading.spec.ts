@@ -81,7 +81,7 @@ describe('sockets that are read in intervals', { timeout: 90_000, concurrency: t
     assertFrames(connections.flatMap(received), 0, frames);
   });
 
-  it('do so over a connection that breaks and is made anew', async () => {
+  it('do so over a connection that breaks and is opened again', async () => {
     const settings = { outReconnects: 10, outReconnectInterval: 100, outResend: 500 };
     const { connections, frames } = await play(settings, { answers: true }, (n, ingest) => {
       if (n === 300) ingest.connections.at(-1)?.reset();

@@ -12,7 +12,7 @@ function held(): number {
 }
 
 describe('a connect packet that is read to find its worker', () => {
-  it('costs no more than its bytes when it comes byte by byte, and is handed on as it came', () => {
+  it('costs only its bytes if it comes byte by byte, and is passed on unchanged', () => {
     const padding = 'x'.repeat(200_000);
     const bytes = connect({ upstream_id: 'u1', url: 'rtmp://a/b/c', opaque: padding });
     const socket = new Socket();

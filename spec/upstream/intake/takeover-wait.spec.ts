@@ -12,7 +12,7 @@ const LONGEST_WAIT = 2 * READ_INTERVAL + 100;
 /** ms between two looks at whether the track is free. */
 const LOOK_AGAIN = 20;
 
-describe('a sender that is back before the end of its old connection was seen', { timeout: 60_000 }, () => {
+describe('a sender that returns before the end of its old connection is noticed', { timeout: 60_000 }, () => {
   let clock: FakeClock;
   let live: Live;
   let first: KmpSender;
@@ -62,7 +62,7 @@ describe('a sender that is back before the end of its old connection was seen', 
     });
   }
 
-  it('has what it sent ahead of its media info counted once, however often the service looks', async () => {
+  it('has frames before its media info counted once, however often the service checks', async () => {
     await start(READ_INTERVAL);
     const second = await KmpSender.open(live.service.port, { upstream_id: 'u1', url: live.url() }, { frameId: 0n });
     live.senders.push(second);
@@ -77,7 +77,7 @@ describe('a sender that is back before the end of its old connection was seen', 
     assert.equal(track()?.input?.skipped_frames.no_media_info, 1);
   });
 
-  it(`is turned away when the old connection is still there after ${LONGEST_WAIT} ms`, async () => {
+  it(`is refused if the old connection is still there after ${LONGEST_WAIT} ms`, async () => {
     await start(READ_INTERVAL);
     const second = await back();
     clock.advance(LONGEST_WAIT - 1);
@@ -88,7 +88,7 @@ describe('a sender that is back before the end of its old connection was seen', 
     assert.match(live.service.log.of('error').at(-1)?.message ?? '', /video/);
   });
 
-  it('is turned away at once without reading in intervals', async () => {
+  it('is refused at once without reading in intervals', async () => {
     await start(0);
     const second = await live.video();
     await second.closed;

@@ -9,7 +9,7 @@ import { ScriptableIngest, type IngestConnection } from '../../support/scriptabl
 import type { TrackStatus } from '../../../lib/upstream/report/status.js';
 
 /** Frames stay queued until the spec turns the clock. */
-describe('a sender that comes back to a track with pending frames', { timeout: 90_000 }, () => {
+describe('a sender that returns to a track with pending frames', { timeout: 90_000 }, () => {
   let ingest: ScriptableIngest;
   let service: KmpService;
   let clock: FakeClock;
@@ -54,7 +54,7 @@ describe('a sender that comes back to a track with pending frames', { timeout: 9
     await ingest.close();
   });
 
-  it('goes on where it stopped, in mid-group', async () => {
+  it('continues where it stopped, in the middle of a group', async () => {
     const second = await open(14n);
     second.send(videoMinf(), frameAt(4, 'f14'));
     await received(1);
@@ -62,7 +62,7 @@ describe('a sender that comes back to a track with pending frames', { timeout: 9
     assert.deepEqual(kindsOf(connection), ['metadata', 'video header', 'video']);
   });
 
-  it('repeats frames: they are skipped and counted, and no key frame is waited for', async () => {
+  it('repeats frames: they are skipped and counted, and the track does not wait for a key frame', async () => {
     const second = await open(11n);
     second.send(videoMinf(), ...[11, 12, 13, 14].map((n) => frameAt(n - 10, `f${n}`)));
     await received(1);
@@ -71,7 +71,7 @@ describe('a sender that comes back to a track with pending frames', { timeout: 9
     assert.deepEqual(await flushed('f14'), ['f10', 'f11', 'f12', 'f13', 'f14']);
   });
 
-  it('leaves a gap: what was there goes out, then a key frame is waited for', async () => {
+  it('leaves a gap: queued frames are written, then the track waits for a key frame', async () => {
     const second = await open(20n);
     second.send(videoMinf(), frameAt(10, 'f20'), frameAt(11, 'f21', { key: true }), frameAt(12, 'f22'));
     await received(2);
@@ -80,7 +80,7 @@ describe('a sender that comes back to a track with pending frames', { timeout: 9
     assert.deepEqual(await flushed('f22'), ['f10', 'f11', 'f12', 'f13', 'f21', 'f22']);
   });
 
-  it('begins anew at 0: pending frames are dropped, and a key frame is waited for', async () => {
+  it('restarts at 0: pending frames are dropped, and the track waits for a key frame', async () => {
     const second = await open(0n);
     second.send(videoMinf(), frameAt(100, 'n0'), frameAt(101, 'n1', { key: true }));
     await received(1);
@@ -88,7 +88,7 @@ describe('a sender that comes back to a track with pending frames', { timeout: 9
     assert.deepEqual(await flushed('n1'), ['n1']);
   });
 
-  it('goes back further than kmp_rtmp_in_max_skip_frames: a new sequence', async () => {
+  it('repeats more than kmp_rtmp_in_max_skip_frames: a new sequence', async () => {
     await service.close();
     service = await startKmp(
       { outWriteMetaTimeout: 0, outFlushTimeout: 0, outOnfiPeriod: 0, inMaxSkipFrames: 3 },
@@ -103,7 +103,7 @@ describe('a sender that comes back to a track with pending frames', { timeout: 9
     assert.deepEqual(await flushed('f11'), ['f10', 'f11']);
   });
 
-  it('a sender that never had a key frame does not get away without one by coming back', async () => {
+  it('a sender without a key frame must still send one after it returns', async () => {
     await service.close();
     service = await startKmp({ outWriteMetaTimeout: 0, outFlushTimeout: 0, outOnfiPeriod: 0 }, { clock });
     const audio = await open(0n);

@@ -51,7 +51,7 @@ describe('notifications', () => {
     assert.deepEqual(log.of('error'), []);
   });
 
-  it('adds what the server last said behind the documented fields', async () => {
+  it('adds the last status of the server after the documented fields', async () => {
     const web = await target((socket) => reply(socket, 204));
     const notifier = new Notifier({ log });
     const event = notificationOf('rtmp_close', 'publish_rejected', {
@@ -154,7 +154,7 @@ describe('notifications', () => {
     server.close();
   });
 
-  it('says what failed if nobody listens', async () => {
+  it('reports what failed if no target listens', async () => {
     const web = await target(() => {});
     await web.close();
     const notifier = new Notifier({ log });
@@ -184,7 +184,7 @@ describe('notifications', () => {
     assert.ok(taken < 100_000_000, `${taken} bytes were sent by the target`);
   });
 
-  it('keeps to a number of requests at a time, and one slow target holds up no other', async () => {
+  it('limits simultaneous requests, and a slow target does not delay others', async () => {
     const slow = await target(() => {});
     const quick = await target((socket) => setImmediate(() => reply(socket, 200)));
     const notifier = new Notifier({ log, maxInFlight: 3 });
@@ -198,7 +198,7 @@ describe('notifications', () => {
     assert.equal(notifier.pending, 0);
   });
 
-  it('drops what no memory is left for, and says so once', async () => {
+  it('drops notifications beyond its memory limit, and logs that once', async () => {
     const web = await target(() => {});
     const notifier = new Notifier({ log, maxInFlight: 1, maxHeldBytes: 10_000 });
     for (let i = 0; i < 1000; i++) notifier.notify(closed, settings(web.url));

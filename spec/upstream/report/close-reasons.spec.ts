@@ -11,7 +11,7 @@ import { ScriptableIngest, type Script } from '../../support/scriptable-ingest.j
 const QUICK = `kmp_rtmp_out_write_meta_timeout 0; kmp_rtmp_out_flush_timeout 0; kmp_rtmp_out_min_process_delay 0;
   kmp_rtmp_in_read_interval 0;`;
 
-describe('what ends an upstream is what the notification says', { timeout: 90_000 }, () => {
+describe('the close reason in the notification is why the upstream ended', { timeout: 90_000 }, () => {
   let ingest: ScriptableIngest;
   let running: RunningService;
   let dns: DnsServer;
@@ -81,7 +81,7 @@ describe('what ends an upstream is what the notification says', { timeout: 90_00
     assert.deepEqual(dns.questions, []);
   });
 
-  it('resolve_failed: a name that there is not', async () => {
+  it('resolve_failed: a name that does not exist', async () => {
     await start(`resolver ${dns.address};`);
     const sender = await publish({ url: 'rtmp://nobody.test/app/s' });
     await endedFor('resolve_failed', sender);
@@ -94,7 +94,7 @@ describe('what ends an upstream is what the notification says', { timeout: 90_00
     await endedFor('resolve_failed', sender);
   });
 
-  it('start_connect_failed: an address that no socket goes to', async () => {
+  it('start_connect_failed: an address that cannot be connected to', async () => {
     await start();
     // TCP knows no broadcast: the connect call itself fails.
     const sender = await publish({ url: 'rtmp://255.255.255.255:1935/app/s' });
@@ -108,7 +108,7 @@ describe('what ends an upstream is what the notification says', { timeout: 90_00
     assert.equal(ingest.connections.length, 0);
   });
 
-  it('handshake_failed: a port that nobody listens on', async () => {
+  it('handshake_failed: a port without a listener', async () => {
     await start();
     const taken = net.createServer().listen(0, '127.0.0.1');
     await once(taken, 'listening');
@@ -198,7 +198,7 @@ describe('what ends an upstream is what the notification says', { timeout: 90_00
     assert.equal(connection.commands('deleteStream').length, 1);
   });
 
-  it('a connection that ends in every way is notified of once, and leaves nothing behind', async () => {
+  it('whatever ends a connection, one notification is sent, and nothing stays', async () => {
     await start('kmp_rtmp_out_timeout 200ms;');
     const sender = await publish();
     const connection = await ingest.next();

@@ -8,7 +8,7 @@ import { audioMinf, frameAt, KmpSender, videoMinf } from '../../support/kmp-send
 import { RunningService } from '../../support/running-service.js';
 import { ScriptableIngest } from '../../support/scriptable-ingest.js';
 
-describe('sums over all that ever was', { timeout: 90_000 }, () => {
+describe('the sums since the start', { timeout: 90_000 }, () => {
   let ingest: ScriptableIngest;
   let running: RunningService;
   const senders: KmpSender[] = [];
@@ -38,7 +38,7 @@ describe('sums over all that ever was', { timeout: 90_000 }, () => {
     await ingest.close();
   });
 
-  it('are the same before and after what they are of has ended', async () => {
+  it('are the same before and after an upstream has ended', async () => {
     const video = await open('u1');
     video.send(frameAt(0, 'none yet'), videoMinf(), frameAt(0, 'no key'), frameAt(1, 'a', { key: true }));
     const audio = await open('u2');
@@ -84,7 +84,7 @@ describe('sums over all that ever was', { timeout: 90_000 }, () => {
     assert.equal(await sent(), 1);
   });
 
-  it('hold the bytes of connections that never came to a track', async () => {
+  it('include the bytes of connections that never had a track', async () => {
     const socket = net.connect(running.kmpPort, '127.0.0.1');
     await once(socket, 'connect');
     socket.end(Buffer.from('this is not KMP, not at all'));

@@ -7,7 +7,7 @@ import { audioMinf, KmpSender, videoMinf } from '../../support/kmp-sender.js';
 import type { IngestConnection } from '../../support/scriptable-ingest.js';
 
 /** Video that was cut, and whose frames have all gone out, while audio keeps the stream alive. */
-describe('a sender that comes back when its track has ended', { timeout: 90_000 }, () => {
+describe('a sender that returns after its track has ended', { timeout: 90_000 }, () => {
   let live: Live;
   let connection: IngestConnection;
 
@@ -32,7 +32,7 @@ describe('a sender that comes back when its track has ended', { timeout: 90_000 
   });
   afterEach(() => live.close());
 
-  it('repeats its group, and nothing of it goes out twice', async () => {
+  it('repeats its group, and no frame is written twice', async () => {
     live.senders[0]?.destroy();
     await gone();
     const sender = await back(5n);
@@ -42,7 +42,7 @@ describe('a sender that comes back when its track has ended', { timeout: 90_000 
     assert.equal(track()?.input?.skipped_frames.duplicate, 3);
   });
 
-  it('goes on in mid-group where it stopped', async () => {
+  it('continues in the middle of a group where it stopped', async () => {
     live.senders[0]?.destroy();
     await gone();
     const sender = await back(8n);
@@ -51,7 +51,7 @@ describe('a sender that comes back when its track has ended', { timeout: 90_000 
     assert.deepEqual(video(), names('v', 0, 12));
   });
 
-  it('begins anew with other media, and waits for a key frame', async () => {
+  it('starts again with other media, and waits for a key frame', async () => {
     live.senders[0]?.destroy();
     await gone();
     const sender = await back(8n, videoMinf({ extraData: Buffer.from('other') }));
@@ -116,7 +116,7 @@ describe('a sender that comes back when its track has ended', { timeout: 90_000 
     );
   });
 
-  it('begins anew after the end of stream', async () => {
+  it('starts again after the end of stream', async () => {
     live.senders[0]?.end();
     await gone();
     const sender = await back(5n);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { Ledger } from '../../../lib/upstream/tracks/ledger.js';
 
 describe('the memory limit', () => {
-  it('may be used up to the last byte, and not one more', () => {
+  it('can be used up to the last byte', () => {
     const ledger = new Ledger(1000);
     assert.equal(ledger.charge(999), true);
     assert.equal(ledger.charge(2), false);

@@ -224,7 +224,7 @@ for (const [variant, { settings = {}, script = {} }] of Object.entries(variants)
 }
 
 describe('the ledger, when a connection breaks', { timeout: 90_000 }, () => {
-  it('forgets what was on its way of a stream that has ended', async () => {
+  it('forgets unsent frames of a stream that has ended', async () => {
     const clock = new FakeClock();
     clock.advance(1000);
     const ingest = await ScriptableIngest.start({ reads: 'never' });

@@ -70,7 +70,7 @@ describe('a server that stops reading', { timeout: 90_000 }, () => {
     assert.equal(running.unseen, 0);
   });
 
-  it('holds what it holds, and goes on when the server reads again', async () => {
+  it('keeps its queued frames, and continues when the server reads again', async () => {
     running = await RunningService.start({ media: QUICK });
     const ingest = await ingestThat();
     const sender = await publish('u1', ingest);
@@ -96,7 +96,7 @@ describe('a server that stops reading', { timeout: 90_000 }, () => {
 });
 
 /** Frames stay queued until the spec turns the clock. */
-describe('what the API says of memory', { timeout: 90_000 }, () => {
+describe('the memory that the API shows', { timeout: 90_000 }, () => {
   let ingest: ScriptableIngest;
   let service: KmpService;
   let clock: FakeClock;
@@ -182,7 +182,7 @@ describe('what the API says of memory', { timeout: 90_000 }, () => {
     });
   }
 
-  it('is given back with a connection that ends within a packet', async () => {
+  it('is released if a connection ends within a packet', async () => {
     await start();
     const audio = await open('a');
     audio.send(audioMinf(), frameAt(0, 'a0'));
@@ -194,7 +194,7 @@ describe('what the API says of memory', { timeout: 90_000 }, () => {
     await eventually(() => status().mem_left >= before, 'memory given back');
   });
 
-  it('is what the process holds: padding is not kept', async () => {
+  it('is the memory of the process: padding is not kept', async () => {
     await start({ outWriteMetaTimeout: 0, inReadInterval: 200 });
     const audio = await open('a');
     audio.send(audioMinf());
@@ -213,7 +213,7 @@ describe('what the API says of memory', { timeout: 90_000 }, () => {
   });
 
   for (const inReadInterval of [0, 200]) {
-    it(`is what the process holds: frames that are left out are not kept (read interval ${inReadInterval})`, async () => {
+    it(`is the memory of the process: dropped frames are not kept (read interval ${inReadInterval})`, async () => {
       await start({ outWriteMetaTimeout: 0, inReadInterval });
       const video = await open('v');
       video.send(videoMinf());

@@ -60,7 +60,7 @@ describe('overload, by the share of the memory limit that is used', { timeout: 6
   });
   afterEach(() => live.close());
 
-  it('leaves out a new group above 75 %, and takes one below', async () => {
+  it('drops a new group above 75 %, and accepts one below', async () => {
     await fill(0.74);
     assert.ok(await frame(true));
     while (used() <= 0.75) assert.ok(await frame(false));
@@ -73,7 +73,7 @@ describe('overload, by the share of the memory limit that is used', { timeout: 6
     assert.equal(dropped(), 2);
   });
 
-  it('cuts off the group that comes in above 90 %, with the groups that wait', async () => {
+  it('drops the arriving group above 90 %, and the queued groups', async () => {
     await fill(0.3);
     assert.ok(await frame(true));
     while (used() <= 0.9) assert.ok(await frame(false));
@@ -87,7 +87,7 @@ describe('overload, by the share of the memory limit that is used', { timeout: 6
     assert.equal(warnings(), 1);
   });
 
-  it('counts what was cut off in the line that says how it went', async () => {
+  it('logs the number of dropped frames at the end', async () => {
     await fill(0.3);
     assert.ok(await frame(true));
     while (used() <= 0.9) assert.ok(await frame(false));
@@ -97,7 +97,7 @@ describe('overload, by the share of the memory limit that is used', { timeout: 6
     assert.match(live.service.log.text, new RegExp(`the overload is over: ${waiting + 1} video frames were left out`));
   });
 
-  it('leaves out the rest of a group of which a frame was left out, though there was nothing to make room with', async () => {
+  it('drops the rest of a group after one of its frames was dropped, even if nothing was queued', async () => {
     assert.ok(await frame(true));
     clock.advance(DELAY);
     await eventually(() => track('video')?.pending_frames === 0, 'the key frame to be sent');
@@ -109,7 +109,7 @@ describe('overload, by the share of the memory limit that is used', { timeout: 6
     assert.ok(await frame(true));
   });
 
-  it('takes a new group below 75 % once it is over, though the group before was left out', async () => {
+  it('accepts a new group below 75 % once it is over, even if the group before was dropped', async () => {
     await fill(0.77);
     assert.equal(await frame(true), false);
     clock.advance(DELAY);
@@ -120,7 +120,7 @@ describe('overload, by the share of the memory limit that is used', { timeout: 6
     assert.ok(await frame(true));
   });
 
-  it('makes room for audio above 90 %, and never leaves any of it out', async () => {
+  it('makes room for audio above 90 %, and never drops audio', async () => {
     await fill(0.3);
     assert.ok(await frame(true));
     while (used() <= 0.9) assert.ok(await frame(false));

@@ -74,7 +74,7 @@ describe('a server that is slower than its senders', { timeout: 120_000 }, () =>
   });
   afterEach(() => live.close());
 
-  it('loses groups of video, never audio, within its memory, with kmp_rtmp_out_overload drop_frames', async () => {
+  it('loses groups of video but no audio, and stays within its memory, with kmp_rtmp_out_overload drop_frames', async () => {
     await start({ outOverload: 'drop_frames' });
     for (let i = 0; i < 2; i++) {
       connection.pause();
@@ -120,7 +120,7 @@ describe('a server that is slower than its senders', { timeout: 120_000 }, () =>
     await Promise.all([video.closed, audio.closed]);
   });
 
-  it('gets no rest of a group that was left out, though its sender was gone for a while', async () => {
+  it('does not get the rest of a dropped group, even if the sender was away meanwhile', async () => {
     await start({ outOverload: 'drop_frames' });
     connection.pause();
     await send(100.5);
@@ -140,7 +140,7 @@ describe('a server that is slower than its senders', { timeout: 120_000 }, () =>
     assertWholeGroups();
   });
 
-  it('that is away keeps audio whole while its connection is made anew', async () => {
+  it('gets all audio after its connection was opened again', async () => {
     await start({ outOverload: 'drop_frames', outReconnects: Infinity });
     await live.killServer();
     await live.state('reconnecting');

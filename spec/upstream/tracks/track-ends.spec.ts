@@ -12,7 +12,7 @@ const video = (connection: IngestConnection): string[] => framesOf(connection).f
 const audio = (connection: IngestConnection): string[] => framesOf(connection).filter((name) => name.startsWith('a'));
 
 /** What the kernel has taken, and its sender was told to be done, is nobody's to send again but ours. */
-describe('a track whose sender is gone, with reconnects on', { timeout: 90_000 }, () => {
+describe('a track without a sender, with reconnects', { timeout: 90_000 }, () => {
   const clock = new FakeClock();
   let live: Live;
   let senders: { video: KmpSender; audio: KmpSender };
@@ -67,7 +67,7 @@ describe('a track whose sender is gone, with reconnects on', { timeout: 90_000 }
     clock.advance(60_000);
   });
 
-  it('has written again what a connection that breaks took along', async () => {
+  it('writes its frames again after the connection broke', async () => {
     await start();
     await gone('audio');
     clock.advance(900);
@@ -101,7 +101,7 @@ describe('a track whose sender is gone, with reconnects on', { timeout: 90_000 }
     assert.deepEqual([video(second), audio(second)], [names('v', 0, 12), names('a', 0, 12)]);
   });
 
-  it('ends when that is no longer to be feared: after kmp_rtmp_out_resend', async () => {
+  it('ends after kmp_rtmp_out_resend', async () => {
     await start({ outResend: 5000 });
     await gone('audio');
     clock.advance(4999);
@@ -148,7 +148,7 @@ describe('a track whose sender is gone, with reconnects on', { timeout: 90_000 }
     assert.ok(tracks().audio === undefined);
   });
 
-  it('is taken over by a sender that comes back meanwhile', async () => {
+  it('is taken over by a sender that returns meanwhile', async () => {
     await start();
     await gone('video', 'audio');
     clock.advance(900);
@@ -166,7 +166,7 @@ describe('a track whose sender is gone, with reconnects on', { timeout: 90_000 }
 
   for (const when of ['while its connection lives', 'while its connection is made anew']) {
     for (const frameId of [5n, 0n]) {
-      it(`begins anew after the end of stream, ${when}, at frame ${frameId}`, async () => {
+      it(`starts again after the end of stream, ${when}, at frame ${frameId}`, async () => {
         await start();
         senders.video.end();
         await senders.video.closed;
@@ -193,7 +193,7 @@ describe('a track whose sender is gone, with reconnects on', { timeout: 90_000 }
     }
   }
 
-  it('is not taken over by who wants to go to another place, under the same id', async () => {
+  it('is not taken over by a sender with the same id but another destination', async () => {
     await start();
     await gone('video', 'audio');
     clock.advance(900);
@@ -214,7 +214,7 @@ describe('a track whose sender is gone, with reconnects on', { timeout: 90_000 }
     await first.until(() => framesOf(first).length === 24);
   });
 
-  it('gives up its last frame to the connection that takes over', async () => {
+  it('writes its last frame on the replacement connection', async () => {
     live = await Live.start({
       clock,
       settings: { outReconnects: Infinity, outMinProcessDelay: 1000, outMaxProcessDelay: 3000 },
@@ -248,7 +248,7 @@ describe('a track whose sender is gone, with reconnects on', { timeout: 90_000 }
     assert.equal(upstream.ledger.used, Buffer.byteLength(JSON.stringify(upstream.data)));
   });
 
-  it('does not follow a server that sends it about, for longer than a minute', async () => {
+  it('does not follow redirects for longer than a minute', async () => {
     await start({ outResend: 30_000 });
     await gone('video', 'audio');
     for (let moves = 0; moves < 6; moves++) {

@@ -10,7 +10,7 @@ import { ScriptableIngest, type Script } from '../../support/scriptable-ingest.j
 
 const quick = { outMinProcessDelay: 0, outFlushTimeout: 0, outWriteMetaTimeout: 0 } as const;
 
-describe('what the server says is answered', { timeout: 90_000 }, () => {
+describe('messages of the server', { timeout: 90_000 }, () => {
   let ingest: ScriptableIngest;
   let service: KmpService;
   const senders: KmpSender[] = [];
@@ -70,7 +70,7 @@ describe('what the server says is answered', { timeout: 90_000 }, () => {
     assert.equal(await connection.message(({ type }) => type === 3).then(({ chunkStream }) => chunkStream), 2);
   });
 
-  it('its limit for us, with our window', async () => {
+  it('its limit for this service, with the window of this service', async () => {
     await start({ peerBandwidth: { window: 654_321, limitType: 2 } });
     await publish();
     const connection = await ingest.next();
@@ -96,7 +96,7 @@ describe('what the server says is answered', { timeout: 90_000 }, () => {
     });
   }
 
-  it('a refused connect ends the upstream, and everybody is told why', async () => {
+  it('a refused connect ends the upstream, and the reason is reported', async () => {
     const refusal = { code: 'NetConnection.Connect.Rejected', description: 'no such app' };
     await start({ rejectConnect: refusal });
     const sender = await publish();
@@ -169,7 +169,7 @@ describe('what the server says is answered', { timeout: 90_000 }, () => {
     assert.equal(status()?.state, 'publishing');
   });
 
-  it('bytes that are no RTMP end the upstream', async () => {
+  it('bytes that are not RTMP end the upstream', async () => {
     await start({});
     await publish();
     const connection = await ingest.next();

@@ -16,7 +16,7 @@ import { turns } from '../../support/turns.js';
 describe('a connection that belongs to another worker', { timeout: 90_000, skip: internalsOff }, () => {
   before(() => testInternals());
 
-  it('is not read any further while it waits to be handed over: the rest is the other worker’s', async (t) => {
+  it('is not read while it waits to be passed on: the other worker reads the rest', async (t) => {
     let given: { socket: net.Socket; head: Buffer } | undefined;
     const address = { host: '127.0.0.1', port: 0, ipv6Only: false, backlog: 511 };
     const listener = new KmpListener(

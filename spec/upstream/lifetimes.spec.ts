@@ -9,7 +9,7 @@ import { startKmp, type KmpService } from '../support/kmp-service.js';
 import { ScriptableIngest } from '../support/scriptable-ingest.js';
 import { turns } from '../support/turns.js';
 
-describe('the lives of upstreams, streams and tracks', { timeout: 90_000 }, () => {
+describe('the lifetimes of upstreams, streams and tracks', { timeout: 90_000 }, () => {
   let ingest: ScriptableIngest;
   let service: KmpService;
   let clock: FakeClock;
@@ -99,7 +99,7 @@ describe('the lives of upstreams, streams and tracks', { timeout: 90_000 }, () =
     await connections[1]?.message(({ payload }) => payload.includes('goes on'));
   });
 
-  it('ids that objects have of themselves are ids like others', async () => {
+  it('names of object properties are ordinary ids', async () => {
     await start();
     for (const id of ['__proto__', 'constructor', 'toString']) {
       await video({ upstream_id: id, name: id });
@@ -162,7 +162,7 @@ describe('the lives of upstreams, streams and tracks', { timeout: 90_000 }, () =
     assert.deepEqual(Object.keys(tracks()), ['video']);
   });
 
-  it('the metadata waits anew for each track that comes', async () => {
+  it('the metadata waits again for each new track', async () => {
     await start({ outWriteMetaTimeout: 3000 });
     const first = await video();
     await has('video');
@@ -194,7 +194,7 @@ describe('the lives of upstreams, streams and tracks', { timeout: 90_000 }, () =
     assert.deepEqual([last?.ms, last?.fmt], [1010, 0]);
   });
 
-  it('a track whose media the metadata knows may leave, and come back when nothing of it is left', async () => {
+  it('a track that the metadata describes may end and return', async () => {
     await start({ outMinProcessDelay: 0 });
     const first = await video();
     const other = await audio();
@@ -318,7 +318,7 @@ describe('the lives of upstreams, streams and tracks', { timeout: 90_000 }, () =
   });
 });
 
-describe('the end of an upstream by hand', { timeout: 90_000 }, () => {
+describe('an upstream that an operator ends', { timeout: 90_000 }, () => {
   let ingest: ScriptableIngest;
   let service: KmpService;
   let clock: FakeClock;
@@ -377,7 +377,7 @@ describe('the end of an upstream by hand', { timeout: 90_000 }, () => {
     await Promise.all([connection.closed, sender.closed]);
   });
 
-  it('keeps its reason when the server fails over it', async () => {
+  it('keeps its reason if the server then fails', async () => {
     ingest.script = { reads: 'never' };
     await start({ outMinProcessDelay: 0, outMemLimit: 2 ** 26, outTimeout: 10_000 });
     const connection = await ingest.next();
