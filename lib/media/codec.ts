@@ -1,7 +1,10 @@
-/** The two kinds of track that an RTMP stream can hold. */
+/** The two kinds of track in an RTMP stream. */
 export type MediaType = 'video' | 'audio';
 
-/** Codec ids as KMP names them (docs/protocol/kmp.md, Codec ids): video = FLV codec id, audio = 1000 + the FLV sound format. */
+/**
+ * Codec ids of KMP (docs/protocol/kmp.md, Codec ids). A video id is the FLV codec id; an audio id is 1000 + the FLV
+ * sound format.
+ */
 export const Codec = {
   H264: 7,
   H265: 8,

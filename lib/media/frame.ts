@@ -75,9 +75,9 @@ export class Frame {
   }
 
   /**
-   * A frame that differs in the given fields, in units of the track's timescale, for stages that change frames:
-   * `frame.with({ dts: frame.dts + 9000 })`. The payload is shared, not copied, unless another is given; both frames keep
-   * its memory, so release the one that does not go on.
+   * Returns a frame that differs in the given fields, in units of the track's timescale. It is for stages that change
+   * frames: `frame.with({ dts: frame.dts + 9000 })`. The new frame shares the payload, unless another is given. Both
+   * frames keep the memory of the payload, so release the frame that is not passed on.
    */
   with(changes: FrameChanges): Frame {
     const { created = this.created, dts = this.dts, flags = this.flags, ptsDelay = this.ptsDelay, payload } = changes;

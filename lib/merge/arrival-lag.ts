@@ -1,4 +1,4 @@
-/** What is older than one to two windows is forgotten, ms. */
+/** ms; lags older than one to two windows are forgotten. */
 const WINDOW = 5000;
 
 /** A lag that changes by more than this between two reads, ms, is a jump of the timestamps or a stall, not a flush. */
@@ -13,10 +13,10 @@ interface Extremes {
 }
 
 /**
- * How far the frames of one track arrive behind their timestamps: the lag of a frame is the time of its arrival minus its
- * dts. Its absolute value says nothing, since the two clocks are not related; its range does. A track that is sent as it is
- * made has a narrow range. A sender that flushes once a second has a range of a second: the first frame of a flush has
- * waited that long, the last one not at all (docs/protocol/servers.md, KMP sender).
+ * How far the frames of one track arrive behind their timestamps. The lag of a frame is the time of its arrival minus
+ * its dts. Its absolute value has no meaning, because the two clocks are not related, but its range has. A track that
+ * is sent live has a narrow range. A sender that flushes once a second has a range of a second: the first frame of a
+ * flush has waited that long, and the last one not at all (docs/protocol/servers.md, KMP sender).
  */
 export class ArrivalLag {
   private present = nothing();
@@ -51,8 +51,8 @@ export class ArrivalLag {
   }
 
   /**
-   * True if the frames look as if they were flushed: their lags range over more than `least` and at most `most` ms, and the
-   * last of them arrived within two such ranges.
+   * True if the frames look flushed: their lags range over more than `least` and at most `most` ms, and the last of
+   * them arrived within two such ranges.
    */
   isWide(now: number, least: number, most: number): boolean {
     const range = this.max - Math.min(this.present.min, this.previous.min);

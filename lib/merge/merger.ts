@@ -110,18 +110,16 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
     this.process();
   }
 
-  /**
-   * Has to be called when something outside has changed the next frame: a track became ready, a track ended, or a
-   * head was replaced.
-   */
+  /** Call it when the next frame may be another one: a track became ready or ended, or a head was replaced. */
   changed(queue?: Q): void {
     if (queue !== undefined && queue.length > 0) this.rule.newHead(queue);
     this.process();
   }
 
   /**
-   * Writes what was due by `until`, in the order in which it became due, as if it had been written then. For a merger whose
-   * tracks have just become ready. Neither {@link hold} nor a full buffer stops it: later frames must not go ahead of these.
+   * Writes the frames that were due by `until`, in the order in which they became due, as if they had been written
+   * then. It is for a merger whose tracks have just become ready. Neither {@link hold} nor a full buffer stops it,
+   * because later frames must not go ahead of these.
    *
    * @param until monotonic ms, in the past
    */
@@ -131,7 +129,7 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
     let at = -Infinity;
     while (at <= until && this.writeDue(at, true)) {
       this.rule.next(at, 0);
-      // At least 1 ms, whatever fractions add up to.
+      // A step of at least 1 ms, so that rounding cannot stop the loop from advancing.
       at = Math.max(this.rule.wakeAt, at + 1);
     }
     this.processing = false;

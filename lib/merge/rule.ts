@@ -1,6 +1,6 @@
 import type { QueueGroup, TrackQueue } from './track-queue.js';
 
-/** ms that the next flush of a track may be later than all before it: timers and reads are not exact. */
+/** ms by which the next flush of a track may be later than all before it, because timers and reads are not exact. */
 const MARGIN = 50;
 
 export interface MergeDelays {
@@ -8,22 +8,22 @@ export interface MergeDelays {
   readonly minDelay: number;
   /** ms after which a head is written even if another head has a lower time. */
   readonly maxDelay: number;
-  /** Write a frame before `minDelay` as soon as no earlier one of its stream can arrive. */
+  /** Writes a frame before `minDelay` as soon as no earlier frame of its stream can arrive. */
   readonly earlyRelease: boolean;
 }
 
 /**
- * Decides which frame is next, and when (docs/protocol/behaviour.md, Merging): the head with the lowest dts, once it has
- * waited `minDelay`; else a head that has waited `maxDelay`, the oldest first. The second part ends the starvation of a
- * track when the times of all tracks jump back and one of them reaches the jump first.
+ * Decides which frame is next, and when (docs/protocol/behaviour.md, Merging): the head with the lowest dts, once it
+ * has waited `minDelay`. Otherwise a head that has waited `maxDelay`, the oldest first. Without this second part, a
+ * track could starve when the times of all tracks jump back and its own frames jump first.
  *
- * Senders that flush once a second, each track by itself, need more (docs/protocol/behaviour.md, Flushed tracks): see
- * {@link waitsForOthers}.
+ * Tracks that a sender flushes once a second, each at its own time, need more (docs/protocol/behaviour.md, Flushed
+ * tracks): see {@link waitsForOthers}.
  */
 export class MergeRule {
-  /** When {@link next} may have another answer although no frame arrives: monotonic ms, or Infinity. */
+  /** Monotonic ms at which {@link next} may return another result although no frame arrives; or Infinity. */
   wakeAt = Infinity;
-  /** True: heads do not wait. They are written in order. */
+  /** True: heads do not wait for their time, but are written in order. */
   immediate = false;
   private readonly queues: TrackQueue[] = [];
   private orders = 0;
@@ -41,7 +41,7 @@ export class MergeRule {
     if (i >= 0) this.queues.splice(i, 1);
   }
 
-  /** Has to be called when another frame has become the head of `queue`. */
+  /** Call it when another frame has become the head of `queue`. */
   newHead(queue: TrackQueue): void {
     queue.headOrder = this.orders++;
   }
@@ -56,7 +56,7 @@ export class MergeRule {
   next(now: number, slack: number): TrackQueue | undefined {
     const { delays } = this;
     this.wakeAt = Infinity;
-    /** Streams whose lowest head waits for a frame of another track: they hold up no other stream. */
+    /** Streams whose lowest head waits for a frame of another track. They do not delay other streams. */
     let waiting: QueueGroup[] | undefined;
     for (;;) {
       const lowest = this.lowest(now, waiting);
@@ -83,7 +83,7 @@ export class MergeRule {
   }
 
   /**
-   * Reads from sockets that may hold a frame which goes before the head of `queue`. Returns true if one was read:
+   * Reads sockets that may hold a frame that comes before the head of `queue`. Returns true if one was read: then
    * another head may be next.
    */
   readEarlier(queue: TrackQueue): boolean {
@@ -92,7 +92,7 @@ export class MergeRule {
       const other = this.queues[i];
       if (other?.source?.unread && other !== queue && other.lastMs < queue.headMs) (stale ??= []).push(other);
     }
-    // Reading can remove the track that was read, and even all tracks.
+    // Collected first, because a read can remove its track, or all tracks.
     for (const other of stale ?? []) other.source?.readNow();
     return stale !== undefined;
   }
@@ -122,7 +122,7 @@ export class MergeRule {
 
   private takesPart(queue: TrackQueue, now: number): boolean {
     if (!queue.ready || queue.length === 0) return false;
-    // Only in the past: see Merger.catchUp.
+    // This happens only if `now` is in the past: see Merger.catchUp.
     if (queue.headArrival > now) {
       this.wakeAt = Math.min(this.wakeAt, queue.headArrival);
       return false;
@@ -131,8 +131,8 @@ export class MergeRule {
   }
 
   /**
-   * True if nothing of the stream is written yet, and a track has just joined it: its first frames may be in the very read
-   * that its media info was in. They get `minDelay` to arrive.
+   * True if no frame of the stream is written yet, and a track has just joined it. The first frames of that track may
+   * be in the same read as its media info, so they get `minDelay` to arrive.
    */
   private isJoined(group: QueueGroup, now: number): boolean {
     let until = -Infinity;
@@ -146,12 +146,12 @@ export class MergeRule {
   }
 
   /**
-   * Until when the head of `queue`, which has waited `minDelay`, waits for other tracks of its stream; monotonic ms, at most
-   * until it has waited `maxDelay`. It waits for
+   * Monotonic ms until which the head of `queue`, which has waited `minDelay`, waits for other tracks of its stream. It
+   * never waits longer than `maxDelay`. It waits for
    *
    * - a track that is flushed in intervals, and whose next flush can hold a frame before this one;
-   * - the first frame of a track, while nothing of the stream is written, if its own track looks flushed: senders flush all
-   *   their tracks.
+   * - the first frame of a track, while no frame of the stream is written, if its own track looks flushed, because
+   *   senders flush all their tracks.
    */
   private waitsForOthers(queue: TrackQueue, now: number): number {
     const last = queue.headArrival + this.delays.maxDelay;
@@ -168,9 +168,9 @@ export class MergeRule {
   }
 
   /**
-   * What is written when the head of `oldest` has waited `maxDelay`: itself, unless a flushed track of its stream has frames
-   * before it. Those have waited at their sender. A frame that is farther before than `maxDelay` is one behind a jump of the
-   * timestamps.
+   * The track to write when the head of `oldest` has waited `maxDelay`: `oldest` itself, unless a flushed track of its
+   * stream has earlier frames. Those have waited at their sender. A frame that is earlier by more than `maxDelay` comes
+   * after a jump of the timestamps.
    */
   private firstOfFlushed(oldest: TrackQueue, now: number): TrackQueue {
     let first = oldest;
@@ -187,7 +187,10 @@ export class MergeRule {
     return false;
   }
 
-  /** The minimum delay covers a lag that is narrower than itself; one that is much wider than the maximum cannot be covered. */
+  /**
+   * Compares the lag with the delays: `minDelay` covers a narrower lag, and no delay covers one much wider than
+   * `maxDelay`.
+   */
   private looksFlushed({ lag }: TrackQueue, now: number): boolean {
     const { minDelay, maxDelay } = this.delays;
     return lag.isWide(now, minDelay, 1.5 * maxDelay);
@@ -212,7 +215,7 @@ function hasStarted(group: QueueGroup): boolean {
   return false;
 }
 
-/** Whether the head of `a` is to be written before that of `b`. */
+/** Whether the head of `a` comes before that of `b`. */
 function isBefore(a: TrackQueue, b: TrackQueue): boolean {
   return a.headMs < b.headMs || (a.headMs === b.headMs && a.headOrder < b.headOrder);
 }

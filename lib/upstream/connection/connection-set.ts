@@ -64,7 +64,7 @@ export class ConnectionSet {
     stream.live = connection.publishes(stream);
   }
 
-  /** More is known of whether the streams on `connection` are published: their frames may be acknowledged. */
+  /** Updates which streams on `connection` are published: the frames of those may be acknowledged. */
   updateLive(connection: RtmpConnection): void {
     for (const stream of this.streamsOn(connection)) {
       stream.live = connection.publishes(stream);

@@ -3,7 +3,7 @@ import type { Backoff } from '../../time/backoff.js';
 import { reconnectBackoff, STABLE_AFTER } from './backoff.js';
 import type { RtmpConnection } from './rtmp-connection.js';
 
-/** Decides whether and when a broken connection is made again (`kmp_rtmp_out_reconnects`). */
+/** Decides whether and when a broken connection is opened again (`kmp_rtmp_out_reconnects`). */
 export class ReconnectPolicy {
   private readonly backoff: Backoff;
 
@@ -25,7 +25,7 @@ export class ReconnectPolicy {
     return this.backoff.attempts > 0;
   }
 
-  /** ms to wait before the next attempt; undefined: there is none. */
+  /** ms to wait before the next attempt; undefined: there is no further attempt. */
   delayAfter(connection: RtmpConnection, error: Error): number | undefined {
     if (connection.publishingSince + STABLE_AFTER <= this.now()) this.backoff.reset();
     // An invalid name stays invalid.

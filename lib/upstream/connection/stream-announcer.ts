@@ -39,7 +39,7 @@ export function announceStream(stream: TrackStream, connection: RtmpConnection, 
 }
 
 /**
- * Writes metadata and a sequence header in mid-stream: the media info of `track` has changed.
+ * Writes metadata and a sequence header in the middle of a stream, because the media info of `track` has changed.
  *
  * @param ms dts of the first frame that it applies to
  */
