@@ -29,7 +29,7 @@ const all = {
    * Folders that cannot be written to, with the error that was logged. An error is logged once, not for each
    * connection.
    */
-  troubles: new Map<string, string>(),
+  loggedErrors: new Map<string, string>(),
 };
 
 /**
@@ -122,7 +122,7 @@ export class FileDump implements Dump {
         this.release(pieces);
       }
       // A new file could be written, so the problem with the folder is over.
-      if (fresh) all.troubles.delete(this.folder);
+      if (fresh) all.loggedErrors.delete(this.folder);
     }
   }
 
@@ -148,8 +148,8 @@ export class FileDump implements Dump {
     this.run();
     // All files of a folder fail with the same error code, but the text contains the path.
     const kind = /^[A-Z]+/.exec(why)?.[0] ?? why;
-    if (all.troubles.get(this.folder) === kind) return;
-    all.troubles.set(this.folder, kind);
+    if (all.loggedErrors.get(this.folder) === kind) return;
+    all.loggedErrors.set(this.folder, kind);
     this.log.error(`dump ${this.name} stopped: ${why}; further dumps with the same error are not logged`, {
       folder: this.folder,
     });

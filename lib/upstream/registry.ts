@@ -35,7 +35,7 @@ export class Registry {
   private readonly options: RegistryOptions;
   private readonly byId = new Map<string, Upstream>();
   /** All upstreams that have not ended, including closing ones whose id a new upstream has taken. */
-  private readonly living = new Set<Upstream>();
+  private readonly active = new Set<Upstream>();
   private waiters: (() => void)[] = [];
   private draining = false;
 
@@ -44,7 +44,7 @@ export class Registry {
   }
 
   get size(): number {
-    return this.living.size;
+    return this.active.size;
   }
 
   get(id: string): Upstream | undefined {
@@ -80,7 +80,7 @@ export class Registry {
       onEnd: (reason, message) => this.ended(upstream, reason, message, context.settings),
     });
     this.byId.set(data.upstreamId, upstream);
-    this.living.add(upstream);
+    this.active.add(upstream);
     this.options.totals?.enter(upstream);
     upstream.log.info('upstream begins', { url: maskUrl(data.url) });
     upstream.start(codec);
@@ -99,18 +99,18 @@ export class Registry {
    */
   async drain(): Promise<void> {
     this.draining = true;
-    for (const upstream of [...this.living]) upstream.drop('shutdown', true);
-    while (this.living.size > 0) await new Promise<void>((resolve) => this.waiters.push(resolve));
+    for (const upstream of [...this.active]) upstream.drop('shutdown', true);
+    while (this.active.size > 0) await new Promise<void>((resolve) => this.waiters.push(resolve));
   }
 
   /** Ends all upstreams at once. */
   destroy(): void {
     this.draining = true;
-    for (const upstream of [...this.living]) upstream.fail('shutdown', 'the service is stopping');
+    for (const upstream of [...this.active]) upstream.fail('shutdown', 'the service is stopping');
   }
 
   private ended(upstream: Upstream, reason: CloseReason, message: string, settings: MediaSettings): void {
-    this.living.delete(upstream);
+    this.active.delete(upstream);
     this.options.totals?.leave(upstream);
     this.options.totals?.upstreamEnded(reason);
     if (this.byId.get(upstream.id) === upstream) this.byId.delete(upstream.id);

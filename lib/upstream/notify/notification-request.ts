@@ -90,8 +90,8 @@ function failureOf(error: unknown): NotificationError {
   const text = messageOf(error);
   const reason = text.indexOf('reason: ');
   const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
-  const told = reason < 0 ? '' : text.slice(reason + 'reason: '.length);
-  const why = told === '' ? code || 'the request could not be made' : told;
+  const systemText = reason < 0 ? '' : text.slice(reason + 'reason: '.length);
+  const why = systemText === '' ? code || 'the request could not be made' : systemText;
   return new NotificationError('NOTIFICATION_FAILED', `sending failed: ${why}`, { cause: error });
 }
 
@@ -110,11 +110,11 @@ class Timeouts {
     private readonly size: number,
     private readonly settings: NotificationSettings,
     private readonly clock: Clock,
-    private readonly given: AbortSignal,
+    private readonly cancelSignal: AbortSignal,
   ) {
     this.timer = clock.after(settings.outNotifTimeout, this.sendExpired);
-    if (given.aborted) this.onGiven();
-    else given.addEventListener('abort', this.onGiven, { once: true });
+    if (cancelSignal.aborted) this.onCancel();
+    else cancelSignal.addEventListener('abort', this.onCancel, { once: true });
   }
 
   get signal(): AbortSignal {
@@ -145,7 +145,7 @@ class Timeouts {
 
   close(): void {
     this.timer.cancel();
-    this.given.removeEventListener('abort', this.onGiven);
+    this.cancelSignal.removeEventListener('abort', this.onCancel);
     // If the answer is longer than the limit, or a timeout has cut it off, the connection is of no further use.
     this.socket?.destroy();
   }
@@ -181,7 +181,7 @@ class Timeouts {
     this.fail(`${what} within ${outNotifTimeout} ms (kmp_rtmp_out_notif_timeout)`);
   };
 
-  private readonly onGiven = (): void => this.fail('cancelled because the service is stopping');
+  private readonly onCancel = (): void => this.fail('cancelled because the service is stopping');
 
   private fail(message: string): void {
     this.failure ??= new NotificationError('NOTIFICATION_FAILED', message);

@@ -96,17 +96,17 @@ export function addSums(to: Sums, from: Sums): void {
  * sums are requested. When it ends, its last counts are added to `ended`.
  */
 export class Totals {
-  private readonly living = new Set<Counting>();
+  private readonly active = new Set<Counting>();
   private readonly ended = emptySums();
   private readonly reasons = new Map<CloseReason, number>(CLOSE_REASONS.map((reason) => [reason, 0]));
 
   enter(one: Counting): void {
-    this.living.add(one);
+    this.active.add(one);
   }
 
   /** `one` has ended: its last counts are added once. A second call does nothing. */
   leave(one: Counting): void {
-    if (this.living.delete(one)) one.addTo(this.ended);
+    if (this.active.delete(one)) one.addTo(this.ended);
   }
 
   upstreamEnded(reason: CloseReason): void {
@@ -117,7 +117,7 @@ export class Totals {
   take(): Sums & Pick<ServiceTotals, 'closed_upstreams'> {
     const sums = emptySums();
     addSums(sums, this.ended);
-    for (const one of this.living) one.addTo(sums);
+    for (const one of this.active) one.addTo(sums);
     return { closed_upstreams: Object.fromEntries(this.reasons), ...sums };
   }
 }
