@@ -73,6 +73,7 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
   private timerAt = Infinity;
   private flushAt = Infinity;
   private processing = false;
+  private readonly processAgain = (): void => this.process();
   /** Callback of `_flush`; called when everything is written. */
   private flushCallback: TransformCallback | undefined;
 
@@ -220,6 +221,12 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
       if (rule.readEarlier(queue)) {
         if (this.destroyed) return false;
         continue;
+      }
+      const source = rule.incompleteBefore(queue);
+      if (source !== undefined) {
+        source.onComplete = this.processAgain;
+        rule.wakeAt = Infinity;
+        break;
       }
       const frame = queue.shift();
       if (frame === undefined) break;

@@ -1,4 +1,4 @@
-import type { QueueGroup, TrackQueue } from './track-queue.js';
+import type { QueueGroup, TrackQueue, TrackSource } from './track-queue.js';
 
 /** ms by which the next flush of a track may be later than all before it, because timers and reads are not exact. */
 const MARGIN = 50;
@@ -95,6 +95,15 @@ export class MergeRule {
     // Collected first, because a read can remove its track, or all tracks.
     for (const other of stale ?? []) other.source?.readNow();
     return stale !== undefined;
+  }
+
+  /** The source of another track whose read goes on, and may still bring a frame before the head of `queue`. */
+  incompleteBefore(queue: TrackQueue): TrackSource | undefined {
+    for (let i = 0; i < this.queues.length; i++) {
+      const other = this.queues[i];
+      if (other?.source?.incomplete && other !== queue && other.lastMs < queue.headMs) return other.source;
+    }
+    return undefined;
   }
 
   private lowest(now: number, waiting: readonly QueueGroup[] | undefined): TrackQueue | undefined {

@@ -12,6 +12,10 @@ export interface TrackSource {
   readonly unread: boolean;
   /** Reads and queues them. Afterwards `unread` is false, also if there were none. */
   readNow(): void;
+  /** True while a read goes on: frames that have arrived before others may still be on their way to the queue. */
+  readonly incomplete?: boolean;
+  /** Called once, when that read is complete. */
+  onComplete?: (() => void) | undefined;
 }
 
 /**

@@ -44,6 +44,13 @@ export interface TurnReader {
   readonly unread: boolean;
   /** Reads them now. `unread` is false afterwards. */
   readNow(): void;
+  /**
+   * True while a read is incomplete: it goes on in pieces, or the stream takes nothing more for the moment. Its frames are not all
+   * queued yet.
+   */
+  readonly incomplete: boolean;
+  /** Called once, when the read is complete or the reader has ended. */
+  onComplete: (() => void) | undefined;
   /** From now on, the socket is read at the turns of its upstream, no longer at those of all phases. */
   settle(): void;
   /** Reads what the kernel has, even if this turn has read already. Call it before a write that may end the socket. */
@@ -62,6 +69,8 @@ export interface TurnReader {
 class SocketTurnReader implements TurnReader {
   emptyAt: number;
   unread = false;
+  incomplete = false;
+  onComplete: (() => void) | undefined;
   private block: Block | undefined;
   /** Bytes of the largest of the last reads. The next block has room for as many. */
   private lastRead = 0;
@@ -133,13 +142,23 @@ class SocketTurnReader implements TurnReader {
     this.reading = true;
     this.readKernel(now);
     this.reading = false;
+    if (!this.incomplete) this.complete();
+  }
+
+  private complete(): void {
+    const { onComplete } = this;
+    this.incomplete = false;
+    this.onComplete = undefined;
+    onComplete?.();
   }
 
   private readKernel(now: number): void {
     const { socket, unread } = this;
     this.unread = false;
-    // The bytes of the last read still wait in the stream, so the rest can wait in the kernel.
-    if (this.ended || socket.destroyed || socket.readableLength > 0) return;
+    if (this.ended || socket.destroyed) return;
+    // The last read's bytes still wait in the stream: the rest can wait in the kernel.
+    this.incomplete = socket.readableLength > 0;
+    if (this.incomplete) return;
     let total = 0;
     let drained = true;
     for (;;) {
@@ -149,7 +168,10 @@ class SocketTurnReader implements TurnReader {
       try {
         n = readSync(this.handle.fd, block.buffer, block.used, room, null);
       } catch (error) {
-        if (error instanceof Error && 'code' in error && error.code === 'EAGAIN') break;
+        if (error instanceof Error && 'code' in error && error.code === 'EAGAIN') {
+          this.incomplete = socket.readableLength > 0;
+          break;
+        }
         return this.handBack();
       }
       if (n === 0) return this.handBack();
@@ -159,8 +181,11 @@ class SocketTurnReader implements TurnReader {
       block.used += n;
       block.retain();
       drained = n < room;
+      this.incomplete = !drained;
+      const taken = socket.push(markBlock(chunk, block));
+      this.incomplete ||= socket.readableLength > 0;
       // The stream takes no more, so the rest can wait in the kernel.
-      if (!socket.push(markBlock(chunk, block)) || drained || socket.destroyed) break;
+      if (!taken || drained || socket.destroyed) break;
       if (total >= MOST_AT_ONCE) {
         this.rest ??= setImmediate(() => {
           this.rest = undefined;
@@ -203,6 +228,7 @@ class SocketTurnReader implements TurnReader {
     this.stop = undefined;
     clearImmediate(this.rest);
     this.drop();
+    this.complete();
   }
 
   /** The end of the data, or an error. Node reads it again and handles it. */

@@ -1,5 +1,6 @@
 import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
+import type { TrackSource } from '../../lib/merge/track-queue.js';
 import { MergeBench, type NamedQueue } from '../support/merge-bench.js';
 
 /** Frames of `times` have come for the track, and lie in its socket until it is read. */
@@ -50,6 +51,25 @@ describe('a track whose socket was left out', () => {
     bench.pass(500);
     bench.pass(500);
     assert.deepEqual(bench.order, ['late20', 'v50']);
+  });
+
+  it('is waited for while the read goes on', () => {
+    const bench = new MergeBench({ maxDelay: 5000 }).read();
+    const [late, v] = [bench.track('late'), bench.track('v')];
+    const source: TrackSource = { unread: false, readNow: () => {}, incomplete: true };
+    late.source = source;
+    bench.arrive(late, 0);
+    bench.arrive(v, 10, 50);
+    // Nothing of the track can belong before its own frame, but before the others.
+    assert.deepEqual(bench.pass(500), ['late0@500']);
+    bench.arrive(late, 20);
+    bench.pass(500);
+    assert.deepEqual(bench.order, ['late0', 'v10', 'late20']);
+    bench.arrive(late, 40);
+    late.source = { unread: false, readNow: () => {}, incomplete: false };
+    source.onComplete?.();
+    bench.pass(500);
+    assert.deepEqual(bench.order, ['late0', 'v10', 'late20', 'late40', 'v50']);
   });
 
   it('is not read for a frame that belongs before all that can come of it', () => {

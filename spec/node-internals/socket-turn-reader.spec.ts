@@ -76,6 +76,51 @@ describe('reading in turns', { skip: internalsOff }, () => {
     close();
   });
 
+  it('says that a read is incomplete until its last piece is handed over', async () => {
+    const { client, served, close } = await pair();
+    const turns = readEvery(40, served, { ...options, blockSize: 1024 });
+    assert.ok(turns !== undefined);
+    const seen: { bytes: number; incomplete: boolean; complete: boolean }[] = [];
+    let complete = false;
+    let bytes = 0;
+    served.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (turns.incomplete) turns.onComplete = () => (complete = true);
+      seen.push({ bytes, incomplete: turns.incomplete, complete });
+    });
+    client.write(Buffer.alloc(20_000));
+    await eventually(() => bytes === 20_000 && complete, 'all bytes');
+    assert.ok(seen.length > 1);
+    const last = seen.pop();
+    assert.ok(seen.every((one) => one.incomplete && !one.complete));
+    assert.equal(last?.complete, false);
+    assert.equal(turns.incomplete, false);
+    close();
+  });
+
+  it('says that a read is incomplete while the stream takes nothing more', async () => {
+    const { client, served, close } = await pair();
+    const turns = readEvery(20, served, { ...options, blockSize: 1024 });
+    assert.ok(turns !== undefined);
+    let bytes = 0;
+    let complete = 0;
+    served.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      served.pause();
+    });
+    client.write(Buffer.alloc(400_000));
+    await eventually(() => served.readableLength >= served.readableHighWaterMark, 'a full stream');
+    assert.equal(turns.incomplete, true);
+    turns.onComplete = () => complete++;
+    turns.readNow();
+    assert.deepEqual([turns.incomplete, complete], [true, 0]);
+    served.removeAllListeners('data');
+    served.on('data', (chunk: Buffer) => (bytes += chunk.length));
+    served.resume();
+    await eventually(() => bytes === 400_000 && complete === 1, 'the rest');
+    close();
+  });
+
   it('reads the bytes of several writes in one piece', async () => {
     const { client, served, close } = await pair();
     readEvery(200, served, options);

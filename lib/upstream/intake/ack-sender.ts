@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../../time/clock.js';
+import type { InputOptions } from './input-options.js';
 import { writeAck } from '../../kmp/writer.js';
 import { writeAtOnce } from '../../node-internals/direct-ack.js';
 
@@ -83,4 +84,17 @@ export class AckSender {
     });
     if (!left || this.socket.writableLength > 0) this.stuck = clock.after(this.timeout, this.onStuck);
   }
+}
+
+/** Sends the acks of one connection; undefined if it gets none (`kmp_rtmp_in_ack off`). */
+export function ackSenderFor(
+  { socket, settings }: Pick<InputOptions, 'socket' | 'settings'>,
+  clock: Clock,
+  onStuck: (why: string) => void,
+  onRefused: () => void,
+): AckSender | undefined {
+  if (socket === undefined || settings.inAck === 'off') return undefined;
+  const { inSendTimeout, outFlushTimeout } = settings;
+  const stuck = (): void => onStuck(`it took no ack for ${inSendTimeout} ms (kmp_rtmp_in_send_timeout)`);
+  return new AckSender(socket, clock, outFlushTimeout, inSendTimeout, stuck, onRefused);
 }

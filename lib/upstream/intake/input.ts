@@ -1,4 +1,3 @@
-import type { Clock } from '../../time/clock.js';
 import { messageOf } from '../../base/errors.js';
 import { parseConnectData, type ConnectData } from '../../kmp/connect-data.js';
 import type { PacketBatch } from '../../kmp/decoder.js';
@@ -9,7 +8,7 @@ import { toMs } from '../../media/timescale.js';
 import { MAX_PAYLOAD } from '../../rtmp/chunk-writer.js';
 import { Writable } from '../../base/streams.js';
 import { ArrivalClock } from './arrival-clock.js';
-import { AckSender } from './ack-sender.js';
+import { ackSenderFor, type AckSender } from './ack-sender.js';
 import { TakeoverWait } from './takeover-wait.js';
 import { HeldBlocks, copyOutOfLargeRead } from './held-blocks.js';
 import { InputCounters } from './input-counters.js';
@@ -283,7 +282,8 @@ export class Input extends Writable implements TrackInput, Counting {
     }
     this.upstream = upstream;
     this.track = track;
-    this.acks = this.ackSender(upstream.schedule.clock);
+    const onRefused = (): void => this.turns?.readLast();
+    this.acks = ackSenderFor(options, upstream.schedule.clock, (why) => this.close(why), onRefused);
     if (track.ids.next > 0 || track.ids.expected !== initialFrameId) {
       this.takeOver(track, initialFrameId, info);
       track.startAcks(this);
@@ -291,15 +291,7 @@ export class Input extends Writable implements TrackInput, Counting {
     upstream.changeInfo(track, info);
     this.steadyAt = options.clock.now() + STEADY_AFTER;
     this.turns = options.onJoined?.(upstream.schedule);
-  }
-
-  private ackSender(clock: Clock): AckSender | undefined {
-    const { settings, socket } = this.options;
-    if (socket === undefined || settings.inAck === 'off') return undefined;
-    const onStuck = (): void =>
-      this.close(`it took no ack for ${settings.inSendTimeout} ms (kmp_rtmp_in_send_timeout)`);
-    const onRefused = (): void => this.turns?.readLast();
-    return new AckSender(socket, clock, settings.outFlushTimeout, settings.inSendTimeout, onStuck, onRefused);
+    track.source = this.turns;
   }
 
   private steady(last: Frame | undefined): void {
@@ -307,7 +299,6 @@ export class Input extends Writable implements TrackInput, Counting {
     if (this.turns === undefined) return;
     this.turns.settle();
     this.arrivals = new ArrivalClock(last);
-    if (this.track !== undefined) this.track.source = this.turns;
   }
 
   private takeOver(track: Track, initialFrameId: bigint, info: MediaInfo): void {
