@@ -45,8 +45,8 @@ export interface TurnReader {
   /** Reads them now. `unread` is false afterwards. */
   readNow(): void;
   /**
-   * True while a read is incomplete: it goes on in pieces, or the stream takes nothing more for the moment. Its frames are not all
-   * queued yet.
+   * True while a read is incomplete: it goes on in pieces, or the stream takes nothing more for the moment. Its frames
+   * are not all queued yet.
    */
   readonly incomplete: boolean;
   /** Called once, when the read is complete or the reader has ended. */
