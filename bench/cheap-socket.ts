@@ -8,9 +8,10 @@ interface WithHandle {
 }
 
 /**
- * Listens on a free port of the loopback; every connection reads into one shared buffer, so that receiving makes no garbage.
- * Node offers that (`onread`) for outgoing sockets only. The constructor takes it together with an accepted handle as well,
- * which is not documented: where that fails, the connection reads the plain way, which costs more and measures the same.
+ * Listens on a free port of the loopback; every connection reads into one shared buffer, so that receiving makes no
+ * garbage. Node offers that (`onread`) for outgoing sockets only. The constructor takes it together with an accepted
+ * handle as well, which is not documented: where that fails, the connection reads the plain way, which costs more and
+ * measures the same.
  *
  * @param onConnection returns what takes the bytes, `buffer[0 .. length)`, valid during the call only
  * @returns the port

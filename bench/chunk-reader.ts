@@ -1,6 +1,6 @@
 /**
- * Reads RTMP chunks (docs/protocol/rtmp.md, Chunks) where they lie: nothing of a message is kept but its first bytes, so that the ingest
- * costs little beside what it measures. Chunks may be cut anywhere between two reads.
+ * Reads RTMP chunks (docs/protocol/rtmp.md, Chunks) where they lie: nothing of a message is kept but its first bytes,
+ * so that the ingest costs little beside what it measures. Chunks may be cut anywhere between two reads.
  */
 
 /** Bytes of a message that are kept: a tag header and a stamp. */

@@ -1,6 +1,6 @@
 /**
- * A crowd: a process of senders that come and go, or only come. Arguments: KMP port, RTMP port of the ingest, plan (JSON).
- * It says `ready` at once, and goes on by itself; `stop` lets no more come, and ends those that stay.
+ * A crowd: a process of senders that come and go, or only come. Arguments: KMP port, RTMP port of the ingest, plan
+ * (JSON). It says `ready` at once, and goes on by itself; `stop` lets no more come, and ends those that stay.
  */
 import net from 'node:net';
 import { Histogram } from './histogram.js';
@@ -10,7 +10,7 @@ import { machineMs } from './time.js';
 import { greeting, trackList, type Track } from './tracks.js';
 
 const TICK_MS = 5;
-/** Below that are the tracks of whoever else sends to the same ingest. */
+/** Tracks with smaller numbers belong to other senders to the same ingest. */
 const FIRST_TRACK = 1_000_000;
 const CONNECTS_AT_ONCE = 50;
 

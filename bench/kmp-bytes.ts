@@ -1,6 +1,6 @@
 /**
- * KMP packets as the load writes them (docs/protocol/kmp.md, Packet). The bench has bytes of its own: it judges the service, so it
- * shares no code with it.
+ * KMP packets as the load writes them (docs/protocol/kmp.md, Packet). The bench has bytes of its own: it judges the
+ * service, so it shares no code with it.
  */
 import { Stamp, writeStamp, type StampFields } from './stamp.js';
 

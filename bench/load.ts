@@ -1,6 +1,6 @@
 /**
- * The load: a process that plays tracks as live senders do, each frame at its own time. Arguments: KMP port, RTMP port of the
- * ingest, plan (JSON).
+ * The load: a process that plays tracks as live senders do, each frame at its own time. Arguments: KMP port, RTMP port
+ * of the ingest, plan (JSON).
  */
 import net from 'node:net';
 import { Histogram } from './histogram.js';

@@ -1,7 +1,7 @@
 /**
- * `npm run bench:memory -- [options]`: what the process really holds against what the ledgers say. Upstreams are filled to
- * half of their memory limit, held up by a server that reads nothing or by the process delay; then the resident memory above
- * that of the idle process is compared with the sum of the ledgers.
+ * `npm run bench:memory -- [options]`: what the process really holds against what the ledgers say. Upstreams are filled
+ * to half of their memory limit, held up by a server that reads nothing or by the process delay; then the resident
+ * memory above that of the idle process is compared with the sum of the ledgers.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';

@@ -21,7 +21,7 @@ export interface LoadReport {
   /** Frames that the kernel did not take at once. */
   readonly stalls: number;
   readonly lostConnections: number;
-  /** Bytes that came back: acknowledgements. */
+  /** Bytes from the server: acknowledgements. */
   readonly ackBytes: number;
   readonly cpuSeconds: number;
   /** Since `mark`: how late frames were sent, in ms. A late generator measures nothing. */

@@ -1,6 +1,6 @@
 /**
- * The yardstick: a Node process that passes the same bytes on and does nothing else, `socket.pipe(socket)`. Argument: the port
- * of the sink. Its own port is in the first message.
+ * The yardstick: a Node process that passes the same bytes on and does nothing else, `socket.pipe(socket)`. Argument:
+ * the port of the sink. Its own port is in the first message.
  */
 import net from 'node:net';
 import { answer, ready } from './messages.js';

@@ -1,5 +1,5 @@
-// The service inside an existing Express app: the routes of the app, and beside them the management API, the status page,
-// metrics and health. KMP is received on the first port, HTTP on the second.
+// The service inside an existing Express app: the routes of the app, and beside them the management API, the status
+// page, metrics and health. KMP is received on the first port, HTTP on the second.
 //
 //   node dist/examples/express-app.js 8005 8001
 import express from 'express';

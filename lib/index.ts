@@ -1,11 +1,12 @@
 /**
- * The public door of kmp-rtmp: every name that a program of one's own may import, and nothing else. In the order of a
- * byte's way; docs/pipeline.md has complete examples.
+ * The public door of kmp-rtmp: every name that your programs may import, and nothing else. The order is that of
+ * the path of a frame; docs/pipeline.md has complete examples.
  *
  * @packageDocumentation
  */
 
-// What the layers share: time, logs, errors. Each error that is thrown on purpose is a KmpRtmpError with a stable `code`.
+// What the layers share: time, logs, errors. Each error that is thrown on purpose is a KmpRtmpError with a stable
+// `code`.
 export { systemClock, type Clock, type Timer } from './time/clock.js';
 export { noLog, type LogFields, type Logger, type LogLevel } from './base/logger.js';
 export { Logging, type LoggingOptions } from './logging/winston-log.js';
@@ -69,7 +70,7 @@ export { RtmpError, type RtmpErrorCode } from './rtmp/errors.js';
 export { parseRtmpUrl, RtmpUrlError, type RtmpUrl } from './rtmp/rtmp-url.js';
 export { dnsResolve, systemResolve, type DnsServers, type Resolve } from './rtmp/resolve.js';
 
-// Lines of one's own: stages to pipe together, or a whole upstream with inputs.
+// Lines of your own: stages to pipe together, or a whole upstream with inputs.
 export { StreamMerger, type StreamMergerOptions } from './compose/stream-merger.js';
 export { rtmpPublisher, type RtmpPublisherOptions } from './compose/rtmp-publisher.js';
 export { publishFile, type PublishFileOptions } from './compose/publish-file.js';
@@ -97,7 +98,7 @@ export type {
   UpstreamStatus,
 } from './upstream/report/status.js';
 
-// Express routers, for an app of one's own.
+// Express routers, for your own app.
 export { managementRouter, type ManagementOptions } from './api/router.js';
 export { metricsRouter, type MetricsOptions } from './api/metrics.js';
 export { healthRouter, type Health } from './api/health.js';

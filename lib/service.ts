@@ -15,16 +15,16 @@ import type { Management } from './upstream/report/status.js';
 
 export interface ServiceOptions {
   /**
-   * Where lines go: a {@link Logger}, such as that of `Logging`, or a winston logger of your own. Default: nothing is logged.
-   * With several worker processes, what the workers log goes to the targets of `error_log`.
+   * Where lines go: a {@link Logger}, such as that of `Logging`, or a winston logger of your own. Default: nothing is
+   * logged. With several worker processes, what the workers log goes to the targets of `error_log`.
    */
   readonly log?: Logger | winston.Logger;
   readonly clock?: Clock;
 }
 
 /**
- * The whole service: the media side, in this process or in several workers, and the HTTP side that shows it. The only file
- * that knows all parts.
+ * The whole service: the media side, in this process or in several workers, and the HTTP side that shows it. The only
+ * file that knows all parts.
  */
 export class Service {
   private readonly log: Logger;
@@ -83,7 +83,8 @@ export class Service {
   }
 
   /**
-   * Takes over another configuration: new connections and upstreams follow it, those that live keep what they began with.
+   * Takes over another configuration: new connections and upstreams follow it, those that live keep what they began
+   * with.
    *
    * @throws ListenError if a new address cannot be had; everything stays as it was then
    */
@@ -91,14 +92,14 @@ export class Service {
     await this.apply(config, () => this.media.reload(config));
   }
 
-  /** Opens the log files of the workers anew; those of this process are the caller's. */
+  /** Reopens the log files of the workers; those of this process belong to the caller. */
   reopenLogs(): void {
     this.media.reopenLogs?.();
   }
 
   /**
-   * Ends in order: no new connections, queued frames go out, streams are unpublished, notifications are sent; what has not
-   * ended after `worker_shutdown_timeout` is cut.
+   * Ends in order: no new connections, queued frames go out, streams are unpublished, notifications are sent; what has
+   * not ended after `worker_shutdown_timeout` is cut.
    */
   async stop(): Promise<void> {
     if (this.ending) return;

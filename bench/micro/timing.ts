@@ -17,7 +17,9 @@ export interface MicroResult {
 const ROUNDS = 9;
 const ROUND_MS = 200;
 
-/** Runs a part for {@link ROUNDS} rounds of {@link ROUND_MS}; the first third warms up the compiler and is not counted. */
+/**
+ * Runs a part for {@link ROUNDS} rounds of {@link ROUND_MS}; the first third warms up the compiler and is not counted.
+ */
 export function timed({ name, frames, run }: MicroBench): MicroResult {
   const speeds: number[] = [];
   for (let round = -ROUNDS / 3; round < ROUNDS; round++) {

@@ -64,12 +64,14 @@ export function createApp<Location extends LocationSettings>(settings: AppSettin
   return rejectInvalidUrls(app);
 }
 
-/** Characters that no client has to send, and that make Express parse the URL in another way, which throws (`/%@%#`). */
+/**
+ * Characters that no client has to send, and that make Express parse the URL in another way, which throws (`/%@%#`).
+ */
 const INVALID_URL = /[#\s\u00a0\ufeff]/;
 
 /**
- * The app, behind a check of the URL. Express parses the URL before it calls any handler, and answers with a page of its own if
- * that fails.
+ * The app, behind a check of the URL. Express parses the URL before it calls any handler, and answers with a page of
+ * its own if that fails.
  */
 function rejectInvalidUrls(app: Express): Express {
   return new Proxy(app, {

@@ -12,8 +12,8 @@ export interface ConfigurationOptions {
 }
 
 /**
- * Reads the configuration from flags, environment and file. Flags have precedence over `KMP_RTMP_...` variables, these over
- * the file, and the file over the defaults.
+ * Reads the configuration from flags, environment and file. Flags have precedence over `KMP_RTMP_...` variables, these
+ * over the file, and the file over the defaults.
  *
  * @param options as commander gives them, including flags for directives
  * @throws ConfigError

@@ -47,8 +47,8 @@ export interface DemoTrack extends ComparisonReport {
 }
 
 /**
- * Runs sender, service and ingest in this process, connected over loopback. The sender plays the source to the service, the
- * service publishes it to the ingest, and the ingest records it. Ends when the published stream has ended.
+ * Runs sender, service and ingest in this process, connected over loopback. The sender plays the source to the service,
+ * the service publishes it to the ingest, and the ingest records it. Ends when the published stream has ended.
  */
 export async function runDemo(options: DemoOptions): Promise<DemoTrack[]> {
   await checkPlace(options.out);
@@ -91,8 +91,8 @@ export async function runDemo(options: DemoOptions): Promise<DemoTrack[]> {
 }
 
 /**
- * Creates the folder of the file and checks that the file can be written, so that the error comes before the file is played.
- * Parent folders are not created: `recursive` never ends on a file system that always answers ENOENT (/proc).
+ * Creates the folder of the file and checks that the file can be written, so that the error comes before the file is
+ * played. Parent folders are not created: `recursive` never ends on a file system that always answers ENOENT (/proc).
  */
 async function checkPlace(out: string): Promise<void> {
   try {

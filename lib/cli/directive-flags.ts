@@ -26,7 +26,10 @@ function gather(value: string, earlier: readonly string[] | undefined): readonly
   return [...(earlier ?? []), value];
 }
 
-/** Adds a flag for each directive, grouped as on the reference page. Directives that may be repeated in a file may be repeated here. */
+/**
+ * Adds a flag for each directive, grouped as on the reference page. Directives that may be repeated in a file may be
+ * repeated here.
+ */
 export function addDirectiveFlags(command: Command): Command {
   for (const { title, rows } of groups) {
     for (const name of overrideNames) {

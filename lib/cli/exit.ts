@@ -22,9 +22,9 @@ export function errorText(error: unknown): string {
 }
 
 /**
- * Handles errors of stdout and stderr. If the reader of stdout has closed the pipe (`kmp-rtmp inspect FILE | head`), the
- * process ends without an error; any other error of stdout is a failure. Errors of stderr are ignored: the service goes on
- * without the reader of its log.
+ * Handles errors of stdout and stderr. If the reader of stdout has closed the pipe (`kmp-rtmp inspect FILE | head`),
+ * the process ends without an error; any other error of stdout is a failure. Errors of stderr are ignored: the service
+ * goes on without the reader of its log.
  */
 export function handlePipeErrors(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {

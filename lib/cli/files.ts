@@ -6,8 +6,8 @@ import { fileErrorText } from '../base/errors.js';
 import { CommandError } from './exit.js';
 
 /**
- * Checks that all files of the configuration can be written or read. Otherwise the error would come with the first dump, or
- * the first server to be verified.
+ * Checks that all files of the configuration can be written or read. Otherwise the error would come with the first
+ * dump, or the first server to be verified.
  *
  * @throws CommandError that names the directive, the path and what is wrong with it
  */

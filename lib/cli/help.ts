@@ -7,7 +7,10 @@ const WIDTH = 110;
 
 const standard = new Help();
 
-/** The form of all help texts: that of commander, except for flags as long as `--kmp-rtmp-in-max-connections-per-address <num>`. */
+/**
+ * The form of all help texts: that of commander, except for flags as long as `--kmp-rtmp-in-max-connections-per-address
+ * <num>`.
+ */
 export const helpStyle: HelpConfiguration = {
   helpWidth: process.stdout.isTTY ? Math.max(60, process.stdout.columns) : WIDTH,
   padWidth(command, helper) {

@@ -43,7 +43,7 @@ export function inspectCommand(): Command {
     .option('-j, --json', 'one JSON object per line')
     .option('-n, --limit <count>', 'print only the first packets or messages; the summary covers all', count)
     .option('-s, --summary', 'print only the summary and the damage')
-    .addOption(new Option('--type <type>', 'what the file is, if it cannot be told').choices(['kmp', 'rtmp']))
+    .addOption(new Option('--type <type>', 'type of the file, if it cannot be detected').choices(['kmp', 'rtmp']))
     .option('--show-keys', 'do not mask stream keys')
     .addHelpText('after', details)
     .action(inspectFiles);

@@ -16,7 +16,10 @@ export function address(text: string): Address {
   return { host, port };
 }
 
-/** A time in ms: `90`, `90s`, `1m30s`, `1.5`, `1:30`, `0:01:30.5`. Without a unit, it is in seconds. @throws InvalidArgumentError */
+/**
+ * A time in ms: `90`, `90s`, `1m30s`, `1.5`, `1:30`, `0:01:30.5`. Without a unit, it is in seconds. @throws
+ * InvalidArgumentError
+ */
 export function time(text: string): number {
   const clock = /^(?:(\d+):)?(\d+):(\d{1,2}(?:\.\d+)?)$/.exec(text);
   if (clock !== null) {

@@ -1,6 +1,6 @@
 /**
- * Formats rows of text in columns, two blanks apart. The first row is the heading. The columns in `right` are aligned to the
- * right, for numbers.
+ * Formats rows of text in columns, two blanks apart. The first row is the heading. The columns in `right` are aligned
+ * to the right, for numbers.
  */
 export function table(rows: readonly (readonly string[])[], right: readonly number[] = []): string {
   const widths: number[] = [];

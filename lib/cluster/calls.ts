@@ -3,7 +3,9 @@ export class Calls {
   private next = 1;
   private readonly open = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
 
-  /** Makes a call: `send` gets its number. Resolves with the answer, rejects with the error that the other process sent. */
+  /**
+   * Makes a call: `send` gets its number. Resolves with the answer, rejects with the error that the other process sent.
+   */
   make(send: (call: number) => void): Promise<unknown> {
     const call = this.next++;
     return new Promise((resolve, reject) => {

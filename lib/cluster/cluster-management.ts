@@ -5,7 +5,9 @@ import type { Question } from './messages.js';
 import { slotOf } from './rendezvous.js';
 import type { Slot } from './slot.js';
 
-/** The management of all workers as one. A worker that is being replaced does not answer, so its upstreams are left out. */
+/**
+ * The management of all workers as one. A worker that is being replaced does not answer, so its upstreams are left out.
+ */
 export class ClusterManagement implements Management {
   private readonly startedAt: number;
 

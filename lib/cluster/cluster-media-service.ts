@@ -23,8 +23,9 @@ export interface ClusterMediaServiceOptions {
 }
 
 /**
- * The media side in several worker processes (`worker_processes`). All of them accept connections; the tracks of an upstream
- * meet in one of them, which follows from the upstream's id. A worker that dies is replaced; only its own upstreams are lost.
+ * The media side in several worker processes (`worker_processes`). All of them accept connections; the tracks of an
+ * upstream meet in one of them, which follows from the upstream's id. A worker that dies is replaced; only its own
+ * upstreams are lost.
  */
 export class ClusterMediaService implements MediaService, SlotOwner {
   readonly management: Management;

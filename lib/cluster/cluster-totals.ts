@@ -13,8 +13,8 @@ function add(a: Numbers | undefined, b: Numbers): Numbers {
 }
 
 /**
- * The sums over all workers, those that have died included. Of a worker that died, its last answer counts: what it counted
- * after that is missing, but the sums never get smaller.
+ * The sums over all workers, those that have died included. Of a worker that died, its last answer counts: what it
+ * counted after that is missing, but the sums never get smaller.
  */
 export class ClusterTotals {
   private readonly last = new Map<Slot, { generation: number; totals: Numbers }>();

@@ -13,9 +13,10 @@ function hash(text: string): number {
 }
 
 /**
- * The slot in which the tracks of an upstream meet: the one with the highest hash of id and slot (rendezvous hashing). A slot is
- * the place of a worker, not its process: a worker that dies is replaced in its slot, and connections for it wait until then. If
- * the rule depended on the processes, tracks of one upstream that connect before and after the replacement would be separated.
+ * The slot in which the tracks of an upstream meet: the one with the highest hash of id and slot (rendezvous hashing).
+ * A slot is the place of a worker, not its process: a worker that dies is replaced in its slot, and connections for it
+ * wait until then. If the rule depended on the processes, tracks of one upstream that connect before and after the
+ * replacement would be separated.
  *
  * @param slots the number of slots, 1 or more
  */

@@ -26,8 +26,8 @@ export interface SlotOwner {
 }
 
 /**
- * The place of one worker. Starts its process and replaces it when it dies. Until then, connections for it wait here, so
- * that all tracks of an upstream meet in the same slot.
+ * The place of one worker. Starts its process and replaces it when it dies. Until then, connections for it wait here,
+ * so that all tracks of an upstream meet in the same slot.
  */
 export class Slot {
   private worker: ChildWorker | undefined;
@@ -57,7 +57,9 @@ export class Slot {
     return this.worker?.process.pid;
   }
 
-  /** Starts the first worker; resolves with the ports that it listens on. @throws the error that kept it from starting */
+  /**
+   * Starts the first worker; resolves with the ports that it listens on. @throws the error that kept it from starting
+   */
   start(): Promise<readonly number[]> {
     return new Promise((resolve, reject) => {
       this.starting = { resolve, reject };

@@ -17,8 +17,8 @@ export interface WorkerProcess {
 type Start = Extract<ToWorker, { kind: 'start' }>;
 
 /**
- * One worker: the media side in this process, which the primary controls. A connection that arrives here but belongs to another
- * worker is handed over, with the bytes that have been read of it.
+ * One worker: the media side in this process, which the primary controls. A connection that arrives here but belongs to
+ * another worker is handed over, with the bytes that have been read of it.
  */
 export class Worker implements KmpRouter {
   private readonly media: LocalMediaService;

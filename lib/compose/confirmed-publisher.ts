@@ -14,8 +14,8 @@ export interface ConfirmedPublisherOptions extends PublisherOptions {
  * before a server refuses it. A refusal destroys it with a {@link PublishError}, at any time.
  *
  * At the end it waits for a server that has not answered the publish yet: up to `timeout` ms if the server has sent
- * anything since the handshake, then it fails; up to `answerTimeout` ms if it has not, then it finishes, since there are
- * servers that never answer (docs/protocol/servers.md, RTMP servers).
+ * anything since the handshake, then it fails; up to `answerTimeout` ms if it has not, then it finishes, since there
+ * are servers that never answer (docs/protocol/servers.md, RTMP servers).
  */
 export class ConfirmedPublisher extends RtmpPublisher {
   private readonly verdict: PublishVerdict;

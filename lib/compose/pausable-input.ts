@@ -8,9 +8,9 @@ import type { Input } from '../upstream/intake/input.js';
 const CHECK_INTERVAL = 20;
 
 /**
- * An input of an upstream for sources that can wait, such as files. It holds its writer back while the upstream has enough
- * frames; the input of a KMP socket does not, because the sender sets the pace. Connect packets are ignored: the destination
- * is already known.
+ * An input of an upstream for sources that can wait, such as files. It holds its writer back while the upstream has
+ * enough frames; the input of a KMP socket does not, because the sender sets the pace. Connect packets are ignored: the
+ * destination is already known.
  */
 export class PausableInput extends Writable {
   private timer: Timer | undefined;

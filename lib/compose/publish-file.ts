@@ -15,8 +15,8 @@ export interface PublishFileOptions extends PublishToOptions {
   /** Publish the other tracks if one of them cannot be sent. Default false: then nothing is published. */
   readonly allowMissingTracks?: boolean;
   /**
-   * Called with what is wrong with a file that can be published in part. Default: the promise rejects with `source_damaged`
-   * once the part before the damage is published.
+   * Called with what is wrong with a file that can be published in part. Default: the promise rejects with
+   * `source_damaged` once the part before the damage is published.
    */
   readonly onWarning?: (message: string) => void;
   /** Ends the stream in order once it is aborted. */
@@ -24,15 +24,17 @@ export interface PublishFileOptions extends PublishToOptions {
 }
 
 /**
- * Publishes a media file (flv, mp4, mov, mkv, webm, ts, KMP dump) to an RTMP server in real time, as a live source would.
+ * Publishes a media file (flv, mp4, mov, mkv, webm, ts, KMP dump) to an RTMP server in real time, as a live source
+ * would.
  *
  *     await publishFile('movie.mp4', 'rtmp://127.0.0.1/live/name');
  *
  * Resolves when all of it is published, or when `signal` has ended it.
  *
  * @param url as of {@link publishTo}
- * @throws RtmpUrlError; KmpRtmpError as of `openSource`; `source_missing_track` if a track cannot be sent; `source_damaged`;
- * `PUBLICATION_FAILED`, whose message begins with the close reason, if the server could not be reached, refused, or broke off
+ * @throws RtmpUrlError; KmpRtmpError as of `openSource`; `source_missing_track` if a track cannot be sent;
+ *   `source_damaged`; `PUBLICATION_FAILED`, whose message begins with the close reason, if the server could not be
+ *   reached, refused, or broke off
  */
 export async function publishFile(path: string, url: string, options: PublishFileOptions = {}): Promise<void> {
   const missing: string[] = [];

@@ -9,8 +9,8 @@ export type ConnectFields = Partial<Omit<ConnectData, 'upstreamId' | 'url'>>;
 /** Options of all functions that publish. */
 export interface PublishOptions {
   /**
-   * Settings, named after the directives: `kmp_rtmp_out_chunk_size` is `outChunkSize`. Units are bytes and ms. Defaults:
-   * docs/configuration.md.
+   * Settings, named after the directives: `kmp_rtmp_out_chunk_size` is `outChunkSize`. Units are bytes and ms.
+   * Defaults: docs/configuration.md.
    */
   readonly settings?: Partial<MediaSettings>;
   /** `header`, `app`, `name`, `flashVer`, `swfUrl`, `tcUrl` and `pageUrl` instead of the values from the URL. */

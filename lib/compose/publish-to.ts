@@ -142,8 +142,8 @@ export class Publication {
 }
 
 /**
- * Publishes to an RTMP server as an upstream of the service does: with merging, metadata, reconnecting, login and a memory
- * limit.
+ * Publishes to an RTMP server as an upstream of the service does: with merging, metadata, reconnecting, login and a
+ * memory limit.
  *
  *     const publication = publishTo('rtmp://127.0.0.1/live/name');
  *     const files = ['video.kmp', 'audio.kmp'];

@@ -25,8 +25,8 @@ const ANSWER_TIMEOUT = 5000;
  *     await pipeline(merger, rtmpPublisher(url, { onReply: merger.reply }));
  *
  * The pipeline resolves once the server has said that the stream is published and all bytes are sent. It rejects with a
- * `PublishError` if the server refuses, if it closes the connection, or if it answers other commands but does not confirm
- * the publish within `outTimeout` ms. For a server that never answers, it resolves after `answerTimeout` ms.
+ * `PublishError` if the server refuses, if it closes the connection, or if it answers other commands but does not
+ * confirm the publish within `outTimeout` ms. For a server that never answers, it resolves after `answerTimeout` ms.
  *
  * @param url `[rtmp://|rtmps://]host[:port]/app/stream`
  * @throws RtmpUrlError

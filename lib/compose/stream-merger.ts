@@ -27,8 +27,8 @@ export interface StreamMergerOptions extends Pick<PublishOptions, 'settings' | '
 const MAX_PENDING = 8 * 1024 * 1024;
 
 /**
- * The middle stage of a pipeline: merges the tracks of one stream by time and encodes them. Write the tracks to the results of
- * {@link track}, and pipe the merger into an {@link rtmpPublisher}.
+ * The middle stage of a pipeline: merges the tracks of one stream by time and encodes them. Write the tracks to the
+ * results of {@link track}, and pipe the merger into an {@link rtmpPublisher}.
  *
  *     const merger = new StreamMerger(url);
  *     const tracks = files.map((file) => ({ file, track: merger.track() }));
@@ -37,8 +37,8 @@ const MAX_PENDING = 8 * 1024 * 1024;
  *       ...tracks.map(({ file, track }) => pipeline(createReadStream(file), new KmpDecoder({ dump: true }), track)),
  *     ]);
  *
- * It merges and encodes as the service does, but does not reconnect, log in or acknowledge; see `publishTo` for that. When all
- * tracks have ended, the stream is unpublished, and the publisher closes the connection.
+ * It merges and encodes as the service does, but does not reconnect, log in or acknowledge; see `publishTo` for that.
+ * When all tracks have ended, the stream is unpublished, and the publisher closes the connection.
  */
 export class StreamMerger extends Merger<StreamTrack, OutputBatch> implements TrackOwner {
   private readonly encoder: StreamSink;
@@ -89,8 +89,8 @@ export class StreamMerger extends Merger<StreamTrack, OutputBatch> implements Tr
   }
 
   /**
-   * A Writable for one track, which takes the batches of a `KmpDecoder`. Create all tracks before you write to the first one:
-   * the metadata waits for all of them, for at most `outWriteMetaTimeout` ms.
+   * A Writable for one track, which takes the batches of a `KmpDecoder`. Create all tracks before you write to the
+   * first one: the metadata waits for all of them, for at most `outWriteMetaTimeout` ms.
    *
    * @throws KmpRtmpError STREAM_ENDED after all earlier tracks have ended
    */
@@ -108,7 +108,10 @@ export class StreamMerger extends Merger<StreamTrack, OutputBatch> implements Tr
     return writer;
   }
 
-  /** Handles the bytes of the server: give it to the publisher as `onReply` (it is bound). A refusal destroys the merger with a `PublishError`. */
+  /**
+   * Handles the bytes of the server: give it to the publisher as `onReply` (it is bound). A refusal destroys the merger
+   * with a `PublishError`.
+   */
   readonly reply = (bytes: Buffer): void => {
     if (this.destroyed) return;
     for (const event of this.server.feed(bytes)) {

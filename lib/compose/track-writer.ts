@@ -20,8 +20,9 @@ export interface TrackOwner {
 }
 
 /**
- * The input of a {@link StreamMerger} for one track: takes what a `KmpDecoder` gives. Connect packets and keep-alives are
- * ignored. Media infos and frames follow the rules of the service's inputs (docs/protocol/kmp.md, Rules of the input, 3 to 5).
+ * The input of a {@link StreamMerger} for one track: takes what a `KmpDecoder` gives. Connect packets and keep-alives
+ * are ignored. Media infos and frames follow the rules of the service's inputs (docs/protocol/kmp.md, Rules of the
+ * input, 3 to 5).
  */
 export class TrackWriter extends Writable {
   /** Frames that were skipped. */

@@ -10,11 +10,11 @@ interface RecorderEvents {
 }
 
 /**
- * Records a stream in an .flv file until the stream ends. Create it in the `stream` event, so that it gets all messages. A
- * slow disk slows the publisher down.
+ * Records a stream in an .flv file until the stream ends. Create it in the `stream` event, so that it gets all
+ * messages. A slow disk slows the publisher down.
  *
- * Emits `close` when the file is complete, or `error` when it cannot be written. After an error, the stream continues and is
- * not recorded.
+ * Emits `close` when the file is complete, or `error` when it cannot be written. After an error, the stream continues
+ * and is not recorded.
  */
 export class FlvRecorder extends EventEmitter<RecorderEvents> {
   /** Number of messages in the file, by kind. */

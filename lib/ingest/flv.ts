@@ -24,8 +24,8 @@ export function flvHeader(flags: number): Buffer {
 }
 
 /**
- * A message as an FLV tag, in three pieces so that the payload is not copied. Empty for messages that do not belong into a
- * file: empty ones, and data that is not an event.
+ * A message as an FLV tag, in three pieces so that the payload is not copied. Empty for messages that do not belong
+ * into a file: empty ones, and data that is not an event.
  *
  *     type(1) size(3) time(3) time's high byte(1) stream id(3, 0)   payload   size of all that(4)
  */
@@ -43,9 +43,9 @@ export function flvTag({ kind, timestamp, payload }: IngestMessage): Buffer[] {
 }
 
 /**
- * A data message's body as a file has it: without the order to the server ("@setDataFrame") ahead of the event, and with the
- * plain name: publishers of this kind write "@onMetaData" (docs/protocol/rtmp.md, Metadata and headers), players look for "onMetaData". The values behind
- * the name stay as they are. undefined if it has no name.
+ * A data message's body as a file has it: without the order to the server ("@setDataFrame") ahead of the event, and
+ * with the plain name: publishers of this kind write "@onMetaData" (docs/protocol/rtmp.md, Metadata and headers),
+ * players look for "onMetaData". The values behind the name stay as they are. undefined if it has no name.
  */
 export function scriptData(payload: Buffer): Buffer | undefined {
   const reader = new Amf0Reader(payload);

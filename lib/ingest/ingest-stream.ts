@@ -10,7 +10,10 @@ export interface IngestMessage {
   readonly payload: Buffer;
 }
 
-/** Why a stream ended: the publisher ended it; its connection closed; its connection was closed because of an error or a timeout. */
+/**
+ * Why a stream ended: the publisher ended it; its connection closed; its connection was closed because of an error or a
+ * timeout.
+ */
 export type EndReason = 'unpublished' | 'closed' | 'failed';
 
 interface StreamEvents {
@@ -28,8 +31,8 @@ export interface StreamSource {
 }
 
 /**
- * A stream that is published to the ingest. Emits `message` for each audio, video and data message in order, and at last
- * `end`.
+ * A stream that is published to the ingest. Emits `message` for each audio, video and data message in order, and at
+ * last `end`.
  */
 export class IngestStream extends EventEmitter<StreamEvents> implements StreamSource {
   readonly app: string;
@@ -50,7 +53,10 @@ export class IngestStream extends EventEmitter<StreamEvents> implements StreamSo
     this.remoteAddress = source.remoteAddress;
   }
 
-  /** Pauses reading of its connection, with all its streams, until {@link resume}. Messages that were read may still be emitted. Calls are counted. */
+  /**
+   * Pauses reading of its connection, with all its streams, until {@link resume}. Messages that were read may still be
+   * emitted. Calls are counted.
+   */
   pause(): void {
     this.flow.pause();
   }

@@ -50,8 +50,8 @@ interface IngestEvents {
  *     ingest.on('stream', (stream) => new FlvRecorder(stream, 'out.flv'));
  *     await ingest.listen(1935);
  *
- * Emits `stream` for each publish, before its first message. Emits `error`, if there is a listener for it, when accepting
- * connections fails after {@link listen} has resolved.
+ * Emits `stream` for each publish, before its first message. Emits `error`, if there is a listener for it, when
+ * accepting connections fails after {@link listen} has resolved.
  */
 export class Ingest extends EventEmitter<IngestEvents> {
   private readonly server: net.Server;

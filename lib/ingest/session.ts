@@ -14,7 +14,7 @@ export interface Reply {
   readonly streamId?: number;
 }
 
-/** Why a publish is refused, as the publisher is told. */
+/** Why a publish is refused, as the publisher gets it. */
 export interface Refusal {
   /** e.g. `NetStream.Publish.BadName`. */
   readonly code: string;

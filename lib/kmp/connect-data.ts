@@ -23,13 +23,15 @@ export interface ConnectData {
 // A leading byte order mark is dropped, although JSON does not allow it.
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-/** Called for each optional field that is ignored, because it is not a string. `type` is for people: "null", "a number". */
+/**
+ * Called for each optional field that is ignored, because it is not a string. `type` is for people: "null", "a number".
+ */
 export type OnIgnoredField = (field: string, type: string) => void;
 
 /**
- * Parses connect data (docs/protocol/kmp.md, Rules of the input, 2). Unknown fields are ignored, and so are optional fields that
- * are not strings, as in the nginx module. Invalid UTF-8 is an error: with replaced bytes, the stream would be published
- * under another name.
+ * Parses connect data (docs/protocol/kmp.md, Rules of the input, 2). Unknown fields are ignored, and so are optional
+ * fields that are not strings, as in the nginx module. Invalid UTF-8 is an error: with replaced bytes, the stream would
+ * be published under another name.
  *
  * Errors never contain values, because URLs and names contain stream keys.
  *

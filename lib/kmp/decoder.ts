@@ -35,8 +35,8 @@ export interface PacketBatch {
 /** Options of {@link KmpDecoder}. */
 export interface KmpDecoderOptions extends KmpParserOptions {
   /**
-   * The input is a dump file, not a connection: the connect packet may be missing, and an end inside a packet is the error
-   * KMP_TRUNCATED. Default false.
+   * The input is a dump file, not a connection: the connect packet may be missing, and an end inside a packet is the
+   * error KMP_TRUNCATED. Default false.
    */
   readonly dump?: boolean;
   /** Source of the times of the reads. Default: the system clock. */

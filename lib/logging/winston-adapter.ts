@@ -8,14 +8,16 @@ import { masked } from './format.js';
  *     const service = new Service(config, { log: winstonLog(logger) });
  *
  * Each line has its text as `message` and what it is about (upstream, stream, track, peer, connection) as fields of the
- * entry; both are masked (SECURITY.md) before winston gets them. Levels are `error`, `warn`, `info` and `debug`; a logger with
- * syslog's levels gets `warning` in place of `warn`. The logger stays yours: it is never closed.
+ * entry; both are masked (SECURITY.md) before winston gets them. Levels are `error`, `warn`, `info` and `debug`; a
+ * logger with syslog's levels gets `warning` in place of `warn`. The logger stays yours: it is never closed.
  */
 export function winstonLog(logger: winston.Logger): Logger {
   return new WinstonAdapter(logger, {});
 }
 
-/** The log itself, or the adapter if it is a winston logger: used as it is, that would get lines that are not masked. */
+/**
+ * The log itself, or the adapter if it is a winston logger: used as it is, that would get lines that are not masked.
+ */
 export function asLogger(log: Logger | winston.Logger): Logger {
   return 'transports' in log && 'levels' in log ? winstonLog(log) : log;
 }

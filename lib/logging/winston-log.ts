@@ -17,8 +17,8 @@ export interface LoggingOptions {
   /** Stream for the target `stderr`. Default: process.stderr. */
   readonly stderr?: { write(text: string): unknown };
   /**
-   * Transports of winston that get all lines too, each from its own `level` on (default `info`), with text and fields masked
-   * and a `timestamp`. They stay when the targets change, and are never closed.
+   * Transports of winston that get all lines too, each from its own `level` on (default `info`), with text and fields
+   * masked and a `timestamp`. They stay when the targets change, and are never closed.
    */
   readonly transports?: readonly winston.transport[];
 }

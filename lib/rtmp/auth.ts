@@ -33,7 +33,7 @@ type Method = 'adobe' | 'llnw';
  * publishers (docs/protocol/servers.md, Ingest services).
  *
  *     [ AccessManager.Reject ] : [ code=403 need auth; authmod=adobe ] :          -> round 1: authmod, user
- *     [ ... authmod=adobe ] : ?reason=needauth&user=U&salt=S&challenge=C&opaque=O -> round 2: challenge, response, opaque
+ * [ ... authmod=adobe ] : ?reason=needauth&user=U&salt=S&challenge=C&opaque=O -> round 2: challenge, response, opaque
  *     [ ... authmod=adobe ] : ?reason=authfailed | nosuchuser                     -> rejected
  *
  * @param description description of the `_error`
@@ -112,7 +112,7 @@ function parameters(description: string): Map<string, string> {
 }
 
 /**
- * Escapes only what would end the parameter: servers compare the name literally, including `@` and the like.
+ * Escapes only what would end the parameter: servers compare the name literally, including `@` and similar characters.
  */
 function escape(user: string): string {
   return user.replaceAll(/[\s&%#?=+]/g, encodeURIComponent);

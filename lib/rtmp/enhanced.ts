@@ -24,9 +24,9 @@ const BY_FOURCC: readonly number[] = [Codec.H265, Codec.AC3, Codec.EAC3, Codec.O
 /**
  * The properties that connect gets for Enhanced RTMP (docs/protocol/enhanced-rtmp.md, Connect properties).
  *
- * @param mode as of `kmp_rtmp_out_enhanced`. `on`: all codecs that can be sent by FourCC are announced, since tracks may join
- *   later. `auto`: those of `codecs`, and only if one of them needs Enhanced RTMP: some servers refuse a publisher that
- *   announces more than it uses. `off`: none
+ * @param mode as of `kmp_rtmp_out_enhanced`. `on`: all codecs that can be sent by FourCC are announced, since tracks
+ *   may join later. `auto`: those of `codecs`, and only if one of them needs Enhanced RTMP: some servers refuse a
+ *   publisher that announces more than it uses. `off`: none
  * @param codecs ids of the codecs of the tracks that are known
  * @returns undefined if nothing is announced
  */

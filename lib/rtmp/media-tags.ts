@@ -5,7 +5,9 @@ import { MessageType } from './message-type.js';
 /** Frame type, the high nibble of the first byte of a video message. */
 const KEY = 1;
 const INTER = 2;
-/** Enhanced RTMP: bit 7 of the first byte says that a FourCC follows (docs/protocol/enhanced-rtmp.md, Video messages). */
+/**
+ * Enhanced RTMP: bit 7 of the first byte says that a FourCC follows (docs/protocol/enhanced-rtmp.md, Video messages).
+ */
 const EX_VIDEO = 0x80;
 /** Enhanced RTMP: sound format 9 says that a FourCC follows. */
 const EX_AUDIO = 0x90;
@@ -35,8 +37,8 @@ export function isSupported(mediaType: MediaType, codecId: number): boolean {
 }
 
 /**
- * The number that stands for a codec in the metadata (docs/protocol/enhanced-rtmp.md, Metadata fields): the FLV id, or the
- * FourCC as a big-endian number.
+ * The number that stands for a codec in the metadata (docs/protocol/enhanced-rtmp.md, Metadata fields): the FLV id, or
+ * the FourCC as a big-endian number.
  *
  * @param enhanced H.265 goes by its FourCC; otherwise by 8, as in the recording of the module
  */
@@ -119,8 +121,8 @@ export function lacksPrivateData({ codecId, extraData }: MediaInfo): boolean {
 }
 
 /**
- * The body of the sequence header message. undefined for codecs that have none (MP3, AC-3, E-AC-3, Opus without a head), and
- * where the private data is missing: an empty header would end the decoding.
+ * The body of the sequence header message. undefined for codecs that have none (MP3, AC-3, E-AC-3, Opus without a
+ * head), and where the private data is missing: an empty header would end the decoding.
  */
 export function sequenceHeader(info: MediaInfo): Buffer | undefined {
   if (lacksPrivateData(info)) return undefined;

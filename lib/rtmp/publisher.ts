@@ -140,7 +140,8 @@ export class RtmpPublisher extends Writable {
   private async open(): Promise<void> {
     const { target, resolve, permit, timeout, clock, onState } = this.options;
     onState?.('resolving');
-    // A program that uses the library has no start of the service; until the test is done, sockets are used as documented.
+    // A program that uses the library has no start of the service; until the test is done, sockets are used as
+    // documented.
     void testInternals();
     let addresses = await resolve(target.host);
     if (permit !== undefined) {

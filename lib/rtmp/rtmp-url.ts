@@ -36,8 +36,8 @@ export interface RtmpUrlOptions {
 /**
  * Parses an RTMP URL. `new URL()` is not used, because it would escape characters of the stream name.
  *
- * Further segments of the path are ignored, as in the nginx module, unless that would lose the query string or a part of it
- * (docs/protocol/rtmp.md, URL).
+ * Further segments of the path are ignored, as in the nginx module, unless that would lose the query string or a part
+ * of it (docs/protocol/rtmp.md, URL).
  *
  * @throws RtmpUrlError
  */

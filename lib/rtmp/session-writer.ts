@@ -164,7 +164,7 @@ export class SessionWriter {
   /**
    * Writes the metadata of the stream (docs/protocol/rtmp.md, Metadata and headers).
    *
-   * @param ms dts of the frame that it precedes, in mid-stream; default: that of the last frame written
+   * @param ms dts of the frame that it precedes, if the stream has begun; default: that of the last frame written
    */
   metadata(stream: StreamState, video: VideoInfo | undefined, audio: AudioInfo | undefined, ms?: number): void {
     const body = metadataBody(this.metadataName, video, audio, this.enhanced);

@@ -14,11 +14,14 @@ export interface KmpClientOptions {
   /** The media info that the track begins with. */
   readonly info: MediaInfo;
   /**
-   * Id of the first frame. Default: the wall clock in units of 1/90000 s, as nginx-kmp-out does. A sender that is started
-   * again then has higher ids than before, and its frames are not taken for repetitions.
+   * Id of the first frame. Default: the wall clock in units of 1/90000 s, as nginx-kmp-out does. A sender that is
+   * started again then has higher ids than before, and its frames are not taken for repetitions.
    */
   readonly initialFrameId?: bigint;
-  /** Reconnect after a broken connection, and send the unacknowledged frames again from the key frame before them. Default true. */
+  /**
+   * Reconnect after a broken connection, and send the unacknowledged frames again from the key frame before them.
+   * Default true.
+   */
   readonly reconnect?: boolean;
   /** ms after which reconnecting is given up. Default 60000. */
   readonly retryFor?: number;
@@ -27,14 +30,14 @@ export interface KmpClientOptions {
   /** Bytes of unsent and unacknowledged frames from which on `frame()` waits. Default 64 MiB. */
   readonly maxHeld?: number;
   /**
-   * Whether the server acknowledges frames. Default true: the track is complete only if all its frames were acknowledged.
-   * False is for servers that never acknowledge (`kmp_rtmp_in_ack off`, nginx-kmp-rtmp-module): a frame that was written
-   * counts as delivered.
+   * Whether the server acknowledges frames. Default true: the track is complete only if all its frames were
+   * acknowledged. False is for servers that never acknowledge (`kmp_rtmp_in_ack off`, nginx-kmp-rtmp-module): a frame
+   * that was written counts as delivered.
    */
   readonly expectAcks?: boolean;
   /**
-   * ms to wait at the end of the track for the next acknowledgement, or for the first one ever. Default 10000 and 6000: a
-   * stream of one track waits up to 3 seconds for its metadata before anything is published.
+   * ms to wait at the end of the track for the next acknowledgement, or for the first one ever. Default 10000 and 6000:
+   * a stream of one track waits up to 3 seconds for its metadata before anything is published.
    */
   readonly ackTimeout?: number;
   readonly firstAckTimeout?: number;

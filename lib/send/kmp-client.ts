@@ -19,9 +19,9 @@ const KEEP_UNACKED = 10_000;
 const LAST_GROUP_WAIT = 2000;
 
 /**
- * Sends one track over KMP. It writes frames as fast as the server takes them and keeps the unacknowledged ones. After a
- * broken connection it reconnects and sends these again, from the key frame before them (docs/protocol/behaviour.md, Taking
- * over).
+ * Sends one track over KMP. It writes frames as fast as the server takes them and keeps the unacknowledged ones. After
+ * a broken connection it reconnects and sends these again, from the key frame before them (docs/protocol/behaviour.md,
+ * Taking over).
  *
  * Errors: `send_connect` (no connection), `send_closed` (the server closed it), `send_gave_up` (reconnecting failed for
  * `retryFor` ms). After an error, every later call throws the same error.
@@ -64,7 +64,9 @@ export class KmpClient {
     return this.earlierBytes + (this.connection?.written ?? 0);
   }
 
-  /** True if every frame was written and, unless the server is known not to acknowledge (`expectAcks`), acknowledged. */
+  /**
+   * True if every frame was written and, unless the server is known not to acknowledge (`expectAcks`), acknowledged.
+   */
   get complete(): boolean {
     const { finished, broken, sent, acked, acksCount } = this;
     return finished && !broken && sent === this.buffer.end && (!acksCount || acked === sent);
@@ -141,7 +143,9 @@ export class KmpClient {
     return this.options.expectAcks || this.ackSeen;
   }
 
-  /** Waits for a condition; false if `timeout` ms passed before it held. Throws the error that the client failed with. */
+  /**
+   * Waits for a condition; false if `timeout` ms passed before it held. Throws the error that the client failed with.
+   */
   private async until(condition: () => boolean, timeout?: number): Promise<boolean> {
     let late = false;
     const timer =
@@ -199,15 +203,17 @@ export class KmpClient {
     this.changed.notify();
   }
 
-  /** Keeps frames that have to be sent again on this connection until they are, even if they are acknowledged before. */
+  /**
+   * Keeps frames that have to be sent again on this connection until they are, even if they are acknowledged before.
+   */
   private release(): void {
     this.forget(Math.min(this.acked, this.next));
   }
 
   /**
-   * Removes acknowledged frames, but keeps the current group of pictures: a server that has lost its state (a worker that
-   * died, an upstream that ended) waits for a key frame, and any other server skips the frames that it knows. If the group
-   * needs more than half of the buffer, its acknowledged frames are removed too.
+   * Removes acknowledged frames, but keeps the current group of pictures: a server that has lost its state (a worker
+   * that died, an upstream that ended) waits for a key frame, and any other server skips the frames that it knows. If
+   * the group needs more than half of the buffer, its acknowledged frames are removed too.
    */
   private forget(done: number): void {
     this.buffer.release(this.buffer.groupStart(done));

@@ -29,10 +29,10 @@ export interface PlanOptions {
 const ID_BYTES = 32;
 
 /**
- * Assigns each track of the files to a stream of the upstream. A stream has at most one video and one audio track. A file
- * joins the stream of the file before it if that stream lacks its types of track (a video dump and an audio dump belong
- * together). Otherwise it starts a stream of its own (renditions). With one name for each file, files with the same name
- * make one stream.
+ * Assigns each track of the files to a stream of the upstream. A stream has at most one video and one audio track. A
+ * file joins the stream of the file before it if that stream lacks its types of track (a video dump and an audio dump
+ * belong together). Otherwise it starts a stream of its own (renditions). With one name for each file, files with the
+ * same name make one stream.
  *
  * @throws KmpRtmpError `send_no_target`, `send_names`, `send_no_stream`
  */
@@ -113,7 +113,8 @@ function identity(
     return { channelId, trackId: source.connect.trackId || trackId, connectData: data };
   }
   const streamed = name ?? (stream === 0 ? undefined : streamName(target.url, stream));
-  if (streamed === undefined) streamName(target.url, 0); // Throws if the URL has no stream name, before anything is sent.
+  // Throws if the URL has no stream name, before anything is sent.
+  if (streamed === undefined) streamName(target.url, 0);
   return { channelId: cut(target.upstreamId), trackId, connectData: connectDataOf(target, streamed) };
 }
 

@@ -17,8 +17,8 @@ export interface BufferedFrame {
 const COMPACT = 1024;
 
 /**
- * The frames that a sender keeps: those that are not written, those that are not acknowledged, and the frames before them
- * in their group of pictures. Ids count from 0.
+ * The frames that a sender keeps: those that are not written, those that are not acknowledged, and the frames before
+ * them in their group of pictures. Ids count from 0.
  */
 export class SendBuffer {
   private entries: (BufferedFrame | undefined)[] = [];

@@ -129,7 +129,9 @@ export class Sender {
     return { ...this.progress(), tracks, complete, stopped: signal?.aborted === true };
   }
 
-  /** After the signal, closes all connections that have not ended in time: a server that hangs must not block the end. */
+  /**
+   * After the signal, closes all connections that have not ended in time: a server that hangs must not block the end.
+   */
   private watch(signal: AbortSignal | undefined): () => void {
     let timer: Timer | undefined;
     const onAbort = (): void => {

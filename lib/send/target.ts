@@ -36,8 +36,8 @@ export function connectDataOf(target: SendTarget, name: string | undefined): str
 }
 
 /**
- * The name of stream `index` (from 0) of an upstream: the name in the URL for the first, and that name with `_2`, `_3` and
- * so on for the others. The suffix goes before a query string.
+ * The name of stream `index` (from 0) of an upstream: the name in the URL for the first, and that name with `_2`, `_3`
+ * and so on for the others. The suffix goes before a query string.
  *
  * @throws KmpRtmpError RTMP_BAD_URL; `send_no_stream` if the URL has no stream part
  */

@@ -54,7 +54,8 @@ class Cursor {
 }
 
 /**
- * Gives the frames of all tracks in the order in which they are due, `passes` times. Timestamps continue from pass to pass.
+ * Gives the frames of all tracks in the order in which they are due, `passes` times. Timestamps continue from pass to
+ * pass.
  *
  * Timestamps of files are moved so that the earliest frame has dts 0 (an MP4 file may begin below 0, a transport stream
  * anywhere). KMP dumps keep theirs.

@@ -14,7 +14,10 @@ function action(values: Values): string {
   return values === 'file' ? ':file:_files' : ':value: ';
 }
 
-/** A flag as `_arguments` takes it: `'(-c --config)'{-c,--config=}'[what it is]:file:_files'`; `=`: the value may follow an equals sign. */
+/**
+ * A flag as `_arguments` takes it: `'(-c --config)'{-c,--config=}'[what it is]:file:_files'`; `=`: the value may follow
+ * an equals sign.
+ */
 function spec({ names, description, values, repeatable }: Flag): string {
   const rest = `'[${text(description)}]${action(values)}'`;
   const star = repeatable ? "'*'" : '';

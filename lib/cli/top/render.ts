@@ -38,8 +38,8 @@ function memory({ memUsed, memLimit }: Row): string {
 const WIDEST_ID = 40;
 
 /**
- * Heading and rows in columns. Each line has exactly `width` columns, or its natural length if `width` is infinite. Text from
- * senders and servers is made printable.
+ * Heading and rows in columns. Each line has exactly `width` columns, or its natural length if `width` is infinite.
+ * Text from senders and servers is made printable.
  */
 export function tableLines(rows: readonly Row[], width = Infinity): string[] {
   const cells = rows.map((row) => columns.map(({ cell }) => printable(cell(row))));

@@ -26,7 +26,10 @@ export interface Row {
 export const ORDERS = ['state', 'rate', 'id'] as const;
 export type Order = (typeof ORDERS)[number];
 
-/** Time without a byte that counts as silence, s. Shorter pauses are normal: senders pause between frames, and input is read in intervals. */
+/**
+ * Time without a byte that counts as silence, s. Shorter pauses are normal: senders pause between frames, and input is
+ * read in intervals.
+ */
 const SILENCE = 0.9;
 
 /** The same as on the status page. Unknown states need no attention. */

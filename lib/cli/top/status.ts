@@ -1,6 +1,6 @@
 /**
- * The answer of the API, as far as `top` needs it. Missing fields count as zero or empty: nginx-kmp-rtmp-module answers in the
- * same form with fewer fields.
+ * The answer of the API, as far as `top` needs it. Missing fields count as zero or empty: nginx-kmp-rtmp-module answers
+ * in the same form with fewer fields.
  */
 export interface ServiceSample {
   /** Monotonic ms of the request. */

@@ -60,7 +60,9 @@ export function avccOf(units: readonly Buffer[]): Buffer | undefined {
   ]);
 }
 
-/** An HEVCDecoderConfigurationRecord (ISO/IEC 14496-15, 8.3.3.1) of the given parameter sets, if all three are there. */
+/**
+ * An HEVCDecoderConfigurationRecord (ISO/IEC 14496-15, 8.3.3.1) of the given parameter sets, if all three are there.
+ */
 export function hvccOf(units: readonly Buffer[]): Buffer | undefined {
   const arrays = [HevcNal.VPS, HevcNal.SPS, HevcNal.PPS].map((type) => ({
     type,

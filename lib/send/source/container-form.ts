@@ -19,8 +19,8 @@ const NONE = Buffer.alloc(0);
 const same = (data: Buffer): Buffer => data;
 
 /**
- * Finds the private data of a track in the container or in its first packet: transport streams, and files that were made
- * from them, have video with start codes and AAC with ADTS headers.
+ * Finds the private data of a track in the container or in its first packet: transport streams, and files that were
+ * made from them, have video with start codes and AAC with ADTS headers.
  *
  * @throws KmpRtmpError `source_no_config` if there is none
  */

@@ -11,7 +11,10 @@ import { TIMESCALE } from './source.js';
 /** Packets that are read to estimate bit rate and frame rate. */
 const PROBE_PACKETS = 250;
 
-/** The media info of a container's track, and the number of pictures that decoding is ahead, if the codec data contains it. */
+/**
+ * The media info of a container's track, and the number of pictures that decoding is ahead, if the codec data contains
+ * it.
+ */
 export async function containerInfo(
   track: InputTrack,
   codecId: number,

@@ -19,7 +19,9 @@ import { containerTrack, isSupported } from './container-track.js';
 import { checkMp4 } from './mp4-check.js';
 import type { MediaSource, SourceOptions, SourceTrack } from './source.js';
 
-/** Formats that mediabunny may read. HLS is not among them: a playlist would make this program read from other hosts. */
+/**
+ * Formats that mediabunny may read. HLS is not among them: a playlist would make this program read from other hosts.
+ */
 const FORMATS = [MP4, QTFF, MATROSKA, WEBM, MPEG_TS, MP3, ADTS, OGG];
 
 /**
@@ -87,7 +89,9 @@ async function openTracks(input: Input, path: string, options: SourceOptions): P
   return Promise.all(usable.map((track) => containerTrack(track, begin, path, options)));
 }
 
-/** Presentation time, in s, at which the tracks begin: the last key frame of the first video track at or before `start`. */
+/**
+ * Presentation time, in s, at which the tracks begin: the last key frame of the first video track at or before `start`.
+ */
 async function startOf(tracks: readonly InputTrack[], start: number): Promise<number | undefined> {
   if (start <= 0) return undefined;
   const firsts = await Promise.all(tracks.map((track) => track.getFirstTimestamp()));

@@ -5,8 +5,8 @@ export interface Timed {
 }
 
 /**
- * How many packets decode times must be late, at least, so that no packet is displayed before it is decoded: the largest
- * number of packets that are decoded before one packet and displayed after it.
+ * How many packets decode times must be late, at least, so that no packet is displayed before it is decoded: the
+ * largest number of packets that are decoded before one packet and displayed after it.
  */
 export function reorderDepth(pts: readonly number[]): number {
   let depth = 0;
@@ -26,9 +26,10 @@ export function reorderDepth(pts: readonly number[]): number {
 export const MAX_DEPTH = 16;
 
 /**
- * Computes decode times for packets that come in decode order and have presentation times only. Packet n is decoded at the
- * n-th lowest presentation time, `depth` packets earlier. The first `depth` packets have no such time: they start before
- * the first presentation time, by the time that the reordering takes. x264, x265 and ffmpeg's muxers use the same rule.
+ * Computes decode times for packets that come in decode order and have presentation times only. Packet n is decoded at
+ * the n-th lowest presentation time, `depth` packets earlier. The first `depth` packets have no such time: they start
+ * before the first presentation time, by the time that the reordering takes. x264, x265 and ffmpeg's muxers use the
+ * same rule.
  *
  * Decode times never go back. Memory: twice `depth` packets, and one.
  *

@@ -19,7 +19,10 @@ export type FlvBody =
 
 const NONE: FlvBody = { kind: 'none' };
 
-/** Enhanced packet types (docs/protocol/enhanced-rtmp.md, Video messages); audio types have the same numbers where both exist. */
+/**
+ * Enhanced packet types (docs/protocol/enhanced-rtmp.md, Video messages); audio types have the same numbers where both
+ * exist.
+ */
 const Packet = { START: 0, CODED: 1, END: 2, CODED_X: 3, VIDEO_MULTITRACK: 6, AUDIO_MULTITRACK: 5, MOD_EX: 7 } as const;
 const COMMAND = 5;
 const KEY = 1;

@@ -28,8 +28,8 @@ export function isFlv(head: Buffer): boolean {
 }
 
 /**
- * The tags of the wanted types, in order. A truncated or damaged file gives all tags before the damage; `onDamage` is called
- * with what is wrong and at which byte.
+ * The tags of the wanted types, in order. A truncated or damaged file gives all tags before the damage; `onDamage` is
+ * called with what is wrong and at which byte.
  *
  * @param from offset of a tag, 0 for the first
  */

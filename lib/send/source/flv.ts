@@ -10,9 +10,9 @@ import { TIMESCALE, type MediaSource, type SourceFrame, type SourceOptions, type
 const PER_MS = TIMESCALE / 1000;
 
 /**
- * Opens an FLV file: H.264, H.265, AAC, MP3, Opus, AC-3 and E-AC-3, with legacy or enhanced headers; the first video and
- * the first audio track. Tags are read one by one, so the size of the file does not matter. A truncated or damaged file is
- * read up to the damage.
+ * Opens an FLV file: H.264, H.265, AAC, MP3, Opus, AC-3 and E-AC-3, with legacy or enhanced headers; the first video
+ * and the first audio track. Tags are read one by one, so the size of the file does not matter. A truncated or damaged
+ * file is read up to the damage.
  *
  * @throws KmpRtmpError `source_format` if it is not an FLV file; `source_no_tracks` if nothing in it can be sent
  */
@@ -51,7 +51,10 @@ export async function openFlv(path: string, options: SourceOptions = {}): Promis
   }
 }
 
-/** The frames of one type of tag, from the place that the probe found. A changed sequence header comes with the next frame. */
+/**
+ * The frames of one type of tag, from the place that the probe found. A changed sequence header comes with the next
+ * frame.
+ */
 async function* frames(
   handle: FileHandle,
   type: number,

@@ -1,7 +1,10 @@
 /** Largest error of a rate that was measured with timestamps in ms, frames per second. */
 const TOLERANCE = 0.012;
 
-/** Pictures per second as a fraction: n/1 or n*1000/1001 if the rate is close to one, else in thousandths. 0/1 if unknown. */
+/**
+ * Pictures per second as a fraction: n/1 or n*1000/1001 if the rate is close to one, else in thousandths. 0/1 if
+ * unknown.
+ */
 export function frameRate(rate: number): { frameRateNum: number; frameRateDenom: number } {
   if (!(rate > 0 && rate < 100_000)) return { frameRateNum: 0, frameRateDenom: 1 };
   const whole = Math.round(rate);

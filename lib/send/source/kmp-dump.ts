@@ -24,8 +24,8 @@ interface DumpHead {
 
 /**
  * Opens a KMP dump: the packets of one KMP connection, with or without its connect packet. It has one track. Frames are
- * unchanged, `created` included. Frames before the first media info are skipped, because they cannot be decoded. A truncated
- * or damaged dump is read up to the damage.
+ * unchanged, `created` included. Frames before the first media info are skipped, because they cannot be decoded. A
+ * truncated or damaged dump is read up to the damage.
  *
  * @throws KmpRtmpError `source_no_tracks` if no media info is in it
  */

@@ -18,9 +18,9 @@ const CHUNKS = 12;
 const TRUN_COUNT = 12;
 
 /**
- * Checks the boxes of an MP4 file for two things that mediabunny (1.61) does not handle. It allocates memory for any number
- * of samples, even if no file of this size can have so many. If samples are both in the index and in fragments (as ffmpeg's
- * `frag_keyframe` without `empty_moov` makes them), it reads those of the index only and reports no error.
+ * Checks the boxes of an MP4 file for two things that mediabunny (1.61) does not handle. It allocates memory for any
+ * number of samples, even if no file of this size can have so many. If samples are both in the index and in fragments
+ * (as ffmpeg's `frag_keyframe` without `empty_moov` makes them), it reads those of the index only and reports no error.
  *
  * @throws KmpRtmpError `source_format`
  */
@@ -44,7 +44,10 @@ class Mp4Check {
     private readonly limit: number,
   ) {}
 
-  /** Checks the boxes up to `end`. An impossible size ends the check of this level; the boxes after `end` are still checked. */
+  /**
+   * Checks the boxes up to `end`. An impossible size ends the check of this level; the boxes after `end` are still
+   * checked.
+   */
   async boxes(end: number): Promise<void> {
     const { reader } = this;
     while (reader.position + 8 <= end) {
@@ -73,7 +76,10 @@ class Mp4Check {
   }
 }
 
-/** The number of samples that a box announces: 0 for other boxes, Infinity if the box is too small for its entries. The reader is after the header of the box. */
+/**
+ * The number of samples that a box announces: 0 for other boxes, Infinity if the box is too small for its entries. The
+ * reader is after the header of the box.
+ */
 async function samplesOf(reader: FileReader, type: string, box: Buffer, length: number): Promise<number> {
   if (box.length < 20) return 0;
   if (type === 'stsz') return box.readUInt32BE(STSZ_COUNT);

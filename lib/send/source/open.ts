@@ -7,8 +7,8 @@ import { isKmpDump, openKmpDump } from './kmp-dump.js';
 import type { MediaSource, SourceOptions } from './source.js';
 
 /**
- * Opens a file for sending. Its first bytes decide about the format, not its name: FLV, a KMP dump, or one of the containers
- * of {@link openContainer}.
+ * Opens a file for sending. Its first bytes decide about the format, not its name: FLV, a KMP dump, or one of the
+ * containers of {@link openContainer}.
  *
  * @throws KmpRtmpError `source_open` if it cannot be opened; `source_format` if it is none of these, or too damaged;
  * `source_no_tracks` if nothing in it can be sent; `source_no_config` if a track cannot be decoded; with `strict`,

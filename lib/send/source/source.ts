@@ -58,8 +58,8 @@ export interface SourceOptions {
   /** Called for each video or audio track that cannot be sent, with the reason. Default: `onWarning`. */
   readonly onMissingTrack?: (message: string) => void;
   /**
-   * Throw KmpRtmpError `source_damaged` or `source_missing_track` instead of calling the two above: `openSource`, or the
-   * iterator of `frames()` where the damage is met. Default false.
+   * Throw KmpRtmpError `source_damaged` or `source_missing_track` instead of calling the two above: `openSource`, or
+   * the iterator of `frames()` where the damage is met. Default false.
    */
   readonly strict?: boolean;
 }
