@@ -16,9 +16,9 @@ const KEEP_SHARE = 0.5;
  * acknowledgements decide. Otherwise, or before the first acknowledgement, the frames of the last `kmp_rtmp_out_resend`
  * ms are in doubt.
  *
- * Video is kept from the key frame before the first frame in doubt, because a decoder cannot start elsewhere. Audio
- * that the server has read is not kept: hearing a sound twice is worse than a missing picture, and viewers have seen
- * these pictures.
+ * Video is kept from the key frame before the first frame in doubt, because a decoder cannot start elsewhere. Audio is
+ * kept from the time of that key frame on, even if the server has read it: a server that is killed loses what it has
+ * read and not written (SRS: a fifth of a second), and a recording that begins with these pictures needs their sound.
  */
 export class ResendPolicy {
   /** @param now monotonic ms */
@@ -87,5 +87,5 @@ function forgetDone({ video, audio }: Readonly<Partial<Record<MediaType, Track>>
   if (video !== undefined && from !== undefined) video.forgetRetained(({ frame }) => frame !== from);
   if (audio === undefined) return;
   const ahead = (kept: Kept): boolean => video === undefined || (from !== undefined && kept.frame.ms < from.ms);
-  audio.forgetRetained((kept) => kept.isAcked || (old(kept) && ahead(kept)));
+  audio.forgetRetained((kept) => done(kept) && ahead(kept));
 }
