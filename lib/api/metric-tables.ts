@@ -23,6 +23,7 @@ export interface SingleValueMetric<From> extends Metric {
 }
 
 const STATES: readonly UpstreamState[] = [
+  'waiting',
   'resolving',
   'connecting',
   'handshaking',
@@ -130,6 +131,12 @@ export const UPSTREAM_METRICS: readonly SingleValueMetric<UpstreamStatus>[] = [
     value: (u) => u.acked_bytes,
   },
   { type: 'counter', name: 'reconnects_total', help: 'Reconnects', value: (u) => u.reconnects },
+  {
+    type: 'gauge',
+    name: 'next_attempt_seconds',
+    help: 'Time until the next attempt to connect; 0 if none is waited for',
+    value: (u) => u.next_attempt ?? 0,
+  },
 ];
 
 /** Metrics of each track; labels: upstream, stream, media. */

@@ -59,8 +59,9 @@ export const schemas: Readonly<Record<string, Schema>> = {
     streams: byId(ref('Stream'), 'by stream name, which may be a stream key'),
     state: {
       type: 'string',
-      enum: ['resolving', 'connecting', 'handshaking', 'publishing', 'reconnecting', 'closing'],
-      description: 'state of the upstream',
+      enum: ['waiting', 'resolving', 'connecting', 'handshaking', 'publishing', 'reconnecting', 'closing'],
+      description:
+        'state of the upstream; waiting: its destination has failed lately, and it waits for its turn to connect',
     },
     last_status: { oneOf: [ref('LastStatus'), { type: 'null' }], description: 'last status message of the server' },
     acked_bytes: count('bytes of sent_bytes that the server has acknowledged; 0 if it sends no acknowledgements'),
@@ -69,6 +70,16 @@ export const schemas: Readonly<Record<string, Schema>> = {
     last_error: {
       oneOf: [ref('LastError'), { type: 'null' }],
       description: 'why the connection last broke or failed; null if it never did',
+    },
+    next_attempt: {
+      type: ['integer', 'null'],
+      minimum: 0,
+      description:
+        'seconds until the next attempt at the destination; 0 while another upstream makes one; null if none is waited for',
+    },
+    next_attempt_at: {
+      type: ['string', 'null'],
+      description: 'the same as a time (ISO 8601, UTC)',
     },
   }),
   LastError: object('Why an upstream reconnects', {

@@ -2,12 +2,14 @@ import { systemClock, type Clock } from '../time/clock.js';
 import { mediaSettings, type MediaSettings } from '../config/settings.js';
 import { KmpRtmpError } from '../base/errors.js';
 import { noLog, type Logger } from '../base/logger.js';
+import { AddressPenalties } from '../rtmp/address-penalties.js';
 import { systemResolve } from '../rtmp/resolve.js';
 import type { Writable } from '../base/streams.js';
 import type { CloseReason } from '../upstream/report/close-reason.js';
 import { destinationOf } from '../upstream/connection/destination.js';
 import { Input } from '../upstream/intake/input.js';
 import type { UpstreamStatus } from '../upstream/report/status.js';
+import { Destinations } from '../upstream/destination/destinations.js';
 import { Upstream } from '../upstream/upstream.js';
 import { PausableInput } from './pausable-input.js';
 import { connectDataOf, type PublishOptions } from './publish-options.js';
@@ -112,6 +114,8 @@ export class Publication {
       clock,
       log,
       resolve,
+      destinations: new Destinations(clock),
+      addresses: new AddressPenalties(clock),
       ...(permit === undefined ? {} : { permit }),
       onEnd: (reason, message) => this.finish(reason, message),
     });

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../time/clock.js';
 import { messageOf } from '../base/errors.js';
 import { Writable } from '../base/streams.js';
+import { interleaveFamilies, type AddressPenalties } from './address-penalties.js';
 import { ClientHandshake } from './handshake/client.js';
 import { PublishError } from './publish-error.js';
 import type { Resolve } from './resolve.js';
@@ -30,6 +31,8 @@ export interface PublisherOptions {
   readonly resolve: Resolve;
   /** Decides which of the resolved addresses may be connected to; default: all. */
   readonly permit?: (address: string, port: number, host: string) => boolean;
+  /** The addresses that failed lately; they are tried last. Default: all are equal. */
+  readonly penalties?: AddressPenalties | undefined;
   readonly onState?: (state: PublisherState) => void;
   /** Called with all bytes of the server, including the handshake, before they are parsed. */
   readonly onReceived?: (bytes: Buffer) => void;
@@ -58,6 +61,8 @@ export class RtmpPublisher extends Writable {
   remoteAddress = '';
   localAddress = '';
   private socket: Socket | undefined;
+  /** Kept for when the socket does not know it any more. */
+  private remoteIp: string | undefined;
   private readonly options: PublisherOptions;
   private readonly abort = new AbortController();
   private stepTimer: Timer | undefined;
@@ -137,8 +142,17 @@ export class RtmpPublisher extends Writable {
     callback(error);
   }
 
+  /**
+   * The server at this address is of no use at the moment: other addresses of its name are tried first for a while.
+   * Without effect before there is a connection.
+   */
+  penalizeAddress(): void {
+    const { penalties, target } = this.options;
+    if (this.remoteIp !== undefined) penalties?.penalize(target.host, this.remoteIp);
+  }
+
   private async open(): Promise<void> {
-    const { target, resolve, permit, timeout, clock, onState } = this.options;
+    const { target, resolve, permit, penalties, timeout, clock, onState } = this.options;
     onState?.('resolving');
     // A program that uses the library has no start of the service; until the test is done, sockets are used as
     // documented.
@@ -155,9 +169,17 @@ export class RtmpPublisher extends Writable {
       addresses = allowed;
     }
     if (this.destroyed) throw new PublishError('start_connect', 'canceled');
+    addresses = interleaveFamilies(addresses);
+    if (penalties !== undefined) addresses = penalties.order(target.host, addresses);
     onState?.('connecting');
-    const socket = await connectFirst(target, addresses, timeout, clock, this.abort.signal);
+    const socket = await connectFirst(target, addresses, {
+      timeout,
+      clock,
+      signal: this.abort.signal,
+      onTlsFailure: (address) => penalties?.penalize(target.host, address),
+    });
     this.socket = socket;
+    this.remoteIp = socket.remoteAddress;
     // Kept, because a socket forgets its addresses when it is reset.
     this.remoteAddress = address(socket.remoteAddress, socket.remotePort);
     this.localAddress = address(socket.localAddress, socket.localPort);
@@ -167,7 +189,12 @@ export class RtmpPublisher extends Writable {
       throw new PublishError('start_connect', 'canceled');
     }
     onState?.('handshaking');
-    await this.handshake(socket);
+    try {
+      await this.handshake(socket);
+    } catch (error) {
+      if (!this.destroyed) this.penalizeAddress();
+      throw error;
+    }
     this.handshaken = true;
     onState?.('publishing');
   }

@@ -1,7 +1,7 @@
-import { promises as dns } from 'node:dns';
+import { promises as dns, type RecordWithTtl } from 'node:dns';
 import { isIP } from 'node:net';
 import { messageOf } from '../base/errors.js';
-import { systemClock, timerMs, type Clock } from '../time/clock.js';
+import { systemClock, timerMs, type Clock, type Timer } from '../time/clock.js';
 import { PublishError } from './publish-error.js';
 
 /** Resolves a host name to its addresses, best first. Returns at least one, or rejects with a PublishError. */
@@ -57,7 +57,15 @@ const SERVER_FAULTS = new Set(['ESERVFAIL', 'EREFUSED', 'ENOTIMP', 'EFORMERR']);
 const PARTS = 15;
 const TRIES = 4;
 
+/**
+ * How long the answer for one family is waited for once the other one has addresses, ms. RFC 8305, section 3, has 50
+ * ms, and lets an answer that comes later join in; here, connecting begins with all addresses that there will be.
+ */
+const RESOLUTION_DELAY = 500;
+
 interface Answer {
+  /** True if one family has not been answered in time. */
+  readonly partial: boolean;
   readonly addresses: string[];
   /** Time to live, ms. */
   readonly ttl: number;
@@ -79,23 +87,61 @@ async function ask(host: string, { servers, timeout, ipv4, ipv6 }: DnsServers, c
   try {
     for (let first = 0; ; first++) {
       resolver.setServers([...servers.slice(first), ...servers.slice(0, first)]);
-      const answers = await Promise.allSettled([
-        ipv4 ? resolver.resolve4(host, { ttl: true }) : [],
-        ipv6 ? resolver.resolve6(host, { ttl: true }) : [],
-      ]);
-      const found = answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));
-      const problem: unknown = answers.find((answer) => answer.status === 'rejected')?.reason;
+      const answers = await enough(
+        [
+          ...(ipv4 ? [resolver.resolve4(host, { ttl: true })] : []),
+          ...(ipv6 ? [resolver.resolve6(host, { ttl: true })] : []),
+        ],
+        clock,
+      );
+      const partial = answers.includes(undefined);
+      const found = answers.flatMap((answer) => (answer?.status === 'fulfilled' ? answer.value : []));
+      const problem: unknown = answers.find((answer) => answer?.status === 'rejected')?.reason;
       const fault = problem instanceof Error && 'code' in problem && SERVER_FAULTS.has(String(problem.code));
       if (found.length === 0 && fault && !late && first + 1 < servers.length) continue;
       const ttl = Math.min(...found.map((record) => record.ttl)) * 1000;
-      return { addresses: found.map(({ address }) => address), ttl, problem };
+      return { partial, addresses: found.map(({ address }) => address), ttl, problem };
     }
   } finally {
     cut.cancel();
+    // What has not been answered is of no more interest.
+    resolver.cancel();
   }
 }
 
-/** Resolves by the given DNS servers (`resolver` of the configuration): A and AAAA, IPv4 first. */
+type Answered = PromiseSettledResult<RecordWithTtl[]>;
+
+/** The answers to `questions`: of all, or of those that came within the delay after the first one with addresses. */
+function enough(questions: readonly Promise<RecordWithTtl[]>[], clock: Clock): Promise<(Answered | undefined)[]> {
+  return new Promise((resolve) => {
+    const answers = questions.map((): Answered | undefined => undefined);
+    let open = questions.length;
+    let timer: Timer | undefined;
+    const finish = (): void => {
+      timer?.cancel();
+      resolve([...answers]);
+    };
+    const take = (at: number, answer: Answered): void => {
+      answers[at] = answer;
+      open--;
+      if (open === 0) finish();
+      else if (answer.status === 'fulfilled' && answer.value.length > 0)
+        timer ??= clock.after(RESOLUTION_DELAY, finish);
+    };
+    questions.forEach((question, at) => {
+      question.then(
+        (value) => take(at, { status: 'fulfilled', value }),
+        (reason: unknown) => take(at, { status: 'rejected', reason }),
+      );
+    });
+    if (open === 0) finish();
+  });
+}
+
+/**
+ * Asks the given DNS servers (`resolver` of the configuration), A and AAAA, IPv4 first. An answer for one family alone
+ * is given when the other one is late, and is not remembered.
+ */
 export function dnsResolve(options: DnsServers, clock: Clock = systemClock): Resolve {
   const cache: Cache = new Map();
   return async (host) => {
@@ -103,13 +149,13 @@ export function dnsResolve(options: DnsServers, clock: Clock = systemClock): Res
     checkName(host);
     const cached = cache.get(host);
     if (cached !== undefined && cached.until > clock.now()) return cached.addresses;
-    const { addresses, ttl, problem } = await ask(host, options, clock);
+    const { partial, addresses, ttl, problem } = await ask(host, options, clock);
     if (addresses.length === 0) {
       const why = problem === undefined ? 'no address' : messageOf(problem);
       throw new PublishError('resolve', `${host} could not be resolved by ${options.servers.join(', ')}: ${why}`);
     }
     const valid = options.valid ?? ttl;
-    if (valid > 0) {
+    if (valid > 0 && !partial) {
       forgetStale(cache, clock.now());
       cache.set(host, { until: clock.now() + valid, addresses });
     }

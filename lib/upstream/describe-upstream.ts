@@ -33,7 +33,7 @@ export interface UpstreamFacts {
  */
 export function describeUpstream(upstream: UpstreamFacts, sessions: SessionSet, now: number): UpstreamStatus {
   const { connection, data, ledger, state, serverStatus, lastBreakage, createdAt } = upstream;
-  const { main } = sessions;
+  const { main, nextAttempt } = sessions;
   // Senders choose the names, and `__proto__` must be an ordinary one.
   const streams = Object.create(null) as Record<string, StreamStatus>;
   for (const [name, stream] of upstream.streams) streams[name] = stream.status(now);
@@ -60,5 +60,7 @@ export function describeUpstream(upstream: UpstreamFacts, sessions: SessionSet, 
             message: lastBreakage.message,
             age: Math.floor((now - lastBreakage.at) / 1000),
           },
+    next_attempt: nextAttempt === undefined ? null : Math.max(0, Math.ceil((nextAttempt.at - now) / 1000)),
+    next_attempt_at: nextAttempt === undefined ? null : new Date(nextAttempt.wall).toISOString(),
   };
 }

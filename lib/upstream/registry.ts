@@ -3,8 +3,10 @@ import type { MediaSettings } from '../config/settings.js';
 import type { ConnectData } from '../kmp/connect-data.js';
 import type { Logger } from '../base/logger.js';
 import { maskUrl } from '../base/mask.js';
+import { AddressPenalties } from '../rtmp/address-penalties.js';
 import type { Resolve } from '../rtmp/resolve.js';
 import type { CloseReason, NotificationReason } from './report/close-reason.js';
+import { Destinations } from './destination/destinations.js';
 import { isForOtherDestination } from './other-destination.js';
 import type { UpstreamStatus } from './report/status.js';
 import type { Totals } from './report/totals.js';
@@ -21,6 +23,8 @@ export interface JoinContext {
 export interface RegistryOptions {
   readonly clock: Clock;
   readonly log: Logger;
+  /** 0 to 1, for the lengths of waits; default `Math.random`. */
+  readonly random?: () => number;
   /** Gives connection numbers that are unique in the whole service. */
   readonly nextConnection: () => number;
   /** Called for each upstream that has ended, with any reason. */
@@ -39,8 +43,13 @@ export class Registry {
   private waiters: (() => void)[] = [];
   private draining = false;
 
+  private readonly destinations: Destinations;
+  private readonly addresses: AddressPenalties;
+
   constructor(options: RegistryOptions) {
     this.options = options;
+    this.destinations = new Destinations(options.clock, options.random);
+    this.addresses = new AddressPenalties(options.clock);
   }
 
   get size(): number {
@@ -75,6 +84,8 @@ export class Registry {
       clock,
       log: log.child({ upstream: data.upstreamId, connection }),
       resolve: context.resolve,
+      destinations: this.destinations,
+      addresses: this.addresses,
       ...(context.permit === undefined ? {} : { permit: context.permit }),
       onReconnect: (reason) => this.options.onReconnect?.(upstream, reason, context.settings),
       onEnd: (reason, message) => this.ended(upstream, reason, message, context.settings),

@@ -2,7 +2,9 @@ import type { Clock } from '../time/clock.js';
 import type { MediaSettings } from '../config/settings.js';
 import type { ConnectData } from '../kmp/connect-data.js';
 import type { Logger } from '../base/logger.js';
+import type { AddressPenalties } from '../rtmp/address-penalties.js';
 import type { Resolve } from '../rtmp/resolve.js';
+import type { Destinations } from './destination/destinations.js';
 import type { CloseReason, NotificationReason } from './report/close-reason.js';
 
 /** What an upstream is created from. */
@@ -15,6 +17,10 @@ export interface UpstreamOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly resolve: Resolve;
+  /** The backoffs of destinations, shared by all upstreams of the process. */
+  readonly destinations: Destinations;
+  /** The addresses that failed lately, shared by all upstreams of the process. */
+  readonly addresses: AddressPenalties;
   /** Whether the upstream may connect to an address; `host` is the name that was resolved to it. */
   readonly permit?: (address: string, port: number, host: string) => boolean;
   /** Called each time the connection has broken and will be opened again. */

@@ -13,8 +13,10 @@ import { openDump } from '../dump/dump.js';
 import { Ledger } from './tracks/ledger.js';
 import { PublishSession, type SessionOwner } from './connection/session.js';
 import { SessionSet } from './connection/session-set.js';
+import type { PastFailure } from './destination/destination-backoff.js';
 import { NO_ROOM } from './connection/stream-announcer.js';
 import { Overload } from './tracks/overload.js';
+import type { Timer } from '../time/clock.js';
 import { turnScheduleOf, type TurnSchedule } from '../time/turn-schedule.js';
 import type { LastStatus, UpstreamState, UpstreamStatus } from './report/status.js';
 import { UpstreamStream } from './tracks/stream.js';
@@ -32,6 +34,9 @@ import type { UpstreamOptions } from './upstream-options.js';
  * what was not acknowledged.
  */
 const DESERTED_AFTER = 60_000;
+
+/** The same if nothing was ever published, ms: long enough for a sender that reconnects. */
+const UNPUBLISHED_DESERTED_AFTER = 10_000;
 
 /** What used the memory when the limit was reached, by close reason. */
 const ADMITTED: Readonly<Record<AdmitFailure, string>> = {
@@ -69,12 +74,13 @@ export class Upstream implements SessionOwner, Counting {
   private readonly options: UpstreamOptions;
   private readonly destination: Destination;
   private readonly sessions: SessionSet;
-  private readonly overload: Overload | undefined;
+  private readonly overload: Overload;
   /** Counts of ended tracks. */
   private readonly endedTracks = emptySums();
   private phase: Phase = 'open';
   /** Monotonic ms at which the last input left. */
   private inputLeftAt = Infinity;
+  private desertedTimer: Timer | undefined;
   /** Inputs that only wait for the acks of the frames they have sent. */
   private finishing: TrackInput[] = [];
   private finalReason: CloseReason = 'done';
@@ -90,10 +96,10 @@ export class Upstream implements SessionOwner, Counting {
     this.log = log;
     this.destination = destinationOf(data, settings);
     this.ledger = new Ledger(settings.outMemLimit);
-    this.overload = settings.outOverload === 'drop_frames' ? new Overload(this.ledger, log) : undefined;
+    this.overload = new Overload(this.ledger, log);
     this.schedule = turnScheduleOf(settings, clock);
     this.createdAt = clock.now();
-    this.sessions = new SessionSet(this.newSession());
+    this.sessions = new SessionSet(this.newSession(streamNameOf(data)));
   }
 
   /** Begins to connect. `codec`: the codec of the first track. */
@@ -127,10 +133,20 @@ export class Upstream implements SessionOwner, Counting {
     return this.sessions.reconnects;
   }
 
-  /** True if it has had no sender for a minute. */
+  /** True if it has had no sender for so long that none is likely to return. */
   get isDeserted(): boolean {
-    for (const { input } of this.allTracks()) if (input !== undefined) return false;
-    return this.options.clock.now() - this.inputLeftAt >= DESERTED_AFTER;
+    return !this.hasInput && this.options.clock.now() - this.inputLeftAt >= this.desertedAfter;
+  }
+
+  private get hasInput(): boolean {
+    for (const { input } of this.allTracks()) if (input !== undefined) return true;
+    return false;
+  }
+
+  /** ms without a sender. A destination that was tried in vain and never took anything is given up earlier. */
+  private get desertedAfter(): number {
+    const inVain = this.reconnects > 0 && [...this.sessions].every((session) => session.isUnpublished);
+    return inVain ? UNPUBLISHED_DESERTED_AFTER : DESERTED_AFTER;
   }
 
   /**
@@ -177,9 +193,18 @@ export class Upstream implements SessionOwner, Counting {
     this.chargeInfos(track);
   }
 
-  /** Whether a received frame is admitted, or dropped because memory runs out; see `kmp_rtmp_out_overload`. */
+  /**
+   * Whether a received frame is admitted, or dropped because memory runs out; see `kmp_rtmp_out_overload`. While the
+   * upstream waits for a server, nothing can take its frames: they are dropped without that directive, too.
+   */
   admits(track: Track, frame: Frame): boolean {
-    return this.overload === undefined || this.overload.admits(track, frame, this.allTracks());
+    const { overload } = this;
+    if (track.stream.outlet?.isWaiting === true) {
+      const waiting = [...this.allTracks()].filter((one) => one.stream.outlet?.isWaiting === true);
+      return overload.admitsWaiting(track, frame, waiting);
+    }
+    if (this.options.settings.outOverload === 'drop_frames') return overload.admits(track, frame, this.allTracks());
+    return overload.endsGroup(track, frame);
   }
 
   /** Takes numbered frames: counts their memory and passes them to the merger. */
@@ -196,7 +221,9 @@ export class Upstream implements SessionOwner, Counting {
   detach(track: Track): void {
     track.input = undefined;
     this.inputLeftAt = this.options.clock.now();
-    if (!this.ended) track.stream.outlet?.inputLeft(track);
+    if (this.ended) return;
+    track.stream.outlet?.inputLeft(track);
+    this.watchForSenders();
   }
 
   /** The sender of a track has announced the end. Its input stays open until the last frame is acknowledged. */
@@ -229,7 +256,8 @@ export class Upstream implements SessionOwner, Counting {
       if (keepFrames && !stream.settled) this.settle(stream);
       this.dropTracks(stream, reason, keepFrames);
     }
-    if (this.state === 'reconnecting') this.fail(reason, 'as requested, without a connection');
+    const { state } = this;
+    if (state === 'waiting' || state === 'reconnecting') this.fail(reason, 'as requested, without a connection');
   }
 
   /** Drops one KMP connection. Returns false if it does not belong to this upstream. */
@@ -268,17 +296,14 @@ export class Upstream implements SessionOwner, Counting {
     this.dropTracks(stream, 'publish_rejected', false);
   }
 
-  streamNeedsSession({ name }: TrackStream, delay: number): void {
+  streamNeedsSession({ name }: TrackStream): void {
     const stream = this.streams.get(name);
     if (stream === undefined) return;
     this.log.info('the stream gets a separate RTMP connection', { stream: maskKey(name) });
     const tracks = stream.allTracks();
     const session = this.addSession(stream);
     for (const track of tracks) session.streams.addTrack(track);
-    session.openLater(
-      tracks.map((track) => track.info.codecId),
-      delay,
-    );
+    session.open(tracks.map((track) => track.info.codecId));
   }
 
   trackEnded(track: Track): void {
@@ -295,8 +320,16 @@ export class Upstream implements SessionOwner, Counting {
     this.serverStatus = status;
   }
 
+  waiting({ reason, message, at }: PastFailure): void {
+    this.lastBreakage = { reason, message, at };
+    const wait = Math.round((this.sessions.nextAttempt?.at ?? at) - this.options.clock.now());
+    this.log.warn(`the destination has failed lately; next attempt in ${Math.max(0, wait)} ms: ${message}`);
+  }
+
   reconnecting(reason: NotificationReason, message?: string): void {
     const at = this.options.clock.now();
+    // What counts as deserted depends on whether there were attempts.
+    this.watchForSenders();
     if (message !== undefined) this.lastBreakage = { reason, message: this.mask(message), at };
     this.options.onReconnect?.(reason);
   }
@@ -317,6 +350,20 @@ export class Upstream implements SessionOwner, Counting {
     for (const stream of this.streams.values()) yield* stream.allTracks();
   }
 
+  /** Without senders, sessions that wait for a server stop to wait after a while. */
+  private watchForSenders(): void {
+    this.desertedTimer?.cancel();
+    if (this.ended || this.hasInput) return;
+    const { clock } = this.options;
+    const check = (): void => {
+      if (this.ended || this.hasInput) return;
+      if (this.isDeserted) for (const session of this.sessions) session.deserted();
+      else this.watchForSenders();
+    };
+    const wait = Math.max(0, this.inputLeftAt + this.desertedAfter - clock.now());
+    this.desertedTimer = clock.after(wait, check, false);
+  }
+
   /**
    * Updates the memory charged for the media infos of a track. Returns false if the upstream has failed because of
    * this.
@@ -327,18 +374,18 @@ export class Upstream implements SessionOwner, Counting {
     return false;
   }
 
-  private newSession(): PublishSession {
-    const { settings, clock, resolve, permit } = this.options;
+  private newSession(streamName: string): PublishSession {
+    const { settings, clock, resolve, permit, destinations, addresses } = this.options;
     const { ledger, id, connection, log, schedule } = this;
     const folder = settings.outDumpFolder;
     const dump = folder === '' ? undefined : () => openDump(folder, rtmpDumpName(clock.wall(), id, connection), log);
-    const options = { settings, clock, schedule, resolve, permit, dump, ledger };
-    return new PublishSession(options, this.destination, this);
+    const options = { settings, clock, schedule, resolve, permit, dump, ledger, destinations, addresses };
+    return new PublishSession(options, this.destination, streamName, this);
   }
 
   /** A further session that publishes only `stream`. */
   private addSession(stream: UpstreamStream): PublishSession {
-    const session = this.newSession();
+    const session = this.newSession(stream.name);
     this.sessions.add(session);
     stream.outlet = session.streams;
     session.streams.addStream(stream);
@@ -349,7 +396,9 @@ export class Upstream implements SessionOwner, Counting {
     const stream = new UpstreamStream(name, this.options.clock.now());
     this.streams.set(name, stream);
     const { main } = this.sessions;
-    const alone = main.oneStream || this.options.settings.outConnection === 'stream';
+    const { outConnection } = this.options.settings;
+    // A stream that was refused a moment ago waits for its turn, and the others go on.
+    const alone = main.oneStream || outConnection === 'stream' || main.isClosedOff(name);
     if (!alone || main.streams.isEmpty) {
       stream.outlet = main.streams;
       return main.streams.addStream(stream) ? stream : undefined;
@@ -445,6 +494,7 @@ export class Upstream implements SessionOwner, Counting {
   private end(reason: CloseReason, message: string): void {
     if (this.ended) return;
     this.phase = 'ended';
+    this.desertedTimer?.cancel();
     for (const input of this.finishing) input.close(reason);
     this.options.onEnd(reason, message);
   }

@@ -31,6 +31,7 @@ function live(): MemoryManagement {
   return new MemoryManagement([
     ['ch1-twitch', sampleUpstream()],
     ['ch2', sampleUpstream({ state: 'reconnecting', mem_left: 16777216, reconnects: 0, streams: table([]) })],
+    ['ch3', sampleUpstream({ state: 'waiting', next_attempt: 12, mem_left: 16777216, streams: table([]) })],
   ]);
 }
 
@@ -40,6 +41,7 @@ describe('metrics', () => {
     const expected = {
       'kmp_rtmp_upstreams{state="publishing"}': 1,
       'kmp_rtmp_upstreams{state="reconnecting"}': 1,
+      'kmp_rtmp_upstreams{state="waiting"}': 1,
       'kmp_rtmp_upstreams{state="resolving"}': 0,
       kmp_rtmp_streams: 1,
       'kmp_rtmp_tracks{media="video"}': 1,
@@ -67,6 +69,9 @@ describe('metrics', () => {
       'kmp_rtmp_upstream_acked_bytes_total{upstream="ch1-twitch"}': 5000,
       'kmp_rtmp_upstream_reconnects_total{upstream="ch1-twitch"}': 2,
       'kmp_rtmp_upstream_reconnects_total{upstream="ch2"}': 0,
+      'kmp_rtmp_upstream_state{upstream="ch3",state="waiting"}': 1,
+      'kmp_rtmp_upstream_next_attempt_seconds{upstream="ch3"}': 12,
+      'kmp_rtmp_upstream_next_attempt_seconds{upstream="ch1-twitch"}': 0,
       [`kmp_rtmp_track_connected{${video}}`]: 1,
       'kmp_rtmp_track_connected{upstream="ch1-twitch",stream="1",media="audio"}': 0,
       [`kmp_rtmp_track_pending_frames{${video}}`]: 15,

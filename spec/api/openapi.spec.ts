@@ -40,6 +40,7 @@ describe('OpenAPI document', () => {
       }),
     ],
     ['u2', sampleUpstream({ streams: table([]) })],
+    ['u3', sampleUpstream({ state: 'waiting', next_attempt: 3, next_attempt_at: '2026-11-28T12:00:07.000Z' })],
   ]);
   const document = openApiDocument({ write: true });
   const ajv = new Ajv2020({ strict: false, allErrors: true });

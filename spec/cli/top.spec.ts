@@ -111,6 +111,26 @@ describe('the rows of top', () => {
     );
   });
 
+  it('of what waits for its destination, or reconnects, when the next attempt is', () => {
+    const last_error = { reason: 'handshake_failed', message: 'could not connect', age: 3 };
+    const waits = (state: string, more: object = {}) => ({ ...upstream({ state }), last_error, ...more });
+    const now = sample(0, {
+      a: waits('reconnecting', { next_attempt: 7 }),
+      b: waits('waiting', { next_attempt: 0 }),
+      c: waits('waiting', { next_attempt: 12, last_error: null, last_status: null }),
+      d: waits('publishing', { next_attempt: null }),
+    });
+    assert.deepEqual(
+      rowsOf(now, undefined).map(({ id, lastStatus }) => [id, lastStatus]),
+      [
+        ['a', 'next attempt in 7 s: handshake_failed: could not connect'],
+        ['b', 'next attempt in 0 s: handshake_failed: could not connect'],
+        ['c', 'next attempt in 12 s'],
+        ['d', 'NetStream.Publish.Start'],
+      ],
+    );
+  });
+
   it('fields that are missing or of another type do not bring it down', () => {
     const odd = {
       version: 5,

@@ -84,6 +84,17 @@ describe('a resolver of one’s own', { timeout: 90_000 }, () => {
     assert.deepEqual(await resolve('half.example', { timeout: 300 }), ['192.0.2.1']);
   });
 
+  it('waits a moment for the other kind, not as long as for the first', async () => {
+    const patient = dnsResolve({ servers: [server.address], timeout: 900_000, ipv4: true, ipv6: true, valid: 60_000 });
+    assert.deepEqual(await patient('half.example'), ['192.0.2.1']);
+    // What is half an answer is asked for again.
+    server.records.set('half.example AAAA', ['2001:db8::1']);
+    assert.deepEqual(await patient('half.example'), ['192.0.2.1', '2001:db8::1']);
+    server.questions.length = 0;
+    await patient('half.example');
+    assert.deepEqual(server.questions, []);
+  });
+
   it('asks the next server when one does not help', async () => {
     for (const kind of ['refused', 'silent'] as const) {
       const bad = await DnsServer.start({ 'v4.example': kind });

@@ -18,6 +18,8 @@ export interface KmpServiceOptions {
   readonly clock?: Clock;
   readonly resolve?: Resolve;
   readonly permit?: (address: string, port: number) => boolean;
+  /** 0 to 1, for the lengths of waits. */
+  readonly random?: () => number;
 }
 
 /** A KMP listener on loopback with a registry behind it: the media path, without configuration files and HTTP. */
@@ -30,13 +32,17 @@ export class KmpService {
   private handedOut = 0;
   private connections = 0;
 
-  constructor(settings: MediaSettings, { clock = systemClock, resolve = systemResolve, permit }: KmpServiceOptions) {
+  constructor(
+    settings: MediaSettings,
+    { clock = systemClock, resolve = systemResolve, permit, random }: KmpServiceOptions,
+  ) {
     const { log, counter } = this;
     const nextConnection = (): number => ++this.connections;
     this.registry = new Registry({
       clock,
       log,
       nextConnection,
+      ...(random === undefined ? {} : { random }),
       onEnd: (upstream, reason) => this.over.push({ upstream, reason }),
     });
     const address = { host: '127.0.0.1', port: 0, ipv6Only: false, backlog: 511 };

@@ -80,6 +80,8 @@ export function sampleUpstream(changes: Partial<UpstreamStatus> = {}): UpstreamS
     reconnects: 2,
     uptime: 12,
     last_error: null,
+    next_attempt: null,
+    next_attempt_at: null,
     ...changes,
   };
 }

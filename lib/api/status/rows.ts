@@ -25,6 +25,7 @@ export function upstreamInfo(id: string, upstream: UpstreamStatus): UpstreamInfo
       description: shorten(maskIn(last.description, secrets)),
     },
     lastError: error && `${error.reason}: ${shorten(maskIn(error.message, secrets))}`,
+    nextAttempt: upstream.next_attempt_at,
     reconnects: upstream.reconnects,
     memLimit: upstream.mem_limit,
     streams: Object.entries(upstream.streams).map(([name, stream]) => streamInfo(name, stream)),

@@ -18,6 +18,7 @@ export function sameInfo(a: UpstreamStatus, b: UpstreamStatus): boolean {
     a.last_status?.description === b.last_status?.description &&
     a.last_error?.reason === b.last_error?.reason &&
     a.last_error?.message === b.last_error?.message &&
+    a.next_attempt_at === b.next_attempt_at &&
     sameStreams(a.streams, b.streams)
   );
 }

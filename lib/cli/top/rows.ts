@@ -33,7 +33,7 @@ export type Order = (typeof ORDERS)[number];
 const SILENCE = 0.9;
 
 /** The same as on the status page. Unknown states need no attention. */
-const RANKS = ['reconnecting', 'resolving', 'connecting', 'handshaking', 'silent', 'closing'];
+const RANKS = ['reconnecting', 'waiting', 'resolving', 'connecting', 'handshaking', 'silent', 'closing'];
 
 /** The sorted upstreams of a sample. Equal ones are sorted by bit rate, highest first, then by id. */
 export function rowsOf(sample: ServiceSample, earlier: ServiceSample | undefined, order: Order = 'state'): Row[] {
@@ -52,7 +52,7 @@ function rankOf({ state, silent }: Row): number {
 }
 
 function rowOf(id: string, upstream: UpstreamSample, earlier: UpstreamSample | undefined, seconds: number): Row {
-  const { state, tracks, memLimit, memLeft, reconnects, lastStatus, lastError } = upstream;
+  const { state, tracks, memLimit, memLeft, reconnects } = upstream;
   const delays = tracks.flatMap(({ delay }) => (delay === undefined ? [] : [delay]));
   const hasVideo = tracks.some(({ mediaType }) => mediaType === 'video');
   const rate = (read: (input: InputSample) => number, only?: string): number | undefined =>
@@ -71,10 +71,16 @@ function rowOf(id: string, upstream: UpstreamSample, earlier: UpstreamSample | u
     memLimit,
     dropped: tracks.reduce((sum, { droppedFrames }) => sum + droppedFrames, 0),
     reconnects,
-    // The reason for reconnecting is newer than the last status of the server.
-    lastStatus: state === 'reconnecting' && lastError !== '' ? lastError : lastStatus,
+    lastStatus: newsOf(upstream),
     silent: state === 'publishing' && bytesIn === 0 && seconds >= SILENCE,
   };
+}
+
+/** What it reconnects or waits for, and when it tries next, is news; what the server said before is not. */
+function newsOf({ state, lastStatus, lastError, nextAttempt }: UpstreamSample): string {
+  if (state !== 'reconnecting' && state !== 'waiting') return lastStatus;
+  const next = nextAttempt === undefined ? '' : `next attempt in ${nextAttempt} s`;
+  return [next, lastError || lastStatus].filter(Boolean).join(': ');
 }
 
 function growth(now: number, before: number): number {

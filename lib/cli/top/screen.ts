@@ -48,6 +48,7 @@ const RESET = '\u001b[0m';
 /** Colours of states that need attention. */
 const STATE_COLORS: Readonly<Record<string, string>> = {
   reconnecting: '\u001b[31m',
+  waiting: '\u001b[31m',
   resolving: '\u001b[33m',
   connecting: '\u001b[33m',
   handshaking: '\u001b[33m',

@@ -18,6 +18,8 @@ export interface UpstreamSample {
   readonly lastStatus: string;
   /** Why the last connection broke or could not be made. */
   readonly lastError: string;
+  /** s until the next attempt to connect; undefined: it waits for none. */
+  readonly nextAttempt: number | undefined;
   /** bytes */
   readonly memLimit: number;
   readonly memLeft: number;
@@ -86,6 +88,7 @@ function upstreamOf(fields: Fields): UpstreamSample {
     state: text(fields, 'state'),
     lastStatus: joined(said, 'code', 'description'),
     lastError: joined(error, 'reason', 'message'),
+    nextAttempt: typeof fields['next_attempt'] === 'number' ? fields['next_attempt'] : undefined,
     memLimit: number(fields, 'mem_limit'),
     memLeft: number(fields, 'mem_left'),
     sentBytes: number(fields, 'sent_bytes'),

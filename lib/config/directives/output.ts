@@ -127,14 +127,18 @@ export const outputDirectives = {
   kmp_rtmp_out_reconnects: row(numOrUnlimited(1_000_000), '0', {
     contexts,
     doc: `Maximum number of consecutive reconnects after an RTMP connection breaks. Meanwhile the KMP connections stay
-      open and frames are queued within the memory limit. 0: the upstream ends with its connection. An upstream that has
-      had no KMP connection for a minute ends in any case.`,
+      open and frames are queued within the memory limit. 0: the upstream ends with its connection. An upstream without KMP
+      connections stops trying: at once if nothing is queued, after ten seconds if the server never accepted a publish, after
+      a minute otherwise.`,
     example: 'kmp_rtmp_out_reconnects unlimited;',
   }),
   kmp_rtmp_out_reconnect_interval: row(msec, '1s', {
     contexts,
-    doc: `Delay before the first reconnect. It doubles with each further attempt, with some jitter, up to 30 s. It is
-      reset after the connection has been stable for a minute.`,
+    doc: `Wait after a destination (host, port, application, stream) has failed. It doubles with each further failure, with
+      some jitter, up to 30 s. It holds for all upstreams of a process that have this destination, for new ones too, and
+      without kmp_rtmp_out_reconnects: they wait, one of them tries, and the others follow its success. The first success
+      ends the wait. A connection that breaks within a minute counts as a failure; after a longer one, the waits begin with
+      the shortest again.`,
   }),
   kmp_rtmp_out_resend: row(msec, '1s', {
     contexts,

@@ -1,35 +1,36 @@
 import { PublishError } from '../../rtmp/publish-error.js';
-import type { Backoff } from '../../time/backoff.js';
-import { reconnectBackoff, STABLE_AFTER } from './backoff.js';
+import { STABLE_AFTER } from '../destination/backoff.js';
 import type { RtmpConnection } from './rtmp-connection.js';
 
-/** Decides whether and when a broken connection is opened again (`kmp_rtmp_out_reconnects`). */
+/**
+ * Decides whether a broken connection is made again (`kmp_rtmp_out_reconnects`). When this happens is decided for all
+ * upstreams of a destination together ({@link DestinationBackoff}).
+ */
 export class ReconnectPolicy {
-  private readonly backoff: Backoff;
+  /** Attempts since the last stable connection. */
+  private attempts = 0;
 
   /**
-   * @param interval ms, the first wait (`kmp_rtmp_out_reconnect_interval`)
    * @param limit attempts in sequence (`kmp_rtmp_out_reconnects`)
    * @param now monotonic ms
    */
   constructor(
-    interval: number,
-    limit: number,
+    private readonly limit: number,
     private readonly now: () => number,
-  ) {
-    this.backoff = reconnectBackoff(interval, limit);
-  }
+  ) {}
 
   /** True while attempts are made to restore a connection that broke. */
   get isRetrying(): boolean {
-    return this.backoff.attempts > 0;
+    return this.attempts > 0;
   }
 
-  /** ms to wait before the next attempt; undefined: there is no further attempt. */
-  delayAfter(connection: RtmpConnection, error: Error): number | undefined {
-    if (connection.publishingSince + STABLE_AFTER <= this.now()) this.backoff.reset();
+  /** Whether there is another attempt after `connection` broke with `error`; counts it. */
+  tryAgain(connection: RtmpConnection, error: Error): boolean {
+    if (connection.publishingSince + STABLE_AFTER <= this.now()) this.attempts = 0;
     // An invalid name stays invalid.
-    if (error instanceof PublishError && error.stage === 'start_resolve') return undefined;
-    return this.backoff.next();
+    if (error instanceof PublishError && error.stage === 'start_resolve') return false;
+    if (this.attempts >= this.limit) return false;
+    this.attempts++;
+    return true;
   }
 }

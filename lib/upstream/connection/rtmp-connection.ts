@@ -3,6 +3,7 @@ import type { MediaSettings } from '../../config/settings.js';
 import { Merger } from '../../merge/merger.js';
 import { protocolReply } from '../../rtmp/protocol-reply.js';
 import { windowAckSize, type ControlOut } from '../../rtmp/message/control.js';
+import type { AddressPenalties } from '../../rtmp/address-penalties.js';
 import { RtmpPublisher, type PublisherState } from '../../rtmp/publisher.js';
 import type { Resolve } from '../../rtmp/resolve.js';
 import { ServerReader, type ServerEvent } from '../../rtmp/server-reader.js';
@@ -43,6 +44,8 @@ export interface RtmpConnectionOptions {
   readonly resolve: Resolve;
   readonly permit?: ((address: string, port: number, host: string) => boolean) | undefined;
   readonly ledger: Ledger;
+  /** The addresses that failed lately. */
+  readonly addresses: AddressPenalties;
   /** Opens the dump of the bytes that a connection receives. */
   readonly dump?: (() => Dump) | undefined;
 }
@@ -127,7 +130,7 @@ export class RtmpConnection {
    * Writes connect and begins to connect. Returns false if the memory limit was reached; the owner has been notified.
    */
   open(destination: Destination, extra: Amf0Object | undefined): boolean {
-    const { settings, clock, resolve, permit, dump: openDump } = this.options;
+    const { settings, clock, resolve, permit, addresses: penalties, dump: openDump } = this.options;
     this.server = `${destination.target.host}:${destination.target.port}`;
     const params = extra === undefined ? destination.params : { ...destination.params, extra };
     const ok = this.encoder.charged('write_connect_failed', () => {
@@ -143,6 +146,7 @@ export class RtmpConnection {
       timeout: settings.outTimeout,
       clock,
       resolve,
+      penalties,
       ...(permit === undefined ? {} : { permit }),
       ...(dump === undefined ? {} : { onReceived: (bytes) => dump.write(bytes), onClosed: () => dump.close() }),
       onState: (state) => {
@@ -239,6 +243,14 @@ export class RtmpConnection {
   /** True once connect is answered, or counts as unanswered for good. */
   get isSettled(): boolean {
     return this.connectAnswer === 'accepted' || this.connectAnswer === 'silent';
+  }
+
+  /**
+   * The server at its address is of no use at the moment: the next attempt takes another address of the name, if there
+   * is one.
+   */
+  penalizeAddress(): void {
+    this.publisher?.penalizeAddress();
   }
 
   /** True once the connection reports nothing any more. */

@@ -1,5 +1,6 @@
 import { addBytes, NO_BYTES, type ByteCounts } from '../report/byte-counts.js';
 import type { UpstreamState } from '../report/status.js';
+import type { AttemptTime } from '../destination/destination-backoff.js';
 import type { PublishSession } from './session.js';
 
 /**
@@ -21,10 +22,21 @@ export class SessionSet {
     return this.all.size === 0;
   }
 
-  /** If one session reconnects, the state is `reconnecting`. */
+  /** If one session reconnects or waits for its turn, that is the state of the upstream. */
   get state(): UpstreamState {
-    for (const session of this.all) if (session.state === 'reconnecting') return session.state;
+    for (const wanted of ['reconnecting', 'waiting'] as const) {
+      for (const session of this.all) if (session.state === wanted) return wanted;
+    }
     return this.main.state;
+  }
+
+  /** The earliest time of an attempt that a session waits for. */
+  get nextAttempt(): AttemptTime | undefined {
+    let first: AttemptTime | undefined;
+    for (const { nextAttempt } of this.all) {
+      if (nextAttempt !== undefined && !(first !== undefined && first.at <= nextAttempt.at)) first = nextAttempt;
+    }
+    return first;
   }
 
   [Symbol.iterator](): IterableIterator<PublishSession> {

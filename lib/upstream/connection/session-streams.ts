@@ -6,6 +6,7 @@ import type { ConnectionSet } from './connection-set.js';
 import { DeferredActions } from './deferred-actions.js';
 import type { Delivery } from './delivery.js';
 import type { RtmpConnection } from './rtmp-connection.js';
+import type { Turns } from './turns.js';
 import { announceStream } from './stream-announcer.js';
 
 /** What the streams of a session need from the upstream. */
@@ -29,11 +30,17 @@ export class SessionStreams implements StreamOutlet {
     private readonly opener: ConnectionOpener,
     private readonly delivery: Delivery,
     private readonly owner: SessionStreamsOwner,
+    private readonly turns: Pick<Turns, 'hasWaited'>,
     private readonly now: () => number,
   ) {}
 
   get isEmpty(): boolean {
     return this.connections.streams.length === 0;
+  }
+
+  /** True from when the session has to wait for its turn to connect until it has published. */
+  get isWaiting(): boolean {
+    return this.turns.hasWaited;
   }
 
   /** Adds a stream. Returns false if the memory limit was reached. */

@@ -1,4 +1,3 @@
-import type { Timer } from '../../time/clock.js';
 import { messageOf } from '../../base/errors.js';
 import { PublishError } from '../../rtmp/publish-error.js';
 import type { PublisherState } from '../../rtmp/publisher.js';
@@ -10,14 +9,16 @@ import { AnswerTimeouts, type AnswerTimeoutOwner } from './answer-timeouts.js';
 import { ConnectionOpener } from './connection-opener.js';
 import { ConnectionSet } from './connection-set.js';
 import { Delivery, type DeliveryOwner } from './delivery.js';
+import type { AttemptTime, PastFailure } from '../destination/destination-backoff.js';
 import { withTcUrl, type Destination } from './destination.js';
 import { ReconnectPolicy } from './reconnect-policy.js';
 import { ReconnectRequestLimit } from './reconnect-request-limit.js';
 import { Replacement, type ReplacementOwner } from './replacement.js';
 import { ReplyHandler, type Refusal, type ReplyObserver, type ReplyTarget } from './reply-handler.js';
-import type { ConnectionOwner, RtmpConnection, RtmpConnectionOptions } from './rtmp-connection.js';
+import type { ConnectionOwner, RtmpConnection } from './rtmp-connection.js';
 import { ServerRoute } from './server-route.js';
 import { SessionStreams } from './session-streams.js';
+import { Turns, type SessionOptions } from './turns.js';
 
 /** What a session needs from its upstream. */
 export interface SessionOwner extends ReplyObserver, DeliveryOwner {
@@ -25,14 +26,12 @@ export interface SessionOwner extends ReplyObserver, DeliveryOwner {
   readonly isDeserted: boolean;
   /** The server refuses a stream. Other streams may continue. */
   streamRejected(stream: TrackStream, message: string): void;
-  /**
-   * `stream` needs its own session: the server gave it the id of another stream, or refuses it for now.
-   *
-   * @param delay ms until that session connects
-   */
-  streamNeedsSession(stream: TrackStream, delay: number): void;
+  /** `stream` needs its own session: the server gave it the id of another stream, or refuses it for now. */
+  streamNeedsSession(stream: TrackStream): void;
   /** The connection is opened again. `message`: what was wrong with the last one, if anything was. */
   reconnecting(reason: NotificationReason, message?: string): void;
+  /** The destination is closed off: the session waits for its turn. */
+  waiting(failure: PastFailure): void;
   sessionClosed(session: PublishSession): void;
 }
 
@@ -44,7 +43,7 @@ const DOUBTFUL_TRIES = 5;
 /**
  * - `new`: not opened yet;
  * - `open`: there is a connection, or an attempt to open one;
- * - `waiting`: for the next attempt;
+ * - `waiting`: for its turn to connect;
  * - `closing`: no more frames come, and encoded bytes are sent;
  * - `closed`
  */
@@ -73,12 +72,16 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, Replacement
   /** Refusals in sequence for an unknown reason. */
   private doubtful = 0;
   private readonly opener: ConnectionOpener;
-  private retryTimer: Timer | undefined;
+  private readonly turns: Turns;
 
-  /** @param origin where every series of attempts begins */
+  /**
+   * @param origin where every series of attempts begins
+   * @param streamName the stream that it is made for
+   */
   constructor(
-    private readonly options: RtmpConnectionOptions,
+    private readonly options: SessionOptions,
     private readonly origin: Destination,
+    streamName: string,
     private readonly owner: SessionOwner,
   ) {
     const { settings, clock } = options;
@@ -86,12 +89,13 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, Replacement
     this.route = new ServerRoute(origin);
     this.replies = new ReplyHandler(this, owner, this.route, this.now);
     this.reconnectRequests = new ReconnectRequestLimit(() => owner.log, this.now);
-    this.reconnectPolicy = new ReconnectPolicy(settings.outReconnectInterval, settings.outReconnects, this.now);
+    this.reconnectPolicy = new ReconnectPolicy(settings.outReconnects, this.now);
+    this.turns = new Turns(options, origin, streamName, (text) => owner.mask(text));
     this.delivery = new Delivery(options, (stream) => this.connections.of(stream), owner);
     this.timeouts = new AnswerTimeouts(clock, settings, this);
     this.opener = new ConnectionOpener(options, this, this.delivery, this.timeouts);
     this.connections = new ConnectionSet(this.opener.create());
-    this.streams = new SessionStreams(this.connections, this.opener, this.delivery, owner, this.now);
+    this.streams = new SessionStreams(this.connections, this.opener, this.delivery, owner, this.turns, this.now);
   }
 
   /** The state that the API shows. */
@@ -108,28 +112,55 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, Replacement
         return again ? 'reconnecting' : state;
       }
       case 'waiting':
-        return 'reconnecting';
+        return this.reconnectPolicy.isRetrying ? 'reconnecting' : 'waiting';
       default:
         return 'closing';
     }
   }
 
-  /** Begins to connect. `codecs`: the codecs of the expected tracks. */
+  /** The time of the next attempt at its destination while it waits; undefined while it does not. */
+  get nextAttempt(): AttemptTime | undefined {
+    return this.turns.next;
+  }
+
+  /** True if it has never published. */
+  get isUnpublished(): boolean {
+    return !this.turns.everPublished;
+  }
+
+  /** True if the stream of that name has failed a moment ago, here or in another upstream. */
+  isClosedOff(streamName: string): boolean {
+    return this.turns.isClosedOff(streamName);
+  }
+
+  /** Begins to connect, or to wait for its turn. `codecs`: the codecs of the expected tracks. */
   open(codecs: readonly number[]): void {
-    this.retryTimer = undefined;
+    this.waitForTurn(codecs);
+    if (this.phase !== 'waiting') return;
+    this.connections.current.merger.hold(true);
+    const { lastFailure } = this.turns;
+    if (lastFailure !== undefined) this.owner.waiting(lastFailure);
+  }
+
+  /** Nobody sends any more: it does not wait any longer. */
+  deserted(): void {
+    const { lastFailure } = this.turns;
+    if (this.phase !== 'waiting' || lastFailure === undefined) return;
+    this.owner.fail(lastFailure.reason, lastFailure.message);
+  }
+
+  private waitForTurn(codecs: readonly number[]): void {
+    this.phase = 'waiting';
+    this.turns.request(() => {
+      const known = this.connections.codecs;
+      this.connect(known.length > 0 ? known : codecs);
+    });
+  }
+
+  private connect(codecs: readonly number[]): void {
     const { current } = this.connections;
     this.phase = 'open';
     if (this.opener.open(current, this.route.next, codecs) && current.isReady) this.streams.ready(current);
-  }
-
-  /** As {@link open}, in `delay` ms. */
-  openLater(codecs: readonly number[], delay: number): void {
-    if (delay === 0) {
-      this.open(codecs);
-      return;
-    }
-    this.phase = 'waiting';
-    this.retryTimer = this.options.clock.after(delay, () => this.open(this.connections.codecs));
   }
 
   /**
@@ -143,8 +174,8 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, Replacement
   /** No more frames will come. Encoded bytes are sent, then the connection is closed. */
   finish(): void {
     if (this.phase === 'closing' || this.phase === 'closed') return;
+    if (this.phase === 'waiting') this.turns.leave();
     this.phase = 'closing';
-    this.retryTimer?.cancel();
     if (this.replacement?.connection !== undefined) this.closeConnection(this.replacement.connection);
     this.forgetReplacement();
     const { current } = this.connections;
@@ -155,7 +186,7 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, Replacement
 
   destroy(): void {
     this.phase = 'closed';
-    this.retryTimer?.cancel();
+    this.turns.leave();
     this.timeouts.close();
     this.delivery.stop();
     this.streams.close();
@@ -174,6 +205,7 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, Replacement
     this.owner.log.debug(`RTMP connection: ${state}`);
     if (state !== 'publishing') return;
     this.timeouts.connectSent(connection);
+    this.turns.handshakeDone(connection);
     connection.merger.hold(false);
   }
 
@@ -227,6 +259,7 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, Replacement
 
   live(connection: RtmpConnection, stream: TrackStream): void {
     this.doubtful = 0;
+    this.turns.published();
     this.streams.announceNow(stream);
     this.connections.updateLive(connection);
   }
@@ -235,7 +268,7 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, Replacement
     this.oneStream = true;
     this.streams.removeStream(stream);
     connection.merger.flush();
-    this.owner.streamNeedsSession(stream, 0);
+    this.owner.streamNeedsSession(stream);
   }
 
   unanswered(connection: RtmpConnection, command: string, timeout: number): void {
@@ -249,16 +282,23 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, Replacement
 
   connectAgain(): void {
     this.renewCurrent();
-    this.open(this.connections.codecs);
+    this.connect(this.connections.codecs);
   }
 
   rejected(refusal: Refusal, error: PublishError): void {
-    if (this.isFinal(refusal)) this.owner.fail(reasonOf(error), messageOf(error));
-    else this.currentBroken(this.connections.current, error);
+    const { current } = this.connections;
+    if (!this.isFinal(refusal)) {
+      this.currentBroken(current, error);
+      return;
+    }
+    this.turns.failed(current, error);
+    this.owner.fail(reasonOf(error), messageOf(error));
   }
 
   streamRejected(connection: RtmpConnection, stream: TrackStream, refusal: Refusal, error: PublishError): void {
     if (this.isFinal(refusal) || this.options.settings.outReconnects === 0) {
+      if (connection.streams.size === 1) this.turns.failed(connection, error);
+      this.turns.streamFailed(stream.name, error);
       this.owner.streamRejected(stream, messageOf(error));
     } else if (connection.streams.size === 1) {
       this.currentBroken(connection, error);
@@ -357,19 +397,19 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, Replacement
       return;
     }
     const gone = this.phase === 'closing' || this.owner.isDeserted;
-    const delay = gone ? undefined : this.reconnectPolicy.delayAfter(connection, error);
-    if (delay === undefined) {
+    this.turns.failed(connection, error, this.phase === 'closing');
+    if (gone || !this.reconnectPolicy.tryAgain(connection, error)) {
       this.owner.fail(reasonOf(error), messageOf(error));
       return;
     }
-    this.owner.log.warn(`RTMP connection broken: ${messageOf(error)}; next attempt in ${Math.round(delay)} ms`);
+    this.owner.log.warn(`RTMP connection broken: ${messageOf(error)}; next attempt in ${this.turns.delay} ms`);
     this.reconnects++;
     this.route.reset();
     this.phase = 'waiting';
     this.renewCurrent();
     this.owner.reconnecting(reasonOf(error), messageOf(error));
     if (this.phase !== 'waiting') return;
-    this.retryTimer = this.options.clock.after(delay, () => this.open(this.connections.codecs));
+    this.waitForTurn([]);
     this.delivery.tracksMoved();
   }
 
@@ -406,15 +446,15 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, Replacement
    * continue.
    */
   private retryAlone(connection: RtmpConnection, stream: TrackStream, error: PublishError): void {
-    const delay = this.reconnectPolicy.delayAfter(connection, error);
-    if (delay === undefined) {
+    this.turns.streamFailed(stream.name, error);
+    if (!this.reconnectPolicy.tryAgain(connection, error)) {
       this.owner.streamRejected(stream, messageOf(error));
       return;
     }
-    this.owner.log.warn(`${messageOf(error)}; next attempt in ${Math.round(delay)} ms`);
+    this.owner.log.warn(messageOf(error));
     this.streams.removeStream(stream);
     connection.merger.flush();
-    this.owner.streamNeedsSession(stream, delay);
+    this.owner.streamNeedsSession(stream);
   }
 
   private closeIfFinished(): void {

@@ -61,8 +61,12 @@ export interface StreamStatus {
   readonly tracks: Readonly<Partial<Record<'video' | 'audio', TrackStatus>>>;
 }
 
-/** The state of an upstream's connection. */
-export type UpstreamState = 'resolving' | 'connecting' | 'handshaking' | 'publishing' | 'reconnecting' | 'closing';
+/**
+ * Where an upstream is in its life. `waiting`: its destination has failed lately, and it waits for its turn to connect,
+ * for the first time; `reconnecting`: its connection broke, and it waits for the next attempt, or makes it.
+ */
+export type UpstreamState =
+  'waiting' | 'resolving' | 'connecting' | 'handshaking' | 'publishing' | 'reconnecting' | 'closing';
 
 /** The last status that the server sent, by `onStatus`, `_error` or a close. */
 export interface LastStatus {
@@ -107,6 +111,13 @@ export interface UpstreamStatus {
   readonly uptime: number;
   /** null if the RTMP connection has never broken. */
   readonly last_error: LastError | null;
+  /**
+   * s until the next attempt at the destination, whichever upstream makes it; 0 while another upstream makes one. null
+   * if this upstream does not wait for an attempt.
+   */
+  readonly next_attempt: number | null;
+  /** The same as a time, ISO 8601 in UTC. */
+  readonly next_attempt_at: string | null;
 }
 
 export interface GlobalStatus {

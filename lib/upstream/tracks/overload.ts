@@ -1,6 +1,6 @@
 import type { Frame } from '../../media/frame.js';
 import type { Logger } from '../../base/logger.js';
-import type { Ledger } from './ledger.js';
+import { frameCharge, type Ledger } from './ledger.js';
 import type { Track } from './track.js';
 
 /** Share of the memory limit above which new groups of pictures are dropped. */
@@ -9,6 +9,9 @@ const HIGH = 0.75;
 const VERY_HIGH = 0.9;
 /** Share below which new groups are accepted again. */
 const LOW = 0.5;
+
+/** Most frames of a track that wait while no server takes them: more would close its connection. */
+const MOST_WAITING = 8192;
 
 /**
  * Implements `kmp_rtmp_out_overload drop_frames`. When memory runs out, video is dropped in whole groups, from a key
@@ -55,6 +58,46 @@ export class Overload {
       return this.drop(track);
     }
     return true;
+  }
+
+  /**
+   * As {@link admits}, while no server takes anything. Audio may go, too: when there is no video left to drop, the
+   * older half of what waits.
+   */
+  admitsWaiting(track: Track, frame: Frame, tracks: Iterable<Track>): boolean {
+    const all = [...tracks];
+    if (track.length >= MOST_WAITING) {
+      if (track.mediaType === 'video') this.makeRoom([track]);
+      else this.dropOlderHalf(track);
+    }
+    if (!this.admits(track, frame, all)) return false;
+    if (track.mediaType === 'video' && this.ledger.left < frameCharge(frame)) {
+      this.makeRoom(all);
+      track.dropping = true;
+      return this.drop(track);
+    }
+    if (this.ledger.used > this.ledger.limit * VERY_HIGH) {
+      this.begin();
+      for (const one of all) if (one.mediaType === 'audio') this.dropOlderHalf(one);
+    }
+    return true;
+  }
+
+  /** Where frames are not dropped any more: the group of which some were dropped is dropped to its end. */
+  endsGroup(track: Track, frame: Frame): boolean {
+    if (this.active && this.ledger.used < this.ledger.limit * LOW) this.end();
+    if (!track.dropping) return true;
+    if (!frame.isKey) return this.drop(track);
+    track.dropping = false;
+    return true;
+  }
+
+  private dropOlderHalf(track: Track): void {
+    const half = Math.ceil(track.length / 2);
+    let n = 0;
+    const out = track.removeUnless(() => n++ >= half);
+    for (const frame of out) track.discard(frame);
+    this.dropped += out.length;
   }
 
   /** Drops queued video: the whole groups of which no frame was written yet. */

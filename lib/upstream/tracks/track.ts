@@ -43,6 +43,8 @@ export interface StreamOutlet {
   removeStream(stream: TrackStream): void;
   /** True if no stream is left. */
   readonly isEmpty: boolean;
+  /** True from when it has to wait for its turn to connect until it has published. */
+  readonly isWaiting: boolean;
 }
 
 /** The RTMP message stream of a track, as the track sees it. */

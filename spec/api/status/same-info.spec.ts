@@ -17,6 +17,7 @@ const OTHERS: readonly Partial<UpstreamStatus>[] = [
   { remote_addr: '' },
   { local_addr: '' },
   { mem_limit: 1 },
+  { next_attempt_at: '2026-11-28T12:00:07.000Z' },
   { url: 'rtmp://127.0.0.1:1935/live/other' },
   { last_status: null },
   { last_error: { reason: 'recv_failed', message: 'ECONNRESET', age: 1 } },

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as format from '../../../lib/api/status/public/format.js';
+import { newsOf } from '../../../lib/api/status/public/news.js';
 import { matches, sort, type Sorting } from '../../../lib/api/status/public/order.js';
 import { Times } from '../../../lib/api/status/public/series.js';
 import { Upstream } from '../../../lib/api/status/public/upstream.js';
@@ -57,6 +58,11 @@ describe('order of upstreams', () => {
   it('sorts ids by number, states by urgency, and is stable', () => {
     assert.deepEqual(ids({ column: 'id', direction: 'ascending' }), ['ch9', 'ch10', 'ch100']);
     assert.deepEqual(ids({ column: 'state', direction: 'ascending' }), ['ch9', 'ch100', 'ch10']);
+    const waiting = upstream('ch11', { state: 'waiting' });
+    assert.deepEqual(
+      sort([...all, waiting], { column: 'state', direction: 'ascending' }).map(({ info }) => info.id),
+      ['ch9', 'ch11', 'ch100', 'ch10'],
+    );
     assert.deepEqual(ids({ column: 'reconnects', direction: 'descending' }), ['ch9', 'ch100', 'ch10']);
     assert.deepEqual(ids({ column: 'bitrateOut', direction: 'descending' }), ['ch9', 'ch10', 'ch100']);
   });
@@ -70,10 +76,33 @@ describe('order of upstreams', () => {
     assert.ok(!matches(one, 'ch10 opus', 'all'));
     assert.ok(!matches(one, '', 'reconnecting'));
     assert.ok(matches(three, '', 'connecting'), 'all that is on its way is one group');
+    assert.ok(matches(upstream('u', { state: 'waiting' }), '', 'waiting'));
   });
 
   it('cannot be filtered by a stream key', () => {
     assert.ok(!matches(upstream('u', { url: 'rtmp://host/app/s3cretkey' }), 's3cretkey', 'all'));
+  });
+});
+
+describe('the news of an upstream', () => {
+  const last_error = { reason: 'handshake_failed', message: 'could not connect', age: 3 };
+  const next_attempt_at = '2026-11-28T12:00:07.000Z';
+  const at = new Date(next_attempt_at).toTimeString().slice(0, 8);
+
+  it('is when it tries next, and why, while it has no server', () => {
+    for (const state of ['waiting', 'reconnecting'] as const) {
+      const { info } = upstream('u', { state, last_error, next_attempt_at });
+      assert.equal(newsOf(info), `next attempt at ${at}: handshake_failed: could not connect`);
+    }
+    // During an attempt, there is no time to tell.
+    assert.equal(
+      newsOf(upstream('u', { state: 'reconnecting', last_error }).info),
+      'handshake_failed: could not connect',
+    );
+  });
+
+  it('is what the server said last otherwise', () => {
+    assert.equal(newsOf(upstream('u', { last_error }).info), 'Publish.Start');
   });
 });
 

@@ -1,9 +1,9 @@
 import { Chart } from './chart.js';
 import { byId, el, Live } from './dom.js';
 import type { Dropper } from './drop.js';
-import { bitrate, bytes, count, duration, frames, milliseconds, nameOf, percent } from './format.js';
+import { bitrate, bytes, count, duration, frames, milliseconds, nameOf, percent, timeOfDay } from './format.js';
 import type { Model } from './model.js';
-import { displayState } from './order.js';
+import { displayState, isDown } from './order.js';
 import type { Times } from './series.js';
 import { streamSection } from './stream-section.js';
 import type { Upstream } from './upstream.js';
@@ -16,6 +16,7 @@ const FACTS: readonly Fact[] = [
   ['Local address', ({ info }) => info.localAddr || '–'],
   ['Connection', ({ info }) => String(info.connection)],
   ['Uptime', ({ uptime }) => duration(uptime)],
+  ['Next attempt', ({ info }) => (info.nextAttempt === null ? '–' : timeOfDay(Date.parse(info.nextAttempt)))],
   ['Reconnects', ({ info }) => count(info.reconnects)],
   ['Delay', ({ delay }) => milliseconds(delay)],
   ['Frames', (upstream) => `${frames(upstream.frames)} per second`],
@@ -128,7 +129,7 @@ export class DetailView {
       live.text(({ info }) => info.lastError ?? ''),
     );
     live.shown(broke, ({ info }) => info.lastError !== null);
-    live.attribute(broke, 'data-level', ({ info }) => (info.state === 'reconnecting' ? 'error' : ''));
+    live.attribute(broke, 'data-level', ({ info }) => (isDown(info.state) ? 'error' : ''));
     this.panel.append(
       el('header', {}, title, close),
       el('p', { class: 'state' }, state, this.dropButton(upstream)),

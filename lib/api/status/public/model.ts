@@ -1,3 +1,4 @@
+import { isDown } from './order.js';
 import { extend, Times, type Line } from './series.js';
 import { Upstream } from './upstream.js';
 import type { Ended, FullMessage, HelloMessage, ServiceInfo, TickMessage, UpstreamRow } from './wire.js';
@@ -162,8 +163,8 @@ function changed({ info }: Upstream, before: Upstream['info'], at: number): Acti
   const { id } = info;
   const happened: ActivityEntry[] = [];
   if (info.state !== before.state) {
-    const kind = info.state === 'publishing' ? 'good' : info.state === 'reconnecting' ? 'bad' : 'plain';
-    const why = info.state === 'reconnecting' && info.lastError !== null ? `: ${info.lastError}` : '';
+    const kind = info.state === 'publishing' ? 'good' : isDown(info.state) ? 'bad' : 'plain';
+    const why = isDown(info.state) && info.lastError !== null ? `: ${info.lastError}` : '';
     happened.push({ at, id, what: `is ${info.state}${why}`, kind });
   }
   const last = info.lastStatus;

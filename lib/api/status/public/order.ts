@@ -23,10 +23,10 @@ export interface Sorting {
 }
 
 /** Groups of states in the filter. */
-export type Group = 'all' | 'publishing' | 'connecting' | 'reconnecting' | 'closing';
+export type Group = 'all' | 'publishing' | 'connecting' | 'reconnecting' | 'waiting' | 'closing';
 
 /** States by urgency. */
-const RANKS = ['reconnecting', 'connecting', 'silent', 'closing', 'publishing'];
+const RANKS = ['reconnecting', 'waiting', 'connecting', 'silent', 'closing', 'publishing'];
 
 /** The state for display: the group, or "silent" if no data arrives. */
 export function displayState({ info, silent }: Upstream): string {
@@ -37,11 +37,17 @@ export function groupOf(state: string): Exclude<Group, 'all'> {
   switch (state) {
     case 'publishing':
     case 'reconnecting':
+    case 'waiting':
     case 'closing':
       return state;
     default:
       return 'connecting';
   }
+}
+
+/** True if it has no connection to its server, and waits for the next attempt. */
+export function isDown(state: string): boolean {
+  return state === 'reconnecting' || state === 'waiting';
 }
 
 /** Whether the upstream contains each word of `text`. */

@@ -1,6 +1,7 @@
 import { Chart } from './chart.js';
 import { el, Live } from './dom.js';
 import { bitrate, bytes, count, duration, frames, milliseconds, nameOf, percent } from './format.js';
+import { newsOf } from './news.js';
 import { displayState } from './order.js';
 import type { Times } from './series.js';
 import type { Upstream } from './upstream.js';
@@ -47,7 +48,7 @@ export class RowView {
         el(
           'small',
           {},
-          live.text(({ info, silent }) => (silent ? 'no data arrives' : latestMessage(info))),
+          live.text(({ info, silent }) => (silent ? 'no data arrives' : newsOf(info))),
         ),
       ),
       this.number(
@@ -124,16 +125,6 @@ function quietAtZero(read: (upstream: Upstream) => number): (upstream: Upstream)
 
 function alarmingAboveZero(read: (upstream: Upstream) => number): (upstream: Upstream) => 'quiet' | 'alarm' {
   return (upstream) => (read(upstream) === 0 ? 'quiet' : 'alarm');
-}
-
-/** Why the upstream reconnects; otherwise the last status of the server. */
-function latestMessage({ state, lastError, lastStatus }: Upstream['info']): string {
-  return state === 'reconnecting' && lastError !== null ? lastError : shortCode(lastStatus?.code ?? '');
-}
-
-/** `NetStream.Publish.BadName` becomes `Publish.BadName`. */
-function shortCode(code: string): string {
-  return code.replace(/^Net(Stream|Connection)\./, '');
 }
 
 function levelOf(share: number): string {

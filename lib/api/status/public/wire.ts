@@ -58,6 +58,8 @@ export interface UpstreamInfo {
   readonly lastStatus: { readonly level: string; readonly code: string; readonly description: string } | null;
   /** Why the connection last broke or failed; null if it never did. */
   readonly lastError: string | null;
+  /** Time of the next attempt to connect, ISO 8601 in UTC; null: it waits for none. */
+  readonly nextAttempt: string | null;
   readonly reconnects: number;
   /** bytes */
   readonly memLimit: number;
