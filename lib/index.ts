@@ -63,12 +63,17 @@ export { SessionWriter, type ConnectParams, type SessionOptions, type StreamStat
 export { isSupported, sequenceHeader, TagHead } from './rtmp/media-tags.js';
 export { ServerReader, type ServerEvent, type ServerReaderOptions, type StatusText } from './rtmp/server-reader.js';
 export { protocolReply } from './rtmp/protocol-reply.js';
-export { RtmpPublisher, type OutputBatch, type PublisherOptions, type PublisherState } from './rtmp/publisher.js';
-export type { ConnectTarget, TlsSettings } from './rtmp/tcp-connect.js';
+export {
+  RtmpPublisher,
+  type OutputBatch,
+  type PublisherOptions,
+  type PublisherState,
+} from './rtmp/network/publisher.js';
+export type { ConnectTarget, TlsSettings } from './rtmp/network/tcp-connect.js';
 export { PublishError, type PublishStage } from './rtmp/publish-error.js';
 export { RtmpError, type RtmpErrorCode } from './rtmp/errors.js';
 export { parseRtmpUrl, RtmpUrlError, type RtmpUrl } from './rtmp/rtmp-url.js';
-export { dnsResolve, systemResolve, type DnsServers, type Resolve } from './rtmp/resolve.js';
+export { dnsResolve, systemResolve, type DnsServers, type Resolve } from './rtmp/network/resolve.js';
 
 // Lines of your own: stages to pipe together, or a whole upstream with inputs.
 export { StreamMerger, type StreamMergerOptions } from './compose/stream-merger.js';
@@ -100,7 +105,7 @@ export type {
 
 // Express routers, for your own app.
 export { managementRouter, type ManagementOptions } from './api/router.js';
-export { metricsRouter, type MetricsOptions } from './api/metrics.js';
+export { metricsRouter, type MetricsOptions } from './api/metrics/metrics.js';
 export { healthRouter, type Health } from './api/health.js';
 export { statusRouter, type StatusOptions } from './api/status/router.js';
 export { controlRouter, type ControlOptions } from './control/router.js';
@@ -109,8 +114,8 @@ export type { Route } from './config/route.js';
 export { createApp, type AppSettings, type LocationSettings } from './api/app.js';
 export { accessControl, type AccessRule } from './api/access.js';
 export { bearerToken } from './api/token.js';
-export { openApiDocument, type OpenApiDocument } from './api/openapi.js';
-export type { FrameTotals, ServiceCounters, ServiceTotals } from './api/service-counters.js';
+export { openApiDocument, type OpenApiDocument } from './api/openapi/openapi.js';
+export type { FrameTotals, ServiceCounters, ServiceTotals } from './api/metrics/service-counters.js';
 
 // A KMP sender and a small RTMP server, for tests and tools.
 export { openSource } from './send/source/open.js';

@@ -3,7 +3,7 @@
 const INTRODUCTION = `\
 # HTTP API
 
-<!-- Generated from the OpenAPI document (lib/api/openapi.ts) by scripts/reference.js. Edit that, or scripts/api-page.js. -->
+<!-- Generated from the OpenAPI document (lib/api/openapi/openapi.ts) by scripts/reference.js. Edit that, or scripts/api-page.js. -->
 
 The management API shows the status of all upstreams, and can drop upstreams and KMP connections. \`kmp_rtmp_api;\` in a
 \`location\` serves it read-only; \`kmp_rtmp_api write=on;\` also allows changes. The built-in configuration serves it, writable, at

@@ -2,7 +2,7 @@
 // from the OpenAPI document, the programs in docs/pipeline.md from examples/, and the number of files of each folder in
 // docs/architecture.md. With --check it writes nothing, and fails if a page is not current.
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { openApiDocument } from '../dist/lib/api/openapi.js';
+import { openApiDocument } from '../dist/lib/api/openapi/openapi.js';
 import { configurationReference } from '../dist/lib/config/reference.js';
 import { CLOSE_REASONS } from '../dist/lib/upstream/report/close-reason.js';
 import { apiPage } from './api-page.js';

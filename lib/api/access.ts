@@ -1,11 +1,11 @@
 import type { RequestHandler } from 'express';
-import type { AccessRule } from '../config/access.js';
-import { accessCheck } from '../config/access-check.js';
+import type { AccessRule } from '../config/access/access.js';
+import { accessCheck } from '../config/access/access-check.js';
 import { peerAddress } from '../net/peer.js';
 import { answerError } from './answer.js';
 
-export { accessCheck } from '../config/access-check.js';
-export type { AccessRule } from '../config/access.js';
+export { accessCheck } from '../config/access/access-check.js';
+export type { AccessRule } from '../config/access/access.js';
 
 /**
  * Answers 403 to peers that `rules` deny (see {@link accessCheck}). Uses the address of the connection, not

@@ -5,10 +5,10 @@ import { accessControl, type AccessRule } from './access.js';
 import { errorHandler, notFound } from './answer.js';
 import { healthRouter, type Health } from './health.js';
 import { routeByLocation } from './location-router.js';
-import { metricsRouter } from './metrics.js';
+import { metricsRouter } from './metrics/metrics.js';
 import { managementRouter } from './router.js';
 import { hostCheck, securityHeaders } from './security.js';
-import type { ServiceCounters } from './service-counters.js';
+import type { ServiceCounters } from './metrics/service-counters.js';
 import { bearerToken } from './token.js';
 
 /**

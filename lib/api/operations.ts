@@ -1,7 +1,7 @@
 import type { Management } from '../upstream/report/status.js';
 import { jsonBytes, type ErrorBody } from './answer.js';
 import { coalesce } from './coalesce.js';
-import { openApiDocument } from './openapi.js';
+import { openApiDocument } from './openapi/openapi.js';
 
 /** Result of an operation: an HTTP status, and the body as JSON unless the status is 204. */
 export interface Result {

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander';
-import { splitHostPort } from '../config/addresses.js';
+import { splitHostPort } from '../config/access/addresses.js';
 import { parseTime } from '../config/types.js';
 
 /** A host and a port. */

@@ -1,6 +1,6 @@
 import type { Timer } from '../time/clock.js';
 import { PublishError } from '../rtmp/publish-error.js';
-import { RtmpPublisher, type PublisherOptions } from '../rtmp/publisher.js';
+import { RtmpPublisher, type PublisherOptions } from '../rtmp/network/publisher.js';
 import { PublishVerdict } from './publish-verdict.js';
 
 /** Options of {@link ConfirmedPublisher}. */

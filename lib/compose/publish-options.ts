@@ -1,7 +1,7 @@
 import type { Clock } from '../time/clock.js';
 import type { MediaSettings } from '../config/settings.js';
 import type { ConnectData } from '../kmp/connect-data.js';
-import type { Resolve } from '../rtmp/resolve.js';
+import type { Resolve } from '../rtmp/network/resolve.js';
 
 /** Fields of the connect command that replace those from the URL (docs/protocol/behaviour.md, Connect data). */
 export type ConnectFields = Partial<Omit<ConnectData, 'upstreamId' | 'url'>>;

@@ -1,5 +1,5 @@
 import { PublishError } from '../rtmp/publish-error.js';
-import { asRecord } from '../rtmp/amf0-reader.js';
+import { asRecord } from '../rtmp/amf0/amf0-reader.js';
 import { ServerReader, statusText, type ServerEvent, type StatusText } from '../rtmp/server-reader.js';
 import { statusMeaning } from '../rtmp/status-meaning.js';
 

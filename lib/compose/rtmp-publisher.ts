@@ -1,7 +1,7 @@
 import { systemClock } from '../time/clock.js';
 import { mediaSettings } from '../config/settings.js';
-import type { PublisherOptions, RtmpPublisher } from '../rtmp/publisher.js';
-import { systemResolve } from '../rtmp/resolve.js';
+import type { PublisherOptions, RtmpPublisher } from '../rtmp/network/publisher.js';
+import { systemResolve } from '../rtmp/network/resolve.js';
 import { destinationOf } from '../upstream/connection/destination.js';
 import { ConfirmedPublisher } from './confirmed-publisher.js';
 import { connectDataOf, type PublishOptions } from './publish-options.js';

@@ -4,7 +4,7 @@ import { KmpRtmpError } from '../base/errors.js';
 import type { MediaInfo } from '../media/media-info.js';
 import { Merger } from '../merge/merger.js';
 import { protocolReply } from '../rtmp/protocol-reply.js';
-import type { OutputBatch } from '../rtmp/publisher.js';
+import type { OutputBatch } from '../rtmp/network/publisher.js';
 import { ServerReader } from '../rtmp/server-reader.js';
 import { enhancedProperties } from '../rtmp/enhanced.js';
 import { SessionWriter } from '../rtmp/session-writer.js';

@@ -1,7 +1,7 @@
 import type { Frame } from '../media/frame.js';
 import type { MediaInfo } from '../media/media-info.js';
 import type { FrameSink } from '../merge/merger.js';
-import type { OutputBatch } from '../rtmp/publisher.js';
+import type { OutputBatch } from '../rtmp/network/publisher.js';
 import type { SessionWriter, StreamState } from '../rtmp/session-writer.js';
 import type { StreamTrack } from './stream-track.js';
 

@@ -1,5 +1,5 @@
-import type { AccessRule } from './access.js';
-import { formatAddress, type ListenAddress, type ResolverSettings } from './addresses.js';
+import type { AccessRule } from './access/access.js';
+import { formatAddress, type ListenAddress, type ResolverSettings } from './access/addresses.js';
 import { processDirectives, serverDirectives } from './directives/core.js';
 import { defaultErrorLog, type ErrorLog } from './error-log.js';
 import { ConfigError, formatOrigin, type Origin } from './errors.js';

@@ -1,4 +1,4 @@
-import type { AccessRule } from './access.js';
+import type { AccessRule } from './access/access.js';
 import { serverDirectives } from './directives/core.js';
 import { locationDirectives } from './directives/http.js';
 import { ConfigError, formatOrigin } from './errors.js';

@@ -1,5 +1,5 @@
 import { messageOf } from '../base/errors.js';
-import { splitHostPort } from './addresses.js';
+import { splitHostPort } from './access/addresses.js';
 import { ValueError } from './errors.js';
 import { hasControlCharacter, type ValueType } from './types.js';
 

@@ -1,7 +1,7 @@
 import { directives } from './directives.js';
 import { ConfigError, formatOrigin } from './errors.js';
 import { checkArguments, addSetting, didYouMean, type SettingValue } from './setting-value.js';
-import { rejectAccessDirective } from './access-directives.js';
+import { rejectAccessDirective } from './access/access-directives.js';
 import type { Directive } from './nginx/parser.js';
 import { contextName, syntaxOf, type Context, type Row } from './row.js';
 import type { Warnings } from './warnings.js';

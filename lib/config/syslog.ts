@@ -1,4 +1,4 @@
-import { splitHostPort } from './addresses.js';
+import { splitHostPort } from './access/addresses.js';
 import { ValueError } from './errors.js';
 
 /** A syslog server, from `error_log syslog:server=...`. */

@@ -1,7 +1,7 @@
 import type { Express } from 'express';
 import { createApp } from '../api/app.js';
 import type { Health } from '../api/health.js';
-import type { ServiceCounters } from '../api/service-counters.js';
+import type { ServiceCounters } from '../api/metrics/service-counters.js';
 import { statusRouter } from '../api/status/router.js';
 import type { Clock } from '../time/clock.js';
 import type { HttpServerConfig } from '../config/config.js';

@@ -2,13 +2,13 @@ import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../time/clock.js';
 import { KmpRtmpError, messageOf } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
-import { AckWindow } from '../rtmp/ack-window.js';
-import { ChunkReader } from '../rtmp/chunk-reader.js';
-import { ChunkWriter } from '../rtmp/chunk-writer.js';
+import { AckWindow } from '../rtmp/chunk/ack-window.js';
+import { ChunkReader } from '../rtmp/chunk/chunk-reader.js';
+import { ChunkWriter } from '../rtmp/chunk/chunk-writer.js';
 import { ServerHandshake } from '../rtmp/handshake/server.js';
 import { acknowledgement, pingResponse, readControl } from '../rtmp/message/control.js';
 import { MessageType } from '../rtmp/message-type.js';
-import { OutputBuffer } from '../rtmp/output-buffer.js';
+import { OutputBuffer } from '../rtmp/chunk/output-buffer.js';
 import type { EndReason, IngestStream } from './ingest-stream.js';
 import { IngestSession, type Refusal, type Reply, type SessionSettings } from './session.js';
 

@@ -1,5 +1,5 @@
-import { Amf0Reader } from '../rtmp/amf0-reader.js';
-import { writeAmf0 } from '../rtmp/amf0-writer.js';
+import { Amf0Reader } from '../rtmp/amf0/amf0-reader.js';
+import { writeAmf0 } from '../rtmp/amf0/amf0-writer.js';
 import { RtmpError } from '../rtmp/errors.js';
 import type { IngestMessage } from './ingest-stream.js';
 

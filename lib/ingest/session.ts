@@ -1,6 +1,6 @@
-import { asRecord } from '../rtmp/amf0-reader.js';
-import { writeAmf0, type Amf0Value } from '../rtmp/amf0-writer.js';
-import type { RtmpMessage } from '../rtmp/chunk-reader.js';
+import { asRecord } from '../rtmp/amf0/amf0-reader.js';
+import { writeAmf0, type Amf0Value } from '../rtmp/amf0/amf0-writer.js';
+import type { RtmpMessage } from '../rtmp/chunk/chunk-reader.js';
 import { isCommand, readCommand, type Command } from '../rtmp/message/command.js';
 import { setChunkSize, setPeerBandwidth, streamBegin, windowAckSize } from '../rtmp/message/control.js';
 import { MessageType } from '../rtmp/message-type.js';

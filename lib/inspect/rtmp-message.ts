@@ -1,6 +1,6 @@
 import { readControl } from '../rtmp/message/control.js';
 import { MessageType } from '../rtmp/message-type.js';
-import { Amf0Reader } from '../rtmp/amf0-reader.js';
+import { Amf0Reader } from '../rtmp/amf0/amf0-reader.js';
 import { RtmpError } from '../rtmp/errors.js';
 import { describeAudio, describeVideo, type MediaBody } from './rtmp-media.js';
 

@@ -1,4 +1,4 @@
-import { ChunkReader, type RtmpMessage } from '../rtmp/chunk-reader.js';
+import { ChunkReader, type RtmpMessage } from '../rtmp/chunk/chunk-reader.js';
 import { RtmpError } from '../rtmp/errors.js';
 import { maskKey } from '../base/mask.js';
 import type { MediaType } from '../media/codec.js';

@@ -1,11 +1,11 @@
 import { systemClock, type Clock } from '../time/clock.js';
-import { accessCheck } from '../config/access-check.js';
+import { accessCheck } from '../config/access/access-check.js';
 import type { Config, KmpServerConfig } from '../config/config.js';
-import { destinationCheck } from '../config/destination-check.js';
+import { destinationCheck } from '../config/access/destination-check.js';
 import { addressName, type ListenOn } from '../net/listen.js';
 import { ListenerSet } from '../net/listener-set.js';
 import { noLog, type Logger } from '../base/logger.js';
-import { dnsResolve, systemResolve } from '../rtmp/resolve.js';
+import { dnsResolve, systemResolve } from '../rtmp/network/resolve.js';
 import { flushDumps } from '../dump/dump.js';
 import { KmpCounter, KmpListener, type KmpListenerContext, type KmpRouter } from '../upstream/intake/kmp-listener.js';
 import { LocalManagement } from './local-management.js';

@@ -1,5 +1,5 @@
 import { Codec } from '../media/codec.js';
-import type { Amf0Object } from './amf0-writer.js';
+import type { Amf0Object } from './amf0/amf0-writer.js';
 import { fourCcOf } from './media-tags.js';
 
 /** Bit of a FourCC's mask: the client can encode it. */

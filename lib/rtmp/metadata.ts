@@ -1,5 +1,5 @@
 import type { AudioInfo, VideoInfo } from '../media/media-info.js';
-import { writeAmf0, type Amf0Value } from './amf0-writer.js';
+import { writeAmf0, type Amf0Value } from './amf0/amf0-writer.js';
 import { metadataCodecId } from './media-tags.js';
 
 /**

@@ -1,4 +1,4 @@
-import type { AmfRecord, AmfValue } from './amf0-reader.js';
+import type { AmfRecord, AmfValue } from './amf0/amf0-reader.js';
 import type { RtmpError } from './errors.js';
 import type { LimitType } from './message/control.js';
 

@@ -2,14 +2,14 @@ import type { MediaType } from '../media/codec.js';
 import type { AudioInfo, MediaInfo, VideoInfo } from '../media/media-info.js';
 import { toMs } from '../media/timescale.js';
 import type { Frame } from '../media/frame.js';
-import { writeAmf0, type Amf0Object, type Amf0Value } from './amf0-writer.js';
-import { ChunkWriter } from './chunk-writer.js';
+import { writeAmf0, type Amf0Object, type Amf0Value } from './amf0/amf0-writer.js';
+import { ChunkWriter } from './chunk/chunk-writer.js';
 import { IdPool } from './id-pool.js';
 import type { TagHead } from './media-tags.js';
 import { sequenceHeader } from './media-tags.js';
 import { DEFAULT_METADATA_NAME, metadataBody, onFiBody } from './metadata.js';
 import { MessageType } from './message-type.js';
-import { OutputBuffer } from './output-buffer.js';
+import { OutputBuffer } from './chunk/output-buffer.js';
 
 const CONTROL_CSID = 2;
 const COMMAND_CSID = 3;

@@ -2,8 +2,8 @@ import type { Clock } from '../time/clock.js';
 import type { MediaSettings } from '../config/settings.js';
 import type { ConnectData } from '../kmp/connect-data.js';
 import type { Logger } from '../base/logger.js';
-import type { AddressPenalties } from '../rtmp/address-penalties.js';
-import type { Resolve } from '../rtmp/resolve.js';
+import type { AddressPenalties } from '../rtmp/network/address-penalties.js';
+import type { Resolve } from '../rtmp/network/resolve.js';
 import type { Destinations } from './destination/destinations.js';
 import type { CloseReason, NotificationReason } from './report/close-reason.js';
 

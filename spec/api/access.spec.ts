@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import express from 'express';
 import { accessCheck, accessControl, type AccessRule } from '../../lib/api/access.js';
-import { parseCidr } from '../../lib/config/access.js';
+import { parseCidr } from '../../lib/config/access/access.js';
 import { assertHas } from '../support/assert-has.js';
 import { serve } from '../support/http.js';
 

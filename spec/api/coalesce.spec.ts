@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { coalesce } from '../../lib/api/coalesce.js';
 import { managementRouter } from '../../lib/api/router.js';
-import { metricsRouter } from '../../lib/api/metrics.js';
+import { metricsRouter } from '../../lib/api/metrics/metrics.js';
 import { eventually } from '../support/eventually.js';
 import { MemoryManagement } from '../support/memory-management.js';
 import { appWith, serve } from '../support/http.js';

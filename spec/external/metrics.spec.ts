@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';
-import { metricsRouter } from '../../lib/api/metrics.js';
+import { metricsRouter } from '../../lib/api/metrics/metrics.js';
 import { appWith, serve } from '../support/http.js';
 import { MemoryManagement, sampleUpstream } from '../support/memory-management.js';
 import { sampleTotals } from '../support/service-totals.js';

@@ -123,7 +123,10 @@ describe('status page in a browser', { skip: hasBrowser ? false : 'no /usr/bin/c
       );
       const heard = await page.locator('main').ariaSnapshot();
       const broken = rows.filter({ hasText: 'ch10-youtube' });
-      assert.match(await broken.innerText(), /reconnecting\s+connect_rejected: the server said: too many connections/);
+      assert.match(
+        await broken.innerText(),
+        /reconnecting\s+next attempt at [\d:]+: connect_rejected: the server said: too many connections/,
+      );
       assert.match(heard, /table "Upstreams"/);
       assert.match(heard, /columnheader "State"/);
       assert.match(heard, /rowheader "ch1-twitch rtmp:/);

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { openApiDocument } from '../../lib/api/openapi.js';
+import { openApiDocument } from '../../lib/api/openapi/openapi.js';
 import { eventually } from '../support/eventually.js';
 import { audioMinf, frameAt, KmpSender, videoMinf } from '../support/kmp-sender.js';
 import { RunningService } from '../support/running-service.js';

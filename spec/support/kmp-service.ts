@@ -1,6 +1,6 @@
 import { systemClock, type Clock } from '../../lib/time/clock.js';
 import { mediaSettings, type MediaSettings } from '../../lib/config/settings.js';
-import { systemResolve, type Resolve } from '../../lib/rtmp/resolve.js';
+import { systemResolve, type Resolve } from '../../lib/rtmp/network/resolve.js';
 import type { CloseReason } from '../../lib/upstream/report/close-reason.js';
 import { KmpCounter, KmpListener } from '../../lib/upstream/intake/kmp-listener.js';
 import { testInternals } from '../../lib/node-internals/self-test.js';

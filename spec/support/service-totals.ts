@@ -1,4 +1,4 @@
-import type { ServiceTotals } from '../../lib/api/service-counters.js';
+import type { ServiceTotals } from '../../lib/api/metrics/service-counters.js';
 
 /** Totals of a service that has run for a while. */
 export function sampleTotals(): ServiceTotals {

@@ -30,7 +30,11 @@ let assets: ReadonlyMap<string, Asset> | undefined;
 function loadAssets(): ReadonlyMap<string, Asset> {
   const { resolve } = createRequire(import.meta.url);
   const folder = new URL('public/', import.meta.url);
-  const own = readdirSync(folder).map((name): [string, string | URL] => [name, new URL(name, folder)]);
+  const own = readdirSync(folder, { recursive: true }).map((found): [string, string | URL] => {
+    // Names are those of URLs, whatever the system's separator is.
+    const name = String(found).replaceAll('\\', '/');
+    return [name, new URL(name, folder)];
+  });
   const foreign: [string, string][] = [
     ['uplot.js', resolve('uplot/dist/uPlot.esm.js')],
     ['uplot.css', resolve('uplot/dist/uPlot.min.css')],

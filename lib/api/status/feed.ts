@@ -2,7 +2,7 @@ import { systemClock, type Clock, type Timer } from '../../time/clock.js';
 import { messageOf } from '../../base/errors.js';
 import { noLog, type Logger } from '../../base/logger.js';
 import type { Management } from '../../upstream/report/status.js';
-import type { ServiceCounters } from '../service-counters.js';
+import type { ServiceCounters } from '../metrics/service-counters.js';
 import { endedOf } from './rows.js';
 import { Snapshots } from './snapshots.js';
 

@@ -5,10 +5,10 @@ import { noLog, type Logger } from '../../base/logger.js';
 import type { Management } from '../../upstream/report/status.js';
 import { answerError, errorHandler, notFound } from '../answer.js';
 import { securityHeaders } from '../security.js';
-import type { ServiceCounters } from '../service-counters.js';
+import type { ServiceCounters } from '../metrics/service-counters.js';
 import { readAssets, type Asset } from './assets.js';
 import { Feed, sseEvent } from './feed.js';
-import type { HelloMessage } from './public/wire.js';
+import type { HelloMessage } from './public/data/wire.js';
 
 export interface StatusOptions {
   /**
@@ -87,9 +87,11 @@ export function statusRouter(management: Pick<Management, 'status'>, options: St
     res.write(sseEvent('hello', JSON.stringify(hello)));
     feed.add(res);
   });
-  router.get('/:file', (req, res, next) => {
-    const { file } = req.params;
-    const asset = file === 'index.html' ? undefined : assets.get(file);
+  router.get(['/:file', '/data/:file'], (req, res, next) => {
+    // Express has decoded the parameter: it may hold anything, and is looked up, never opened.
+    const file = String(req.params['file']);
+    const name = req.path.startsWith('/data/') ? `data/${file}` : file;
+    const asset = name === 'index.html' ? undefined : assets.get(name);
     if (asset) answerAsset(req, res, asset);
     else next();
   });

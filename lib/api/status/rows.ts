@@ -1,7 +1,7 @@
 import { maskIn, maskKey, maskUrl } from '../../base/mask.js';
 import type { GlobalStatus, StreamStatus, TrackStatus, UpstreamStatus } from '../../upstream/report/status.js';
-import type { ServiceTotals } from '../service-counters.js';
-import type { Ended, InputInfo, ServiceInfo, StreamInfo, TrackInfo, UpstreamInfo } from './public/wire.js';
+import type { ServiceTotals } from '../metrics/service-counters.js';
+import type { Ended, InputInfo, ServiceInfo, StreamInfo, TrackInfo, UpstreamInfo } from './public/data/wire.js';
 
 /** Maximum length of texts for the page, in UTF-16 units. Texts of senders can be arbitrarily long. */
 const MAX_LENGTH = { id: 512, text: 256 } as const;

@@ -1,5 +1,5 @@
 import type { GlobalStatus, UpstreamStatus } from '../../upstream/report/status.js';
-import type { Ended, FullMessage, TickMessage, UpstreamInfo, UpstreamRow } from './public/wire.js';
+import type { Ended, FullMessage, TickMessage, UpstreamInfo, UpstreamRow } from './public/data/wire.js';
 import { serviceInfo, upstreamInfo, upstreamNumbers } from './rows.js';
 import { sameInfo } from './same-info.js';
 

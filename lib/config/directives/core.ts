@@ -1,5 +1,5 @@
-import { accessRule } from '../access.js';
-import { listen, resolver } from '../addresses.js';
+import { accessRule } from '../access/access.js';
+import { listen, resolver } from '../access/addresses.js';
 import { errorLog } from '../error-log.js';
 import { block, optional, repeatable, row, switchRow, type Context } from '../row.js';
 import { flag, msec, numOrAuto, path, serverNames, type ValueType } from '../types.js';

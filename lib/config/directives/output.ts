@@ -1,4 +1,4 @@
-import { destinationRule } from '../access.js';
+import { destinationRule } from '../access/access.js';
 import { header } from '../header.js';
 import { repeatable, row, type Context } from '../row.js';
 import { choice, choices, flag, msec, num, numOrUnlimited, path, size, str, strOrDefault, url } from '../types.js';

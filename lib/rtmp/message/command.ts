@@ -1,4 +1,4 @@
-import { Amf0Reader, type AmfLimits, type AmfValue } from '../amf0-reader.js';
+import { Amf0Reader, type AmfLimits, type AmfValue } from '../amf0/amf0-reader.js';
 import { RtmpError } from '../errors.js';
 import { MessageType } from '../message-type.js';
 

@@ -1,11 +1,11 @@
 import type { InputTrack } from 'mediabunny';
 import { Codec } from '../../media/codec.js';
 import type { MediaInfo } from '../../media/media-info.js';
-import { defaultLayout } from './audio-config.js';
+import { defaultLayout } from './codec/audio-config.js';
 import { fitInfo } from './fit.js';
-import { frameRate } from './frame-rate.js';
-import { parseSps, spsOfAvcc } from './h264.js';
-import { parseHevcSps, spsOfHvcc } from './h265.js';
+import { frameRate } from './codec/frame-rate.js';
+import { parseSps, spsOfAvcc } from './codec/h264.js';
+import { parseHevcSps, spsOfHvcc } from './codec/h265.js';
 import { TIMESCALE } from './source.js';
 
 /** Packets that are read to estimate bit rate and frame rate. */

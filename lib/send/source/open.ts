@@ -1,8 +1,8 @@
 import { open } from 'node:fs/promises';
 import { fileErrorText, KmpRtmpError } from '../../base/errors.js';
 import { openContainer } from './container.js';
-import { openFlv } from './flv.js';
-import { isFlv } from './flv-tags.js';
+import { openFlv } from './flv/flv.js';
+import { isFlv } from './flv/flv-tags.js';
 import { isKmpDump, openKmpDump } from './kmp-dump.js';
 import type { MediaSource, SourceOptions } from './source.js';
 

@@ -1,8 +1,8 @@
 import { enhancedProperties } from '../../rtmp/enhanced.js';
 import type { TrackStream } from '../tracks/track.js';
-import type { AnswerTimeouts } from './answer-timeouts.js';
+import type { AnswerTimeouts } from './server/answer-timeouts.js';
 import type { Destination } from './destination.js';
-import type { EncoderOwner } from './frame-encoder.js';
+import type { EncoderOwner } from './delivery/frame-encoder.js';
 import { RtmpConnection, type ConnectionOwner, type RtmpConnectionOptions } from './rtmp-connection.js';
 
 /** Creates and opens the RTMP connections of a session. */

@@ -1,4 +1,4 @@
-import type { PublisherState } from '../../rtmp/publisher.js';
+import type { PublisherState } from '../../rtmp/network/publisher.js';
 import { addBytes, NO_BYTES, type ByteCounts } from '../report/byte-counts.js';
 import { tracksOf, UNKNOWN_STREAM } from '../tracks/stream.js';
 import type { Track, TrackStream } from '../tracks/track.js';

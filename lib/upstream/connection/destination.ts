@@ -5,7 +5,7 @@ import type { ConnectParams } from '../../rtmp/session-writer.js';
 import { withQuery } from '../../rtmp/auth.js';
 import { parseRtmpUrl, type RtmpUrl } from '../../rtmp/rtmp-url.js';
 import { parseUrlOf } from '../tracks/stream-name.js';
-import type { ConnectTarget, TlsSettings } from '../../rtmp/tcp-connect.js';
+import type { ConnectTarget, TlsSettings } from '../../rtmp/network/tcp-connect.js';
 
 /** The server of an upstream and the parameters for it: the connect data of its first track, with the defaults. */
 export interface Destination {

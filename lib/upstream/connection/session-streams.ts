@@ -4,7 +4,7 @@ import type { StreamOutlet, Track, TrackStream } from '../tracks/track.js';
 import type { ConnectionOpener } from './connection-opener.js';
 import type { ConnectionSet } from './connection-set.js';
 import { DeferredActions } from './deferred-actions.js';
-import type { Delivery } from './delivery.js';
+import type { Delivery } from './delivery/delivery.js';
 import type { RtmpConnection } from './rtmp-connection.js';
 import type { Turns } from './turns.js';
 import { announceStream } from './stream-announcer.js';

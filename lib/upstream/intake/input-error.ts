@@ -2,7 +2,7 @@ import type { MediaSettings } from '../../config/settings.js';
 import { KmpRtmpError } from '../../base/errors.js';
 import { codecName } from '../../media/codec.js';
 import type { MediaInfo } from '../../media/media-info.js';
-import { MAX_PAYLOAD } from '../../rtmp/chunk-writer.js';
+import { MAX_PAYLOAD } from '../../rtmp/chunk/chunk-writer.js';
 import { needsEnhanced } from '../../rtmp/enhanced.js';
 import { isSupported } from '../../rtmp/media-tags.js';
 

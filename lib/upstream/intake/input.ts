@@ -5,7 +5,7 @@ import type { ConnectPacket, KmpPacket } from '../../kmp/packet.js';
 import { Frame } from '../../media/frame.js';
 import { sameMediaInfo, type MediaInfo } from '../../media/media-info.js';
 import { toMs } from '../../media/timescale.js';
-import { MAX_PAYLOAD } from '../../rtmp/chunk-writer.js';
+import { MAX_PAYLOAD } from '../../rtmp/chunk/chunk-writer.js';
 import { Writable } from '../../base/streams.js';
 import { ArrivalClock } from './arrival-clock.js';
 import { ackSenderFor, type AckSender } from './ack-sender.js';

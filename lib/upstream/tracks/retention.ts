@@ -1,5 +1,5 @@
 import type { Frame } from '../../media/frame.js';
-import type { AckedBytes } from '../../rtmp/acked-bytes.js';
+import type { AckedBytes } from '../../rtmp/chunk/acked-bytes.js';
 
 /** `sentAt` of a frame that the kernel has not taken yet. */
 const UNSENT = -1;

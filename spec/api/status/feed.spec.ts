@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events';
 import { describe, it } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { Feed } from '../../../lib/api/status/feed.js';
-import type { FullMessage, TickMessage } from '../../../lib/api/status/public/wire.js';
+import type { FullMessage, TickMessage } from '../../../lib/api/status/public/data/wire.js';
 import { noLog } from '../../../lib/base/logger.js';
 import type { GlobalStatus } from '../../../lib/upstream/report/status.js';
 import { assertHas } from '../../support/assert-has.js';

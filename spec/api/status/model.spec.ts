@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { failed, Model } from '../../../lib/api/status/public/model.js';
-import type { Upstream } from '../../../lib/api/status/public/upstream.js';
-import type { UpstreamInfo, UpstreamRow } from '../../../lib/api/status/public/wire.js';
+import { failed, Model } from '../../../lib/api/status/public/data/model.js';
+import type { Upstream } from '../../../lib/api/status/public/data/upstream.js';
+import type { UpstreamInfo, UpstreamRow } from '../../../lib/api/status/public/data/wire.js';
 
 const SERVICE = { version: '1.0.0', runtime: 'node/20', built: '', pid: 7 };
 

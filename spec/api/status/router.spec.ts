@@ -45,15 +45,17 @@ describe('status page, over HTTP', () => {
       const file = files.pop() ?? '';
       if (seen.has(file)) continue;
       seen.add(file);
-      assert.match(file, /^[\w-]+\.(js|css|svg)$/);
+      assert.match(file, /^(data\/)?[\w-]+\.(js|css|svg)$/);
       const { status, headers, text } = await server.get(`/a/status/${file}`);
       assert.equal(status, 200, file);
       assert.match(headers['content-type'] ?? '', /^(text\/(javascript|css)|image\/svg)/);
       assert.equal(headers['x-content-type-options'], 'nosniff');
-      for (const [, name] of text.matchAll(/(?:from|import) '\.\/([^']+)'/g)) files.push(name ?? '');
+      for (const [, name] of text.matchAll(/(?:from|import) '(\.{1,2}\/[^']+)'/g)) {
+        files.push(new URL(name ?? '', `http://page/${file}`).pathname.slice(1));
+      }
       if (!file.startsWith('uplot')) assert.doesNotMatch(text, /https?:\/\/(?!www\.w3\.org)/, file);
     }
-    assert.ok(seen.has('uplot.js') && seen.has('table.js'));
+    assert.ok(seen.has('uplot.js') && seen.has('table.js') && seen.has('data/wire.js'));
   });
 
   it('forbids foreign and inline scripts and styles', async () => {

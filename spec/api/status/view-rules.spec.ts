@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import * as format from '../../../lib/api/status/public/format.js';
-import { newsOf } from '../../../lib/api/status/public/news.js';
-import { matches, sort, type Sorting } from '../../../lib/api/status/public/order.js';
-import { Times } from '../../../lib/api/status/public/series.js';
-import { Upstream } from '../../../lib/api/status/public/upstream.js';
-import { bodyParts, visibleRows } from '../../../lib/api/status/public/visible-rows.js';
+import * as format from '../../../lib/api/status/public/data/format.js';
+import { newsOf } from '../../../lib/api/status/public/data/news.js';
+import { matches, sort, type Sorting } from '../../../lib/api/status/public/data/order.js';
+import { Times } from '../../../lib/api/status/public/data/series.js';
+import { Upstream } from '../../../lib/api/status/public/data/upstream.js';
+import { bodyParts, visibleRows } from '../../../lib/api/status/public/data/visible-rows.js';
 import { upstreamInfo, upstreamNumbers } from '../../../lib/api/status/rows.js';
 import { sampleUpstream } from '../../support/memory-management.js';
 

@@ -53,7 +53,7 @@ async function look(collect: () => void): Promise<Look> {
   const { Track } = await import('../../../lib/upstream/tracks/track.js');
   const { Ledger } = await import('../../../lib/upstream/tracks/ledger.js');
   const { Input } = await import('../../../lib/upstream/intake/input.js');
-  const { RtmpPublisher } = await import('../../../lib/rtmp/publisher.js');
+  const { RtmpPublisher } = await import('../../../lib/rtmp/network/publisher.js');
   const timer = setTimeout(() => {}, 0);
   clearTimeout(timer);
   for (let i = 0; i < 2; i++) {

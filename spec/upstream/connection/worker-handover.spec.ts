@@ -5,7 +5,7 @@ import net from 'node:net';
 import { systemClock } from '../../../lib/time/clock.js';
 import { mediaSettings } from '../../../lib/config/settings.js';
 import { testInternals } from '../../../lib/node-internals/self-test.js';
-import { systemResolve } from '../../../lib/rtmp/resolve.js';
+import { systemResolve } from '../../../lib/rtmp/network/resolve.js';
 import { KmpCounter, KmpListener } from '../../../lib/upstream/intake/kmp-listener.js';
 import { connect, frame } from '../../support/kmp-bytes.js';
 import { eventually } from '../../support/eventually.js';

@@ -1,7 +1,7 @@
 import { byId, el, setText } from './dom.js';
-import { count, nameOf, timeOfDay } from './format.js';
-import type { ActivityEntry } from './model.js';
-import type { Ended } from './wire.js';
+import { count, nameOf, timeOfDay } from './data/format.js';
+import type { ActivityEntry } from './data/model.js';
+import type { Ended } from './data/wire.js';
 
 /** Maximum number of entries. */
 const LIMIT = 200;

@@ -1,7 +1,7 @@
 import uPlot from './uplot.js';
 import { color, onColors, type ColorName } from './colors.js';
-import { timeOfDay } from './format.js';
-import { POINTS, type Line, type Times } from './series.js';
+import { timeOfDay } from './data/format.js';
+import { POINTS, type Line, type Times } from './data/series.js';
 
 /** One line of a chart. */
 export interface ChartLine {

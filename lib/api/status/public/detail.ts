@@ -1,12 +1,12 @@
 import { Chart } from './chart.js';
 import { byId, el, Live } from './dom.js';
 import type { Dropper } from './drop.js';
-import { bitrate, bytes, count, duration, frames, milliseconds, nameOf, percent, timeOfDay } from './format.js';
-import type { Model } from './model.js';
-import { displayState, isDown } from './order.js';
-import type { Times } from './series.js';
+import { bitrate, bytes, count, duration, frames, milliseconds, nameOf, percent, timeOfDay } from './data/format.js';
+import type { Model } from './data/model.js';
+import { displayState, isDown } from './data/order.js';
+import type { Times } from './data/series.js';
 import { streamSection } from './stream-section.js';
-import type { Upstream } from './upstream.js';
+import type { Upstream } from './data/upstream.js';
 
 type Fact = readonly [title: string, read: (upstream: Upstream) => string];
 

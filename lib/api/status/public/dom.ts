@@ -1,5 +1,5 @@
 // All elements of the page are created here. Text never becomes markup, and invisible characters are escaped.
-import { visibleText } from './format.js';
+import { visibleText } from './data/format.js';
 
 type Attributes = Readonly<Record<string, string | boolean | undefined>>;
 

@@ -1,9 +1,9 @@
 import type { Announcer } from './announcer.js';
 import { byId, setText } from './dom.js';
-import { nameOf } from './format.js';
-import type { Model } from './model.js';
+import { nameOf } from './data/format.js';
+import type { Model } from './data/model.js';
 import type { Track } from './track.js';
-import type { Upstream } from './upstream.js';
+import type { Upstream } from './data/upstream.js';
 
 /** Drops upstreams and tracks with the management API, after the user has confirmed it. */
 export class Dropper {

@@ -3,16 +3,16 @@ import { Announcer } from './announcer.js';
 import { DetailView } from './detail.js';
 import { byId, el, setAttribute, setText } from './dom.js';
 import { Dropper } from './drop.js';
-import { FeedClient, type FeedState } from './feed.js';
-import { Filter } from './filter.js';
-import { duration, nameOf } from './format.js';
+import { FeedClient, type FeedState } from './data/feed.js';
+import { Filter } from './data/filter.js';
+import { duration, nameOf } from './data/format.js';
 import { Heading } from './heading.js';
 import { idInLink, linkTo } from './link.js';
-import { Model, type ActivityEntry } from './model.js';
+import { Model, type ActivityEntry } from './data/model.js';
 import { TableView } from './table.js';
 import { setUpTheme } from './theme.js';
 import { TotalsView } from './totals.js';
-import type { Upstream } from './upstream.js';
+import type { Upstream } from './data/upstream.js';
 
 const STATES: Readonly<Record<FeedState, readonly [text: string, kind: string]>> = {
   connecting: ['Connecting', 'plain'],

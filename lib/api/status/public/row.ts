@@ -1,10 +1,10 @@
 import { Chart } from './chart.js';
 import { el, Live } from './dom.js';
-import { bitrate, bytes, count, duration, frames, milliseconds, nameOf, percent } from './format.js';
-import { newsOf } from './news.js';
-import { displayState } from './order.js';
-import type { Times } from './series.js';
-import type { Upstream } from './upstream.js';
+import { bitrate, bytes, count, duration, frames, milliseconds, nameOf, percent } from './data/format.js';
+import { newsOf } from './data/news.js';
+import { displayState } from './data/order.js';
+import type { Times } from './data/series.js';
+import type { Upstream } from './data/upstream.js';
 
 /** One row of the table. It is reused for different upstreams. */
 export class RowView {

@@ -1,8 +1,8 @@
 import { el, type Live } from './dom.js';
 import type { Dropper } from './drop.js';
-import { bitrate, bytes, count, frames, milliseconds } from './format.js';
+import { bitrate, bytes, count, frames, milliseconds } from './data/format.js';
 import type { Track } from './track.js';
-import type { Stream, Upstream } from './upstream.js';
+import type { Stream, Upstream } from './data/upstream.js';
 
 type Fact = readonly [title: string, read: (track: Track) => string];
 

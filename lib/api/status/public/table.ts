@@ -1,9 +1,9 @@
 import { byId, el } from './dom.js';
-import type { Model } from './model.js';
-import { matches, sort, type Group, type Sorting } from './order.js';
+import type { Model } from './data/model.js';
+import { matches, sort, type Group, type Sorting } from './data/order.js';
 import { RowView } from './row.js';
-import type { Upstream } from './upstream.js';
-import { bodyParts, visibleRows } from './visible-rows.js';
+import type { Upstream } from './data/upstream.js';
+import { bodyParts, visibleRows } from './data/visible-rows.js';
 
 /** ms after the last mouse movement during which rows keep their order. */
 const HOLD_MS = 5000;

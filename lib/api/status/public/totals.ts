@@ -1,9 +1,9 @@
 import { Chart, type ChartLine } from './chart.js';
 import { byId, el, Live } from './dom.js';
-import { bitrate, bytes, count, frames, percent } from './format.js';
-import { failed, type Model } from './model.js';
-import { groupOf } from './order.js';
-import type { Line } from './series.js';
+import { bitrate, bytes, count, frames, percent } from './data/format.js';
+import { failed, type Model } from './data/model.js';
+import { groupOf } from './data/order.js';
+import type { Line } from './data/series.js';
 
 interface Card {
   readonly title: string;

@@ -8,7 +8,7 @@ import { statusRouter } from '../../../../lib/api/status/router.js';
 import { systemClock } from '../../../../lib/time/clock.js';
 import { controlRouter } from '../../../../lib/control/router.js';
 import { PublishError } from '../../../../lib/rtmp/publish-error.js';
-import { dnsResolve } from '../../../../lib/rtmp/resolve.js';
+import { dnsResolve } from '../../../../lib/rtmp/network/resolve.js';
 import { MemoryManagement, sampleUpstream } from '../../../support/memory-management.js';
 import { holds, refusal, type Target } from '../target.js';
 

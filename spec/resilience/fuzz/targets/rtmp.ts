@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readAmf0, type AmfValue } from '../../../../lib/rtmp/amf0-reader.js';
-import { writeAmf0 } from '../../../../lib/rtmp/amf0-writer.js';
-import { ChunkReader, type RtmpMessage } from '../../../../lib/rtmp/chunk-reader.js';
+import { readAmf0, type AmfValue } from '../../../../lib/rtmp/amf0/amf0-reader.js';
+import { writeAmf0 } from '../../../../lib/rtmp/amf0/amf0-writer.js';
+import { ChunkReader, type RtmpMessage } from '../../../../lib/rtmp/chunk/chunk-reader.js';
 import { RtmpError } from '../../../../lib/rtmp/errors.js';
 import { ServerReader } from '../../../../lib/rtmp/server-reader.js';
 import { IngestSession } from '../../../../lib/ingest/session.js';

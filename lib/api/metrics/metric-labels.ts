@@ -1,0 +1,30 @@
+import { createHash } from 'node:crypto';
+import type { UpstreamStatus, StreamStatus } from '../../upstream/report/status.js';
+
+const MAX_LABEL_LENGTH = 128;
+
+/**
+ * The label value of an upstream id. Ids come from senders and may contain anything. Prometheus rejects the whole
+ * scrape for a NUL or half a surrogate pair, and for two equal labels. So such ids, and those of more than 128
+ * characters, are corrected, shortened and made unique with a part of their hash.
+ */
+export function upstreamLabel(id: string): string {
+  // eslint-disable-next-line no-control-regex
+  const corrected = id.replace(/[\u0000-\u001f\u007f\p{Surrogate}]/gu, '\ufffd');
+  if (corrected === id && id.length <= MAX_LABEL_LENGTH) return id;
+  const hash = createHash('sha256').update(id, 'utf16le').digest('hex').slice(0, 12);
+  return `${[...corrected].slice(0, MAX_LABEL_LENGTH).join('')}~${hash}`;
+}
+
+/**
+ * The streams of an upstream with their labels. The label is the RTMP stream id, never the name, which may be a stream
+ * key. If several connections of an upstream use the same id, the later ones are `1-2`, `1-3` and so on.
+ */
+export function streamsWithLabels(upstream: UpstreamStatus): { label: string; stream: StreamStatus }[] {
+  const seen = new Map<number, number>();
+  return Object.values(upstream.streams).map((stream) => {
+    const nth = (seen.get(stream.id) ?? 0) + 1;
+    seen.set(stream.id, nth);
+    return { label: nth === 1 ? `${stream.id}` : `${stream.id}-${nth}`, stream };
+  });
+}

@@ -1,0 +1,215 @@
+import type { GlobalStatus, TrackStatus, UpstreamState, UpstreamStatus } from '../../upstream/report/status.js';
+import type { ServiceTotals } from './service-counters.js';
+
+/** A value with its labels. */
+export type Sample = readonly [labels: Readonly<Record<string, string>>, value: number];
+
+interface Metric {
+  readonly type: 'counter' | 'gauge';
+  /** Without the prefix `kmp_rtmp_`. */
+  readonly name: string;
+  readonly help: string;
+}
+
+/** A metric with any number of samples, computed from `From`. */
+export interface SampledMetric<From> extends Metric {
+  readonly labels: readonly string[];
+  readonly samples: (from: From) => readonly Sample[];
+}
+
+/** A metric with one value, computed from `From`. */
+export interface SingleValueMetric<From> extends Metric {
+  readonly value: (from: From) => number;
+}
+
+const STATES: readonly UpstreamState[] = [
+  'waiting',
+  'resolving',
+  'connecting',
+  'handshaking',
+  'publishing',
+  'reconnecting',
+  'closing',
+];
+const MEDIA = ['video', 'audio'] as const;
+
+/** Totals since the start, including ended upstreams. */
+export const TOTAL_METRICS: readonly SampledMetric<ServiceTotals>[] = [
+  counter('input_bytes_total', 'Bytes received from KMP senders', (t) => t.input_bytes),
+  counter('written_bytes_total', 'Bytes written to the queues towards RTMP servers', (t) => t.written_bytes),
+  counter('sent_bytes_total', 'Bytes sent to RTMP servers', (t) => t.sent_bytes),
+  counter('received_bytes_total', 'Bytes received from RTMP servers', (t) => t.received_bytes),
+  counter('acked_bytes_total', 'Bytes that RTMP servers have acknowledged', (t) => t.acked_bytes),
+  counter('reconnects_total', 'Reconnects to RTMP servers', (t) => t.reconnects),
+  frames('received', 'Frames received from KMP senders'),
+  frames('sent', 'Frames written to RTMP servers'),
+  frames('resent', 'Frames written to RTMP servers again after a reconnect'),
+  frames('dropped', 'Frames dropped because an RTMP server was too slow'),
+  frames('skipped', 'Frames skipped: duplicate, empty, without media info, before the first key frame'),
+  {
+    type: 'counter',
+    name: 'closed_upstreams_total',
+    help: 'Upstreams that have ended, by reason',
+    labels: ['reason'],
+    samples: (t) => Object.entries(t.closed_upstreams).map(([reason, n]): Sample => [{ reason }, n]),
+  },
+  {
+    type: 'counter',
+    name: 'input_connections_total',
+    help: 'KMP connections, by whether they were accepted',
+    labels: ['result'],
+    samples: ({ kmp_connections: { accepted, refused } }) => [
+      [{ result: 'accepted' }, accepted],
+      [{ result: 'refused' }, refused],
+    ],
+  },
+  {
+    type: 'counter',
+    name: 'notifications_total',
+    help: 'HTTP notifications, by whether they were delivered',
+    labels: ['result'],
+    samples: ({ notifications: { sent, failed } }) => [
+      [{ result: 'sent' }, sent],
+      [{ result: 'failed' }, failed],
+    ],
+  },
+];
+
+/** Current values over all upstreams. */
+export const CURRENT_METRICS: readonly SampledMetric<GlobalStatus>[] = [
+  {
+    type: 'gauge',
+    name: 'build_info',
+    help: 'Always 1; the versions are in the labels',
+    labels: ['version', 'runtime', 'compiler'],
+    samples: (s) => [[{ version: s.version, runtime: s.nginx_version, compiler: s.compiler }, 1]],
+  },
+  { type: 'gauge', name: 'uptime_seconds', help: 'Time since the start', labels: [], samples: (s) => [[{}, s.uptime]] },
+  {
+    type: 'gauge',
+    name: 'upstreams',
+    help: 'Upstreams, by state',
+    labels: ['state'],
+    samples: (s) => STATES.map((state): Sample => [{ state }, sum(s, (u) => Number(u.state === state))]),
+  },
+  {
+    type: 'gauge',
+    name: 'streams',
+    help: 'RTMP streams',
+    labels: [],
+    samples: (s) => [[{}, sum(s, (u) => Object.keys(u.streams).length)]],
+  },
+  tracks('tracks', 'Tracks', () => 1),
+  tracks('inputs', 'Tracks with a KMP connection', (track) => (track.input === null ? 0 : 1)),
+  tracks('pending_frames', 'Frames that wait in the queue', (track) => track.pending_frames),
+  {
+    type: 'gauge',
+    name: 'memory_used_bytes',
+    help: 'Memory charged to upstreams',
+    labels: [],
+    samples: (s) => [[{}, sum(s, memoryUsed)]],
+  },
+];
+
+/** Metrics of each upstream; label: upstream. */
+export const UPSTREAM_METRICS: readonly SingleValueMetric<UpstreamStatus>[] = [
+  { type: 'gauge', name: 'uptime_seconds', help: 'Time since the upstream was created', value: (u) => u.uptime },
+  { type: 'gauge', name: 'memory_used_bytes', help: 'Memory charged to the upstream', value: memoryUsed },
+  { type: 'gauge', name: 'memory_limit_bytes', help: 'Memory limit of the upstream', value: (u) => u.mem_limit },
+  { type: 'counter', name: 'written_bytes_total', help: 'Bytes written to the queue', value: (u) => u.written_bytes },
+  { type: 'counter', name: 'sent_bytes_total', help: 'Bytes sent to the server', value: (u) => u.sent_bytes },
+  {
+    type: 'counter',
+    name: 'received_bytes_total',
+    help: 'Bytes received from the server',
+    value: (u) => u.received_bytes,
+  },
+  {
+    type: 'counter',
+    name: 'acked_bytes_total',
+    help: 'Bytes that the server has acknowledged',
+    value: (u) => u.acked_bytes,
+  },
+  { type: 'counter', name: 'reconnects_total', help: 'Reconnects', value: (u) => u.reconnects },
+  {
+    type: 'gauge',
+    name: 'next_attempt_seconds',
+    help: 'Time until the next attempt to connect; 0 if none is waited for',
+    value: (u) => u.next_attempt ?? 0,
+  },
+];
+
+/** Metrics of each track; labels: upstream, stream, media. */
+export const TRACK_METRICS: readonly SingleValueMetric<TrackStatus>[] = [
+  {
+    type: 'gauge',
+    name: 'connected',
+    help: '1 if the track has a KMP connection, else 0',
+    value: (t) => (t.input ? 1 : 0),
+  },
+  { type: 'gauge', name: 'pending_frames', help: 'Frames that wait in the queue', value: (t) => t.pending_frames },
+  { type: 'gauge', name: 'memory_used_bytes', help: 'Memory of the pending frames', value: (t) => t.mem_used },
+  {
+    type: 'gauge',
+    name: 'delay_seconds',
+    help: 'Time that the last frame spent in the service',
+    value: (t) => t.delay / 1000,
+  },
+  { type: 'counter', name: 'sent_frames_total', help: 'Frames written', value: (t) => t.sent_frames },
+  { type: 'counter', name: 'sent_bytes_total', help: 'Payload bytes written', value: (t) => t.sent_data_bytes },
+  { type: 'counter', name: 'resent_frames_total', help: 'Frames written again', value: (t) => t.resent_frames },
+  {
+    type: 'counter',
+    name: 'dropped_frames_total',
+    help: 'Frames dropped because the server was too slow',
+    value: (t) => t.dropped_frames,
+  },
+  {
+    type: 'counter',
+    name: 'received_frames_total',
+    help: 'Frames received on the current KMP connection',
+    value: (t) => t.input?.received_frames ?? 0,
+  },
+  {
+    type: 'counter',
+    name: 'skipped_frames_total',
+    help: 'Frames of the current KMP connection that were skipped',
+    value: (t) => Object.values(t.input?.skipped_frames ?? {}).reduce((total, n) => total + n, 0),
+  },
+];
+
+function counter(name: string, help: string, value: (totals: ServiceTotals) => number): SampledMetric<ServiceTotals> {
+  return { type: 'counter', name, help, labels: [], samples: (totals) => [[{}, value(totals)]] };
+}
+
+function frames(which: keyof ServiceTotals['frames']['video'], help: string): SampledMetric<ServiceTotals> {
+  return {
+    type: 'counter',
+    name: `${which}_frames_total`,
+    help,
+    labels: ['media'],
+    samples: (totals) => MEDIA.map((media): Sample => [{ media }, totals.frames[media][which]]),
+  };
+}
+
+function tracks(name: string, help: string, value: (track: TrackStatus) => number): SampledMetric<GlobalStatus> {
+  const of = (upstream: UpstreamStatus, media: (typeof MEDIA)[number]): number =>
+    Object.values(upstream.streams).reduce((total, { tracks: { [media]: track } }) => {
+      return total + (track ? value(track) : 0);
+    }, 0);
+  return {
+    type: 'gauge',
+    name,
+    help,
+    labels: ['media'],
+    samples: (status) => MEDIA.map((media): Sample => [{ media }, sum(status, (upstream) => of(upstream, media))]),
+  };
+}
+
+function sum(status: GlobalStatus, value: (upstream: UpstreamStatus) => number): number {
+  return Object.values(status.upstreams).reduce((total, upstream) => total + value(upstream), 0);
+}
+
+function memoryUsed(upstream: UpstreamStatus): number {
+  return upstream.mem_limit - upstream.mem_left;
+}

@@ -1,0 +1,8 @@
+import type { ServiceTotals } from '../../upstream/report/totals.js';
+
+export type { FrameTotals, ServiceTotals } from '../../upstream/report/totals.js';
+
+/** Source of the totals. It is asynchronous, because the totals of several workers are collected by messages. */
+export interface ServiceCounters {
+  totals(): Promise<ServiceTotals>;
+}

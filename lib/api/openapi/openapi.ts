@@ -1,0 +1,211 @@
+import { version } from '../../base/version.js';
+import { byId, ref, schemas, type Schema } from './openapi-schemas.js';
+
+interface Parameter {
+  readonly name: string;
+  readonly in: 'path' | 'query';
+  readonly required?: boolean;
+  readonly description: string;
+  readonly schema: Schema;
+}
+
+interface ApiResponse {
+  readonly description: string;
+  readonly content?: Readonly<Record<string, { readonly schema: Schema }>>;
+}
+
+interface Operation {
+  readonly operationId: string;
+  readonly summary: string;
+  readonly parameters?: readonly Parameter[];
+  readonly requestBody?: {
+    readonly required: boolean;
+    readonly content: Readonly<Record<string, { readonly schema: Schema }>>;
+  };
+  readonly responses: Readonly<Record<string, ApiResponse>>;
+}
+
+export interface PathItem {
+  readonly get?: Operation;
+  readonly post?: Operation;
+  readonly delete?: Operation;
+}
+
+/** The part of an OpenAPI 3.1 document that the management API uses. */
+export interface OpenApiDocument {
+  readonly openapi: string;
+  readonly info: { readonly title: string; readonly version: string; readonly description: string };
+  readonly servers: readonly { readonly url: string }[];
+  readonly paths: Readonly<Record<string, PathItem>>;
+  readonly components: {
+    readonly schemas: Readonly<Record<string, Schema>>;
+    readonly securitySchemes: Readonly<Record<string, { readonly type: string; readonly scheme: string }>>;
+  };
+  readonly security: readonly Readonly<Record<string, readonly string[]>>[];
+}
+
+const json = (description: string, schema: Schema): ApiResponse => ({
+  description,
+  content: { 'application/json': { schema } },
+});
+const error = (description: string): ApiResponse => json(description, ref('Error'));
+const pathId = (name: string, description: string, type = 'string'): Parameter => {
+  return { name, in: 'path', required: true, description, schema: { type } };
+};
+
+const query = (name: string, description: string): Parameter => ({
+  name,
+  in: 'query',
+  description,
+  schema: { type: 'string' },
+});
+const list = query('list', '1: return the ids only, as an array');
+const listPaths = query('list', '1: return the names of the paths below this one, as an array');
+const pretty = query('pretty', '1: indent the JSON');
+const ids: Schema = { type: 'array', items: { type: 'string' } };
+const upstream = pathId('upstream_id', 'id of the upstream, percent-encoded');
+const noUpstream = { 404: error('There is no upstream with this id') };
+const dropped: ApiResponse = { description: 'Dropped' };
+// Errors of every route.
+const commonErrors = {
+  400: error('The path is malformed'),
+  401: error('A token is required'),
+  403: error('The address of the client, or the origin of the page, is not allowed'),
+  421: error('Over loopback: the Host is not a name of this server'),
+  500: error('The service failed; its log has the reason'),
+};
+const writeErrors = { ...commonErrors, 405: error('The API is read-only') };
+
+const readPaths = {
+  '/': {
+    get: {
+      operationId: 'getStatus',
+      summary: 'The complete status',
+      parameters: [listPaths, pretty],
+      responses: {
+        200: json('The complete status, or with list=1 the paths', { oneOf: [ref('Global'), ids] }),
+        ...commonErrors,
+      },
+    },
+  },
+  '/upstreams': {
+    get: {
+      operationId: 'getUpstreams',
+      summary: 'All upstreams, or their ids',
+      parameters: [list, pretty],
+      responses: {
+        200: json('Upstreams by id, or with list=1 the ids', {
+          oneOf: [byId(ref('Upstream'), 'by upstream id'), ids],
+        }),
+        ...commonErrors,
+      },
+    },
+  },
+  '/upstreams/{upstream_id}': {
+    get: {
+      operationId: 'getUpstream',
+      summary: 'One upstream',
+      parameters: [upstream, listPaths, pretty],
+      responses: {
+        200: json('The upstream, or with list=1 the paths', { oneOf: [ref('Upstream'), ids] }),
+        ...noUpstream,
+        ...commonErrors,
+      },
+    },
+  },
+  '/upstreams/{upstream_id}/streams': {
+    get: {
+      operationId: 'getStreams',
+      summary: 'The streams of an upstream, or their names',
+      parameters: [upstream, list, pretty],
+      responses: {
+        200: json('Streams by name, or with list=1 the names', { oneOf: [byId(ref('Stream'), 'by name'), ids] }),
+        ...noUpstream,
+        ...commonErrors,
+      },
+    },
+  },
+  '/upstreams/{upstream_id}/streams/{stream_name}': {
+    get: {
+      operationId: 'getStream',
+      summary: 'One stream',
+      parameters: [upstream, pathId('stream_name', 'name of the stream, percent-encoded'), pretty],
+      responses: {
+        200: json('The stream', ref('Stream')),
+        404: error('There is no such upstream or stream'),
+        ...commonErrors,
+      },
+    },
+  },
+  '/openapi.json': {
+    get: {
+      operationId: 'getOpenApi',
+      summary: 'This document',
+      parameters: [pretty],
+      responses: { 200: json('This document', { type: 'object' }), ...commonErrors },
+    },
+  },
+} satisfies Record<string, PathItem>;
+
+const dropUpstream: Operation = {
+  operationId: 'dropUpstream',
+  summary: 'Drop an upstream with all its KMP connections',
+  parameters: [upstream],
+  responses: { 204: dropped, ...noUpstream, ...writeErrors },
+};
+
+const dropTrack: Operation = {
+  operationId: 'dropTrack',
+  summary: 'Drop one KMP connection of an upstream',
+  parameters: [upstream, pathId('connection', "number of the connection, from a track's input", 'integer')],
+  responses: {
+    204: dropped,
+    404: error('There is no such upstream or connection'),
+    ...writeErrors,
+    400: error('The connection id is not a number'),
+  },
+};
+
+const multi: Operation = {
+  operationId: 'multi',
+  summary: 'Run several requests one after the other',
+  parameters: [pretty],
+  requestBody: {
+    required: true,
+    content: { 'application/json': { schema: { type: 'array', items: ref('MultiRequest') } } },
+  },
+  responses: {
+    200: json('The results, in the same order', { type: 'array', items: ref('MultiResult') }),
+    ...writeErrors,
+    413: error('The body is larger than 1 MiB, or has more than 1000 requests'),
+    415: error('The body is not a JSON list of objects, or its Content-Type is not application/json'),
+  },
+};
+
+/**
+ * The OpenAPI 3.1 document of the management API, served at `openapi.json`.
+ * @param options.write whether the API also has DELETE and POST
+ */
+export function openApiDocument(options: { readonly write: boolean }): OpenApiDocument {
+  const one = '/upstreams/{upstream_id}';
+  const paths: Record<string, PathItem> = { ...readPaths };
+  if (options.write) {
+    paths[one] = { ...readPaths[one], delete: dropUpstream };
+    paths[`${one}/tracks/{connection}`] = { delete: dropTrack };
+    paths['/multi'] = { post: multi };
+  }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'kmp-rtmp management API',
+      version,
+      description: 'Status of all upstreams, streams and tracks. Stream names may be stream keys: restrict access.',
+    },
+    // Relative to this document, because the API can be mounted anywhere.
+    servers: [{ url: '.' }],
+    paths,
+    components: { schemas, securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
+    // The token is optional: a location may have none.
+    security: [{}, { token: [] }],
+  };
+}

@@ -1,0 +1,59 @@
+import { byId, el, setText } from '../dom.js';
+import { groupOf, type Group } from './order.js';
+import type { Upstream } from './upstream.js';
+
+const GROUPS: readonly Group[] = ['all', 'publishing', 'connecting', 'reconnecting', 'waiting', 'closing'];
+
+/** The filters of the table: a text and a state. */
+export class Filter {
+  private readonly input = byId('filter', HTMLInputElement);
+  private readonly counts = new Map<Group, HTMLElement>();
+  private readonly choices = new Map<Group, HTMLInputElement>();
+
+  constructor(private readonly change: (text: string, group: Group) => void) {
+    this.input.addEventListener('input', () => this.changed());
+    this.input.addEventListener('keydown', (event) => {
+      if (event.key === 'Escape' && this.input.value !== '') {
+        event.preventDefault();
+        this.clear();
+      }
+    });
+    const groups = byId('groups', HTMLFieldSetElement);
+    for (const group of GROUPS) {
+      const choice = el('input', { type: 'radio', name: 'group', value: group, checked: group === 'all' });
+      const count = el('span', { class: 'count' });
+      choice.addEventListener('change', () => this.changed());
+      groups.append(el('label', { 'data-state': group }, choice, el('span', {}, group, ' ', count)));
+      this.counts.set(group, count);
+      this.choices.set(group, choice);
+    }
+  }
+
+  /** Shows the number of upstreams in each state. */
+  show(upstreams: Iterable<Upstream>): void {
+    const counted = new Map<Group, number>(GROUPS.map((group) => [group, 0]));
+    for (const { info } of upstreams) {
+      for (const group of ['all', groupOf(info.state)] as const) counted.set(group, (counted.get(group) ?? 0) + 1);
+    }
+    for (const [group, element] of this.counts) {
+      const number = counted.get(group) ?? 0;
+      setText(element, String(number));
+      // A state without upstreams has no button, unless it is selected.
+      const label = element.closest('label');
+      if (label) label.hidden = number === 0 && group !== 'all' && this.choices.get(group)?.checked !== true;
+    }
+  }
+
+  clear(): void {
+    this.input.value = '';
+    const all = this.choices.get('all');
+    if (all) all.checked = true;
+    this.changed();
+    this.input.focus();
+  }
+
+  private changed(): void {
+    const group = GROUPS.find((one) => this.choices.get(one)?.checked === true) ?? 'all';
+    this.change(this.input.value.trim(), group);
+  }
+}

@@ -1,0 +1,223 @@
+import type { Block } from '../../../media/block.js';
+import type { Frame } from '../../../media/frame.js';
+import type { FrameSink } from '../../../merge/merger.js';
+import { AckedBytes } from '../../../rtmp/chunk/acked-bytes.js';
+import { RtmpError } from '../../../rtmp/errors.js';
+import type { OutputBatch } from '../../../rtmp/network/publisher.js';
+import type { SessionWriter } from '../../../rtmp/session-writer.js';
+import type { CloseReason } from '../../report/close-reason.js';
+import { BATCH_COST, ENCODED_COST, type Ledger } from '../../tracks/ledger.js';
+import type { BatchShare, Track } from '../../tracks/track.js';
+
+/** The part of a batch that belongs to one track. */
+interface Share extends BatchShare {
+  readonly track: Track;
+}
+
+/**
+ * Encoded bytes for the kernel. When the kernel has taken them, their memory is released and their frames are
+ * acknowledged.
+ */
+export class EncodedBatch implements OutputBatch {
+  constructor(
+    readonly buffers: readonly Buffer[],
+    readonly bytes: number,
+    readonly shares: readonly Share[],
+    /** The memory of headers and of copied payloads. It is free again once the batch is sent. */
+    readonly blocks: readonly Block[],
+    /** Bytes charged for commands, metadata and the batch itself. */
+    readonly otherCharge: number,
+    private readonly encoder: FrameEncoder,
+  ) {}
+
+  sent(): void {
+    this.encoder.sent(this);
+  }
+}
+
+/** What the encoder reports. */
+export interface EncoderOwner {
+  /**
+   * The track's media info has changed. New metadata and a new sequence header must be written before the next frame.
+   *
+   * @param ms dts of that frame
+   */
+  mediaInfoChanged(track: Track, ms: number): void;
+  /** The last frame of a track without an input has been written. */
+  trackWritten(track: Track): void;
+  /** The kernel has taken frames of the track. */
+  framesSent(track: Track): void;
+  /** Frames of the track on the connection of `acked` will not arrive. */
+  framesLost(track: Track, acked: AckedBytes): void;
+  /** The upstream cannot continue. */
+  fail(reason: CloseReason, message: string): void;
+}
+
+/** Encodes merged frames for one RTMP connection, and records the contents of each batch. */
+export class FrameEncoder implements FrameSink<Track, EncodedBatch> {
+  /** Whether written frames are kept until it is certain that they do not have to be sent again. */
+  keepWritten = false;
+  /**
+   * Called before each frame while a replacement of the connection is being opened. Returns true if it has moved the
+   * frame's stream to the replacement.
+   */
+  moveFirst: ((track: Track, frame: Frame) => boolean) | undefined;
+  /** What the server has read from the connection. */
+  readonly acked = new AckedBytes();
+  /** Bytes of the connection before the next encoded byte: header, handshake and taken batches. */
+  taken = 0;
+  private touched: Track[] = [];
+  private otherCharge = 0;
+  /** Batches that the kernel has not taken yet. */
+  private readonly outstanding = new Set<EncodedBatch>();
+
+  constructor(
+    readonly writer: SessionWriter,
+    private readonly ledger: Ledger,
+    private readonly owner: EncoderOwner,
+    private readonly now: () => number,
+  ) {
+    // A batch holds its blocks until it is sent.
+    writer.out.pooled = true;
+  }
+
+  get encodedBytes(): number {
+    return this.writer.out.length;
+  }
+
+  /**
+   * Runs `write` (commands, metadata, headers) and charges the bytes that it encodes. Above the memory limit, the
+   * upstream fails with `reason` and this returns false.
+   */
+  charged(reason: CloseReason, write: () => void): boolean {
+    const before = this.encodedBytes;
+    try {
+      write();
+    } catch (error) {
+      // A name or URL may be longer than a message can be.
+      if (!(error instanceof RtmpError)) throw error;
+      this.owner.fail(reason, error.message);
+      return false;
+    }
+    return this.charge(this.encodedBytes - before, reason);
+  }
+
+  frame(track: Track, frame: Frame, now: number): void {
+    if (this.moveFirst?.(track, frame) === true) return;
+    if (!track.stream.mayWrite(track, frame, now)) {
+      track.discard(frame);
+      return;
+    }
+    if (track.changes.length > 0 && track.applyChanges(frame.seq)) this.owner.mediaInfoChanged(track, frame.ms);
+    const { out } = this.writer;
+    const before = out.copied;
+    this.writer.frame(track.stream.state, track.tagHead, frame, track.info.timescale);
+    const encoded = ENCODED_COST + out.copied - before;
+    if (!track.memory.chargeEncoded(encoded)) {
+      this.owner.fail('process_frame_failed', 'the memory limit was reached while encoding a frame');
+      return;
+    }
+    let share = track.share;
+    if (share === undefined) {
+      this.touched.push(track);
+      share = track.share = { seq: 0, encoded: 0, frames: [], underWay: track.ids.depart(frame.seq) };
+    }
+    share.seq = frame.seq;
+    share.encoded += encoded;
+    track.written(frame);
+    if (this.keepWritten) track.retained.push(frame, this.acked, this.taken + out.length);
+    else share.frames.push(frame);
+    track.delay = now - frame.arrivedAt;
+  }
+
+  drained(track: Track): void {
+    this.owner.trackWritten(track);
+  }
+
+  take(): EncodedBatch {
+    const bytes = this.writer.out.length;
+    this.taken += bytes;
+    const shares = this.closeShares();
+    this.charge(BATCH_COST, 'flush_failed');
+    const { otherCharge } = this;
+    this.otherCharge = 0;
+    const { out } = this.writer;
+    const batch = new EncodedBatch(out.take(), bytes, shares, out.takeBlocks(), otherCharge, this);
+    this.outstanding.add(batch);
+    return batch;
+  }
+
+  /** The kernel has taken a batch. */
+  sent(batch: EncodedBatch): void {
+    if (!this.outstanding.delete(batch)) return;
+    for (const block of batch.blocks) block.release();
+    this.ledger.release(batch.otherCharge);
+    const now = this.now();
+    for (const share of batch.shares) {
+      const { track, seq, frames } = share;
+      for (let i = 0; i < frames.length; i++) {
+        const frame = frames[i];
+        if (frame !== undefined) track.memory.release(frame);
+      }
+      track.retained.sent(seq, now);
+      this.release(share);
+      track.sent();
+      this.owner.framesSent(track);
+    }
+  }
+
+  /**
+   * `track` moves to another connection. Frames that this connection is still sending are not sent again by the other
+   * one. Their memory is released when they are sent here, whatever the other connection has sent by then.
+   */
+  leave(track: Track): void {
+    const frames = track.retained.takeUnsent(this.acked);
+    if (frames.length === 0) return;
+    for (const batch of [...this.outstanding].reverse()) {
+      const share = batch.shares.find((one) => one.track === track);
+      if (share === undefined) continue;
+      share.frames.push(...frames);
+      return;
+    }
+  }
+
+  /** The connection is closed at once. Charges for unsent batches are released without waiting for them. */
+  abandon(): void {
+    const lost = [...[...this.outstanding].flatMap((batch) => batch.shares), ...this.closeShares()];
+    for (const batch of this.outstanding) this.ledger.release(batch.otherCharge);
+    this.outstanding.clear();
+    this.ledger.release(this.otherCharge);
+    this.otherCharge = 0;
+    for (const share of lost) {
+      // An interrupted write may still read the payloads, so their memory is left to the garbage collector.
+      for (const frame of share.frames) share.track.memory.releaseCharge(frame);
+      this.release(share);
+      this.owner.framesLost(share.track, this.acked);
+    }
+  }
+
+  /** The batches' parts since the last call, by track. */
+  private closeShares(): Share[] {
+    const shares: Share[] = [];
+    for (const track of this.touched) {
+      if (track.share !== undefined) shares.push({ track, ...track.share });
+      track.share = undefined;
+    }
+    this.touched = [];
+    return shares;
+  }
+
+  private release({ track, underWay, encoded }: Share): void {
+    track.memory.releaseEncoded(encoded);
+    track.ids.arrived(underWay);
+  }
+
+  private charge(bytes: number, reason: CloseReason): boolean {
+    if (!this.ledger.charge(bytes)) {
+      this.owner.fail(reason, `the memory limit of ${this.ledger.limit} bytes was reached`);
+      return false;
+    }
+    this.otherCharge += bytes;
+    return true;
+  }
+}
