@@ -48,7 +48,7 @@ export class SessionStreams implements StreamOutlet {
     const { current, replacement } = this.connections;
     this.connections.assign(stream, current);
     let ok = true;
-    this.whenReady(() => {
+    this.whenReady('create', stream, () => {
       ok = this.create(stream);
     });
     if (ok && replacement?.isReady === true) ok = this.opener.createStream(replacement, stream);
@@ -56,6 +56,7 @@ export class SessionStreams implements StreamOutlet {
   }
 
   removeStream(stream: TrackStream): void {
+    this.deferred.forgetStream(stream);
     this.connections.unassign(stream);
     this.connections.finishUnused();
   }
@@ -65,6 +66,7 @@ export class SessionStreams implements StreamOutlet {
   }
 
   removeTrack(track: Track): void {
+    this.deferred.forgetTrack(track);
     this.connections.of(track.stream)?.merger.remove(track);
     this.delivery.trackRemoved(track);
   }
@@ -74,14 +76,15 @@ export class SessionStreams implements StreamOutlet {
   }
 
   announce(stream: TrackStream): void {
-    this.whenReady(() => this.announceNow(stream));
+    this.whenReady('announce', stream, () => this.announceNow(stream));
   }
 
   inputLeft(track: Track): void {
     const { current } = this.connections;
     // Between two connections, a track without frames has nothing to wait for.
-    if (current.publisher === undefined && track.length === 0) this.end(track);
-    else this.whenReady(() => this.end(track));
+    const waits = current.publisher !== undefined || track.length > 0;
+    if (current.isReady || !waits) this.end(track);
+    else this.deferred.addEnd(track, this.now(), () => this.end(track));
   }
 
   /** Announces all streams on a connection that is ready. */
@@ -124,8 +127,8 @@ export class SessionStreams implements StreamOutlet {
       this.connections.move(stream, to, lost);
       if (to.isReady) this.announceNow(stream);
       if (!deferred) continue;
-      this.deferred.add(this.now(), () => this.create(stream));
-      this.deferred.add(this.now(), () => this.announceNow(stream));
+      this.deferred.add('create', stream, this.now(), () => this.create(stream));
+      this.deferred.add('announce', stream, this.now(), () => this.announceNow(stream));
     }
     if (lost) this.delivery.tracksMoved();
   }
@@ -135,9 +138,9 @@ export class SessionStreams implements StreamOutlet {
   }
 
   /** Runs the action now if commands may be sent; otherwise as soon as the server has answered connect. */
-  private whenReady(action: () => void): void {
+  private whenReady(kind: 'create' | 'announce', stream: TrackStream, action: () => void): void {
     if (this.connections.current.isReady) action();
-    else this.deferred.add(this.now(), action);
+    else this.deferred.add(kind, stream, this.now(), action);
   }
 
   private create(stream: TrackStream): boolean {
