@@ -342,7 +342,7 @@ export class Upstream implements SessionOwner, Counting {
     addSums(sums, this.endedTracks);
     for (const track of this.allTracks()) track.addTo(sums);
     const { bytes, reconnects } = this.sessions;
-    for (const what of BYTES) sums[what] += bytes[what];
+    for (const field of BYTES) sums[field] += bytes[field];
     sums.reconnects += reconnects;
   }
 
