@@ -53,6 +53,10 @@ async function demo(file: string, options: DemoCommandOptions): Promise<boolean>
     view.current?.clear();
     process.stdout.write(`${text}\n`);
   };
+  say(
+    `Plays ${file} through a sender, the service and an RTMP ingest, all in this process, ` +
+      `and records what arrives in ${options.out}.`,
+  );
   // Imported only when needed, so that other commands start faster.
   const { openSource } = await import('../send/source/open.js');
   const { runDemo } = await import('./demo-run.js');
@@ -64,6 +68,9 @@ async function demo(file: string, options: DemoCommandOptions): Promise<boolean>
       speed: options.fast === true ? Infinity : options.speed,
       log: warnings(say),
       onStart: (kmp, rtmp) => {
+        if (options.fast !== true && source.duration !== undefined) {
+          say(`This takes ${Math.ceil(source.duration / 1000 / options.speed)} s; --fast does not wait.`);
+        }
         say(`sender -> KMP, port ${kmp} -> kmp-rtmp -> RTMP, port ${rtmp} -> ingest -> ${options.out}`);
         view.current = new ProgressView(process.stdout, source.duration, 1000);
       },

@@ -21,6 +21,7 @@ describe('kmp-rtmp demo', () => {
     const recording = join(folder, 'new', 'demo.flv');
     const { code, out, err } = await runCommand('demo', file, '--fast', '--out', recording);
     assert.deepEqual([code, err], [0, ''], out);
+    assert.match(out, /^Plays .*h264-aac\.mp4 through a sender, the service and an RTMP ingest/);
     assert.match(out, /^video +H\.264 +50 +50 +[\d.]+ kB +[\d.]+ kB +0 +0 +\d+ ms +\d+ ms$/m);
     assert.match(out, /^audio +AAC +88 +88 +[\d.]+ kB +[\d.]+ kB +0 +0 +\d+ ms +\d+ ms$/m);
     assert.match(out, /Every frame arrived/);
