@@ -14,29 +14,19 @@ import { Ledger } from './tracks/ledger.js';
 import { PublishSession, type SessionOwner } from './connection/session.js';
 import { SessionSet } from './connection/session-set.js';
 import type { PastFailure } from './destination/destination-backoff.js';
-import { NO_ROOM } from './connection/stream-announcer.js';
 import { Overload } from './tracks/overload.js';
-import type { Timer } from '../time/clock.js';
 import { turnScheduleOf, type TurnSchedule } from '../time/turn-schedule.js';
 import type { LastStatus, UpstreamState, UpstreamStatus } from './report/status.js';
-import { UpstreamStream } from './tracks/stream.js';
+import type { UpstreamStream } from './tracks/stream.js';
 import { BYTES } from './report/byte-counts.js';
-import { addSums, emptySums, type Counting, type Sums } from './report/totals.js';
-import { TrackMemory, type AdmitFailure } from './tracks/track-memory.js';
-import { Track, type TrackStream } from './tracks/track.js';
+import type { Counting, Sums } from './report/totals.js';
+import type { AdmitFailure } from './tracks/track-memory.js';
+import type { Track, TrackStream } from './tracks/track.js';
 import type { TrackInput } from './tracks/track-input.js';
 import { streamNameOf } from './tracks/stream-name.js';
-import { TrackRefused, TrackTaken } from './tracks/track-refused.js';
+import { SenderWatch, type WatchedUpstream } from './sender-watch.js';
+import { StreamSet, type StreamSetOwner } from './stream-set.js';
 import type { UpstreamOptions } from './upstream-options.js';
-
-/**
- * ms without a sender after which a broken connection is not opened again. A sender that reconnects later sends again
- * what was not acknowledged.
- */
-const DESERTED_AFTER = 60_000;
-
-/** The same if nothing was ever published, ms: long enough for a sender that reconnects. */
-const UNPUBLISHED_DESERTED_AFTER = 10_000;
 
 /** What used the memory when the limit was reached, by close reason. */
 const ADMITTED: Readonly<Record<AdmitFailure, string>> = {
@@ -54,18 +44,17 @@ const ADMITTED: Readonly<Record<AdmitFailure, string>> = {
 type Phase = 'open' | 'dropping' | 'closing' | 'ended';
 
 /**
- * All tracks of one `upstream_id`. It decides when its streams and tracks begin and end (docs/protocol/behaviour.md,
- * Lifetimes). A {@link PublishSession} does the RTMP side. There are several if the server supports only one stream per
- * connection.
+ * All tracks of one `upstream_id` (docs/protocol/behaviour.md, Lifetimes). {@link StreamSet} has its streams and tracks.
+ * A {@link PublishSession} does the RTMP side. There are several if the server supports only one stream per connection.
  */
-export class Upstream implements SessionOwner, Counting {
+export class Upstream implements SessionOwner, StreamSetOwner, WatchedUpstream, Counting {
   readonly id: string;
   readonly connection: number;
   readonly data: ConnectData;
   readonly ledger: Ledger;
   readonly schedule: TurnSchedule;
   readonly log: Logger;
-  readonly streams = new Map<string, UpstreamStream>();
+  readonly sessions: SessionSet;
   /** Monotonic ms. */
   readonly createdAt: number;
   /** The last status that the server sent. */
@@ -73,14 +62,10 @@ export class Upstream implements SessionOwner, Counting {
   lastBreakage: Breakage | undefined;
   private readonly options: UpstreamOptions;
   private readonly destination: Destination;
-  private readonly sessions: SessionSet;
+  private readonly streamSet: StreamSet;
+  private readonly senderWatch: SenderWatch;
   private readonly overload: Overload;
-  /** Counts of ended tracks. */
-  private readonly endedTracks = emptySums();
   private phase: Phase = 'open';
-  /** Monotonic ms at which the last input left. */
-  private inputLeftAt = Infinity;
-  private desertedTimer: Timer | undefined;
   /** Inputs that only wait for the acks of the frames they have sent. */
   private finishing: TrackInput[] = [];
   private finalReason: CloseReason = 'done';
@@ -100,6 +85,12 @@ export class Upstream implements SessionOwner, Counting {
     this.schedule = turnScheduleOf(settings, clock);
     this.createdAt = clock.now();
     this.sessions = new SessionSet(this.newSession(streamNameOf(data)));
+    this.streamSet = new StreamSet(this, options);
+    this.senderWatch = new SenderWatch(this, clock);
+  }
+
+  get streams(): ReadonlyMap<string, UpstreamStream> {
+    return this.streamSet.byName;
   }
 
   /** Begins to connect. `codec`: the codec of the first track. */
@@ -135,18 +126,16 @@ export class Upstream implements SessionOwner, Counting {
 
   /** True if it has had no sender for so long that none is likely to return. */
   get isDeserted(): boolean {
-    return !this.hasInput && this.options.clock.now() - this.inputLeftAt >= this.desertedAfter;
+    return this.senderWatch.isDeserted;
   }
 
-  private get hasInput(): boolean {
+  get hasInput(): boolean {
     for (const { input } of this.allTracks()) if (input !== undefined) return true;
     return false;
   }
 
-  /** ms without a sender. A destination that was tried in vain and never took anything is given up earlier. */
-  private get desertedAfter(): number {
-    const inVain = this.reconnects > 0 && [...this.sessions].every((session) => session.isUnpublished);
-    return inVain ? UNPUBLISHED_DESERTED_AFTER : DESERTED_AFTER;
+  get wasInVain(): boolean {
+    return this.reconnects > 0 && [...this.sessions].every((session) => session.isUnpublished);
   }
 
   /**
@@ -156,27 +145,7 @@ export class Upstream implements SessionOwner, Counting {
    * @throws TrackRefused
    */
   attach(input: TrackInput, data: ConnectData, info: MediaInfo, initialFrameId: bigint): Track | undefined {
-    const name = streamNameOf(data);
-    if (this.phase !== 'open') return undefined;
-    const stream = this.streams.get(name) ?? this.createStream(name, info.codecId);
-    if (stream === undefined) return undefined;
-    const existing = stream.tracks[info.mediaType];
-    if (existing !== undefined) {
-      if (existing.input !== undefined) {
-        throw new TrackTaken(
-          `stream ${maskKey(name)} has a ${info.mediaType} track already, from connection ${existing.input.connection}`,
-        );
-      }
-      existing.takeInput(input, initialFrameId);
-      return existing;
-    }
-    const late = stream.settled && !stream.announced.has(info.mediaType);
-    if (late && this.options.settings.outLateTracks === 'reject') {
-      throw new TrackRefused(
-        `stream ${maskKey(name)} has sent its metadata without ${info.mediaType}; see kmp_rtmp_out_late_tracks`,
-      );
-    }
-    return this.createTrack(stream, input, info, initialFrameId);
+    return this.phase === 'open' ? this.streamSet.attach(input, data, info, initialFrameId) : undefined;
   }
 
   /** Takes a media info for an existing track. A changed one is queued between the frames. */
@@ -190,7 +159,7 @@ export class Upstream implements SessionOwner, Counting {
         { stream: maskKey(track.stream.name), track: track.mediaType },
       );
     }
-    this.chargeInfos(track);
+    this.streamSet.chargeInfos(track);
   }
 
   /**
@@ -220,10 +189,10 @@ export class Upstream implements SessionOwner, Counting {
   /** The input of a track has left. Queued frames are written, then the track ends. */
   detach(track: Track): void {
     track.input = undefined;
-    this.inputLeftAt = this.options.clock.now();
+    this.senderWatch.inputLeft();
     if (this.ended) return;
     track.stream.outlet?.inputLeft(track);
-    this.watchForSenders();
+    this.senderWatch.update();
   }
 
   /** The sender of a track has announced the end. Its input stays open until the last frame is acknowledged. */
@@ -236,9 +205,7 @@ export class Upstream implements SessionOwner, Counting {
 
   /** Drops the pending frames of a track, without acknowledging them: the sender may send them again elsewhere. */
   clear(track: Track): void {
-    for (const frame of track.removeUnless(() => false)) track.drop(frame);
-    track.changes.length = 0;
-    this.chargeInfos(track);
+    this.streamSet.clear(track);
   }
 
   /** Ends the upstream in order: inputs are closed, streams are unpublished, and encoded bytes are sent. */
@@ -252,10 +219,7 @@ export class Upstream implements SessionOwner, Counting {
       return;
     }
     if (keepFrames) for (const session of this.sessions) session.stopWaiting();
-    for (const stream of [...this.streams.values()]) {
-      if (keepFrames && !stream.settled) this.settle(stream);
-      this.dropTracks(stream, reason, keepFrames);
-    }
+    this.streamSet.dropAll(reason, keepFrames);
     const { state } = this;
     if (state === 'waiting' || state === 'reconnecting') this.fail(reason, 'as requested, without a connection');
   }
@@ -276,7 +240,7 @@ export class Upstream implements SessionOwner, Counting {
   fail(reason: CloseReason, message: string): void {
     if (this.ended) return;
     this.end(this.isDropping ? this.finalReason : reason, message);
-    for (const stream of this.streams.values()) stream.metaTimer?.cancel();
+    this.streamSet.stop();
     for (const track of [...this.allTracks()]) track.input?.close(reason);
     for (const session of this.sessions) session.destroy();
   }
@@ -293,7 +257,7 @@ export class Upstream implements SessionOwner, Counting {
       return;
     }
     this.log.error(`the server refuses a stream: ${message}`, { stream: maskKey(name) });
-    this.dropTracks(stream, 'publish_rejected', false);
+    this.streamSet.dropTracks(stream, 'publish_rejected', false);
   }
 
   streamNeedsSession({ name }: TrackStream): void {
@@ -301,13 +265,27 @@ export class Upstream implements SessionOwner, Counting {
     if (stream === undefined) return;
     this.log.info('the stream gets a separate RTMP connection', { stream: maskKey(name) });
     const tracks = stream.allTracks();
-    const session = this.addSession(stream);
+    const session = this.streamSet.addSession(stream);
     for (const track of tracks) session.streams.addTrack(track);
     session.open(tracks.map((track) => track.info.codecId));
   }
 
   trackEnded(track: Track): void {
-    if (!this.ended) this.endTrack(track);
+    if (!this.ended) this.streamSet.endTrack(track);
+  }
+
+  finishInput(input: TrackInput): void {
+    input.finish();
+    this.finishing.push(input);
+  }
+
+  lastStreamEnded(): void {
+    this.phase = 'closing';
+    for (const session of this.sessions) session.finish();
+  }
+
+  deserted(): void {
+    for (const session of this.sessions) session.deserted();
   }
 
   mask(text: string): string {
@@ -329,7 +307,7 @@ export class Upstream implements SessionOwner, Counting {
   reconnecting(reason: NotificationReason, message?: string): void {
     const at = this.options.clock.now();
     // What counts as deserted depends on whether there were attempts.
-    this.watchForSenders();
+    this.senderWatch.update();
     if (message !== undefined) this.lastBreakage = { reason, message: this.mask(message), at };
     this.options.onReconnect?.(reason);
   }
@@ -339,42 +317,17 @@ export class Upstream implements SessionOwner, Counting {
   }
 
   addTo(sums: Sums): void {
-    addSums(sums, this.endedTracks);
-    for (const track of this.allTracks()) track.addTo(sums);
+    this.streamSet.addTo(sums);
     const { bytes, reconnects } = this.sessions;
     for (const field of BYTES) sums[field] += bytes[field];
     sums.reconnects += reconnects;
   }
 
-  *allTracks(): Iterable<Track> {
-    for (const stream of this.streams.values()) yield* stream.allTracks();
+  allTracks(): Iterable<Track> {
+    return this.streamSet.allTracks();
   }
 
-  /** Without senders, sessions that wait for a server stop to wait after a while. */
-  private watchForSenders(): void {
-    this.desertedTimer?.cancel();
-    if (this.ended || this.hasInput) return;
-    const { clock } = this.options;
-    const check = (): void => {
-      if (this.ended || this.hasInput) return;
-      if (this.isDeserted) for (const session of this.sessions) session.deserted();
-      else this.watchForSenders();
-    };
-    const wait = Math.max(0, this.inputLeftAt + this.desertedAfter - clock.now());
-    this.desertedTimer = clock.after(wait, check, false);
-  }
-
-  /**
-   * Updates the memory charged for the media infos of a track. Returns false if the upstream has failed because of
-   * this.
-   */
-  private chargeInfos(track: Track): boolean {
-    if (track.chargeInfos()) return true;
-    this.fail('add_media_info_failed', NO_ROOM);
-    return false;
-  }
-
-  private newSession(streamName: string): PublishSession {
+  newSession(streamName: string): PublishSession {
     const { settings, clock, resolve, permit, destinations, addresses } = this.options;
     const { ledger, id, connection, log, schedule } = this;
     const folder = settings.outDumpFolder;
@@ -383,118 +336,10 @@ export class Upstream implements SessionOwner, Counting {
     return new PublishSession(options, this.destination, streamName, this);
   }
 
-  /** A further session that publishes only `stream`. */
-  private addSession(stream: UpstreamStream): PublishSession {
-    const session = this.newSession(stream.name);
-    this.sessions.add(session);
-    stream.outlet = session.streams;
-    session.streams.addStream(stream);
-    return session;
-  }
-
-  private createStream(name: string, codec: number): UpstreamStream | undefined {
-    const stream = new UpstreamStream(name, this.options.clock.now());
-    this.streams.set(name, stream);
-    const { main } = this.sessions;
-    const { outConnection } = this.options.settings;
-    // A stream that was refused a moment ago waits for its turn, and the others go on.
-    const alone = main.oneStream || outConnection === 'stream' || main.isClosedOff(name);
-    if (!alone || main.streams.isEmpty) {
-      stream.outlet = main.streams;
-      return main.streams.addStream(stream) ? stream : undefined;
-    }
-    this.addSession(stream).open([codec]);
-    return this.ended ? undefined : stream;
-  }
-
-  private createTrack(
-    stream: UpstreamStream,
-    input: TrackInput,
-    info: MediaInfo,
-    initialFrameId: bigint,
-  ): Track | undefined {
-    const memory = new TrackMemory(this.ledger);
-    if (!memory.setInfos(0)) {
-      this.fail('create_track_failed', 'the memory limit leaves no room for a track');
-      return undefined;
-    }
-    const track = new Track(stream, memory, info, stream.endedTracks.successor(info, initialFrameId));
-    if (!this.chargeInfos(track)) return undefined;
-    track.input = input;
-    stream.addTrack(track);
-    stream.outlet?.addTrack(track);
-    this.log.info('track added', { stream: maskKey(stream.name), track: info.mediaType, connection: input.connection });
-    if (stream.settled || stream.isComplete) {
-      this.settle(stream);
-    } else {
-      stream.metaTimer?.cancel();
-      stream.metaTimer = this.options.clock.after(this.options.settings.outWriteMetaTimeout, () => this.settle(stream));
-    }
-    return track;
-  }
-
-  /**
-   * The tracks of the stream are known, or the time to wait for them is over. From now on, metadata, sequence headers
-   * and frames are written.
-   */
-  private settle(stream: UpstreamStream): void {
-    stream.metaTimer?.cancel();
-    stream.metaTimer = undefined;
-    if (this.ended) return;
-    stream.settled = true;
-    for (const { mediaType } of stream.allTracks()) stream.announced.add(mediaType);
-    stream.outlet?.announce(stream);
-  }
-
-  private dropTracks(stream: UpstreamStream, reason: CloseReason, keepFrames: boolean): void {
-    for (const track of stream.allTracks()) {
-      const { input } = track;
-      if (!keepFrames) {
-        this.clear(track);
-        input?.close(reason);
-      } else if (input !== undefined) {
-        // The sender gets acks for the frames that were sent, so it does not send them again to the next process.
-        input.finish();
-        this.finishing.push(input);
-        stream.outlet?.inputLeft(track);
-      }
-      if (track.length === 0) this.endTrack(track);
-    }
-  }
-
-  private endTrack(track: Track): void {
-    const stream = this.streams.get(track.stream.name);
-    // Closing its input or writing its last frame may have ended the track already.
-    if (stream === undefined || track.isGone) return;
-    stream.removeTrack(track);
-    stream.outlet?.removeTrack(track);
-    track.memory.close();
-    track.addTo(this.endedTracks);
-    if (!stream.isEmpty) {
-      this.log.info('track ended', { stream: maskKey(stream.name), track: track.mediaType });
-      return;
-    }
-    this.removeStream(stream);
-  }
-
-  private removeStream(stream: UpstreamStream): void {
-    stream.metaTimer?.cancel();
-    this.streams.delete(stream.name);
-    stream.outlet?.removeStream(stream);
-    this.log.info('stream ended', { stream: maskKey(stream.name) });
-    if (this.ended) return;
-    if (this.streams.size === 0) {
-      this.phase = 'closing';
-      for (const session of this.sessions) session.finish();
-    } else {
-      this.sessions.finishEmpty();
-    }
-  }
-
   private end(reason: CloseReason, message: string): void {
     if (this.ended) return;
     this.phase = 'ended';
-    this.desertedTimer?.cancel();
+    this.senderWatch.stop();
     for (const input of this.finishing) input.close(reason);
     this.options.onEnd(reason, message);
   }

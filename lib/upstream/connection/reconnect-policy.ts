@@ -1,6 +1,12 @@
 import { PublishError } from '../../rtmp/publish-error.js';
 import { STABLE_AFTER } from '../destination/backoff.js';
 import type { RtmpConnection } from './rtmp-connection.js';
+import type { Refusal } from './server/reply-handler.js';
+
+/**
+ * After this many refusals in sequence for an unknown reason, the next one is final. OBS Studio makes as many attempts.
+ */
+const DOUBTFUL_TRIES = 5;
 
 /**
  * Decides whether a broken connection is made again (`kmp_rtmp_out_reconnects`). When this happens is decided for all
@@ -9,6 +15,8 @@ import type { RtmpConnection } from './rtmp-connection.js';
 export class ReconnectPolicy {
   /** Attempts since the last stable connection. */
   private attempts = 0;
+  /** Refusals in sequence for an unknown reason. */
+  private doubtful = 0;
 
   /**
    * @param limit attempts in sequence (`kmp_rtmp_out_reconnects`)
@@ -22,6 +30,16 @@ export class ReconnectPolicy {
   /** True while attempts are made to restore a connection that broke. */
   get isRetrying(): boolean {
     return this.attempts > 0;
+  }
+
+  /** The server has confirmed a publish. */
+  published(): void {
+    this.doubtful = 0;
+  }
+
+  /** True if a further attempt is useless. Counts refusals for an unknown reason. */
+  isFinal(refusal: Refusal): boolean {
+    return refusal === 'final' || (refusal === 'doubtful' && ++this.doubtful >= DOUBTFUL_TRIES);
   }
 
   /** Whether there is another attempt after `connection` broke with `error`; counts it. */

@@ -10,10 +10,9 @@ import { ConnectionOpener } from './connection-opener.js';
 import { ConnectionSet } from './connection-set.js';
 import { Delivery, type DeliveryOwner } from './delivery/delivery.js';
 import type { AttemptTime, PastFailure } from '../destination/destination-backoff.js';
-import { withTcUrl, type Destination } from './destination.js';
+import type { Destination } from './destination.js';
 import { ReconnectPolicy } from './reconnect-policy.js';
-import { ReconnectRequestLimit } from './server/reconnect-request-limit.js';
-import { Replacement, type ReplacementOwner } from './server/replacement.js';
+import { ConnectionReplacer, type ReplacerOwner } from './server/connection-replacer.js';
 import { ReplyHandler, type Refusal, type ReplyObserver, type ReplyTarget } from './server/reply-handler.js';
 import type { ConnectionOwner, RtmpConnection } from './rtmp-connection.js';
 import { ServerRoute } from './server/server-route.js';
@@ -36,11 +35,6 @@ export interface SessionOwner extends ReplyObserver, DeliveryOwner {
 }
 
 /**
- * After this many refusals in sequence for an unknown reason, the next one is final. OBS Studio makes as many attempts.
- */
-const DOUBTFUL_TRIES = 5;
-
-/**
  * - `new`: not opened yet;
  * - `open`: there is a connection, or an attempt to open one;
  * - `waiting`: for its turn to connect;
@@ -53,7 +47,7 @@ type Phase = 'new' | 'open' | 'waiting' | 'closing' | 'closed';
  * Publishes an upstream to one server. The RTMP connection may break and be opened again, be redirected, or be replaced
  * at the server's request, while streams and tracks stay.
  */
-export class PublishSession implements ConnectionOwner, ReplyTarget, ReplacementOwner, AnswerTimeoutOwner {
+export class PublishSession implements ConnectionOwner, ReplyTarget, ReplacerOwner, AnswerTimeoutOwner {
   readonly connections: ConnectionSet;
   readonly streams: SessionStreams;
   /** How often the connection was opened again. */
@@ -61,18 +55,15 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, Replacement
   /** True once the server has shown that it supports only one stream per connection. */
   oneStream = false;
   private phase: Phase = 'new';
-  private replacement: Replacement | undefined;
   private readonly now: () => number;
   private readonly route: ServerRoute;
   private readonly replies: ReplyHandler;
-  private readonly reconnectRequests: ReconnectRequestLimit;
   private readonly reconnectPolicy: ReconnectPolicy;
   private readonly delivery: Delivery;
   private readonly timeouts: AnswerTimeouts;
-  /** Refusals in sequence for an unknown reason. */
-  private doubtful = 0;
   private readonly opener: ConnectionOpener;
   private readonly turns: Turns;
+  private readonly replacer: ConnectionReplacer;
 
   /**
    * @param origin where every series of attempts begins
@@ -80,7 +71,7 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, Replacement
    */
   constructor(
     private readonly options: SessionOptions,
-    private readonly origin: Destination,
+    origin: Destination,
     streamName: string,
     private readonly owner: SessionOwner,
   ) {
@@ -88,7 +79,6 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, Replacement
     this.now = () => clock.now();
     this.route = new ServerRoute(origin);
     this.replies = new ReplyHandler(this, owner, this.route, this.now);
-    this.reconnectRequests = new ReconnectRequestLimit(() => owner.log, this.now);
     this.reconnectPolicy = new ReconnectPolicy(settings.outReconnects, this.now);
     this.turns = new Turns(options, origin, streamName, (text) => owner.mask(text));
     this.delivery = new Delivery(options, (stream) => this.connections.of(stream), owner);
@@ -96,6 +86,8 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, Replacement
     this.opener = new ConnectionOpener(options, this, this.delivery, this.timeouts);
     this.connections = new ConnectionSet(this.opener.create());
     this.streams = new SessionStreams(this.connections, this.opener, this.delivery, owner, this.turns, this.now);
+    const { connections, opener, timeouts } = this;
+    this.replacer = new ConnectionReplacer(this, connections, opener, timeouts, owner, origin, this.now);
   }
 
   /** The state that the API shows. */
@@ -176,8 +168,8 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, Replacement
     if (this.phase === 'closing' || this.phase === 'closed') return;
     if (this.phase === 'waiting') this.turns.leave();
     this.phase = 'closing';
-    if (this.replacement?.connection !== undefined) this.closeConnection(this.replacement.connection);
-    this.forgetReplacement();
+    if (this.replacer.connection !== undefined) this.closeConnection(this.replacer.connection);
+    this.replacer.forget();
     const { current } = this.connections;
     if (current.publisher === undefined) this.closeConnection(current);
     for (const connection of this.connections) connection.finish();
@@ -190,14 +182,14 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, Replacement
     this.timeouts.close();
     this.delivery.stop();
     this.streams.close();
-    this.forgetReplacement();
+    this.replacer.forget();
     for (const connection of this.connections) this.closeConnection(connection);
   }
 
   // Reports of the connections: ConnectionOwner
 
   connectionState(connection: RtmpConnection, state: PublisherState): void {
-    if (state === 'publishing' && connection === this.replacement?.connection) {
+    if (state === 'publishing' && connection === this.replacer.connection) {
       this.timeouts.replacementConnectSent(connection);
     }
     // A handshake may end while the session is closing already.
@@ -217,7 +209,7 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, Replacement
   serverEvent(connection: RtmpConnection, event: ServerEvent): void {
     if (this.phase === 'closed') return;
     if (connection === this.connections.current) this.replies.handle(connection, event);
-    else if (connection === this.replacement?.connection) this.replacement.replies.handle(connection, event);
+    else if (connection === this.replacer.connection) this.replacer.handle(connection, event);
     if (event.kind === 'ack') this.delivery.acknowledged();
   }
 
@@ -225,8 +217,8 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, Replacement
     if (this.phase === 'closed') return;
     if (connection === this.connections.current) {
       this.currentBroken(connection, error);
-    } else if (connection === this.replacement?.connection) {
-      this.replacement.connectionBroken(connection, error);
+    } else if (connection === this.replacer.connection) {
+      this.replacer.broken(connection, error);
     } else {
       this.owner.log.warn(`the replaced connection ended early: ${messageOf(error)}`);
       this.closeConnection(connection);
@@ -235,7 +227,7 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, Replacement
     }
   }
 
-  // Answers of the server: ReplyTarget and AnswerTimeoutOwner
+  // Answers of the server: ReplyTarget, AnswerTimeoutOwner and ReplacerOwner
 
   accepted(connection: RtmpConnection): void {
     const wasReady = connection.isReady;
@@ -258,7 +250,7 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, Replacement
   }
 
   live(connection: RtmpConnection, stream: TrackStream): void {
-    this.doubtful = 0;
+    this.reconnectPolicy.published();
     this.turns.published();
     this.streams.announceNow(stream);
     this.connections.updateLive(connection);
@@ -277,7 +269,7 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, Replacement
 
   furtherStreamUnanswered(connection: RtmpConnection, stream: TrackStream): void {
     if (connection === this.connections.current) this.idTaken(connection, stream);
-    else this.replacement?.idTaken();
+    else this.replacer.idTaken();
   }
 
   connectAgain(): void {
@@ -287,7 +279,7 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, Replacement
 
   rejected(refusal: Refusal, error: PublishError): void {
     const { current } = this.connections;
-    if (!this.isFinal(refusal)) {
+    if (!this.reconnectPolicy.isFinal(refusal)) {
       this.currentBroken(current, error);
       return;
     }
@@ -296,7 +288,7 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, Replacement
   }
 
   streamRejected(connection: RtmpConnection, stream: TrackStream, refusal: Refusal, error: PublishError): void {
-    if (this.isFinal(refusal) || this.options.settings.outReconnects === 0) {
+    if (this.reconnectPolicy.isFinal(refusal) || this.options.settings.outReconnects === 0) {
       if (connection.streams.size === 1) this.turns.failed(connection, error);
       this.turns.streamFailed(stream.name, error);
       this.owner.streamRejected(stream, messageOf(error));
@@ -309,40 +301,7 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, Replacement
 
   reconnectRequested(tcUrl: string | undefined): void {
     // Without senders, redirects of servers must not keep the session alive.
-    if (this.replacement !== undefined || this.phase !== 'open' || this.owner.isDeserted) return;
-    if (!this.reconnectRequests.allow()) return;
-    const { here } = this.route;
-    const there = tcUrl === undefined ? here : withTcUrl(here, tcUrl);
-    if (there === undefined) {
-      this.owner.log.warn('a request of the server to reconnect was ignored: its URL is invalid, or leaves TLS');
-      return;
-    }
-    this.owner.log.info(`the server asks to reconnect, to ${there.target.host} port ${there.target.port}`);
-    const { current } = this.connections;
-    // The server may close the connection at any time from now on.
-    current.encoder.keepWritten = true;
-    const route = new ServerRoute(this.origin, there);
-    this.replacement = new Replacement(this, route, this.owner, this.now);
-    this.replacement.open(current);
-  }
-
-  // Reports of the replacement: ReplacementOwner
-
-  openConnection(destination: Destination): RtmpConnection | undefined {
-    const connection = this.opener.create();
-    this.connections.add(connection);
-    this.connections.replacement = connection;
-    if (!this.opener.open(connection, destination, this.connections.codecs)) return undefined;
-    if (connection.isReady) this.streams.createAll(connection);
-    return connection;
-  }
-
-  createAll(connection: RtmpConnection): void {
-    this.streams.createAll(connection);
-  }
-
-  watchPublish(connection: RtmpConnection, stream: TrackStream): void {
-    this.timeouts.publishSent(connection, stream);
+    if (this.phase === 'open' && !this.owner.isDeserted) this.replacer.request(tcUrl, this.route.here);
   }
 
   closeConnection(connection: RtmpConnection): void {
@@ -351,31 +310,12 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, Replacement
     this.delivery.connectionLost(connection, this.connections.tracksOn(connection));
   }
 
-  moveToReplacement(stream: TrackStream, replacement: Replacement, connection: RtmpConnection): void {
-    if (this.connections.current !== connection) this.useReplacement(replacement, connection);
-    this.streams.move([stream], connection, false);
-    // Deferred, because the replaced connection is writing at this moment.
-    setImmediate(() => this.connections.finishUnused());
-  }
-
-  replacementFailed(replacement: Replacement, why: string): void {
-    this.owner.log.warn(`the replacement connection failed: ${why}`);
-    const { current } = this.connections;
-    current.encoder.moveFirst = undefined;
+  keepsCurrent(current: RtmpConnection): void {
     if (current.isSettled) this.settled(current);
-    if (this.replacement === replacement) this.forgetReplacement();
-    if (replacement.connection !== undefined) this.closeConnection(replacement.connection);
   }
 
-  private forgetReplacement(): void {
-    this.replacement = undefined;
-    this.connections.replacement = undefined;
-  }
-
-  private useReplacement(replacement: Replacement, connection: RtmpConnection): void {
-    this.forgetReplacement();
-    this.connections.current = connection;
-    this.route.continue(replacement.route);
+  replaced(connection: RtmpConnection, route: ServerRoute): void {
+    this.route.continue(route);
     this.timeouts.stop();
     if (connection.isSettled) this.settled(connection);
     else if (connection.state === 'publishing') this.timeouts.connectSent(connection);
@@ -388,11 +328,10 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, Replacement
    * made.
    */
   private currentBroken(connection: RtmpConnection, error: Error): void {
-    const { replacement } = this;
-    if (replacement?.connection !== undefined) {
+    if (this.replacer.connection !== undefined) {
       this.owner.log.warn(`the connection broke before its replacement was ready: ${messageOf(error)}`);
       this.closeConnection(connection);
-      this.useReplacement(replacement, replacement.connection);
+      this.replacer.use();
       this.streams.move(this.connections.streams, this.connections.current, true);
       return;
     }
@@ -425,7 +364,7 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, Replacement
    */
   private renewCurrent(): void {
     this.timeouts.stop();
-    this.forgetReplacement();
+    this.replacer.forget();
     for (const connection of this.connections) this.closeConnection(connection);
     const fresh = this.opener.create();
     this.connections.add(fresh);
@@ -434,11 +373,6 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, Replacement
     // undone.
     fresh.merger.hold(true);
     this.streams.move(this.connections.streams, fresh, true);
-  }
-
-  /** True if a further attempt is useless. */
-  private isFinal(refusal: Refusal): boolean {
-    return refusal === 'final' || (refusal === 'doubtful' && ++this.doubtful >= DOUBTFUL_TRIES);
   }
 
   /**

@@ -6,6 +6,18 @@ import { MAX_PAYLOAD } from '../../rtmp/chunk/chunk-writer.js';
 import { needsEnhanced } from '../../rtmp/enhanced.js';
 import { isSupported } from '../../rtmp/media-tags.js';
 
+/**
+ * The most pending frames of a track. With more, its connection is closed (docs/protocol/kmp.md, Rules of the input,
+ * 7).
+ */
+const MAX_PENDING_FRAMES = 16384;
+
+/**
+ * The same for media infos. No sender changes its codec that often, and each new media info is compared with the
+ * pending ones.
+ */
+const MAX_PENDING_INFOS = 256;
+
 /** An error of an input. It closes the connection, but has no other effect. */
 export class InputError extends KmpRtmpError {}
 
@@ -49,4 +61,19 @@ export function checkMediaInfo(
     );
   }
   checkSize('minf', extraData.length);
+}
+
+/** @throws InputError if `length` frames are too many to be pending on a track */
+export function checkPendingFrames(length: number): void {
+  if (length <= MAX_PENDING_FRAMES) return;
+  throw new InputError('KMP_TOO_MANY_FRAMES', `more than ${MAX_PENDING_FRAMES} frames are pending on the track`);
+}
+
+/** @throws InputError if `length` media infos are too many to be pending on a track */
+export function checkPendingInfos(length: number): void {
+  if (length <= MAX_PENDING_INFOS) return;
+  throw new InputError(
+    'KMP_TOO_MANY_MEDIA_INFOS',
+    `more than ${MAX_PENDING_INFOS} media infos are pending on the track`,
+  );
 }

@@ -14,25 +14,13 @@ import { HeldBlocks, copyOutOfLargeRead } from './held-blocks.js';
 import { InputCounters } from './input-counters.js';
 import type { InputOptions } from './input-options.js';
 import { FrameRules } from './frame-rules.js';
-import { checkSize, InputError } from './input-error.js';
+import { checkPendingFrames, checkPendingInfos, checkSize, InputError } from './input-error.js';
 import type { TurnReader } from '../../node-internals/socket-turn-reader.js';
 import type { InputStatus } from '../report/status.js';
 import type { Counting, Sums } from '../report/totals.js';
 import type { Track } from '../tracks/track.js';
 import type { TrackInput } from '../tracks/track-input.js';
 import type { Upstream } from '../upstream.js';
-
-/**
- * The most pending frames of a track. With more, its connection is closed (docs/protocol/kmp.md, Rules of the input,
- * 7).
- */
-const MAX_PENDING_FRAMES = 16384;
-
-/**
- * The same for media infos. No sender changes its codec that often, and each new media info is compared with the
- * pending ones.
- */
-const MAX_PENDING_INFOS = 256;
 
 /**
  * ms after joining in which a socket is read almost as soon as bytes arrive, whatever `kmp_rtmp_in_read_interval` says.
@@ -260,12 +248,7 @@ export class Input extends Writable implements TrackInput, Counting {
 
   private changeInfo(track: Track, info: MediaInfo): void {
     this.upstream?.changeInfo(track, info);
-    if (track.otherInfos > MAX_PENDING_INFOS) {
-      throw new InputError(
-        'KMP_TOO_MANY_MEDIA_INFOS',
-        `more than ${MAX_PENDING_INFOS} media infos are pending on the track`,
-      );
-    }
+    checkPendingInfos(track.otherInfos);
   }
 
   private attach(info: MediaInfo): void {
@@ -362,9 +345,7 @@ export class Input extends Writable implements TrackInput, Counting {
     // The bytes held for the first frame's packet are part of its payload now.
     this.account(0);
     upstream.accept(track, frames);
-    if (track.length > MAX_PENDING_FRAMES) {
-      throw new InputError('KMP_TOO_MANY_FRAMES', `more than ${MAX_PENDING_FRAMES} frames are pending on the track`);
-    }
+    checkPendingFrames(track.length);
   }
 
   /** Charges the bytes of an unfinished packet: to the upstream or, before there is one, against in_mem_limit. */

@@ -1,0 +1,225 @@
+import { maskKey } from '../base/mask.js';
+import type { ConnectData } from '../kmp/connect-data.js';
+import type { MediaInfo } from '../media/media-info.js';
+import type { PublishSession } from './connection/session.js';
+import type { SessionSet } from './connection/session-set.js';
+import { NO_ROOM } from './connection/stream-announcer.js';
+import type { CloseReason } from './report/close-reason.js';
+import { addSums, emptySums, type Sums } from './report/totals.js';
+import type { Ledger } from './tracks/ledger.js';
+import { streamNameOf } from './tracks/stream-name.js';
+import { UpstreamStream } from './tracks/stream.js';
+import type { TrackInput } from './tracks/track-input.js';
+import { TrackMemory } from './tracks/track-memory.js';
+import { TrackRefused, TrackTaken } from './tracks/track-refused.js';
+import { Track } from './tracks/track.js';
+import type { UpstreamOptions } from './upstream-options.js';
+
+/** What the streams need from their upstream. */
+export interface StreamSetOwner {
+  readonly log: UpstreamOptions['log'];
+  readonly ledger: Ledger;
+  readonly sessions: SessionSet;
+  readonly ended: boolean;
+  newSession(streamName: string): PublishSession;
+  /** Ends the upstream at once. */
+  fail(reason: CloseReason, message: string): void;
+  /** The input of a track must finish: its sender gets the acks of the frames that were sent, then it is closed. */
+  finishInput(input: TrackInput): void;
+  /** The last stream has ended. */
+  lastStreamEnded(): void;
+}
+
+/** The streams of an upstream and their tracks: how they begin and end (docs/protocol/behaviour.md, Lifetimes). */
+export class StreamSet {
+  readonly byName = new Map<string, UpstreamStream>();
+  /** Counts of ended tracks. */
+  private readonly endedTracks = emptySums();
+
+  constructor(
+    private readonly owner: StreamSetOwner,
+    private readonly options: Pick<UpstreamOptions, 'settings' | 'clock'>,
+  ) {}
+
+  get size(): number {
+    return this.byName.size;
+  }
+
+  /** It is a copy, so that streams may end during an iteration. */
+  all(): UpstreamStream[] {
+    return [...this.byName.values()];
+  }
+
+  *allTracks(): Iterable<Track> {
+    for (const stream of this.byName.values()) yield* stream.allTracks();
+  }
+
+  /**
+   * Adds the track that `info` announces. If the track exists without an input, `input` takes it over. Returns
+   * undefined if the upstream has failed because of this.
+   *
+   * @throws TrackRefused
+   */
+  attach(input: TrackInput, data: ConnectData, info: MediaInfo, initialFrameId: bigint): Track | undefined {
+    const name = streamNameOf(data);
+    const stream = this.byName.get(name) ?? this.createStream(name, info.codecId);
+    if (stream === undefined) return undefined;
+    const existing = stream.tracks[info.mediaType];
+    if (existing !== undefined) {
+      if (existing.input !== undefined) {
+        throw new TrackTaken(
+          `stream ${maskKey(name)} has a ${info.mediaType} track already, from connection ${existing.input.connection}`,
+        );
+      }
+      existing.takeInput(input, initialFrameId);
+      return existing;
+    }
+    const late = stream.settled && !stream.announced.has(info.mediaType);
+    if (late && this.options.settings.outLateTracks === 'reject') {
+      throw new TrackRefused(
+        `stream ${maskKey(name)} has sent its metadata without ${info.mediaType}; see kmp_rtmp_out_late_tracks`,
+      );
+    }
+    return this.createTrack(stream, input, info, initialFrameId);
+  }
+
+  /**
+   * Updates the memory charged for the media infos of a track. Returns false if the upstream has failed because of
+   * this.
+   */
+  chargeInfos(track: Track): boolean {
+    if (track.chargeInfos()) return true;
+    this.owner.fail('add_media_info_failed', NO_ROOM);
+    return false;
+  }
+
+  /** Drops the pending frames of a track, without acknowledging them: the sender may send them again elsewhere. */
+  clear(track: Track): void {
+    for (const frame of track.removeUnless(() => false)) track.drop(frame);
+    track.changes.length = 0;
+    this.chargeInfos(track);
+  }
+
+  /** Ends the tracks of all streams. With `keepFrames`, queued frames are written first. */
+  dropAll(reason: CloseReason, keepFrames: boolean): void {
+    for (const stream of this.all()) {
+      if (keepFrames && !stream.settled) this.settle(stream);
+      this.dropTracks(stream, reason, keepFrames);
+    }
+  }
+
+  dropTracks(stream: UpstreamStream, reason: CloseReason, keepFrames: boolean): void {
+    for (const track of stream.allTracks()) {
+      const { input } = track;
+      if (!keepFrames) {
+        this.clear(track);
+        input?.close(reason);
+      } else if (input !== undefined) {
+        // The sender gets acks for the frames that were sent, so it does not send them again to the next process.
+        this.owner.finishInput(input);
+        stream.outlet?.inputLeft(track);
+      }
+      if (track.length === 0) this.endTrack(track);
+    }
+  }
+
+  endTrack(track: Track): void {
+    const stream = this.byName.get(track.stream.name);
+    // Closing its input or writing its last frame may have ended the track already.
+    if (stream === undefined || track.isGone) return;
+    stream.removeTrack(track);
+    stream.outlet?.removeTrack(track);
+    track.memory.close();
+    track.addTo(this.endedTracks);
+    if (!stream.isEmpty) {
+      this.owner.log.info('track ended', { stream: maskKey(stream.name), track: track.mediaType });
+      return;
+    }
+    this.removeStream(stream);
+  }
+
+  /** A further session that publishes only `stream`. */
+  addSession(stream: UpstreamStream): PublishSession {
+    const session = this.owner.newSession(stream.name);
+    this.owner.sessions.add(session);
+    stream.outlet = session.streams;
+    session.streams.addStream(stream);
+    return session;
+  }
+
+  /** The upstream has failed: nothing is settled any more. */
+  stop(): void {
+    for (const stream of this.byName.values()) stream.metaTimer?.cancel();
+  }
+
+  /** Adds the counts of its tracks, present and ended. */
+  addTo(sums: Sums): void {
+    addSums(sums, this.endedTracks);
+    for (const track of this.allTracks()) track.addTo(sums);
+  }
+
+  private createStream(name: string, codec: number): UpstreamStream | undefined {
+    const stream = new UpstreamStream(name, this.options.clock.now());
+    this.byName.set(name, stream);
+    const { main } = this.owner.sessions;
+    const { outConnection } = this.options.settings;
+    // A stream that was refused a moment ago waits for its turn, and the others go on.
+    const alone = main.oneStream || outConnection === 'stream' || main.isClosedOff(name);
+    if (!alone || main.streams.isEmpty) {
+      stream.outlet = main.streams;
+      return main.streams.addStream(stream) ? stream : undefined;
+    }
+    this.addSession(stream).open([codec]);
+    return this.owner.ended ? undefined : stream;
+  }
+
+  private createTrack(
+    stream: UpstreamStream,
+    input: TrackInput,
+    info: MediaInfo,
+    initialFrameId: bigint,
+  ): Track | undefined {
+    const { log, ledger } = this.owner;
+    const memory = new TrackMemory(ledger);
+    if (!memory.setInfos(0)) {
+      this.owner.fail('create_track_failed', 'the memory limit leaves no room for a track');
+      return undefined;
+    }
+    const track = new Track(stream, memory, info, stream.endedTracks.successor(info, initialFrameId));
+    if (!this.chargeInfos(track)) return undefined;
+    track.input = input;
+    stream.addTrack(track);
+    stream.outlet?.addTrack(track);
+    log.info('track added', { stream: maskKey(stream.name), track: info.mediaType, connection: input.connection });
+    if (stream.settled || stream.isComplete) {
+      this.settle(stream);
+    } else {
+      stream.metaTimer?.cancel();
+      stream.metaTimer = this.options.clock.after(this.options.settings.outWriteMetaTimeout, () => this.settle(stream));
+    }
+    return track;
+  }
+
+  /**
+   * The tracks of the stream are known, or the time to wait for them is over. From now on, metadata, sequence headers
+   * and frames are written.
+   */
+  private settle(stream: UpstreamStream): void {
+    stream.metaTimer?.cancel();
+    stream.metaTimer = undefined;
+    if (this.owner.ended) return;
+    stream.settled = true;
+    for (const { mediaType } of stream.allTracks()) stream.announced.add(mediaType);
+    stream.outlet?.announce(stream);
+  }
+
+  private removeStream(stream: UpstreamStream): void {
+    stream.metaTimer?.cancel();
+    this.byName.delete(stream.name);
+    stream.outlet?.removeStream(stream);
+    this.owner.log.info('stream ended', { stream: maskKey(stream.name) });
+    if (this.owner.ended) return;
+    if (this.size === 0) this.owner.lastStreamEnded();
+    else this.owner.sessions.finishEmpty();
+  }
+}
