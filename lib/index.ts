@@ -125,6 +125,12 @@ export { toKmp, type ToKmpOptions } from './send/to-kmp.js';
 export { Sender, type SenderOptions, type SendProgress, type SendReport, type TrackReport } from './send/sender.js';
 export { KmpClient } from './send/kmp-client.js';
 export type { KmpClientOptions, OutFrame } from './send/client-options.js';
-export { Ingest, type IngestOptions, type PublishRequest } from './ingest/ingest.js';
-export { IngestStream, type EndReason, type IngestMessage } from './ingest/ingest-stream.js';
+export { Ingest, type ConnectRequest, type IngestOptions, type PublishRequest, type Renamed } from './ingest/ingest.js';
+export {
+  IngestStream,
+  type EndReason,
+  type IngestMessage,
+  type PublisherFields,
+  type Refusal,
+} from './ingest/ingest-stream.js';
 export { FlvRecorder } from './ingest/flv-recorder.js';

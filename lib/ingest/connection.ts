@@ -3,26 +3,37 @@ import type { Clock, Timer } from '../time/clock.js';
 import { KmpRtmpError, messageOf } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
 import { AckWindow } from '../rtmp/chunk/ack-window.js';
-import { ChunkReader } from '../rtmp/chunk/chunk-reader.js';
+import { ChunkReader, type RtmpMessage } from '../rtmp/chunk/chunk-reader.js';
 import { ChunkWriter } from '../rtmp/chunk/chunk-writer.js';
 import { ServerHandshake } from '../rtmp/handshake/server.js';
 import { acknowledgement, pingResponse, readControl } from '../rtmp/message/control.js';
 import { MessageType } from '../rtmp/message-type.js';
 import { OutputBuffer } from '../rtmp/chunk/output-buffer.js';
-import type { EndReason, IngestStream } from './ingest-stream.js';
-import { IngestSession, type Refusal, type Reply, type SessionSettings } from './session.js';
+import type { PublisherFields, EndReason, IngestStream, Refusal, StreamFlow } from './ingest-stream.js';
+import { statusReply, type Reply, type SessionSettings } from './replies.js';
+import { IngestSession, type PublishCommand } from './session.js';
 
 export interface ConnectionSettings extends SessionSettings {
   /** ms that handshake and connect may take together, and that a connection may be silent. */
   readonly timeout: number;
   readonly maxMessageSize: number;
+  /** Close the connection of a publisher that was refused. */
+  readonly closeRefused: boolean;
 }
 
 export interface ConnectionHost {
   readonly settings: ConnectionSettings;
   readonly clock: Clock;
   readonly log: Logger;
-  publish(connection: IngestConnection, app: string, name: string, streamId: number): IngestStream | Refusal;
+  connect(
+    connection: IngestConnection,
+    app: string,
+    connect: PublisherFields,
+  ): Refusal | undefined | Promise<Refusal | undefined>;
+  publish(
+    connection: IngestConnection,
+    request: PublishCommand,
+  ): IngestStream | Refusal | Promise<IngestStream | Refusal>;
   closed(connection: IngestConnection): void;
 }
 
@@ -30,9 +41,17 @@ const CONTROL_CHUNK_STREAM = 2;
 const COMMAND_CHUNK_STREAM = 3;
 /** Bytes of unsent answers from which on a publisher counts as not reading. */
 const MAX_UNREAD = 0x100000;
+/**
+ * Most bytes held for unfinished messages of a connection that publishes nothing. Strangers must not fill the memory;
+ * an encoder that does not wait for the answer to publish sends the beginning of a key frame along.
+ */
+const HELD_BEFORE_PUBLISH = 0x40000;
+const HELD_WHILE_PUBLISHING = 0x2000000;
+/** ms that a refused publisher has to read the answer and to close. */
+const REFUSED_LINGER = 2000;
 
 /** The connection of a publisher: socket, handshake, timeouts and flow control. The session handles the messages. */
-export class IngestConnection {
+export class IngestConnection implements StreamFlow {
   readonly remoteAddress: string;
   private readonly handshake = new ServerHandshake();
   private readonly chunks: ChunkReader;
@@ -45,19 +64,32 @@ export class IngestConnection {
   private ended = false;
   private lastHeard: number;
   private timer: Timer | undefined;
+  /** Messages that wait until the answer to a connect or a publish is known. */
+  private waiting: RtmpMessage[] | undefined;
+  private refused = false;
 
   constructor(
     private readonly socket: Socket,
     private readonly host: ConnectionHost,
+    /** Number of the connection, from 1. */
+    readonly id: number,
   ) {
     const { settings, clock } = host;
     // A flush copies the bytes first.
     this.out.pooled = true;
     this.remoteAddress = `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`;
-    this.chunks = new ChunkReader({ maxMessageSize: settings.maxMessageSize, maxStreams: 2048 });
-    const reply = (message: Reply) => this.reply(message);
-    const publish = (app: string, name: string, streamId: number) => host.publish(this, app, name, streamId);
-    this.session = new IngestSession({ reply, publish }, settings);
+    this.chunks = new ChunkReader({
+      maxMessageSize: settings.maxMessageSize,
+      maxStreams: 2048,
+      maxHeldBytes: HELD_BEFORE_PUBLISH,
+    });
+    const session = {
+      reply: (message: Reply) => this.reply(message),
+      connect: (app: string, connect: PublisherFields) => host.connect(this, app, connect),
+      publish: (request: PublishCommand) => host.publish(this, request),
+      refused: () => this.closeRefused(),
+    };
+    this.session = new IngestSession(session, settings);
     this.lastHeard = clock.now();
     this.watch(settings.timeout);
     socket.setNoDelay(true);
@@ -72,6 +104,23 @@ export class IngestConnection {
     this.end(reason);
   }
 
+  /** True after the connection was closed by either side. */
+  get isEnded(): boolean {
+    return this.ended;
+  }
+
+  /** ms since the last byte; 0 while this side does not read. */
+  get silentFor(): number {
+    return this.pauses > 0 ? 0 : this.host.clock.now() - this.lastHeard;
+  }
+
+  refuse(streamId: number, refusal: Refusal): void {
+    if (this.ended) return;
+    this.reply(statusReply(streamId, 'error', refusal));
+    this.session.end('refused');
+    this.closeAfterReplies();
+  }
+
   /** Calls are counted: reading continues after as many calls of resume. */
   pause(): void {
     if (this.pauses++ === 0) this.socket.pause();
@@ -84,7 +133,7 @@ export class IngestConnection {
   }
 
   private data(bytes: Buffer): void {
-    if (this.ended) return;
+    if (this.ended || this.refused) return;
     this.lastHeard = this.host.clock.now();
     try {
       const rest = this.greeted ? bytes : this.greet(bytes);
@@ -105,14 +154,66 @@ export class IngestConnection {
 
   private messages(bytes: Buffer): void {
     this.acks.receive(bytes.length);
-    for (const message of this.chunks.feed(bytes)) {
-      if (message.type > MessageType.setPeerBandwidth) this.session.take(message);
-      else this.control(message.type, message.payload);
-      if (this.ended) return;
-    }
+    const messages = this.chunks.feed(bytes);
+    if (this.waiting === undefined) this.take(messages);
+    else this.waiting.push(...messages);
     const sequence = this.acks.due();
     if (sequence !== undefined) this.reply(acknowledgement(sequence));
-    if (this.chunks.failure !== undefined) throw this.chunks.failure;
+    if (this.chunks.failure !== undefined && this.waiting === undefined) throw this.chunks.failure;
+  }
+
+  private take(messages: readonly RtmpMessage[]): void {
+    for (const [at, message] of messages.entries()) {
+      if (this.ended || this.refused) return;
+      if (message.type <= MessageType.setPeerBandwidth) {
+        this.control(message.type, message.payload);
+        continue;
+      }
+      const answered = this.session.take(message);
+      this.limitHeld();
+      if (answered === undefined) continue;
+      this.waiting = messages.slice(at + 1);
+      this.pause();
+      void answered.then(
+        () => this.answered(),
+        (error: unknown) => this.fail(messageOf(error)),
+      );
+      return;
+    }
+  }
+
+  /** The answer that the messages waited for was sent. */
+  private answered(): void {
+    const { waiting = [] } = this;
+    this.waiting = undefined;
+    if (this.ended) return;
+    try {
+      this.limitHeld();
+      this.take(waiting);
+      this.flush();
+      if (this.chunks.failure !== undefined && this.waiting === undefined) throw this.chunks.failure;
+    } catch (error) {
+      if (!(error instanceof KmpRtmpError)) throw error;
+      this.fail(error.message);
+    }
+    this.resume();
+  }
+
+  private limitHeld(): void {
+    this.chunks.maxHeldBytes = this.session.isPublishing ? HELD_WHILE_PUBLISHING : HELD_BEFORE_PUBLISH;
+  }
+
+  private closeRefused(): void {
+    if (this.host.settings.closeRefused) this.closeAfterReplies();
+  }
+
+  /** Closes the connection once the publisher has the answers; at the latest after {@link REFUSED_LINGER} ms. */
+  private closeAfterReplies(): void {
+    this.refused = true;
+    this.flush();
+    this.socket.end();
+    this.timer?.cancel();
+    this.timer = this.host.clock.after(REFUSED_LINGER, () => this.destroy('refused'), false);
   }
 
   private control(type: number, payload: Buffer): void {

@@ -4,12 +4,11 @@ import tls from 'node:tls';
 import { systemClock, type Clock } from '../time/clock.js';
 import { noLog, type Logger } from '../base/logger.js';
 import { IngestConnection, type ConnectionSettings } from './connection.js';
-import { IngestStream } from './ingest-stream.js';
-import type { Refusal } from './session.js';
+import { IngestStream, type PublisherFields, type Refusal } from './ingest-stream.js';
+import type { PublishCommand } from './session.js';
 
 export { IngestStream } from './ingest-stream.js';
-export type { EndReason, IngestMessage } from './ingest-stream.js';
-export type { Refusal } from './session.js';
+export type { PublisherFields, EndReason, IngestMessage, Refusal } from './ingest-stream.js';
 
 /** A request to publish; all fields are untrusted. */
 export interface PublishRequest {
@@ -18,11 +17,40 @@ export interface PublishRequest {
   readonly remoteAddress: string;
 }
 
+/** A request to connect; all fields are untrusted. */
+export interface ConnectRequest {
+  readonly app: string;
+  readonly connect: PublisherFields;
+  readonly remoteAddress: string;
+  /** Number of the connection, from 1. */
+  readonly connection: number;
+}
+
+/** Lets a stream be published under another name, for example without a secret that its name contains. */
+export interface Renamed {
+  readonly name: string;
+}
+
 export interface IngestOptions {
   /** Listens for rtmps instead, with this key and certificate. */
   readonly tls?: tls.TlsOptions;
-  /** Returns a refusal to refuse a publish. Default: every publish is accepted. */
-  readonly refuse?: (request: PublishRequest) => Refusal | undefined;
+  /**
+   * Returns a refusal to refuse a publish, or another name for the stream. While a promise is pending, nothing more of
+   * the connection is read; if it is rejected, the connection is closed. Default: every publish is accepted.
+   */
+  readonly refuse?: (request: PublishRequest) => Refusal | Renamed | undefined | Promise<Refusal | Renamed | undefined>;
+  /** Returns a refusal to refuse a connection, as `refuse` does. Default: every connect is accepted. */
+  readonly refuseConnect?: (request: ConnectRequest) => Refusal | undefined | Promise<Refusal | undefined>;
+  /**
+   * Close the connection of a publisher that was refused, once it has its answer: most encoders wait for ever
+   * otherwise. Default false.
+   */
+  readonly closeRefused?: boolean;
+  /**
+   * ms. A name belongs to its publisher: a second one is refused. If nothing came from the first one for this long, the
+   * second one replaces it: the encoder has lost its connection and is back. Default 3000; Infinity: never.
+   */
+  readonly replaceAfter?: number;
   /** ms that handshake and connect may take together, and that a connection may be silent. Default 30000. */
   readonly timeout?: number;
   /** Largest number of connections. Default 1000. */
@@ -42,9 +70,15 @@ interface IngestEvents {
   error: [Error];
 }
 
+/** What is published under a name, and on which connection. */
+interface Live {
+  readonly stream: IngestStream;
+  readonly connection: IngestConnection;
+}
+
 /**
- * A small RTMP server for publishers, for demos, tests and recording. It supports `publish`, with several streams on a
- * connection, whose ids count from 1. It does not support `play`. A name can be published by one publisher at a time.
+ * An RTMP server for publishers. It supports `publish`, with several streams on a connection, whose ids count from 1.
+ * It does not support `play`. A name can be published by one publisher at a time.
  *
  *     const ingest = new Ingest();
  *     ingest.on('stream', (stream) => new FlvRecorder(stream, 'out.flv'));
@@ -58,28 +92,30 @@ export class Ingest extends EventEmitter<IngestEvents> {
   private readonly connections = new Set<IngestConnection>();
   /** All open sockets, including those in a TLS handshake. */
   private readonly sockets = new Set<net.Socket>();
-  private readonly live = new Map<string, IngestStream>();
+  private readonly live = new Map<string, Live>();
   private readonly log: Logger;
-  private readonly refuse: ((request: PublishRequest) => Refusal | undefined) | undefined;
+  private lastConnection = 0;
 
-  constructor(options: IngestOptions = {}) {
+  constructor(private readonly options: IngestOptions = {}) {
     super();
-    this.refuse = options.refuse;
     this.log = options.log ?? noLog;
     const settings: ConnectionSettings = {
       timeout: options.timeout ?? 30_000,
       maxMessageSize: options.maxMessageSize ?? 0xffffff,
       chunkSize: options.chunkSize ?? 4096,
       window: options.window ?? 2_500_000,
+      closeRefused: options.closeRefused ?? false,
     };
     const host = {
       settings,
       clock: options.clock ?? systemClock,
       log: this.log,
+      connect: this.connect.bind(this),
       publish: this.publish.bind(this),
       closed: (connection: IngestConnection) => void this.connections.delete(connection),
     };
-    const accept = (socket: net.Socket) => void this.connections.add(new IngestConnection(socket, host));
+    const accept = (socket: net.Socket) =>
+      void this.connections.add(new IngestConnection(socket, host, ++this.lastConnection));
     this.server =
       options.tls === undefined
         ? net.createServer(accept)
@@ -94,7 +130,7 @@ export class Ingest extends EventEmitter<IngestEvents> {
 
   /** Streams that are being published. */
   get streams(): readonly IngestStream[] {
-    return [...this.live.values()];
+    return [...this.live.values()].map(({ stream }) => stream);
   }
 
   /** The port; 0 before {@link listen}. */
@@ -131,18 +167,58 @@ export class Ingest extends EventEmitter<IngestEvents> {
     await closed;
   }
 
-  private publish(connection: IngestConnection, app: string, name: string, streamId: number): IngestStream | Refusal {
-    const { remoteAddress } = connection;
-    const refusal = this.refuse?.({ app, name, remoteAddress });
-    if (refusal !== undefined) return refusal;
-    const key = `${app}/${name.replace(/\?.*$/s, '')}`;
-    if (this.live.has(key)) {
+  private connect(
+    connection: IngestConnection,
+    app: string,
+    connect: PublisherFields,
+  ): Refusal | undefined | Promise<Refusal | undefined> {
+    const { remoteAddress, id } = connection;
+    return this.options.refuseConnect?.({ app, connect, remoteAddress, connection: id });
+  }
+
+  private publish(
+    connection: IngestConnection,
+    request: PublishCommand,
+  ): IngestStream | Refusal | Promise<IngestStream | Refusal> {
+    const { app, name } = request;
+    const verdict = this.options.refuse?.({ app, name, remoteAddress: connection.remoteAddress });
+    if (verdict instanceof Promise) return verdict.then((known) => this.decided(connection, request, known));
+    return this.decided(connection, request, verdict);
+  }
+
+  private decided(
+    connection: IngestConnection,
+    request: PublishCommand,
+    verdict: Refusal | Renamed | undefined,
+  ): IngestStream | Refusal {
+    if (connection.isEnded) return { code: 'NetStream.Publish.Failed', description: 'the connection is closed' };
+    if (verdict !== undefined && 'code' in verdict) return verdict;
+    const name = verdict?.name ?? request.name;
+    const key = `${request.app}/${name.replace(/\?.*$/s, '')}`;
+    const before = this.live.get(key);
+    if (before !== undefined && !this.replace(key, before)) {
       return { code: 'NetStream.Publish.BadName', description: 'a stream with this name is already published' };
     }
-    const stream = new IngestStream({ app, name, streamId, remoteAddress }, connection);
-    this.live.set(key, stream);
-    stream.once('end', () => this.live.delete(key));
+    const { remoteAddress, id } = connection;
+    const stream = new IngestStream({ ...request, name, remoteAddress, connection: id }, connection);
+    this.live.set(key, { stream, connection });
+    stream.once('end', () => {
+      if (this.live.get(key)?.stream === stream) this.live.delete(key);
+    });
     this.emit('stream', stream);
     return stream;
+  }
+
+  /** Ends the publisher of a name if it is silent; false if it is not. */
+  private replace(key: string, { connection, stream }: Live): boolean {
+    const silent = connection.silentFor;
+    if (silent < (this.options.replaceAfter ?? 3000)) return false;
+    this.log.warn(
+      `RTMP ingest: a new publisher replaces the one of ${stream.app}, which was silent for ${Math.round(silent)} ms`,
+      { peer: connection.remoteAddress },
+    );
+    this.live.delete(key);
+    connection.destroy('replaced');
+    return true;
   }
 }

@@ -41,7 +41,8 @@ const MAX_CHUNK_SIZE = 0x7fffffff;
 export class ChunkReader {
   private chunkSize = 128;
   private readonly maxMessageSize: number;
-  private readonly maxHeldBytes: number;
+  /** Most bytes held for unfinished messages; see {@link ChunkReaderOptions}. It may be changed at any time. */
+  maxHeldBytes: number;
   private readonly maxStreams: number;
   private readonly chunkStreams = new Map<number, ChunkStream>();
   private readonly header = emptyHeader();

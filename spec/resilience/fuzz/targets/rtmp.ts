@@ -146,7 +146,7 @@ export const amf0: Target = {
   },
 };
 
-const flow = { pause: (): void => {}, resume: (): void => {} };
+const flow = { pause: (): void => {}, resume: (): void => {}, refuse: (): void => {} };
 
 /** What a publisher sends to the built-in ingest. */
 export const ingestSession: Target = {
@@ -170,16 +170,18 @@ export const ingestSession: Target = {
     const session = new IngestSession(
       {
         reply: ({ type }) => void replies.push(type),
-        publish: (app, name, streamId) => {
+        connect: () => undefined,
+        publish: (request) => {
           published++;
-          return new IngestStream({ app, name, streamId, remoteAddress: '127.0.0.1:1' }, flow);
+          return new IngestStream({ ...request, remoteAddress: '127.0.0.1:1', connection: 1 }, flow);
         },
+        refused: () => {},
       },
       { chunkSize: 4096, window: 2_500_000 },
     );
     const reader = new ChunkReader({ maxMessageSize: 1 << 20 });
     try {
-      for (const message of reader.feed(input)) session.take(message);
+      for (const message of reader.feed(input)) void session.take(message);
     } catch (error) {
       return refusal(error, RtmpError);
     } finally {
