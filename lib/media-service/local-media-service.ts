@@ -60,10 +60,7 @@ export class LocalMediaService implements MediaService {
       log: this.log,
       nextConnection: this.nextConnection,
       totals: this.sums,
-      onEnd: (upstream, reason, settings) =>
-        this.notifier.notify(notificationOf('rtmp_close', reason, upstream), settings),
-      onReconnect: (upstream, reason, settings) =>
-        this.notifier.notify(notificationOf('rtmp_reconnect', reason, upstream), settings),
+      onEvent: (upstream, event, settings) => this.notifier.notify(notificationOf(event, upstream), settings),
     });
     this.notifier = new Notifier({ clock: this.clock, log: this.log });
     this.management = new LocalManagement(this.registry, this.clock);

@@ -5,11 +5,13 @@ import type { Logger } from '../base/logger.js';
 import { maskUrl } from '../base/mask.js';
 import { AddressPenalties } from '../rtmp/network/address-penalties.js';
 import type { Resolve } from '../rtmp/network/resolve.js';
-import type { CloseReason, NotificationReason } from './report/close-reason.js';
+import type { CloseReason } from './report/close-reason.js';
 import { Destinations } from './destination/destinations.js';
+import { logEvent } from './notify/event-log.js';
 import { isForOtherDestination } from './other-destination.js';
 import type { UpstreamStatus } from './report/status.js';
 import type { Totals } from './report/totals.js';
+import type { UpstreamEvent } from './report/upstream-event.js';
 import { TrackRefused } from './tracks/track-refused.js';
 import { Upstream } from './upstream.js';
 
@@ -30,8 +32,8 @@ export interface RegistryOptions {
   /** Called for each upstream that has ended, with any reason. */
   readonly totals?: Totals;
   readonly onEnd?: (upstream: Upstream, reason: CloseReason, settings: MediaSettings) => void;
-  /** Called each time an upstream opens its connection again. */
-  readonly onReconnect?: (upstream: Upstream, reason: NotificationReason, settings: MediaSettings) => void;
+  /** Called for each event of an upstream, of any type. */
+  readonly onEvent?: (upstream: Upstream, event: UpstreamEvent, settings: MediaSettings) => void;
 }
 
 /** The upstreams of this process, by id. */
@@ -87,7 +89,7 @@ export class Registry {
       destinations: this.destinations,
       addresses: this.addresses,
       ...(context.permit === undefined ? {} : { permit: context.permit }),
-      onReconnect: (reason) => this.options.onReconnect?.(upstream, reason, context.settings),
+      onEvent: (event) => this.reported(upstream, event, context.settings),
       onEnd: (reason, message) => this.ended(upstream, reason, message, context.settings),
     });
     this.byId.set(data.upstreamId, upstream);
@@ -127,7 +129,14 @@ export class Registry {
     if (this.byId.get(upstream.id) === upstream) this.byId.delete(upstream.id);
     const level = reason === 'done' || reason === 'api_delete' || reason === 'shutdown' ? 'info' : 'error';
     upstream.log[level](`upstream ended: ${reason}: ${message}`, { reason });
+    this.reported(upstream, { type: 'rtmp_close', reason, message }, settings);
     this.options.onEnd?.(upstream, reason, settings);
     for (const resolve of this.waiters.splice(0)) resolve();
+  }
+
+  private reported(upstream: Upstream, event: UpstreamEvent, settings: MediaSettings): void {
+    logEvent(upstream.log, event);
+    this.options.totals?.eventReported(event.type);
+    this.options.onEvent?.(upstream, event, settings);
   }
 }

@@ -26,6 +26,10 @@ export interface StreamSetOwner {
   fail(reason: CloseReason, message: string): void;
   /** The input of a track must finish: its sender gets the acks of the frames that were sent, then it is closed. */
   finishInput(input: TrackInput): void;
+  /** The server begins to publish a stream, on any connection. */
+  streamLive(name: string): void;
+  /** All tracks of a stream have ended. */
+  streamEnded(name: string): void;
   /** The last stream has ended. */
   lastStreamEnded(): void;
 }
@@ -160,6 +164,7 @@ export class StreamSet {
 
   private createStream(name: string, codec: number): UpstreamStream | undefined {
     const stream = new UpstreamStream(name, this.options.clock.now());
+    stream.onLive = () => this.owner.streamLive(name);
     this.byName.set(name, stream);
     const { main } = this.owner.sessions;
     const { outConnection } = this.options.settings;
@@ -218,6 +223,7 @@ export class StreamSet {
     this.byName.delete(stream.name);
     stream.outlet?.removeStream(stream);
     this.owner.log.info('stream ended', { stream: maskKey(stream.name) });
+    this.owner.streamEnded(stream.name);
     if (this.owner.ended) return;
     if (this.size === 0) this.owner.lastStreamEnded();
     else this.owner.sessions.finishEmpty();

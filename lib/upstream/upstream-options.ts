@@ -5,7 +5,8 @@ import type { Logger } from '../base/logger.js';
 import type { AddressPenalties } from '../rtmp/network/address-penalties.js';
 import type { Resolve } from '../rtmp/network/resolve.js';
 import type { Destinations } from './destination/destinations.js';
-import type { CloseReason, NotificationReason } from './report/close-reason.js';
+import type { CloseReason } from './report/close-reason.js';
+import type { ReportEvent } from './report/upstream-event.js';
 
 /** What an upstream is created from. */
 export interface UpstreamOptions {
@@ -23,8 +24,8 @@ export interface UpstreamOptions {
   readonly addresses: AddressPenalties;
   /** Whether the upstream may connect to an address; `host` is the name that was resolved to it. */
   readonly permit?: (address: string, port: number, host: string) => boolean;
-  /** Called each time the connection has broken and will be opened again. */
-  readonly onReconnect?: (reason: NotificationReason) => void;
+  /** Called for each event, except for the last one, `rtmp_close`. */
+  readonly onEvent?: ReportEvent;
   /** Called once, when the upstream has ended. */
   readonly onEnd: (reason: CloseReason, message: string) => void;
 }

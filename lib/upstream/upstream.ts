@@ -16,6 +16,8 @@ import { SessionSet } from './connection/session-set.js';
 import type { PastFailure } from './destination/destination-backoff.js';
 import { Overload } from './tracks/overload.js';
 import { turnScheduleOf, type TurnSchedule } from '../time/turn-schedule.js';
+import { Publications } from './report/publications.js';
+import type { UpstreamEvent } from './report/upstream-event.js';
 import type { LastStatus, UpstreamState, UpstreamStatus } from './report/status.js';
 import type { UpstreamStream } from './tracks/stream.js';
 import { BYTES } from './report/byte-counts.js';
@@ -65,6 +67,7 @@ export class Upstream implements SessionOwner, StreamSetOwner, WatchedUpstream, 
   private readonly streamSet: StreamSet;
   private readonly senderWatch: SenderWatch;
   private readonly overload: Overload;
+  private readonly publications: Publications;
   private phase: Phase = 'open';
   /** Inputs that only wait for the acks of the frames they have sent. */
   private finishing: TrackInput[] = [];
@@ -84,6 +87,10 @@ export class Upstream implements SessionOwner, StreamSetOwner, WatchedUpstream, 
     this.overload = new Overload(this.ledger, log);
     this.schedule = turnScheduleOf(settings, clock);
     this.createdAt = clock.now();
+    this.publications = new Publications(
+      (event) => this.report(event),
+      () => clock.now(),
+    );
     this.sessions = new SessionSet(this.newSession(streamNameOf(data)));
     this.streamSet = new StreamSet(this, options);
     this.senderWatch = new SenderWatch(this, clock);
@@ -257,12 +264,14 @@ export class Upstream implements SessionOwner, StreamSetOwner, WatchedUpstream, 
       return;
     }
     this.log.error(`the server refuses a stream: ${message}`, { stream: maskKey(name) });
+    this.publications.ended(name, 'publish_rejected', this.mask(message));
     this.streamSet.dropTracks(stream, 'publish_rejected', false);
   }
 
-  streamNeedsSession({ name }: TrackStream): void {
+  streamNeedsSession({ name }: TrackStream, refusal?: string): void {
     const stream = this.streams.get(name);
     if (stream === undefined) return;
+    if (refusal !== undefined) this.publications.lost(name, 'publish_rejected', this.mask(refusal));
     this.log.info('the stream gets a separate RTMP connection', { stream: maskKey(name) });
     const tracks = stream.allTracks();
     const session = this.streamSet.addSession(stream);
@@ -277,6 +286,14 @@ export class Upstream implements SessionOwner, StreamSetOwner, WatchedUpstream, 
   finishInput(input: TrackInput): void {
     input.finish();
     this.finishing.push(input);
+  }
+
+  streamLive(name: string): void {
+    this.publications.started(name);
+  }
+
+  streamEnded(name: string): void {
+    this.publications.ended(name, this.finalReason, this.finalMessage);
   }
 
   lastStreamEnded(): void {
@@ -304,12 +321,19 @@ export class Upstream implements SessionOwner, StreamSetOwner, WatchedUpstream, 
     this.log.warn(`the destination has failed lately; next attempt in ${Math.max(0, wait)} ms: ${message}`);
   }
 
-  reconnecting(reason: NotificationReason, message?: string): void {
+  /** Reports an event: it is logged, counted, and notified if `kmp_rtmp_out_notif_events` names its type. */
+  report(event: UpstreamEvent): void {
+    this.options.onEvent?.(event);
+  }
+
+  reconnecting(reason: NotificationReason, message?: string, lost: readonly TrackStream[] = []): void {
     const at = this.options.clock.now();
+    const text = message === undefined ? 'the server asks for another connection' : this.mask(message);
+    for (const { name } of lost) if (reason !== 'reconnect_request') this.publications.lost(name, reason, text);
     // What counts as deserted depends on whether there were attempts.
     this.senderWatch.update();
-    if (message !== undefined) this.lastBreakage = { reason, message: this.mask(message), at };
-    this.options.onReconnect?.(reason);
+    if (message !== undefined) this.lastBreakage = { reason, message: text, at };
+    this.report({ type: 'rtmp_reconnect', reason, message: text });
   }
 
   status(): UpstreamStatus {
@@ -338,8 +362,11 @@ export class Upstream implements SessionOwner, StreamSetOwner, WatchedUpstream, 
 
   private end(reason: CloseReason, message: string): void {
     if (this.ended) return;
+    const begun = this.phase === 'closing' || this.streams.size > 0;
     this.phase = 'ended';
     this.senderWatch.stop();
+    for (const name of begun ? this.streams.keys() : [streamNameOf(this.data)])
+      this.publications.ended(name, reason, this.mask(message));
     for (const input of this.finishing) input.close(reason);
     this.options.onEnd(reason, message);
   }

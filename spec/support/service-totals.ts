@@ -4,6 +4,18 @@ import type { ServiceTotals } from '../../lib/api/metrics/service-counters.js';
 export function sampleTotals(): ServiceTotals {
   return {
     closed_upstreams: { done: 3, send_failed: 0 },
+    upstream_events: {
+      rtmp_close: 3,
+      rtmp_reconnect: 5,
+      publish_start: 9,
+      publish_end: 8,
+      publish_failed: 1,
+      input_lost: 0,
+      input_back: 0,
+      degraded: 0,
+      recovered: 0,
+      failover: 0,
+    },
     kmp_connections: { accepted: 12, refused: 2 },
     notifications: { sent: 3, failed: 1 },
     input_bytes: 9000000,

@@ -55,6 +55,13 @@ export const TOTAL_METRICS: readonly SampledMetric<ServiceTotals>[] = [
   },
   {
     type: 'counter',
+    name: 'upstream_events_total',
+    help: 'Events of upstreams, by type',
+    labels: ['event'],
+    samples: (t) => Object.entries(t.upstream_events).map(([event, n]): Sample => [{ event }, n]),
+  },
+  {
+    type: 'counter',
     name: 'input_connections_total',
     help: 'KMP connections, by whether they were accepted',
     labels: ['result'],

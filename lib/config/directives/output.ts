@@ -193,11 +193,30 @@ export const outputDirectives = {
       no notification is sent.`,
     example: 'kmp_rtmp_out_notif_url http://127.0.0.1:8080/events;',
   }),
-  kmp_rtmp_out_notif_events: row(choices('rtmp_close', 'rtmp_reconnect'), 'rtmp_close', {
-    contexts,
-    doc: `Events that cause a notification: rtmp_close is the end of an upstream, rtmp_reconnect is a reconnect.`,
-    example: 'kmp_rtmp_out_notif_events rtmp_close rtmp_reconnect;',
-  }),
+  kmp_rtmp_out_notif_events: row(
+    choices(
+      'rtmp_close',
+      'rtmp_reconnect',
+      'publish_start',
+      'publish_end',
+      'publish_failed',
+      'input_lost',
+      'input_back',
+      'degraded',
+      'recovered',
+      'failover',
+    ),
+    'rtmp_close',
+    {
+      contexts,
+      doc: `Events that cause a notification. rtmp_close: the end of an upstream. rtmp_reconnect: its connection is opened
+        again. publish_start, publish_end, publish_failed: the server publishes a stream, does not any more, or refuses it.
+        input_lost, input_back: the media of senders is missing while the destination is kept, and arrives again. degraded,
+        recovered: viewers get less than they should or later, and then not any more. failover: another destination is
+        used. See docs/notifications.md.`,
+      example: 'kmp_rtmp_out_notif_events rtmp_close publish_start publish_failed;',
+    },
+  ),
   kmp_rtmp_out_notif_add_header: repeatable(header, {
     contexts,
     doc: `Header that is added to notification requests. May be repeated. Headers of an outer block are inherited only

@@ -3,6 +3,7 @@ import { PublishError } from '../../rtmp/publish-error.js';
 import type { PublisherState } from '../../rtmp/network/publisher.js';
 import type { ServerEvent } from '../../rtmp/server-event.js';
 import { reasonOf, type NotificationReason } from '../report/close-reason.js';
+import type { UpstreamEvent } from '../report/upstream-event.js';
 import type { UpstreamState } from '../report/status.js';
 import type { TrackStream } from '../tracks/track.js';
 import { AnswerTimeouts, type AnswerTimeoutOwner } from './server/answer-timeouts.js';
@@ -25,10 +26,18 @@ export interface SessionOwner extends ReplyObserver, DeliveryOwner {
   readonly isDeserted: boolean;
   /** The server refuses a stream. Other streams may continue. */
   streamRejected(stream: TrackStream, message: string): void;
-  /** `stream` needs its own session: the server gave it the id of another stream, or refuses it for now. */
-  streamNeedsSession(stream: TrackStream): void;
-  /** The connection is opened again. `message`: what was wrong with the last one, if anything was. */
-  reconnecting(reason: NotificationReason, message?: string): void;
+  /**
+   * `stream` needs its own session: the server gave it the id of another stream, or refuses it for now. `refusal`: the
+   * words of the server.
+   */
+  streamNeedsSession(stream: TrackStream, refusal?: string): void;
+  /** Reports an event of the upstream. */
+  report(event: UpstreamEvent): void;
+  /**
+   * The connection is opened again. `message`: what was wrong with the last one, if anything was. `lost`: the streams
+   * that were on it.
+   */
+  reconnecting(reason: NotificationReason, message?: string, lost?: readonly TrackStream[]): void;
   /** The destination is closed off: the session waits for its turn. */
   waiting(failure: PastFailure): void;
   sessionClosed(session: PublishSession): void;
@@ -346,7 +355,7 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, ReplacerOwn
     this.route.reset();
     this.phase = 'waiting';
     this.renewCurrent();
-    this.owner.reconnecting(reasonOf(error), messageOf(error));
+    this.owner.reconnecting(reasonOf(error), messageOf(error), this.connections.streams);
     if (this.phase !== 'waiting') return;
     this.waitForTurn([]);
     this.delivery.tracksMoved();
@@ -388,7 +397,7 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, ReplacerOwn
     this.owner.log.warn(messageOf(error));
     this.streams.removeStream(stream);
     connection.merger.flush();
-    this.owner.streamNeedsSession(stream);
+    this.owner.streamNeedsSession(stream, messageOf(error));
   }
 
   private closeIfFinished(): void {

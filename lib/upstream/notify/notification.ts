@@ -1,10 +1,7 @@
 import type { MediaSettings } from '../../config/settings.js';
 import type { ConnectData } from '../../kmp/connect-data.js';
-import type { NotificationReason } from '../report/close-reason.js';
 import type { LastStatus } from '../report/status.js';
-
-/** The events that can be notified; `kmp_rtmp_out_notif_events` selects them. */
-export type NotificationType = MediaSettings['outNotifEvents'][number];
+import type { UpstreamEvent, UpstreamEventType } from '../report/upstream-event.js';
 
 /** The settings that decide whether, where and how a notification is sent. */
 export type NotificationSettings = Pick<
@@ -19,12 +16,12 @@ export type NotificationSettings = Pick<
 
 /**
  * The body of a notification: the fields of the module in their order (docs/protocol/behaviour.md, Notifications), then
- * additional ones.
+ * additional ones. Events of the module have no others than these.
  */
 export interface NotificationBody {
-  readonly event_type: NotificationType;
-  /** Why the upstream ended, or why its connection is opened again. */
-  readonly reason: NotificationReason;
+  readonly event_type: UpstreamEventType;
+  /** Why; for the events of the module, why the upstream ended or why its connection is opened again. */
+  readonly reason: UpstreamEvent['reason'];
   readonly upstream_id: string;
   /** As given by the sender, with the stream key. */
   readonly url: string;
@@ -32,6 +29,9 @@ export interface NotificationBody {
   readonly opaque: string;
   /** The last error that the server sent; absent if there was none. */
   readonly status?: LastStatus;
+  /** The fields of the event itself; absent for the events of the module. */
+  readonly message?: string;
+  readonly [detail: string]: unknown;
 }
 
 /** What a notification is about. An Upstream is one. */
@@ -41,11 +41,11 @@ export interface NotificationSource {
   readonly serverStatus: LastStatus | null;
 }
 
-export function notificationOf(
-  type: NotificationType,
-  reason: NotificationReason,
-  { id, data, serverStatus }: NotificationSource,
-): NotificationBody {
+/** Events whose body has a fixed form, which receivers may depend on: those from before there were others. */
+const FIXED: ReadonlySet<UpstreamEventType> = new Set(['rtmp_close', 'rtmp_reconnect']);
+
+export function notificationOf(event: UpstreamEvent, { id, data, serverStatus }: NotificationSource): NotificationBody {
+  const { type, reason, ...details } = event;
   return {
     event_type: type,
     reason,
@@ -54,5 +54,6 @@ export function notificationOf(
     header: data.header ?? '',
     opaque: data.opaque ?? '',
     ...(serverStatus?.level === 'error' ? { status: serverStatus } : {}),
+    ...(FIXED.has(type) ? {} : details),
   };
 }

@@ -1,4 +1,5 @@
 import type { MediaType } from '../../media/codec.js';
+import { UPSTREAM_EVENTS, type UpstreamEventType } from './upstream-event.js';
 import { CLOSE_REASONS, type CloseReason } from './close-reason.js';
 
 /** Frames of one media type, over all tracks since the start. */
@@ -23,6 +24,8 @@ export interface FrameTotals {
 export interface ServiceTotals {
   /** Upstreams that have ended, by close reason. Every reason is listed, with 0 if it never occurred. */
   readonly closed_upstreams: Readonly<Record<string, number>>;
+  /** Events of upstreams, by type. Every type is listed. */
+  readonly upstream_events: Readonly<Record<UpstreamEventType, number>>;
   /** KMP connections that were accepted, and those refused by `allow`, `deny` or a limit. */
   readonly kmp_connections: { readonly accepted: number; readonly refused: number };
   readonly notifications: { readonly sent: number; readonly failed: number };
@@ -100,6 +103,13 @@ export class Totals {
   private readonly ended = emptySums();
   private readonly reasons = new Map<CloseReason, number>(CLOSE_REASONS.map((reason) => [reason, 0]));
 
+  private readonly events: Record<UpstreamEventType, number>;
+
+  constructor() {
+    const none = UPSTREAM_EVENTS.map((type) => [type, 0]);
+    this.events = Object.fromEntries(none) as Record<UpstreamEventType, number>;
+  }
+
   enter(one: Counting): void {
     this.active.add(one);
   }
@@ -113,11 +123,15 @@ export class Totals {
     this.reasons.set(reason, (this.reasons.get(reason) ?? 0) + 1);
   }
 
+  eventReported(type: UpstreamEventType): void {
+    this.events[type]++;
+  }
+
   /** The sums at this moment. */
-  take(): Sums & Pick<ServiceTotals, 'closed_upstreams'> {
+  take(): Sums & Pick<ServiceTotals, 'closed_upstreams' | 'upstream_events'> {
     const sums = emptySums();
     addSums(sums, this.ended);
     for (const one of this.active) one.addTo(sums);
-    return { closed_upstreams: Object.fromEntries(this.reasons), ...sums };
+    return { closed_upstreams: Object.fromEntries(this.reasons), upstream_events: { ...this.events }, ...sums };
   }
 }

@@ -39,7 +39,9 @@ export class UpstreamStream implements TrackStream {
   outlet: StreamOutlet | undefined;
   /** True once its tracks are known, or the time to wait for them is over. From then on, it has metadata. */
   settled = false;
-  live = false;
+  /** Called when the server begins to publish the stream, on any connection. */
+  onLive: (() => void) | undefined;
+  private isLive = false;
   /** Media types that the metadata has described. A track of such a type may leave and return without being late. */
   readonly announced = new Set<MediaType>();
   metaTimer: Timer | undefined;
@@ -53,6 +55,16 @@ export class UpstreamStream implements TrackStream {
     /** Monotonic ms. */
     readonly createdAt: number,
   ) {}
+
+  get live(): boolean {
+    return this.isLive;
+  }
+
+  set live(live: boolean) {
+    const begins = live && !this.isLive;
+    this.isLive = live;
+    if (begins) this.onLive?.();
+  }
 
   get isEmpty(): boolean {
     return this.tracks.video === undefined && this.tracks.audio === undefined;

@@ -12,7 +12,7 @@ const source = {
   data: { url: 'rtmp://127.0.0.1:1935/app/streamsecret', header: undefined, opaque: undefined },
   serverStatus: null,
 };
-const closed = notificationOf('rtmp_close', 'done', source);
+const closed = notificationOf({ type: 'rtmp_close', reason: 'done', message: 'all is sent' }, source);
 
 describe('notifications', () => {
   const targets: HttpTarget[] = [];
@@ -54,7 +54,7 @@ describe('notifications', () => {
   it('adds the last status of the server after the documented fields', async () => {
     const web = await target((socket) => reply(socket, 204));
     const notifier = new Notifier({ log });
-    const event = notificationOf('rtmp_close', 'publish_rejected', {
+    const event = notificationOf({ type: 'rtmp_close', reason: 'publish_rejected', message: 'in use' }, {
       id: 'ü"1',
       data: { url: 'rtmp://h/a/s', header: 'x', opaque: '{"a":1}' },
       serverStatus: { level: 'error', code: 'NetStream.Publish.BadName', description: 'in use' },
@@ -91,7 +91,7 @@ describe('notifications', () => {
   it('sends nothing without a URL, and no event that was not asked for', async () => {
     const web = await target((socket) => reply(socket, 200));
     const notifier = new Notifier({ log });
-    const reconnected = notificationOf('rtmp_reconnect', 'recv_failed', source);
+    const reconnected = notificationOf({ type: 'rtmp_reconnect', reason: 'recv_failed', message: 'reset' }, source);
     notifier.notify(closed, settings(''));
     notifier.notify(reconnected, settings(web.url));
     notifier.notify(reconnected, settings(web.url, { outNotifEvents: ['rtmp_close', 'rtmp_reconnect'] }));
