@@ -37,7 +37,8 @@ describe('the events of an upstream are notified', { timeout: 90_000 }, () => {
     return running.target.requests.slice(first, first + count).map(({ body }) => JSON.parse(body) as Body);
   }
 
-  const words = (bodies: readonly Body[]): string[] => bodies.map(({ event_type, reason }) => `${event_type} ${reason}`);
+  const words = (bodies: readonly Body[]): string[] =>
+    bodies.map(({ event_type, reason }) => `${event_type} ${reason}`);
 
   beforeEach(async () => {
     ingest = await ScriptableIngest.start({ answers: true });

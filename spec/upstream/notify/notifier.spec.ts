@@ -54,11 +54,14 @@ describe('notifications', () => {
   it('adds the last status of the server after the documented fields', async () => {
     const web = await target((socket) => reply(socket, 204));
     const notifier = new Notifier({ log });
-    const event = notificationOf({ type: 'rtmp_close', reason: 'publish_rejected', message: 'in use' }, {
-      id: 'ü"1',
-      data: { url: 'rtmp://h/a/s', header: 'x', opaque: '{"a":1}' },
-      serverStatus: { level: 'error', code: 'NetStream.Publish.BadName', description: 'in use' },
-    });
+    const event = notificationOf(
+      { type: 'rtmp_close', reason: 'publish_rejected', message: 'in use' },
+      {
+        id: 'ü"1',
+        data: { url: 'rtmp://h/a/s', header: 'x', opaque: '{"a":1}' },
+        serverStatus: { level: 'error', code: 'NetStream.Publish.BadName', description: 'in use' },
+      },
+    );
     notifier.notify(event, settings(web.url));
     await notifier.drain(5000);
     assert.equal(
