@@ -108,6 +108,12 @@ export class Service {
     this.http.destroy();
   }
 
+  private get unreadyReason(): string | undefined {
+    const { unavailable = [] } = this.media;
+    if (this.ending || unavailable.length === 0) return undefined;
+    return `workers that do not answer or are being replaced: ${unavailable.join(', ')}`;
+  }
+
   /** Ends at once. */
   kill(): void {
     this.ending = true;
@@ -133,7 +139,7 @@ export class Service {
   private app(server: HttpServerConfig): ReturnType<typeof httpApp> {
     return httpApp(server, {
       management: this.management,
-      health: { ready: () => this.ready },
+      health: { ready: () => this.ready, why: () => this.unreadyReason },
       counters: { totals: () => this.media.totals() },
       // Senders cannot reach a Unix-domain socket.
       kmp: () => this.kmpAddresses.find(({ host }) => !host.startsWith('unix:')),

@@ -6,6 +6,8 @@ import { securityHeaders } from './security.js';
 export interface Health {
   /** Whether new KMP connections are accepted: all ports listen, and the service is not shutting down. */
   ready(): boolean;
+  /** What the service waits for, if that is known. */
+  why?(): string | undefined;
 }
 
 /**
@@ -18,7 +20,7 @@ export function healthRouter(health: Health): Router {
     '/healthz': (res) => answerJson(res, { status: 'ok' }),
     '/readyz': (res) => {
       if (health.ready()) answerJson(res, { status: 'ok' });
-      else answerError(res, 503, 'not_ready', 'the service is starting or shutting down');
+      else answerError(res, 503, 'not_ready', health.why?.() ?? 'the service is starting or shutting down');
     },
   };
   for (const [path, answer] of Object.entries(routes)) {

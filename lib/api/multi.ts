@@ -1,6 +1,7 @@
 import { messageOf } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
-import { failure, type PathOperations, type Result } from './operations.js';
+import { failure, type PathOperations, type Result, workerUnavailable } from './operations.js';
+import { WorkerUnavailable } from '../upstream/report/worker-unavailable.js';
 
 /** Maximum number of requests in one body. */
 const MAX_REQUESTS = 1000;
@@ -56,6 +57,7 @@ async function run(routes: readonly PathOperations[], request: object, log: Logg
   try {
     return await operation(found.params, query === 'list=1');
   } catch (error) {
+    if (error instanceof WorkerUnavailable) return workerUnavailable(error);
     log.error(`HTTP multi: ${method} ${path.slice(0, 200)} failed: ${messageOf(error)}`, { error });
     return failure(500, 'internal_error', 'the request failed; see the log of the service');
   }

@@ -1,4 +1,5 @@
-import type { Management } from '../upstream/report/status.js';
+import type { GlobalStatus, Management } from '../upstream/report/status.js';
+import type { WorkerUnavailable } from '../upstream/report/worker-unavailable.js';
 import { jsonBytes, type ErrorBody } from './answer.js';
 import { coalesce } from './coalesce.js';
 import { openApiDocument } from './openapi/openapi.js';
@@ -7,6 +8,8 @@ import { openApiDocument } from './openapi/openapi.js';
 export interface Result {
   readonly status: number;
   readonly body?: Buffer;
+  /** The workers that the answer lacks, by number. */
+  readonly missing?: readonly number[];
 }
 
 /**
@@ -28,6 +31,16 @@ export function ok(value: unknown): Result {
   return { status: 200, body: jsonBytes(value) };
 }
 
+/** An answer from all workers. It names those that did not answer. */
+function okOfAll(value: unknown, { missing_workers: missing = [] }: GlobalStatus): Result {
+  return { ...ok(value), missing };
+}
+
+/** The answer if the worker of an upstream does not answer: nobody knows whether there is such an upstream. */
+export function workerUnavailable({ message }: WorkerUnavailable): Result {
+  return failure(503, 'worker_unavailable', `${message}; its upstreams are not known. Try again in a few seconds`);
+}
+
 export function failure(status: number, error: string, message: string): Result {
   const body: ErrorBody = { error, message };
   return { status, body: jsonBytes(body) };
@@ -40,12 +53,18 @@ function noUpstream(id: string): Result {
 /** All operations of the management API (docs/protocol/behaviour.md, API endpoints). */
 export function operations(management: Management, { write }: { readonly write: boolean }): readonly PathOperations[] {
   const document = ok(openApiDocument({ write }));
-  const status = coalesce(async () => ok(await management.status()));
-  const upstreams = coalesce(async () => ok((await management.status()).upstreams));
+  const all = (part: (status: GlobalStatus) => unknown): (() => Promise<Result>) =>
+    coalesce(async () => {
+      const status = await management.status();
+      return okOfAll(part(status), status);
+    });
+  const status = all((whole) => whole);
+  const upstreams = all((whole) => whole.upstreams);
+  const ids = all((whole) => Object.keys(whole.upstreams));
   return [
     { path: '/', get: async (_, list) => (list ? ok(['multi', 'upstreams']) : status()) },
     { path: '/openapi.json', get: () => Promise.resolve(document) },
-    { path: '/upstreams', get: async (_, list) => (list ? ok(await management.upstreamIds()) : upstreams()) },
+    { path: '/upstreams', get: (_, list) => (list ? ids() : upstreams()) },
     {
       path: '/upstreams/:upstream',
       async get([id = ''], list) {

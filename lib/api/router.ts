@@ -3,7 +3,8 @@ import { noLog, type Logger } from '../base/logger.js';
 import type { Management } from '../upstream/report/status.js';
 import { answerBytes, answerError, errorHandler, notFound } from './answer.js';
 import { runMulti } from './multi.js';
-import { operations, type Operation, type Result } from './operations.js';
+import { operations, workerUnavailable, type Operation, type Result } from './operations.js';
+import { WorkerUnavailable } from '../upstream/report/worker-unavailable.js';
 import { sameSiteOnly, securityHeaders } from './security.js';
 
 export interface ManagementOptions {
@@ -57,11 +58,23 @@ function handler(operation: Operation, names: readonly string[]): RequestHandler
       const value = req.params[name];
       return typeof value === 'string' ? value : '';
     });
-    respond(req, res, await operation(params, req.query['list'] === '1'));
+    respond(req, res, await resultOf(operation(params, req.query['list'] === '1')));
   };
 }
 
-function respond(req: Request, res: Response, { status, body }: Result): void {
+/** @throws any error but `WorkerUnavailable`, which is an answer */
+async function resultOf(result: Promise<Result>): Promise<Result> {
+  try {
+    return await result;
+  } catch (error) {
+    if (error instanceof WorkerUnavailable) return workerUnavailable(error);
+    throw error;
+  }
+}
+
+function respond(req: Request, res: Response, { status, body, missing = [] }: Result): void {
+  if (missing.length > 0) res.setHeader('X-Kmp-Rtmp-Missing-Workers', missing.join(', '));
+  if (status === 503) res.setHeader('Retry-After', '2');
   if (body === undefined) res.status(status).end();
   else answerBytes(res, req.query['pretty'] === '1' ? indented(body) : body, status);
 }

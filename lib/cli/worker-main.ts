@@ -32,6 +32,8 @@ function handle(message: ToWorker, socket: Socket | undefined): void {
     worker = new Worker(message, host, logging.log);
     void worker.run();
     void tuneHeap();
+  } else if (message.kind === 'ping') {
+    host.send({ kind: 'alive' });
   } else if (message.kind === 'reopen') {
     logging?.reopen();
   } else {

@@ -6,7 +6,7 @@ import { slotOf } from './rendezvous.js';
 import type { Slot } from './slot.js';
 
 /**
- * The management of all workers as one. A worker that is being replaced does not answer, so its upstreams are left out.
+ * The management of all workers as one. The status names the workers that do not answer: their upstreams are not in it.
  */
 export class ClusterManagement implements Management {
   private readonly startedAt: number;
@@ -21,9 +21,10 @@ export class ClusterManagement implements Management {
   async status(): Promise<GlobalStatus> {
     const parts = await Promise.allSettled(this.slots.map((slot) => ask<GlobalStatus>(slot, { name: 'status' })));
     const upstreams = Object.create(null) as Record<string, UpstreamStatus>;
-    for (const part of parts) {
-      if (part.status === 'fulfilled')
-        for (const [id, one] of Object.entries(part.value.upstreams)) upstreams[id] = one;
+    const missing: number[] = [];
+    for (const [slot, part] of parts.entries()) {
+      if (part.status === 'rejected') missing.push(slot);
+      else for (const [id, one] of Object.entries(part.value.upstreams)) upstreams[id] = one;
     }
     return {
       version,
@@ -33,6 +34,7 @@ export class ClusterManagement implements Management {
       pid: process.pid,
       uptime: Math.floor((this.clock.now() - this.startedAt) / 1000),
       upstreams,
+      missing_workers: missing,
     };
   }
 
@@ -63,5 +65,5 @@ export class ClusterManagement implements Management {
 }
 
 function ask<T>(slot: Slot, what: Question): Promise<T> {
-  return slot.call((call) => ({ kind: 'ask', call, what })) as Promise<T>;
+  return slot.ask(what) as Promise<T>;
 }

@@ -15,6 +15,7 @@ import { ClusterManagement } from './cluster-management.js';
 import { ClusterTotals } from './cluster-totals.js';
 import type { ToPrimary } from './messages.js';
 import { Slot, type SlotOwner } from './slot.js';
+import { WorkerUnavailable } from '../upstream/report/worker-unavailable.js';
 
 export interface ClusterMediaServiceOptions {
   /** Default: nothing is logged. */
@@ -53,7 +54,11 @@ export class ClusterMediaService implements MediaService, SlotOwner {
   }
 
   get ready(): boolean {
-    return !this.stopping && this.all.some((slot) => slot.ready);
+    return !this.stopping && this.unavailable.length === 0;
+  }
+
+  get unavailable(): readonly number[] {
+    return this.all.flatMap((slot, n) => (slot.ready ? [] : [n]));
   }
 
   get kmpAddresses(): { host: string; port: number }[] {
@@ -90,14 +95,13 @@ export class ClusterMediaService implements MediaService, SlotOwner {
       this.log.warn('another number of worker_processes takes effect after a restart');
     }
     this.config = config;
-    const done = await Promise.allSettled(
-      this.all.filter((slot) => slot.ready).map((slot) => slot.call((call) => ({ kind: 'reload', call, config }))),
-    );
-    const failed = done.find((one) => one.status === 'rejected');
-    if (failed === undefined) return;
+    const done = await Promise.allSettled(this.all.filter((slot) => slot.ready).map((slot) => slot.reload(config)));
+    // A worker that dies meanwhile is replaced by one with the new configuration.
+    const failed = done.find((one) => one.status === 'rejected' && !(one.reason instanceof WorkerUnavailable));
+    if (failed?.status !== 'rejected') return;
     // All workers follow the same configuration: those that have taken the new one go back.
     this.config = before;
-    await Promise.allSettled(this.all.map((slot) => slot.call((call) => ({ kind: 'reload', call, config: before }))));
+    await Promise.allSettled(this.all.map((slot) => slot.reload(before)));
     throw failed.reason;
   }
 

@@ -26,7 +26,7 @@ export class ClusterTotals {
     await Promise.allSettled(
       this.slots.map(async (slot) => {
         const { generation } = slot;
-        const totals = (await slot.call((call) => ({ kind: 'ask', call, what: { name: 'totals' } }))) as Numbers;
+        const totals = (await slot.ask({ name: 'totals' })) as Numbers;
         const before = this.last.get(slot);
         if (before !== undefined && before.generation !== generation) this.gone = add(this.gone, before.totals);
         this.last.set(slot, { generation, totals });

@@ -17,6 +17,8 @@ export type ToWorker =
   | { readonly kind: 'reload'; readonly call: number; readonly config: Config }
   | { readonly kind: 'stop'; readonly call: number }
   | { readonly kind: 'reopen' }
+  /** A sign of life is requested. */
+  | { readonly kind: 'ping' }
   | { readonly kind: 'ask'; readonly call: number; readonly what: Question }
   /** With a socket: a KMP connection that belongs to this worker. `head`: the bytes that have been read of it. */
   | { readonly kind: 'connection'; readonly listener: string; readonly head: Buffer };
@@ -31,6 +33,7 @@ export type Question =
 /** The messages from a worker to the primary. */
 export type ToPrimary =
   | { readonly kind: 'online' }
+  | { readonly kind: 'alive' }
   | { readonly kind: 'started'; readonly ports: readonly number[] }
   | { readonly kind: 'failed'; readonly code: string; readonly message: string }
   | { readonly kind: 'answer'; readonly call: number; readonly value?: unknown; readonly error?: string }

@@ -2,20 +2,26 @@ import cluster, { type Worker as ChildWorker } from 'node:cluster';
 import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../time/clock.js';
 import type { Config } from '../config/config.js';
-import { KmpRtmpError } from '../base/errors.js';
+import { KmpRtmpError, messageOf } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
 import { internalsReport } from '../node-internals/internals.js';
 import { stopReadingForGood } from '../node-internals/stop-reading.js';
 import { Calls } from './calls.js';
-import type { ToPrimary, ToWorker } from './messages.js';
+import { Deliveries } from './deliveries.js';
+import type { Question, ToPrimary, ToWorker } from './messages.js';
+import { WorkerWatch } from './worker-watch.js';
+import { WorkerUnavailable } from '../upstream/report/worker-unavailable.js';
 
 /** A worker that lived for less than this, ms, is replaced after a delay, which grows with each such worker. */
 const QUICK_DEATH = 5_000;
 /** The longest such delay, ms. */
 const MAX_RESTART_DELAY = 10_000;
-/** Connections that may wait for a slot's next worker. Further ones are closed; their senders connect again. */
-const MAX_WAITING = 10_000;
-
+/** How long a question to a worker waits for its answer, ms. */
+const ANSWER_TIMEOUT = 2_000;
+/** How long a worker may take to start, or to take a new configuration, ms. */
+const START_TIMEOUT = 30_000;
+/** How much longer than `worker_shutdown_timeout` a worker may take to end, ms. */
+const SHUTDOWN_MARGIN = 2_000;
 export interface SlotOwner {
   readonly clock: Clock;
   readonly log: Logger;
@@ -38,19 +44,22 @@ export class Slot {
   private startedAt = 0;
   private delay = 0;
   private timer: Timer | undefined;
-  private readonly calls = new Calls();
-  private waiting: { message: ToWorker; socket: Socket }[] = [];
+  private watch: WorkerWatch | undefined;
+  private readonly calls: Calls;
+  private readonly deliveries = new Deliveries();
   /** Settles {@link start}; undefined once that is done. */
   private starting: { resolve(ports: readonly number[]): void; reject(error: Error): void } | undefined;
 
   constructor(
     private readonly slot: number,
     private readonly owner: SlotOwner,
-  ) {}
+  ) {
+    this.calls = new Calls(owner.clock);
+  }
 
-  /** True while its worker listens. */
+  /** True while its worker listens and shows signs of life. */
   get ready(): boolean {
-    return this.up;
+    return this.up && this.watch?.isSilent !== true;
   }
 
   get pid(): number | undefined {
@@ -67,22 +76,28 @@ export class Slot {
     });
   }
 
-  /** Asks the worker to do something. Resolves with its answer; rejects if it fails, or dies before it has answered. */
-  call(make: (call: number) => ToWorker): Promise<unknown> {
-    const { worker } = this;
-    if (worker === undefined || !this.up) return Promise.reject(new Error('the worker is being replaced'));
-    return this.calls.make((call) => worker.send(make(call)));
+  /**
+   * Asks the worker a question. Resolves with its answer; rejects if it fails.
+   *
+   * @throws WorkerUnavailable if the worker is being replaced, dies, or does not answer
+   */
+  ask(what: Question): Promise<unknown> {
+    if (this.up && !this.ready) {
+      return Promise.reject(new WorkerUnavailable(`worker ${this.slot} does not answer`));
+    }
+    return this.call((call) => ({ kind: 'ask', call, what }), ANSWER_TIMEOUT);
+  }
+
+  /** Gives the worker a new configuration. @throws as {@link ask} */
+  reload(config: Config): Promise<unknown> {
+    return this.call((call) => ({ kind: 'reload', call, config }), START_TIMEOUT);
   }
 
   /** Gives the worker a connection, or keeps it for the next worker. */
   deliver(message: ToWorker, socket: Socket): void {
-    if (this.up && this.worker !== undefined) {
-      this.send(message, socket);
-    } else if (this.stopping || this.waiting.length >= MAX_WAITING) {
-      socket.destroy();
-    } else {
-      this.waiting.push({ message, socket });
-    }
+    if (this.up && this.worker !== undefined) this.deliveries.send(this.worker, message, socket);
+    else if (this.stopping) socket.destroy();
+    else this.deliveries.keep(message, socket);
   }
 
   reopenLogs(): void {
@@ -92,8 +107,11 @@ export class Slot {
   async stop(): Promise<void> {
     this.stopping = true;
     this.timer?.cancel();
-    for (const { socket } of this.waiting.splice(0)) socket.destroy();
-    await this.call((call) => ({ kind: 'stop', call })).catch(() => {});
+    this.deliveries.close();
+    const timeout = this.owner.config.workerShutdownTimeout + SHUTDOWN_MARGIN;
+    await this.call((call) => ({ kind: 'stop', call }), timeout).catch((error: unknown) => {
+      if (this.up) this.owner.log.error(`worker ${this.slot} is killed, because it does not end: ${messageOf(error)}`);
+    });
     this.kill();
   }
 
@@ -101,7 +119,16 @@ export class Slot {
     this.stopping = true;
     this.up = false;
     this.timer?.cancel();
+    this.watch?.stop();
     this.worker?.process.kill('SIGKILL');
+  }
+
+  private call(make: (call: number) => ToWorker, timeout: number): Promise<unknown> {
+    const { worker } = this;
+    if (worker === undefined || !this.up) {
+      return Promise.reject(new WorkerUnavailable(`worker ${this.slot} is being replaced`));
+    }
+    return this.calls.make((call) => worker.send(make(call)), timeout);
   }
 
   private fork(): void {
@@ -112,11 +139,19 @@ export class Slot {
     worker.on('message', (message: ToPrimary, socket?: Socket) => this.onMessage(message, socket));
     worker.on('error', () => {});
     worker.on('exit', (code, signal) => this.onExit(signal ?? `status ${code}`));
+    this.timer = this.owner.clock.after(
+      START_TIMEOUT,
+      () => this.hangs(`does not start in ${START_TIMEOUT} ms`),
+      false,
+    );
   }
 
   private onMessage(message: ToPrimary, socket: Socket | undefined): void {
     const { owner } = this;
+    this.watch?.heard();
     switch (message.kind) {
+      case 'alive':
+        return;
       case 'online':
         this.worker?.send({
           kind: 'start',
@@ -129,9 +164,15 @@ export class Slot {
         return;
       case 'started':
         this.up = true;
+        this.timer?.cancel();
+        this.watch = new WorkerWatch(
+          owner.clock,
+          () => this.worker?.send({ kind: 'ping' } satisfies ToWorker),
+          () => this.hangs('gives no sign of life'),
+        );
         this.starting?.resolve(message.ports);
         this.starting = undefined;
-        for (const waiting of this.waiting.splice(0)) this.send(waiting.message, waiting.socket);
+        if (this.worker !== undefined) this.deliveries.sendAll(this.worker);
         return;
       case 'failed':
         this.starting?.reject(new KmpRtmpError(message.code, message.message));
@@ -151,21 +192,28 @@ export class Slot {
     }
   }
 
-  private send(message: ToWorker, socket: Socket): void {
-    // Afterwards the worker has the descriptor, and nothing of the socket is left here.
-    this.worker?.send(message, socket, {}, () => socket.destroy());
+  private hangs(what: string): void {
+    const pid = this.worker?.process.pid;
+    this.owner.log.error(`worker ${this.slot} (process ${pid}) hangs: it ${what}; it is killed`);
+    this.worker?.process.kill('SIGKILL');
   }
 
   private onExit(how: string): void {
     this.up = false;
     this.worker = undefined;
-    this.calls.failAll('the worker died');
+    this.watch?.stop();
+    this.timer?.cancel();
+    this.calls.failAll(`worker ${this.slot} died`);
+    this.deliveries.workerDied();
     if (this.starting !== undefined) {
       this.starting.reject(new Error(`worker ${this.slot} ended while starting: ${how}`));
       this.starting = undefined;
       return;
     }
-    if (this.stopping) return;
+    if (this.stopping) {
+      this.deliveries.close();
+      return;
+    }
     const { clock, log } = this.owner;
     const quick = clock.now() - this.startedAt < QUICK_DEATH;
     this.delay = quick ? Math.min(MAX_RESTART_DELAY, this.delay * 2 + 250) : 0;

@@ -9,6 +9,8 @@ export interface MediaService {
   totals(): Promise<ServiceTotals>;
   /** True while new KMP connections are accepted. */
   readonly ready: boolean;
+  /** The workers that are being replaced or do not answer, by number; absent without workers. */
+  readonly unavailable?: readonly number[];
   /** The addresses of the KMP listeners; after the start, with the real ports. */
   readonly kmpAddresses: { host: string; port: number }[];
   /** @throws ListenError if an address cannot be used */

@@ -69,7 +69,7 @@ describe('a worker that dies', { timeout: 90_000 }, () => {
     const dropped = service.management.dropUpstream('u1');
     process.kill(pid, 'SIGKILL');
     assert.deepEqual((await asked).upstreams, Object.create(null));
-    await assert.rejects(dropped, /the worker died/);
+    await assert.rejects(dropped, /worker 0 died/);
     await assert.rejects(service.management.dropUpstream('u1'), /being replaced/);
   });
 

@@ -1,4 +1,5 @@
 import type { Clock } from '../../lib/time/clock.js';
+import type { Config } from '../../lib/config/config.js';
 import { parseConfig } from '../../lib/config/load.js';
 import { Service } from '../../lib/service.js';
 import type { GlobalStatus, UpstreamStatus } from '../../lib/upstream/report/status.js';
@@ -38,6 +39,7 @@ export class RunningService {
 
   private constructor(
     readonly service: Service,
+    readonly config: Config,
     readonly log: LogLines,
     readonly target: HttpTarget,
   ) {}
@@ -60,9 +62,10 @@ export class RunningService {
         }
       }`;
     const log = new LogLines();
-    const service = new Service(parseConfig(text), { log, ...(clock === undefined ? {} : { clock }) });
+    const config = parseConfig(text);
+    const service = new Service(config, { log, ...(clock === undefined ? {} : { clock }) });
     await service.start();
-    return new RunningService(service, log, target);
+    return new RunningService(service, config, log, target);
   }
 
   get kmpPort(): number {

@@ -91,6 +91,13 @@ export const CURRENT_METRICS: readonly SampledMetric<GlobalStatus>[] = [
     labels: ['version', 'runtime', 'compiler'],
     samples: (s) => [[{ version: s.version, runtime: s.nginx_version, compiler: s.compiler }, 1]],
   },
+  {
+    type: 'gauge',
+    name: 'missing_workers',
+    help: 'Workers that do not answer or are being replaced; the other metrics lack their upstreams',
+    labels: [],
+    samples: (s) => [[{}, s.missing_workers?.length ?? 0]],
+  },
   { type: 'gauge', name: 'uptime_seconds', help: 'Time since the start', labels: [], samples: (s) => [[{}, s.uptime]] },
   {
     type: 'gauge',

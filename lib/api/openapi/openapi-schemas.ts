@@ -30,20 +30,35 @@ function object(description: string, properties: Readonly<Record<string, Schema>
   return { type: 'object', description, properties, required: Object.keys(properties) };
 }
 
+/** `schema` with properties that may be absent. */
+function withOptional(schema: Schema, properties: Readonly<Record<string, Schema>>): Schema {
+  return { ...schema, properties: { ...schema.properties, ...properties } };
+}
+
 /**
  * The objects of lib/upstream/report/status.ts (docs/protocol/behaviour.md, API objects), in the order from the outside
  * in.
  */
 export const schemas: Readonly<Record<string, Schema>> = {
-  Global: object('The complete status', {
-    version: text('version of kmp-rtmp'),
-    nginx_version: text('the runtime, e.g. node/20.20.2; the name of the key is kept for tools that read it'),
-    compiler: text('the TypeScript compiler of the build'),
-    built: text('time of the build'),
-    pid: count('process id'),
-    uptime: count('seconds since the start'),
-    upstreams: byId(ref('Upstream'), 'by upstream id'),
-  }),
+  Global: withOptional(
+    object('The complete status', {
+      version: text('version of kmp-rtmp'),
+      nginx_version: text('the runtime, e.g. node/20.20.2; the name of the key is kept for tools that read it'),
+      compiler: text('the TypeScript compiler of the build'),
+      built: text('time of the build'),
+      pid: count('process id'),
+      uptime: count('seconds since the start'),
+      upstreams: byId(ref('Upstream'), 'by upstream id'),
+    }),
+    {
+      missing_workers: {
+        type: 'array',
+        items: count('number of a worker, from 0'),
+        description:
+          'workers that do not answer or are being replaced: upstreams lacks theirs. Absent with one process',
+      },
+    },
+  ),
   Upstream: object('An RTMP connection to an upstream server', {
     url: text('URL of the upstream, from the sender'),
     header: text('bytes sent before the handshake, from the sender'),

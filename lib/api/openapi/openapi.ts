@@ -73,6 +73,7 @@ const commonErrors = {
   403: error('The address of the client, or the origin of the page, is not allowed'),
   421: error('Over loopback: the Host is not a name of this server'),
   500: error('The service failed; its log has the reason'),
+  503: error('The worker process that has the upstream does not answer, or is being replaced'),
 };
 const writeErrors = { ...commonErrors, 405: error('The API is read-only') };
 

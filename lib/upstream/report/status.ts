@@ -132,10 +132,16 @@ export interface GlobalStatus {
   /** s */
   readonly uptime: number;
   readonly upstreams: Readonly<Record<string, UpstreamStatus>>;
+  /**
+   * The workers that do not answer or are being replaced, by number from 0: `upstreams` lacks theirs. Absent if there
+   * is one process only.
+   */
+  readonly missing_workers?: readonly number[];
 }
 
 /**
- * What the API needs from the service. The methods are asynchronous because, with several workers, the answers come
+ * What the API needs from the service. Questions about one upstream reject with `WorkerUnavailable` if its worker does
+ * not answer. The methods are asynchronous because, with several workers, the answers come
  * from all of them. Objects keyed by ids have no prototype, so that an id such as `__proto__` is an ordinary key.
  */
 export interface Management {
