@@ -40,7 +40,10 @@ export class SenderWatch {
     this.inputLeftAt = this.clock.now();
   }
 
-  /** Begins to wait, if there is no sender. Call it whenever that, or {@link WatchedUpstream.wasInVain}, may have changed. */
+  /**
+   * Begins to wait, if there is no sender. Call it whenever that, or {@link WatchedUpstream.wasInVain}, may have
+   * changed.
+   */
   update(): void {
     this.stop();
     const { upstream, clock } = this;

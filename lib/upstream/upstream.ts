@@ -46,8 +46,9 @@ const ADMITTED: Readonly<Record<AdmitFailure, string>> = {
 type Phase = 'open' | 'dropping' | 'closing' | 'ended';
 
 /**
- * All tracks of one `upstream_id` (docs/protocol/behaviour.md, Lifetimes). {@link StreamSet} has its streams and tracks.
- * A {@link PublishSession} does the RTMP side. There are several if the server supports only one stream per connection.
+ * All tracks of one `upstream_id` (docs/protocol/behaviour.md, Lifetimes). {@link StreamSet} has its streams and
+ * tracks. A {@link PublishSession} does the RTMP side. There are several if the server supports only one stream per
+ * connection.
  */
 export class Upstream implements SessionOwner, StreamSetOwner, WatchedUpstream, Counting {
   readonly id: string;
