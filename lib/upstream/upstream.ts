@@ -142,8 +142,10 @@ export class Upstream implements SessionOwner, StreamSetOwner, WatchedUpstream, 
     return false;
   }
 
+  /** True if its destination was tried, by itself or by others, and never took anything. */
   get wasInVain(): boolean {
-    return this.reconnects > 0 && [...this.sessions].every((session) => session.isUnpublished);
+    const failed = this.reconnects > 0 || this.sessions.nextAttempt !== undefined;
+    return failed && [...this.sessions].every((session) => session.isUnpublished);
   }
 
   /**

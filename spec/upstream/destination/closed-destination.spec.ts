@@ -359,6 +359,22 @@ describe('a destination that fails', { timeout: 90_000 }, () => {
     });
   });
 
+  it('is given up after ten seconds by an upstream that waits for its first turn, and whose sender leaves', async () => {
+    await start({ settings: { outReconnectInterval: 20_000 } });
+    await failOnce('u1');
+    const it = await sender('u1', deadUrl());
+    it.send(...videoFrames(0, 3));
+    await waits('u1');
+    await live.received('video', 3);
+    it.end();
+    await eventually(() => live.status().streams['s']?.tracks.video?.input === null, 'the end');
+    clock.advance(9999);
+    assert.ok(live.upstream !== undefined);
+    clock.advance(1);
+    assert.equal((await live.service.ended()).reason, 'handshake_failed');
+    assert.equal(dead.connections, 1);
+  });
+
   it('ends an upstream that waits, and that is deleted', async () => {
     await start();
     await failOnce('u1');
