@@ -196,7 +196,8 @@ describe(`peers at the sockets, seed ${seed}`, { skip: process.platform !== 'lin
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
     for (let i = 0; i < 100; i++) {
-      const data = { upstream_id: `wild${i}`, url: `rtmp://127.0.0.1:${port}/app/s` };
+      // Each has its own destination: the others would wait for their turns after the first failure.
+      const data = { upstream_id: `wild${i}`, url: `rtmp://127.0.0.1:${port}/app/s${i}` };
       (await open()).write(Buffer.concat([cnct(data), audioMinf(), frame('payload')]));
     }
     await closed();

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { DnsServer } from '../../support/dns-server.js';
 import { httpTarget, reply, type HttpTarget } from '../../support/http-target.js';
 import { CheckingIngest, type Manners } from './checking-ingest.js';
+import type { GlobalStatus } from '../../../lib/upstream/report/status.js';
 import type { Living, Look } from '../probe/look.js';
 import { LiveSender } from './live-sender.js';
 import { ServiceProcess } from './service-process.js';
@@ -153,9 +154,16 @@ export class Fleet {
 
   private async settle(): Promise<void> {
     const ids = this.live.map(({ id }) => id).sort();
-    await this.service.until('the upstreams that should be there', async () => {
-      const { upstreams } = await this.service.status();
-      return Object.keys(upstreams).sort().join() === ids.join();
+    let found: GlobalStatus['upstreams'] = {};
+    const settled = this.service.until('the upstreams that should be there', async () => {
+      found = (await this.service.status()).upstreams;
+      return Object.keys(found).sort().join() === ids.join();
+    });
+    await settled.catch((error: unknown) => {
+      const missing = ids.filter((id) => !Object.hasOwn(found, id));
+      const left = Object.entries(found).filter(([id]) => !ids.includes(id));
+      const what = `missing: ${missing.join()}; too many: ${JSON.stringify(left, undefined, 1)}`;
+      throw new Error(what, { cause: error });
     });
   }
 

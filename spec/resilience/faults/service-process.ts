@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import net, { type AddressInfo } from 'node:net';
+import net from 'node:net';
 import { once } from 'node:events';
 import { Folder, Run } from '../../support/cli.js';
+import { freePort } from '../../support/free-port.js';
 import { send } from '../../support/http.js';
 import type { GlobalStatus } from '../../../lib/upstream/report/status.js';
 import { Probe, probed } from '../probe/probe.js';
@@ -31,7 +32,7 @@ export class ServiceProcess {
 
   static async start({ workers = 1, media, main = '' }: ProcessSetup): Promise<ServiceProcess> {
     const folder = new Folder();
-    const [kmpPort = 0, httpPort = 0] = await freePorts(2);
+    const [kmpPort, httpPort] = [await freePort(), await freePort()];
     const path = folder.file('kmp-rtmp.conf', '');
     writeFileSync(
       path,
@@ -159,12 +160,4 @@ export class ServiceProcess {
     this.folder.remove();
     return code;
   }
-}
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => net.createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => once(server.close(), 'close')));
-  return ports;
 }
