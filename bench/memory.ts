@@ -8,6 +8,7 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { freePort } from '../spec/support/free-port.js';
 import { Service } from './children.js';
 import { HoldingLoad } from './holding-load.js';
 import { processTree } from './processes.js';
@@ -84,14 +85,6 @@ async function deafServer(): Promise<{ port: number; close: () => void }> {
       for (const socket of sockets) socket.destroy();
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as net.AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 const rssOf = (pid: number): number => processTree(pid).reduce((sum, { rssBytes }) => sum + rssBytes, 0);

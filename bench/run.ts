@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '../spec/support/free-port.js';
 import type { Case, Target } from './cases.js';
 import { Helper, Service } from './children.js';
 import type { IngestReport, LoadReport } from './messages.js';
@@ -166,14 +167,6 @@ async function drained(ingest: Helper<IngestReport>, sent: number): Promise<Inge
     if (report.received >= sent || machineMs() > limit) return report;
     await sleep(100);
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const address = server.address();
-  await new Promise((done) => server.close(done));
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
 function accepts(port: number): Promise<boolean> {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync } from 'node:fs';
 import { after, afterEach, beforeEach, describe, it } from 'node:test';
 import { Folder, kmpRtmp, Run } from '../support/cli.js';
+import { freePort } from '../support/free-port.js';
 import { httpTarget, reply, type HttpTarget } from '../support/http-target.js';
 import { framesOf } from '../support/ingest-media.js';
 import { audioMinf, frameAt, KmpSender, videoMinf } from '../support/kmp-sender.js';
@@ -29,7 +30,7 @@ describe('the end of kmp-rtmp', { timeout: 90_000 }, () => {
 
   async function start(media: string, main = ''): Promise<{ run: Run; port: number }> {
     const text = `${main}
-      stream { server { listen 127.0.0.1:0; kmp_rtmp; kmp_rtmp_out_notif_url ${target.url}; ${media} } }`;
+      stream { server { listen 127.0.0.1:${await freePort()}; kmp_rtmp; kmp_rtmp_out_notif_url ${target.url}; ${media} } }`;
     run = new Run(['-c', folder.file('kmp.conf', text)]);
     const [, port = ''] = await run.says(/takes KMP on 127\.0\.0\.1:(\d+)/);
     return { run, port: Number(port) };

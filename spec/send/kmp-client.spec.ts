@@ -6,6 +6,7 @@ import type { KmpClientOptions, OutFrame } from '../../lib/send/client-options.j
 import { KmpClient } from '../../lib/send/kmp-client.js';
 import { eventually } from '../support/eventually.js';
 import { FakeClock } from '../support/fake-clock.js';
+import { freePort } from '../support/free-port.js';
 import { KmpPeer, type PeerConnection } from '../support/kmp-peer.js';
 
 const info: VideoInfo = {
@@ -192,9 +193,7 @@ describe('KmpClient', () => {
   });
 
   it('says what is wrong if nothing listens there', async () => {
-    const gone = await KmpPeer.listen();
-    const { port } = gone;
-    await gone.close();
+    const port = await freePort();
     await assert.rejects(make({ port }).open(), (error) => {
       assert.ok(error instanceof KmpRtmpError);
       assert.equal(error.code, 'send_connect');

@@ -1,5 +1,6 @@
 import http from 'node:http';
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
+import { freePort } from './free-port.js';
 
 /** A request as it came in: every byte of it, with nothing parsed away. */
 export interface RawRequest {
@@ -47,8 +48,8 @@ export async function httpTarget(answer: (socket: Socket, request: RawRequest) =
       for (const one of waiting) if (requests.length >= one.count) one.resolve();
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
+  const port = await freePort();
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   return {
     url: `http://127.0.0.1:${port}/notify`,
     requests,

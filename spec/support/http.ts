@@ -1,6 +1,6 @@
 import http from 'node:http';
-import type { AddressInfo } from 'node:net';
 import express, { type RequestHandler } from 'express';
+import { freePort } from './free-port.js';
 
 export interface Reply {
   readonly status: number;
@@ -53,8 +53,8 @@ export function send(
 /** Serves on a free port of the loopback interface. */
 export async function serve(listener: http.RequestListener | http.Server, address = '127.0.0.1'): Promise<TestServer> {
   const server = listener instanceof http.Server ? listener : http.createServer(listener);
-  await new Promise<void>((resolve) => server.listen(0, address, resolve));
-  const { port } = server.address() as AddressInfo;
+  const port = await freePort();
+  await new Promise<void>((resolve) => server.listen(port, address, resolve));
   const request: TestServer['request'] = (method, path, headers, body) =>
     send(port, method, path, headers, address, body);
   return {

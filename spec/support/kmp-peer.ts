@@ -1,5 +1,7 @@
+import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { eventually } from './eventually.js';
+import { freePort } from './free-port.js';
 
 /** A packet as it came, taken apart with nothing but its two sizes. */
 export interface PeerPacket {
@@ -66,7 +68,8 @@ export class KmpPeer {
   onConnection: (connection: PeerConnection) => void = () => undefined;
   private constructor(private readonly server: Server) {}
 
-  static async listen(port = 0): Promise<KmpPeer> {
+  /** @param port of one that was closed; default: a free one */
+  static async listen(port?: number): Promise<KmpPeer> {
     const server = createServer();
     const peer = new KmpPeer(server);
     server.on('connection', (socket) => {
@@ -74,7 +77,8 @@ export class KmpPeer {
       peer.connections.push(connection);
       peer.onConnection(connection);
     });
-    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+    server.listen(port ?? (await freePort()), '127.0.0.1');
+    await once(server, 'listening');
     return peer;
   }
 

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { FlvParse, type FlvTag } from './flv-parse.js';
+import { freePort } from './free-port.js';
 import { reap } from './reaper.js';
 
 interface Ports {
@@ -39,12 +40,14 @@ export interface NodeMediaServer {
  */
 export async function startNodeMediaServer(
   tls?: { key: string; cert: string },
-  rtmpPort = 0,
+  rtmpPort?: number,
 ): Promise<NodeMediaServer> {
   const folder = mkdtempSync(join(tmpdir(), 'node-media-server-'));
   const program = fileURLToPath(new URL('node-media-server-child.js', import.meta.url));
   const child = reap(
-    fork(program, [folder, String(rtmpPort), ...(tls === undefined ? [] : [tls.key, tls.cert])], { silent: true }),
+    fork(program, [folder, String(rtmpPort ?? (await freePort())), ...(tls === undefined ? [] : [tls.key, tls.cert])], {
+      silent: true,
+    }),
   );
   let said = '';
   child.stdout?.on('data', (text: Buffer) => (said += String(text)));

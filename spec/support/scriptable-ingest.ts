@@ -1,6 +1,7 @@
 import net from 'node:net';
 import tls from 'node:tls';
 import { once } from 'node:events';
+import { freePort } from './free-port.js';
 import { IngestConnection } from './script-connection.js';
 import type { Script } from './script.js';
 
@@ -23,12 +24,13 @@ export class ScriptableIngest {
     public script: Script,
   ) {}
 
-  static async start(script: Script = {}, port = 0): Promise<ScriptableIngest> {
+  /** @param port of one that was closed; default: a free one */
+  static async start(script: Script = {}, port?: number): Promise<ScriptableIngest> {
     const onSocket = (socket: net.Socket) => ingest.accept(socket);
     const server = script.tls === undefined ? net.createServer(onSocket) : tls.createServer(script.tls, onSocket);
     const ingest = new ScriptableIngest(server, script);
     server.on('tlsClientError', () => {});
-    server.listen(port, '127.0.0.1');
+    server.listen(port ?? (await freePort()), '127.0.0.1');
     await once(server, 'listening');
     return ingest;
   }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import type { MediaSettings } from '../../../lib/config/settings.js';
 import { eventually } from '../../support/eventually.js';
 import { FakeClock } from '../../support/fake-clock.js';
+import { freePort } from '../../support/free-port.js';
 import { framesOf, kindsOf, mediaOf } from '../../support/ingest-media.js';
 import { frameAt, type KmpSender } from '../../support/kmp-sender.js';
 import { audioFrames, Live, names, videoFrames } from '../../support/live.js';
@@ -325,10 +326,7 @@ describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
       await refusing.next()
     ).closed;
     await eventually(() => /the replacement connection failed: .*full/.test(live.service.log.text), 'the log line');
-    const gone = await other();
-    const { port } = gone;
-    await gone.close();
-    ask(first, `rtmp://127.0.0.1:${port}/app`);
+    ask(first, `rtmp://127.0.0.1:${await freePort()}/app`);
     await eventually(
       () => /the replacement connection failed: .*ECONNREFUSED/.test(live.service.log.text),
       'the next line',

@@ -70,6 +70,9 @@ function assertFrames(actual: Buffer[], from: number, to: number): void {
   actual.forEach((bytes, i) => assert.ok(bytes.equals(payload(from + i)), `frame ${from + i} is damaged`));
 }
 
+/** ms; a stall that is longer by this is still shorter than the process delay. */
+const MOST_LATE = 30;
+
 describe('sockets that are read in intervals', { timeout: 90_000, concurrency: true }, () => {
   it('bring every frame as it was, in order', async () => {
     const { connections, frames } = await play({}, {});
@@ -163,10 +166,13 @@ describe('sockets that are read in intervals', { timeout: 90_000, concurrency: t
     const [video, audio] = [await KmpSender.open(service.port, data), await KmpSender.open(service.port, data)];
     video.send(videoMinf());
     audio.send(audioMinf());
+    // Times at which this process came too late itself: it stalled longer than it should, and proves nothing.
+    const late: number[] = [];
     const began = performance.now();
     for (let ms = 0; ms < frames * 10; ms += 10) {
       const wait = began + ms - performance.now();
       if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
+      if (performance.now() - (began + ms) > MOST_LATE) late.push(ms);
       video.send(frameAt(ms, payload(ms / 10), { key: ms % 250 === 0 }));
       stalled.push(frameAt(ms, `audio ${ms}`));
       if (ms % every >= stall) audio.send(...stalled.splice(0));
@@ -185,7 +191,8 @@ describe('sockets that are read in intervals', { timeout: 90_000, concurrency: t
       .filter(({ type, payload }) => (type === 9 || type === 8) && payload[1] === 1)
       .map(({ timestamp }) => timestamp);
     assert.equal(times.length, 2 * frames);
-    const behind = times.filter((time, i) => i > 0 && time < (times[i - 1] ?? 0));
+    const wasLate = (time: number): boolean => late.some((ms) => Math.abs(ms - time) < 1000);
+    const behind = times.filter((time, i) => i > 0 && time < (times[i - 1] ?? 0) && !wasLate(time));
     assert.deepEqual(behind, [], 'a frame came behind a later one');
   });
 

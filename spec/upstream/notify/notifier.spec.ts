@@ -4,6 +4,7 @@ import { afterEach, describe, it } from 'node:test';
 import { mediaSettings, type MediaSettings } from '../../../lib/config/settings.js';
 import { notificationOf } from '../../../lib/upstream/notify/notification.js';
 import { Notifier } from '../../../lib/upstream/notify/notifier.js';
+import { FakeClock } from '../../support/fake-clock.js';
 import { httpTarget, reply, type HttpTarget } from '../../support/http-target.js';
 import { LogLines } from '../../support/log-lines.js';
 
@@ -145,14 +146,19 @@ describe('notifications', () => {
   });
 
   it('gives up a target that does not take the request, after the send timeout', async () => {
-    // Never reads: with a body larger than the kernel's buffers, the request cannot be sent.
-    const server = createServer({ pauseOnConnect: true }, (socket) => socket.on('error', () => {}));
+    // Reads once: with a body larger than the kernel's buffers, the request cannot be sent.
+    const server = createServer((socket) => socket.on('error', () => {}).once('data', () => socket.pause()));
+    const reading = new Promise((resolve) => server.once('connection', (socket) => socket.once('data', resolve)));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;
-    const notifier = new Notifier({ log });
+    const clock = new FakeClock();
+    const notifier = new Notifier({ log, clock });
     const event = { ...closed, opaque: 'x'.repeat(12_000_000) };
     notifier.notify(event, settings(`http://127.0.0.1:${port}/`, { outNotifTimeout: 60, outNotifReadTimeout: 60_000 }));
-    assert.equal(await notifier.drain(10_000), true);
+    const drained = notifier.drain(10_000);
+    await reading;
+    clock.advance(60);
+    assert.equal(await drained, true);
     assert.match(log.text, /the request was not sent within 60 ms \(kmp_rtmp_out_notif_timeout\)/);
     server.close();
   });

@@ -1,9 +1,8 @@
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
-import net from 'node:net';
-import { once } from 'node:events';
 import { DnsServer } from '../../support/dns-server.js';
 import { eventually } from '../../support/eventually.js';
+import { freePort } from '../../support/free-port.js';
 import { audioMinf, frameAt, KmpSender } from '../../support/kmp-sender.js';
 import { RunningService } from '../../support/running-service.js';
 import { ScriptableIngest, type Script } from '../../support/scriptable-ingest.js';
@@ -110,12 +109,7 @@ describe('the close reason in the notification is why the upstream ended', { tim
 
   it('handshake_failed: a port without a listener', async () => {
     await start();
-    const taken = net.createServer().listen(0, '127.0.0.1');
-    await once(taken, 'listening');
-    const { port } = taken.address() as net.AddressInfo;
-    taken.close();
-    await once(taken, 'close');
-    const sender = await publish({ url: `rtmp://127.0.0.1:${port}/app/s` });
+    const sender = await publish({ url: `rtmp://127.0.0.1:${await freePort()}/app/s` });
     await endedFor('handshake_failed', sender);
   });
 
