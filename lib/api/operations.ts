@@ -1,3 +1,4 @@
+import { DEFAULT_CLOSED, MAX_CLOSED } from '../upstream/report/closed.js';
 import type { GlobalStatus, Management } from '../upstream/report/status.js';
 import type { WorkerUnavailable } from '../upstream/report/worker-unavailable.js';
 import { jsonBytes, type ErrorBody } from './answer.js';
@@ -12,11 +13,15 @@ export interface Result {
   readonly missing?: readonly number[];
 }
 
+/** The parameters of the query of a request, by name. */
+export type Query = Readonly<Record<string, string | undefined>>;
+
 /**
  * @param params the values of the parameters of the path, decoded, in their order
  * @param list whether only names are requested (`list=1`)
+ * @param query all parameters of the query; none in POST /multi
  */
-export type Operation = (params: readonly string[], list: boolean) => Promise<Result>;
+export type Operation = (params: readonly string[], list: boolean, query?: Query) => Promise<Result>;
 
 /** The operations at one path. `path` has a leading ":" in the segments that are parameters. */
 export interface PathOperations {
@@ -65,6 +70,7 @@ export function operations(management: Management, { write }: { readonly write: 
     { path: '/', get: async (_, list) => (list ? ok(['multi', 'upstreams']) : status()) },
     { path: '/openapi.json', get: () => Promise.resolve(document) },
     { path: '/upstreams', get: (_, list) => (list ? ids() : upstreams()) },
+    { path: '/closed', get: (_, _list, query) => closed(management, query) },
     {
       path: '/upstreams/:upstream',
       async get([id = ''], list) {
@@ -103,6 +109,12 @@ export function operations(management: Management, { write }: { readonly write: 
       },
     },
   ];
+}
+
+async function closed(management: Management, { limit, upstream_id: upstreamId }: Query = {}): Promise<Result> {
+  const most = limit === undefined ? DEFAULT_CLOSED : /^\d{1,9}$/.test(limit) ? Number(limit) : 0;
+  if (most < 1) return failure(400, 'bad_request', `"limit" is a number from 1 to ${MAX_CLOSED}`);
+  return ok(await management.closed({ limit: Math.min(most, MAX_CLOSED), upstreamId }));
 }
 
 function connectionId(text: string): number | undefined {

@@ -3,7 +3,7 @@ import { noLog, type Logger } from '../base/logger.js';
 import type { Management } from '../upstream/report/status.js';
 import { answerBytes, answerError, errorHandler, notFound } from './answer.js';
 import { runMulti } from './multi.js';
-import { operations, workerUnavailable, type Operation, type Result } from './operations.js';
+import { operations, workerUnavailable, type Operation, type Query, type Result } from './operations.js';
 import { WorkerUnavailable } from '../upstream/report/worker-unavailable.js';
 import { sameSiteOnly, securityHeaders } from './security.js';
 
@@ -58,8 +58,16 @@ function handler(operation: Operation, names: readonly string[]): RequestHandler
       const value = req.params[name];
       return typeof value === 'string' ? value : '';
     });
-    respond(req, res, await resultOf(operation(params, req.query['list'] === '1')));
+    respond(req, res, await resultOf(operation(params, req.query['list'] === '1', queryOf(req))));
   };
+}
+
+/** The parameters of the query that occur once. */
+function queryOf(req: Request): Query {
+  const entries = Object.entries(req.query).flatMap(([name, value]) =>
+    typeof value === 'string' ? [[name, value]] : [],
+  );
+  return Object.assign(Object.create(null), Object.fromEntries(entries)) as Query;
 }
 
 /** @throws any error but `WorkerUnavailable`, which is an answer */

@@ -1,5 +1,7 @@
 import type { Clock } from '../time/clock.js';
 import { buildInfo, version } from '../base/version.js';
+import type { ClosedRecord } from '../upstream/report/closed-record.js';
+import type { ClosedQuery, ClosedUpstream } from '../upstream/report/closed.js';
 import type { GlobalStatus, Management, UpstreamStatus } from '../upstream/report/status.js';
 import type { Question } from './messages.js';
 import { slotOf } from './rendezvous.js';
@@ -13,6 +15,7 @@ export class ClusterManagement implements Management {
 
   constructor(
     private readonly slots: readonly Slot[],
+    private readonly record: Pick<ClosedRecord, 'list'>,
     private readonly clock: Clock,
   ) {
     this.startedAt = clock.now();
@@ -47,6 +50,10 @@ export class ClusterManagement implements Management {
     if (slot === undefined) return undefined;
     const { upstreams } = await ask<GlobalStatus>(slot, { name: 'status' });
     return Object.hasOwn(upstreams, id) ? upstreams[id] : undefined;
+  }
+
+  closed(query?: ClosedQuery): Promise<readonly ClosedUpstream[]> {
+    return Promise.resolve(this.record.list(query));
   }
 
   async dropUpstream(id: string): Promise<boolean> {

@@ -9,6 +9,7 @@ import { noLog, type Logger } from '../base/logger.js';
 import { inUse } from '../node-internals/internals.js';
 import { testInternals } from '../node-internals/self-test.js';
 import type { MediaService } from '../media-service/media-service.js';
+import { ClosedRecord } from '../upstream/report/closed-record.js';
 import type { Management } from '../upstream/report/status.js';
 import type { ServiceTotals } from '../upstream/report/totals.js';
 import { ClusterManagement } from './cluster-management.js';
@@ -33,6 +34,7 @@ export class ClusterMediaService implements MediaService, SlotOwner {
   readonly clock: Clock;
   readonly log: Logger;
   config: Config;
+  readonly closed: ClosedRecord;
   private readonly all: Slot[];
   private readonly sums: ClusterTotals;
   private ports: readonly number[] = [];
@@ -44,7 +46,8 @@ export class ClusterMediaService implements MediaService, SlotOwner {
     this.log = options.log ?? noLog;
     const length = config.workerProcesses === 'auto' ? availableParallelism() : config.workerProcesses;
     this.all = Array.from({ length }, (_, i) => new Slot(i, this));
-    this.management = new ClusterManagement(this.all, this.clock);
+    this.closed = new ClosedRecord(() => this.clock.wall());
+    this.management = new ClusterManagement(this.all, this.closed, this.clock);
     this.sums = new ClusterTotals(this.all);
   }
 

@@ -1,4 +1,5 @@
 import type { Config } from '../config/config.js';
+import type { ClosedUpstreamReport } from '../upstream/report/closed.js';
 import type { Internal } from '../node-internals/internals.js';
 
 /** The messages from the primary to a worker. */
@@ -37,5 +38,9 @@ export type ToPrimary =
   | { readonly kind: 'started'; readonly ports: readonly number[] }
   | { readonly kind: 'failed'; readonly code: string; readonly message: string }
   | { readonly kind: 'answer'; readonly call: number; readonly value?: unknown; readonly error?: string }
+  /** An upstream has ended. */
+  | { readonly kind: 'closed'; readonly report: ClosedUpstreamReport }
+  /** An upstream is published. */
+  | { readonly kind: 'live'; readonly id: string }
   /** With a socket: a KMP connection that belongs to another slot. */
   | { readonly kind: 'misplaced'; readonly slot: number; readonly listener: string; readonly head: Buffer };

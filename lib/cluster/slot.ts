@@ -6,6 +6,7 @@ import { KmpRtmpError, messageOf } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
 import { internalsReport } from '../node-internals/internals.js';
 import { stopReadingForGood } from '../node-internals/stop-reading.js';
+import type { ClosedRecord } from '../upstream/report/closed-record.js';
 import { Calls } from './calls.js';
 import { Deliveries } from './deliveries.js';
 import type { Question, ToPrimary, ToWorker } from './messages.js';
@@ -28,6 +29,8 @@ export interface SlotOwner {
   /** The configuration for new workers. */
   readonly config: Config;
   readonly slots: number;
+  /** The record of ended upstreams, over all workers and their replacements. */
+  readonly closed: Pick<ClosedRecord, 'add' | 'live'>;
   misplaced(message: Extract<ToPrimary, { kind: 'misplaced' }>, socket: Socket): void;
 }
 
@@ -181,6 +184,12 @@ export class Slot {
         return;
       case 'answer':
         this.calls.answer(message.call, message.value, message.error);
+        return;
+      case 'closed':
+        owner.closed.add(message.report);
+        return;
+      case 'live':
+        owner.closed.live(message.id);
         return;
       case 'misplaced':
         if (socket === undefined) return;

@@ -3,6 +3,7 @@ import { KmpRtmpError, messageOf } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
 import type { KmpRouter } from '../upstream/intake/kmp-listener.js';
 import { LocalMediaService } from '../media-service/local-media-service.js';
+import type { ClosedUpstreamReport } from '../upstream/report/closed.js';
 import type { Question, ToPrimary, ToWorker } from './messages.js';
 import { slotOf } from './rendezvous.js';
 
@@ -33,7 +34,11 @@ export class Worker implements KmpRouter {
     this.numbers = generation * NUMBERS;
     // The slots take turns, so that no two workers give the same number.
     const nextConnection = (): number => this.numbers++ * slots + slot + 1;
-    this.media = new LocalMediaService(start.config, { log, nextConnection, router: this });
+    const closed = {
+      add: (report: ClosedUpstreamReport) => host.send({ kind: 'closed', report }),
+      live: (id: string) => host.send({ kind: 'live', id }),
+    };
+    this.media = new LocalMediaService(start.config, { log, nextConnection, router: this, closed });
   }
 
   async run(): Promise<void> {

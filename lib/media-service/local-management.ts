@@ -1,5 +1,7 @@
 import type { Clock } from '../time/clock.js';
 import { buildInfo, version } from '../base/version.js';
+import type { ClosedRecord } from '../upstream/report/closed-record.js';
+import type { ClosedQuery, ClosedUpstream } from '../upstream/report/closed.js';
 import type { Registry } from '../upstream/registry.js';
 import type { GlobalStatus, Management, UpstreamStatus } from '../upstream/report/status.js';
 
@@ -9,6 +11,7 @@ export class LocalManagement implements Management {
 
   constructor(
     private readonly registry: Registry,
+    private readonly record: Pick<ClosedRecord, 'list'>,
     private readonly clock: Clock,
   ) {
     this.startedAt = clock.now();
@@ -32,6 +35,10 @@ export class LocalManagement implements Management {
 
   upstream(id: string): Promise<UpstreamStatus | undefined> {
     return Promise.resolve(this.registry.get(id)?.status());
+  }
+
+  closed(query?: ClosedQuery): Promise<readonly ClosedUpstream[]> {
+    return Promise.resolve(this.record.list(query));
   }
 
   dropUpstream(id: string): Promise<boolean> {

@@ -14,6 +14,7 @@ import type { MediaService } from './media-service.js';
 import { notificationOf } from '../upstream/notify/notification.js';
 import { Notifier } from '../upstream/notify/notifier.js';
 import { Registry } from '../upstream/registry.js';
+import { ClosedRecord } from '../upstream/report/closed-record.js';
 import { Totals, type ServiceTotals } from '../upstream/report/totals.js';
 
 /** The share of `worker_shutdown_timeout` in which upstreams can end in order. The rest is for their notifications. */
@@ -25,6 +26,8 @@ export interface LocalMediaServiceOptions {
   readonly clock?: Clock;
   /** Gives the numbers of connections; default 1, 2, 3 ... */
   readonly nextConnection?: () => number;
+  /** Records how upstreams end; default: {@link management} does. */
+  readonly closed?: Pick<ClosedRecord, 'add' | 'live'>;
   /** Decides which worker a new connection belongs to; default: all stay in this process. */
   readonly router?: KmpRouter;
 }
@@ -55,15 +58,17 @@ export class LocalMediaService implements MediaService {
     this.clock = options.clock ?? systemClock;
     this.nextConnection = options.nextConnection ?? (() => ++this.connections);
     this.router = options.router;
+    const record = new ClosedRecord(() => this.clock.wall());
     this.registry = new Registry({
       clock: this.clock,
       log: this.log,
       nextConnection: this.nextConnection,
       totals: this.sums,
+      closed: options.closed ?? record,
       onEvent: (upstream, event, settings) => this.notifier.notify(notificationOf(event, upstream), settings),
     });
     this.notifier = new Notifier({ clock: this.clock, log: this.log });
-    this.management = new LocalManagement(this.registry, this.clock);
+    this.management = new LocalManagement(this.registry, record, this.clock);
   }
 
   get kmpAddresses(): { host: string; port: number }[] {

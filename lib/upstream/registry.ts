@@ -1,11 +1,14 @@
 import type { Clock } from '../time/clock.js';
 import type { MediaSettings } from '../config/settings.js';
 import type { ConnectData } from '../kmp/connect-data.js';
+import { messageOf } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
 import { maskUrl } from '../base/mask.js';
 import { AddressPenalties } from '../rtmp/network/address-penalties.js';
 import type { Resolve } from '../rtmp/network/resolve.js';
 import type { CloseReason } from './report/close-reason.js';
+import type { ClosedRecord } from './report/closed-record.js';
+import { describeClosed, describeInvalid } from './describe-closed.js';
 import { Destinations } from './destination/destinations.js';
 import { logEvent } from './notify/event-log.js';
 import { isForOtherDestination } from './other-destination.js';
@@ -14,6 +17,7 @@ import type { Totals } from './report/totals.js';
 import type { UpstreamEvent } from './report/upstream-event.js';
 import { TrackRefused } from './tracks/track-refused.js';
 import { Upstream } from './upstream.js';
+import type { UpstreamOptions } from './upstream-options.js';
 
 /** What a server block gives its tracks, in addition to its settings. */
 export interface JoinContext {
@@ -31,6 +35,8 @@ export interface RegistryOptions {
   readonly nextConnection: () => number;
   /** Called for each upstream that has ended, with any reason. */
   readonly totals?: Totals;
+  /** Records how upstreams end. */
+  readonly closed?: Pick<ClosedRecord, 'add' | 'live'>;
   readonly onEnd?: (upstream: Upstream, reason: CloseReason, settings: MediaSettings) => void;
   /** Called for each event of an upstream, of any type. */
   readonly onEvent?: (upstream: Upstream, event: UpstreamEvent, settings: MediaSettings) => void;
@@ -78,7 +84,7 @@ export class Registry {
     if (this.draining) throw new TrackRefused('the service is shutting down');
     const { clock, log, nextConnection } = this.options;
     const connection = nextConnection();
-    const upstream: Upstream = new Upstream({
+    const upstream: Upstream = this.create({
       id: data.upstreamId,
       connection,
       data,
@@ -122,10 +128,21 @@ export class Registry {
     for (const upstream of [...this.active]) upstream.fail('shutdown', 'the service is stopping');
   }
 
+  /** @throws RtmpUrlError if the URL of the connect data is invalid */
+  private create(options: UpstreamOptions): Upstream {
+    try {
+      return new Upstream(options);
+    } catch (error) {
+      this.options.closed?.add(describeInvalid(options.data, options.connection, messageOf(error), this.options.clock));
+      throw error;
+    }
+  }
+
   private ended(upstream: Upstream, reason: CloseReason, message: string, settings: MediaSettings): void {
     this.active.delete(upstream);
     this.options.totals?.leave(upstream);
     this.options.totals?.upstreamEnded(reason);
+    this.options.closed?.add(describeClosed(upstream, reason, message, this.options.clock));
     if (this.byId.get(upstream.id) === upstream) this.byId.delete(upstream.id);
     const level = reason === 'done' || reason === 'api_delete' || reason === 'shutdown' ? 'info' : 'error';
     upstream.log[level](`upstream ended: ${reason}: ${message}`, { reason });
@@ -137,6 +154,7 @@ export class Registry {
   private reported(upstream: Upstream, event: UpstreamEvent, settings: MediaSettings): void {
     logEvent(upstream.log, event);
     this.options.totals?.eventReported(event.type);
+    if (event.type === 'publish_start') this.options.closed?.live(upstream.id);
     this.options.onEvent?.(upstream, event, settings);
   }
 }

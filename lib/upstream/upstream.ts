@@ -21,7 +21,8 @@ import type { UpstreamEvent } from './report/upstream-event.js';
 import type { LastStatus, UpstreamState, UpstreamStatus } from './report/status.js';
 import type { UpstreamStream } from './tracks/stream.js';
 import { BYTES } from './report/byte-counts.js';
-import type { Counting, Sums } from './report/totals.js';
+import type { LostFrames } from './report/closed.js';
+import { emptySums, type Counting, type Sums } from './report/totals.js';
 import type { AdmitFailure } from './tracks/track-memory.js';
 import type { Track, TrackStream } from './tracks/track.js';
 import type { TrackInput } from './tracks/track-input.js';
@@ -348,6 +349,15 @@ export class Upstream implements SessionOwner, StreamSetOwner, WatchedUpstream, 
     const { bytes, reconnects } = this.sessions;
     for (const field of BYTES) sums[field] += bytes[field];
     sums.reconnects += reconnects;
+  }
+
+  /** What is lost if it ends now. */
+  lostFrames(): LostFrames {
+    const sums = emptySums();
+    this.streamSet.addTo(sums);
+    let undone = 0;
+    for (const track of this.allTracks()) undone += track.undone;
+    return { dropped_frames: sums.frames.video.dropped + sums.frames.audio.dropped, unacked_frames: undone };
   }
 
   allTracks(): Iterable<Track> {

@@ -1,3 +1,4 @@
+import { DEFAULT_CLOSED, type ClosedQuery, type ClosedUpstream } from '../../lib/upstream/report/closed.js';
 import type {
   GlobalStatus,
   InputStatus,
@@ -86,10 +87,35 @@ export function sampleUpstream(changes: Partial<UpstreamStatus> = {}): UpstreamS
   };
 }
 
+export function sampleClosed(changes: Partial<ClosedUpstream> = {}): ClosedUpstream {
+  return {
+    id: 1,
+    upstream_id: 'u9',
+    url: 'rtmp://live.example.com/app/li***',
+    reason: 'publish_rejected',
+    message: 'the server says: NetStream.Publish.Unauthorized: the key is not known',
+    advice: 'The server refused the key: check it at the platform.',
+    layer: 'rtmp',
+    failed: true,
+    last_status: { level: 'error', code: 'NetStream.Publish.Unauthorized', description: 'the key is not known' },
+    started_at: '2026-11-28T02:13:00.000Z',
+    since: '2026-11-28T02:13:01.000Z',
+    closed_at: '2026-11-28T02:14:00.000Z',
+    attempts: 12,
+    count: 12,
+    connection: 31,
+    lost: { dropped_frames: 3, unacked_frames: 48 },
+    live_again_at: null,
+    ...changes,
+  };
+}
+
 /** The service behind the API, as a table in memory; what was dropped is gone from the table. */
 export class MemoryManagement implements Management {
   readonly upstreams: Map<string, UpstreamStatus>;
   readonly dropped: string[] = [];
+  /** What has ended, the last end first. */
+  readonly ended: ClosedUpstream[] = [];
   /** When set, every call fails with it. */
   failure: Error | undefined;
   calls = 0;
@@ -119,6 +145,11 @@ export class MemoryManagement implements Management {
   async upstream(id: string): Promise<UpstreamStatus | undefined> {
     this.called();
     return this.upstreams.get(id);
+  }
+
+  async closed({ limit = DEFAULT_CLOSED, upstreamId }: ClosedQuery = {}): Promise<readonly ClosedUpstream[]> {
+    this.called();
+    return this.ended.filter(({ upstream_id }) => upstreamId === undefined || upstream_id === upstreamId).slice(0, limit);
   }
 
   async dropUpstream(id: string): Promise<boolean> {

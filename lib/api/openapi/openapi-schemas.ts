@@ -1,3 +1,5 @@
+import { CLOSE_REASONS } from '../../upstream/report/close-reason.js';
+
 /** The part of JSON Schema (draft 2020-12) that this API uses. */
 export interface Schema {
   readonly $ref?: string;
@@ -95,6 +97,34 @@ export const schemas: Readonly<Record<string, Schema>> = {
     next_attempt_at: {
       type: ['string', 'null'],
       description: 'the same as a time (ISO 8601, UTC)',
+    },
+  }),
+  ClosedUpstream: object('An upstream that has ended; failures of the same id in a row are one record', {
+    id: count('number of the record; later ones have higher numbers'),
+    upstream_id: text('id of the upstream'),
+    url: text('URL of the upstream, masked'),
+    reason: { type: 'string', enum: CLOSE_REASONS, description: 'close reason' },
+    message: text('what happened, for people'),
+    advice: text('what to do about it; empty if nothing needs to be done'),
+    layer: {
+      type: ['string', 'null'],
+      description: 'where it failed: dns, tcp, tls or rtmp; null: not between this service and the server',
+    },
+    failed: { type: 'boolean', description: 'false if it ended in order (done, api_delete, shutdown)' },
+    last_status: { oneOf: [ref('LastStatus'), { type: 'null' }], description: 'last status message of the server' },
+    started_at: text('when the first of them began (ISO 8601, UTC)'),
+    since: text('since when it has failed: the first failure that it did not recover from; or when it began'),
+    closed_at: text('when the last of them ended'),
+    attempts: count('how often a connection was tried'),
+    count: count('how many upstreams ended so, one after the other'),
+    connection: count('number of the connection of the last one'),
+    lost: object('Frames that were lost here', {
+      dropped_frames: count('dropped because the server took too little'),
+      unacked_frames: count('received, but not known to have left; senders may send them again'),
+    }),
+    live_again_at: {
+      type: ['string', 'null'],
+      description: 'when an upstream of this id was published again after that; null: not yet',
     },
   }),
   LastError: object('Why an upstream reconnects', {

@@ -1,3 +1,4 @@
+import { DEFAULT_CLOSED, MAX_CLOSED } from '../../upstream/report/closed.js';
 import { version } from '../../base/version.js';
 import { byId, ref, schemas, type Schema } from './openapi-schemas.js';
 
@@ -136,6 +137,23 @@ const readPaths = {
         404: error('There is no such upstream or stream'),
         ...commonErrors,
       },
+    },
+  },
+  '/closed': {
+    get: {
+      operationId: 'getClosed',
+      summary: 'How upstreams have ended, the last end first',
+      parameters: [
+        {
+          name: 'limit',
+          in: 'query',
+          description: `most records in the answer, up to ${MAX_CLOSED}; default ${DEFAULT_CLOSED}`,
+          schema: { type: 'integer', minimum: 1 },
+        },
+        query('upstream_id', 'only the records of this upstream'),
+        pretty,
+      ],
+      responses: { 200: json('The records', { type: 'array', items: ref('ClosedUpstream') }), ...commonErrors },
     },
   },
   '/openapi.json': {

@@ -12,6 +12,7 @@ export class SessionSet {
   /** Byte counts of closed sessions. */
   private pastBytes = NO_BYTES;
   private pastReconnects = 0;
+  private pastTries = 0;
 
   /** @param main the session for new streams */
   constructor(public main: PublishSession) {
@@ -52,6 +53,7 @@ export class SessionSet {
     if (!this.all.delete(session)) return;
     this.pastBytes = addBytes(this.pastBytes, session.connections.bytes);
     this.pastReconnects += session.reconnects;
+    this.pastTries += session.turns.tries;
   }
 
   /** Closes sessions without a stream, if another session has one. */
@@ -75,5 +77,23 @@ export class SessionSet {
     let sum = this.pastReconnects;
     for (const session of this.all) sum += session.reconnects;
     return sum;
+  }
+
+  /** How many attempts were made to connect. */
+  get tries(): number {
+    let sum = this.pastTries;
+    for (const session of this.all) sum += session.turns.tries;
+    return sum;
+  }
+
+  /** ms since 1970 of the first failure that a session has not recovered from; undefined: none has failed. */
+  get failingSince(): number | undefined {
+    const times = [...this.all].flatMap(({ turns: { failingSince } }) => failingSince ?? []);
+    return times.length === 0 ? undefined : Math.min(...times);
+  }
+
+  /** ms of the longest time in which one of the sessions was published without a break. */
+  get longestPublication(): number {
+    return Math.max(0, ...[...this.all].map(({ turns }) => turns.longestPublication));
   }
 }

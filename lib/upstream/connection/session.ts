@@ -71,7 +71,7 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, ReplacerOwn
   private readonly delivery: Delivery;
   private readonly timeouts: AnswerTimeouts;
   private readonly opener: ConnectionOpener;
-  private readonly turns: Turns;
+  readonly turns: Turns;
   private readonly replacer: ConnectionReplacer;
 
   /**

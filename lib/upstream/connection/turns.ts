@@ -25,6 +25,13 @@ export class Turns {
   everPublished = false;
   /** True from a wait for a turn until an attempt succeeds. */
   hasWaited = false;
+  /** How many attempts were made in this series: up to the first success, or from the one that broke on. */
+  tries = 0;
+  /** ms since 1970 of the first failure since the last success; undefined: there was none. */
+  failingSince: number | undefined;
+  /** Monotonic ms of the last success, if nothing has failed since then. */
+  private publishedSince: number | undefined;
+  private longest = 0;
   private attempt: Attempt | undefined;
   private settleTimer: Timer | undefined;
   private readonly name: DestinationName;
@@ -53,6 +60,12 @@ export class Turns {
     return Math.max(0, Math.round(at - this.options.clock.now()));
   }
 
+  /** ms of the longest time in which it was published without a break. */
+  get longestPublication(): number {
+    const { publishedSince, longest } = this;
+    return publishedSince === undefined ? longest : Math.max(longest, this.options.clock.now() - publishedSince);
+  }
+
   /** The last failure at the destination, whichever upstream made the attempt. */
   get lastFailure(): PastFailure | undefined {
     return this.attempt?.backoff.lastFailure;
@@ -62,7 +75,10 @@ export class Turns {
   request(onTurn: () => void): void {
     this.leave();
     const { destinations, settings } = this.options;
-    this.attempt = destinations.attempt(this.name, settings.outReconnectInterval, onTurn);
+    this.attempt = destinations.attempt(this.name, settings.outReconnectInterval, () => {
+      this.tries++;
+      onTurn();
+    });
     this.attempt.begin();
     if (this.attempt.phase === 'waiting') this.hasWaited = true;
   }
@@ -77,6 +93,8 @@ export class Turns {
     this.settleTimer?.cancel();
     this.everPublished = true;
     this.hasWaited = false;
+    this.failingSince = undefined;
+    this.publishedSince ??= this.options.clock.now();
     this.attempt?.published();
   }
 
@@ -89,6 +107,11 @@ export class Turns {
   failed(connection: RtmpConnection, error: Error, closing = false): void {
     this.settleTimer?.cancel();
     const { attempt } = this;
+    this.longest = this.longestPublication;
+    // The attempts before the success do not count any more, but the connection that has broken does.
+    if (this.publishedSince !== undefined) this.tries = 1;
+    this.failingSince ??= this.options.clock.wall();
+    this.publishedSince = undefined;
     if (attempt === undefined) return;
     // Without effect if there was no connection.
     if (attempt.phase === 'trying') connection.penalizeAddress();

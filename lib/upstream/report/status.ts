@@ -1,3 +1,8 @@
+import type { ClosedQuery, ClosedUpstream } from './closed.js';
+import type { LastStatus } from './last-status.js';
+
+export type { LastStatus } from './last-status.js';
+
 /**
  * What the API shows: plain snapshots, never live objects. Field names, nesting and units are those of the module
  * (docs/protocol/behaviour.md, API objects). The module does not have the fields below "Additions".
@@ -67,13 +72,6 @@ export interface StreamStatus {
  */
 export type UpstreamState =
   'waiting' | 'resolving' | 'connecting' | 'handshaking' | 'publishing' | 'reconnecting' | 'closing';
-
-/** The last status that the server sent, by `onStatus`, `_error` or a close. */
-export interface LastStatus {
-  readonly level: string;
-  readonly code: string;
-  readonly description: string;
-}
 
 /** Why an RTMP connection broke or could not be opened, before the service connected again. */
 export interface LastError {
@@ -149,6 +147,8 @@ export interface Management {
   upstreamIds(): Promise<string[]>;
   /** undefined: there is no such upstream. */
   upstream(id: string): Promise<UpstreamStatus | undefined>;
+  /** How upstreams have ended, the last end first. */
+  closed(query?: ClosedQuery): Promise<readonly ClosedUpstream[]>;
   /** Drops an upstream with all its KMP inputs (reason `api_delete`). false: there is no such upstream. */
   dropUpstream(id: string): Promise<boolean>;
   /** Drops one KMP connection of an upstream. false: there is no such upstream or connection. */

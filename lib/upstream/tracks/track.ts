@@ -265,6 +265,13 @@ export class Track extends TrackQueue implements Counting {
     input.allAcknowledged();
   }
 
+  /** How many received frames are not known to have been sent. */
+  get undone(): number {
+    const { ids } = this;
+    const done = Math.min(ids.firstUnderWay, this.head?.seq ?? ids.next);
+    return Math.max(0, ids.next - Math.max(done, 0));
+  }
+
   /** Drops a frame that was taken from the queue, without acknowledging it. */
   drop(frame: Frame): void {
     this.memory.release(frame);

@@ -1,0 +1,67 @@
+import type { Clock } from '../time/clock.js';
+import { maskUrl } from '../base/mask.js';
+import type { ConnectData } from '../kmp/connect-data.js';
+import { adviceFor } from './report/advice.js';
+import type { ClosedUpstreamReport } from './report/closed.js';
+import { isFailure } from './report/closed.js';
+import type { CloseReason } from './report/close-reason.js';
+import type { Upstream } from './upstream.js';
+
+/** What the record of ended upstreams says about `upstream`, which has just ended. */
+export function describeClosed(
+  upstream: Upstream,
+  reason: CloseReason,
+  text: string,
+  clock: Pick<Clock, 'now' | 'wall'>,
+): ClosedUpstreamReport {
+  const { id, data, connection, serverStatus, sessions, createdAt } = upstream;
+  const wall = clock.wall();
+  const started = wall - (clock.now() - createdAt);
+  const message = upstream.mask(text);
+  const since = isFailure(reason) ? (sessions.failingSince ?? wall) : started;
+  return {
+    upstream_id: id,
+    url: maskUrl(data.url),
+    reason,
+    message,
+    ...adviceFor(reason, message, serverStatus),
+    last_status: serverStatus,
+    started_at: iso(started),
+    since: iso(since),
+    closed_at: iso(wall),
+    attempts: sessions.tries,
+    connection,
+    lost: upstream.lostFrames(),
+    published_ms: sessions.longestPublication,
+  };
+}
+
+/** The record of an upstream that could not begin: its URL is invalid. */
+export function describeInvalid(
+  { upstreamId, url }: ConnectData,
+  connection: number,
+  message: string,
+  clock: Pick<Clock, 'wall'>,
+): ClosedUpstreamReport {
+  const reason = 'start_resolve_failed';
+  const now = iso(clock.wall());
+  return {
+    upstream_id: upstreamId,
+    url: maskUrl(url),
+    reason,
+    message,
+    ...adviceFor(reason, message, null),
+    last_status: null,
+    started_at: now,
+    since: now,
+    closed_at: now,
+    attempts: 0,
+    connection,
+    lost: { dropped_frames: 0, unacked_frames: 0 },
+    published_ms: 0,
+  };
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}
