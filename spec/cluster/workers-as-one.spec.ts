@@ -74,6 +74,31 @@ describe('what workers do as one service', { timeout: 90_000 }, () => {
     assert.equal(after.get(accepted), 4 + 2);
   });
 
+  it('how upstreams have ended is recorded of all workers, and stays when one dies', async () => {
+    ingest.script = {
+      answers: true,
+      rejectPublish: { code: 'NetStream.Publish.Denied', description: 'no' },
+    };
+    const closed = async () => (await service.get('closed')) as readonly { upstream_id: string; reason: string }[];
+    for (const id of IDS) {
+      const data = { upstream_id: id, url: `rtmp://127.0.0.1:${ingest.port}/app/${id}` };
+      const sender = await KmpSender.open(service.kmpPort, data);
+      senders.push(sender);
+      sender.send(audioMinf(), frameAt(0, 'first'));
+      await sender.closed;
+    }
+    const both = await until('both ends', closed, ({ length }) => length === 2);
+    assert.deepEqual(both.map(({ upstream_id }) => upstream_id).sort(), [...IDS].sort());
+    assert.ok(both.every(({ reason }) => reason === 'publish_rejected'));
+    for (const pid of await service.workers()) process.kill(pid, 'SIGKILL');
+    await service.child.says('another takes its place');
+    assert.deepEqual(await closed(), both);
+    assert.deepEqual(
+      await service.get(`closed?upstream_id=${IDS[1]}`),
+      both.filter((one) => one.upstream_id === IDS[1]),
+    );
+  });
+
   it('a track is dropped in the worker that has it', async () => {
     for (const slot of [0, 1] as const) {
       const [sender, other] = await publish(slot);

@@ -149,7 +149,9 @@ export class MemoryManagement implements Management {
 
   async closed({ limit = DEFAULT_CLOSED, upstreamId }: ClosedQuery = {}): Promise<readonly ClosedUpstream[]> {
     this.called();
-    return this.ended.filter(({ upstream_id }) => upstreamId === undefined || upstream_id === upstreamId).slice(0, limit);
+    return this.ended
+      .filter(({ upstream_id }) => upstreamId === undefined || upstream_id === upstreamId)
+      .slice(0, limit);
   }
 
   async dropUpstream(id: string): Promise<boolean> {

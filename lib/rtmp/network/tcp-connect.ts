@@ -72,7 +72,7 @@ export async function connectFirst(
       await settled(socket, 'secureConnect', options, `no TLS within ${options.timeout} ms`);
       return socket;
     } catch (error) {
-      problems.set(address, error);
+      problems.set(address, new Error(`TLS: ${messageOf(error)}`, { cause: error }));
       if (!options.signal.aborted) options.onTlsFailure?.(address);
     }
   }

@@ -168,7 +168,8 @@ const RULES: readonly Rule[] = [
     advice: 'The sender is connected but sends nothing: check the encoder, and its network.',
   },
   {
-    reason: /^(mem_limit_exceeded|get_buf_failed|alloc_\w+|push_frame_failed|process_frame_failed|create_track_failed)$/,
+    reason:
+      /^(mem_limit_exceeded|get_buf_failed|alloc_\w+|push_frame_failed|process_frame_failed|create_track_failed)$/,
     layer: null,
     advice:
       'The server takes less than arrives, up to the memory limit: lower the bitrate, set kmp_rtmp_out_overload drop_frames, or raise kmp_rtmp_out_mem_limit.',
@@ -183,7 +184,8 @@ const RULES: readonly Rule[] = [
  * @param status the last status of the server
  */
 export function adviceFor(reason: string, message: string, status: LastStatus | null): Advice {
-  const said = status === null || !/rejected$/.test(reason) ? message : `${message} ${status.code} ${status.description}`;
+  const said =
+    status === null || !/rejected$/.test(reason) ? message : `${message} ${status.code} ${status.description}`;
   for (const rule of RULES) {
     if (rule.reason.test(reason) && (rule.text?.test(said) ?? true)) return { layer: rule.layer, advice: rule.advice };
   }

@@ -4,7 +4,14 @@ import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { openApiDocument } from '../../../lib/api/openapi/openapi.js';
 import { managementRouter } from '../../../lib/api/router.js';
 import { appWith, serve, type Reply, type TestServer } from '../../support/http.js';
-import { MemoryManagement, sampleStream, sampleTrack, sampleUpstream, table } from '../../support/memory-management.js';
+import {
+  MemoryManagement,
+  sampleClosed,
+  sampleStream,
+  sampleTrack,
+  sampleUpstream,
+  table,
+} from '../../support/memory-management.js';
 
 /** Allows no property that the document does not name: an answer may hold nothing undocumented. */
 function closed(value: unknown): unknown {
@@ -42,6 +49,7 @@ describe('OpenAPI document', () => {
     ['u2', sampleUpstream({ streams: table([]) })],
     ['u3', sampleUpstream({ state: 'waiting', next_attempt: 3, next_attempt_at: '2026-11-28T12:00:07.000Z' })],
   ]);
+  management.ended.push(sampleClosed(), sampleClosed({ last_status: null, layer: null, live_again_at: '2026-11-28' }));
   const document = openApiDocument({ write: true });
   const ajv = new Ajv2020({ strict: false, allErrors: true });
 
@@ -70,6 +78,9 @@ describe('OpenAPI document', () => {
     ['POST', '/multi', '/multi', 415, {}],
     ['POST', '/multi', '/multi', 413, Array.from({ length: 1001 }, () => ({ method: 'GET', uri: '/' }))],
     ['GET', '/upstreams', '/upstreams', 200],
+    ['GET', '/closed', '/closed', 200],
+    ['GET', '/closed?limit=1&upstream_id=u9', '/closed', 200],
+    ['GET', '/closed?limit=none', '/closed', 400],
     ['GET', '/upstreams?list=1', '/upstreams', 200],
     ['GET', '/upstreams/u1', '/upstreams/{upstream_id}', 200],
     ['GET', '/upstreams/__proto__', '/upstreams/{upstream_id}', 200],
