@@ -24,23 +24,7 @@ reaching the API through their own host names (DNS rebinding).
 const NOTIFICATIONS = `\
 ## Notifications
 
-If \`kmp_rtmp_out_notif_url\` is set, the service posts JSON to it when an upstream ends. If \`kmp_rtmp_out_notif_events\`
-contains \`rtmp_reconnect\`, it also posts when an upstream reconnects:
-
-\`\`\`json
-{
-  "event_type": "rtmp_close",
-  "reason": "done",
-  "upstream_id": "id1",
-  "url": "rtmp://127.0.0.1:1935/app/stream",
-  "header": "",
-  "opaque": ""
-}
-\`\`\`
-
-After an error of the server, the notification also has \`status\`, which is like \`last_status\` above. The reason of
-\`rtmp_reconnect\` is the close reason that the upstream would have without reconnects, or \`reconnect_request\`. Notifications never
-delay media. A notification that fails is logged and not repeated.
+The service can post JSON to a URL when something happens to an upstream: see [notifications](notifications.md).
 
 ## Close reasons
 

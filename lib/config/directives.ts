@@ -1,6 +1,7 @@
 import { blockDirectives, processDirectives, serverDirectives } from './directives/core.js';
 import { locationDirectives } from './directives/http.js';
 import { inputDirectives } from './directives/input.js';
+import { notificationDirectives } from './directives/notifications.js';
 import { outputDirectives } from './directives/output.js';
 import type { Row, Rows } from './row.js';
 
@@ -11,6 +12,7 @@ export const groups: readonly { readonly title: string; readonly rows: Rows }[] 
   { title: 'Servers', rows: serverDirectives },
   { title: 'KMP input', rows: inputDirectives },
   { title: 'Upstreams', rows: outputDirectives },
+  { title: 'Notifications', rows: notificationDirectives },
   { title: 'HTTP locations', rows: locationDirectives },
 ];
 

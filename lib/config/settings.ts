@@ -1,12 +1,13 @@
 import { KmpRtmpError } from '../base/errors.js';
 import { inputDirectives } from './directives/input.js';
+import { notificationDirectives } from './directives/notifications.js';
 import { outputDirectives } from './directives/output.js';
 import type { SettingValue } from './setting-value.js';
 import { closestName } from './closest-name.js';
 import { settingOf, type Rows, type SettingsOf } from './row.js';
 
 /** The directives of a KMP server. They define {@link MediaSettings}. */
-export const mediaDirectives = { ...inputDirectives, ...outputDirectives } as const;
+export const mediaDirectives = { ...inputDirectives, ...outputDirectives, ...notificationDirectives } as const;
 
 /**
  * The settings of a KMP server and of the upstreams of its tracks. They are derived from the table of directives:

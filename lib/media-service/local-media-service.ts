@@ -65,7 +65,8 @@ export class LocalMediaService implements MediaService {
       nextConnection: this.nextConnection,
       totals: this.sums,
       closed: options.closed ?? record,
-      onEvent: (upstream, event, settings) => this.notifier.notify(notificationOf(event, upstream), settings),
+      onEvent: (upstream, event, settings) =>
+        this.notifier.notify(notificationOf(event, upstream), settings, upstream.connection),
     });
     this.notifier = new Notifier({ clock: this.clock, log: this.log });
     this.management = new LocalManagement(this.registry, record, this.clock);
@@ -92,7 +93,7 @@ export class LocalMediaService implements MediaService {
         accepted: all.reduce((sum, { accepted }) => sum + accepted, 0),
         refused: all.reduce((sum, { refused }) => sum + refused, 0),
       },
-      notifications: this.notifier.counters,
+      notifications: { ...this.notifier.counters, ...this.notifier.deliveryCounters },
     });
   }
 

@@ -17,7 +17,7 @@ export function sampleTotals(): ServiceTotals {
       failover: 0,
     },
     kmp_connections: { accepted: 12, refused: 2 },
-    notifications: { sent: 3, failed: 1 },
+    notifications: { sent: 3, failed: 1, retried: 6, dropped: 0 },
     input_bytes: 9000000,
     written_bytes: 8000000,
     sent_bytes: 7000000,

@@ -80,6 +80,12 @@ export const TOTAL_METRICS: readonly SampledMetric<ServiceTotals>[] = [
       [{ result: 'failed' }, failed],
     ],
   },
+  counter('notification_retries_total', 'Attempts to deliver a notification again', (t) => t.notifications.retried),
+  counter(
+    'notifications_dropped_total',
+    'Notifications that were dropped because too many were waiting; also counted as failed',
+    (t) => t.notifications.dropped,
+  ),
 ];
 
 /** Current values over all upstreams. */

@@ -1,7 +1,6 @@
 import { destinationRule } from '../access/access.js';
-import { header } from '../header.js';
 import { repeatable, row, type Context } from '../row.js';
-import { choice, choices, flag, msec, num, numOrUnlimited, path, size, str, strOrDefault, url } from '../types.js';
+import { choice, flag, msec, num, numOrUnlimited, path, size, str, strOrDefault } from '../types.js';
 import { version } from '../../base/version.js';
 
 const FLASH_VER = `FMLE/3.0 (compatible; KalturaLive/${version})`;
@@ -186,53 +185,5 @@ export const outputDirectives = {
     doc: `Folder in which all bytes received from RTMP servers are saved. Each connection gets one file:
       ngx_kmp_rtmp_dump_{date}_{upstream_id}_{connection}.dat. If empty, nothing is saved.`,
     example: 'kmp_rtmp_out_dump_folder /var/tmp/rtmp;',
-  }),
-  kmp_rtmp_out_notif_url: row(url, '', {
-    contexts,
-    doc: `URL that a JSON notification is posted to when an upstream ends. Without a scheme, http:// is added. If empty,
-      no notification is sent.`,
-    example: 'kmp_rtmp_out_notif_url http://127.0.0.1:8080/events;',
-  }),
-  kmp_rtmp_out_notif_events: row(
-    choices(
-      'rtmp_close',
-      'rtmp_reconnect',
-      'publish_start',
-      'publish_end',
-      'publish_failed',
-      'input_lost',
-      'input_back',
-      'degraded',
-      'recovered',
-      'failover',
-    ),
-    'rtmp_close',
-    {
-      contexts,
-      doc: `Events that cause a notification. rtmp_close: the end of an upstream. rtmp_reconnect: its connection is opened
-        again. publish_start, publish_end, publish_failed: the server publishes a stream, does not any more, or refuses it.
-        input_lost, input_back: the media of senders is missing while the destination is kept, and arrives again. degraded,
-        recovered: viewers get less than they should or later, and then not any more. failover: another destination is
-        used. See docs/notifications.md.`,
-      example: 'kmp_rtmp_out_notif_events rtmp_close publish_start publish_failed;',
-    },
-  ),
-  kmp_rtmp_out_notif_add_header: repeatable(header, {
-    contexts,
-    doc: `Header that is added to notification requests. May be repeated. Headers of an outer block are inherited only
-      if the inner block has none.`,
-    example: 'kmp_rtmp_out_notif_add_header X-Source kmp-rtmp;',
-  }),
-  kmp_rtmp_out_notif_timeout: row(msec, '2s', {
-    contexts,
-    doc: `Maximum time for connecting to the notification URL and sending the request.`,
-  }),
-  kmp_rtmp_out_notif_read_timeout: row(msec, '20s', {
-    contexts,
-    doc: `Maximum time for reading the response to a notification.`,
-  }),
-  kmp_rtmp_out_notif_buffer_size: row(size(1, 16 * 2 ** 20), '4k', {
-    contexts,
-    doc: `Maximum number of bytes that are read of the response to a notification.`,
   }),
 } as const;

@@ -2,7 +2,7 @@ import type { Logger, LogLevel } from '../../base/logger.js';
 import { maskKey } from '../../base/mask.js';
 import type { UpstreamEvent, UpstreamEventType } from '../report/upstream-event.js';
 
-/** The level of the log line of an event. Without a level, whoever reports the event writes the line. */
+/** The level of the log line of an event. Without a level, the code that reports the event writes the line. */
 const LEVELS: Readonly<Record<UpstreamEventType, LogLevel | undefined>> = {
   rtmp_close: undefined,
   rtmp_reconnect: undefined,

@@ -1,14 +1,36 @@
+import { readFile } from 'node:fs/promises';
 import * as http from 'node:http';
 import * as https from 'node:https';
 import type { Socket } from 'node:net';
 import fetch, { Headers } from 'node-fetch';
 import type { Clock, Timer } from '../../time/clock.js';
-import { KmpRtmpError, messageOf } from '../../base/errors.js';
+import { fileErrorText, KmpRtmpError, messageOf } from '../../base/errors.js';
 import { version } from '../../base/version.js';
+import { signatureHeaders, type NotificationRequest } from './message.js';
 import type { NotificationSettings } from './notification.js';
 
 /** A notification that failed. The message never shows the target's URL, which may hold a secret. */
-export class NotificationError extends KmpRtmpError {}
+export class NotificationError extends KmpRtmpError {
+  /** False if another attempt is of no use: the target has understood the request and refuses it. */
+  readonly temporary: boolean;
+  /** ms that the target asks to wait before the next attempt (`Retry-After`); 0 if it does not. */
+  readonly retryAfter: number;
+
+  constructor(code: string, message: string, { temporary = true, retryAfter = 0, cause }: NotificationFailure = {}) {
+    super(code, message, cause === undefined ? {} : { cause });
+    this.temporary = temporary;
+    this.retryAfter = retryAfter;
+  }
+}
+
+interface NotificationFailure {
+  readonly temporary?: boolean;
+  readonly retryAfter?: number;
+  readonly cause?: unknown;
+}
+
+/** Statuses of 4xx after which another attempt may succeed: Request Timeout, Too Early, Too Many Requests. */
+const TEMPORARY: ReadonlySet<number> = new Set([408, 425, 429]);
 
 /**
  * Posts one notification and waits for the answer. At most `outNotifBufferSize` bytes of the answer are read. Redirects
@@ -18,14 +40,21 @@ export class NotificationError extends KmpRtmpError {}
  * @throws NotificationError
  */
 export async function postNotification(
-  body: Buffer,
+  notification: NotificationRequest,
   settings: NotificationSettings,
   clock: Clock,
   signal: AbortSignal,
 ): Promise<number> {
+  const { body } = notification;
   const request = new Timeouts(body.length, settings, clock, signal);
   try {
     const { url, headers } = addressed(settings);
+    for (const [name, value] of notification.headers) addHeader(headers, name, value);
+    const secret = await secretOf(settings);
+    if (secret !== '') {
+      const signature = signatureHeaders(secret, notification, Math.floor(clock.wall() / 1000));
+      for (const [name, value] of signature) addHeader(headers, name, value);
+    }
     const response = await fetch(url, {
       method: 'POST',
       headers,
@@ -47,7 +76,7 @@ export async function postNotification(
       }
     }
     if (response.status < 200 || response.status > 299) {
-      throw new NotificationError('NOTIFICATION_REFUSED', `the target answered with HTTP status ${response.status}`);
+      throw refusal(response.status, response.headers.get('Retry-After'));
     }
     return response.status;
   } catch (error) {
@@ -57,15 +86,42 @@ export async function postNotification(
   }
 }
 
+/** A header of the configuration replaces one of ours with the same name. */
+function addHeader(headers: Headers, name: string, value: string): void {
+  if (!headers.has(name)) headers.set(name, value);
+}
+
+async function secretOf({ outNotifSecret, outNotifSecretFile }: NotificationSettings): Promise<string> {
+  if (outNotifSecretFile === '') return outNotifSecret;
+  let text: string;
+  try {
+    text = await readFile(outNotifSecretFile, 'utf8');
+  } catch (error) {
+    const hint = 'check kmp_rtmp_out_notif_secret_file';
+    throw new NotificationError('NOTIFICATION_FAILED', `the secret cannot be read: ${fileErrorText(error)}; ${hint}`);
+  }
+  const secret = text.trimEnd();
+  if (secret !== '') return secret;
+  throw new NotificationError('NOTIFICATION_FAILED', 'the file of kmp_rtmp_out_notif_secret_file is empty');
+}
+
+function refusal(status: number, retryAfter: string | null): NotificationError {
+  const seconds = /^\d{1,6}$/.test(retryAfter ?? '') ? Number(retryAfter) : 0;
+  return new NotificationError('NOTIFICATION_REFUSED', `the target answered with HTTP status ${status}`, {
+    temporary: status >= 500 || TEMPORARY.has(status),
+    retryAfter: seconds * 1000,
+  });
+}
+
 /** node-fetch rejects a URL with user and password; they are sent in the `Authorization` header instead. */
 function addressed(settings: NotificationSettings): { url: URL; headers: Headers } {
   const url = new URL(settings.outNotifUrl);
   const headers = new Headers();
   for (const { name, value } of settings.outNotifAddHeader) headers.append(name, value);
-  if (!headers.has('Content-Type')) headers.set('Content-Type', 'application/json');
-  if (!headers.has('User-Agent')) headers.set('User-Agent', `kmp-rtmp/${version}`);
+  addHeader(headers, 'Content-Type', 'application/json');
+  addHeader(headers, 'User-Agent', `kmp-rtmp/${version}`);
   if (url.username !== '' || url.password !== '') {
-    if (!headers.has('Authorization')) headers.set('Authorization', basic(url));
+    addHeader(headers, 'Authorization', basic(url));
     url.username = '';
     url.password = '';
   }

@@ -12,6 +12,9 @@ export type NotificationSettings = Pick<
   | 'outNotifTimeout'
   | 'outNotifReadTimeout'
   | 'outNotifBufferSize'
+  | 'outNotifRetry'
+  | 'outNotifSecret'
+  | 'outNotifSecretFile'
 >;
 
 /**
@@ -41,8 +44,13 @@ export interface NotificationSource {
   readonly serverStatus: LastStatus | null;
 }
 
-/** Events whose body has a fixed form, which receivers may depend on: those from before there were others. */
-const FIXED: ReadonlySet<UpstreamEventType> = new Set(['rtmp_close', 'rtmp_reconnect']);
+/**
+ * Whether the body of such an event has a fixed form, which receivers may depend on. That are the events from before
+ * there were others.
+ */
+export function hasFixedForm(type: UpstreamEventType): boolean {
+  return type === 'rtmp_close' || type === 'rtmp_reconnect';
+}
 
 export function notificationOf(event: UpstreamEvent, { id, data, serverStatus }: NotificationSource): NotificationBody {
   const { type, reason, ...details } = event;
@@ -54,6 +62,6 @@ export function notificationOf(event: UpstreamEvent, { id, data, serverStatus }:
     header: data.header ?? '',
     opaque: data.opaque ?? '',
     ...(serverStatus?.level === 'error' ? { status: serverStatus } : {}),
-    ...(FIXED.has(type) ? {} : details),
+    ...(hasFixedForm(type) ? {} : details),
   };
 }

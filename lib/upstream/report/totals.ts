@@ -28,7 +28,11 @@ export interface ServiceTotals {
   readonly upstream_events: Readonly<Record<UpstreamEventType, number>>;
   /** KMP connections that were accepted, and those refused by `allow`, `deny` or a limit. */
   readonly kmp_connections: { readonly accepted: number; readonly refused: number };
-  readonly notifications: { readonly sent: number; readonly failed: number };
+  /**
+   * Notifications that were delivered, and those that failed for good. `dropped`: the part of `failed` that was dropped
+   * because too many were waiting. `retried`: how often one was sent again.
+   */
+  readonly notifications: Readonly<Record<'sent' | 'failed' | 'retried' | 'dropped', number>>;
   /** Bytes from KMP senders. */
   readonly input_bytes: number;
   /**

@@ -197,8 +197,9 @@ describe('notifications', () => {
     const slow = await target(() => {});
     const quick = await target((socket) => setImmediate(() => reply(socket, 200)));
     const notifier = new Notifier({ log, maxInFlight: 3 });
-    for (let i = 0; i < 20; i++) notifier.notify(closed, settings(slow.url));
-    for (let i = 0; i < 20; i++) notifier.notify(closed, settings(quick.url));
+    // Those of one upstream are sent one after the other.
+    for (let i = 0; i < 20; i++) notifier.notify({ ...closed, upstream_id: `id${i}` }, settings(slow.url));
+    for (let i = 0; i < 20; i++) notifier.notify({ ...closed, upstream_id: `id${i}` }, settings(quick.url));
     await quick.received(20);
     assert.equal(slow.mostOpen, 3);
     assert.ok(quick.mostOpen <= 4, `${quick.mostOpen} connections at a time`);
