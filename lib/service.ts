@@ -20,6 +20,8 @@ export interface ServiceOptions {
    */
   readonly log?: Logger | winston.Logger;
   readonly clock?: Clock;
+  /** Further listeners of this process, to which no upstream may connect. Default: none. */
+  readonly ownListeners?: () => readonly { readonly host: string; readonly port: number }[];
 }
 
 /**
@@ -43,8 +45,14 @@ export class Service {
     this.log = asLogger(options.log ?? noLog);
     this.clock = options.clock ?? systemClock;
     const parts = { log: this.log, clock: this.clock };
+    const ownListeners = (): { host: string; port: number }[] => [
+      ...this.httpAddresses,
+      ...(options.ownListeners?.() ?? []),
+    ];
     this.media =
-      config.workerProcesses === 1 ? new LocalMediaService(config, parts) : new ClusterMediaService(config, parts);
+      config.workerProcesses === 1
+        ? new LocalMediaService(config, { ...parts, ownListeners })
+        : new ClusterMediaService(config, parts);
   }
 
   /** What the API shows and does, for all workers. */

@@ -2,6 +2,9 @@ import { systemClock, type Clock } from '../time/clock.js';
 import { accessCheck } from '../config/access/access-check.js';
 import type { Config, KmpServerConfig } from '../config/config.js';
 import { destinationCheck } from '../config/access/destination-check.js';
+import type { OwnListener } from '../config/access/own-listeners.js';
+import { specialAddress } from '../config/access/special-addresses.js';
+import { UNIX_PEER } from '../net/peer.js';
 import { addressName, type ListenOn } from '../net/listen.js';
 import { ListenerSet } from '../net/listener-set.js';
 import { noLog, type Logger } from '../base/logger.js';
@@ -28,6 +31,11 @@ export interface LocalMediaServiceOptions {
   readonly nextConnection?: () => number;
   /** Records how upstreams end; default: {@link management} does. */
   readonly closed?: Pick<ClosedRecord, 'add' | 'live'>;
+  /**
+   * Further listeners of the service, to which no upstream may connect. Default: the HTTP servers of the
+   * configuration.
+   */
+  readonly ownListeners?: () => readonly OwnListener[];
   /** Decides which worker a new connection belongs to; default: all stay in this process. */
   readonly router?: KmpRouter;
 }
@@ -52,7 +60,10 @@ export class LocalMediaService implements MediaService {
   private connections = 0;
   private state: 'new' | 'running' | 'stopping' | 'stopped' = 'new';
 
-  constructor(config: Config, options: LocalMediaServiceOptions = {}) {
+  constructor(
+    config: Config,
+    private readonly options: LocalMediaServiceOptions = {},
+  ) {
     this.config = config;
     this.log = options.log ?? noLog;
     this.clock = options.clock ?? systemClock;
@@ -133,6 +144,12 @@ export class LocalMediaService implements MediaService {
     void this.notifier.drain(0);
   }
 
+  /** Where this service listens: no upstream may connect there. */
+  private get ownListeners(): readonly OwnListener[] {
+    const { ownListeners = () => this.config.httpServers.flatMap(({ listen }) => listen) } = this.options;
+    return [...this.kmpAddresses, ...ownListeners()];
+  }
+
   private counterOf({ listen }: KmpServerConfig, address: ListenOn): KmpCounter {
     const key = addressName(listen[0] ?? address);
     let counter = this.counters.get(key);
@@ -158,12 +175,15 @@ export class LocalMediaService implements MediaService {
 
   private context(server: KmpServerConfig): KmpListenerContext {
     const { resolver, resolverTimeout } = server;
-    const mayConnect = destinationCheck(server.media.outAccess);
+    const check = destinationCheck(server.media.outAccess, () => this.ownListeners);
     return {
       settings: server.media,
       allowed: accessCheck(server.access),
       proxyProtocol: new Set(server.listen.filter((one) => one.proxyProtocol).map(addressName)),
-      permit: (address, port, host) => mayConnect(host, address, port),
+      permitFor: (sender) => {
+        const senderIsLocal = sender === UNIX_PEER || specialAddress(sender ?? '') === 'loopback';
+        return (address, port, host) => check({ host, address, port, senderIsLocal }) ?? true;
+      },
       resolve:
         resolver === undefined ? systemResolve : dnsResolve({ ...resolver, timeout: resolverTimeout }, this.clock),
     };

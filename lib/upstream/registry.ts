@@ -23,7 +23,7 @@ import type { UpstreamOptions } from './upstream-options.js';
 export interface JoinContext {
   readonly settings: MediaSettings;
   readonly resolve: Resolve;
-  readonly permit?: (address: string, port: number, host: string) => boolean;
+  readonly permit?: (address: string, port: number, host: string) => boolean | string;
 }
 
 export interface RegistryOptions {

@@ -23,7 +23,7 @@ export interface UpstreamOptions {
   /** The addresses that failed lately, shared by all upstreams of the process. */
   readonly addresses: AddressPenalties;
   /** Whether the upstream may connect to an address; `host` is the name that was resolved to it. */
-  readonly permit?: (address: string, port: number, host: string) => boolean;
+  readonly permit?: (address: string, port: number, host: string) => boolean | string;
   /** Called for each event, except for the last one, `rtmp_close`. */
   readonly onEvent?: ReportEvent;
   /** Called once, when the upstream has ended. */

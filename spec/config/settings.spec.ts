@@ -59,6 +59,7 @@ describe('media settings', () => {
     outEarlyRelease: false,
     outLateTracks: 'reject',
     outEnhanced: 'auto',
+    outHeader: 'on',
     outAccess: [],
   };
 

@@ -49,7 +49,7 @@ export class KmpService {
     const join: Registry['join'] = (data, context, codec) => this.registry.join(data, context, codec);
     this.listener = new KmpListener(
       { address, clock, log, counter, nextConnection, join },
-      { settings, resolve, allowed: () => true, ...(permit === undefined ? {} : { permit }) },
+      { settings, resolve, allowed: () => true, ...(permit === undefined ? {} : { permitFor: () => permit }) },
     );
   }
 

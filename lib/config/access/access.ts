@@ -90,8 +90,8 @@ function destination(host: string): DestinationRule['where'] | undefined {
   if (host === 'all') return 'all';
   const cidr = parseCidr(host);
   if (cidr !== undefined) return cidr;
-  // Digits, dots and a slash are a mistyped network. As a host name it would match nothing, so the rule would not
-  // protect.
-  if (/^[\d./]*$/.test(host)) return undefined;
+  // Digits, dots, stars and a slash are a mistyped network, such as 10.*. As a host name it would match nothing but the
+  // same text in a URL, so the rule would not protect.
+  if (/^[\d./*?]*$/.test(host) && host !== '*') return undefined;
   return /^[a-z\d*]([a-z\d*._-]*[a-z\d*])?$/i.test(host) ? { host: host.toLowerCase() } : undefined;
 }

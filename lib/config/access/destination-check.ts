@@ -1,47 +1,86 @@
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
 import type { DestinationRule } from './access.js';
 import { matchesWildcard } from '../nginx/wildcard.js';
+import { reachesListener, type OwnListener } from './own-listeners.js';
+import { specialAddress, withoutZone } from './special-addresses.js';
+
+/** A connection that an upstream wants to make. */
+export interface WantedDestination {
+  /** The host of the URL, which resolved to `address`. */
+  readonly host: string;
+  readonly address: string;
+  readonly port: number;
+  /** True if the sender is on this machine: its address is a loopback address, or it uses a Unix-domain socket. */
+  readonly senderIsLocal: boolean;
+}
+
+/** Why a connection is not permitted; undefined if it is. */
+export type DestinationCheck = (wanted: WantedDestination) => string | undefined;
+
+/** A rule, ready to be tested. */
+interface Test {
+  readonly allow: boolean;
+  /** True if the rule names an address, a network or a complete host name: it may open special addresses. */
+  readonly names: boolean;
+  readonly port: number | undefined;
+  readonly fits: (host: string, address: string) => boolean;
+}
 
 /**
- * Returns whether an upstream may connect to `address` and `port`; `host` is the host of the URL, which resolved to
- * `address`.
+ * Compiles the rules of `kmp_rtmp_out_allow` and `kmp_rtmp_out_deny`. The check is made for each resolved address, so a
+ * rule for an internal network also applies to a host name that resolves into it. IPv4 rules also apply to IPv4-mapped
+ * IPv6 addresses. Text that is not an address is rejected if there are rules. A connection to 0.0.0.0 or :: reaches
+ * this machine, so 127.0.0.1 or ::1 must be allowed as well.
+ *
+ * 1. A listener of the service itself is never a destination.
+ * 2. The first rule that matches decides. For link-local, unspecified and loopback addresses, an `allow` rule must name
+ *    the address, its network, or the complete host name.
+ * 3. Without a match, link-local and unspecified addresses are refused. Loopback addresses are refused if the sender is
+ *    on another machine. All others are permitted.
+ *
+ * @param own the listeners of the service, at the time of the check
  */
-export type DestinationCheck = (host: string, address: string, port: number) => boolean;
-
-/**
- * Compiles the rules of `kmp_rtmp_out_allow` and `kmp_rtmp_out_deny`. The first rule that matches decides; a
- * destination without a match is allowed. The check is made for each resolved address, so a rule for an internal
- * network also applies to a host name that resolves into it. IPv4 rules also apply to IPv4-mapped IPv6 addresses. Text
- * that is not an address is rejected if there are rules. A connection to 0.0.0.0 or :: reaches this machine, so
- * 127.0.0.1 or ::1 must be allowed as well.
- */
-export function destinationCheck(rules: readonly DestinationRule[]): DestinationCheck {
-  const tests = rules.map(({ action, where, port }) => ({ allow: action === 'allow', fits: compileRule(where), port }));
-  return (host, address, port) => {
-    if (tests.length === 0) return true;
-    const plain = address.replace(/%.*$/, '').replace(/^::ffff:(?=\d+\.)/i, '');
-    if (!isIPv4(plain) && !isIPv6(plain)) return false;
+export function destinationCheck(
+  rules: readonly DestinationRule[],
+  own: () => readonly OwnListener[],
+): DestinationCheck {
+  const tests = rules.map(testOf);
+  return ({ host, address, port, senderIsLocal }) => {
+    const plain = withoutZone(address);
+    if (!isIPv4(plain) && !isIPv6(plain)) return tests.length === 0 ? undefined : 'it is not an address';
+    if (reachesListener(plain, port, own())) return 'the service itself listens there';
     // A host name may end with the dot of the DNS root.
     const name = host.toLowerCase().replace(/\.$/, '');
-    const allowed = (asked: string): boolean => {
-      const first = tests.find((one) => (one.port === undefined || one.port === port) && one.fits(name, asked));
-      return first?.allow ?? true;
-    };
-    const self = loopbackFor(plain);
-    return allowed(plain) && (self === undefined || allowed(self));
+    const special = specialAddress(plain);
+    const decide = (asked: string): boolean | undefined =>
+      tests.find(
+        (one) =>
+          (one.port === undefined || one.port === port) &&
+          (one.names || !one.allow || special === undefined) &&
+          one.fits(name, asked),
+      )?.allow;
+    const self = special === 'unspecified' ? (isIPv4(plain) || isMapped(plain) ? '127.0.0.1' : '::1') : undefined;
+    const decisions = [plain, ...(self === undefined ? [] : [self])].map(decide);
+    if (decisions.includes(false)) return 'kmp_rtmp_out_deny forbids it';
+    if (decisions.includes(true) || special === undefined) return undefined;
+    if (special === 'loopback' && senderIsLocal) return undefined;
+    return special === 'loopback'
+      ? 'it is a loopback address, and the sender is on another machine; kmp_rtmp_out_allow can permit it'
+      : `it is ${special === 'unspecified' ? 'an unspecified' : 'a link-local'} address; kmp_rtmp_out_allow can permit it`;
   };
 }
 
-const anyIpv4 = new BlockList();
-anyIpv4.addAddress('0.0.0.0', 'ipv4');
-const anyIpv6 = new BlockList();
-anyIpv6.addAddress('::', 'ipv6');
+const mapped = new BlockList();
+mapped.addSubnet('0.0.0.0', 8, 'ipv4');
 
-/** The loopback address that a connection to the unspecified address reaches; undefined for other addresses. */
-function loopbackFor(address: string): string | undefined {
-  const family = isIPv4(address) ? 'ipv4' : 'ipv6';
-  if (anyIpv4.check(address, family)) return '127.0.0.1';
-  return anyIpv6.check(address, family) ? '::1' : undefined;
+/** True for an unspecified IPv6 address that stands for an IPv4 address. */
+function isMapped(address: string): boolean {
+  return mapped.check(address, 'ipv6');
+}
+
+function testOf({ action, where, port }: DestinationRule): Test {
+  const names = where !== 'all' && !('host' in where && /[*?[]/.test(where.host));
+  return { allow: action === 'allow', names, port, fits: compileRule(where) };
 }
 
 function compileRule(where: DestinationRule['where']): (host: string, address: string) => boolean {

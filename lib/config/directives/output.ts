@@ -164,11 +164,21 @@ export const outputDirectives = {
       is used.`,
     example: 'kmp_rtmp_out_ssl_name live.example.com;',
   }),
+  kmp_rtmp_out_header: row(choice('on', 'off', 'proxy'), 'on', {
+    contexts,
+    doc: `What a sender may let the service write before the RTMP handshake (header in the connect data). on: anything.
+      proxy: only a header of the PROXY protocol, version 1. off: nothing. The connection of a sender with another header
+      is closed. With off or proxy, a sender cannot make the service send bytes of another protocol.`,
+    example: 'kmp_rtmp_out_header proxy;',
+  }),
   kmp_rtmp_out_allow: repeatable(destinationRule('allow'), {
     contexts,
     setting: 'outAccess',
     doc: `Allows upstreams to connect to a destination. The rules of kmp_rtmp_out_allow and kmp_rtmp_out_deny are
-      checked in the order of the file; the first match decides. A destination that matches no rule is allowed. A host
+      checked in the order of the file; the first match decides. A destination that matches no rule is allowed, with
+      these exceptions: link-local addresses (such as 169.254.169.254, where clouds keep credentials), 0.0.0.0 and ::, and
+      loopback addresses unless the sender is on this machine, too. A rule that names the address, its network or the
+      complete host name can allow those. The service's own listeners are never a destination. A host
       name is compared with the host of the URL; an address or a network is compared with the addresses that the host
       resolves to. Write the deny rules for internal networks first: an allowed host name could resolve to an internal
       address. Rules of an outer block are inherited only if the inner block has none.`,

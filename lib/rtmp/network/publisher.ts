@@ -30,7 +30,7 @@ export interface PublisherOptions {
   readonly clock: Clock;
   readonly resolve: Resolve;
   /** Decides which of the resolved addresses may be connected to; default: all. */
-  readonly permit?: (address: string, port: number, host: string) => boolean;
+  readonly permit?: (address: string, port: number, host: string) => boolean | string;
   /** The addresses that failed lately; they are tried last. Default: all are equal. */
   readonly penalties?: AddressPenalties | undefined;
   readonly onState?: (state: PublisherState) => void;
@@ -159,11 +159,13 @@ export class RtmpPublisher extends Writable {
     void testInternals();
     let addresses = await resolve(target.host);
     if (permit !== undefined) {
-      const allowed = addresses.filter((one) => permit(one, target.port, target.host));
+      const answers = addresses.map((one) => permit(one, target.port, target.host));
+      const why = answers.find((answer) => typeof answer === 'string') ?? 'kmp_rtmp_out_allow, kmp_rtmp_out_deny';
+      const allowed = addresses.filter((_, i) => answers[i] === true);
       if (allowed.length === 0) {
         throw new PublishError(
           'start_connect',
-          `${addresses.join(', ')} port ${target.port} may not be connected to (kmp_rtmp_out_allow, kmp_rtmp_out_deny)`,
+          `${addresses.join(', ')} port ${target.port} may not be connected to (${why})`,
         );
       }
       addresses = allowed;

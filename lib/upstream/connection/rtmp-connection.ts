@@ -42,7 +42,7 @@ export interface RtmpConnectionOptions {
   readonly clock: Clock;
   readonly schedule: TurnSchedule;
   readonly resolve: Resolve;
-  readonly permit?: ((address: string, port: number, host: string) => boolean) | undefined;
+  readonly permit?: ((address: string, port: number, host: string) => boolean | string) | undefined;
   readonly ledger: Ledger;
   /** The addresses that failed lately. */
   readonly addresses: AddressPenalties;

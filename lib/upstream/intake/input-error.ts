@@ -63,6 +63,18 @@ export function checkMediaInfo(
   checkSize('minf', extraData.length);
 }
 
+/** PROXY protocol, version 1: one line of at most 107 characters. */
+const PROXY_HEADER = /^PROXY (TCP[46] [ -~]+|UNKNOWN[ -~]*)\r\n$/;
+const PROXY_HEADER_LENGTH = 107;
+
+/** Checks what is to be written before the RTMP handshake (`kmp_rtmp_out_header`). @throws InputError */
+export function checkHeader(header: string, { outHeader }: Pick<MediaSettings, 'outHeader'>): void {
+  if (header === '' || outHeader === 'on') return;
+  if (outHeader === 'proxy' && header.length <= PROXY_HEADER_LENGTH && PROXY_HEADER.test(header)) return;
+  const expected = outHeader === 'proxy' ? 'only a header of the PROXY protocol version 1 is' : 'none is';
+  throw new InputError('KMP_HEADER_REFUSED', `connect data: header is not allowed, ${expected} (kmp_rtmp_out_header)`);
+}
+
 /** @throws InputError if `length` frames are too many to be pending on a track */
 export function checkPendingFrames(length: number): void {
   if (length <= MAX_PENDING_FRAMES) return;

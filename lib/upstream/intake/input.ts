@@ -14,7 +14,7 @@ import { HeldBlocks, copyOutOfLargeRead } from './held-blocks.js';
 import { InputCounters } from './input-counters.js';
 import type { InputOptions } from './input-options.js';
 import { FrameRules } from './frame-rules.js';
-import { checkPendingFrames, checkPendingInfos, checkSize, InputError } from './input-error.js';
+import { checkHeader, checkPendingFrames, checkPendingInfos, checkSize, InputError } from './input-error.js';
 import type { TurnReader } from '../../node-internals/socket-turn-reader.js';
 import type { InputStatus } from '../report/status.js';
 import type { Counting, Sums } from '../report/totals.js';
@@ -222,6 +222,7 @@ export class Input extends Writable implements TrackInput, Counting {
     if (ignored.length > 0) {
       this.options.log.warn(`connect data: ignored, because they are not strings: ${ignored.join(', ')}`);
     }
+    checkHeader(data.header ?? '', this.options.settings);
     return data;
   }
 

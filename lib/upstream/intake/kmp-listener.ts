@@ -14,7 +14,9 @@ import type { Totals } from '../report/totals.js';
 import type { Upstream } from '../upstream.js';
 
 /** The settings for new connections. A reload replaces them. */
-export interface KmpListenerContext extends JoinContext {
+export interface KmpListenerContext extends Omit<JoinContext, 'permit'> {
+  /** Where the upstreams of a sender may connect to, by the address of the sender; default: anywhere. */
+  readonly permitFor?: (sender: string | undefined) => JoinContext['permit'];
   /** Whether a peer may connect (`allow`, `deny`). */
   readonly allowed: (address: string | undefined) => boolean;
   /** Names of the addresses on which connections begin with a PROXY protocol header. */
@@ -217,14 +219,17 @@ export class KmpListener implements Listener {
   }
 
   private open(socket: Socket): void {
-    const { options, context } = this;
+    const { options } = this;
+    const { permitFor, ...context } = this.context;
+    const permit = permitFor?.(peerAddress(socket));
+    const joinContext = permit === undefined ? context : { ...context, permit };
     openKmpConnection(socket, {
       connection: options.nextConnection(),
       settings: context.settings,
       clock: options.clock,
       log: options.log,
       totals: options.totals,
-      join: (data, codec) => options.join(data, context, codec),
+      join: (data, codec) => options.join(data, joinContext, codec),
     });
   }
 
