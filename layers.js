@@ -75,6 +75,7 @@ export const LAYERS = {
   cluster: ['config', 'node-internals', 'media-service', 'upstream/report', 'upstream/intake'],
   send: ['media', 'kmp', 'rtmp'],
   ingest: ['media', 'rtmp'],
+  relay: ['media', 'rtmp', 'send', 'ingest'],
   inspect: ['media', 'kmp', 'rtmp'],
   compose: [
     'media',

@@ -6,6 +6,7 @@ import { completionCommand } from './completion.js';
 import { demoCommand } from './demo.js';
 import { errorText, ExitCode, handlePipeErrors } from './exit.js';
 import { helpStyle } from './help.js';
+import { ingestCommand } from './rtmp/ingest.js';
 import { inspectCommand } from './inspect.js';
 import { sendCommand } from './send.js';
 import { serveCommand } from './serve.js';
@@ -22,7 +23,7 @@ export function createProgram(): Command {
     .addHelpText('after', examples)
     .configureHelp(helpStyle)
     .exitOverride();
-  const tools = [sendCommand(), inspectCommand(), checkCommand(), topCommand(), demoCommand()];
+  const tools = [ingestCommand(), sendCommand(), inspectCommand(), checkCommand(), topCommand(), demoCommand()];
   for (const command of [serveCommand(), ...tools, completionCommand(() => program, DEFAULT_COMMAND)]) {
     command.copyInheritedSettings(program).showHelpAfterError(`see ${program.name()} ${command.name()} --help`);
     program.addCommand(command, { isDefault: command.name() === DEFAULT_COMMAND });

@@ -29,6 +29,8 @@ export interface ConnectRequest {
 /** Lets a stream be published under another name, for example without a secret that its name contains. */
 export interface Renamed {
   readonly name: string;
+  /** Default: the app stays the same. */
+  readonly app?: string;
 }
 
 export interface IngestOptions {
@@ -193,14 +195,14 @@ export class Ingest extends EventEmitter<IngestEvents> {
   ): IngestStream | Refusal {
     if (connection.isEnded) return { code: 'NetStream.Publish.Failed', description: 'the connection is closed' };
     if (verdict !== undefined && 'code' in verdict) return verdict;
-    const name = verdict?.name ?? request.name;
-    const key = `${request.app}/${name.replace(/\?.*$/s, '')}`;
+    const { name, app = request.app } = verdict ?? request;
+    const key = `${app}/${name.replace(/\?.*$/s, '')}`;
     const before = this.live.get(key);
     if (before !== undefined && !this.replace(key, before)) {
       return { code: 'NetStream.Publish.BadName', description: 'a stream with this name is already published' };
     }
     const { remoteAddress, id } = connection;
-    const stream = new IngestStream({ ...request, name, remoteAddress, connection: id }, connection);
+    const stream = new IngestStream({ ...request, app, name, remoteAddress, connection: id }, connection);
     this.live.set(key, { stream, connection });
     stream.once('end', () => {
       if (this.live.get(key)?.stream === stream) this.live.delete(key);

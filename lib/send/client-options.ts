@@ -2,15 +2,19 @@ import { systemClock, type Clock } from '../time/clock.js';
 import { noLog, type Logger } from '../base/logger.js';
 import type { MediaInfo } from '../media/media-info.js';
 
-/** Options of `KmpClient`. */
-export interface KmpClientOptions {
+/** Where a connection goes, and what it says first. */
+export interface KmpTarget {
   readonly host: string;
   readonly port: number;
+  /** JSON with at least `upstream_id` and `url`. */
+  readonly connectData: string | Buffer;
+}
+
+/** Options of `KmpClient`. */
+export interface KmpClientOptions extends KmpTarget {
   /** At most 32 bytes of UTF-8 each. */
   readonly channelId: string;
   readonly trackId: string;
-  /** JSON with at least `upstream_id` and `url`. */
-  readonly connectData: string | Buffer;
   /** The media info that the track begins with. */
   readonly info: MediaInfo;
   /**
@@ -25,6 +29,18 @@ export interface KmpClientOptions {
   readonly reconnect?: boolean;
   /** ms after which reconnecting is given up. Default 60000. */
   readonly retryFor?: number;
+  /**
+   * Called before each connection but the first; a controller may have moved the upstream. If it rejects, the attempt
+   * has failed. Default: the target stays the same.
+   */
+  readonly renew?: () => Promise<KmpTarget>;
+  /** Treat a failure of the first connection like one of a later connection. Default false: it is final. */
+  readonly retryFirst?: boolean;
+  /**
+   * The source is live and must not wait for acknowledgements: at `maxHeld`, frames that were written but not
+   * acknowledged are forgotten, the oldest first, down to half of it. Default false.
+   */
+  readonly live?: boolean;
   /** ms that connecting may take. Default 10000. */
   readonly connectTimeout?: number;
   /** Bytes of unsent and unacknowledged frames from which on `frame()` waits. Default 64 MiB. */
@@ -55,11 +71,15 @@ export interface OutFrame {
   readonly data: Buffer;
 }
 
-/** The options with all defaults filled in. */
-export function withDefaults(options: KmpClientOptions): Required<KmpClientOptions> {
+/** The options with all defaults filled in; `renew` has none. */
+export type CompleteOptions = Required<Omit<KmpClientOptions, 'renew'>> & Pick<KmpClientOptions, 'renew'>;
+
+export function withDefaults(options: KmpClientOptions): CompleteOptions {
   const clock = options.clock ?? systemClock;
   return {
     ...options,
+    retryFirst: options.retryFirst ?? false,
+    live: options.live ?? false,
     initialFrameId: options.initialFrameId ?? BigInt(Math.round(clock.wall())) * 90n,
     reconnect: options.reconnect ?? true,
     retryFor: options.retryFor ?? 60_000,

@@ -3,7 +3,13 @@ import { KmpRtmpError, messageOf } from '../base/errors.js';
 import { writeConnect, writeEnd, writeFrameHeader, writeMediaInfo } from '../kmp/writer.js';
 import { KEY_FRAME } from '../media/frame.js';
 import type { MediaInfo } from '../media/media-info.js';
-import { withDefaults, type KmpClientOptions, type OutFrame } from './client-options.js';
+import {
+  withDefaults,
+  type CompleteOptions,
+  type KmpClientOptions,
+  type KmpTarget,
+  type OutFrame,
+} from './client-options.js';
 import { SendBuffer } from './send-buffer.js';
 import { KmpConnection } from './kmp-connection.js';
 import { RetryPolicy } from './retry-policy.js';
@@ -27,7 +33,7 @@ const LAST_GROUP_WAIT = 2000;
  * `retryFor` ms). After an error, every later call throws the same error.
  */
 export class KmpClient {
-  private readonly options: Required<KmpClientOptions>;
+  private readonly options: CompleteOptions;
   private readonly retries: RetryPolicy;
   private readonly buffer = new SendBuffer();
   private readonly changed = new Condition();
@@ -44,6 +50,7 @@ export class KmpClient {
   private broken = false;
   private finished = false;
   private earlierBytes = 0;
+  private target: KmpTarget;
   /** Frames written at least once, counted from the first. */
   sent = 0;
   /** Frames that the server has acknowledged. */
@@ -55,6 +62,7 @@ export class KmpClient {
 
   constructor(options: KmpClientOptions) {
     this.options = withDefaults(options);
+    this.target = options;
     this.info = options.info;
     this.retries = new RetryPolicy(this.options.clock, this.options.retryFor);
   }
@@ -78,14 +86,39 @@ export class KmpClient {
     await this.until(() => this.connected);
   }
 
+  /** Starts connecting, without waiting for the connection. */
+  start(): void {
+    this.connect();
+  }
+
   /** Adds a frame. Resolves when there is room for the next one. */
   async frame(frame: OutFrame): Promise<void> {
+    this.push(frame);
+    await this.until(() => this.hasRoom());
+  }
+
+  /**
+   * Adds a frame without waiting; the caller has to respect {@link isFull}. Throws the error that the client failed
+   * with.
+   */
+  push(frame: OutFrame): void {
     this.check();
     const fields = { ...frame, flags: frame.key ? KEY_FRAME : 0, size: frame.data.length };
     const at = this.options.clock.now();
     this.buffer.push({ header: writeFrameHeader(fields), payload: frame.data, info: this.info, at, key: frame.key });
     this.pump();
-    await this.until(() => this.hasRoom());
+  }
+
+  /** True if more than `maxHeld` bytes of frames are held, so that further ones have to wait or to be dropped. */
+  get isFull(): boolean {
+    const { live, maxHeld } = this.options;
+    if (live && this.buffer.bytes >= maxHeld) this.forgetWritten(maxHeld / 2);
+    return this.buffer.bytes >= maxHeld;
+  }
+
+  /** Resolves when the client is not full. Throws the error that the client failed with. */
+  async room(): Promise<void> {
+    await this.until(() => !this.isFull);
   }
 
   /** Sets the media info of the frames that follow. */
@@ -103,6 +136,23 @@ export class KmpClient {
     await this.until(() => this.finished, this.options.ackTimeout);
     this.finished = true;
     this.connection?.destroy();
+  }
+
+  /**
+   * Ends a live track: writes the end of the stream as soon as all frames are written, waits for acknowledgements, and
+   * closes the connection. Each of the two waits takes at most `wait` ms.
+   */
+  async end(wait: number): Promise<void> {
+    try {
+      if (!(await this.until(() => this.connected && this.next === this.buffer.end, wait))) return;
+      this.ending = true;
+      this.connection?.write([writeEnd()]);
+      await this.until(() => this.finished || this.acked >= this.buffer.end, wait);
+      this.connection?.end();
+      await this.until(() => this.finished, wait);
+    } finally {
+      this.destroy();
+    }
   }
 
   /** Closes the connection at once. */
@@ -173,7 +223,7 @@ export class KmpClient {
 
   private hasRoom(): boolean {
     if (!this.ackSeen) this.forgetOld();
-    const full = this.buffer.bytes >= this.options.maxHeld;
+    const full = this.isFull;
     // Without a connection, frames are buffered up to the limit, so that a paced sender keeps its pace.
     return !full && (!this.connected || this.connection?.writable === true);
   }
@@ -187,6 +237,11 @@ export class KmpClient {
       this.buffer.release(this.buffer.first + 1);
       oldest = this.buffer.get(this.buffer.first);
     }
+  }
+
+  /** Forgets written frames, the oldest first, until at most `bytes` are held or all that is left is unwritten. */
+  private forgetWritten(bytes: number): void {
+    while (this.buffer.bytes > bytes && this.buffer.first < this.next) this.buffer.release(this.buffer.first + 1);
   }
 
   private pump(): void {
@@ -221,7 +276,8 @@ export class KmpClient {
   }
 
   private connect(): void {
-    const { host, port, channelId, trackId, connectData } = this.options;
+    const { channelId, trackId } = this.options;
+    const { host, port, connectData } = this.target;
     // Unacknowledged frames are sent again, from the key frame before them.
     this.forget(this.acked);
     this.next = this.buffer.first;
@@ -269,7 +325,7 @@ export class KmpClient {
       this.finished = true;
       // After the end of the track, only acknowledged frames are known to have arrived.
       this.broken = error !== undefined && this.acked < this.buffer.end;
-    } else if (!wasConnected && !this.retries.tried)
+    } else if (!wasConnected && !this.retries.tried && !this.options.retryFirst)
       this.fail('send_connect', 'cannot be reached', error, 'is kmp-rtmp running there?');
     else if (this.options.reconnect === false) this.fail('send_closed', 'closed the connection', error);
     else this.retry(error);
@@ -282,12 +338,24 @@ export class KmpClient {
     this.options.log.warn(`${this.place} ${reasonOf(error)}; reconnecting in ${wait} ms`);
     this.retryTimer = this.options.clock.after(wait, () => {
       this.reconnects++;
-      this.connect();
+      this.reconnect();
     });
   }
 
+  private reconnect(): void {
+    const { renew } = this.options;
+    if (renew === undefined) return this.connect();
+    renew().then(
+      (target) => {
+        this.target = target;
+        if (this.failure === undefined) this.connect();
+      },
+      (reason: unknown) => this.closed(reason instanceof Error ? reason : new Error(String(reason))),
+    );
+  }
+
   private get place(): string {
-    return `${this.options.host}:${this.options.port}, track ${this.options.trackId}:`;
+    return `${this.target.host}:${this.target.port}, track ${this.options.trackId}:`;
   }
 
   private fail(code: string, what: string, error: Error | undefined, advice = 'see its log'): void {

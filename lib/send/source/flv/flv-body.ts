@@ -14,8 +14,8 @@ export type FlvBody =
     }
   /** Nothing to send: the end of a sequence, a command. */
   | { readonly kind: 'none' }
-  /** Media that KMP cannot carry. */
-  | { readonly kind: 'unsupported'; readonly what: string };
+  /** Media that KMP cannot carry. `extra`: a further track, which the first one of its type is complete without. */
+  | { readonly kind: 'unsupported'; readonly what: string; readonly extra?: true };
 
 const NONE: FlvBody = { kind: 'none' };
 
@@ -63,7 +63,7 @@ function enhancedVideo(body: Buffer): FlvBody {
   const frameType = ((body[0] ?? 0) >> 4) & 7;
   const { packetType, at } = skipModEx(body);
   if (frameType === COMMAND) return NONE;
-  if (packetType === Packet.VIDEO_MULTITRACK) return { kind: 'unsupported', what: 'a second video track' };
+  if (packetType === Packet.VIDEO_MULTITRACK) return { kind: 'unsupported', what: 'a second video track', extra: true };
   const fourCc = body.toString('latin1', at, at + 4);
   const codecId = VIDEO_FOURCC.get(fourCc);
   if (codecId === undefined) return { kind: 'unsupported', what: `video codec ${fourCc}` };
@@ -91,7 +91,7 @@ export function parseAudioBody(body: Buffer): FlvBody {
 
 function enhancedAudio(body: Buffer): FlvBody {
   const { packetType, at } = skipModEx(body);
-  if (packetType === Packet.AUDIO_MULTITRACK) return { kind: 'unsupported', what: 'a second audio track' };
+  if (packetType === Packet.AUDIO_MULTITRACK) return { kind: 'unsupported', what: 'a second audio track', extra: true };
   const fourCc = body.toString('latin1', at, at + 4);
   const codecId = AUDIO_FOURCC.get(fourCc);
   if (codecId === undefined) return { kind: 'unsupported', what: `audio codec ${fourCc}` };

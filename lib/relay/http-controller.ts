@@ -1,0 +1,161 @@
+import http from 'node:http';
+import https from 'node:https';
+import fetch, { FetchError, type RequestInit } from 'node-fetch';
+import type { Clock } from '../time/clock.js';
+import { KmpRtmpError, messageOf } from '../base/errors.js';
+import { version } from '../base/version.js';
+import { connectBody, publishBody, republishBody, unpublishBody } from './control-bodies.js';
+import { readPublish, readRepublish } from './control-answers.js';
+import {
+  ControlError,
+  type Controller,
+  type InputFields,
+  type MovedTarget,
+  type PublishTargets,
+  type TrackFields,
+} from './controller.js';
+
+/** ms for one request, its answer included; ms between two attempts; attempts. Those of nginx-kmp-out. */
+const TIMEOUT = 20_000;
+const RETRY_AFTER = 2000;
+const ATTEMPTS = 6;
+/** Longest answer, bytes. */
+const MAX_ANSWER = 256 * 1024;
+
+export interface HttpControllerOptions {
+  /** `http://` or `https://`; all questions are posted to this address. User and password go into a header. */
+  readonly url: string;
+  /** Headers of each request, for example `Authorization`. */
+  readonly headers?: readonly (readonly [name: string, value: string])[];
+  /** Ask before a connection is accepted. Default true. */
+  readonly askConnect?: boolean;
+  readonly clock: Clock;
+  /** Cancels all requests. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Asks a controller over HTTP, as nginx-kmp-out does: `kmp_rtmp_control` of this service, or one of your own. A request
+ * that fails is repeated 5 times, every 2 seconds. An answer whose `code` is not `ok` is final.
+ */
+export class HttpController implements Controller {
+  private readonly url: URL;
+  private readonly headers: readonly (readonly [string, string])[];
+
+  /** @throws KmpRtmpError `control_url` */
+  constructor(private readonly options: HttpControllerOptions) {
+    if (!URL.canParse(options.url) || !/^https?:/i.test(options.url))
+      throw new KmpRtmpError('control_url', `the controller's address ${options.url} is not http://HOST:PORT/PATH`);
+    const url = new URL(options.url);
+    const { username, password } = url;
+    const headers = [...(options.headers ?? [])];
+    // fetch rejects a URL with user and password.
+    if (username !== '' || password !== '') {
+      const credentials = [username, password].map((part) => decodeURIComponent(part)).join(':');
+      headers.push(['Authorization', `Basic ${Buffer.from(credentials).toString('base64')}`]);
+      [url.username, url.password] = ['', ''];
+    }
+    this.url = url;
+    this.headers = headers;
+  }
+
+  async connect(input: InputFields): Promise<void> {
+    if (this.options.askConnect !== false) await this.ask(connectBody(input));
+  }
+
+  async publish(track: TrackFields): Promise<PublishTargets> {
+    return this.ask(publishBody(track), readPublish);
+  }
+
+  async republish(
+    track: TrackFields,
+    ids: Omit<PublishTargets, 'upstreams'>,
+    upstreamId: string,
+  ): Promise<MovedTarget> {
+    // One attempt: the sender that asks has a backoff of its own.
+    return this.ask(republishBody(track, ids, upstreamId), readRepublish, 1);
+  }
+
+  async unpublish(track: TrackFields, reason: string): Promise<void> {
+    await this.ask(unpublishBody(track, reason), undefined, 1);
+  }
+
+  private async ask(body: object): Promise<void>;
+  private async ask<T>(body: object, read: ((answer: unknown) => T) | undefined, attempts?: number): Promise<T>;
+  private async ask<T>(body: object, read?: (answer: unknown) => T, attempts = ATTEMPTS): Promise<T | undefined> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const answer = await this.post(JSON.stringify(body));
+        checkCode(answer);
+        return read?.(answer);
+      } catch (error) {
+        const final = error instanceof ControlError && error.code === 'control_refused';
+        if (final || attempt >= attempts || this.options.signal?.aborted === true) throw error;
+        await new Promise<void>((resolve) => this.options.clock.after(RETRY_AFTER, resolve, false));
+      }
+    }
+  }
+
+  private async post(body: string): Promise<unknown> {
+    const abort = new AbortController();
+    const cancel = (): void => abort.abort();
+    const timer = this.options.clock.after(TIMEOUT, cancel, false);
+    const { signal } = this.options;
+    signal?.addEventListener('abort', cancel, { once: true });
+    try {
+      const init: RequestInit = {
+        method: 'POST',
+        headers: [
+          ['Content-Type', 'application/json'],
+          ['User-Agent', `kmp-rtmp/${version}`],
+          ...this.headers.map(([name, value]) => [name, value] as [string, string]),
+        ],
+        body,
+        redirect: 'manual',
+        // A new connection for each request: they are too rare to keep connections open.
+        agent: ({ protocol }) => (protocol === 'https:' ? new https.Agent() : new http.Agent()),
+        size: MAX_ANSWER,
+        signal: abort.signal,
+      };
+      const response = await fetch(this.url, init);
+      const text = await response.text();
+      if (response.status !== 200) throw failed(`answered with HTTP status ${response.status}${worded(text)}`);
+      return JSON.parse(text);
+    } catch (error) {
+      if (error instanceof ControlError) throw error;
+      const late = abort.signal.aborted && signal?.aborted !== true;
+      throw failed(late ? `did not answer within ${TIMEOUT / 1000} s` : reasonOf(error), error);
+    } finally {
+      timer.cancel();
+      signal?.removeEventListener('abort', cancel);
+    }
+  }
+}
+
+function failed(why: string, cause?: unknown): ControlError {
+  return new ControlError('control_failed', `the controller ${why}`, { cause });
+}
+
+/** fetch puts the URL into its messages, which may contain a token. */
+function reasonOf(error: unknown): string {
+  if (error instanceof SyntaxError) return 'answered with something that is not JSON';
+  const code = error instanceof FetchError && error.code !== undefined ? error.code : messageOf(error);
+  return `cannot be asked (${code}); does it run, and is its address right?`;
+}
+
+/** The message of an answer with an error status, if it has one. */
+function worded(text: string): string {
+  try {
+    const { message } = JSON.parse(text) as { message?: unknown };
+    return typeof message === 'string' ? `: ${message.slice(0, 200)}` : '';
+  } catch {
+    return '';
+  }
+}
+
+function checkCode(answer: unknown): void {
+  const { code, message } = (typeof answer === 'object' && answer !== null ? answer : {}) as Record<string, unknown>;
+  if (code === 'ok') return;
+  const words = typeof message === 'string' && message !== '' ? message.slice(0, 200) : `its code is ${String(code)}`;
+  throw new ControlError('control_refused', `the controller refuses: ${words}`);
+}

@@ -1,0 +1,131 @@
+import type { Clock } from '../time/clock.js';
+import { messageOf } from '../base/errors.js';
+import type { Logger } from '../base/logger.js';
+import type { MediaInfo } from '../media/media-info.js';
+import type { KmpTarget, OutFrame } from '../send/client-options.js';
+import { KmpClient } from '../send/kmp-client.js';
+import {
+  ControlError,
+  type Controller,
+  type PublishTargets,
+  type TrackFields,
+  type UpstreamTarget,
+} from './controller.js';
+
+/** Refusals of `republish` in a row after which the upstream ends. */
+const MAX_REFUSED = 5;
+
+export interface LiveUpstreamOptions {
+  readonly target: UpstreamTarget;
+  readonly track: TrackFields;
+  readonly ids: Omit<PublishTargets, 'upstreams'>;
+  readonly controller: Controller;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Bytes; see `KmpClientOptions.maxHeld`. */
+  readonly maxHeld: number;
+  /** ms without success after which the upstream ends. */
+  readonly retryFor: number;
+  /** The upstream has ended for good, not because of {@link LiveUpstream.end}. */
+  readonly onEnd: (upstream: LiveUpstream, why: string) => void;
+}
+
+/**
+ * One upstream of a live track: a KMP connection, which is made again when it breaks. The controller is asked each time
+ * where it goes to.
+ */
+export class LiveUpstream {
+  readonly client: KmpClient;
+  readonly required: boolean;
+  private connectData: KmpTarget['connectData'];
+  private refused = 0;
+  private isOver = false;
+  /** Frames left out since there was no room; 0 while there is. */
+  private leftOut = 0;
+
+  constructor(private readonly options: LiveUpstreamOptions) {
+    const { target, ids, track, clock, log, maxHeld, retryFor } = options;
+    const { host, port, connectData } = target;
+    this.required = target.required;
+    this.connectData = connectData;
+    this.client = new KmpClient({
+      ...{ host, port, connectData, clock, log, maxHeld, retryFor },
+      ...{ ...ids, info: track.info, live: true, retryFirst: true },
+      renew: () => this.renew(),
+    });
+    this.client.start();
+  }
+
+  /**
+   * True if the track has to wait for this upstream. One that is not required does not make the others wait: its frames
+   * are left out instead.
+   */
+  get isFull(): boolean {
+    return this.required && !this.isOver && this.client.isFull;
+  }
+
+  /** Settles when the upstream is not full, or has ended. */
+  async room(): Promise<void> {
+    await this.client.room().catch((error: unknown) => this.fail(messageOf(error)));
+  }
+
+  frame(frame: OutFrame, info: MediaInfo): void {
+    if (this.isOver || !this.hasPlace(frame, info)) return;
+    this.client.mediaInfo(info);
+    try {
+      this.client.push(frame);
+    } catch (error) {
+      this.fail(messageOf(error));
+    }
+  }
+
+  /** Ends in order, within about twice `wait` ms. */
+  async end(wait: number): Promise<void> {
+    if (this.isOver) return;
+    this.isOver = true;
+    await this.client.end(wait).catch((error: unknown) => this.options.log.debug(messageOf(error)));
+  }
+
+  destroy(): void {
+    this.isOver = true;
+    this.client.destroy();
+  }
+
+  /** False for a frame that is left out. Video continues at a key frame then. */
+  private hasPlace({ key }: OutFrame, { mediaType }: MediaInfo): boolean {
+    const waitsForKey = this.leftOut > 0 && mediaType === 'video' && !key;
+    if (!this.required && (waitsForKey || this.client.isFull)) {
+      if (this.leftOut++ === 0)
+        this.options.log.warn(`${this.name}: the service does not take the track: frames are left out`);
+      return false;
+    }
+    if (this.leftOut > 0) this.options.log.info(`${this.name}: ${this.leftOut} frames were left out`);
+    this.leftOut = 0;
+    return true;
+  }
+
+  private get name(): string {
+    const { target, track } = this.options;
+    return `upstream ${target.id} (${track.info.mediaType})`;
+  }
+
+  private async renew(): Promise<KmpTarget> {
+    const { controller, track, ids, target } = this.options;
+    try {
+      const moved = await controller.republish(track, ids, target.id);
+      this.refused = 0;
+      this.connectData = moved.connectData ?? this.connectData;
+      return { ...moved, connectData: this.connectData };
+    } catch (error) {
+      if (error instanceof ControlError && error.code === 'control_refused' && ++this.refused >= MAX_REFUSED)
+        this.fail(error.message);
+      throw error;
+    }
+  }
+
+  private fail(why: string): void {
+    if (this.isOver) return;
+    this.destroy();
+    this.options.onEnd(this, why);
+  }
+}

@@ -1,0 +1,120 @@
+import type tls from 'node:tls';
+import { systemClock, type Clock } from '../time/clock.js';
+import { messageOf } from '../base/errors.js';
+import { noLog, type Logger } from '../base/logger.js';
+import {
+  Ingest,
+  type ConnectRequest,
+  type IngestStream,
+  type PublishRequest,
+  type Refusal,
+  type Renamed,
+} from '../ingest/ingest.js';
+import { ControlError, type Controller, type InputFields } from './controller.js';
+import { LiveInput } from './live-input.js';
+import type { LiveSettings } from './live-track.js';
+import { allowedName, type PublishKey } from './publish-keys.js';
+
+export interface RelayOptions extends Partial<LiveSettings> {
+  readonly controller: Controller;
+  /** Keys that allow publishing; default: everyone may publish. */
+  readonly keys?: readonly PublishKey[];
+  /** App and name of every stream, for one stream at a time. Default: those of the publisher. */
+  readonly name?: string;
+  /** Listens for rtmps instead, with this key and certificate. */
+  readonly tls?: tls.TlsOptions;
+  /** See `IngestOptions`. Default 100. */
+  readonly maxConnections?: number;
+  /** ms; see `IngestOptions`. */
+  readonly timeout?: number;
+  readonly clock?: Clock;
+  readonly log?: Logger;
+}
+
+/**
+ * Takes RTMP from encoders and hands each published stream to KMP servers, as tracks with acknowledgements. A
+ * controller decides where to.
+ */
+export class Relay {
+  private readonly ingest: Ingest;
+  private readonly inputs = new Set<LiveInput>();
+  private readonly clock: Clock;
+  private readonly log: Logger;
+
+  constructor(private readonly options: RelayOptions) {
+    const { clock = systemClock, log = noLog, tls, maxConnections = 100, timeout } = options;
+    this.clock = clock;
+    this.log = log;
+    this.ingest = new Ingest({
+      ...{ clock, log, maxConnections, closeRefused: true },
+      ...(tls === undefined ? {} : { tls }),
+      ...(timeout === undefined ? {} : { timeout }),
+      refuse: (request) => this.admit(request),
+      refuseConnect: (request) => this.connect(request),
+    });
+    this.ingest.on('stream', (stream) => this.begin(stream));
+  }
+
+  /** Published streams. */
+  get streams(): readonly IngestStream[] {
+    return this.ingest.streams;
+  }
+
+  /** Starts listening; returns the port. @throws the errors of listening */
+  listen(port: number, host?: string): Promise<number> {
+    return this.ingest.listen(port, host);
+  }
+
+  /** Disconnects all encoders, ends their tracks in order, and stops listening. */
+  async close(): Promise<void> {
+    await this.ingest.close();
+    await Promise.all([...this.inputs].map(({ ended }) => ended));
+  }
+
+  /** Closes everything at once. */
+  async kill(): Promise<void> {
+    const closed = this.ingest.close();
+    for (const input of this.inputs) input.destroy();
+    await closed;
+  }
+
+  private admit({ name, remoteAddress }: PublishRequest): Refusal | Renamed | undefined {
+    const { keys, name: only } = this.options;
+    const allowed = keys === undefined ? name : allowedName(keys, name);
+    if (allowed !== undefined) return only === undefined ? { name: allowed } : { name: only, app: only };
+    this.log.warn('publish refused: the key is missing or wrong', { peer: remoteAddress });
+    const description = 'wrong or missing key: set the stream key of the encoder to KEY or to NAME?key=KEY';
+    return { code: 'NetStream.Publish.Denied', description };
+  }
+
+  private async connect({ app, connect, remoteAddress, connection }: ConnectRequest): Promise<Refusal | undefined> {
+    try {
+      await this.options.controller.connect(inputFields({ app, connect, remoteAddress, connection }));
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof ControlError)) throw error;
+      this.log.warn(`connection refused: ${messageOf(error)}`, { peer: remoteAddress });
+      return { code: 'NetConnection.Connect.Rejected', description: error.message };
+    }
+  }
+
+  private begin(stream: IngestStream): void {
+    const name = stream.name.replace(/\?.*$/s, '');
+    this.log.info(`"${name}" is published`, { peer: stream.remoteAddress, encoder: stream.connect.flashVer });
+    const { maxHeld = 32 * 1024 * 1024, retryFor = 60_000, endWait = 5000, controller } = this.options;
+    const settings = { maxHeld, retryFor, endWait };
+    const input = new LiveInput(stream, inputFields(stream), {
+      controller,
+      settings,
+      clock: this.clock,
+      log: this.log,
+    });
+    this.inputs.add(input);
+    stream.once('end', (reason) => this.log.info(`"${name}" has ended: ${reason}`, { peer: stream.remoteAddress }));
+    void input.ended.then(() => this.inputs.delete(input));
+  }
+}
+
+function inputFields({ app, connect, remoteAddress, connection }: Omit<ConnectRequest, 'name'>): InputFields {
+  return { app, ...connect, address: remoteAddress.replace(/:\d+$/, ''), connection };
+}
