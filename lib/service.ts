@@ -1,9 +1,12 @@
+import type { SecureContextOptions } from 'node:tls';
 import type winston from 'winston';
-import { HttpListener } from './api/http-listener.js';
+import { HttpListener, type HttpService } from './api/http-listener.js';
 import { systemClock, type Clock } from './time/clock.js';
 import { ClusterMediaService } from './cluster/cluster-media-service.js';
 import type { Config, HttpServerConfig } from './config/config.js';
+import { readCertificates } from './http/certificates.js';
 import { httpApp } from './http/http-app.js';
+import { addressName, type ListenOn } from './net/listen.js';
 import { ListenerSet } from './net/listener-set.js';
 import { noLog, type Logger } from './base/logger.js';
 import { asLogger } from './logging/winston-adapter.js';
@@ -24,6 +27,11 @@ export interface ServiceOptions {
   readonly ownListeners?: () => readonly { readonly host: string; readonly port: number }[];
 }
 
+/** An HTTP server of the configuration, with its certificates and keys. */
+interface HttpServer extends HttpServerConfig {
+  readonly tls?: SecureContextOptions | undefined;
+}
+
 /**
  * The whole service: the media side, in this process or in several workers, and the HTTP side that shows it. The only
  * file that knows all parts.
@@ -32,9 +40,9 @@ export class Service {
   private readonly log: Logger;
   private readonly clock: Clock;
   private readonly media: MediaService;
-  private readonly http = new ListenerSet<HttpServerConfig, HttpListener>(
-    (at, server) => new HttpListener(at, this.app(server), this.log),
-    (listener, server) => (listener.app = this.app(server)),
+  private readonly http = new ListenerSet<HttpServer, HttpListener>(
+    (at, server) => new HttpListener(at, this.httpService(at, server), this.log),
+    (listener, server) => (listener.service = this.httpService(listener.address, server)),
   );
   private config: Config;
   private ending = false;
@@ -65,9 +73,11 @@ export class Service {
     return this.media.kmpAddresses;
   }
 
-  /** Where HTTP is answered. */
-  get httpAddresses(): { host: string; port: number }[] {
-    return this.http.addresses(this.config.httpServers);
+  /** Where HTTP is answered; `ssl`: as HTTPS. */
+  get httpAddresses(): { host: string; port: number; ssl: boolean }[] {
+    const listen = this.config.httpServers.flatMap((server) => server.listen);
+    const addresses = this.http.addresses(this.config.httpServers);
+    return addresses.map((address, index) => ({ ...address, ssl: listen[index]?.ssl === true }));
   }
 
   /** True while new KMP connections are taken. */
@@ -79,6 +89,7 @@ export class Service {
    * Listens on all addresses.
    *
    * @throws ListenError if one of them cannot be had; the others are closed again then
+   * @throws CertificateError if a certificate for HTTPS cannot be used
    */
   async start(): Promise<void> {
     try {
@@ -95,6 +106,7 @@ export class Service {
    * with.
    *
    * @throws ListenError if a new address cannot be had; everything stays as it was then
+   * @throws CertificateError if a certificate for HTTPS cannot be used; everything stays as it was then
    */
   async reload(config: Config): Promise<void> {
     await this.apply(config, () => this.media.reload(config));
@@ -131,7 +143,8 @@ export class Service {
 
   private async apply(config: Config, media: () => Promise<void>): Promise<void> {
     // First all that can fail, and nothing that is there is touched.
-    const http = await this.http.prepare(config.httpServers);
+    const servers = config.httpServers.map((server) => ({ ...server, tls: readCertificates(server) }));
+    const http = await this.http.prepare(servers);
     try {
       await media();
     } catch (error) {
@@ -142,6 +155,11 @@ export class Service {
     if (this.ending) return http.rollback();
     http.commit();
     this.config = config;
+  }
+
+  private httpService(at: ListenOn, server: HttpServer): HttpService {
+    const ssl = server.listen.some((address) => address.ssl === true && addressName(address) === addressName(at));
+    return { app: this.app(server), tls: ssl ? server.tls : undefined };
   }
 
   private app(server: HttpServerConfig): ReturnType<typeof httpApp> {

@@ -1,15 +1,17 @@
 import express, { type Express, type Request, type RequestHandler, type Response } from 'express';
 import { noLog, type Logger } from '../base/logger.js';
 import type { Management } from '../upstream/report/status.js';
+import { fullToken, type AccessToken, type Role } from '../config/access/tokens.js';
 import { accessControl, type AccessRule } from './access.js';
 import { errorHandler, notFound } from './answer.js';
 import { healthRouter, type Health } from './health.js';
 import { routeByLocation } from './location-router.js';
 import { metricsRouter } from './metrics/metrics.js';
 import { managementRouter } from './router.js';
+import { pageFiles } from './status/page-files.js';
 import { hostCheck, securityHeaders } from './security.js';
 import type { ServiceCounters } from './metrics/service-counters.js';
-import { bearerToken } from './token.js';
+import { requireToken } from './token.js';
 
 /**
  * What a `location` serves: at most one of `api`, `metrics`, `control` and `status`, and optionally `health`. The
@@ -27,7 +29,10 @@ export interface LocationSettings {
   /** Whether `healthz` and `readyz` are served below the path. They need no token. */
   readonly health?: boolean;
   readonly access: readonly AccessRule[];
+  /** Tokens whose bearers may do everything that the location allows. */
   readonly token?: string | readonly string[] | undefined;
+  /** Tokens with roles. Without any token, clients need none. */
+  readonly tokens?: readonly AccessToken[] | undefined;
 }
 
 export interface AppSettings<Location extends LocationSettings = LocationSettings> {
@@ -94,10 +99,23 @@ function locationHandler<Location extends LocationSettings>(
   const router = express.Router({ caseSensitive: true });
   router.use(accessControl(location.access));
   if (location.health === true) router.use(healthRouter(settings.health));
-  if (location.token !== undefined) router.use(bearerToken(location.token));
   const content = contentHandler(location, settings);
-  if (content) router.use(content);
+  if (content === undefined) return router;
+  const tokens = [...(location.tokens ?? []), ...[location.token ?? []].flat().map(fullToken)];
+  if (tokens.length > 0) {
+    const guard = requireToken(tokens, (req) => roleOf(location, req));
+    // The page itself needs no token: it asks for one, and sends it with its requests.
+    const isOpen = pageFiles(content);
+    router.use((req, res, next) => (isOpen(req.path) ? next() : guard(req, res, next)));
+  }
+  router.use(content);
   return router;
+}
+
+/** The role that a request needs. */
+function roleOf({ api, control }: LocationSettings, { method }: Request): Role {
+  if (control) return 'control';
+  return api && !['GET', 'HEAD', 'OPTIONS'].includes(method) ? 'write' : 'read';
 }
 
 function contentHandler<Location extends LocationSettings>(

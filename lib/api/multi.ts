@@ -10,6 +10,17 @@ const MAX_ANSWER = 64 * 2 ** 20;
 
 const UNSUPPORTED = 415;
 
+export interface MultiContext {
+  readonly log: Logger;
+  /** Who sent the request, for the log. */
+  readonly client: string;
+}
+
+/** The log line of a request that has changed something. */
+export function changeText(method: string, path: string, client: string): string {
+  return `API: ${method} ${path.slice(0, 200)} done, for ${client}`;
+}
+
 /**
  * Runs several requests one after the other: `POST /multi` of the nginx module. `body` is a list of `{ "method": "GET",
  * "uri": "/upstreams" }`. Segments of `uri` are not percent-decoded, as in the module.
@@ -17,7 +28,7 @@ const UNSUPPORTED = 415;
  * @returns 200 and a list of `{ "code": 200, "body": ... }` in the same order; `body` is absent for 204. Or an error if
  *   `body` is not such a list, or too long.
  */
-export async function runMulti(routes: readonly PathOperations[], body: unknown, log: Logger): Promise<Result> {
+export async function runMulti(routes: readonly PathOperations[], body: unknown, from: MultiContext): Promise<Result> {
   if (!Array.isArray(body) || body.length === 0 || !body.every(isObject)) {
     return failure(UNSUPPORTED, 'unsupported_body', 'the body must be a list of objects with "method" and "uri"');
   }
@@ -27,7 +38,7 @@ export async function runMulti(routes: readonly PathOperations[], body: unknown,
   const parts: Buffer[] = [];
   let size = 0;
   for (const request of body) {
-    let result = await run(routes, request, log);
+    let result = await run(routes, request, from);
     size += result.body?.length ?? 0;
     if (size > MAX_ANSWER) result = failure(507, 'answer_too_large', `the answers exceed ${MAX_ANSWER} bytes`);
     parts.push(Buffer.from(`${parts.length === 0 ? '[' : '},'}{"code":${result.status}`));
@@ -37,7 +48,7 @@ export async function runMulti(routes: readonly PathOperations[], body: unknown,
   return { status: 200, body: Buffer.concat(parts) };
 }
 
-async function run(routes: readonly PathOperations[], request: object, log: Logger): Promise<Result> {
+async function run(routes: readonly PathOperations[], request: object, { log, client }: MultiContext): Promise<Result> {
   const method: unknown = Reflect.get(request, 'method');
   const uri: unknown = Reflect.get(request, 'uri');
   if (typeof method !== 'string' || !/^(GET|POST|PUT|DELETE)$/.test(method) || typeof uri !== 'string' || uri === '') {
@@ -55,7 +66,9 @@ async function run(routes: readonly PathOperations[], request: object, log: Logg
     return failure(UNSUPPORTED, 'unsupported_request', `"body" is not allowed with ${method}`);
   }
   try {
-    return await operation(found.params, query === 'list=1');
+    const result = await operation(found.params, query === 'list=1');
+    if (method !== 'GET' && result.status < 300) log.info(changeText(method, path, client));
+    return result;
   } catch (error) {
     if (error instanceof WorkerUnavailable) return workerUnavailable(error);
     log.error(`HTTP multi: ${method} ${path.slice(0, 200)} failed: ${messageOf(error)}`, { error });

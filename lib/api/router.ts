@@ -2,7 +2,8 @@ import express, { type Request, type RequestHandler, type Response, type Router 
 import { noLog, type Logger } from '../base/logger.js';
 import type { Management } from '../upstream/report/status.js';
 import { answerBytes, answerError, errorHandler, notFound } from './answer.js';
-import { runMulti } from './multi.js';
+import { clientName } from './client.js';
+import { changeText, runMulti } from './multi.js';
 import { operations, workerUnavailable, type Operation, type Query, type Result } from './operations.js';
 import { WorkerUnavailable } from '../upstream/report/worker-unavailable.js';
 import { sameSiteOnly, securityHeaders } from './security.js';
@@ -37,14 +38,16 @@ export function managementRouter(management: Management, options: ManagementOpti
   for (const { path, get, delete: remove } of routes) {
     const route = router.route(path);
     const names = [...path.matchAll(/:(\w+)/g)].map(([, name = '']) => name);
-    if (get) route.get(handler(get, names));
-    if (write && remove) route.delete(handler(remove, names));
+    if (get) route.get(handler(get, names, noLog));
+    if (write && remove) route.delete(handler(remove, names, log));
     allowOnly(route, [...(get ? ['GET', 'HEAD'] : []), ...(write && remove ? ['DELETE'] : []), 'OPTIONS']);
   }
   if (write) {
     const multi = router.route(MULTI_PATH);
     multi.post(express.json({ limit: MAX_BODY, strict: false }));
-    multi.post(async (req, res) => respond(req, res, await runMulti(routes, req.body, log)));
+    multi.post(async (req, res) =>
+      respond(req, res, await runMulti(routes, req.body, { log, client: clientName(req) })),
+    );
     allowOnly(multi, ['POST', 'OPTIONS']);
   }
   router.use(notFound);
@@ -52,13 +55,16 @@ export function managementRouter(management: Management, options: ManagementOpti
   return router;
 }
 
-function handler(operation: Operation, names: readonly string[]): RequestHandler {
+/** @param log for a line about what the operation has changed, and who did it */
+function handler(operation: Operation, names: readonly string[], log: Logger): RequestHandler {
   return async (req, res) => {
     const params = names.map((name) => {
       const value = req.params[name];
       return typeof value === 'string' ? value : '';
     });
-    respond(req, res, await resultOf(operation(params, req.query['list'] === '1', queryOf(req))));
+    const result = await resultOf(operation(params, req.query['list'] === '1', queryOf(req)));
+    if (result.status < 300) log.info(changeText(req.method, req.path, clientName(req)));
+    respond(req, res, result);
   };
 }
 

@@ -1,14 +1,14 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
-import type { RequestHandler } from 'express';
+import { timingSafeEqual } from 'node:crypto';
+import type { Request, RequestHandler } from 'express';
 import { KmpRtmpError } from '../base/errors.js';
+import { fullToken, tokenDigest, type AccessToken, type Role } from '../config/access/tokens.js';
 import { answerError } from './answer.js';
+import { setClientToken } from './client.js';
 
 /**
  * Requires a token: `Authorization: Bearer TOKEN`, or HTTP Basic with any user name and the token as the password, for
- * browsers. Without a valid token the answer is 401; it offers Basic to clients that request a page.
- *
- * Tokens are compared as SHA-256 digests in constant time, and always with all of them. So the duration does not reveal
- * how much of a guess is right, or which token it resembles.
+ * browsers. Without a valid token the answer is 401; it offers Basic to clients that request a page. The bearer of any
+ * of the tokens may do everything.
  *
  * @param tokens one or several tokens (the old and the new one during a change)
  * @throws KmpRtmpError `bad_token` if there is no token, or an empty one
@@ -16,16 +16,36 @@ import { answerError } from './answer.js';
 export function bearerToken(tokens: string | readonly string[]): RequestHandler {
   const accepted = [tokens].flat().map((token) => {
     if (token === '') throw new KmpRtmpError('bad_token', 'the API token is empty; remove it to require no token');
-    return digest(token);
+    return fullToken(token);
   });
+  return requireToken(accepted, () => undefined);
+}
+
+/**
+ * Like {@link bearerToken}, for tokens with roles. A token without the role of a request is answered with 403.
+ *
+ * Tokens are compared as SHA-256 digests in constant time, and always with all of them. So the duration does not reveal
+ * how much of a guess is right, or which token it resembles.
+ *
+ * @param roleOf the role that a request needs; undefined: every token will do
+ * @throws KmpRtmpError `bad_token` if there is no token
+ */
+export function requireToken(
+  tokens: readonly AccessToken[],
+  roleOf: (req: Request) => Role | undefined,
+): RequestHandler {
+  const accepted = tokens.map((token) => ({ token, digest: Buffer.from(token.sha256, 'hex') }));
   if (accepted.length === 0) throw new KmpRtmpError('bad_token', 'there is no API token');
   return (req, res, next) => {
     const given = tokenOf(req.headers.authorization);
     if (given !== undefined) {
-      const hash = digest(given);
-      const matches = accepted.filter((token) => timingSafeEqual(token, hash));
-      if (matches.length > 0) {
-        next();
+      const hash = Buffer.from(tokenDigest(given), 'hex');
+      const [match] = accepted.filter(({ digest }) => timingSafeEqual(digest, hash));
+      if (match !== undefined) {
+        const role = roleOf(req);
+        setClientToken(req, match.token);
+        if (role === undefined || match.token.roles.includes(role)) next();
+        else answerError(res, 403, 'forbidden', `the token "${match.token.name}" does not have the role "${role}"`);
         return;
       }
     }
@@ -43,8 +63,4 @@ function tokenOf(header: string | undefined): string | undefined {
   const decoded = Buffer.from(value, 'base64').toString('utf8');
   const colon = decoded.indexOf(':');
   return colon < 0 ? undefined : decoded.slice(colon + 1);
-}
-
-function digest(token: string): Buffer {
-  return createHash('sha256').update(token).digest();
 }

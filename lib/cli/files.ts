@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Config } from '../config/config.js';
+import { readCertificates } from '../http/certificates.js';
 import { fileErrorText } from '../base/errors.js';
 import { CommandError } from './exit.js';
 
@@ -9,6 +10,7 @@ import { CommandError } from './exit.js';
  * Checks that all files of the configuration can be written or read. Otherwise the error would come with the first
  * dump, or the first server to be verified.
  *
+ * @throws CertificateError
  * @throws CommandError that names the directive, the path and what is wrong with it
  */
 export function checkFiles(config: Config): void {
@@ -17,6 +19,7 @@ export function checkFiles(config: Config): void {
     checkFolder('kmp_rtmp_in_dump_folder', media.inDumpFolder);
     checkFolder('kmp_rtmp_out_dump_folder', media.outDumpFolder);
   }
+  for (const server of config.httpServers) readCertificates(server);
   for (const { target } of config.errorLogs) {
     if (typeof target === 'object' && 'file' in target) checkFile('error_log', target.file);
   }

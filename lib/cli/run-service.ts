@@ -67,7 +67,9 @@ export async function runService(read: () => Config): Promise<void> {
 /** Logs one line for each address. */
 function announce(service: Service, log: Logger): void {
   for (const address of service.kmpAddresses) log.info(`takes KMP on ${addressName(address)}`);
-  for (const address of service.httpAddresses) log.info(`answers HTTP on http://${addressName(address)}/`);
+  for (const { ssl, ...address } of service.httpAddresses) {
+    log.info(`answers HTTP on ${ssl ? 'https' : 'http'}://${addressName(address)}/`);
+  }
 }
 
 /** The pid file. It is removed when the process ends. */

@@ -5,6 +5,7 @@ import { defaultErrorLog, type ErrorLog } from './error-log.js';
 import { ConfigError, formatOrigin, type Origin } from './errors.js';
 import type { SettingValue } from './setting-value.js';
 import { locationsOf, type LocationConfig } from './locations.js';
+import type { ConfigFiles } from './files.js';
 import type { Overrides } from './overrides.js';
 import type { Scope } from './scope.js';
 import { collectSettings, mediaDirectives, type SettingLookup, type MediaSettings } from './settings.js';
@@ -45,12 +46,28 @@ export interface HttpServerConfig {
   readonly listen: readonly ListenAddress[];
   /** Host names that are accepted over loopback, in addition to those that are always accepted. */
   readonly names: readonly string[];
+  /** Certificates for addresses with `ssl`, each with its key; paths of files in PEM form. Empty: there are none. */
+  readonly certificates: readonly CertificateFiles[];
   /** In the order of matching: exact paths first, then prefixes, the longest first. */
   readonly locations: readonly LocationConfig[];
 }
 
+/** A certificate and its private key. */
+export interface CertificateFiles {
+  readonly certificate: string;
+  readonly key: string;
+}
+
+/** What a configuration is built from, beside the tree of its file. */
+export interface BuildContext {
+  readonly overrides: Overrides;
+  readonly warnings: Warnings;
+  readonly files: ConfigFiles;
+}
+
 /** Converts a checked tree and its overrides into a {@link Config}. @throws ConfigError */
-export function buildConfig(file: string, main: Scope, overrides: Overrides, warnings: Warnings): Config {
+export function buildConfig(file: string, main: Scope, context: BuildContext): Config {
+  const { overrides, warnings } = context;
   const { errorLogs, ...settings } = collectSettings(processDirectives, settingLookup(main, overrides));
   const kmpScopes = main.descendants('stream server');
   const httpScopes = main.descendants('http server');
@@ -67,7 +84,7 @@ export function buildConfig(file: string, main: Scope, overrides: Overrides, war
   if (kmpScopes.length === 0) warnings.add(`${file}: no server accepts KMP; expected a server in stream with kmp_rtmp`);
   const addresses = new Map<string, Origin>();
   const kmpServers = kmpScopes.map((scope) => kmpServer(scope, overrides, addresses, warnings));
-  const httpServers = httpScopes.map((scope) => httpServer(scope, overrides, addresses, warnings));
+  const httpServers = httpScopes.map((scope) => httpServer(scope, addresses, context));
   const logs = errorLogs.length === 0 ? [defaultErrorLog] : errorLogs;
   return { file, ...settings, errorLogs: logs, kmpServers, httpServers, warnings: warnings.list };
 }
@@ -86,6 +103,10 @@ function kmpServer(
   const find = settingLookup(scope, overrides);
   const { listen, resolver, resolverTimeout, access } = collectSettings(serverDirectives, find);
   checkListen(listen, scope, addresses);
+  if (listen.some(({ ssl }) => ssl)) {
+    const reason = '"ssl" is supported for HTTP servers only: TLS is not available for KMP; use a TLS proxy';
+    throw new ConfigError('CONFIG_VALUE', originOf(scope), reason);
+  }
   const media = collectSettings(mediaDirectives, find);
   const least = find('outMinProcessDelay') ?? find('outMaxProcessDelay');
   if (media.outMaxProcessDelay < media.outMinProcessDelay && least !== undefined) {
@@ -97,29 +118,57 @@ function kmpServer(
   return { listen, resolver, resolverTimeout, access, media };
 }
 
-function httpServer(
-  scope: Scope,
-  overrides: Overrides,
-  addresses: Map<string, Origin>,
-  warnings: Warnings,
-): HttpServerConfig {
+function httpServer(scope: Scope, addresses: Map<string, Origin>, context: BuildContext): HttpServerConfig {
+  const { overrides } = context;
   const find = settingLookup(scope, overrides);
   const ownListen: SettingLookup = (setting) =>
     setting === 'listen' ? (overrides.get('httpListen') ?? scope.find(setting)) : find(setting);
   const { listen, serverName = [] } = collectSettings(serverDirectives, ownListen);
   checkListen(listen, scope, addresses);
   if (listen.some(({ proxyProtocol }) => proxyProtocol)) {
-    const origin = scope.opened ?? { file: '', line: 0 };
-    throw new ConfigError('CONFIG_VALUE', origin, '"proxy_protocol" is supported for KMP servers only (in stream)');
+    const reason = '"proxy_protocol" is supported for KMP servers only (in stream)';
+    throw new ConfigError('CONFIG_VALUE', originOf(scope), reason);
   }
-  return { listen, names: serverName, locations: locationsOf(scope, overrides, warnings) };
+  const certificates = certificatesOf(scope, find, listen, context);
+  return { listen, names: serverName, certificates, locations: locationsOf(scope, context) };
+}
+
+/** @throws ConfigError if a certificate has no key, or if `listen ... ssl` has no certificate */
+function certificatesOf(
+  scope: Scope,
+  find: SettingLookup,
+  listen: readonly ListenAddress[],
+  { files, warnings }: BuildContext,
+): CertificateFiles[] {
+  const { sslCertificates: certificates, sslCertificateKeys: keys } = collectSettings(serverDirectives, find);
+  const at = (name: string): Origin => find(name)?.origin ?? originOf(scope);
+  if (!listen.some(({ ssl }) => ssl)) {
+    if (scope.settings.has('sslCertificates')) {
+      warnings.add(`${formatOrigin(at('sslCertificates'))}: "ssl_certificate" has no effect without "listen ... ssl"`);
+    }
+    return [];
+  }
+  if (certificates.length === 0 || certificates.length !== keys.length) {
+    const found = certificates.length === 0 ? 'is no certificate' : `are ${certificates.length} and ${keys.length}`;
+    const reason = `"listen ... ssl" needs ssl_certificate and ssl_certificate_key, one key each; there ${found}`;
+    throw new ConfigError('CONFIG_MISSING', originOf(scope), reason);
+  }
+  return certificates.map((certificate, index) => ({
+    certificate: files.resolve(certificate, at('sslCertificates')),
+    key: files.resolve(keys[index] ?? '', at('sslCertificateKeys')),
+  }));
+}
+
+/** Where a block begins. */
+function originOf({ opened }: Scope): Origin {
+  return opened ?? { file: '', line: 0 };
 }
 
 /** @throws ConfigError if there is no address, or if another server has the same address */
-function checkListen(listen: readonly ListenAddress[], { opened, context }: Scope, taken: Map<string, Origin>): void {
-  const origin = opened ?? { file: '', line: 0 };
+function checkListen(listen: readonly ListenAddress[], scope: Scope, taken: Map<string, Origin>): void {
+  const origin = originOf(scope);
   if (listen.length === 0) {
-    const example = context === 'stream server' ? 'listen 8005;' : 'listen 127.0.0.1:8001;';
+    const example = scope.context === 'stream server' ? 'listen 8005;' : 'listen 127.0.0.1:8001;';
     throw new ConfigError('CONFIG_MISSING', origin, `this server has no address; expected "listen", as in ${example}`);
   }
   for (const address of listen) {

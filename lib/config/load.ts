@@ -1,4 +1,5 @@
 import { buildConfig, type Config } from './config.js';
+import { ConfigFiles } from './files.js';
 import { parseNginx, parseNginxFile, type Directive } from './nginx/parser.js';
 import { fileSystem, type Source } from './nginx/source.js';
 import { applyOverrides, type OverrideTexts } from './overrides.js';
@@ -40,7 +41,8 @@ http {
 function build(file: string, tree: readonly Directive[], options: LoadOptions): Config {
   const warnings = new Warnings();
   const overrides = applyOverrides(options, warnings);
-  return buildConfig(file, readScopes(tree, warnings), overrides, warnings);
+  const files = new ConfigFiles(file, options.source ?? fileSystem);
+  return buildConfig(file, readScopes(tree, warnings), { overrides, warnings, files });
 }
 
 /**

@@ -1,7 +1,9 @@
 import type { AccessRule } from './access/access.js';
+import { parseTokens, TOKEN_FILE_BYTES, type AccessToken } from './access/tokens.js';
 import { serverDirectives } from './directives/core.js';
 import { locationDirectives } from './directives/http.js';
 import { ConfigError, formatOrigin } from './errors.js';
+import type { ConfigFiles } from './files.js';
 import type { Directive } from './nginx/parser.js';
 import type { Overrides } from './overrides.js';
 import type { Control, Route } from './route.js';
@@ -10,10 +12,19 @@ import type { Scope } from './scope.js';
 import { collectSettings, type SettingLookup } from './settings.js';
 import type { Warnings } from './warnings.js';
 
+/** What locations are built from, beside the tree of the file. */
+interface LocationContext {
+  readonly overrides: Overrides;
+  readonly warnings: Warnings;
+  readonly files: ConfigFiles;
+}
+
 type Settings = SettingsOf<typeof locationDirectives>;
 
-/** What an HTTP server serves at a path. `token`: the required bearer token; undefined: none. */
+/** What an HTTP server serves at a path. Without `token` and `tokens`, clients need no token. */
 export interface LocationConfig extends Pick<Settings, 'api' | 'status' | 'metrics' | 'health' | 'token'> {
+  /** The tokens of all files of `kmp_rtmp_api_token_file`. */
+  readonly tokens: readonly AccessToken[];
   /** Begins with a slash. */
   readonly path: string;
   /** true: this path only; false: all paths that begin with it. */
@@ -26,14 +37,14 @@ export interface LocationConfig extends Pick<Settings, 'api' | 'status' | 'metri
  * The locations of a server, including nested ones, in the order of matching.
  * @throws ConfigError
  */
-export function locationsOf(server: Scope, overrides: Overrides, warnings: Warnings): LocationConfig[] {
+export function locationsOf(server: Scope, context: LocationContext): LocationConfig[] {
   const seen = new Map<string, Directive>();
   const locations: LocationConfig[] = [];
   for (const scope of server.descendants('location')) {
     const { opened } = scope;
     // A location may contain nothing but nested locations.
     if (opened === undefined || scope.settings.size === 0) continue;
-    const location = { ...pathOf(opened), ...settingsOf(scope, opened, overrides, warnings) };
+    const location = { ...pathOf(opened), ...settingsOf(scope, opened, context) };
     const key = `${location.exact ? '= ' : ''}${location.path}`;
     const other = seen.get(key);
     if (other !== undefined) {
@@ -76,20 +87,34 @@ function contentDirectives({
   return answers.filter(([, value]) => value !== undefined && value !== false).map(([name]) => `kmp_rtmp_${name}`);
 }
 
-function settingsOf(
-  scope: Scope,
-  opened: Directive,
-  overrides: Overrides,
-  warnings: Warnings,
-): Omit<LocationConfig, 'path' | 'exact'> {
+/** The tokens of the innermost block that has any; flags and variables replace those of the file. */
+function tokensOf(scope: Scope, { overrides, files }: LocationContext): Pick<LocationConfig, 'token' | 'tokens'> {
+  const names = ['token', 'tokenFiles'];
+  const given = names.some((name) => overrides.has(name)) ? overrides : scope.nearest(names)?.settings;
+  const find: SettingLookup = (setting) => given?.get(setting);
+  const { token, tokenFiles } = collectSettings(locationDirectives, find);
+  const origin = find('tokenFiles')?.origin ?? { file: '', line: 0 };
+  const tokens = tokenFiles.flatMap((name) => {
+    const path = files.resolve(name, origin);
+    return parseTokens(files.read(path, origin, TOKEN_FILE_BYTES), path);
+  });
+  return { token, tokens };
+}
+
+function settingsOf(scope: Scope, opened: Directive, context: LocationContext): Omit<LocationConfig, 'path' | 'exact'> {
+  const { overrides, warnings } = context;
   const inherited: SettingLookup = (setting) => overrides.get(setting) ?? scope.find(setting);
   // The content of a location is not inherited, neither from an outer block nor from a flag.
   const own: SettingLookup = (setting) => (scope.settings.has(setting) ? inherited(setting) : undefined);
-  const { token } = collectSettings(locationDirectives, inherited);
   const { access } = collectSettings(serverDirectives, inherited);
   const { control, ...settings } = collectSettings(locationDirectives, own);
   const { routes } = collectSettings(locationDirectives, control === undefined ? own : inherited);
-  const location = { ...withoutUnused(settings), token, access, control: control && { ...control, routes } };
+  const location = {
+    ...withoutUnused(settings),
+    ...tokensOf(scope, context),
+    access,
+    control: control && { ...control, routes },
+  };
   if (control === undefined && routes.length > 0) {
     throw new ConfigError(
       'CONFIG_MISSING',

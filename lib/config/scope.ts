@@ -48,6 +48,11 @@ export class Scope {
     return this.settings.get(setting) ?? this.parent?.find(setting);
   }
 
+  /** This block, or the innermost outer block, that has one of the settings. */
+  nearest(settings: readonly string[]): Scope | undefined {
+    return settings.some((setting) => this.settings.has(setting)) ? this : this.parent?.nearest(settings);
+  }
+
   /** All inner blocks of a context, at any depth. */
   descendants(context: Context): Scope[] {
     return this.scopes.flatMap((scope) => [

@@ -79,6 +79,7 @@ http {
         {
           listen: [address('0.0.0.0', 8001)],
           names: [],
+          certificates: [],
           locations: [
             {
               path: '/kmp_rtmp_api/',
@@ -90,6 +91,7 @@ http {
               health: false,
               access: [],
               token: undefined,
+              tokens: [],
             },
           ],
         },
@@ -207,6 +209,20 @@ describe('inheritance', () => {
     assert.deepEqual(config.resolver, { servers: ['127.0.0.1:5353'], valid: 60_000, ipv4: true, ipv6: true });
     assert.equal(config.resolverTimeout, 5000);
     assert.equal(kmp('').resolver, undefined);
+  });
+
+  it('reads the certificates of HTTP servers with ssl, relative to the file', () => {
+    const text = `http { ssl_certificate a.pem; ssl_certificate_key /k/a.key; ssl_certificate b.pem; ssl_certificate_key b.key;
+      server { listen 1 ssl; location / { kmp_rtmp_health; } } server { listen 2; location / { kmp_rtmp_health; } } }`;
+    const [secure, plain] = parseConfig(text, '/etc/kmp/kmp.conf').httpServers;
+    assert.deepEqual(secure?.certificates, [
+      { certificate: '/etc/kmp/a.pem', key: '/k/a.key' },
+      { certificate: '/etc/kmp/b.pem', key: '/etc/kmp/b.key' },
+    ]);
+    assert.deepEqual(plain?.certificates, []);
+    const own = 'http { server { listen 1; ssl_certificate a; ssl_certificate_key b; location / { kmp_rtmp_api; } } }';
+    const { warnings } = parseConfig(own, 'a.conf');
+    assert.match(warnings.join(), /a\.conf:1: "ssl_certificate" has no effect without "listen \.\.\. ssl"/);
   });
 
   it('passes tokens and access rules to inner locations, but not their content', () => {
@@ -476,6 +492,18 @@ describe('errors name file, line and what was expected', () => {
     [
       `${L}kmp_rtmp_api;\nlimit_except GET { deny all; } } } }`,
       'CONFIG_VALUE a.conf:4: "limit_except" limits methods in nginx and is not supported; use allow and deny, kmp_rtmp_api_token, or a reverse proxy',
+    ],
+    [
+      'http { server {\nlisten 1 ssl; location / { kmp_rtmp_api; } } }',
+      'CONFIG_MISSING a.conf:1: "listen ... ssl" needs ssl_certificate and ssl_certificate_key, one key each; there is no certificate',
+    ],
+    [
+      'http { ssl_certificate c; ssl_certificate d; ssl_certificate_key e; server {\nlisten 1 ssl; location / { kmp_rtmp_api; } } }',
+      'CONFIG_MISSING a.conf:1: "listen ... ssl" needs ssl_certificate and ssl_certificate_key, one key each; there are 2 and 1',
+    ],
+    [
+      `stream { server {\nlisten 1 ssl; kmp_rtmp; } }`,
+      'CONFIG_VALUE a.conf:1: "ssl" is supported for HTTP servers only: TLS is not available for KMP; use a TLS proxy',
     ],
   ];
   for (const [text, error] of rows) {

@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { describe, it } from 'node:test';
 import { createProgram } from '../../lib/cli/main.js';
+import { fileSystem } from '../../lib/config/nginx/source.js';
 import { directiveNames } from '../../lib/config/directives.js';
 import { loadConfig, parseConfig } from '../../lib/config/load.js';
 import { overrideNames } from '../../lib/config/overrides.js';
@@ -120,10 +121,13 @@ describe('pages', () => {
       .flatMap(blocks)
       .filter(({ language, text }) => language === 'nginx' && text.includes('kmp_rtmp'));
     assert.ok(ours.length >= 5);
+    // The files that they name are in the pages too.
+    const tokens = pages.flatMap(blocks).find(({ text }) => text.startsWith('# NAME'))?.text ?? '';
+    const source = { ...fileSystem, read: () => tokens };
     for (const { page, text } of ours) {
       // Lines without a block are those of a KMP server.
       const whole = text.includes('{') ? text : `stream { server { listen 8005; kmp_rtmp; ${text} } }`;
-      assert.deepEqual(parseConfig(whole, page).warnings, [], page);
+      assert.deepEqual(parseConfig(whole, page, { source }).warnings, [], page);
     }
   });
 

@@ -223,13 +223,16 @@ describe('status page in a browser', { skip: hasBrowser ? false : 'no /usr/bin/c
     });
   });
 
-  it('is let in by user and password where there is a token, its events and its drops too', async () => {
+  it('asks for the token where there is one, for its events and its drops', async () => {
     const fleet = new Fleet(3);
     const server = await serveFleet(fleet, { write: true, token: 's3cret' });
-    const own = await Browser.open({ viewport: WIDE, httpCredentials: { username: 'me', password: 's3cret' } });
+    const own = await Browser.open({ viewport: WIDE });
     try {
       const page = await own.context.newPage();
       await page.goto(`http://127.0.0.1:${server.port}/status/`);
+      await page.locator('#login[open]').waitFor();
+      await page.fill('#login-token', 's3cret');
+      await page.keyboard.press('Enter');
       await page.click('tbody .name:text-is("ch2-youtube")');
       await page.click('#detail button:text-is("Drop upstream")');
       await page.click('#confirm-yes');

@@ -70,8 +70,8 @@ const dropped: ApiResponse = { description: 'Dropped' };
 // Errors of every route.
 const commonErrors = {
   400: error('The path is malformed'),
-  401: error('A token is required'),
-  403: error('The address of the client, or the origin of the page, is not allowed'),
+  401: error('A token is required, or the token is not valid'),
+  403: error('The address of the client, the role of its token, or the origin of the page is not allowed'),
   421: error('Over loopback: the Host is not a name of this server'),
   500: error('The service failed; its log has the reason'),
   503: error('The worker process that has the upstream does not answer, or is being replaced'),

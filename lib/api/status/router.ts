@@ -4,10 +4,12 @@ import type { Clock } from '../../time/clock.js';
 import { noLog, type Logger } from '../../base/logger.js';
 import type { Management } from '../../upstream/report/status.js';
 import { answerError, errorHandler, notFound } from '../answer.js';
+import { clientToken } from '../client.js';
 import { securityHeaders } from '../security.js';
 import type { ServiceCounters } from '../metrics/service-counters.js';
 import { readAssets, type Asset } from './assets.js';
 import { Feed, sseEvent } from './feed.js';
+import { setPageFiles } from './page-files.js';
 import type { HelloMessage } from './public/data/wire.js';
 
 export interface StatusOptions {
@@ -44,7 +46,8 @@ const POLICY = [
  * The status page, for any path of an Express app: `app.use('/status', statusRouter(service.management))`. It is
  * updated by server-sent events at `events`. It never contains stream keys or passwords.
  *
- * It does not restrict access: use `accessControl` or `bearerToken` before it.
+ * It does not restrict access: use `accessControl` or `bearerToken` before it. In an app of `createApp`, a location
+ * with tokens requires them for the events only: the page asks the user for the token.
  */
 export function statusRouter(management: Pick<Management, 'status'>, options: StatusOptions = {}): Router {
   const { api, maxViewers = 256, log = noLog } = options;
@@ -52,6 +55,7 @@ export function statusRouter(management: Pick<Management, 'status'>, options: St
   const feed = new Feed(management, options);
   const id = randomUUID();
   const router = express.Router({ caseSensitive: true });
+  setPageFiles(router, (path) => path === '/' || assets.has(path.slice(1)));
   router.use(securityHeaders);
   router.use((req, res, next) => {
     if (req.method === 'GET' || req.method === 'HEAD') {
@@ -83,7 +87,11 @@ export function statusRouter(management: Pick<Management, 'status'>, options: St
       return;
     }
     res.flushHeaders();
-    const hello: HelloMessage = { feed: id, api: api === undefined ? null : relativeTo(req.baseUrl, api) };
+    const mayWrite = clientToken(req)?.roles.includes('write') ?? true;
+    const hello: HelloMessage = {
+      feed: id,
+      api: api === undefined || !mayWrite ? null : relativeTo(req.baseUrl, api),
+    };
     res.write(sseEvent('hello', JSON.stringify(hello)));
     feed.add(res);
   });

@@ -8,6 +8,8 @@ export interface ListenAddress {
   readonly path?: string;
   /** Connections begin with a header of the PROXY protocol (`proxy_protocol`). */
   readonly proxyProtocol?: boolean;
+  /** Connections begin with a TLS handshake (`ssl`). */
+  readonly ssl?: boolean;
   /** IP address without brackets, `localhost`, or another name of this machine. `0.0.0.0` and `::`: all addresses. */
   readonly host: string;
   /** 1..65535; 0: any free port. */
@@ -51,7 +53,6 @@ export function formatAddress({ host, port, path }: Pick<ListenAddress, 'host' |
 
 /** Parameters that change what clients may send or how they are identified. Ignoring them would be wrong. */
 const REJECTED = new Map([
-  ['ssl', 'TLS is not available; use a TLS proxy'],
   ['quic', 'QUIC is not available'],
   ['udp', 'KMP uses TCP'],
 ]);
@@ -61,7 +62,7 @@ const IGNORED =
 /** Type of the arguments of `listen`. */
 export const listen: ValueType<ListenAddress> = {
   syntax:
-    'port | address:port | [ipv6]:port | *:port | localhost:port | unix:path [backlog=number] [ipv6only=on|off] [proxy_protocol]',
+    'port | address:port | [ipv6]:port | *:port | localhost:port | unix:path [ssl] [backlog=number] [ipv6only=on|off] [proxy_protocol]',
   expected: 'a port, or address:port, [ipv6]:port, *:port, localhost:port, unix:path',
   args: [1, 20],
   parse([text = '', ...parameters], warn) {
@@ -74,6 +75,7 @@ export const listen: ValueType<ListenAddress> = {
     let backlog = 511;
     let ipv6Only = true;
     let proxyProtocol = false;
+    let ssl = false;
     for (const parameter of parameters) {
       const refused = REJECTED.get(parameter);
       if (refused !== undefined) throw new ValueError(`"${parameter}" is not supported: ${refused}`);
@@ -81,16 +83,17 @@ export const listen: ValueType<ListenAddress> = {
       if (key === 'backlog' && (parseDigits(value) ?? 0) > 0) backlog = parseDigits(value) ?? backlog;
       else if (key === 'ipv6only' && (value === 'on' || value === 'off')) ipv6Only = value === 'on';
       else if (parameter === 'proxy_protocol') proxyProtocol = true;
+      else if (parameter === 'ssl') ssl = true;
       else if (IGNORED.test(parameter)) warn(`"${parameter}" has no effect`);
       else
         throw new ValueError(
-          `"${parameter}" is not a parameter of listen; expected backlog=number, ipv6only=on|off or proxy_protocol`,
+          `"${parameter}" is not a parameter of listen; expected ssl, backlog=number, ipv6only=on|off or proxy_protocol`,
         );
     }
     const host = parts.host === undefined || parts.host === '*' ? '0.0.0.0' : parts.host;
-    const proxy = proxyProtocol ? { proxyProtocol } : {};
-    if (path !== undefined) return { path, host: '', port: 0, ipv6Only: false, backlog, ...proxy };
-    return { host, port: parts.port, ipv6Only: isIPv6(host) && ipv6Only, backlog, ...proxy };
+    const flags = { ...(proxyProtocol && { proxyProtocol }), ...(ssl && { ssl }) };
+    if (path !== undefined) return { path, host: '', port: 0, ipv6Only: false, backlog, ...flags };
+    return { host, port: parts.port, ipv6Only: isIPv6(host) && ipv6Only, backlog, ...flags };
   },
 };
 

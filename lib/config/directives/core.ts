@@ -87,12 +87,29 @@ export const serverDirectives = {
   listen: repeatable(listen, {
     contexts: ['stream server', 'http server'],
     doc: `Address to listen on. May be repeated. A port without an address listens on all IPv4 addresses. Port 0 selects
-      any free port. Parameters of nginx other than backlog and ipv6only have no effect; ssl, udp and quic are errors.
+      any free port. Parameters of nginx other than backlog, ipv6only and ssl have no effect; udp and quic are errors.
+      ssl, for HTTP servers, serves HTTPS with ssl_certificate and ssl_certificate_key.
       unix:path listens on a Unix-domain socket with permissions 0666, as nginx does. proxy_protocol, for KMP servers,
       expects a header of the PROXY protocol (version 1 or 2) at the beginning of each connection, as load balancers
       send it. The address in it is used for allow, deny, limits, logs and the API. Anyone who can connect can claim any
       address, so only the load balancer should reach such a port.`,
     example: 'listen 127.0.0.1:8005;',
+  }),
+  ssl_certificate: repeatable(path, {
+    contexts: ['http', 'http server'],
+    ignoredIn: inStream,
+    setting: 'sslCertificates',
+    doc: `File with the certificate for "listen ... ssl" and its intermediate certificates, in PEM form. May be repeated
+      with certificates of other types (RSA and ECDSA), each with its ssl_certificate_key. A reload reads the files
+      again. A relative path begins at the folder of the configuration file. TLS 1.2 and 1.3 are supported.`,
+    example: 'ssl_certificate status.pem;',
+  }),
+  ssl_certificate_key: repeatable(path, {
+    contexts: ['http', 'http server'],
+    ignoredIn: inStream,
+    setting: 'sslCertificateKeys',
+    doc: `File with the private key of the certificate, in PEM form and without a password.`,
+    example: 'ssl_certificate_key status.key;',
   }),
   server_name: optional(serverNames, {
     contexts: ['http server'],

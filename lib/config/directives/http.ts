@@ -1,8 +1,9 @@
 import { control, route } from '../route.js';
 import { optional, repeatable, switchRow, type Context } from '../row.js';
-import { parameters, token } from '../types.js';
+import { parameters, path, token } from '../types.js';
 
 const contexts: readonly Context[] = ['location'];
+const tokenContexts: readonly Context[] = ['http', 'http server', 'location'];
 
 /** Directives that select what a location serves. */
 export const locationDirectives = {
@@ -48,9 +49,21 @@ export const locationDirectives = {
     example: 'kmp_rtmp_route "^live_(.+)$" rtmp://a.example.com/live/$1 rtmps://b.example.com/app/$1 required;',
   }),
   kmp_rtmp_api_token: optional(token, {
-    contexts: ['http', 'http server', 'location'],
+    contexts: tokenContexts,
     setting: 'token',
     doc: `Bearer token that clients of the API, the status page, metrics and control must send (Authorization: Bearer
-      TOKEN). Health checks do not need it.`,
+      TOKEN). Its bearer may do everything that the location allows. Health checks do not need it. An inner block with
+      this directive or kmp_rtmp_api_token_file inherits neither of them.`,
+  }),
+  kmp_rtmp_api_token_file: repeatable(path, {
+    contexts: tokenContexts,
+    setting: 'tokenFiles',
+    doc: `File with further bearer tokens: one for each line, as NAME ROLES TOKEN. The name appears in the log if its
+      bearer changes something. The roles are read (API with GET, status page, metrics), write (also drop upstreams and
+      tracks) and control (callbacks of kmp_rtmp_control), as a list with commas, or all. Instead of the token, a line
+      may have its SHA-256 digest as sha256:HEX. Lines that begin with "#" are comments. A reload reads the file again.
+      A relative path begins at the folder of the configuration file. May be repeated, and used together with
+      kmp_rtmp_api_token.`,
+    example: 'kmp_rtmp_api_token_file tokens;',
   }),
 } as const;

@@ -145,7 +145,9 @@ describe('status page in a location with a token', () => {
     });
     const server = await serve(app);
     try {
-      const asked = await server.get('/', { accept: 'text/html' });
+      // The page itself asks for the token. All else under its path needs one.
+      assert.equal((await server.get('/', { accept: 'text/html' })).status, 200);
+      const asked = await server.get('/nothing', { accept: 'text/html' });
       assert.equal(asked.status, 401);
       assert.match(String(asked.headers['www-authenticate']), /Basic realm/);
       assert.equal((await server.get('/events')).status, 401);

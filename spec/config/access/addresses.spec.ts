@@ -21,6 +21,7 @@ describe('listen', () => {
     ['[::]:8005 ipv6only=off', { ...base, host: '::', port: 8005 }],
     ['unix:/run/x.sock', { ...base, path: '/run/x.sock', host: '', port: 0 }],
     ['8005 proxy_protocol', { ...base, host: '0.0.0.0', port: 8005, proxyProtocol: true }],
+    ['443 ssl', { ...base, host: '0.0.0.0', port: 443, ssl: true }],
     ['8005 backlog=4096', { ...base, host: '0.0.0.0', port: 8005, backlog: 4096 }],
   ];
   for (const [text, expected] of rows) {
@@ -35,7 +36,6 @@ describe('listen', () => {
     ['unix:', /is not a port/],
     ['8005-8010', /is not a port/],
     ['a b:1', /is not a port|has no port/],
-    ['443 ssl', /"ssl" is not supported: TLS is not available/],
     ['53 udp', /"udp" is not supported/],
     ['8005 proxy_protocol=on', /is not a parameter/],
     ['8005 reusport', /"reusport" is not a parameter of listen/],

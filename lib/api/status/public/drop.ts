@@ -1,9 +1,17 @@
+import type { Access } from './access.js';
 import type { Announcer } from './announcer.js';
 import { byId, setText } from './dom.js';
 import { nameOf } from './data/format.js';
 import type { Model } from './data/model.js';
 import type { Track } from './track.js';
 import type { Upstream } from './data/upstream.js';
+
+/** What a status of the API means here. */
+const PROBLEMS: ReadonlyMap<number, (what: string) => string> = new Map([
+  [401, (what) => `${what} was not dropped: it needs a token`],
+  [403, (what) => `${what} was not dropped: this token may not drop anything`],
+  [404, (what) => `${what} has already ended`],
+]);
 
 /** Drops upstreams and tracks with the management API, after the user has confirmed it. */
 export class Dropper {
@@ -12,6 +20,7 @@ export class Dropper {
 
   constructor(
     private readonly model: Model,
+    private readonly access: Access,
     private readonly announcer: Announcer,
     private readonly report: (problem: string) => void,
   ) {
@@ -60,11 +69,9 @@ export class Dropper {
 
   private async remove(path: string, what: string): Promise<void> {
     try {
-      // Accepts HTML, so a server with a token offers Basic authentication, which the browser handles.
-      const headers = { Accept: 'text/html, application/json' };
-      const { ok, status } = await fetch(`${this.model.api ?? '.'}${path}`, { method: 'DELETE', headers });
+      const { ok, status } = await this.access.request(`${this.model.api ?? '.'}${path}`, { method: 'DELETE' });
       if (ok) this.announcer.say('drop', `Dropped ${what}`);
-      else this.report(status === 404 ? `${what} has already ended` : `${what} could not be dropped: HTTP ${status}`);
+      else this.report(PROBLEMS.get(status)?.(what) ?? `${what} could not be dropped: HTTP ${status}`);
     } catch {
       this.report(`${what} could not be dropped: the service does not answer`);
     }

@@ -1,3 +1,4 @@
+import { Access } from './access.js';
 import { ActivityView } from './activity.js';
 import { Announcer } from './announcer.js';
 import { DetailView } from './detail.js';
@@ -20,6 +21,7 @@ const STATES: Readonly<Record<FeedState, readonly [text: string, kind: string]>>
   late: ['Out of date', 'warn'],
   lost: ['Connection lost', 'bad'],
   paused: ['Paused', 'plain'],
+  locked: ['Token required', 'warn'],
 };
 
 setUpTheme();
@@ -28,7 +30,8 @@ document.title = `${location.host} - ${document.title}`;
 const model = new Model();
 const announcer = new Announcer();
 const totals = new TotalsView();
-const dropper = new Dropper(model, announcer, report);
+const access = new Access();
+const dropper = new Dropper(model, access, announcer, report);
 const detail = new DetailView(dropper, (upstream) => {
   table.selected = undefined;
   table.refresh();
@@ -128,15 +131,24 @@ function showEmpty(): void {
   element.replaceChildren(el('p', {}, 'No upstream matches the filter'), clear);
 }
 
-function report(problem: string): void {
+/** @param action a button that does something about it */
+function report(problem: string, action?: { readonly name: string; readonly run: () => void }): void {
   const notice = byId('notice', HTMLParagraphElement);
   const close = el('button', { type: 'button', class: 'close', 'aria-label': 'Dismiss' }, '×');
   close.addEventListener('click', () => (notice.hidden = true));
   notice.replaceChildren(el('span', {}, problem), close);
+  if (action !== undefined) {
+    const button = el('button', { type: 'button' }, action.name);
+    button.addEventListener('click', () => {
+      notice.hidden = true;
+      action.run();
+    });
+    close.before(button);
+  }
   notice.hidden = false;
 }
 
-new FeedClient('events', {
+const feed = new FeedClient('events', (url, init) => access.request(url, init), {
   hello: (message) => model.hello(message),
   full(message) {
     const first = model.service === undefined;
@@ -147,5 +159,15 @@ new FeedClient('events', {
     if (built !== version + now) report('The service has been updated. Reload the page.');
   },
   tick: (message) => happened(model.tick(message, Date.now())),
-  state: showState,
+  state(state) {
+    showState(state);
+    if (state !== 'locked') return;
+    report('This page needs a token that may read.', {
+      name: 'Enter a token',
+      run() {
+        access.forget();
+        feed.open();
+      },
+    });
+  },
 });
