@@ -18,8 +18,8 @@ interface Status {
   readonly upstreams: Readonly<Record<string, { streams: Record<string, { tracks: Record<string, unknown> }> }>>;
 }
 
-/** Time for all tracks to come, on a busy machine. */
-const PATIENT = 'kmp_rtmp_out_min_process_delay 2s; kmp_rtmp_out_max_process_delay 4s;';
+/** Time for all tracks to come, on a busy machine; and no time for answers, since the server gives none. */
+const PATIENT = 'kmp_rtmp_out_min_process_delay 2s; kmp_rtmp_out_max_process_delay 4s; kmp_rtmp_out_answer_timeout 0;';
 
 /** A server of its own for each scenario, with its directives. */
 function serverOf({ directives, connections }: Scenario, port: number | undefined): string {

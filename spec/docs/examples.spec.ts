@@ -175,7 +175,7 @@ describe('examples', () => {
     assert.match(await (await get('/live/metrics')).text(), /^# HELP kmp_rtmp_/m);
     assert.equal((await get('/live/readyz')).status, 200);
 
-    const ingest = await ScriptableIngest.start();
+    const ingest = await ScriptableIngest.start({ answers: true });
     closing.push(() => ingest.close());
     const scenario = loadScenario('av');
     // Without its last two steps, which end the tracks.

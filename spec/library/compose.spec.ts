@@ -174,7 +174,7 @@ describe('publishTo', () => {
   });
 
   it('takes the tracks of several streams', async () => {
-    const publication = publishTo(await startIngest());
+    const publication = publishTo(await startIngest({ answers: true }));
     const send = (name: string, stream: string): Promise<void> =>
       pipeline(
         createReadStream(golden('two-streams', name)),
@@ -202,7 +202,7 @@ describe('publishTo', () => {
       outBufferSize: 4096,
       outFlushTimeout: 1,
     };
-    const publication = publishTo(await startIngest(), { settings });
+    const publication = publishTo(await startIngest({ answers: true }), { settings });
     const dump = createReadStream(golden('video-only', 'v.kmp'), { highWaterMark: 2000 });
     await pipeline(dump, new KmpDecoder({ connectRequired: false }), publication.input());
     assert.equal((await publication.done).reason, 'done');

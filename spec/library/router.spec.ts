@@ -12,6 +12,7 @@ const config = parseConfig(`
     server {
       listen 127.0.0.1:0;
       kmp_rtmp;
+      kmp_rtmp_out_answer_timeout 0;
     }
   }
 `);

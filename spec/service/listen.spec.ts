@@ -13,7 +13,8 @@ import { audioMinf, frameAt } from '../support/kmp-sender.js';
 import { LogLines } from '../support/log-lines.js';
 import { ScriptableIngest } from '../support/scriptable-ingest.js';
 
-const QUICK = 'kmp_rtmp_out_write_meta_timeout 0; kmp_rtmp_out_flush_timeout 0; kmp_rtmp_out_min_process_delay 0;';
+const QUICK =
+  'kmp_rtmp_out_answer_timeout 0; kmp_rtmp_out_write_meta_timeout 0; kmp_rtmp_out_flush_timeout 0; kmp_rtmp_out_min_process_delay 0;';
 
 describe('listen', { timeout: 90_000 }, () => {
   let ingest: ScriptableIngest;

@@ -84,9 +84,15 @@ export class KmpSender {
     this.socket.write(Buffer.concat(packets));
   }
 
-  /** End of stream. */
+  /** End of stream. The connection stays open until the service has acknowledged every frame. */
   end(): void {
     this.send(end);
+  }
+
+  /** End of stream, without waiting for acks. */
+  leave(): Promise<void> {
+    this.socket.end(end);
+    return this.closed;
   }
 
   /** Settles when the sender was told that all frames below `id` are done. */

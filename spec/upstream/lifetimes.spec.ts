@@ -212,17 +212,17 @@ describe('the lifetimes of upstreams, streams and tracks', { timeout: 90_000 }, 
     assert.deepEqual(framesOf(connection), ['v0', 'a0', 'v1']);
   });
 
-  it('an end of stream closes the connection; what is queued goes out, then the stream, then the upstream', async () => {
+  it('after an end of stream, what is queued goes out, then the connection ends, the stream, and the upstream', async () => {
     await start({ outWriteMetaTimeout: 0 });
     const sender = await video();
     sender.send(frameAt(0, 'v0', { key: true }), frameAt(40, 'v1'));
     sender.end();
-    await sender.closed;
+    await eventually(() => tracks().video?.input === null, 'the end of the input');
     await holds('video', 2);
-    assert.equal(tracks().video?.input, null);
     const connection = await ingest.next();
     clock.advance(1000);
     await connection.closed;
+    await sender.closed;
     assert.deepEqual(framesOf(connection), ['v0', 'v1']);
     const commands = connection.commands().map(([name]) => name);
     assert.deepEqual(commands.slice(-3), ['publish', 'FCUnpublish', 'deleteStream']);
@@ -259,7 +259,6 @@ describe('the lifetimes of upstreams, streams and tracks', { timeout: 90_000 }, 
     await start();
     const sender = await video();
     sender.end();
-    await sender.closed;
     const connection = await ingest.next();
     await eventually(() => service.registry.get('u1')?.state === 'closing', 'closing');
     // An id that is closing is free.

@@ -144,8 +144,7 @@ describe('the limits of reconnecting', { timeout: 60_000 }, () => {
       await first.until(() => framesOf(first).includes('v0'));
       await eventually(() => live.status().sent_bytes === live.status().written_bytes, 'all to be sent');
       // The track waits, because its frame may have to be written again.
-      video.end();
-      await video.closed;
+      await video.leave();
       assert.ok(clock.pending > 0);
       audio.destroy();
       live.service.registry.destroy();

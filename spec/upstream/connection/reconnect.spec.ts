@@ -332,9 +332,7 @@ describe('a connection that breaks', { timeout: 90_000 }, () => {
     await live.killServer();
     await live.state('reconnecting');
     senders.video.send(...videoFrames(13, 15));
-    senders.video.end();
-    senders.audio.end();
-    await Promise.all([senders.video.closed, senders.audio.closed]);
+    await Promise.all([senders.video.leave(), senders.audio.leave()]);
     await live.startServer();
     clock.advance(1000);
     const second = await live.ingest.next();
