@@ -51,6 +51,14 @@ export class ArrivalLag {
   }
 
   /**
+   * The dts of a frame that would arrive at monotonic ms `now`, if frames had gone on at their pace; -Infinity if none
+   * has arrived.
+   */
+  expectedMs(now: number): number {
+    return Number.isNaN(this.last) ? -Infinity : now - this.last;
+  }
+
+  /**
    * True if the frames look flushed: their lags range over more than `least` and at most `most` ms, and the last of
    * them arrived within two such ranges.
    */

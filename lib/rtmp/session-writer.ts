@@ -192,7 +192,9 @@ export class SessionWriter {
    * the difference to the previous frame, of either track (docs/protocol/rtmp.md, Timestamps).
    */
   frame(stream: StreamState, head: TagHead, frame: Frame, timescale: number): void {
-    head.set(frame.isKey, frame.ptsDelay === 0 ? 0 : toMs(frame.dts + frame.ptsDelay, timescale) - frame.ms);
+    // Not the difference to `frame.ms`, which may have an offset.
+    const cts = frame.ptsDelay === 0 ? 0 : toMs(frame.dts + frame.ptsDelay, timescale) - toMs(frame.dts, timescale);
+    head.set(frame.isKey, cts);
     const last = stream.lastMs;
     if (last === undefined && frame.ms < 0) stream.shiftMs = -frame.ms;
     const ms = frame.ms + stream.shiftMs;

@@ -82,6 +82,8 @@ export class Registry {
     const existing = this.byId.get(data.upstreamId);
     if (existing?.isOpen === true && !isForOtherDestination(data, existing)) return existing;
     if (this.draining) throw new TrackRefused('the service is shutting down');
+    // Its senders will not return.
+    existing?.absentInputs.endAll();
     const { clock, log, nextConnection } = this.options;
     const connection = nextConnection();
     const upstream: Upstream = this.create({

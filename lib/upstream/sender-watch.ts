@@ -29,6 +29,8 @@ export class SenderWatch {
   constructor(
     private readonly upstream: WatchedUpstream,
     private readonly clock: Clock,
+    /** ms for which tracks wait for their senders (`kmp_rtmp_out_linger`). */
+    private readonly linger: number,
   ) {}
 
   get isDeserted(): boolean {
@@ -62,6 +64,6 @@ export class SenderWatch {
   }
 
   private get desertedAfter(): number {
-    return this.upstream.wasInVain ? UNPUBLISHED_DESERTED_AFTER : DESERTED_AFTER;
+    return this.upstream.wasInVain ? UNPUBLISHED_DESERTED_AFTER : Math.max(DESERTED_AFTER, this.linger);
   }
 }

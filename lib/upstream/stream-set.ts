@@ -1,6 +1,7 @@
 import { maskKey } from '../base/mask.js';
 import type { ConnectData } from '../kmp/connect-data.js';
 import type { MediaInfo } from '../media/media-info.js';
+import type { AbsentInputs } from './absent-inputs.js';
 import type { PublishSession } from './connection/session.js';
 import type { SessionSet } from './connection/session-set.js';
 import { NO_ROOM } from './connection/stream-announcer.js';
@@ -20,6 +21,7 @@ export interface StreamSetOwner {
   readonly log: UpstreamOptions['log'];
   readonly ledger: Ledger;
   readonly sessions: SessionSet;
+  readonly absentInputs: AbsentInputs;
   readonly ended: boolean;
   newSession(streamName: string): PublishSession;
   /** Ends the upstream at once. */
@@ -39,11 +41,23 @@ export class StreamSet {
   readonly byName = new Map<string, UpstreamStream>();
   /** Counts of ended tracks. */
   private readonly endedTracks = emptySums();
+  private dropping = false;
 
   constructor(
     private readonly owner: StreamSetOwner,
     private readonly options: Pick<UpstreamOptions, 'settings' | 'clock'>,
   ) {}
+
+  /** True while {@link dropTracks} runs: an input that it closes will not return. */
+  get isDropping(): boolean {
+    return this.dropping;
+  }
+
+  /** True if the media of all tracks is missing, and may return. */
+  get isInputLost(): boolean {
+    for (const { gap } of this.allTracks()) if (gap === undefined) return false;
+    return this.size > 0;
+  }
 
   get size(): number {
     return this.byName.size;
@@ -76,6 +90,7 @@ export class StreamSet {
         );
       }
       existing.takeInput(input, initialFrameId);
+      this.owner.absentInputs.attached(existing);
       return existing;
     }
     const late = stream.settled && !stream.announced.has(info.mediaType);
@@ -113,18 +128,20 @@ export class StreamSet {
   }
 
   dropTracks(stream: UpstreamStream, reason: CloseReason, keepFrames: boolean): void {
+    this.dropping = true;
     for (const track of stream.allTracks()) {
       const { input } = track;
       if (!keepFrames) {
         this.clear(track);
         input?.close(reason);
-      } else if (input !== undefined) {
+      } else {
         // The sender gets acks for the frames that were sent, so it does not send them again to the next process.
-        this.owner.finishInput(input);
+        if (input !== undefined) this.owner.finishInput(input);
         stream.outlet?.inputLeft(track);
       }
       if (track.length === 0) this.endTrack(track);
     }
+    this.dropping = false;
   }
 
   endTrack(track: Track): void {
@@ -135,6 +152,7 @@ export class StreamSet {
     stream.outlet?.removeTrack(track);
     track.memory.close();
     track.addTo(this.endedTracks);
+    this.owner.absentInputs.forget(track);
     if (!stream.isEmpty) {
       this.owner.log.info('track ended', { stream: maskKey(stream.name), track: track.mediaType });
       return;
@@ -193,6 +211,7 @@ export class StreamSet {
     const track = new Track(stream, memory, info, stream.endedTracks.successor(info, initialFrameId));
     if (!this.chargeInfos(track)) return undefined;
     track.input = input;
+    stream.timeline.trackAdded(track, this.options.clock.now());
     stream.addTrack(track);
     stream.outlet?.addTrack(track);
     log.info('track added', { stream: maskKey(stream.name), track: info.mediaType, connection: input.connection });

@@ -17,7 +17,7 @@ import type { PastFailure } from './destination/destination-backoff.js';
 import { Overload } from './tracks/overload.js';
 import { turnScheduleOf, type TurnSchedule } from '../time/turn-schedule.js';
 import { Publications } from './report/publications.js';
-import type { UpstreamEvent } from './report/upstream-event.js';
+import type { InputLostReason, UpstreamEvent } from './report/upstream-event.js';
 import type { LastStatus, UpstreamState, UpstreamStatus } from './report/status.js';
 import type { UpstreamStream } from './tracks/stream.js';
 import { BYTES } from './report/byte-counts.js';
@@ -27,6 +27,7 @@ import type { AdmitFailure } from './tracks/track-memory.js';
 import type { Track, TrackStream } from './tracks/track.js';
 import type { TrackInput } from './tracks/track-input.js';
 import { streamNameOf } from './tracks/stream-name.js';
+import { AbsentInputs, type AbsentInputsOwner } from './absent-inputs.js';
 import { SenderWatch, type WatchedUpstream } from './sender-watch.js';
 import { StreamSet, type StreamSetOwner } from './stream-set.js';
 import type { UpstreamOptions } from './upstream-options.js';
@@ -51,7 +52,7 @@ type Phase = 'open' | 'dropping' | 'closing' | 'ended';
  * tracks. A {@link PublishSession} does the RTMP side. There are several if the server supports only one stream per
  * connection.
  */
-export class Upstream implements SessionOwner, StreamSetOwner, WatchedUpstream, Counting {
+export class Upstream implements SessionOwner, StreamSetOwner, WatchedUpstream, AbsentInputsOwner, Counting {
   readonly id: string;
   readonly connection: number;
   readonly data: ConnectData;
@@ -59,6 +60,7 @@ export class Upstream implements SessionOwner, StreamSetOwner, WatchedUpstream, 
   readonly schedule: TurnSchedule;
   readonly log: Logger;
   readonly sessions: SessionSet;
+  readonly absentInputs: AbsentInputs;
   /** Monotonic ms. */
   readonly createdAt: number;
   /** The last status that the server sent. */
@@ -95,7 +97,8 @@ export class Upstream implements SessionOwner, StreamSetOwner, WatchedUpstream, 
     );
     this.sessions = new SessionSet(this.newSession(streamNameOf(data)));
     this.streamSet = new StreamSet(this, options);
-    this.senderWatch = new SenderWatch(this, clock);
+    this.senderWatch = new SenderWatch(this, clock, settings.outLinger);
+    this.absentInputs = new AbsentInputs(this, clock, settings.outLinger);
   }
 
   get streams(): ReadonlyMap<string, UpstreamStream> {
@@ -126,7 +129,9 @@ export class Upstream implements SessionOwner, StreamSetOwner, WatchedUpstream, 
   }
 
   get state(): UpstreamState {
-    return this.isOpen ? this.sessions.state : 'closing';
+    if (!this.isOpen) return 'closing';
+    const { state } = this.sessions;
+    return state === 'publishing' && this.streamSet.isInputLost ? 'input_lost' : state;
   }
 
   get reconnects(): number {
@@ -197,12 +202,16 @@ export class Upstream implements SessionOwner, StreamSetOwner, WatchedUpstream, 
     track.stream.outlet?.write(track, frames);
   }
 
-  /** The input of a track has left. Queued frames are written, then the track ends. */
-  detach(track: Track): void {
+  /**
+   * The input of a track has left. The track waits for another one (`kmp_rtmp_out_linger`). Then its queued frames are
+   * written, and it ends.
+   */
+  detach(track: Track, reason: InputLostReason): void {
     track.input = undefined;
     this.senderWatch.inputLeft();
     if (this.ended) return;
-    track.stream.outlet?.inputLeft(track);
+    const returns = this.phase === 'open' && !this.streamSet.isDropping;
+    if (!returns || !this.absentInputs.left(track, reason)) track.stream.outlet?.inputLeft(track);
     this.senderWatch.update();
   }
 
@@ -380,6 +389,7 @@ export class Upstream implements SessionOwner, StreamSetOwner, WatchedUpstream, 
     this.senderWatch.stop();
     for (const name of begun ? this.streams.keys() : [streamNameOf(this.data)])
       this.publications.ended(name, reason, this.mask(message));
+    this.absentInputs.stop();
     for (const input of this.finishing) input.close(reason);
     this.options.onEnd(reason, message);
   }

@@ -52,6 +52,7 @@ describe('media settings', () => {
     outSslTrustedCertificate: '',
     outSslName: '',
     outReconnects: 0,
+    outLinger: 0,
     outReconnectInterval: 1000,
     outResend: 1000,
     outNotifEvents: ['rtmp_close'],

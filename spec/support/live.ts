@@ -88,7 +88,14 @@ export class Live {
 
   /** All senders end; settles when the upstream has, in order. It must hold no more than its connect data by then. */
   async finish(): Promise<Upstream> {
+    return this.finishAfter(() => {});
+  }
+
+  /** As {@link finish}, for an upstream that ends only after `wait`: it is called when no sender is left. */
+  async finishAfter(wait: () => void): Promise<Upstream> {
     for (const sender of this.senders) if (!sender.isClosed) sender.end();
+    await eventually(() => this.upstream?.hasInput !== true, 'the end of all senders');
+    wait();
     const { reason, upstream } = await this.service.ended();
     assert.equal(reason, 'done');
     assert.equal(upstream.ledger.used, Buffer.byteLength(JSON.stringify(upstream.data)), 'what the ledger holds');

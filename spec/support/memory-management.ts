@@ -45,6 +45,7 @@ export function sampleTrack(changes: Partial<TrackStatus> = {}): TrackStatus {
     resent_frames: 4,
     dropped_frames: 6,
     delay: 512.5,
+    input_lost: null,
     ...changes,
   };
 }

@@ -28,6 +28,7 @@ const STATES: readonly UpstreamState[] = [
   'connecting',
   'handshaking',
   'publishing',
+  'input_lost',
   'reconnecting',
   'closing',
 ];
@@ -166,6 +167,12 @@ export const TRACK_METRICS: readonly SingleValueMetric<TrackStatus>[] = [
     name: 'connected',
     help: '1 if the track has a KMP connection, else 0',
     value: (t) => (t.input ? 1 : 0),
+  },
+  {
+    type: 'gauge',
+    name: 'input_lost_seconds',
+    help: 'Time for which media is missing',
+    value: (t) => t.input_lost ?? 0,
   },
   { type: 'gauge', name: 'pending_frames', help: 'Frames that wait in the queue', value: (t) => t.pending_frames },
   { type: 'gauge', name: 'memory_used_bytes', help: 'Memory of the pending frames', value: (t) => t.mem_used },

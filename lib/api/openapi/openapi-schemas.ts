@@ -76,9 +76,19 @@ export const schemas: Readonly<Record<string, Schema>> = {
     streams: byId(ref('Stream'), 'by stream name, which may be a stream key'),
     state: {
       type: 'string',
-      enum: ['waiting', 'resolving', 'connecting', 'handshaking', 'publishing', 'reconnecting', 'closing'],
+      enum: [
+        'waiting',
+        'resolving',
+        'connecting',
+        'handshaking',
+        'publishing',
+        'input_lost',
+        'reconnecting',
+        'closing',
+      ],
       description:
-        'state of the upstream; waiting: its destination has failed lately, and it waits for its turn to connect',
+        'state of the upstream; waiting: its destination has failed lately, and it waits for its turn to connect; ' +
+        'input_lost: it is published, but the media of all its tracks is missing',
     },
     last_status: { oneOf: [ref('LastStatus'), { type: 'null' }], description: 'last status message of the server' },
     acked_bytes: count('bytes of sent_bytes that the server has acknowledged; 0 if it sends no acknowledgements'),
@@ -156,6 +166,12 @@ export const schemas: Readonly<Record<string, Schema>> = {
     resent_frames: count('frames written again after a reconnect'),
     dropped_frames: count('frames dropped because the server was too slow'),
     delay: { type: 'number', minimum: 0, description: 'time that the last written frame spent in the service, in ms' },
+    input_lost: {
+      type: ['integer', 'null'],
+      minimum: 0,
+      description:
+        'seconds for which its media has been missing while the track waits for it; null if it is not missing',
+    },
   }),
   Input: object('A KMP connection', {
     connection: count('number of the connection, unique in the service; the id in DELETE .../tracks/{connection}'),

@@ -33,7 +33,7 @@ export type Order = (typeof ORDERS)[number];
 const SILENCE = 0.9;
 
 /** The same as on the status page. Unknown states need no attention. */
-const RANKS = ['reconnecting', 'waiting', 'resolving', 'connecting', 'handshaking', 'silent', 'closing'];
+const RANKS = ['input_lost', 'reconnecting', 'waiting', 'resolving', 'connecting', 'handshaking', 'silent', 'closing'];
 
 /** The sorted upstreams of a sample. Equal ones are sorted by bit rate, highest first, then by id. */
 export function rowsOf(sample: ServiceSample, earlier: ServiceSample | undefined, order: Order = 'state'): Row[] {

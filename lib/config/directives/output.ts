@@ -147,6 +147,16 @@ export const outputDirectives = {
       acknowledgement is overdue is sent again, regardless of its age. A track without a sender ends when none of its
       data can be lost any more. 0: nothing is sent twice, and no acknowledgements are requested.`,
   }),
+  kmp_rtmp_out_linger: row(msec, '0', {
+    contexts,
+    doc: `Time for which a track stays when its sender is gone: closed, cut, killed, silent for kmp_rtmp_in_read_timeout, or
+      ended (end of stream). Its RTMP stream stays published, and its connection open; a connection that breaks meanwhile is
+      restored as kmp_rtmp_out_reconnects says. A sender that returns in time continues the stream without a new publish. If
+      its timestamps do not continue, they get an offset, so that the stream continues by the time that has passed. Many
+      services drop a publisher that sends nothing for ten to thirty seconds. DELETE of the API, a reload that drains and the
+      end of the service end the stream at once. 0: the stream ends when all frames are sent.`,
+    example: 'kmp_rtmp_out_linger 30s;',
+  }),
   kmp_rtmp_out_ssl_verify: row(flag, 'on', {
     contexts,
     doc: `Verifies the certificates of rtmps servers. off accepts any certificate: an attacker on the network path can

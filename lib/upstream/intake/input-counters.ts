@@ -8,10 +8,11 @@ import type { Sums } from '../report/totals.js';
 export class InputCounters {
   bytes = 0;
   frames = 0;
+  /** `created` of the last accepted frame, timescale units. */
+  lastCreated = 0;
   readonly skipped = { duplicate: 0, empty: 0, empty_duration: 0, no_media_info: 0, no_key: 0 };
   private dataBytes = 0;
   private keyFrames = 0;
-  private lastCreated = 0;
   private readonly latency = new Latency();
 
   /** Counts an accepted frame. @param wall ms since 1970 */

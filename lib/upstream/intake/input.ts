@@ -1,5 +1,5 @@
 import { messageOf } from '../../base/errors.js';
-import { parseConnectData, type ConnectData } from '../../kmp/connect-data.js';
+import type { ConnectData } from '../../kmp/connect-data.js';
 import type { PacketBatch } from '../../kmp/decoder.js';
 import type { ConnectPacket, KmpPacket } from '../../kmp/packet.js';
 import { Frame } from '../../media/frame.js';
@@ -8,16 +8,18 @@ import { toMs } from '../../media/timescale.js';
 import { MAX_PAYLOAD } from '../../rtmp/chunk/chunk-writer.js';
 import { Writable } from '../../base/streams.js';
 import { ArrivalClock } from './arrival-clock.js';
+import { connectDataOf } from './read-connect.js';
 import { ackSenderFor, type AckSender } from './ack-sender.js';
 import { TakeoverWait } from './takeover-wait.js';
 import { HeldBlocks, copyOutOfLargeRead } from './held-blocks.js';
 import { InputCounters } from './input-counters.js';
 import type { InputOptions } from './input-options.js';
 import { FrameRules } from './frame-rules.js';
-import { checkHeader, checkPendingFrames, checkPendingInfos, checkSize, InputError } from './input-error.js';
+import { checkPendingFrames, checkPendingInfos, checkSize, InputError } from './input-error.js';
 import type { TurnReader } from '../../node-internals/socket-turn-reader.js';
 import type { InputStatus } from '../report/status.js';
 import type { Counting, Sums } from '../report/totals.js';
+import type { InputLostReason } from '../report/upstream-event.js';
 import type { Track } from '../tracks/track.js';
 import type { TrackInput } from '../tracks/track-input.js';
 import type { Upstream } from '../upstream.js';
@@ -51,6 +53,7 @@ export class Input extends Writable implements TrackInput, Counting {
   private partialCharged = false;
   private readonly heldBlocks = new HeldBlocks();
   private over = false;
+  private lostReason: InputLostReason = 'input_closed';
   private readonly takeoverWait: TakeoverWait;
   /** Index of the last control packet in the current batch. */
   private at = 0;
@@ -137,9 +140,10 @@ export class Input extends Writable implements TrackInput, Counting {
     this.options.socket?.end();
   }
 
-  close(why: string): void {
+  close(why: string, reason: InputLostReason = 'input_closed'): void {
     this.allAcknowledged();
     if (this.over) return;
+    this.lostReason = reason;
     this.options.log.info(`KMP connection closed: ${why}`);
     this.leave();
     this.options.socket?.destroy();
@@ -202,7 +206,7 @@ export class Input extends Writable implements TrackInput, Counting {
     switch (packet.kind) {
       case 'connect':
         this.connect = packet;
-        this.data = this.readConnectData(packet.data);
+        this.data = connectDataOf(packet.data, this.options);
         this.options.onConnect?.(packet, this.data);
         return;
       case 'mediaInfo':
@@ -216,16 +220,6 @@ export class Input extends Writable implements TrackInput, Counting {
     }
   }
 
-  private readConnectData(bytes: Buffer): ConnectData {
-    const ignored: string[] = [];
-    const data = parseConnectData(bytes, (field, type) => ignored.push(`${field} (${type})`));
-    if (ignored.length > 0) {
-      this.options.log.warn(`connect data: ignored, because they are not strings: ${ignored.join(', ')}`);
-    }
-    checkHeader(data.header ?? '', this.options.settings);
-    return data;
-  }
-
   /**
    * Queued frames are still written. The connection stays open until they are acknowledged, because the sender cannot
    * send them again after the end of stream.
@@ -235,6 +229,7 @@ export class Input extends Writable implements TrackInput, Counting {
     const isOfTrack = track?.input === this;
     if (isOfTrack) track.complete = true;
     this.awaitsLastAck = isOfTrack && acks !== undefined;
+    this.lostReason = 'end_of_stream';
     this.leave();
     if (isOfTrack && this.awaitsLastAck) upstream?.awaitLastAck(track, this);
     else this.options.socket?.end();
@@ -298,6 +293,7 @@ export class Input extends Writable implements TrackInput, Counting {
       return;
     }
     this.rules.waitKey = info.mediaType === 'video';
+    if (track.gap !== undefined) track.gap.continues = false;
     if (found.kind === 'gap') {
       log.warn(`takes over at frame ${initialFrameId} where ${expected} was expected: ${found.lost} frames are lost`);
       return;
@@ -333,8 +329,13 @@ export class Input extends Writable implements TrackInput, Counting {
     this.counters.frame(frame, wall, timescale);
     if (frame.isKey && info.mediaType === 'video') track.ids.addKey(seq);
     frame.seq = seq;
-    frame.ms = toMs(frame.dts, timescale);
+    frame.ms = toMs(frame.dts, timescale) + track.offset;
     this.options.onFrame?.(frame, track.ids.idOf(seq));
+    if (track.gap !== undefined && !upstream.absentInputs.endsGap(track, track.gap, frame, timescale)) {
+      // The rest of its group cannot be decoded without it.
+      this.rules.waitKey = info.mediaType === 'video';
+      return false;
+    }
     return upstream.admits(track, frame);
   }
 
@@ -386,6 +387,8 @@ export class Input extends Writable implements TrackInput, Counting {
     track.memory.setPartial(0);
     track.source = undefined;
     track.keyMissing = this.rules.waitKey;
-    upstream.detach(track);
+    const { timescale } = this.rules.info ?? track.latestInfo;
+    if (this.counters.frames > 0) track.sourceLag = toMs(this.counters.lastCreated, timescale) - track.lastMs;
+    upstream.detach(track, this.lostReason);
   }
 }

@@ -52,7 +52,7 @@ export function openKmpConnection(socket: Socket, options: KmpConnectionOptions)
   const onFrame = frameLog(settings.inLogFrames, () => log);
   const decoder = new KmpDecoder({ clock });
   const onIdle = (): void => {
-    input.close(`nothing was received for ${settings.inReadTimeout} ms (kmp_rtmp_in_read_timeout)`);
+    input.close(`nothing was received for ${settings.inReadTimeout} ms (kmp_rtmp_in_read_timeout)`, 'input_timeout');
     // After the end of the stream, the input is finished. A sender might never close the connection.
     socket.destroy();
   };

@@ -1,8 +1,10 @@
 import type { Socket } from 'node:net';
-import { parseConnectData } from '../../kmp/connect-data.js';
+import { parseConnectData, type ConnectData } from '../../kmp/connect-data.js';
 import { Frame } from '../../media/frame.js';
 import { KmpParser } from '../../kmp/parser.js';
 import { timerMs } from '../../time/clock.js';
+import { checkHeader } from './input-error.js';
+import type { InputOptions } from './input-options.js';
 import { stopReading } from '../../node-internals/stop-reading.js';
 
 /**
@@ -64,4 +66,20 @@ export function readConnect(
   socket.on('timeout', onEnd);
   // A socket that was paused before does not start to flow by itself.
   socket.resume();
+}
+
+/**
+ * Parses and checks connect data, and logs which fields were ignored because they have the wrong type.
+ *
+ * @throws KmpError KMP_BAD_CONNECT_DATA
+ * @throws InputError if `header` is not allowed (`kmp_rtmp_out_header`)
+ */
+export function connectDataOf(bytes: Buffer, { log, settings }: Pick<InputOptions, 'log' | 'settings'>): ConnectData {
+  const ignored: string[] = [];
+  const data = parseConnectData(bytes, (field, type) => ignored.push(`${field} (${type})`));
+  if (ignored.length > 0) {
+    log.warn(`connect data: ignored, because they are not strings: ${ignored.join(', ')}`);
+  }
+  checkHeader(data.header ?? '', settings);
+  return data;
 }

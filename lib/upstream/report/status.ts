@@ -56,6 +56,8 @@ export interface TrackStatus {
   readonly dropped_frames: number;
   /** ms between the arrival of the last written frame and its merging. */
   readonly delay: number;
+  /** s for which its media has been missing, while the track waits for it (`kmp_rtmp_out_linger`); null: it is not. */
+  readonly input_lost: number | null;
 }
 
 export interface StreamStatus {
@@ -68,10 +70,11 @@ export interface StreamStatus {
 
 /**
  * Where an upstream is in its life. `waiting`: its destination has failed lately, and it waits for its turn to connect,
- * for the first time; `reconnecting`: its connection broke, and it waits for the next attempt, or makes it.
+ * for the first time; `reconnecting`: its connection broke, and it waits for the next attempt, or makes it;
+ * `input_lost`: it is published, but the media of all its tracks is missing.
  */
 export type UpstreamState =
-  'waiting' | 'resolving' | 'connecting' | 'handshaking' | 'publishing' | 'reconnecting' | 'closing';
+  'waiting' | 'resolving' | 'connecting' | 'handshaking' | 'publishing' | 'input_lost' | 'reconnecting' | 'closing';
 
 /** Why an RTMP connection broke or could not be opened, before the service connected again. */
 export interface LastError {

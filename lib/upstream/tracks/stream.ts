@@ -4,6 +4,7 @@ import type { Frame } from '../../media/frame.js';
 import type { StreamState } from '../../rtmp/session-writer.js';
 import type { StreamStatus, TrackStatus } from '../report/status.js';
 import { EndedTracks } from './ended-tracks.js';
+import { StreamTimeline } from './stream-timeline.js';
 import type { StreamOutlet, Track, TrackStream } from './track.js';
 
 /** The longest time that audio is dropped while video waits for its key frame, ms. The key frame may never come. */
@@ -35,6 +36,7 @@ export class UpstreamStream implements TrackStream {
   readonly tracks: Partial<Record<MediaType, Track>> = {};
   /** Tracks that ended without an announcement of the end by their senders. */
   readonly endedTracks = new EndedTracks();
+  readonly timeline = new StreamTimeline(() => this.queues);
   state: StreamState = UNKNOWN_STREAM;
   outlet: StreamOutlet | undefined;
   /** True once its tracks are known, or the time to wait for them is over. From then on, it has metadata. */
@@ -87,6 +89,7 @@ export class UpstreamStream implements TrackStream {
   removeTrack(track: Track): void {
     delete this.tracks[track.mediaType];
     this.endedTracks.remember(track);
+    this.timeline.trackEnded(track);
     this.queues.splice(this.queues.indexOf(track), 1);
   }
 

@@ -11,6 +11,7 @@ import type { TrackMemory } from './track-memory.js';
 import type { TrackStatus } from '../report/status.js';
 import type { TrackInput } from './track-input.js';
 import type { Counting, Sums } from '../report/totals.js';
+import type { Gap, StreamTimeline, TimedTrack } from './stream-timeline.js';
 
 /** A media info that takes effect at a position in the queue (docs/protocol/rtmp.md, Improvements over the module). */
 interface InfoChange {
@@ -51,6 +52,7 @@ export interface StreamOutlet {
 export interface TrackStream extends QueueGroup {
   readonly name: string;
   readonly tracks: Readonly<Partial<Record<MediaType, Track>>>;
+  readonly timeline: StreamTimeline;
   /** The RTMP session that publishes the stream; undefined until it is added to one. */
   readonly outlet: StreamOutlet | undefined;
   /** The state of the stream on its present RTMP connection. */
@@ -69,7 +71,7 @@ export interface TrackStream extends QueueGroup {
 }
 
 /** One video or audio rendition of a stream: its queue of frames, and the state that is needed to write them. */
-export class Track extends TrackQueue implements Counting {
+export class Track extends TrackQueue implements Counting, TimedTrack {
   readonly mediaType: MediaType;
   readonly ids: FrameIds;
   /** The present KMP connection; undefined while there is no sender. */
@@ -98,6 +100,9 @@ export class Track extends TrackQueue implements Counting {
   privateDataMissed = false;
   /** Written frames that may have to be written again. */
   readonly retained = new Retention();
+  offset = 0;
+  gap: Gap | undefined;
+  sourceLag = NaN;
   /** True if its last input left while it waited for a key frame. The next input must wait for one, too. */
   keyMissing: boolean;
   /** True once its sender has announced the end. */
@@ -134,6 +139,14 @@ export class Track extends TrackQueue implements Counting {
   /** True if its queue has only frames that are written again. */
   get hasWrittenAll(): boolean {
     return this.at(this.length - 1)?.sentAt !== NEVER_WRITTEN;
+  }
+
+  get floorMs(): number {
+    return this.lastMs;
+  }
+
+  get isFilled(): boolean {
+    return false;
   }
 
   /** A sender reconnects, or another one takes over. */
@@ -316,6 +329,7 @@ export class Track extends TrackQueue implements Counting {
   }
 
   status(now: number): TrackStatus {
+    const { gap } = this;
     return {
       pending_frames: this.length,
       mem_used: this.memory.used,
@@ -326,6 +340,7 @@ export class Track extends TrackQueue implements Counting {
       resent_frames: this.resentFrames,
       dropped_frames: this.droppedFrames,
       delay: Math.round(this.delay),
+      input_lost: gap === undefined ? null : Math.floor((now - gap.since) / 1000),
     };
   }
 }

@@ -2,7 +2,15 @@ import { byId, el, setText } from '../dom.js';
 import { groupOf, type Group } from './order.js';
 import type { Upstream } from './upstream.js';
 
-const GROUPS: readonly Group[] = ['all', 'publishing', 'connecting', 'reconnecting', 'waiting', 'closing'];
+const GROUPS: readonly Group[] = [
+  'all',
+  'publishing',
+  'input_lost',
+  'connecting',
+  'reconnecting',
+  'waiting',
+  'closing',
+];
 
 /** The filters of the table: a text and a state. */
 export class Filter {

@@ -23,10 +23,10 @@ export interface Sorting {
 }
 
 /** Groups of states in the filter. */
-export type Group = 'all' | 'publishing' | 'connecting' | 'reconnecting' | 'waiting' | 'closing';
+export type Group = 'all' | 'publishing' | 'connecting' | 'input_lost' | 'reconnecting' | 'waiting' | 'closing';
 
 /** States by urgency. */
-const RANKS = ['reconnecting', 'waiting', 'connecting', 'silent', 'closing', 'publishing'];
+const RANKS = ['input_lost', 'reconnecting', 'waiting', 'connecting', 'silent', 'closing', 'publishing'];
 
 /** The state for display: the group, or "silent" if no data arrives. */
 export function displayState({ info, silent }: Upstream): string {
@@ -36,6 +36,7 @@ export function displayState({ info, silent }: Upstream): string {
 export function groupOf(state: string): Exclude<Group, 'all'> {
   switch (state) {
     case 'publishing':
+    case 'input_lost':
     case 'reconnecting':
     case 'waiting':
     case 'closing':
