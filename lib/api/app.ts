@@ -9,7 +9,7 @@ import { routeByLocation } from './location-router.js';
 import { metricsRouter } from './metrics/metrics.js';
 import { managementRouter } from './router.js';
 import { pageFiles } from './status/page-files.js';
-import { hostCheck, securityHeaders } from './security.js';
+import { hostCheck, sameSiteOnly, securityHeaders } from './security.js';
 import type { ServiceCounters } from './metrics/service-counters.js';
 import { requireToken } from './token.js';
 
@@ -108,7 +108,8 @@ function locationHandler<Location extends LocationSettings>(
     const isOpen = pageFiles(content);
     router.use((req, res, next) => (isOpen(req.path) ? next() : guard(req, res, next)));
   }
-  router.use(content);
+  // The management API does this itself, for apps of others.
+  router.use(sameSiteOnly, content);
   return router;
 }
 

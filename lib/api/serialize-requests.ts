@@ -23,7 +23,8 @@ export function serializeRequests(listener: RequestListener): RequestListener {
   };
   return (req, res) => {
     const { socket } = req;
-    // Node continues with data that it has read, even if the connection is closed.
+    // Node continues with data that it has read, even if the connection is closed. Nothing is done for a client that
+    // has left.
     if (socket.destroyed) return;
     const waiting = busy.get(socket);
     if (waiting === undefined) {

@@ -1,10 +1,12 @@
 import { messageOf } from '../base/errors.js';
 import { splitHostPort } from './access/addresses.js';
 import { ValueError } from './errors.js';
+import { linearPattern } from './linear-pattern.js';
 import { hasControlCharacter, type ValueType } from './types.js';
 
 /** A pattern for the names of inputs, and the destinations of the inputs that match. */
 export interface Route {
+  /** It is matched in linear time (RE2), so it must not have lookahead, lookbehind or backreferences. */
   readonly pattern: RegExp;
   /** RTMP URLs. `$1` to `$9` stand for the groups of the pattern, `$&` for the whole match. */
   readonly urls: readonly string[];
@@ -49,10 +51,14 @@ export const route: ValueType<Route> = {
 function compile(text: string): { pattern: RegExp; groups: number } {
   try {
     const pattern = new RegExp(text, 'u');
+    linearPattern(pattern);
     // With an empty alternative the pattern matches the empty text; the match shows the number of groups.
     return { pattern, groups: (new RegExp(`${text}|`, 'u').exec('')?.length ?? 1) - 1 };
   } catch (error) {
-    throw new ValueError(`"${text}" is not a regular expression: ${messageOf(error)}`);
+    const why = /\(\?<?[=!]|\\[1-9k]/.test(text)
+      ? 'lookahead, lookbehind and backreferences are not supported'
+      : messageOf(error);
+    throw new ValueError(`"${text}" is not a regular expression that can be used here: ${why}`);
   }
 }
 

@@ -1,4 +1,6 @@
+import { setImmediate } from 'node:timers/promises';
 import express, { type ErrorRequestHandler, type Request, type Response, type Router } from 'express';
+import { linearPattern } from '../config/linear-pattern.js';
 import type { Route } from '../config/route.js';
 import { KmpRtmpError, messageOf } from '../base/errors.js';
 import { noLog, type Logger } from '../base/logger.js';
@@ -23,9 +25,14 @@ export interface ControlOptions {
  * below it.
  *
  * A valid callback is answered with status 200 and `code` `ok` or `error`; an invalid one with 4xx and `code` `error`.
+ *
+ * It does not restrict access. `createApp` refuses requests from pages of other sites before they reach it.
+ *
+ * @throws Error if a pattern has lookahead, lookbehind or backreferences
  */
 export function controlRouter(routes: readonly Route[], options: ControlOptions): Router {
   const { maxBody = 65_536, log = noLog } = options;
+  for (const { pattern } of routes) linearPattern(pattern);
   const router = express.Router({ caseSensitive: true });
   const route = router.route('/{:event}');
   route.post((req, res, next) => {
@@ -35,6 +42,10 @@ export function controlRouter(routes: readonly Route[], options: ControlOptions)
   });
   route.post(express.json({ limit: maxBody, strict: false, type: () => true }));
   route.post(async (req: Request, res: Response) => {
+    // Nothing is done for a client that has left. Node reads the end of a connection in the turn after its data.
+    await setImmediate();
+    await setImmediate();
+    if (!req.socket.writable) return;
     const callback = parseCallback(req.body);
     const what = `control: ${callback.event} of ${JSON.stringify(callback.name ?? '')}`;
     if (!('media' in callback)) {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
+import { linearPattern } from '../config/linear-pattern.js';
 import type { Route } from '../config/route.js';
 import { KmpRtmpError } from '../base/errors.js';
-import { matchWithTimeLimit } from './match-with-time-limit.js';
 
 /** A destination of an input. */
 export interface Target {
@@ -20,12 +20,11 @@ export interface Target {
  * Returns the destinations of the first route that matches `name`.
  *
  * @returns undefined if no route matches
- * @throws KmpRtmpError `pattern_too_slow`, or `bad_name` if the name would change the host or the app in an unexpected
- *   way
+ * @throws KmpRtmpError `bad_name` if the name would change the host or the app in an unexpected way
  */
 export function targetsOf(routes: readonly Route[], name: string): Target[] | undefined {
   for (const { pattern, urls, required = [] } of routes) {
-    const match = matchWithTimeLimit(pattern, name);
+    const match = linearPattern(pattern)(name);
     if (match === null) continue;
     const only = urls.length === 1;
     return urls.map((url, index) => ({ ...target(name, substitute(url, match)), required: required[index] ?? only }));
@@ -40,7 +39,7 @@ function target(name: string, url: string): Omit<Target, 'required'> {
 }
 
 /** Replaces `$1` to `$9` in `url` by the groups of the match, and `$&` by the whole match. */
-function substitute(url: string, match: RegExpExecArray): string {
+function substitute(url: string, match: readonly (string | undefined)[]): string {
   // Length of the part before the stream: scheme, host and app.
   const fixed = /^[^/]*\/\/[^/]*\/[^/]*/.exec(url)?.[0].length ?? 0;
   return url.replace(/\$([1-9&])/g, (_, which: string, at: number) => {

@@ -152,6 +152,9 @@ describe('URLs, headers and routes', () => {
   });
   for (const [args, error] of [
     [['(', 'rtmp://a/b/c'], /"\(" is not a regular expression/],
+    [['a(?=b)', 'rtmp://a/b/c'], /lookahead, lookbehind and backreferences are not supported/],
+    [['(?<!a)b', 'rtmp://a/b/c'], /lookahead, lookbehind and backreferences are not supported/],
+    [['(.)\\1', 'rtmp://a/b/c'], /lookahead, lookbehind and backreferences are not supported/],
     [['(a)', 'rtmp://a/b/$2'], /"\$2" in "rtmp:\/\/a\/b\/\$2": the pattern "\(a\)" has 1 group/],
     [['a', 'http://a/b'], /"http:\/\/a\/b" is not a URL such as rtmp/],
     [['a', 'rtmp://a'], /is not a URL/],

@@ -83,6 +83,14 @@ describe('tokens with names and roles', { timeout: 60_000 }, () => {
     assert.deepEqual(await statuses('GET', '/healthz'), [200, 200, 200, 200, 200, 200]);
   });
 
+  it('do not help a page of another site', async () => {
+    const port = service.httpAddresses[0]?.port ?? 0;
+    const headers = { authorization: 'Bearer a-token', 'sec-fetch-site': 'cross-site' };
+    for (const path of ['/control', '/api/multi']) {
+      assert.equal((await send(port, 'POST', path, headers, '127.0.0.1', CALLBACK)).status, 403, path);
+    }
+  });
+
   it('name the token that lacks a role', async () => {
     const { json } = await request('r-token', 'DELETE', '/api/upstreams/none');
     assert.deepEqual(json, { error: 'forbidden', message: 'the token "grafana" does not have the role "write"' });
