@@ -8,7 +8,7 @@ export const inputDirectives = {
   kmp_rtmp_in_read_timeout: row(msec, '20s', {
     contexts,
     doc: `Maximum time between two reads from a KMP connection. A connection that delivers nothing for this time is
-      closed.`,
+      closed, and so is one whose connect packet is not complete after this time.`,
   }),
   kmp_rtmp_in_send_timeout: row(msec, '10s', {
     contexts,

@@ -56,6 +56,15 @@ export function openKmpConnection(socket: Socket, options: KmpConnectionOptions)
     // After the end of the stream, the input is finished. A sender might never close the connection.
     socket.destroy();
   };
+  // A sender that sends byte by byte never reaches the time limit between two reads.
+  const onLate = (): void => {
+    const ms = settings.inReadTimeout;
+    if (socket.bytesRead === 0) onIdle();
+    else
+      input.close(`the connect packet was not complete ${ms} ms after the connection began (kmp_rtmp_in_read_timeout)`);
+    socket.destroy();
+  };
+  const deadline = settings.inReadTimeout === 0 ? undefined : clock.after(settings.inReadTimeout, onLate, false);
   const input = new Input({
     connection,
     peer,
@@ -68,6 +77,7 @@ export function openKmpConnection(socket: Socket, options: KmpConnectionOptions)
     onJoined: (schedule) =>
       readInTurns(socket, schedule, { blockSize: settings.inBufferSize, idleTimeout: timerMs(settings.inReadTimeout) }),
     onConnect: (packet: ConnectPacket, data: ConnectData) => {
+      deadline?.cancel();
       const { channelId, trackId } = packet;
       log = log.child({ channel: channelId, track: trackId, upstream: data.upstreamId, stream: streamLabel(data) });
       log.info('KMP connected');
@@ -91,6 +101,7 @@ export function openKmpConnection(socket: Socket, options: KmpConnectionOptions)
   const line = new pumpify(socket, decoder, input);
   line.on('error', () => socket.destroy());
   input.on('close', () => {
+    deadline?.cancel();
     if (!socket.destroyed) socket.end();
   });
   return input;

@@ -200,7 +200,7 @@ export class KmpListener implements Listener {
   /** Reads the connect packet first. It names the upstream, and thus the worker that the connection belongs to. */
   private route(socket: Socket, router: KmpRouter): void {
     const { settings } = this.context;
-    readConnect(socket, settings.inMemLimit, settings.inReadTimeout, (upstreamId, head) => {
+    readConnect(socket, settings.inMemLimit, settings.inReadTimeout, this.options.clock, (upstreamId, head) => {
       if (upstreamId === undefined || router.isHere(upstreamId)) {
         socket.unshift(head);
         this.open(socket);

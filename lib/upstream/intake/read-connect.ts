@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { parseConnectData, type ConnectData } from '../../kmp/connect-data.js';
 import { Frame } from '../../media/frame.js';
 import { KmpParser } from '../../kmp/parser.js';
-import { timerMs } from '../../time/clock.js';
+import { timerMs, type Clock } from '../../time/clock.js';
 import { checkHeader } from './input-error.js';
 import type { InputOptions } from './input-options.js';
 import { stopReading } from '../../node-internals/stop-reading.js';
@@ -13,13 +13,14 @@ import { stopReading } from '../../node-internals/stop-reading.js';
  * opens the connection then finds the same error and handles it.
  *
  * @param limit bytes that may be read (`kmp_rtmp_in_mem_limit`)
- * @param timeout ms without a byte (`kmp_rtmp_in_read_timeout`)
+ * @param timeout ms without a byte, and ms in all (`kmp_rtmp_in_read_timeout`)
  * @param done called once, unless the connection is closed first; the socket is paused then
  */
 export function readConnect(
   socket: Socket,
   limit: number,
   timeout: number,
+  clock: Clock,
   done: (upstreamId: string | undefined, head: Buffer) => void,
 ): void {
   const parser = new KmpParser();
@@ -33,6 +34,7 @@ export function readConnect(
     socket.off('error', onError);
     socket.off('timeout', onEnd);
     socket.setTimeout(0);
+    deadline?.cancel();
     stopReading(socket);
     done(upstreamId, head.subarray(0, bytes));
   };
@@ -57,8 +59,11 @@ export function readConnect(
   };
   const onEnd = (): void => finish(undefined);
   const onError = (): void => {
+    deadline?.cancel();
     socket.destroy();
   };
+  // The limit between two bytes does not stop a sender that sends byte by byte.
+  const deadline = timeout === 0 ? undefined : clock.after(timeout, onEnd, false);
   socket.setTimeout(timerMs(timeout));
   socket.on('data', onData);
   socket.on('end', onEnd);

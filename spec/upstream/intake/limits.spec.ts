@@ -7,6 +7,7 @@ import { framesOf } from '../../support/ingest-media.js';
 import { connect, packet } from '../../support/kmp-bytes.js';
 import { audioMinf, frameAt, KmpSender, videoMinf } from '../../support/kmp-sender.js';
 import { startKmp, type KmpService } from '../../support/kmp-service.js';
+import { turns } from '../../support/turns.js';
 import { ScriptableIngest } from '../../support/scriptable-ingest.js';
 
 describe('the limits of a KMP connection', { timeout: 90_000 }, () => {
@@ -93,6 +94,25 @@ describe('the limits of a KMP connection', { timeout: 90_000 }, () => {
     sender.send(videoMinf());
     await closedBecause(/KMP connection closed: nothing was received/);
     assert.equal((await service.ended()).reason, 'done');
+  });
+
+  it('one that sends its connect packet byte by byte is closed when kmp_rtmp_in_read_timeout is over', async () => {
+    await start({ inReadTimeout: 20_000 });
+    sender = await KmpSender.openRaw(service.port);
+    const other = await KmpSender.open(service.port, { upstream_id: 'u1', url: 'rtmp://127.0.0.1:9/a/b' });
+    await eventually(() => service.counter.open === 2, 'both connections');
+    const bytes = connect({ upstream_id: 'u1', url: 'rtmp://127.0.0.1:9/a/b' }, 'ch1', 'v1', 0n);
+    for (let at = 0; at < 19; at++) {
+      sender.send(bytes.subarray(at, at + 1));
+      clock.advance(1000);
+      await turns();
+    }
+    assert.equal(sender.isClosed, false);
+    clock.advance(1000);
+    await sender.closed;
+    assert.match(service.log.text, /the connect packet was not complete 20000 ms after the connection began/);
+    assert.equal(other.isClosed, false, 'one with a connect packet');
+    other.destroy();
   });
 
   it('one that sends something now and then is not', async () => {

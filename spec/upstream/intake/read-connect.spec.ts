@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { Socket } from 'node:net';
 import { describe, it } from 'node:test';
 import { readConnect } from '../../../lib/upstream/intake/read-connect.js';
+import { FakeClock } from '../../support/fake-clock.js';
 import { heldBufferBytes } from '../../support/collect-garbage.js';
 import { connect } from '../../support/kmp-bytes.js';
 
@@ -17,7 +18,7 @@ describe('a connect packet that is read to find its worker', () => {
     const bytes = connect({ upstream_id: 'u1', url: 'rtmp://a/b/c', opaque: padding });
     const socket = new Socket();
     const found: { id: string | undefined; head: Buffer }[] = [];
-    readConnect(socket, 2 ** 20, 60_000, (id, head) => found.push({ id, head }));
+    readConnect(socket, 2 ** 20, 60_000, new FakeClock(), (id, head) => found.push({ id, head }));
     const before = held();
     for (const byte of bytes.subarray(0, -1)) socket.emit('data', Buffer.of(byte));
     const grown = held() - before;
@@ -27,6 +28,23 @@ describe('a connect packet that is read to find its worker', () => {
     const [whole] = found;
     assert.equal(whole?.id, 'u1');
     assert.ok(whole.head.equals(bytes));
+    socket.destroy();
+  });
+
+  it('has a time limit in all, however slowly its bytes come', () => {
+    const clock = new FakeClock();
+    const socket = new Socket();
+    const found: (string | undefined)[] = [];
+    readConnect(socket, 2 ** 20, 20_000, clock, (id) => found.push(id));
+    const bytes = connect({ upstream_id: 'u1', url: 'rtmp://a/b/c' });
+    for (let at = 0; at < 19; at++) {
+      clock.advance(1000);
+      socket.emit('data', bytes.subarray(at, at + 1));
+    }
+    assert.deepEqual(found, []);
+    clock.advance(1000);
+    assert.deepEqual(found, [undefined]);
+    assert.equal(clock.pending, 0);
     socket.destroy();
   });
 });
