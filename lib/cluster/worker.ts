@@ -38,7 +38,7 @@ export class Worker implements KmpRouter {
       add: (report: ClosedUpstreamReport) => host.send({ kind: 'closed', report }),
       live: (id: string) => host.send({ kind: 'live', id }),
     };
-    this.media = new LocalMediaService(start.config, { log, nextConnection, router: this, closed });
+    this.media = new LocalMediaService(start.config, { log, nextConnection, workers: slots, router: this, closed });
   }
 
   async run(): Promise<void> {

@@ -19,6 +19,8 @@ export interface Config {
   readonly warnings: readonly string[];
   readonly workerProcesses: number | 'auto';
   readonly workerShutdownTimeout: number;
+  /** `kmp_rtmp_mem_limit`, bytes */
+  readonly memLimit: number | 'auto' | 'off';
   /** `kmp_rtmp_node_internals` */
   readonly nodeInternals: boolean;
   readonly pid: string | undefined;

@@ -101,6 +101,13 @@ export function size(min = 1, max = 2 ** 40): ValueType<number> {
   );
 }
 
+/** A size, or one of the words `auto` and `off`. */
+export function sizeOrAuto(min = 1, max = 2 ** 50): ValueType<number | 'auto' | 'off'> {
+  return singleArgument('size | auto | off', 'a size such as 500m or 2g, "auto" or "off"', (text) =>
+    text === 'auto' || text === 'off' ? text : inRange(parseSize(text), [min, max]),
+  );
+}
+
 /** A whole number in a range. */
 export function num(min: number, max: number): ValueType<number> {
   return singleArgument('num', `a whole number in the range ${min} .. ${max}`, (text) =>

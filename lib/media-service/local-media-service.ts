@@ -16,6 +16,7 @@ import { testInternals } from '../node-internals/self-test.js';
 import type { MediaService } from './media-service.js';
 import { notificationOf } from '../upstream/notify/notification.js';
 import { Notifier } from '../upstream/notify/notifier.js';
+import { memoryLimit } from './memory-limit.js';
 import { Registry } from '../upstream/registry.js';
 import { ClosedRecord } from '../upstream/report/closed-record.js';
 import { Totals, type ServiceTotals } from '../upstream/report/totals.js';
@@ -36,6 +37,8 @@ export interface LocalMediaServiceOptions {
    * configuration.
    */
   readonly ownListeners?: () => readonly OwnListener[];
+  /** The number of processes that share the memory; default 1. */
+  readonly workers?: number;
   /** Decides which worker a new connection belongs to; default: all stay in this process. */
   readonly router?: KmpRouter;
 }
@@ -75,6 +78,7 @@ export class LocalMediaService implements MediaService {
       log: this.log,
       nextConnection: this.nextConnection,
       totals: this.sums,
+      memLimit: memoryLimit(config.memLimit, options.workers ?? 1),
       closed: options.closed ?? record,
       onEvent: (upstream, event, settings) =>
         this.notifier.notify(notificationOf(event, upstream), settings, upstream.connection),

@@ -15,6 +15,7 @@ import { isForOtherDestination } from './other-destination.js';
 import type { UpstreamStatus } from './report/status.js';
 import type { Totals } from './report/totals.js';
 import type { UpstreamEvent } from './report/upstream-event.js';
+import { ProcessMemory } from './tracks/process-memory.js';
 import { TrackRefused } from './tracks/track-refused.js';
 import { Upstream } from './upstream.js';
 import type { UpstreamOptions } from './upstream-options.js';
@@ -33,6 +34,10 @@ export interface RegistryOptions {
   readonly random?: () => number;
   /** Gives connection numbers that are unique in the whole service. */
   readonly nextConnection: () => number;
+  /** Bytes that the process may use (`kmp_rtmp_mem_limit`). Default: no limit. */
+  readonly memLimit?: number;
+  /** Bytes that the process uses. Default: as the system counts them (RSS). */
+  readonly measureMemory?: () => number;
   /** Called for each upstream that has ended, with any reason. */
   readonly totals?: Totals;
   /** Records how upstreams end. */
@@ -53,11 +58,14 @@ export class Registry {
 
   private readonly destinations: Destinations;
   private readonly addresses: AddressPenalties;
+  private readonly memory: ProcessMemory;
 
   constructor(options: RegistryOptions) {
     this.options = options;
     this.destinations = new Destinations(options.clock, options.random);
     this.addresses = new AddressPenalties(options.clock);
+    this.memory = new ProcessMemory(options.memLimit ?? Infinity, options.clock, options.measureMemory);
+    this.memory.onExceeded = (message) => this.endLargest(message);
   }
 
   get size(): number {
@@ -76,12 +84,14 @@ export class Registry {
    * Finds the upstream of a track, or creates it (docs/protocol/behaviour.md, Lifetimes). An upstream that is closing
    * or was superseded accepts no tracks and ends by itself.
    *
-   * @throws TrackRefused while the service is stopping
+   * @throws TrackRefused while the service is stopping, or its memory does not suffice for another upstream
    */
   join(data: ConnectData, context: JoinContext, codec: number): Upstream {
     const existing = this.byId.get(data.upstreamId);
     if (existing?.isOpen === true && !isForOtherDestination(data, existing)) return existing;
     if (this.draining) throw new TrackRefused('the service is shutting down');
+    const full = this.memory.refusal;
+    if (full !== undefined) throw new TrackRefused(full);
     // Its senders will not return.
     existing?.absentInputs.endAll();
     const { clock, log, nextConnection } = this.options;
@@ -96,6 +106,7 @@ export class Registry {
       resolve: context.resolve,
       destinations: this.destinations,
       addresses: this.addresses,
+      memory: this.memory,
       ...(context.permit === undefined ? {} : { permit: context.permit }),
       onEvent: (event) => this.reported(upstream, event, context.settings),
       onEnd: (reason, message) => this.ended(upstream, reason, message, context.settings),
@@ -122,6 +133,15 @@ export class Registry {
     this.draining = true;
     for (const upstream of [...this.active]) upstream.drop('shutdown', true);
     while (this.active.size > 0) await new Promise<void>((resolve) => this.waiters.push(resolve));
+  }
+
+  /** Ends the upstream that uses most memory, because all together use too much. */
+  private endLargest(message: string): void {
+    let largest: Upstream | undefined;
+    for (const upstream of this.active) {
+      if (largest === undefined || upstream.ledger.used > largest.ledger.used) largest = upstream;
+    }
+    largest?.fail('mem_limit_exceeded', message);
   }
 
   /** Ends all upstreams at once. */

@@ -6,6 +6,7 @@ import type { AddressPenalties } from '../rtmp/network/address-penalties.js';
 import type { Resolve } from '../rtmp/network/resolve.js';
 import type { Destinations } from './destination/destinations.js';
 import type { CloseReason } from './report/close-reason.js';
+import type { ProcessMemory } from './tracks/process-memory.js';
 import type { ReportEvent } from './report/upstream-event.js';
 
 /** What an upstream is created from. */
@@ -22,6 +23,8 @@ export interface UpstreamOptions {
   readonly destinations: Destinations;
   /** The addresses that failed lately, shared by all upstreams of the process. */
   readonly addresses: AddressPenalties;
+  /** The memory of all upstreams of the process. Default: it has no limit. */
+  readonly memory?: ProcessMemory | undefined;
   /** Whether the upstream may connect to an address; `host` is the name that was resolved to it. */
   readonly permit?: (address: string, port: number, host: string) => boolean | string;
   /** Called for each event, except for the last one, `rtmp_close`. */

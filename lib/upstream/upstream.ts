@@ -87,7 +87,7 @@ export class Upstream implements SessionOwner, StreamSetOwner, WatchedUpstream, 
     this.data = data;
     this.log = log;
     this.destination = destinationOf(data, settings);
-    this.ledger = new Ledger(settings.outMemLimit);
+    this.ledger = new Ledger(settings.outMemLimit, options.memory);
     this.overload = new Overload(this.ledger, log);
     this.schedule = turnScheduleOf(settings, clock);
     this.createdAt = clock.now();
@@ -391,6 +391,7 @@ export class Upstream implements SessionOwner, StreamSetOwner, WatchedUpstream, 
       this.publications.ended(name, reason, this.mask(message));
     this.absentInputs.stop();
     for (const input of this.finishing) input.close(reason);
+    this.ledger.leaveTotal();
     this.options.onEnd(reason, message);
   }
 }

@@ -63,6 +63,7 @@ http {
       warnings: [],
       workerProcesses: 1,
       nodeInternals: true,
+      memLimit: 'auto',
       workerShutdownTimeout: 10_000,
       pid: undefined,
       errorLogs: [{ target: 'stderr', level: 'info', format: 'text' }],

@@ -36,7 +36,9 @@ describe('listen', { timeout: 90_000 }, () => {
 
   async function start(server: string, more = ''): Promise<void> {
     log = new LogLines();
-    service = new Service(parseConfig(`stream { server { ${server} kmp_rtmp; ${QUICK} } } ${more}`), { log });
+    // By their PROXY headers, most senders are on other machines.
+    const media = `kmp_rtmp; kmp_rtmp_out_allow 127.0.0.1; ${QUICK}`;
+    service = new Service(parseConfig(`stream { server { ${server} ${media} } } ${more}`), { log });
     await service.start();
   }
   function open(to: net.NetConnectOpts, ...bytes: Buffer[]): net.Socket {

@@ -18,6 +18,9 @@ export interface KmpServiceOptions {
   readonly clock?: Clock;
   readonly resolve?: Resolve;
   readonly permit?: (address: string, port: number) => boolean;
+  /** Bytes that the process may use, and that it uses. */
+  readonly memLimit?: number;
+  readonly measureMemory?: () => number;
   /** 0 to 1, for the lengths of waits. */
   readonly random?: () => number;
 }
@@ -34,7 +37,7 @@ export class KmpService {
 
   constructor(
     settings: MediaSettings,
-    { clock = systemClock, resolve = systemResolve, permit, random }: KmpServiceOptions,
+    { clock = systemClock, resolve = systemResolve, permit, random, memLimit, measureMemory }: KmpServiceOptions,
   ) {
     const { log, counter } = this;
     const nextConnection = (): number => ++this.connections;
@@ -43,6 +46,8 @@ export class KmpService {
       log,
       nextConnection,
       ...(random === undefined ? {} : { random }),
+      ...(memLimit === undefined ? {} : { memLimit }),
+      ...(measureMemory === undefined ? {} : { measureMemory }),
       onEnd: (upstream, reason) => this.over.push({ upstream, reason }),
     });
     const address = { host: '127.0.0.1', port: 0, ipv6Only: false, backlog: 511 };

@@ -2,7 +2,7 @@ import { accessRule } from '../access/access.js';
 import { listen, resolver } from '../access/addresses.js';
 import { errorLog } from '../error-log.js';
 import { block, optional, repeatable, row, switchRow, type Context } from '../row.js';
-import { flag, msec, numOrAuto, path, serverNames, type ValueType } from '../types.js';
+import { flag, msec, numOrAuto, path, serverNames, sizeOrAuto, type ValueType } from '../types.js';
 
 const main: readonly Context[] = ['main'];
 const everywhere: readonly Context[] = ['main', 'stream', 'stream server', 'http', 'http server', 'location'];
@@ -23,6 +23,15 @@ export const processDirectives = {
     contexts: main,
     doc: `Maximum duration of a graceful shutdown. During a shutdown, streams are unpublished, buffered bytes are
       written and notifications are sent. What is not finished at the timeout is aborted.`,
+  }),
+  kmp_rtmp_mem_limit: row(sizeOrAuto(64 * 2 ** 20), 'auto', {
+    contexts: main,
+    doc: `Memory that the service may use, over all upstreams and workers. auto: three quarters of the memory of the
+      machine or the container. While a process uses more than nine tenths of its share, it refuses new upstreams: their
+      senders are disconnected, and can be placed elsewhere. If the queues of all upstreams use more than six tenths of
+      it, the upstream that uses most ends (mem_limit_exceeded). So a few slow servers do not make the kernel kill the
+      process. off: no limit.`,
+    example: 'kmp_rtmp_mem_limit 4g;',
   }),
   kmp_rtmp_node_internals: row(flag, 'on', {
     contexts: main,

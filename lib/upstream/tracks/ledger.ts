@@ -1,5 +1,6 @@
 import type { Frame } from '../../media/frame.js';
 import type { MediaInfo } from '../../media/media-info.js';
+import type { ProcessMemory } from './process-memory.js';
 
 /**
  * Counts the memory of one upstream, or of an input without an upstream yet. All bytes are charged when they arrive and
@@ -9,8 +10,14 @@ import type { MediaInfo } from '../../media/media-info.js';
 export class Ledger {
   private charged = 0;
 
-  /** @param limit bytes */
-  constructor(readonly limit: number) {}
+  /**
+   * @param limit bytes
+   * @param total where the bytes count as well: the memory of all upstreams
+   */
+  constructor(
+    readonly limit: number,
+    private total?: ProcessMemory,
+  ) {}
 
   get used(): number {
     return this.charged;
@@ -24,11 +31,19 @@ export class Ledger {
   charge(bytes: number): boolean {
     if (this.charged + bytes > this.limit) return false;
     this.charged += bytes;
+    this.total?.charge(bytes);
     return true;
+  }
+
+  /** The upstream has ended: what it still holds counts for it only, and will be collected with it. */
+  leaveTotal(): void {
+    this.total?.release(this.charged);
+    this.total = undefined;
   }
 
   release(bytes: number): void {
     this.charged -= bytes;
+    this.total?.release(bytes);
   }
 }
 
