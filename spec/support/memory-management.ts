@@ -149,7 +149,7 @@ export class MemoryManagement implements Management {
   }
 
   async closed({ limit = DEFAULT_CLOSED, upstreamId }: ClosedQuery = {}): Promise<readonly ClosedUpstream[]> {
-    this.called();
+    if (this.failure) throw this.failure;
     return this.ended
       .filter(({ upstream_id }) => upstreamId === undefined || upstream_id === upstreamId)
       .slice(0, limit);

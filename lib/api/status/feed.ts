@@ -1,10 +1,14 @@
 import { systemClock, type Clock, type Timer } from '../../time/clock.js';
 import { messageOf } from '../../base/errors.js';
 import { noLog, type Logger } from '../../base/logger.js';
+import { MAX_CLOSED } from '../../upstream/report/closed.js';
 import type { Management } from '../../upstream/report/status.js';
 import type { ServiceCounters } from '../metrics/service-counters.js';
-import { endedOf } from './rows.js';
+import { endedOf, sumsOf } from './rows.js';
 import { Snapshots } from './snapshots.js';
+
+/** What the page needs from the service. Without `closed`, it does not show how upstreams have ended. */
+export type StatusSource = Pick<Management, 'status'> & Partial<Pick<Management, 'closed'>>;
 
 export interface FeedOptions {
   /** Totals including ended upstreams; without them, upstreams that end between two snapshots are not reported. */
@@ -57,7 +61,7 @@ export class Feed {
   private fullEvent: { readonly text: string; readonly bytes: Buffer } | undefined;
 
   constructor(
-    private readonly management: Pick<Management, 'status'>,
+    private readonly management: StatusSource,
     options: FeedOptions = {},
   ) {
     this.interval = options.interval ?? 1000;
@@ -116,8 +120,11 @@ export class Feed {
     this.snapshotPending = true;
     try {
       const [status, totals] = await Promise.all([this.management.status(), this.counters?.totals()]);
+      // Asked after the status: for an upstream that the status lacks, the record is there.
+      const closed = await this.management.closed?.({ limit: MAX_CLOSED });
       if (this.viewers.size === 0) return;
-      this.publish(this.snapshots.tick(status, this.clock.now(), totals && endedOf(totals)));
+      const extras = { closed, sums: totals && sumsOf(totals) };
+      this.publish(this.snapshots.tick(status, this.clock.now(), totals && endedOf(totals), extras));
       this.failing = false;
     } catch (error) {
       if (!this.failing) this.log.error(`status page: the service does not answer: ${messageOf(error)}`, { error });

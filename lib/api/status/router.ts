@@ -2,13 +2,12 @@ import { randomUUID } from 'node:crypto';
 import express, { type Request, type Response, type Router } from 'express';
 import type { Clock } from '../../time/clock.js';
 import { noLog, type Logger } from '../../base/logger.js';
-import type { Management } from '../../upstream/report/status.js';
 import { answerError, errorHandler, notFound } from '../answer.js';
 import { clientToken } from '../client.js';
 import { securityHeaders } from '../security.js';
 import type { ServiceCounters } from '../metrics/service-counters.js';
 import { readAssets, type Asset } from './assets.js';
-import { Feed, sseEvent } from './feed.js';
+import { Feed, sseEvent, type StatusSource } from './feed.js';
 import { setPageFiles } from './page-files.js';
 import type { HelloMessage } from './public/data/wire.js';
 
@@ -49,7 +48,7 @@ const POLICY = [
  * It does not restrict access: use `accessControl` or `bearerToken` before it. In an app of `createApp`, a location
  * with tokens requires them for the events only: the page asks the user for the token.
  */
-export function statusRouter(management: Pick<Management, 'status'>, options: StatusOptions = {}): Router {
+export function statusRouter(management: StatusSource, options: StatusOptions = {}): Router {
   const { api, maxViewers = 256, log = noLog } = options;
   const assets = readAssets();
   const feed = new Feed(management, options);

@@ -1,7 +1,7 @@
 import { maskIn, maskKey, maskUrl } from '../../base/mask.js';
 import type { GlobalStatus, StreamStatus, TrackStatus, UpstreamStatus } from '../../upstream/report/status.js';
 import type { ServiceTotals } from '../metrics/service-counters.js';
-import type { Ended, InputInfo, ServiceInfo, StreamInfo, TrackInfo, UpstreamInfo } from './public/data/wire.js';
+import type { Ended, InputInfo, ServiceInfo, StreamInfo, Sums, TrackInfo, UpstreamInfo } from './public/data/wire.js';
 
 /** Maximum length of texts for the page, in UTF-16 units. Texts of senders can be arbitrarily long. */
 const MAX_LENGTH = { id: 512, text: 256 } as const;
@@ -11,8 +11,7 @@ export function upstreamInfo(id: string, upstream: UpstreamStatus): UpstreamInfo
   const { url, last_status: last, last_error: error } = upstream;
   const secrets = secretsOf(upstream);
   return {
-    id: id.slice(0, MAX_LENGTH.id),
-    shortened: id.length > MAX_LENGTH.id,
+    ...shortenId(id),
     url: shorten(maskUrl(url)),
     remoteAddr: upstream.remote_addr,
     localAddr: upstream.local_addr,
@@ -30,6 +29,11 @@ export function upstreamInfo(id: string, upstream: UpstreamStatus): UpstreamInfo
     memLimit: upstream.mem_limit,
     streams: Object.entries(upstream.streams).map(([name, stream]) => streamInfo(name, stream)),
   };
+}
+
+/** An id for the page, and whether it is shortened. */
+export function shortenId(id: string): { id: string; shortened: boolean } {
+  return { id: id.slice(0, MAX_LENGTH.id), shortened: id.length > MAX_LENGTH.id };
 }
 
 /** The counters in the order of `UPSTREAM_NUMBERS` and, for each track, of `TRACK_NUMBERS`. */
@@ -58,6 +62,11 @@ function addTrack(numbers: number[], track: TrackStatus): void {
 /** The ended upstreams by reason, without reasons that never occurred. */
 export function endedOf({ closed_upstreams: closed }: ServiceTotals): Ended {
   return Object.fromEntries(Object.entries(closed).filter(([, count]) => count > 0));
+}
+
+/** Sums that never get smaller, unlike those over the present upstreams. */
+export function sumsOf({ frames: { video, audio }, reconnects }: ServiceTotals): Sums {
+  return { dropped: video.dropped + audio.dropped, reconnects };
 }
 
 export function serviceInfo(status: GlobalStatus): ServiceInfo {

@@ -1,5 +1,7 @@
+import type { ClosedUpstream } from '../../upstream/report/closed.js';
 import type { GlobalStatus, UpstreamStatus } from '../../upstream/report/status.js';
-import type { Ended, FullMessage, TickMessage, UpstreamInfo, UpstreamRow } from './public/data/wire.js';
+import type { Ended, FullMessage, Sums, TickMessage, UpstreamInfo, UpstreamRow } from './public/data/wire.js';
+import { ClosedRows } from './closed-rows.js';
 import { serviceInfo, upstreamInfo, upstreamNumbers } from './rows.js';
 import { sameInfo } from './same-info.js';
 
@@ -11,12 +13,19 @@ interface SentUpstream {
   readonly numbers: readonly number[];
 }
 
+/** What a snapshot has beside the status. */
+export interface SnapshotExtras {
+  readonly closed?: readonly ClosedUpstream[] | undefined;
+  readonly sums?: Sums | undefined;
+}
+
 /**
  * Converts snapshots to messages: differences for viewers that have the previous state, and the full state for the
  * others.
  */
 export class Snapshots {
   private sent = new Map<string, SentUpstream>();
+  private readonly closed = new ClosedRows();
   private nextKey = 1;
   private latest: Omit<FullMessage, 'rows'> | undefined;
   private fullText: string | undefined;
@@ -26,9 +35,10 @@ export class Snapshots {
    *
    * @param t ms, monotonic
    * @param ended upstreams that have ended, by reason
+   * @param more how they have ended, the last end first, and sums since the start
    * @returns the {@link TickMessage} as JSON
    */
-  tick(status: GlobalStatus, t: number, ended: Ended = {}): string {
+  tick(status: GlobalStatus, t: number, ended: Ended = {}, { closed = [], sums }: SnapshotExtras = {}): string {
     const rows: UpstreamRow[] = [];
     const counts: [number, readonly number[]][] = [];
     const before = this.sent;
@@ -51,9 +61,11 @@ export class Snapshots {
     }
     const gone = [...before.values()].map(({ key }) => key);
     const { uptime } = status;
-    this.latest = { t, uptime, service: serviceInfo(status), ended };
+    const totals = sums === undefined ? {} : { sums };
+    const changes = this.closed.changes(closed);
+    this.latest = { t, uptime, service: serviceInfo(status), ended, ...totals };
     this.fullText = undefined;
-    const message: TickMessage = { t, uptime, ended, rows, counts, gone };
+    const message: TickMessage = { t, uptime, ended, ...totals, ...changes, rows, counts, gone };
     return JSON.stringify(message);
   }
 
@@ -61,7 +73,12 @@ export class Snapshots {
   full(): string | undefined {
     if (this.latest === undefined) return undefined;
     if (this.fullText === undefined) {
-      const message: FullMessage = { ...this.latest, rows: [...this.sent.values()].map(rowOf) };
+      const closed = this.closed.all;
+      const message: FullMessage = {
+        ...this.latest,
+        ...(closed.length === 0 ? {} : { closed }),
+        rows: [...this.sent.values()].map(rowOf),
+      };
       this.fullText = JSON.stringify(message);
     }
     return this.fullText;
@@ -70,6 +87,7 @@ export class Snapshots {
   /** Forgets everything when the last viewer leaves. Keys are never reused. */
   clear(): void {
     this.sent.clear();
+    this.closed.clear();
     this.latest = undefined;
     this.fullText = undefined;
   }

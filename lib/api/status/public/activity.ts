@@ -1,6 +1,7 @@
 import { byId, el, setText } from './dom.js';
-import { count, nameOf, timeOfDay } from './data/format.js';
+import { count, nameOf } from './data/format.js';
 import type { ActivityEntry } from './data/model.js';
+import { clockTime } from './data/news.js';
 import type { Ended } from './data/wire.js';
 
 /** Maximum number of entries. */
@@ -46,14 +47,26 @@ export class ActivityView {
 
   add(happened: readonly ActivityEntry[]): void {
     if (happened.length === 0) return;
-    for (const { at, id, what, kind } of happened.slice(-LIMIT)) {
-      const entry = el('li', { 'data-kind': kind }, el('time', {}, timeOfDay(at)), el('b', {}, nameOf(id)), ` ${what}`);
-      this.list.prepend(entry);
+    this.prepend(happened);
+    if (this.panel.hidden) this.unseen += happened.length;
+    this.showBadge();
+  }
+
+  /** Shows what happened before the page was opened, in the place of all entries. */
+  begin(history: readonly ActivityEntry[]): void {
+    this.list.replaceChildren();
+    this.empty.hidden = false;
+    if (history.length > 0) this.prepend(history);
+  }
+
+  private prepend(entries: readonly ActivityEntry[]): void {
+    const now = Date.now();
+    for (const { at, id, what, kind } of entries.slice(-LIMIT)) {
+      const time = clockTime(new Date(at).toISOString(), now);
+      this.list.prepend(el('li', { 'data-kind': kind }, el('time', {}, time), el('b', {}, nameOf(id)), ` ${what}`));
     }
     while (this.list.childElementCount > LIMIT) this.list.lastElementChild?.remove();
     this.empty.hidden = true;
-    if (this.panel.hidden) this.unseen += happened.length;
-    this.showBadge();
   }
 
   /** Closes the panel. If the focus was inside, it moves back to the button. */

@@ -5,6 +5,8 @@ import { bitrate, bytes, count, duration, frames, milliseconds, nameOf, percent,
 import type { Model } from './data/model.js';
 import { displayState, isDown } from './data/order.js';
 import type { Times } from './data/series.js';
+import { endedSection } from './ended-section.js';
+import { ago, pillOf } from './data/news.js';
 import { streamSection } from './stream-section.js';
 import type { Upstream } from './data/upstream.js';
 
@@ -40,6 +42,7 @@ export class DetailView {
   constructor(
     private readonly dropper: Dropper,
     private readonly closed: (upstream: Upstream | undefined) => void,
+    private readonly dismissed: (upstream: Upstream) => void,
   ) {
     this.panel.addEventListener('keydown', ({ key }) => {
       if (key === 'Escape') this.close();
@@ -58,11 +61,11 @@ export class DetailView {
     this.panel.querySelector('h2')?.focus();
   }
 
-  /** Updates the panel. If the upstream has ended, an upstream with the same id replaces it. */
+  /** Updates the panel. If the upstream has ended, one with the same id replaces it, or the record of its end. */
   show(model: Model): void {
     if (!this.upstream) return;
     const there = model.upstreams.get(this.upstream.key) === this.upstream;
-    const upstream = (this.upstream = there ? this.upstream : (model.byId(this.upstream.info.id) ?? this.upstream));
+    const upstream = (this.upstream = there ? this.upstream : (model.find(this.upstream.info.id) ?? this.upstream));
     const present = model.upstreams.get(upstream.key) === upstream;
     if (shapeOf(upstream, this.dropper) !== this.shape) this.build(upstream);
     this.panel.classList.toggle('ended', !present);
@@ -70,13 +73,14 @@ export class DetailView {
     if (present) for (const { show } of this.charts) show(upstream, model.times);
   }
 
-  close(): void {
+  /** @param tell false: the address of the page stays as it is */
+  close(tell = true): void {
     const { upstream } = this;
     if (!upstream) return;
     this.upstream = undefined;
     this.panel.hidden = true;
     this.clear();
-    this.closed(upstream);
+    if (tell) this.closed(upstream);
   }
 
   private clear(): void {
@@ -101,9 +105,19 @@ export class DetailView {
     const state = el(
       'span',
       { class: 'pill' },
-      live.text(({ info, silent }) => (silent ? `${info.state}, but no data arrives` : info.state)),
+      live.text((one) => (one.silent ? `${one.info.state}, but no data arrives` : pillOf(one))),
     );
     live.attribute(state, 'data-state', displayState);
+    if (upstream.isEnded) {
+      this.panel.append(
+        el('header', {}, title, close),
+        el('p', { class: 'state' }, state, this.dismissButton(upstream)),
+        endedSection(live),
+        this.facts(FACTS.slice(0, 1)),
+      );
+      if (focused) title.focus({ preventScroll: true });
+      return;
+    }
     const last = el('p', { class: 'last' });
     live.shown(last, ({ info }) => info.lastStatus !== null);
     live.attribute(last, 'data-level', ({ info }) => info.lastStatus?.level ?? '');
@@ -116,30 +130,42 @@ export class DetailView {
       ' ',
       live.text(({ info }) => info.lastStatus?.description ?? ''),
     );
-    const facts = el('dl', { class: 'facts-list' });
-    for (const [name, read] of FACTS) {
-      const wide = name === 'Destination' ? 'wide' : undefined;
-      facts.append(el('div', { class: wide }, el('dt', {}, name), el('dd', {}, live.text(read))));
-    }
     const broke = el(
       'p',
       { class: 'last' },
       el('b', {}, 'Last error'),
+      live.text(({ info }) => (typeof info.lastErrorAt === 'string' ? `, ${ago(info.lastErrorAt, Date.now())}` : '')),
       ' ',
-      live.text(({ info }) => info.lastError ?? ''),
+      live.text(({ info }) => [info.lastError ?? '', info.advice ?? ''].filter(Boolean).join('. ')),
     );
     live.shown(broke, ({ info }) => info.lastError !== null);
     live.attribute(broke, 'data-level', ({ info }) => (isDown(info.state) ? 'error' : ''));
     this.panel.append(
       el('header', {}, title, close),
       el('p', { class: 'state' }, state, this.dropButton(upstream)),
+      endedSection(live),
       last,
       broke,
     );
-    this.panel.append(this.bitrates(), this.delays(), facts);
+    this.panel.append(this.bitrates(), this.delays(), this.facts(FACTS));
     for (const stream of upstream.streams) this.panel.append(streamSection(upstream, stream, live, this.dropper));
     this.panel.append(el('p', { class: 'gone' }, 'This upstream has ended. The numbers are its last values.'));
     if (focused) title.focus({ preventScroll: true });
+  }
+
+  private facts(facts: readonly Fact[]): HTMLElement {
+    const list = el('dl', { class: 'facts-list' });
+    for (const [name, read] of facts) {
+      const wide = name === 'Destination' ? 'wide' : undefined;
+      list.append(el('div', { class: wide }, el('dt', {}, name), el('dd', {}, this.live.text(read))));
+    }
+    return list;
+  }
+
+  private dismissButton(upstream: Upstream): Node {
+    const button = el('button', { type: 'button' }, 'Dismiss');
+    button.addEventListener('click', () => this.dismissed(upstream));
+    return this.live.shown(button, ({ failure }) => failure?.failed === true && failure.liveAgainAt === null);
   }
 
   private dropButton(upstream: Upstream): Node {

@@ -9,7 +9,9 @@ import { Filter } from './data/filter.js';
 import { duration, nameOf } from './data/format.js';
 import { Heading } from './heading.js';
 import { idInLink, linkTo } from './link.js';
+import { Dismissed } from './data/dismissed.js';
 import { Model, type ActivityEntry } from './data/model.js';
+import { storage } from './storage.js';
 import { TableView } from './table.js';
 import { setUpTheme } from './theme.js';
 import { TotalsView } from './totals.js';
@@ -24,22 +26,29 @@ const STATES: Readonly<Record<FeedState, readonly [text: string, kind: string]>>
   locked: ['Token required', 'warn'],
 };
 
+/** The details are below the table, not beside it (panel.css). */
+const NARROW = matchMedia('(max-width: 720px)');
+
 setUpTheme();
 // The host distinguishes several services in several tabs.
 document.title = `${location.host} - ${document.title}`;
-const model = new Model();
+const model = new Model(new Dismissed(storage()));
 const announcer = new Announcer();
 const totals = new TotalsView();
 const access = new Access();
 const dropper = new Dropper(model, access, announcer, report);
-const detail = new DetailView(dropper, (upstream) => {
-  table.selected = undefined;
-  table.refresh();
-  table.focus(upstream?.key);
-  if (idInLink(location.hash) !== undefined) history.replaceState(null, '', location.pathname + location.search);
-});
+const detail = new DetailView(
+  dropper,
+  (upstream) => {
+    table.selected = undefined;
+    table.refresh();
+    table.focus(upstream?.key);
+    if (idInLink(location.hash) !== undefined) history.replaceState(null, '', location.pathname + location.search);
+  },
+  dismiss,
+);
 const activity = new ActivityView(() => detail.close());
-const table = new TableView(model, { open });
+const table = new TableView(model, { open, dismiss });
 addEventListener('hashchange', () => follow());
 new Heading(table.sorting, (sorting, said) => {
   table.sorting = sorting;
@@ -51,7 +60,7 @@ const filter = new Filter((text, group) => {
   table.group = group;
   table.refresh(true);
   showEmpty();
-  announcer.say('filter', `${table.order.length} of ${model.upstreams.size} upstreams`);
+  announcer.say('filter', `${table.order.length} of ${model.rows.length} upstreams`);
 });
 let built: string | undefined;
 function happened(entries: readonly ActivityEntry[]): void {
@@ -59,7 +68,7 @@ function happened(entries: readonly ActivityEntry[]): void {
   activity.showEnded(model.ended);
   announce(entries.filter(({ kind }) => kind !== 'plain'));
   totals.show(model);
-  filter.show(model.upstreams.values());
+  filter.show(model.rows);
   detail.show(model);
   table.selected = detail.key;
   table.refresh();
@@ -78,8 +87,17 @@ function open(upstream: Upstream): void {
   table.selected = upstream.key;
   detail.open(upstream, model);
   table.refresh();
+  if (NARROW.matches) table.reveal(upstream.key);
   const link = linkTo(upstream.info.id);
   if (link !== undefined && link !== location.hash) history.pushState(null, '', link);
+}
+
+/** Hides a failure. If it was open, its panel is closed. */
+function dismiss(upstream: Upstream): void {
+  model.dismiss(upstream);
+  if (detail.key === upstream.key && upstream.isEnded) detail.close();
+  announcer.say('dismiss', `Dismissed the failure of ${nameOf(upstream.info.id)}`);
+  happened([]);
 }
 
 /** Opens the upstream of the URL. */
@@ -89,9 +107,12 @@ function follow(): void {
     if (location.hash === '') detail.close();
     return;
   }
-  const upstream = model.byId(id);
-  if (!upstream) report(`There is currently no upstream ${nameOf(id)}.`);
-  else if (upstream.key !== detail.key) open(upstream);
+  const upstream = model.find(id);
+  if (!upstream) {
+    // The panel of another upstream must not pass for this one.
+    detail.close(false);
+    report(`There is currently no upstream ${nameOf(id)}.`);
+  } else if (upstream.key !== detail.key) open(upstream);
 }
 
 function showFacts(): void {
@@ -116,7 +137,7 @@ function showEmpty(): void {
   const empty = table.order.length === 0;
   element.hidden = !empty;
   if (!empty || model.service === undefined) return;
-  const kind = model.upstreams.size === 0 ? 'none' : 'filtered';
+  const kind = model.rows.length === 0 ? 'none' : 'filtered';
   if (element.dataset['kind'] === kind) return;
   element.dataset['kind'] = kind;
   if (kind === 'none') {
@@ -153,6 +174,7 @@ const feed = new FeedClient('events', (url, init) => access.request(url, init), 
   full(message) {
     const first = model.service === undefined;
     happened(model.full(message, Date.now()));
+    if (first) activity.begin(model.history);
     if (first && detail.key === undefined) follow();
     const { version, built: now } = message.service;
     built ??= version + now;

@@ -1,8 +1,8 @@
 import { Chart } from './chart.js';
 import { el, Live } from './dom.js';
 import { bitrate, bytes, count, duration, frames, milliseconds, nameOf, percent } from './data/format.js';
-import { newsOf } from './data/news.js';
-import { displayState } from './data/order.js';
+import { newsOf, pillOf, troubleOf, whyOf } from './data/news.js';
+import { displayState, isTroubled } from './data/order.js';
 import type { Times } from './data/series.js';
 import type { Upstream } from './data/upstream.js';
 
@@ -11,6 +11,8 @@ export class RowView {
   readonly element: HTMLTableRowElement;
   /** Opens the details. It has the focus of the row. */
   readonly button = el('button', { type: 'button', class: 'name', tabindex: '-1', 'aria-controls': 'detail' });
+  /** Hides a failure. */
+  readonly dismiss = el('button', { type: 'button', class: 'dismiss', tabindex: '-1' }, 'Dismiss');
   upstream: Upstream | undefined;
   private readonly live = new Live<Upstream>();
   private readonly spark = el('div', { class: 'spark' });
@@ -20,11 +22,21 @@ export class RowView {
     const { live, button } = this;
     button.append(live.text(({ info }) => nameOf(info.id)));
     live.attribute(button, 'title', ({ info }) => nameOf(info.id));
-    const state = el(
-      'span',
-      { class: 'pill' },
-      live.text(({ info }) => info.state),
+    const state = el('span', { class: 'pill' }, live.text(pillOf));
+    const said = el(
+      'small',
+      {},
+      live.text((one) => (isTroubled(one) ? troubleOf(one) : one.silent ? 'no data arrives' : newsOf(one.info))),
     );
+    const why = el(
+      'p',
+      { class: 'why' },
+      live.text((one) => (isTroubled(one) ? whyOf(one, Date.now()) : '')),
+    );
+    live.attribute(why, 'title', (one) => (isTroubled(one) ? whyOf(one, Date.now()) : ''));
+    live.shown(why, isTroubled);
+    live.attribute(this.dismiss, 'aria-label', ({ info }) => `Dismiss the failure of ${nameOf(info.id)}`);
+    live.shown(this.dismiss, ({ failure }) => failure !== undefined);
     const bar = el('span');
     const meter = el('span', { class: 'meter' }, bar);
     live.does(({ memShare }) => bar.style.setProperty('width', `${Math.min(100, memShare * 100).toFixed(1)}%`));
@@ -41,16 +53,7 @@ export class RowView {
           live.text(({ info }) => info.url),
         ),
       ),
-      el(
-        'td',
-        { 'data-column': 'state' },
-        live.attribute(state, 'data-state', displayState),
-        el(
-          'small',
-          {},
-          live.text(({ info, silent }) => (silent ? 'no data arrives' : newsOf(info))),
-        ),
-      ),
+      el('td', { 'data-column': 'state' }, live.attribute(state, 'data-state', displayState), said, why, this.dismiss),
       this.number(
         'bitrateIn',
         ({ bitrateIn }) => bitrate(bitrateIn),
@@ -103,6 +106,9 @@ export class RowView {
     this.live.refresh(upstream);
     this.element.setAttribute('aria-rowindex', String(index));
     this.element.classList.toggle('selected', selected);
+    this.element.dataset['state'] = displayState(upstream);
+    this.element.classList.toggle('troubled', isTroubled(upstream));
+    this.element.classList.toggle('ended', upstream.isEnded);
     this.button.setAttribute('aria-expanded', String(selected));
     if (this.spark.clientWidth === 0) return; // the screen is too narrow for charts
     this.chart ??= new Chart(this.spark, { lines: [{ label: 'out', color: 'out' }], height: 28 });

@@ -1,6 +1,6 @@
 import { byId, el } from './dom.js';
 import type { Model } from './data/model.js';
-import { matches, sort, type Group, type Sorting } from './data/order.js';
+import { isTroubled, matches, sort, type Group, type Sorting } from './data/order.js';
 import { RowView } from './row.js';
 import type { Upstream } from './data/upstream.js';
 import { bodyParts, visibleRows } from './data/visible-rows.js';
@@ -10,6 +10,8 @@ const HOLD_MS = 5000;
 
 export interface TableListener {
   open(upstream: Upstream): void;
+  /** The failure of the upstream need not be shown any more. */
+  dismiss(upstream: Upstream): void;
 }
 
 /**
@@ -58,7 +60,7 @@ export class TableView {
   /** Sorts and draws the upstreams of the model. @param reorder whether the user changed the order or the filter */
   refresh(reorder = false): void {
     const { text, group } = this;
-    const all = [...this.model.upstreams.values()].filter((upstream) => matches(upstream, text, group));
+    const all = this.model.rows.filter((upstream) => matches(upstream, text, group));
     this.order = !reorder && this.held ? keepOrder(this.order, sort(all, this.sorting)) : sort(all, this.sorting);
     this.draw();
   }
@@ -67,6 +69,12 @@ export class TableView {
   focus(key: number | undefined): void {
     const index = Math.max(0, this.indexOf(key));
     this.moveTo(index);
+  }
+
+  /** Scrolls the row of an upstream to the top of what is in sight. */
+  reveal(key: number): void {
+    const view = this.views.get(key);
+    view?.element.scrollIntoView({ block: 'start' });
   }
 
   private get held(): boolean {
@@ -79,16 +87,23 @@ export class TableView {
     const { order, body } = this;
     const focused = body.contains(document.activeElement) ? document.activeElement : null;
     if (this.indexOf(this.active) < 0) this.active = order[0]?.key;
-    const height = this.rowHeight();
+    const height = this.size('--row', 52);
+    const more = this.moreHeight(this.size('--why', 24));
     const top = Math.max(0, this.scroller.getBoundingClientRect().top);
     const bottom = Math.min(innerHeight, this.scroller.getBoundingClientRect().bottom);
     const above = top - body.getBoundingClientRect().top;
-    const range = visibleRows(order.length, height, above, bottom - top);
+    const range = visibleRows(order.length, height, above, bottom - top, more);
     const parts = bodyParts(order.length, range, this.indexOf(this.active));
     this.release(parts);
     let gap = 0;
+    let next = 0;
     const rows = parts.map((part) => {
-      if ('gap' in part) return this.gap(gap++, part.gap * height);
+      if ('gap' in part) {
+        const first = next;
+        next += part.gap;
+        return this.gap(gap++, part.gap * height + more(next) - more(first));
+      }
+      next = part.row + 1;
       const upstream = order[part.row];
       return upstream && this.row(upstream, part.row);
     });
@@ -124,7 +139,7 @@ export class TableView {
     }
     view.upstream = upstream;
     view.element.dataset['index'] = String(index);
-    view.button.tabIndex = upstream.key === this.active ? 0 : -1;
+    for (const button of [view.button, view.dismiss]) button.tabIndex = upstream.key === this.active ? 0 : -1;
     return view.element;
   }
 
@@ -141,8 +156,16 @@ export class TableView {
     return gap;
   }
 
-  private rowHeight(): number {
-    return parseFloat(getComputedStyle(this.table).getPropertyValue('--row')) || 52;
+  /** A size of the style sheet, in px. */
+  private size(name: string, usual: number): number {
+    return parseFloat(getComputedStyle(this.table).getPropertyValue(name)) || usual;
+  }
+
+  /** Rows in trouble are higher by `why` px: the result says by how much all rows before a row are. */
+  private moreHeight(why: number): (row: number) => number {
+    const sums = [0];
+    for (const upstream of this.order) sums.push((sums.at(-1) ?? 0) + (isTroubled(upstream) ? why : 0));
+    return (row) => sums[row] ?? 0;
   }
 
   private indexOf(key: number | undefined): number {
@@ -158,6 +181,10 @@ export class TableView {
     const upstream = this.viewOf(target)?.upstream;
     // Selecting text in a row must not open it.
     if (!upstream || getSelection()?.type === 'Range') return;
+    if (target instanceof Element && target.closest('.dismiss') !== null) {
+      this.listener.dismiss(upstream);
+      return;
+    }
     this.active = upstream.key;
     this.listener.open(upstream);
   }
@@ -165,7 +192,8 @@ export class TableView {
   private key(event: KeyboardEvent): void {
     const upstream = this.viewOf(event.target)?.upstream;
     if (!upstream || event.altKey || event.ctrlKey || event.metaKey) return;
-    const page = Math.max(1, Math.floor(Math.min(innerHeight, this.scroller.clientHeight) / this.rowHeight()) - 2);
+    const sight = Math.min(innerHeight, this.scroller.clientHeight);
+    const page = Math.max(1, Math.floor(sight / this.size('--row', 52)) - 2);
     const last = this.order.length - 1;
     const index = this.indexOf(upstream.key);
     const targets: Readonly<Record<string, number>> = {

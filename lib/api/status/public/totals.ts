@@ -1,8 +1,9 @@
 import { Chart, type ChartLine } from './chart.js';
 import { byId, el, Live } from './dom.js';
 import { bitrate, bytes, count, frames, percent } from './data/format.js';
-import { failed, type Model } from './data/model.js';
-import { groupOf } from './data/order.js';
+import type { Model } from './data/model.js';
+import { stateName } from './data/news.js';
+import { GROUPS, groupOfUpstream } from './data/order.js';
 import type { Line } from './data/series.js';
 
 interface Card {
@@ -51,7 +52,8 @@ export class TotalsView {
   private readonly live = new Live<Model>();
 
   constructor() {
-    byId('totals', HTMLElement).append(...CARDS.map((card) => this.card(card)));
+    const line = el('p', { class: 'totals-line' }, this.live.text(lineOf));
+    byId('totals', HTMLElement).append(line, ...CARDS.map((card) => this.card(card)));
   }
 
   show(model: Model): void {
@@ -86,12 +88,23 @@ function inputsOf({ upstreams }: Model): number {
   return inputs;
 }
 
-function statesOf({ upstreams, ended }: Model): string {
+/** `3 failed, 1 reconnecting, 42 publishing`: the worst first. */
+function statesOf({ rows }: Model): string {
   const counts = new Map<string, number>();
-  for (const { info } of upstreams.values())
-    counts.set(groupOf(info.state), (counts.get(groupOf(info.state)) ?? 0) + 1);
-  const parts = [...counts].sort(([, a], [, b]) => b - a).map(([group, number]) => `${count(number)}\u00a0${group}`);
-  const failures = failed(ended);
-  if (failures > 0) parts.push(`${count(failures)}\u00a0failed`);
+  for (const upstream of rows) {
+    const group = groupOfUpstream(upstream);
+    counts.set(group, (counts.get(group) ?? 0) + 1);
+  }
+  const parts = GROUPS.flatMap((group) => {
+    const number = counts.get(group) ?? 0;
+    return number === 0 ? [] : [`${count(number)}\u00a0${stateName(group).replaceAll(' ', '\u00a0')}`];
+  });
   return parts.join(', ') || 'none yet';
+}
+
+/** The line of totals of a narrow screen. */
+function lineOf(model: Model): string {
+  const { bitrateIn, bitrateOut, dropped } = model.totals;
+  const rates = `in\u00a0${bitrate(bitrateIn)}, out\u00a0${bitrate(bitrateOut)}`;
+  return `${statesOf(model)}; ${rates}${dropped > 0 ? `, ${count(dropped)}\u00a0frames dropped` : ''}`;
 }

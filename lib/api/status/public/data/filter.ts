@@ -1,16 +1,10 @@
 import { byId, el, setText } from '../dom.js';
-import { groupOf, type Group } from './order.js';
+import { GROUPS, groupOfUpstream, type Group } from './order.js';
+import { stateName } from './news.js';
 import type { Upstream } from './upstream.js';
 
-const GROUPS: readonly Group[] = [
-  'all',
-  'publishing',
-  'input_lost',
-  'connecting',
-  'reconnecting',
-  'waiting',
-  'closing',
-];
+/** In the filter, the usual state comes first. */
+const CHOICES: readonly Group[] = ['all', 'publishing', ...GROUPS.filter((group) => group !== 'publishing')];
 
 /** The filters of the table: a text and a state. */
 export class Filter {
@@ -27,11 +21,11 @@ export class Filter {
       }
     });
     const groups = byId('groups', HTMLFieldSetElement);
-    for (const group of GROUPS) {
+    for (const group of CHOICES) {
       const choice = el('input', { type: 'radio', name: 'group', value: group, checked: group === 'all' });
       const count = el('span', { class: 'count' });
       choice.addEventListener('change', () => this.changed());
-      groups.append(el('label', { 'data-state': group }, choice, el('span', {}, group, ' ', count)));
+      groups.append(el('label', { 'data-state': group }, choice, el('span', {}, stateName(group), ' ', count)));
       this.counts.set(group, count);
       this.choices.set(group, choice);
     }
@@ -39,9 +33,10 @@ export class Filter {
 
   /** Shows the number of upstreams in each state. */
   show(upstreams: Iterable<Upstream>): void {
-    const counted = new Map<Group, number>(GROUPS.map((group) => [group, 0]));
-    for (const { info } of upstreams) {
-      for (const group of ['all', groupOf(info.state)] as const) counted.set(group, (counted.get(group) ?? 0) + 1);
+    const counted = new Map<Group, number>(CHOICES.map((group) => [group, 0]));
+    for (const upstream of upstreams) {
+      for (const group of ['all', groupOfUpstream(upstream)] as const)
+        counted.set(group, (counted.get(group) ?? 0) + 1);
     }
     for (const [group, element] of this.counts) {
       const number = counted.get(group) ?? 0;
@@ -61,7 +56,7 @@ export class Filter {
   }
 
   private changed(): void {
-    const group = GROUPS.find((one) => this.choices.get(one)?.checked === true) ?? 'all';
+    const group = CHOICES.find((one) => this.choices.get(one)?.checked === true) ?? 'all';
     this.change(this.input.value.trim(), group);
   }
 }

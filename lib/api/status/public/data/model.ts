@@ -1,19 +1,21 @@
-import { isDown } from './order.js';
+import {
+  changed,
+  recordedEnd,
+  silenceChange,
+  unrecorded,
+  unrecordedEnd,
+  type ActivityEntry,
+} from './activity-entries.js';
+import { ClosedBook } from './closed-book.js';
+import { Dismissed } from './dismissed.js';
 import { extend, Times, type Line } from './series.js';
 import { Upstream } from './upstream.js';
 import type { Ended, FullMessage, HelloMessage, ServiceInfo, TickMessage, UpstreamRow } from './wire.js';
 
+export { failed, type ActivityEntry } from './activity-entries.js';
+
 /** After a longer pause, in ms, the charts start over, so no line crosses the gap. */
 const MAX_GAP_MS = 5000;
-
-/** A change of an upstream. */
-export interface ActivityEntry {
-  /** ms since 1970 */
-  readonly at: number;
-  readonly id: string;
-  readonly what: string;
-  readonly kind: 'good' | 'bad' | 'plain';
-}
 
 /** Sums over all upstreams. */
 export interface Totals {
@@ -39,8 +41,18 @@ export class Model {
   /** Number of upstreams that have ended since the service started, by reason. */
   ended: Ended = {};
   readonly lines = { bitrateIn: [] as Line, bitrateOut: [] as Line, frames: [] as Line, memory: [] as Line };
+  /** Ends of upstreams before the page was opened, the oldest first. */
+  history: readonly ActivityEntry[] = [];
+  /** The rows of the table: the upstreams, and failures whose upstreams are gone. */
+  rows: readonly Upstream[] = [];
   private t = 0;
+  private now = 0;
   private feed: string | undefined;
+  private readonly closed: ClosedBook;
+
+  constructor(dismissed: Dismissed = new Dismissed()) {
+    this.closed = new ClosedBook(dismissed);
+  }
 
   hello({ feed, api }: HelloMessage): void {
     this.api = api;
@@ -49,6 +61,9 @@ export class Model {
     this.service = undefined;
     this.ended = {};
     this.upstreams.clear();
+    this.closed.clear();
+    this.history = [];
+    this.rows = [];
     this.clearHistory();
   }
 
@@ -60,12 +75,25 @@ export class Model {
     const keys = new Set(message.rows.map(({ key }) => key));
     const gone = [...this.upstreams.keys()].filter((key) => !keys.has(key));
     const happened = this.take(message, { rows: message.rows, counts: [], gone }, now);
-    return first ? [] : happened;
+    if (!first) return happened;
+    this.history = (message.closed ?? []).map(recordedEnd).sort((a, b) => a.at - b.at);
+    return [];
   }
 
   /** @param now ms since 1970 */
   tick(message: TickMessage, now: number): ActivityEntry[] {
     return this.take(message, message, now);
+  }
+
+  /** The row of an upstream: the latest one with this id, or the record of its end. */
+  find(id: string): Upstream | undefined {
+    return this.byId(id) ?? this.closed.find(id);
+  }
+
+  /** Hides the failure of an upstream that has ended, or the earlier failures of one that is there. */
+  dismiss({ failure }: Upstream): void {
+    if (failure !== undefined) this.closed.dismiss(failure);
+    this.updateRows();
   }
 
   /** The latest upstream with this id. */
@@ -74,18 +102,22 @@ export class Model {
   }
 
   private take(
-    { t, uptime, ended: endings }: Pick<TickMessage, 't' | 'uptime' | 'ended'>,
+    { t, uptime, ended: endings, sums, closed, forgotten }: Omit<TickMessage, 'rows' | 'counts' | 'gone'>,
     changes: Pick<TickMessage, 'rows' | 'counts' | 'gone'>,
     now: number,
   ): ActivityEntry[] {
     this.t = t;
     this.uptime = uptime;
-    const happened = failures(this.ended, endings, now);
+    this.now = now;
+    const ends = this.closed.take(closed, forgotten);
+    const happened = unrecorded(this.ended, endings, ends, now);
+    happened.push(...ends.map(({ record }) => recordedEnd(record)));
+    const named = new Set(ends.map(({ record }) => record.id));
     this.ended = endings;
     for (const key of changes.gone) {
       const upstream = this.upstreams.get(key);
       this.upstreams.delete(key);
-      if (upstream) happened.push(ended(upstream, now));
+      if (upstream && !named.has(upstream.info.id)) happened.push(unrecordedEnd(upstream, now));
     }
     for (const row of changes.rows) happened.push(...this.row(row, t, now));
     for (const [key, numbers] of changes.counts) this.upstreams.get(key)?.count(numbers);
@@ -97,7 +129,8 @@ export class Model {
       if (upstream.silent !== silent) happened.push(...silenceChange(upstream, now));
       add(totals, upstream);
     }
-    this.totals = totals;
+    this.totals = { ...totals, ...sums };
+    this.updateRows();
     const rate = (value: number): number | null => (this.times.values.length > 1 ? value : null);
     extend(this.lines.bitrateIn, rate(totals.bitrateIn));
     extend(this.lines.bitrateOut, rate(totals.bitrateOut));
@@ -118,61 +151,20 @@ export class Model {
     return changed(known, before, now);
   }
 
+  private updateRows(): void {
+    const live = new Set<string>();
+    for (const upstream of this.upstreams.values()) {
+      live.add(upstream.info.id);
+      upstream.failure = this.closed.failureOf(upstream, this.now);
+    }
+    this.rows = [...this.upstreams.values(), ...this.closed.failures(live)];
+  }
+
   private clearHistory(): void {
     this.times.values.length = 0;
     const all = [this, ...this.upstreams.values()];
     for (const { lines } of all) for (const line of Object.values(lines)) line.length = 0;
   }
-}
-
-/** Reasons that are not failures. */
-const EXPECTED_REASONS: ReadonlySet<string> = new Set(['done', 'api_delete', 'shutdown']);
-
-/** The number of failures in `ended`. */
-export function failed(ended: Ended): number {
-  const counts = Object.entries(ended).map(([reason, count]) => (EXPECTED_REASONS.has(reason) ? 0 : count));
-  return counts.reduce((sum, count) => sum + count, 0);
-}
-
-/**
- * New failures. They include upstreams that ended between two messages, for example at a destination that refuses
- * connections.
- */
-function failures(before: Ended, after: Ended, at: number): ActivityEntry[] {
-  return Object.entries(after).flatMap(([reason, count]) => {
-    const more = count - (before[reason] ?? 0);
-    if (more <= 0 || EXPECTED_REASONS.has(reason)) return [];
-    const id = more === 1 ? 'An upstream' : `${more} upstreams`;
-    return [{ at, id, what: `failed: ${reason}`, kind: 'bad' as const }];
-  });
-}
-
-function ended({ info }: Upstream, at: number): ActivityEntry {
-  const last = info.lastStatus;
-  const what = last === null ? 'ended' : `ended; last message of the server: ${last.code || last.description}`;
-  return { at, id: info.id, what, kind: last?.level === 'error' ? 'bad' : 'plain' };
-}
-
-function silenceChange({ info: { id, state }, silent }: Upstream, at: number): ActivityEntry[] {
-  if (silent) return [{ at, id, what: 'receives nothing from its senders', kind: 'bad' }];
-  // If the state has changed, the change of state is reported instead.
-  return state === 'publishing' ? [{ at, id, what: 'receives media again', kind: 'good' }] : [];
-}
-
-function changed({ info }: Upstream, before: Upstream['info'], at: number): ActivityEntry[] {
-  const { id } = info;
-  const happened: ActivityEntry[] = [];
-  if (info.state !== before.state) {
-    const kind = info.state === 'publishing' ? 'good' : isDown(info.state) ? 'bad' : 'plain';
-    const why = isDown(info.state) && info.lastError !== null ? `: ${info.lastError}` : '';
-    happened.push({ at, id, what: `is ${info.state}${why}`, kind });
-  }
-  const last = info.lastStatus;
-  if (last !== null && last.code !== before.lastStatus?.code) {
-    const kind = last.level === 'error' ? 'bad' : 'plain';
-    happened.push({ at, id, what: `server: ${last.code}: ${last.description}`, kind });
-  }
-  return happened;
 }
 
 function noTotals(): Totals {

@@ -22,28 +22,46 @@ export interface Sorting {
   readonly direction: Direction;
 }
 
-/** Groups of states in the filter. */
-export type Group = 'all' | 'publishing' | 'connecting' | 'input_lost' | 'reconnecting' | 'waiting' | 'closing';
+/** Groups of states in the filter, the worst first. */
+export const GROUPS = [
+  'failed',
+  'input_lost',
+  'reconnecting',
+  'waiting',
+  'input_stalled',
+  'degraded',
+  'connecting',
+  'disabled',
+  'closing',
+  'publishing',
+] as const;
 
-/** States by urgency. */
-const RANKS = ['input_lost', 'reconnecting', 'waiting', 'connecting', 'silent', 'closing', 'publishing'];
+export type Group = 'all' | (typeof GROUPS)[number];
+
+/** States by urgency. `silent`: published, but the page sees that no data arrives. */
+const RANKS: readonly string[] = GROUPS.flatMap((group) => (group === 'input_stalled' ? [group, 'silent'] : group));
 
 /** The state for display: the group, or "silent" if no data arrives. */
-export function displayState({ info, silent }: Upstream): string {
+export function displayState({ info, silent, failure }: Upstream): string {
+  if (failure !== undefined && info.state !== 'disabled') return 'failed';
   return silent ? 'silent' : groupOf(info.state);
 }
 
+/** True if its row has lines that say what is wrong. For a silent one, a few words are enough. */
+export function isTroubled(upstream: Upstream): boolean {
+  const state = displayState(upstream);
+  return state !== 'silent' && RANKS.indexOf(state) < RANKS.indexOf('connecting');
+}
+
 export function groupOf(state: string): Exclude<Group, 'all'> {
-  switch (state) {
-    case 'publishing':
-    case 'input_lost':
-    case 'reconnecting':
-    case 'waiting':
-    case 'closing':
-      return state;
-    default:
-      return 'connecting';
-  }
+  if (state === 'ended') return 'failed';
+  return GROUPS.find((group) => group === state) ?? 'connecting';
+}
+
+/** The group of an upstream in the filter. */
+export function groupOfUpstream(upstream: Upstream): Exclude<Group, 'all'> {
+  const state = displayState(upstream);
+  return state === 'silent' ? 'input_stalled' : groupOf(state);
 }
 
 /** True if it has no connection to its server, and waits for the next attempt. */
@@ -53,7 +71,7 @@ export function isDown(state: string): boolean {
 
 /** Whether the upstream contains each word of `text`. */
 export function matches(upstream: Upstream, text: string, group: Group): boolean {
-  if (group !== 'all' && groupOf(upstream.info.state) !== group) return false;
+  if (group !== 'all' && groupOfUpstream(upstream) !== group) return false;
   return text
     .toLowerCase()
     .split(/\s+/)

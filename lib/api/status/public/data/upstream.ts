@@ -1,6 +1,6 @@
 import { extend, Rate, type Line, type Times } from './series.js';
 import { Track } from '../track.js';
-import { UPSTREAM_NUMBERS, type StreamInfo, type UpstreamInfo, type UpstreamRow } from './wire.js';
+import { UPSTREAM_NUMBERS, type ClosedInfo, type StreamInfo, type UpstreamInfo, type UpstreamRow } from './wire.js';
 
 export interface Stream {
   readonly info: StreamInfo;
@@ -33,6 +33,8 @@ export class Upstream {
   /** Number of skipped frames. */
   skipped = 0;
   readonly lines: Record<'bitrateIn' | 'bitrateOut' | 'frames' | 'delay' | 'memory', Line>;
+  /** Earlier failures that it has not recovered from. */
+  failure: ClosedInfo | undefined;
   /** Text for the filter, in lower case. */
   searchText = '';
   /** Time of the service at which the upstream was created, in ms. */
@@ -49,6 +51,11 @@ export class Upstream {
     const line = (): Line => times.line();
     this.lines = { bitrateIn: line(), bitrateOut: line(), frames: line(), delay: line(), memory: line() };
     this.update(row, t);
+  }
+
+  /** True if only the record of its end is left. */
+  get isEnded(): boolean {
+    return false;
   }
 
   get tracks(): readonly Track[] {

@@ -8,15 +8,39 @@ export interface Range {
 const MARGIN = 4;
 
 /**
- * The range of visible rows; all rows have the same height.
+ * The range of visible rows.
  *
+ * @param rowHeight height of a row, in px
  * @param above height of the rows above the visible area, in px
  * @param height height of the visible area, in px
+ * @param more by how much the rows before a row are higher than that, in px; default: all rows have the same height
  */
-export function visibleRows(count: number, rowHeight: number, above: number, height: number): Range {
+export function visibleRows(
+  count: number,
+  rowHeight: number,
+  above: number,
+  height: number,
+  more: (row: number) => number = () => 0,
+): Range {
   const clamp = (value: number): number => Math.max(0, Math.min(count, value));
-  const from = clamp(Math.floor(above / rowHeight) - MARGIN);
-  const to = clamp(Math.ceil((above + Math.max(0, height)) / rowHeight) + MARGIN);
+  const top = (row: number): number => row * rowHeight + more(clamp(row));
+  // The last row that begins at or above a place; beyond the rows, as if there were more.
+  const rowAt = (place: number): number => {
+    if (place < 0) return Math.floor(place / rowHeight);
+    if (place >= top(count)) return count + Math.floor((place - top(count)) / rowHeight);
+    let low = 0;
+    let high = count;
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if (top(middle) <= place) low = middle;
+      else high = middle;
+    }
+    return low;
+  };
+  const bottom = above + Math.max(0, height);
+  const last = rowAt(bottom);
+  const from = clamp(rowAt(above) - MARGIN);
+  const to = clamp((top(last) < bottom ? last + 1 : last) + MARGIN);
   return { from: Math.min(from, to), to };
 }
 

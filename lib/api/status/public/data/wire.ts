@@ -58,12 +58,59 @@ export interface UpstreamInfo {
   readonly lastStatus: { readonly level: string; readonly code: string; readonly description: string } | null;
   /** Why the connection last broke or failed; null if it never did. */
   readonly lastError: string | null;
+  /** When that was, ISO 8601 in UTC, and what to do about it. */
+  readonly lastErrorAt?: string | null;
+  readonly advice?: string;
   /** Time of the next attempt to connect, ISO 8601 in UTC; null: it waits for none. */
   readonly nextAttempt: string | null;
   readonly reconnects: number;
   /** bytes */
   readonly memLimit: number;
   readonly streams: readonly StreamInfo[];
+}
+
+/** How an upstream has ended: the last record of its id, or one before it. Times are ISO 8601 in UTC. */
+export interface ClosedInfo {
+  /** Number of the record. Failures in a row are one record, which gets a higher number each time. */
+  readonly record: number;
+  /** Id of the upstream. */
+  readonly id: string;
+  readonly shortened: boolean;
+  /** Masked. */
+  readonly url: string;
+  readonly reason: string;
+  readonly message: string;
+  /** What to do; empty: nothing. */
+  readonly advice: string;
+  /** `dns`, `tcp`, `tls`, `rtmp`, or null. */
+  readonly layer: string | null;
+  /** False if it ended in order. */
+  readonly failed: boolean;
+  readonly lastStatus: UpstreamInfo['lastStatus'];
+  readonly startedAt: string;
+  readonly since: string;
+  readonly closedAt: string;
+  readonly attempts: number;
+  readonly count: number;
+  /** Numbers of frames. */
+  readonly dropped: number;
+  readonly unacked: number;
+  /** null: not yet. */
+  readonly liveAgainAt: string | null;
+}
+
+/** What a message says about ended upstreams, beside their number. */
+interface ClosedChanges {
+  /** Records that are new or have changed, the oldest first. */
+  readonly closed?: readonly ClosedInfo[];
+  /** Numbers of the records that do not exist any more. */
+  readonly forgotten?: readonly number[];
+}
+
+/** Sums since the start of the service, which never get smaller. */
+export interface Sums {
+  readonly dropped: number;
+  readonly reconnects: number;
 }
 
 export interface UpstreamRow {
@@ -102,14 +149,18 @@ export interface FullMessage {
   readonly uptime: number;
   readonly service: ServiceInfo;
   readonly ended: Ended;
+  readonly sums?: Sums;
+  /** All records that the page shows, the oldest first. */
+  readonly closed?: readonly ClosedInfo[];
   readonly rows: readonly UpstreamRow[];
 }
 
 /** Event `tick`: the differences to the previous message. */
-export interface TickMessage {
+export interface TickMessage extends ClosedChanges {
   readonly t: number;
   readonly uptime: number;
   readonly ended: Ended;
+  readonly sums?: Sums;
   /** Upstreams that are new, or changed in more than their counters. */
   readonly rows: readonly UpstreamRow[];
   /** Key and counters of upstreams of which only counters changed. */
