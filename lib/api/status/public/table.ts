@@ -10,7 +10,7 @@ const HOLD_MS = 5000;
 
 export interface TableListener {
   open(upstream: Upstream): void;
-  /** The failure of the upstream need not be shown any more. */
+  /** The failure of the upstream does not have to be shown any more. */
   dismiss(upstream: Upstream): void;
 }
 

@@ -8,7 +8,9 @@ export interface TextStore {
   setItem(key: string, text: string): void;
 }
 
-/** The failures that the user has dismissed. The browser keeps them; a later failure of the same upstream shows again. */
+/**
+ * The failures that the user has dismissed. The browser keeps them. A later failure of the same upstream shows again.
+ */
 export class Dismissed {
   /** The time of the last dismissed end, by upstream id. */
   private readonly until = new Map<string, string>();
