@@ -61,6 +61,7 @@ export const LAYERS = {
   ],
   'media-service': [
     'config',
+    'process',
     'node-internals',
     'rtmp',
     'dump',
@@ -69,10 +70,11 @@ export const LAYERS = {
     'upstream/intake',
     'upstream/notify',
   ],
-  api: ['config', 'upstream/report'],
+  // Of process/, only the type of what it measures.
+  api: ['config', 'process', 'upstream/report'],
   control: ['config'],
   http: ['config', 'api', 'control', 'upstream/report'],
-  cluster: ['config', 'node-internals', 'media-service', 'upstream/report', 'upstream/intake'],
+  cluster: ['config', 'process', 'node-internals', 'media-service', 'upstream/report', 'upstream/intake'],
   send: ['media', 'kmp', 'rtmp'],
   ingest: ['media', 'rtmp'],
   relay: ['media', 'rtmp', 'send', 'ingest'],

@@ -166,7 +166,7 @@ export class Service {
     return httpApp(server, {
       management: this.management,
       health: { ready: () => this.ready, why: () => this.unreadyReason },
-      counters: { totals: () => this.media.totals() },
+      counters: { totals: () => this.media.totals(), processes: () => this.media.processes() },
       // Senders cannot reach a Unix-domain socket.
       kmp: () => this.kmpAddresses.find(({ host }) => !host.startsWith('unix:')),
       clock: this.clock,

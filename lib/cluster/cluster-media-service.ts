@@ -11,6 +11,7 @@ import { testInternals } from '../node-internals/self-test.js';
 import type { MediaService } from '../media-service/media-service.js';
 import { ClosedRecord } from '../upstream/report/closed-record.js';
 import type { Management } from '../upstream/report/status.js';
+import { ProcessMonitor, type ProcessStats } from '../process/process-stats.js';
 import type { ServiceTotals } from '../upstream/report/totals.js';
 import { ClusterManagement } from './cluster-management.js';
 import { ClusterTotals } from './cluster-totals.js';
@@ -39,6 +40,7 @@ export class ClusterMediaService implements MediaService, SlotOwner {
   private readonly sums: ClusterTotals;
   private ports: readonly number[] = [];
   private stopping = false;
+  private readonly monitor = new ProcessMonitor();
 
   constructor(config: Config, options: ClusterMediaServiceOptions = {}) {
     this.config = config;
@@ -73,6 +75,7 @@ export class ClusterMediaService implements MediaService, SlotOwner {
   }
 
   async start(): Promise<void> {
+    this.monitor.start();
     await testInternals();
     if (this.slots > 1 && !inUse('handover')) {
       this.log.warn(`one worker is started, not ${this.slots}: sockets cannot move between processes (handover)`);
@@ -112,6 +115,15 @@ export class ClusterMediaService implements MediaService, SlotOwner {
     return this.sums.take();
   }
 
+  async processes(): Promise<Record<string, ProcessStats>> {
+    const all: Record<string, ProcessStats> = { main: await this.monitor.read() };
+    const answers = await Promise.allSettled(this.all.map((slot) => slot.ask({ name: 'process' })));
+    for (const [n, answer] of answers.entries()) {
+      if (answer.status === 'fulfilled') all[`worker-${n}`] = answer.value as ProcessStats;
+    }
+    return all;
+  }
+
   reopenLogs(): void {
     for (const slot of this.all) slot.reopenLogs();
   }
@@ -119,10 +131,12 @@ export class ClusterMediaService implements MediaService, SlotOwner {
   async stop(): Promise<void> {
     this.stopping = true;
     await Promise.all(this.all.map((slot) => slot.stop()));
+    this.monitor.stop();
   }
 
   kill(): void {
     this.stopping = true;
+    this.monitor.stop();
     for (const slot of this.all) slot.kill();
   }
 

@@ -28,6 +28,7 @@ export type ToWorker =
 export type Question =
   | { readonly name: 'status' }
   | { readonly name: 'totals' }
+  | { readonly name: 'process' }
   | { readonly name: 'dropUpstream'; readonly id: string }
   | { readonly name: 'dropTrack'; readonly id: string; readonly connection: number };
 

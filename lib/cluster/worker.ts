@@ -100,6 +100,8 @@ export class Worker implements KmpRouter {
         return management.dropTrack(what.id, what.connection);
       case 'totals':
         return this.media.totals();
+      case 'process':
+        return this.media.processes().then(({ main }) => main);
     }
   }
 

@@ -17,6 +17,7 @@ import type { MediaService } from './media-service.js';
 import { notificationOf } from '../upstream/notify/notification.js';
 import { Notifier } from '../upstream/notify/notifier.js';
 import { memoryLimit } from './memory-limit.js';
+import { ProcessMonitor, type ProcessStats } from '../process/process-stats.js';
 import { Registry } from '../upstream/registry.js';
 import { ClosedRecord } from '../upstream/report/closed-record.js';
 import { Totals, type ServiceTotals } from '../upstream/report/totals.js';
@@ -51,6 +52,7 @@ export class LocalMediaService implements MediaService {
   private readonly registry: Registry;
   private readonly notifier: Notifier;
   private readonly sums = new Totals();
+  private readonly monitor = new ProcessMonitor();
   /** One counter for each server, by its first address: each server has its own connection limits. */
   private readonly counters = new Map<string, KmpCounter>();
   private readonly kmp = new ListenerSet<KmpServerConfig, KmpListener>(
@@ -112,7 +114,12 @@ export class LocalMediaService implements MediaService {
     });
   }
 
+  async processes(): Promise<Record<string, ProcessStats>> {
+    return { main: await this.monitor.read() };
+  }
+
   async start(): Promise<void> {
+    this.monitor.start();
     await testInternals();
     await this.reload(this.config);
     if (this.state === 'new') this.state = 'running';
@@ -143,6 +150,7 @@ export class LocalMediaService implements MediaService {
 
   kill(): void {
     this.state = 'stopped';
+    this.monitor.stop();
     this.registry.destroy();
     this.kmp.destroy();
     void this.notifier.drain(0);

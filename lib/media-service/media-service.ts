@@ -1,4 +1,5 @@
 import type { Config } from '../config/config.js';
+import type { ProcessStats } from '../process/process-stats.js';
 import type { Management } from '../upstream/report/status.js';
 import type { ServiceTotals } from '../upstream/report/totals.js';
 
@@ -7,6 +8,8 @@ export interface MediaService {
   readonly management: Management;
   /** What happened since the start, for the metrics. */
   totals(): Promise<ServiceTotals>;
+  /** What each process uses, by its name: `main`, and `worker-0` and so on. */
+  processes(): Promise<Record<string, ProcessStats>>;
   /** True while new KMP connections are accepted. */
   readonly ready: boolean;
   /** The workers that are being replaced or do not answer, by number; absent without workers. */

@@ -4,11 +4,14 @@ import { describe, it } from 'node:test';
 import { metricsRouter } from '../../lib/api/metrics/metrics.js';
 import { appWith, serve } from '../support/http.js';
 import { MemoryManagement, sampleUpstream } from '../support/memory-management.js';
-import { sampleTotals } from '../support/service-totals.js';
+import { sampleProcesses, sampleTotals } from '../support/service-totals.js';
 
 /** Names of all metrics that a service with one upstream shows. */
 async function metricNames(): Promise<Set<string>> {
-  const counters = { totals: () => Promise.resolve(sampleTotals()) };
+  const counters = {
+    totals: () => Promise.resolve(sampleTotals()),
+    processes: () => Promise.resolve(sampleProcesses()),
+  };
   const management = new MemoryManagement([['u1', sampleUpstream()]]);
   const server = await serve(appWith('/metrics', metricsRouter(management, { upstreams: true, counters })));
   try {

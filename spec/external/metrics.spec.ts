@@ -3,8 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';
 import { metricsRouter } from '../../lib/api/metrics/metrics.js';
 import { appWith, serve } from '../support/http.js';
-import { MemoryManagement, sampleUpstream } from '../support/memory-management.js';
-import { sampleTotals } from '../support/service-totals.js';
+import { MemoryManagement, sampleClosed, sampleUpstream } from '../support/memory-management.js';
+import { sampleProcesses, sampleTotals } from '../support/service-totals.js';
 
 /** Runs promtool (Debian's package prometheus); its complaints are the message of the failure. */
 function promtool(args: readonly string[], input = ''): void {
@@ -17,7 +17,11 @@ describe('Prometheus', () => {
   it('finds no fault with the metrics (promtool check metrics)', async () => {
     const ids = ['u1', '__proto__', 'a"b\\c\nd', 'x\u0000', 'ünï ☃', 'y'.repeat(5000)];
     const management = new MemoryManagement(ids.map((id) => [id, sampleUpstream()] as const));
-    const counters = { totals: () => Promise.resolve(sampleTotals()) };
+    management.ended.push(...ids.map((id) => sampleClosed({ upstream_id: id })));
+    const counters = {
+      totals: () => Promise.resolve(sampleTotals()),
+      processes: () => Promise.resolve(sampleProcesses()),
+    };
     const server = await serve(appWith('/metrics', metricsRouter(management, { upstreams: true, counters })));
     try {
       promtool(['check', 'metrics'], (await server.get('/metrics')).text);

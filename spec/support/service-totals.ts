@@ -1,3 +1,4 @@
+import type { Processes } from '../../lib/api/metrics/process-metrics.js';
 import type { ServiceTotals } from '../../lib/api/metrics/service-counters.js';
 
 /** Totals of a service that has run for a while. */
@@ -29,4 +30,19 @@ export function sampleTotals(): ServiceTotals {
       audio: { received: 7000, sent: 6900, resent: 20, dropped: 0, skipped: 7 },
     },
   };
+}
+
+/** A service with one worker. */
+export function sampleProcesses(): Processes {
+  const main = {
+    loop_lag: 0.002,
+    loop_lag_max: 0.02,
+    resident: 90_000_000,
+    memory_limit: 512_000_000,
+    heap_used: 20_000_000,
+    heap_limit: 260_000_000,
+    open_fds: 30,
+    max_fds: 1024,
+  };
+  return { main, 'worker-0': { ...main, loop_lag: 0.25, open_fds: null, max_fds: null } };
 }

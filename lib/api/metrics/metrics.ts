@@ -1,20 +1,20 @@
 import { setImmediate } from 'node:timers/promises';
 import express, { type Router } from 'express';
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
-import type { GlobalStatus, Management } from '../../upstream/report/status.js';
+import { MAX_CLOSED, type ClosedUpstream } from '../../upstream/report/closed.js';
+import type { GlobalStatus, Management, UpstreamState, UpstreamStatus } from '../../upstream/report/status.js';
 import { answerError } from '../answer.js';
+import { CLOSED_METRICS, failedUpstreams } from './closed-metrics.js';
+import { PROCESS_METRICS, type Processes } from './process-metrics.js';
 import { streamsWithLabels, upstreamLabel } from './metric-labels.js';
-import {
-  CURRENT_METRICS,
-  TOTAL_METRICS,
-  TRACK_METRICS,
-  UPSTREAM_METRICS,
-  type Sample,
-  type SampledMetric,
-} from './metric-tables.js';
+import { CURRENT_METRICS, TOTAL_METRICS, TRACK_METRICS, UPSTREAM_METRICS } from './metric-tables.js';
+import type { Sample, SampledMetric } from './metric.js';
 import { securityHeaders } from '../security.js';
 import { coalesce } from '../coalesce.js';
 import type { ServiceCounters, ServiceTotals } from './service-counters.js';
+
+/** Most upstreams that have series of their own: two megabytes of text. */
+const MAX_UPSTREAMS = 1000;
 
 export interface MetricsOptions {
   /** Whether each upstream and track has its own series; if not, there are only sums. */
@@ -33,9 +33,17 @@ export function metricsRouter(management: Management, options: MetricsOptions): 
   route.all(securityHeaders);
   const text = coalesce(async () => {
     // Requested together, so both are of the same moment.
-    const [status, totals] = await Promise.all([management.status(), options.counters?.totals()]);
+    const [status, totals, processes, closed] = await Promise.all([
+      management.status(),
+      options.counters?.totals(),
+      options.counters?.processes?.(),
+      options.upstreams ? management.closed({ limit: MAX_CLOSED }) : [],
+    ]);
     const parts: string[] = [];
-    for (const [metric, samples] of familiesOf(status, totals, options.upstreams)) {
+    for (const [metric, samples] of familiesOf(
+      { status, totals, processes, failed: failedUpstreams(closed) },
+      options.upstreams,
+    )) {
       parts.push(await formatFamily(metric, samples));
       // A thousand upstreams produce two megabytes of text. Media is processed between two metrics.
       await setImmediate();
@@ -61,20 +69,29 @@ export function metricsRouter(management: Management, options: MetricsOptions): 
 type Metric = Omit<SampledMetric<never>, 'samples'>;
 type Family = readonly [metric: Metric, samples: readonly Sample[]];
 
-function* familiesOf(status: GlobalStatus, totals: ServiceTotals | undefined, each: boolean): Generator<Family> {
+interface Snapshot {
+  readonly status: GlobalStatus;
+  readonly totals: ServiceTotals | undefined;
+  readonly processes: Processes | undefined;
+  readonly failed: readonly ClosedUpstream[];
+}
+
+function* familiesOf({ status, totals, processes, failed }: Snapshot, each: boolean): Generator<Family> {
   if (totals) for (const metric of TOTAL_METRICS) yield [metric, metric.samples(totals)];
   for (const metric of CURRENT_METRICS) yield [metric, metric.samples(status)];
+  if (processes) for (const metric of PROCESS_METRICS) yield [metric, metric.samples(processes)];
   if (!each) return;
-  const upstreams = Object.entries(status.upstreams).map(([id, of]) => ({
-    labels: { upstream: upstreamLabel(id) },
-    of,
-  }));
+  for (const metric of CLOSED_METRICS) yield [metric, metric.samples(failed)];
+  const { shown, omitted } = withinLimit(Object.entries(status.upstreams));
+  yield [OMITTED, [[{}, omitted]]];
+  const upstreams = shown.map(([id, of]) => ({ labels: { upstream: upstreamLabel(id) }, of }));
   const tracks = upstreams.flatMap(({ labels, of: upstream }) =>
     streamsWithLabels(upstream).flatMap(({ label, stream }) =>
       Object.entries(stream.tracks).map(([media, of]) => ({ labels: { ...labels, stream: label, media }, of })),
     ),
   );
   yield [STATE, upstreams.map(({ labels, of }): Sample => [{ ...labels, state: of.state }, 1])];
+  yield [FAILING, upstreams.flatMap(({ labels, of }) => failingSamples(labels, of))];
   for (const { value, ...metric } of UPSTREAM_METRICS) {
     const samples = upstreams.map(({ labels, of }): Sample => [labels, value(of)]);
     yield [{ ...metric, name: `upstream_${metric.name}`, labels: ['upstream'] }, samples];
@@ -91,6 +108,44 @@ const STATE: Metric = {
   help: 'Always 1; the label is the state of the upstream',
   labels: ['upstream', 'state'],
 };
+
+/** An upstream that is not published because of an error. */
+const FAILING: Metric = {
+  type: 'gauge',
+  name: 'upstream_failing',
+  help: 'Always 1: the upstream is not published; the label is the reason of the last failure',
+  labels: ['upstream', 'reason'],
+};
+
+const OMITTED: Metric = {
+  type: 'gauge',
+  name: 'upstreams_without_series',
+  help: 'Upstreams that have no series of their own, because there are too many',
+  labels: [],
+};
+
+const CONNECTING: ReadonlySet<UpstreamState> = new Set([
+  'waiting',
+  'resolving',
+  'connecting',
+  'handshaking',
+  'reconnecting',
+]);
+
+function failingSamples(labels: { readonly upstream: string }, { state, last_error: error }: UpstreamStatus): Sample[] {
+  return error !== null && CONNECTING.has(state) ? [[{ ...labels, reason: error.reason }, 1]] : [];
+}
+
+type Entry = readonly [id: string, upstream: UpstreamStatus];
+
+/** Those of `upstreams` that get their own series: if there are too many, those that are not in order come first. */
+function withinLimit(upstreams: readonly Entry[]): { shown: readonly Entry[]; omitted: number } {
+  const omitted = upstreams.length - MAX_UPSTREAMS;
+  if (omitted <= 0) return { shown: upstreams, omitted: 0 };
+  const inOrder = ([, { state }]: Entry): boolean => state === 'publishing';
+  const sorted = [...upstreams.filter((one) => !inOrder(one)), ...upstreams.filter(inOrder)];
+  return { shown: sorted.slice(0, MAX_UPSTREAMS), omitted };
+}
 
 function formatFamily({ type, name, help, labels }: Metric, samples: readonly Sample[]): Promise<string> {
   const registry = new Registry();
