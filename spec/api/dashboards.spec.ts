@@ -51,4 +51,17 @@ describe('files to import into Grafana and Prometheus', () => {
       assert.equal(datasource?.uid, type === 'row' ? undefined : '${datasource}');
     }
   });
+
+  it('each alert has a case in which it fires, and one in which it does not', () => {
+    const rules = readFileSync('docs/prometheus-alerts.yml', 'utf8');
+    const cases = readFileSync('spec/external/alerts.test.yml', 'utf8');
+    const page = readFileSync('docs/running.md', 'utf8');
+    const [health = '', ...others] = cases.split(/^ {2}- name: /m).slice(1);
+    for (const [, name = ''] of rules.matchAll(/alert: (\w+)/g)) {
+      assert.match(health, new RegExp(`alertname: ${name} *\\}`), `${name} in health`);
+      const fires = others.some((one) => new RegExp(`alertname: ${name}\n +exp_alerts:`).test(one));
+      assert.ok(fires, `${name} fires`);
+      assert.ok(page.includes(`| \`${name}\` |`), `${name} is in docs/running.md`);
+    }
+  });
 });

@@ -16,7 +16,7 @@ interface Body {
 /** One upstream id for each of two workers. */
 const IDS = [0, 1].map((slot) => Array.from({ length: 100 }, (_, i) => `u${i}`).find((id) => slotOf(id, 2) === slot));
 
-describe('notifications of workers', { timeout: 90_000 }, () => {
+describe('what workers report', { timeout: 90_000 }, () => {
   let service: WorkerService;
   let ingest: ScriptableIngest;
   let target: HttpTarget;
@@ -38,7 +38,7 @@ describe('notifications of workers', { timeout: 90_000 }, () => {
     await target.close();
   });
 
-  it('arrive in order for each upstream, also after a failure, and count together', async () => {
+  it('notifications arrive in order for each upstream, also after a failure, and count together', async () => {
     for (const id of IDS) {
       const url = `rtmp://127.0.0.1:${ingest.port}/app/${id}`;
       const sender = await KmpSender.open(service.kmpPort, { upstream_id: `${id}`, url });
@@ -64,5 +64,13 @@ describe('notifications of workers', { timeout: 90_000 }, () => {
     const metrics = await until('six deliveries', count, (all) => all.get(sent) === 6);
     assert.equal(metrics.get('kmp_rtmp_notification_retries_total'), 1);
     assert.equal(metrics.get('kmp_rtmp_upstream_events_total{event="publish_start"}'), 2);
+  });
+
+  it('each process has its own metrics', async () => {
+    const metrics = await service.metrics();
+    for (const name of ['main', 'worker-0', 'worker-1']) {
+      const resident = metrics.get(`kmp_rtmp_process_resident_memory_bytes{process="${name}"}`) ?? 0;
+      assert.ok(resident > 1_000_000, `${name}: ${resident}`);
+    }
   });
 });

@@ -84,6 +84,8 @@ describe('the events of an upstream are notified', { timeout: 90_000 }, () => {
     assert.equal(failed.failures, 1);
     assert.equal(closed?.event_type, 'rtmp_close');
     assert.equal(closed.message, undefined);
+    const { text } = await running.request('GET', '/metrics');
+    assert.match(text, /^kmp_rtmp_failed_upstream_attempts\{upstream="id1",reason="publish_rejected"\} 1$/m);
   });
 
   it('publish_failed once in a series of failures for the same reason', async () => {
