@@ -1,5 +1,5 @@
-import { totalmem } from 'node:os';
 import type { Config } from '../config/config.js';
+import { availableMemory } from '../process/process-stats.js';
 
 /** Share of the memory of the machine or the container that the service may use by default. */
 const DEFAULT_SHARE = 0.75;
@@ -12,10 +12,4 @@ const DEFAULT_SHARE = 0.75;
 export function memoryLimit(setting: Config['memLimit'], workers: number): number {
   if (setting === 'off') return Infinity;
   return (setting === 'auto' ? availableMemory() * DEFAULT_SHARE : setting) / workers;
-}
-
-/** Bytes of memory of the machine, or of the container if that has less. */
-function availableMemory(): number {
-  const constrained = process.constrainedMemory();
-  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
 }

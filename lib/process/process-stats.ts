@@ -52,7 +52,7 @@ export class ProcessMonitor {
       loop_lag: lag,
       loop_lag_max: max,
       resident: rss,
-      memory_limit: memoryLimit(),
+      memory_limit: availableMemory(),
       heap_used: heapUsed,
       heap_limit: heapLimit,
       open_fds: await openDescriptors(),
@@ -66,8 +66,9 @@ function lateness(ns: number): number {
   return Number.isFinite(ns) ? Math.max(0, ns / 1e6 - RESOLUTION) / 1000 : 0;
 }
 
-/** Without a limit, the system gives 0 or a number beyond the memory of the machine. */
-function memoryLimit(): number {
+/** Bytes of memory of the machine, or of the container if that has less. */
+export function availableMemory(): number {
+  // Without a limit, the system gives 0 or a number beyond the memory of the machine.
   const limit = process.constrainedMemory();
   return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
 }
