@@ -29,9 +29,12 @@ function gather(value: string, earlier: readonly string[] | undefined): readonly
 /**
  * Adds a flag for each directive, grouped as on the reference page. Directives that may be repeated in a file may be
  * repeated here.
+ *
+ * @param only the titles of the groups to add; default: all
  */
-export function addDirectiveFlags(command: Command): Command {
+export function addDirectiveFlags(command: Command, only?: readonly string[]): Command {
   for (const { title, rows } of groups) {
+    if (only?.includes(title) === false) continue;
     for (const name of overrideNames) {
       if (rows[name.directive] !== name.row) continue;
       const option = new Option(`${name.flag} <${placeholder(name)}>`, summary(name)).helpGroup(`${title}:`);

@@ -7,6 +7,7 @@ import { demoCommand } from './demo.js';
 import { errorText, ExitCode, handlePipeErrors } from './exit.js';
 import { helpStyle } from './help.js';
 import { ingestCommand } from './rtmp/ingest.js';
+import { restreamCommand } from './rtmp/restream.js';
 import { inspectCommand } from './inspect.js';
 import { sendCommand } from './send.js';
 import { serveCommand } from './serve.js';
@@ -23,7 +24,15 @@ export function createProgram(): Command {
     .addHelpText('after', examples)
     .configureHelp(helpStyle)
     .exitOverride();
-  const tools = [ingestCommand(), sendCommand(), inspectCommand(), checkCommand(), topCommand(), demoCommand()];
+  const tools = [
+    restreamCommand(),
+    ingestCommand(),
+    sendCommand(),
+    inspectCommand(),
+    checkCommand(),
+    topCommand(),
+    demoCommand(),
+  ];
   for (const command of [serveCommand(), ...tools, completionCommand(() => program, DEFAULT_COMMAND)]) {
     command.copyInheritedSettings(program).showHelpAfterError(`see ${program.name()} ${command.name()} --help`);
     program.addCommand(command, { isDefault: command.name() === DEFAULT_COMMAND });
@@ -40,6 +49,8 @@ Examples:
   kmp-rtmp -c /etc/kmp-rtmp.conf    use a configuration file in nginx syntax
   kmp-rtmp -t -c /etc/kmp-rtmp.conf check that file and exit
   kmp-rtmp serve --help             all flags of the service
+  kmp-rtmp restream 'rtmp://host/app/KEY' 'rtmps://host/app/KEY'
+                                    from OBS to several RTMP servers at once
   kmp-rtmp send movie.mp4 --upstream-id u1 --url rtmp://localhost/live/test
   kmp-rtmp top                      watch the running service
   kmp-rtmp inspect dump.dat         print the content of a dump of KMP or RTMP`;

@@ -160,6 +160,11 @@ export class Ingest extends EventEmitter<IngestEvents> {
     return this.port;
   }
 
+  /** Replaces key and certificate for new connections. Only for an ingest that was created with `tls`. */
+  setTls(options: tls.TlsOptions): void {
+    if (this.server instanceof tls.Server) this.server.setSecureContext(options);
+  }
+
   /** Closes all connections, which ends their streams, and stops listening. */
   async close(): Promise<void> {
     const closed = this.server.listening ? once(this.server, 'close') : undefined;

@@ -40,8 +40,10 @@ export class Relay {
   private readonly inputs = new Set<LiveInput>();
   private readonly clock: Clock;
   private readonly log: Logger;
+  private keys: readonly PublishKey[] | undefined;
 
   constructor(private readonly options: RelayOptions) {
+    this.keys = options.keys;
     const { clock = systemClock, log = noLog, tls, maxConnections = 100, timeout } = options;
     this.clock = clock;
     this.log = log;
@@ -65,6 +67,12 @@ export class Relay {
     return this.ingest.listen(port, host);
   }
 
+  /** Replaces keys and certificate. Encoders that publish stay. */
+  reload({ keys, tls }: Pick<RelayOptions, 'keys' | 'tls'>): void {
+    if (tls !== undefined) this.ingest.setTls(tls);
+    this.keys = keys;
+  }
+
   /** Disconnects all encoders, ends their tracks in order, and stops listening. */
   async close(): Promise<void> {
     await this.ingest.close();
@@ -79,7 +87,8 @@ export class Relay {
   }
 
   private admit({ name, remoteAddress }: PublishRequest): Refusal | Renamed | undefined {
-    const { keys, name: only } = this.options;
+    const { keys } = this;
+    const { name: only } = this.options;
     const allowed = keys === undefined ? name : allowedName(keys, name);
     if (allowed !== undefined) return only === undefined ? { name: allowed } : { name: only, app: only };
     this.log.warn('publish refused: the key is missing or wrong', { peer: remoteAddress });

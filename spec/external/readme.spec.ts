@@ -1,4 +1,4 @@
-// "A first real use" of the README, typed as it stands there, with ports that are free.
+// "A KMP sender and the service" of the README, typed as it stands there, with ports that are free.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,10 +13,10 @@ import { reap } from '../support/reaper.js';
 
 const section = readFileSync('README.md', 'utf8')
   .split(/^## /m)
-  .find((part) => part.startsWith('A first real use\n'));
+  .find((part) => part.startsWith('A KMP sender and the service\n'));
 const commands = [...(section ?? '').matchAll(/^```sh\n([^]*?)^```/gm)].map(([, command = '']) => command.trim());
 
-describe('"A first real use" of the README', () => {
+describe('"A KMP sender and the service" of the README', () => {
   let folder = '';
   const running: { kill: () => void }[] = [];
 

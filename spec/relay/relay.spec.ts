@@ -241,6 +241,19 @@ describe('Relay', () => {
     assert.match(lastStatus(publisher).description ?? '', /video codec av01 cannot be passed on: KMP carries H\.264/);
   });
 
+  it('has one stream if it has one name, whatever app and name its publishers use', async () => {
+    const peer = await listen();
+    const { port, relay } = await start(new ScriptedController({ u1: peer.port }), { name: 'live' });
+    await RawPublisher.publish(port, 'one', 'a');
+    const second = await RawPublisher.publish(port, 'two', 'b');
+    await second.closed();
+    assert.equal(lastStatus(second).code, 'NetStream.Publish.BadName');
+    assert.deepEqual(
+      relay.streams.map(({ app, name }) => [app, name]),
+      [['live', 'live']],
+    );
+  });
+
   it('accepts only publishers with a key, and never shows the key', async () => {
     const peer = await listen();
     const keys = [parsePublishKey('studio:s3cret-key')];
@@ -253,6 +266,22 @@ describe('Relay', () => {
     await brings(await connectionOf(peer, 'v1'), 1);
     assert.equal(controller.tracks[0]?.name, 'studio');
     assert.doesNotMatch(log.text, /s3cret-key|wrong-key/);
+  });
+});
+
+describe('Relay: new keys', () => {
+  it('hold for the next publisher, and leave those alone that publish', async () => {
+    const peer = await listen();
+    const { port, relay } = await start(new ScriptedController({ u1: peer.port }), {
+      keys: [parsePublishKey('the-old-key')],
+    });
+    const publisher = await RawPublisher.publish(port, 'live', 'cam?key=the-old-key');
+    relay.reload({ keys: [parsePublishKey('the-new-key')] });
+    const late = await RawPublisher.publish(port, 'live', 'two?key=the-old-key');
+    await late.closed();
+    await RawPublisher.publish(port, 'live', 'two?key=the-new-key');
+    assert.equal(relay.streams.length, 2);
+    assert.equal(publisher.isClosed, false);
   });
 });
 

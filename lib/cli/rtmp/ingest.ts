@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { addRtmpOptions, publishKeys, tlsFiles, type RtmpOptions } from './rtmp-options.js';
+import { addRtmpOptions, admission, limits, type RtmpOptions } from './rtmp-options.js';
 import { time } from '../send-values.js';
 
 interface IngestCommandOptions extends RtmpOptions {
@@ -21,7 +21,7 @@ nothing, frames wait up to --mem-limit; then the encoder has to wait. A stream n
 encoder is refused, unless the first one has been silent for three seconds.
 
 Keys: in the encoder, the stream key is NAME?key=KEY, or the bare KEY (then the stream is called as in NAME:KEY, or "live").
-SIGTERM and SIGINT end all streams in order; a second one ends at once.
+SIGTERM and SIGINT end all streams in order; a second one ends at once. SIGHUP reads the key file and the certificate again.
 
 Examples:
   kmp-rtmp ingest                                          RTMP on 127.0.0.1:1935, controller on 127.0.0.1:8001
@@ -63,16 +63,12 @@ export function headers(text: string, before: readonly Header[] = []): readonly 
 async function ingest(options: IngestCommandOptions): Promise<void> {
   // Imported only when needed, so that other commands start faster.
   const { runIngest } = await import('./run-ingest.js');
-  const { control, connectEvent, maxConnections, memLimit, retryFor, timeout, logLevel, logFormat, listen } = options;
-  const keys = publishKeys(options);
+  const { control, connectEvent, retryFor, logLevel, logFormat, listen } = options;
   await runIngest({
     listen,
     log: { level: logLevel, format: logFormat },
     controller: { url: control, askConnect: connectEvent, headers: options.controlHeader ?? [] },
-    relay: {
-      ...{ maxConnections, timeout, retryFor, maxHeld: memLimit },
-      ...(keys === undefined ? {} : { keys }),
-      ...tlsFiles(options),
-    },
+    relay: { ...limits(options), retryFor },
+    admission: () => admission(options),
   });
 }

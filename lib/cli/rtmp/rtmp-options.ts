@@ -5,6 +5,7 @@ import { fileErrorText, messageOf } from '../../base/errors.js';
 import { splitHostPort } from '../../config/access/addresses.js';
 import { parseSize } from '../../config/types.js';
 import { parseKeyFile, parsePublishKey, type PublishKey } from '../../relay/publish-keys.js';
+import type { RelayOptions } from '../../relay/relay.js';
 import { CommandError } from '../exit.js';
 import { time, type Address } from '../send-values.js';
 
@@ -49,8 +50,13 @@ function timeout(text: string): number {
   return ms;
 }
 
-export function gather(value: string, before: readonly string[] = []): readonly string[] {
+function gather(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, value];
+}
+
+/** The limits that the options set. */
+export function limits({ maxConnections, timeout, memLimit }: RtmpOptions): Partial<RelayOptions> {
+  return { maxConnections, timeout, maxHeld: memLimit };
 }
 
 /** Adds the flags of a command that takes RTMP from encoders. */
@@ -86,7 +92,7 @@ export function addRtmpOptions(command: Command): Command {
  *
  * @throws CommandError if there are none although other machines can reach the address; KmpRtmpError `publish_key`
  */
-export function publishKeys({ key = [], keyFile, allowAny, listen }: RtmpOptions): PublishKey[] | undefined {
+function publishKeys({ key = [], keyFile, allowAny, listen }: RtmpOptions): PublishKey[] | undefined {
   const fromFile = keyFile === undefined ? [] : parseKeyFile(readText(keyFile), keyFile);
   const keys = [...key.map(parsePublishKey), ...fromFile];
   if (keys.length > 0) return keys;
@@ -97,8 +103,14 @@ export function publishKeys({ key = [], keyFile, allowAny, listen }: RtmpOptions
   );
 }
 
+/** Keys and certificate as the options and their files have them now. @throws CommandError, KmpRtmpError */
+export function admission(options: RtmpOptions): Pick<RelayOptions, 'keys' | 'tls'> {
+  const keys = publishKeys(options);
+  return { ...(keys === undefined ? {} : { keys }), ...tlsFiles(options) };
+}
+
 /** @throws CommandError if only one of the files is given, or if they cannot be used */
-export function tlsFiles({ tlsCert, tlsKey }: RtmpOptions): { tls: { cert: string; key: string } } | undefined {
+function tlsFiles({ tlsCert, tlsKey }: RtmpOptions): { tls: { cert: string; key: string } } | undefined {
   if (tlsCert === undefined && tlsKey === undefined) return undefined;
   if (tlsCert === undefined || tlsKey === undefined)
     throw new CommandError('--tls-cert and --tls-key belong together: give both');

@@ -12,20 +12,24 @@ export interface RunIngestOptions {
   readonly listen: Address;
   readonly log: Pick<ErrorLog, 'level' | 'format'>;
   readonly controller: Omit<HttpControllerOptions, 'clock' | 'signal'>;
-  readonly relay: Omit<RelayOptions, 'controller' | 'log' | 'clock'>;
+  readonly relay: Partial<RelayOptions>;
+  /** Returns keys and certificate; called again on SIGHUP. */
+  readonly admission: () => Pick<RelayOptions, 'keys' | 'tls'>;
 }
 
 /**
  * Runs the RTMP ingest until a signal ends it.
  *
- * @throws ListenError; KmpRtmpError `control_url`
+ * @throws ListenError, CommandError, KmpRtmpError if it cannot start
  */
-export async function runIngest({ listen, log: lines, controller: control, relay }: RunIngestOptions): Promise<void> {
+export async function runIngest(options: RunIngestOptions): Promise<void> {
+  const { listen, log: lines, controller: control, relay, admission } = options;
   const logging = new Logging([{ target: 'stderr', ...lines }]);
   const { log } = logging;
   const cancel = new AbortController();
   const controller = new HttpController({ ...control, clock: systemClock, signal: cancel.signal });
-  const running = new Relay({ ...relay, controller, log });
+  const admitted = admission();
+  const running = new Relay({ ...relay, ...admitted, controller, log });
   const port = await listenRtmp(running, listen);
   handleSignals(
     {
@@ -38,13 +42,13 @@ export async function runIngest({ listen, log: lines, controller: control, relay
         void running.kill();
         logging.flushSync();
       },
-      reload: () => Promise.resolve(),
+      reload: () => new Promise((resolve) => resolve(running.reload(admission()))),
       reopen: () => logging.reopen(),
     },
     { log },
   );
   log.info(`kmp-rtmp ${version} ingest started, pid ${process.pid}`);
-  log.info(`takes ${relay.tls === undefined ? 'RTMP' : 'RTMPS'} on ${addressName({ host: listen.host, port })}`);
+  log.info(`takes ${admitted.tls === undefined ? 'RTMP' : 'RTMPS'} on ${addressName({ host: listen.host, port })}`);
 }
 
 /** @throws ListenError */
