@@ -6,7 +6,7 @@ import { ScriptableIngest } from '../support/scriptable-ingest.js';
 
 const settings = `
   kmp_rtmp_out_min_process_delay 0ms; kmp_rtmp_out_flush_timeout 0ms; kmp_rtmp_out_write_meta_timeout 0ms;
-  kmp_rtmp_out_answer_timeout 5s;
+  kmp_rtmp_out_answer_timeout 5s; kmp_rtmp_out_onfi_period 0;
   kmp_rtmp_out_notif_events rtmp_close rtmp_reconnect publish_start publish_end publish_failed;`;
 
 interface Body {
@@ -59,6 +59,8 @@ describe('the events of an upstream are notified', { timeout: 90_000 }, () => {
     assert.equal(begun.reason, 'first');
     assert.equal(begun.stream, 'streamkey');
     assert.equal(begun.away_ms, 0);
+    // Nothing more goes out by itself: a write would notice the reset first.
+    await first.message(({ payload }) => payload.toString('latin1').endsWith('first'));
     first.reset();
     const broken = await notified(3);
     assert.deepEqual(words(broken), ['publish_end recv_failed', 'rtmp_reconnect recv_failed', 'publish_start again']);
