@@ -3,6 +3,7 @@ import { mediaSettings, type MediaSettings } from '../config/settings.js';
 import { KmpRtmpError } from '../base/errors.js';
 import { noLog, type Logger } from '../base/logger.js';
 import { AddressPenalties } from '../rtmp/network/address-penalties.js';
+import { TcpQueues } from '../rtmp/network/tcp-queues.js';
 import { systemResolve } from '../rtmp/network/resolve.js';
 import type { Writable } from '../base/streams.js';
 import type { CloseReason } from '../upstream/report/close-reason.js';
@@ -116,6 +117,7 @@ export class Publication {
       resolve,
       destinations: new Destinations(clock),
       addresses: new AddressPenalties(clock),
+      queues: new TcpQueues(clock),
       ...(permit === undefined ? {} : { permit }),
       onEnd: (reason, message) => this.finish(reason, message),
     });

@@ -17,8 +17,9 @@ export class LocalManagement implements Management {
     this.startedAt = clock.now();
   }
 
-  status(): Promise<GlobalStatus> {
-    return Promise.resolve({
+  async status(): Promise<GlobalStatus> {
+    await this.registry.refreshLags();
+    return {
       version,
       nginx_version: `node/${process.versions.node}`,
       compiler: buildInfo.compiler,
@@ -26,15 +27,16 @@ export class LocalManagement implements Management {
       pid: process.pid,
       uptime: Math.floor((this.clock.now() - this.startedAt) / 1000),
       upstreams: this.registry.status(),
-    });
+    };
   }
 
   upstreamIds(): Promise<string[]> {
     return Promise.resolve(this.registry.ids());
   }
 
-  upstream(id: string): Promise<UpstreamStatus | undefined> {
-    return Promise.resolve(this.registry.get(id)?.status());
+  async upstream(id: string): Promise<UpstreamStatus | undefined> {
+    await this.registry.refreshLags();
+    return this.registry.get(id)?.status();
   }
 
   closed(query?: ClosedQuery): Promise<readonly ClosedUpstream[]> {

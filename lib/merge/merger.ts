@@ -63,12 +63,15 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
   private readonly rule: MergeRule;
   private readonly clock: Clock;
   private readonly sink: FrameSink<Q, B>;
+  private readonly bufferSize: number;
   private readonly maxBatchSize: number;
   private readonly flushSize: number;
   private readonly flushTimeout: number;
   private readonly earlyRelease: boolean;
   private downstreamReady = true;
   private held = false;
+  /** Bytes that may be encoded before the next call of {@link allow}. */
+  private allowance = Infinity;
   private timer: Timer | undefined;
   private timerAt = Infinity;
   private flushAt = Infinity;
@@ -82,6 +85,7 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
     this.rule = new MergeRule(options);
     this.clock = options.clock;
     this.sink = options.sink;
+    this.bufferSize = options.bufferSize;
     this.maxBatchSize = options.maxBatchSize ?? options.bufferSize;
     this.flushSize = options.flushSize ?? options.bufferSize;
     this.flushTimeout = options.flushTimeout;
@@ -103,6 +107,16 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
   hold(held: boolean): void {
     this.held = held;
     if (!held) this.process();
+  }
+
+  /**
+   * From now on, about `bytes` may be encoded; Infinity: no limit. Frames beyond that wait in their queues. This is for
+   * a server that is slow: what is encoded cannot be dropped any more.
+   */
+  allow(bytes: number): void {
+    const more = bytes > 0 && bytes !== this.allowance;
+    this.allowance = bytes;
+    if (more) this.process();
   }
 
   /** From now on, frames do not wait: those queued are written in order, as fast as the output accepts them. */
@@ -140,6 +154,7 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
   flush(): void {
     if (this.sink.encodedBytes > 0 && !this.readableEnded && !this.destroyed) {
       this.flushAt = Infinity;
+      this.allowance = Math.max(0, this.allowance - this.sink.encodedBytes);
       if (!this.push(this.sink.take())) this.downstreamReady = false;
     }
   }
@@ -172,6 +187,7 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
   /** The input has ended: no earlier frame can arrive, so queued frames are written at once. */
   override _flush(callback: TransformCallback): void {
     this.flushCallback = callback;
+    this.allowance = Infinity;
     this.stopWaiting();
   }
 
@@ -213,9 +229,9 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
 
   /** Returns false if a frame has led to the destruction of the merger. */
   private writeDue(now: number, always = false): boolean {
-    const { rule, sink, maxBatchSize } = this;
+    const { rule, sink } = this;
     let slack = 0;
-    while (always || (this.downstreamReady && !this.held)) {
+    while (always || this.mayEncode) {
       const queue = rule.next(now, slack) as Q | undefined;
       if (queue === undefined) break;
       if (rule.readEarlier(queue)) {
@@ -236,9 +252,18 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
       sink.frame(queue, frame, now);
       if (this.destroyed) return false;
       if (queue.ended && queue.length === 0) sink.drained(queue);
-      if (sink.encodedBytes >= maxBatchSize) this.flush();
+      if (sink.encodedBytes >= this.batchSize) this.flush();
     }
     return !this.destroyed;
+  }
+
+  private get mayEncode(): boolean {
+    return this.downstreamReady && !this.held && this.allowance > 0;
+  }
+
+  /** Bytes of the largest batch. While only some may be encoded, batches are small, so that the limit is kept. */
+  private get batchSize(): number {
+    return this.allowance === Infinity ? this.maxBatchSize : Math.min(this.bufferSize, this.allowance);
   }
 
   private flushDue(now: number): void {
@@ -252,7 +277,7 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
 
   private schedule(now: number): void {
     // Without a reader or a connection, no timer is needed: `_read` and `hold` continue.
-    const mergeAt = this.downstreamReady && !this.held ? this.rule.wakeAt : Infinity;
+    const mergeAt = this.mayEncode ? this.rule.wakeAt : Infinity;
     const at = Math.min(mergeAt, this.downstreamReady ? this.flushAt : Infinity);
     if (at === Infinity || this.writableEnded) return;
     if (this.timer !== undefined) {

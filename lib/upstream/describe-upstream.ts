@@ -1,5 +1,6 @@
 import type { ConnectData } from '../kmp/connect-data.js';
 import { withoutCredentials } from '../rtmp/rtmp-url.js';
+import type { Health } from './health.js';
 import type { SessionSet } from './connection/session-set.js';
 import type { LastStatus, StreamStatus, UpstreamState, UpstreamStatus } from './report/status.js';
 import type { Ledger } from './tracks/ledger.js';
@@ -19,6 +20,7 @@ export interface UpstreamFacts {
   readonly data: ConnectData;
   readonly ledger: Ledger;
   readonly state: UpstreamState;
+  readonly health: Health;
   readonly serverStatus: LastStatus | null;
   readonly lastBreakage: Breakage | undefined;
   readonly streams: ReadonlyMap<string, UpstreamStream>;
@@ -32,8 +34,9 @@ export interface UpstreamFacts {
  * @param now monotonic ms
  */
 export function describeUpstream(upstream: UpstreamFacts, sessions: SessionSet, now: number): UpstreamStatus {
-  const { connection, data, ledger, state, serverStatus, lastBreakage, createdAt } = upstream;
+  const { connection, data, ledger, state, health, serverStatus, lastBreakage, createdAt } = upstream;
   const { main, nextAttempt } = sessions;
+  const degraded = state === 'publishing' ? health.status(now) : null;
   // Senders choose the names, and `__proto__` must be an ordinary one.
   const streams = Object.create(null) as Record<string, StreamStatus>;
   for (const [name, stream] of upstream.streams) streams[name] = stream.status(now);
@@ -47,9 +50,11 @@ export function describeUpstream(upstream: UpstreamFacts, sessions: SessionSet, 
     mem_limit: ledger.limit,
     mem_left: ledger.left,
     ...sessions.bytes,
+    lag_ms: Math.round(sessions.lagMs),
     reconnects: sessions.reconnects,
     streams,
-    state,
+    state: degraded === null ? state : 'degraded',
+    degraded,
     last_status: serverStatus,
     uptime: Math.floor((now - createdAt) / 1000),
     last_error:

@@ -1,4 +1,4 @@
-import type { Clock } from '../time/clock.js';
+import type { Clock, Timer } from '../time/clock.js';
 import type { MediaSettings } from '../config/settings.js';
 import type { ConnectData } from '../kmp/connect-data.js';
 import { messageOf } from '../base/errors.js';
@@ -9,6 +9,7 @@ import type { Resolve } from '../rtmp/network/resolve.js';
 import type { CloseReason } from './report/close-reason.js';
 import type { ClosedRecord } from './report/closed-record.js';
 import { describeClosed, describeInvalid } from './describe-closed.js';
+import { TcpQueues } from '../rtmp/network/tcp-queues.js';
 import { Destinations } from './destination/destinations.js';
 import { logEvent } from './notify/event-log.js';
 import { isForOtherDestination } from './other-destination.js';
@@ -47,6 +48,9 @@ export interface RegistryOptions {
   readonly onEvent?: (upstream: Upstream, event: UpstreamEvent, settings: MediaSettings) => void;
 }
 
+/** ms between two checks of the health of all upstreams. */
+const HEALTH_INTERVAL = 1_000;
+
 /** The upstreams of this process, by id. */
 export class Registry {
   private readonly options: RegistryOptions;
@@ -59,6 +63,8 @@ export class Registry {
   private readonly destinations: Destinations;
   private readonly addresses: AddressPenalties;
   private readonly memory: ProcessMemory;
+  private readonly queues: TcpQueues;
+  private healthTimer: Timer | undefined;
 
   constructor(options: RegistryOptions) {
     this.options = options;
@@ -66,6 +72,7 @@ export class Registry {
     this.addresses = new AddressPenalties(options.clock);
     this.memory = new ProcessMemory(options.memLimit ?? Infinity, options.clock, options.measureMemory);
     this.memory.onExceeded = (message) => this.endLargest(message);
+    this.queues = new TcpQueues(options.clock);
   }
 
   get size(): number {
@@ -107,16 +114,23 @@ export class Registry {
       destinations: this.destinations,
       addresses: this.addresses,
       memory: this.memory,
+      queues: this.queues,
       ...(context.permit === undefined ? {} : { permit: context.permit }),
       onEvent: (event) => this.reported(upstream, event, context.settings),
       onEnd: (reason, message) => this.ended(upstream, reason, message, context.settings),
     });
     this.byId.set(data.upstreamId, upstream);
     this.active.add(upstream);
+    this.watchHealth();
     this.options.totals?.enter(upstream);
     upstream.log.info('upstream begins', { url: maskUrl(data.url) });
     upstream.start(codec);
     return upstream;
+  }
+
+  /** Measures the lag of all upstreams, unless that was done a moment ago. Never rejects. */
+  refreshLags(): Promise<void> {
+    return this.queues.refresh();
   }
 
   status(): Record<string, UpstreamStatus> {
@@ -160,8 +174,23 @@ export class Registry {
     }
   }
 
+  private watchHealth(): void {
+    if (this.healthTimer !== undefined || this.active.size === 0) return;
+    const check = (): void => {
+      this.healthTimer = undefined;
+      const now = this.options.clock.now();
+      for (const { health } of [...this.active]) health.check(now);
+      this.watchHealth();
+    };
+    this.healthTimer = this.options.clock.after(HEALTH_INTERVAL, check, false);
+  }
+
   private ended(upstream: Upstream, reason: CloseReason, message: string, settings: MediaSettings): void {
     this.active.delete(upstream);
+    if (this.active.size === 0) {
+      this.healthTimer?.cancel();
+      this.healthTimer = undefined;
+    }
     this.options.totals?.leave(upstream);
     this.options.totals?.upstreamEnded(reason);
     this.options.closed?.add(describeClosed(upstream, reason, message, this.options.clock));

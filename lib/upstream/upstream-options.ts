@@ -4,6 +4,7 @@ import type { ConnectData } from '../kmp/connect-data.js';
 import type { Logger } from '../base/logger.js';
 import type { AddressPenalties } from '../rtmp/network/address-penalties.js';
 import type { Resolve } from '../rtmp/network/resolve.js';
+import type { TcpQueues } from '../rtmp/network/tcp-queues.js';
 import type { Destinations } from './destination/destinations.js';
 import type { CloseReason } from './report/close-reason.js';
 import type { ProcessMemory } from './tracks/process-memory.js';
@@ -25,6 +26,8 @@ export interface UpstreamOptions {
   readonly addresses: AddressPenalties;
   /** The memory of all upstreams of the process. Default: it has no limit. */
   readonly memory?: ProcessMemory | undefined;
+  /** Measures the kernel's queues of all connections of the process. */
+  readonly queues: TcpQueues;
   /** Whether the upstream may connect to an address; `host` is the name that was resolved to it. */
   readonly permit?: (address: string, port: number, host: string) => boolean | string;
   /** Called for each event, except for the last one, `rtmp_close`. */

@@ -18,11 +18,13 @@ import { Overload } from './tracks/overload.js';
 import { turnScheduleOf, type TurnSchedule } from '../time/turn-schedule.js';
 import { Publications } from './report/publications.js';
 import type { InputLostReason, UpstreamEvent } from './report/upstream-event.js';
+import { Health } from './health.js';
 import type { LastStatus, UpstreamState, UpstreamStatus } from './report/status.js';
 import type { UpstreamStream } from './tracks/stream.js';
 import { BYTES } from './report/byte-counts.js';
 import type { LostFrames } from './report/closed.js';
 import { emptySums, type Counting, type Sums } from './report/totals.js';
+import { lagLimitsOf } from './tracks/lag-limits.js';
 import type { AdmitFailure } from './tracks/track-memory.js';
 import type { Track, TrackStream } from './tracks/track.js';
 import type { TrackInput } from './tracks/track-input.js';
@@ -60,6 +62,8 @@ export class Upstream implements SessionOwner, StreamSetOwner, WatchedUpstream, 
   readonly schedule: TurnSchedule;
   readonly log: Logger;
   readonly sessions: SessionSet;
+  /** Whether viewers get what they should. */
+  readonly health: Health;
   readonly absentInputs: AbsentInputs;
   /** Monotonic ms. */
   readonly createdAt: number;
@@ -99,6 +103,7 @@ export class Upstream implements SessionOwner, StreamSetOwner, WatchedUpstream, 
     this.streamSet = new StreamSet(this, options);
     this.senderWatch = new SenderWatch(this, clock, settings.outLinger);
     this.absentInputs = new AbsentInputs(this, clock, settings.outLinger);
+    this.health = new Health(this, lagLimitsOf(settings));
   }
 
   get streams(): ReadonlyMap<string, UpstreamStream> {
@@ -374,11 +379,11 @@ export class Upstream implements SessionOwner, StreamSetOwner, WatchedUpstream, 
   }
 
   newSession(streamName: string): PublishSession {
-    const { settings, clock, resolve, permit, destinations, addresses } = this.options;
+    const { settings, clock, resolve, permit, destinations, addresses, queues } = this.options;
     const { ledger, id, connection, log, schedule } = this;
     const folder = settings.outDumpFolder;
     const dump = folder === '' ? undefined : () => openDump(folder, rtmpDumpName(clock.wall(), id, connection), log);
-    const options = { settings, clock, schedule, resolve, permit, dump, ledger, destinations, addresses };
+    const options = { settings, clock, schedule, resolve, permit, dump, ledger, destinations, addresses, queues };
     return new PublishSession(options, this.destination, streamName, this);
   }
 

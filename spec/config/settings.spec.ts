@@ -57,6 +57,7 @@ describe('media settings', () => {
     outResend: 1000,
     outNotifEvents: ['rtmp_close'],
     outOverload: 'drop_upstream',
+    outMaxLag: 5000,
     outEarlyRelease: false,
     outLateTracks: 'reject',
     outEnhanced: 'auto',

@@ -95,6 +95,8 @@ function newUpstream(n: number): UpstreamStatus {
     last_error:
       n % 41 === 9 ? { reason: 'connect_rejected', message: 'the server said: too many connections', age: 3 } : null,
     next_attempt: n % 41 === 9 ? 7 : null,
+    lag_ms: 0,
+    degraded: null,
     next_attempt_at: n % 41 === 9 ? '2026-11-28T12:00:07.000Z' : null,
   };
 }

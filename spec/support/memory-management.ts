@@ -46,6 +46,7 @@ export function sampleTrack(changes: Partial<TrackStatus> = {}): TrackStatus {
     dropped_frames: 6,
     delay: 512.5,
     input_lost: null,
+    lag_ms: 498,
     ...changes,
   };
 }
@@ -78,7 +79,9 @@ export function sampleUpstream(changes: Partial<UpstreamStatus> = {}): UpstreamS
     streams: table([['name', sampleStream()]]),
     state: 'publishing',
     last_status: { level: 'status', code: 'NetStream.Publish.Start', description: 'Start publishing' },
+    degraded: null,
     acked_bytes: 5000,
+    lag_ms: 498,
     reconnects: 2,
     uptime: 12,
     last_error: null,

@@ -9,6 +9,7 @@ const STATES: readonly UpstreamState[] = [
   'handshaking',
   'publishing',
   'input_lost',
+  'degraded',
   'reconnecting',
   'closing',
 ];
@@ -131,6 +132,12 @@ export const UPSTREAM_METRICS: readonly SingleValueMetric<UpstreamStatus>[] = [
     help: 'Bytes that the server has acknowledged',
     value: (u) => u.acked_bytes,
   },
+  {
+    type: 'gauge',
+    name: 'lag_seconds',
+    help: 'Age of the oldest frame that the server has not taken',
+    value: (u) => u.lag_ms / 1000,
+  },
   { type: 'counter', name: 'reconnects_total', help: 'Reconnects', value: (u) => u.reconnects },
   {
     type: 'gauge',
@@ -161,6 +168,12 @@ export const TRACK_METRICS: readonly SingleValueMetric<TrackStatus>[] = [
     name: 'delay_seconds',
     help: 'Time that the last frame spent in the service',
     value: (t) => t.delay / 1000,
+  },
+  {
+    type: 'gauge',
+    name: 'lag_seconds',
+    help: 'Age of the oldest frame of the track that the server has not taken',
+    value: (t) => t.lag_ms / 1000,
   },
   { type: 'counter', name: 'sent_frames_total', help: 'Frames written', value: (t) => t.sent_frames },
   { type: 'counter', name: 'sent_bytes_total', help: 'Payload bytes written', value: (t) => t.sent_data_bytes },

@@ -82,16 +82,23 @@ export const schemas: Readonly<Record<string, Schema>> = {
         'connecting',
         'handshaking',
         'publishing',
+        'degraded',
         'input_lost',
         'reconnecting',
         'closing',
       ],
       description:
         'state of the upstream; waiting: its destination has failed lately, and it waits for its turn to connect; ' +
+        'degraded: it publishes, but its server is too far behind, or frames are dropped; ' +
         'input_lost: it is published, but the media of all its tracks is missing',
+    },
+    degraded: {
+      oneOf: [ref('Degraded'), { type: 'null' }],
+      description: 'why the upstream is degraded; null if it is not',
     },
     last_status: { oneOf: [ref('LastStatus'), { type: 'null' }], description: 'last status message of the server' },
     acked_bytes: count('bytes of sent_bytes that the server has acknowledged; 0 if it sends no acknowledgements'),
+    lag_ms: count('the largest lag_ms of its tracks'),
     reconnects: count('number of reconnects'),
     uptime: count('seconds since the upstream was created'),
     last_error: {
@@ -142,6 +149,12 @@ export const schemas: Readonly<Record<string, Schema>> = {
     message: text('what happened, for people'),
     age: count('seconds since then'),
   }),
+  Degraded: object('Why viewers get less than they should, or later', {
+    reason: text('lag: the server is further behind than kmp_rtmp_out_max_lag; frames_dropped: frames are dropped'),
+    message: text('for people'),
+    age: count('seconds since it began'),
+    dropped_frames: count('frames dropped since then'),
+  }),
   LastStatus: object('An onStatus, _error or close message', {
     level: text('status, warning or error'),
     code: text('e.g. NetStream.Publish.Start'),
@@ -172,6 +185,7 @@ export const schemas: Readonly<Record<string, Schema>> = {
       description:
         'seconds for which its media has been missing while the track waits for it; null if it is not missing',
     },
+    lag_ms: count('age of the oldest frame that the server has not taken yet, in ms; 0 if there is none'),
   }),
   Input: object('A KMP connection', {
     connection: count('number of the connection, unique in the service; the id in DELETE .../tracks/{connection}'),

@@ -17,6 +17,7 @@ export function upstreamInfo(id: string, upstream: UpstreamStatus): UpstreamInfo
     localAddr: upstream.local_addr,
     connection: upstream.connection,
     state: upstream.state,
+    degraded: upstream.degraded && shorten(upstream.degraded.message),
     // Servers often repeat the name of the stream ("Publishing live_1234").
     lastStatus: last && {
       level: shorten(maskIn(last.level, secrets)),
@@ -49,7 +50,7 @@ export function upstreamNumbers(upstream: UpstreamStatus): number[] {
 function addTrack(numbers: number[], track: TrackStatus): void {
   const { input } = track;
   numbers.push(track.pending_frames, track.mem_used, track.sent_frames, track.sent_data_bytes);
-  numbers.push(track.dropped_frames, track.delay);
+  numbers.push(track.dropped_frames, track.delay, track.lag_ms);
   if (input === null) {
     numbers.push(0, 0, 0, 0, 0, 0, 0, 0);
     return;

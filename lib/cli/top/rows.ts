@@ -33,7 +33,17 @@ export type Order = (typeof ORDERS)[number];
 const SILENCE = 0.9;
 
 /** The same as on the status page. Unknown states need no attention. */
-const RANKS = ['input_lost', 'reconnecting', 'waiting', 'resolving', 'connecting', 'handshaking', 'silent', 'closing'];
+const RANKS = [
+  'input_lost',
+  'reconnecting',
+  'waiting',
+  'degraded',
+  'resolving',
+  'connecting',
+  'handshaking',
+  'silent',
+  'closing',
+];
 
 /** The sorted upstreams of a sample. Equal ones are sorted by bit rate, highest first, then by id. */
 export function rowsOf(sample: ServiceSample, earlier: ServiceSample | undefined, order: Order = 'state'): Row[] {
@@ -53,7 +63,7 @@ function rankOf({ state, silent }: Row): number {
 
 function rowOf(id: string, upstream: UpstreamSample, earlier: UpstreamSample | undefined, seconds: number): Row {
   const { state, tracks, memLimit, memLeft, reconnects } = upstream;
-  const delays = tracks.flatMap(({ delay }) => (delay === undefined ? [] : [delay]));
+  const delays = tracks.flatMap(({ delay, lag }) => (delay === undefined ? [] : [Math.max(delay, lag)]));
   const hasVideo = tracks.some(({ mediaType }) => mediaType === 'video');
   const rate = (read: (input: InputSample) => number, only?: string): number | undefined =>
     earlier && sumOfGrowth(tracks, earlier.tracks, seconds, read, only) / seconds;
@@ -72,7 +82,7 @@ function rowOf(id: string, upstream: UpstreamSample, earlier: UpstreamSample | u
     dropped: tracks.reduce((sum, { droppedFrames }) => sum + droppedFrames, 0),
     reconnects,
     lastStatus: newsOf(upstream),
-    silent: state === 'publishing' && bytesIn === 0 && seconds >= SILENCE,
+    silent: (state === 'publishing' || state === 'degraded') && bytesIn === 0 && seconds >= SILENCE,
   };
 }
 

@@ -33,6 +33,8 @@ export interface TrackSample {
   readonly droppedFrames: number;
   /** ms; undefined if the API does not give it. */
   readonly delay: number | undefined;
+  /** ms; 0 if the service does not show it */
+  readonly lag: number;
   readonly input: InputSample | undefined;
 }
 
@@ -111,6 +113,7 @@ function trackOf([mediaType, fields]: [string, Fields]): TrackSample {
     mediaType,
     droppedFrames: number(fields, 'dropped_frames'),
     delay: typeof fields['delay'] === 'number' ? fields['delay'] : undefined,
+    lag: typeof fields['lag_ms'] === 'number' ? fields['lag_ms'] : 0,
     input: input && {
       connection: number(input, 'connection'),
       uptime: number(input, 'uptime'),

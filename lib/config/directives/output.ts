@@ -21,6 +21,15 @@ export const outputDirectives = {
       and sequence headers are always sent.`,
     example: 'kmp_rtmp_out_overload drop_frames;',
   }),
+  kmp_rtmp_out_max_lag: row(msec, '5s', {
+    contexts,
+    doc: `How far a server may be behind: the time since the arrival of the oldest frame that it has not taken (lag_ms in
+      the API). What waits in the kernel does not count as taken. Above this limit, the upstream is degraded. With
+      kmp_rtmp_out_overload drop_frames, video is dropped in whole groups of pictures, so that the lag stays near the
+      limit; audio is kept. After an outage, older frames are left out. The limit is at least
+      kmp_rtmp_out_max_process_delay and kmp_rtmp_out_flush_timeout together, and one second more. 0: no limit.`,
+    example: 'kmp_rtmp_out_max_lag 3s;',
+  }),
   kmp_rtmp_out_buffer_size: row(size(1, 16 * 2 ** 20), '64k', {
     contexts,
     doc: `Number of bytes that are buffered for an upstream before they are written to its connection. If no further

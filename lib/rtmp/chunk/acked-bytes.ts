@@ -14,8 +14,7 @@ const RESTARTS_FROM = 0x7f00_0000;
 export class AckedBytes {
   private read = 0;
   private last = 0;
-  /** Most bytes between two acknowledgements. */
-  private step = 0;
+  private widest = 0;
   private trusted = true;
 
   /** Bytes that the server has read for certain, of all bytes of the TCP connection. */
@@ -23,9 +22,19 @@ export class AckedBytes {
     return this.read;
   }
 
+  /** Most bytes between two acknowledgements: the server may have read so many more than it has acknowledged. */
+  get step(): number {
+    return this.widest;
+  }
+
+  /** True if the server acknowledges, with numbers that can be trusted. */
+  get inUse(): boolean {
+    return this.trusted && this.read > 0;
+  }
+
   /** The server was asked for an acknowledgement every `window` bytes. */
   expect(window: number): void {
-    this.step = Math.max(this.step, window);
+    this.widest = Math.max(this.widest, window);
   }
 
   /**
@@ -40,7 +49,7 @@ export class AckedBytes {
     // A repeated number is no count either: some servers send the bytes since the last acknowledgement.
     this.trusted = more !== undefined;
     if (more === undefined) return;
-    this.step = Math.max(this.step, more);
+    this.widest = Math.max(this.widest, more);
     this.last = sequence;
     this.read += more;
   }
@@ -50,7 +59,7 @@ export class AckedBytes {
    * The caller has given it the time to do so.
    */
   isBehind(end: number): boolean {
-    return this.trusted && this.read > 0 && end - this.read >= this.step;
+    return this.inUse && end - this.read >= this.widest;
   }
 
   private more(sequence: number, written: number): number | undefined {

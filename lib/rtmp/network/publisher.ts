@@ -6,6 +6,7 @@ import { interleaveFamilies, type AddressPenalties } from './address-penalties.j
 import { ClientHandshake } from '../handshake/client.js';
 import { PublishError } from '../publish-error.js';
 import type { Resolve } from './resolve.js';
+import type { TcpEnds } from './tcp-table.js';
 import { connectFirst, type ConnectTarget } from './tcp-connect.js';
 import { hasProgress, writeBuffers, writeQueueSize } from '../../node-internals/direct-write.js';
 import { testInternals } from '../../node-internals/self-test.js';
@@ -33,6 +34,11 @@ export interface PublisherOptions {
   readonly permit?: (address: string, port: number, host: string) => boolean | string;
   /** The addresses that failed lately; they are tried last. Default: all are equal. */
   readonly penalties?: AddressPenalties | undefined;
+  /**
+   * Returns a number that grows whenever the server is seen to take something that the kernel had accepted before.
+   * Default: only what the kernel accepts shows that the server takes something.
+   */
+  readonly progress?: () => Promise<number>;
   readonly onState?: (state: PublisherState) => void;
   /** Called with all bytes of the server, including the handshake, before they are parsed. */
   readonly onReceived?: (bytes: Buffer) => void;
@@ -60,6 +66,10 @@ export class RtmpPublisher extends Writable {
   /** `ip:port` of the server and of this side, set when the connection is established; empty before. */
   remoteAddress = '';
   localAddress = '';
+  /** Set when the connection is established. */
+  ends: TcpEnds | undefined;
+  /** Bytes of the batch that the kernel has not taken completely; 0: there is none. */
+  private pendingBytes = 0;
   private socket: Socket | undefined;
   /** Kept for when the socket does not know it any more. */
   private remoteIp: string | undefined;
@@ -72,6 +82,13 @@ export class RtmpPublisher extends Writable {
   constructor(options: PublisherOptions) {
     super({ objectMode: true, highWaterMark: 2 });
     this.options = options;
+  }
+
+  /** Bytes that the kernel has taken, of a batch that is being written too. */
+  get handedBytes(): number {
+    const { socket, pendingBytes, sentBytes } = this;
+    if (pendingBytes === 0 || socket === undefined) return sentBytes;
+    return sentBytes + Math.max(0, pendingBytes - writeQueueSize(socket));
   }
 
   override _construct(callback: (error?: Error | null) => void): void {
@@ -99,9 +116,11 @@ export class RtmpPublisher extends Writable {
       return;
     }
     this.writtenBytes += batch.bytes;
+    this.pendingBytes = batch.bytes;
     let pending = true;
     const done = (error?: Error | null): void => {
       pending = false;
+      this.pendingBytes = 0;
       this.stepTimer?.cancel();
       this.stepTimer = undefined;
       if (error) {
@@ -185,6 +204,7 @@ export class RtmpPublisher extends Writable {
     // Kept, because a socket forgets its addresses when it is reset.
     this.remoteAddress = address(socket.remoteAddress, socket.remotePort);
     this.localAddress = address(socket.localAddress, socket.localPort);
+    this.ends = endsOf(socket);
     socket.once('close', () => this.options.onClosed?.());
     if (this.destroyed) {
       socket.destroy();
@@ -255,9 +275,9 @@ export class RtmpPublisher extends Writable {
     });
   }
 
-  private startStep(onTimeout: () => void): void {
+  private startStep(onTimeout: () => void, ms = this.options.timeout): void {
     this.stepTimer?.cancel();
-    this.stepTimer = this.options.clock.after(this.options.timeout, onTimeout);
+    this.stepTimer = this.options.clock.after(ms, onTimeout);
   }
 
   private received(bytes: Buffer): void {
@@ -280,17 +300,43 @@ export class RtmpPublisher extends Writable {
     this.destroy(new PublishError('recv', `${this.remoteAddress}: ${message}`, { cause }));
   }
 
-  /** If no byte of a write is taken for `timeout` ms, the server has stopped reading, or is gone. */
+  /**
+   * If no byte of a write is taken for `timeout` ms, the server has stopped reading, or is gone. A full kernel buffer
+   * takes the next byte only when a third of it is free: a slow server may need longer for that. So it counts as well
+   * if the server takes what the kernel had accepted before.
+   */
   private watchProgress(socket: Socket, queued: number): void {
+    const { timeout, progress } = this.options;
+    const half = timeout / 2;
     this.startStep(() => {
-      const now = writeQueueSize(socket);
-      if (hasProgress(queued, now)) {
-        this.watchProgress(socket, now);
-        return;
-      }
-      this.destroy(new PublishError('send', `${this.remoteAddress} took no byte for ${this.options.timeout} ms`));
-    });
+      const before = progress?.();
+      this.startStep(() => {
+        const now = writeQueueSize(socket);
+        if (hasProgress(queued, now)) this.watchProgress(socket, now);
+        else if (progress === undefined || before === undefined) this.stalled();
+        else void this.checkProgress(socket, before, progress());
+      }, timeout - half);
+    }, half);
   }
+
+  private async checkProgress(socket: Socket, before: Promise<number>, after: Promise<number>): Promise<void> {
+    const { sentBytes } = this;
+    const [from, to] = await Promise.all([before, after]);
+    // The batch may have been taken meanwhile.
+    if (this.destroyed || this.pendingBytes === 0 || this.sentBytes !== sentBytes) return;
+    if (to > from) this.watchProgress(socket, writeQueueSize(socket));
+    else this.stalled();
+  }
+
+  private stalled(): void {
+    this.destroy(new PublishError('send', `${this.remoteAddress} took no byte for ${this.options.timeout} ms`));
+  }
+}
+
+function endsOf({ localAddress, localPort, remoteAddress, remotePort }: Socket): TcpEnds | undefined {
+  if (localAddress === undefined || remoteAddress === undefined) return undefined;
+  if (localPort === undefined || remotePort === undefined) return undefined;
+  return { localAddress, localPort, remoteAddress, remotePort };
 }
 
 function address(ip: string | undefined, port: number | undefined): string {

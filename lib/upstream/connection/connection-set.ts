@@ -142,6 +142,16 @@ export class ConnectionSet {
     return this.streams.flatMap((stream) => tracksOf(stream).map((track) => track.latestInfo.codecId));
   }
 
+  /** ms: the age of the oldest frame that the server has not taken yet; 0 if there is none. @param now monotonic ms */
+  lagMs(now: number): number {
+    let lag = 0;
+    for (const connection of this.open) lag = Math.max(lag, connection.lagMs);
+    for (const stream of this.connectionOf.keys()) {
+      for (const { head } of tracksOf(stream)) if (head !== undefined) lag = Math.max(lag, now - head.arrivedAt);
+    }
+    return lag;
+  }
+
   /** Bytes over all connections, open and closed. */
   get bytes(): ByteCounts {
     let sum = this.past;

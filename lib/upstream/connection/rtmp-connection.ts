@@ -6,6 +6,7 @@ import { windowAckSize, type ControlOut } from '../../rtmp/message/control.js';
 import type { AddressPenalties } from '../../rtmp/network/address-penalties.js';
 import { RtmpPublisher, type PublisherState } from '../../rtmp/network/publisher.js';
 import type { Resolve } from '../../rtmp/network/resolve.js';
+import type { TcpQueues } from '../../rtmp/network/tcp-queues.js';
 import { ServerReader, type ServerEvent } from '../../rtmp/server-reader.js';
 import { SessionWriter, type StreamState } from '../../rtmp/session-writer.js';
 import type { Amf0Object } from '../../rtmp/amf0/amf0-writer.js';
@@ -15,7 +16,10 @@ import type { Dump } from '../../dump/dump.js';
 import type { Ledger } from '../tracks/ledger.js';
 import type { TurnSchedule } from '../../time/turn-schedule.js';
 import { FrameEncoder, type EncodedBatch, type EncoderOwner } from './delivery/frame-encoder.js';
+import { ServerLag } from './delivery/server-lag.js';
 import type { ByteCounts } from '../report/byte-counts.js';
+import { lagLimitsOf } from '../tracks/lag-limits.js';
+import { LateFrames } from '../tracks/late-frames.js';
 import { tracksOf } from '../tracks/stream.js';
 import type { Track, TrackStream } from '../tracks/track.js';
 
@@ -46,6 +50,8 @@ export interface RtmpConnectionOptions {
   readonly ledger: Ledger;
   /** The addresses that failed lately. */
   readonly addresses: AddressPenalties;
+  /** Measures the kernel's queues. */
+  readonly queues: TcpQueues;
   /** Opens the dump of the bytes that a connection receives. */
   readonly dump?: (() => Dump) | undefined;
 }
@@ -79,6 +85,8 @@ export class RtmpConnection {
   readonly merger: Merger<Track, EncodedBatch>;
   /** The state of the upstream's streams on this connection. */
   readonly streams = new Map<TrackStream, StreamState>();
+  /** How far the server is behind. */
+  readonly lag: ServerLag;
   publisher: RtmpPublisher | undefined;
   connectTransaction = 0;
   connectAnswer: ConnectAnswer = 'none';
@@ -112,7 +120,10 @@ export class RtmpConnection {
       onFiPeriod: settings.outOnfiPeriod,
       enhanced: settings.outEnhanced === 'on',
     });
-    this.encoder = new FrameEncoder(this.writer, ledger, encoderOwner, () => clock.now());
+    const limits = lagLimitsOf(settings);
+    const late = new LateFrames(limits);
+    const encoder = new FrameEncoder(this.writer, ledger, encoderOwner, () => clock.now(), late);
+    this.encoder = encoder;
     this.merger = new Merger<Track, EncodedBatch>({
       clock: schedule.clock,
       sink: this.encoder,
@@ -124,13 +135,28 @@ export class RtmpConnection {
       maxBatchSize: settings.outBufferSize * BUFFERS_AT_ONCE,
       flushTimeout: Math.max(0, settings.outFlushTimeout - schedule.flushLead),
     });
+    const handed = (): number => this.publisher?.handedBytes ?? 0;
+    const sources = {
+      acked: encoder.acked,
+      get handed() {
+        return handed();
+      },
+      get taken() {
+        return encoder.taken;
+      },
+    };
+    this.lag = new ServerLag(sources, limits, clock, (bytes) => {
+      late.isPaced = bytes !== Infinity;
+      this.merger.allow(bytes);
+    });
+    encoder.onBatch = (start, end, first, last) => this.lag.batch(start, end, first, last);
   }
 
   /**
    * Writes connect and begins to connect. Returns false if the memory limit was reached; the owner has been notified.
    */
   open(destination: Destination, extra: Amf0Object | undefined): boolean {
-    const { settings, clock, resolve, permit, addresses: penalties, dump: openDump } = this.options;
+    const { settings, clock, resolve, permit, addresses: penalties, queues, dump: openDump } = this.options;
     this.server = `${destination.target.host}:${destination.target.port}`;
     const params = extra === undefined ? destination.params : { ...destination.params, extra };
     const ok = this.encoder.charged('write_connect_failed', () => {
@@ -147,11 +173,15 @@ export class RtmpConnection {
       clock,
       resolve,
       penalties,
+      progress: async () => {
+        await queues.measure();
+        return this.lag.progress;
+      },
       ...(permit === undefined ? {} : { permit }),
       ...(dump === undefined ? {} : { onReceived: (bytes) => dump.write(bytes), onClosed: () => dump.close() }),
       onState: (state) => {
         this.state = state;
-        if (state === 'publishing') this.publishingSince = clock.now();
+        if (state === 'publishing') this.handshakeDone();
         if (!this.over) this.owner.connectionState(this, state);
       },
       onReply: (bytes) => this.replies(bytes),
@@ -175,9 +205,9 @@ export class RtmpConnection {
    * send.
    */
   askForAcks(): void {
-    const { outReconnects, outResend } = this.options.settings;
-    if (this.connectAnswer !== 'accepted' || outReconnects === 0 || outResend === 0 || this.merger.writableEnded)
-      return;
+    const { outReconnects, outResend, outOverload } = this.options.settings;
+    const isUseful = (outReconnects > 0 && outResend > 0) || outOverload === 'drop_frames';
+    if (this.connectAnswer !== 'accepted' || !isUseful || this.merger.writableEnded) return;
     const tracks = [...this.streams.keys()].flatMap(tracksOf);
     const wanted = ackWindow(tracks.reduce((sum, { latestInfo }) => sum + latestInfo.bitrate, 0));
     const window = Math.min(wanted, this.windowLimit);
@@ -209,6 +239,11 @@ export class RtmpConnection {
     this.encoder.charged('unpublish_stream_failed', () => this.writer.unpublish(state));
     // The command must not wait for a frame of another stream.
     this.merger.changed();
+  }
+
+  /** ms: the age of the first written byte that the server has not taken; 0 if there is none. */
+  get lagMs(): number {
+    return this.lag.value(this.options.clock.now());
   }
 
   /** Bytes transferred over the connection so far. */
@@ -267,9 +302,18 @@ export class RtmpConnection {
   kill(): void {
     if (this.over) return;
     this.over = true;
+    this.options.queues.remove(this.lag);
+    this.lag.close();
     this.encoder.abandon();
     this.merger.destroy();
     this.publisher?.destroy();
+  }
+
+  private handshakeDone(): void {
+    const { clock, queues } = this.options;
+    this.publishingSince = clock.now();
+    const ends = this.publisher?.ends;
+    if (ends !== undefined && !this.over) queues.add(this.lag, ends);
   }
 
   private replies(bytes: Buffer): void {
@@ -277,7 +321,10 @@ export class RtmpConnection {
     this.heard = true;
     for (const event of this.reader.feed(bytes)) {
       this.answer(event);
-      if (event.kind === 'ack') this.encoder.acked.update(event.sequence, this.publisher?.writtenBytes ?? 0);
+      if (event.kind === 'ack') {
+        this.encoder.acked.update(event.sequence, this.publisher?.writtenBytes ?? 0);
+        this.lag.acknowledged();
+      }
       this.owner.serverEvent(this, event);
       if (this.over) return;
     }

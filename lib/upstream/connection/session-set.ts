@@ -31,6 +31,13 @@ export class SessionSet {
     return this.main.state;
   }
 
+  /** ms: the largest lag of a session. */
+  get lagMs(): number {
+    let lag = 0;
+    for (const session of this.all) lag = Math.max(lag, session.lagMs);
+    return lag;
+  }
+
   /** The earliest time of an attempt that a session waits for. */
   get nextAttempt(): AttemptTime | undefined {
     let first: AttemptTime | undefined;

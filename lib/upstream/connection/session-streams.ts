@@ -43,6 +43,10 @@ export class SessionStreams implements StreamOutlet {
     return this.turns.hasWaited;
   }
 
+  lagOf(stream: TrackStream): number {
+    return this.connections.of(stream)?.lagMs ?? 0;
+  }
+
   /** Adds a stream. Returns false if the memory limit was reached. */
   addStream(stream: TrackStream): boolean {
     const { current, replacement } = this.connections;

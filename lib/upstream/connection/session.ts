@@ -119,6 +119,11 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, ReplacerOwn
     }
   }
 
+  /** ms: the age of the oldest frame that its server has not taken yet; 0 if there is none. */
+  get lagMs(): number {
+    return this.connections.lagMs(this.now());
+  }
+
   /** The time of the next attempt at its destination while it waits; undefined while it does not. */
   get nextAttempt(): AttemptTime | undefined {
     return this.turns.next;

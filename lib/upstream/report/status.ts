@@ -58,6 +58,11 @@ export interface TrackStatus {
   readonly delay: number;
   /** s for which its media has been missing, while the track waits for it (`kmp_rtmp_out_linger`); null: it is not. */
   readonly input_lost: number | null;
+  /**
+   * ms: the age of the oldest frame that the server has not taken yet; 0 if there is none. Bytes in the kernel's queue
+   * are not taken, and neither are bytes that the server has not acknowledged, if it acknowledges.
+   */
+  readonly lag_ms: number;
 }
 
 export interface StreamStatus {
@@ -71,10 +76,30 @@ export interface StreamStatus {
 /**
  * Where an upstream is in its life. `waiting`: its destination has failed lately, and it waits for its turn to connect,
  * for the first time; `reconnecting`: its connection broke, and it waits for the next attempt, or makes it;
- * `input_lost`: it is published, but the media of all its tracks is missing.
+ * `input_lost`: it is published, but the media of all its tracks is missing; `degraded`: it publishes, but viewers get
+ * less than they should, or later (see {@link DegradedStatus}).
  */
 export type UpstreamState =
-  'waiting' | 'resolving' | 'connecting' | 'handshaking' | 'publishing' | 'input_lost' | 'reconnecting' | 'closing';
+  | 'waiting'
+  | 'resolving'
+  | 'connecting'
+  | 'handshaking'
+  | 'publishing'
+  | 'degraded'
+  | 'input_lost'
+  | 'reconnecting'
+  | 'closing';
+
+/** Why viewers get less than they should, or later. */
+export interface DegradedStatus {
+  /** `lag`: the server is further behind than `kmp_rtmp_out_max_lag`; `frames_dropped`: frames are dropped. */
+  readonly reason: string;
+  readonly message: string;
+  /** s since it began. */
+  readonly age: number;
+  /** Frames dropped since then. */
+  readonly dropped_frames: number;
+}
 
 /** Why an RTMP connection broke or could not be opened, before the service connected again. */
 export interface LastError {
@@ -106,6 +131,10 @@ export interface UpstreamStatus {
   readonly last_status: LastStatus | null;
   /** The part of `sent_bytes` that the server says it has read; 0 if the server does not acknowledge. */
   readonly acked_bytes: number;
+  /** null unless the state is `degraded`. */
+  readonly degraded: DegradedStatus | null;
+  /** The largest `lag_ms` of its tracks. */
+  readonly lag_ms: number;
   /** How often the RTMP connection was opened again. */
   readonly reconnects: number;
   /** s since the upstream was created. */

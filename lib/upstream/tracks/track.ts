@@ -42,6 +42,8 @@ export interface StreamOutlet {
   inputLeft(track: Track): void;
   /** All tracks of the stream have ended, and it is unpublished. */
   removeStream(stream: TrackStream): void;
+  /** ms: the age of the first written byte of the stream's connection that the server has not taken; 0: none. */
+  lagOf(stream: TrackStream): number;
   /** True if no stream is left. */
   readonly isEmpty: boolean;
   /** True from when it has to wait for its turn to connect until it has published. */
@@ -321,6 +323,12 @@ export class Track extends TrackQueue implements Counting, TimedTrack {
     this.unapply(again[0]?.seq ?? Infinity);
   }
 
+  /** ms: the age of its oldest frame that the server has not taken. @param now monotonic ms */
+  lagMs(now: number): number {
+    const waiting = this.head === undefined ? 0 : now - this.head.arrivedAt;
+    return Math.max(waiting, this.stream.outlet?.lagOf(this.stream) ?? 0);
+  }
+
   addTo(sums: Sums): void {
     const frames = sums.frames[this.mediaType];
     frames.sent += this.sentFrames;
@@ -341,6 +349,7 @@ export class Track extends TrackQueue implements Counting, TimedTrack {
       dropped_frames: this.droppedFrames,
       delay: Math.round(this.delay),
       input_lost: gap === undefined ? null : Math.floor((now - gap.since) / 1000),
+      lag_ms: Math.round(this.lagMs(now)),
     };
   }
 }

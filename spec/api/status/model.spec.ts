@@ -16,6 +16,7 @@ function info(id: string, changes: Partial<UpstreamInfo> = {}): UpstreamInfo {
     localAddr: '',
     connection: 1,
     state: 'publishing',
+    degraded: null,
     lastStatus: null,
     lastError: null,
     nextAttempt: null,
@@ -27,8 +28,16 @@ function info(id: string, changes: Partial<UpstreamInfo> = {}): UpstreamInfo {
 }
 
 /** Counters of an upstream with one track, in the order of wire.ts. */
-function numbers({ sent = 0, frames = 0, received = 0, memLeft = 1000, dropped = 0, delay = 0 } = {}): number[] {
-  return [memLeft, sent, sent, 0, 3, 0, frames, 0, dropped, delay, frames, 0, received, 1, 0, 0, 0, 2];
+function numbers({
+  sent = 0,
+  frames = 0,
+  received = 0,
+  memLeft = 1000,
+  dropped = 0,
+  delay = 0,
+  lag = 0,
+} = {}): number[] {
+  return [memLeft, sent, sent, 0, 3, 0, frames, 0, dropped, delay, lag, frames, 0, received, 1, 0, 0, 0, 2];
 }
 
 function row(key: number, id: string, changes: Partial<UpstreamInfo> = {}, counters = {}): UpstreamRow {

@@ -56,6 +56,7 @@ describe('rows of the status page', () => {
       sentFrames: 105,
       droppedFrames: 6,
       delay: 512.5,
+      lag: 498,
       receivedFrames: 120,
       receivedKeyFrames: 4,
       duplicate: 1,

@@ -9,6 +9,7 @@ import { eventually } from '../../support/eventually.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { ScriptableIngest, type Script } from '../../support/scriptable-ingest.js';
 import { ca, serverTls } from '../../support/tls-fixture.js';
+import { turns } from '../../support/turns.js';
 
 const TIMEOUT = 10_000;
 
@@ -188,6 +189,29 @@ describe('RtmpPublisher', { timeout: 90_000 }, () => {
         assert.match(message, how === 'end' ? /^127\.0\.0\.1:\d+: the server closed the connection$/ : /ECONNRESET/);
       });
     }
+
+    it('takes what the kernel had accepted, but not enough for the kernel to accept more, is only slow', async () => {
+      await listen({ reads: 'never' });
+      let taken = 0;
+      const it = publish({ progress: () => Promise.resolve(taken) });
+      const failed = failure(it);
+      for (let i = 0; i < 32; i++) it.write(batch(Buffer.alloc(2 ** 20)));
+      await untilState('publishing');
+      await eventually(() => clock.pending > 0 && it.writableLength > 1, 'a write that waits');
+      for (let i = 0; i < 8; i++) {
+        clock.advance(TIMEOUT / 2);
+        await turns();
+        taken++;
+        clock.advance(TIMEOUT / 2);
+        await turns();
+        assert.equal(it.destroyed, false);
+      }
+      for (let i = 0; i < 3 && !it.destroyed; i++) {
+        clock.advance(TIMEOUT);
+        await turns();
+      }
+      assert.match((await failed).message, /took no byte for 10000 ms$/);
+    });
 
     it('takes no byte', async () => {
       await listen({ reads: 'never' });

@@ -54,7 +54,7 @@ for (const scheme of ['rtmp', 'rtmps'] as const) {
     it('is given up after kmp_rtmp_out_timeout without progress', async () => {
       await start();
       clock.advance(9_999);
-      assert.equal(live.status().state, 'publishing');
+      assert.equal(live.upstream?.state, 'publishing');
       clock.advance(10_001);
       const { reason } = await live.service.ended();
       assert.equal(reason, 'send_failed');

@@ -20,9 +20,9 @@ export class Track {
 
   constructor(public info: TrackInfo) {}
 
-  /** ms */
+  /** ms: how far the server is behind; at least the time that the last frame spent in the service */
   get delay(): number {
-    return this.counters.delay;
+    return Math.max(this.counters.delay, this.counters.lag);
   }
 
   get droppedFrames(): number {

@@ -7,7 +7,11 @@ import type { OutputBatch } from '../../../rtmp/network/publisher.js';
 import type { SessionWriter } from '../../../rtmp/session-writer.js';
 import type { CloseReason } from '../../report/close-reason.js';
 import { BATCH_COST, ENCODED_COST, type Ledger } from '../../tracks/ledger.js';
+import type { LateFrames } from '../../tracks/late-frames.js';
 import type { BatchShare, Track } from '../../tracks/track.js';
+
+/** No frame has arrived. */
+const NONE = -1;
 
 /** The part of a batch that belongs to one track. */
 interface Share extends BatchShare {
@@ -66,6 +70,16 @@ export class FrameEncoder implements FrameSink<Track, EncodedBatch> {
   readonly acked = new AckedBytes();
   /** Bytes of the connection before the next encoded byte: header, handshake and taken batches. */
   taken = 0;
+  /**
+   * Called for each batch with frames.
+   *
+   * @param start position of its first byte on the connection, and `end` of the first one behind it
+   * @param first monotonic ms at which its first frame arrived, and `last` its last one
+   */
+  onBatch: (start: number, end: number, first: number, last: number) => void = () => {};
+  /** Arrival of the first and the last frame since the last batch, monotonic ms; NONE: there was no frame. */
+  private firstArrival = NONE;
+  private lastArrival = NONE;
   private touched: Track[] = [];
   private otherCharge = 0;
   /** Batches that the kernel has not taken yet. */
@@ -76,6 +90,8 @@ export class FrameEncoder implements FrameSink<Track, EncodedBatch> {
     private readonly ledger: Ledger,
     private readonly owner: EncoderOwner,
     private readonly now: () => number,
+    /** Which frames are too late to be written. */
+    private readonly late: LateFrames,
   ) {
     // A batch holds its blocks until it is sent.
     writer.out.pooled = true;
@@ -104,7 +120,8 @@ export class FrameEncoder implements FrameSink<Track, EncodedBatch> {
 
   frame(track: Track, frame: Frame, now: number): void {
     if (this.moveFirst?.(track, frame) === true) return;
-    if (!track.stream.mayWrite(track, frame, now)) {
+    const isLate = now - frame.arrivedAt > this.late.after && this.late.drops(track, frame, now);
+    if (isLate || !track.stream.mayWrite(track, frame, now)) {
       track.discard(frame);
       return;
     }
@@ -127,6 +144,8 @@ export class FrameEncoder implements FrameSink<Track, EncodedBatch> {
     track.written(frame);
     if (this.keepWritten) track.retained.push(frame, this.acked, this.taken + out.length);
     else share.frames.push(frame);
+    if (this.firstArrival === NONE) this.firstArrival = frame.arrivedAt;
+    this.lastArrival = frame.arrivedAt;
     track.delay = now - frame.arrivedAt;
   }
 
@@ -137,6 +156,10 @@ export class FrameEncoder implements FrameSink<Track, EncodedBatch> {
   take(): EncodedBatch {
     const bytes = this.writer.out.length;
     this.taken += bytes;
+    if (this.firstArrival !== NONE) {
+      this.onBatch(this.taken - bytes, this.taken, this.firstArrival, this.lastArrival);
+      this.firstArrival = NONE;
+    }
     const shares = this.closeShares();
     this.charge(BATCH_COST, 'flush_failed');
     const { otherCharge } = this;

@@ -32,6 +32,7 @@ function infoOf({ id, shortened, url, reason, message, lastStatus }: ClosedInfo)
     localAddr: '',
     connection: 0,
     state: 'ended',
+    degraded: null,
     lastStatus,
     lastError: `${reason}: ${message}`,
     nextAttempt: null,

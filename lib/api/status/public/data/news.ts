@@ -3,8 +3,12 @@ import { displayState, isDown } from './order.js';
 import type { Upstream } from './upstream.js';
 import type { ClosedInfo } from './wire.js';
 
-/** What an upstream that reconnects or waits does so for, and when it tries next; else what the server last said. */
-export function newsOf({ state, lastError, lastStatus, nextAttempt }: Upstream['info']): string {
+/**
+ * Why an upstream is degraded; what one that reconnects or waits does so for, and when it tries next; else what the
+ * server last said.
+ */
+export function newsOf({ state, degraded, lastError, lastStatus, nextAttempt }: Upstream['info']): string {
+  if (degraded !== null) return degraded;
   const said = shortCode(lastStatus?.code ?? '');
   if (!isDown(state)) return said;
   const next = nextAttempt === null ? '' : `next attempt at ${timeOfDay(Date.parse(nextAttempt))}`;

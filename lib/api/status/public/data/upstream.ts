@@ -26,7 +26,7 @@ export class Upstream {
   bitrateOut = 0;
   /** Frames written per second, over all tracks. */
   frames = 0;
-  /** ms; the maximum over all tracks */
+  /** ms; the maximum over all tracks: how far the server is behind, at least the time in the service */
   delay = 0;
   /** Number of dropped frames. */
   dropped = 0;
@@ -120,7 +120,8 @@ export class Upstream {
       this.dropped += track.droppedFrames;
       this.skipped += track.skipped;
     }
-    this.quiet = this.bitrateIn > 0 || this.info.state !== 'publishing' ? 0 : this.quiet + step;
+    const publishes = this.info.state === 'publishing' || this.info.state === 'degraded';
+    this.quiet = this.bitrateIn > 0 || !publishes ? 0 : this.quiet + step;
     const { lines } = this;
     // A rate requires two messages.
     const rate = (value: number): number | null => (this.sent.known ? value : null);

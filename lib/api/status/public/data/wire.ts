@@ -9,6 +9,7 @@ export const TRACK_NUMBERS = [
   'sentBytes',
   'droppedFrames',
   'delay',
+  'lag',
   'receivedFrames',
   'receivedKeyFrames',
   'receivedBytes',
@@ -55,6 +56,8 @@ export interface UpstreamInfo {
   readonly localAddr: string;
   readonly connection: number;
   readonly state: string;
+  /** Why the state is `degraded`; else null. */
+  readonly degraded: string | null;
   readonly lastStatus: { readonly level: string; readonly code: string; readonly description: string } | null;
   /** Why the connection last broke or failed; null if it never did. */
   readonly lastError: string | null;

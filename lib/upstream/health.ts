@@ -1,0 +1,109 @@
+import type { DegradedReason, ReportEvent } from './report/upstream-event.js';
+import type { DegradedStatus } from './report/status.js';
+import type { SessionSet } from './connection/session-set.js';
+import { emptySums, type Counting } from './report/totals.js';
+import type { LagLimits } from './tracks/lag-limits.js';
+
+/** An upstream is in order again after this long without a lag and without dropped frames, ms. */
+const RECOVERED_AFTER = 10_000;
+
+/** An upstream, as its health sees it. */
+export interface HealthOwner extends Counting {
+  readonly isOpen: boolean;
+  readonly sessions: SessionSet;
+  report: ReportEvent;
+}
+
+/** A time of being degraded. */
+interface Episode {
+  readonly reason: DegradedReason;
+  readonly message: string;
+  /** Monotonic ms. */
+  readonly since: number;
+  readonly droppedBefore: number;
+  /** Monotonic ms at which it was last seen to be degraded. */
+  last: number;
+}
+
+/**
+ * Whether viewers get what they should: an upstream is degraded while its server is further behind than
+ * `kmp_rtmp_out_max_lag`, or while frames are dropped. It reports `degraded` and `recovered`.
+ */
+export class Health {
+  private episode: Episode | undefined;
+  /** Dropped frames at the last check. */
+  private dropped = 0;
+  private wasPublishing = false;
+
+  constructor(
+    private readonly owner: HealthOwner,
+    private readonly limits: LagLimits,
+  ) {}
+
+  get isDegraded(): boolean {
+    return this.episode !== undefined;
+  }
+
+  /** Call it about once a second. @param now monotonic ms */
+  check(now: number): void {
+    const { owner, limits, wasPublishing, droppedFrames: dropped } = this;
+    const isPublishing = owner.isOpen && owner.sessions.state === 'publishing';
+    // What an outage costs is no sign of a bad line now.
+    const dropping = isPublishing && wasPublishing && dropped > this.dropped;
+    const lag = isPublishing ? Math.round(owner.sessions.lagMs) : 0;
+    const droppedBefore = this.dropped;
+    this.dropped = dropped;
+    this.wasPublishing = isPublishing;
+    if (lag > limits.limit) this.degraded('lag', lag, droppedBefore, now);
+    else if (dropping) this.degraded('frames_dropped', lag, droppedBefore, now);
+    else if (isPublishing) this.recovers(lag, now);
+  }
+
+  /** @param now monotonic ms */
+  status(now: number): DegradedStatus | null {
+    const { episode } = this;
+    if (episode === undefined) return null;
+    const { reason, message, since, droppedBefore } = episode;
+    const age = Math.floor((now - since) / 1000);
+    return { reason, message, age, dropped_frames: this.droppedFrames - droppedBefore };
+  }
+
+  private degraded(reason: DegradedReason, lag: number, droppedBefore: number, now: number): void {
+    if (this.episode !== undefined) {
+      this.episode.last = now;
+      return;
+    }
+    const rate = this.owner.sessions.main.connections.current.lag.takingRate;
+    const takes = rate === undefined ? '' : `; it takes ${Math.round((rate * 8) / 1000)} kbit/s`;
+    const behind = `the server is ${(lag / 1000).toFixed(1)} s behind`;
+    const message =
+      reason === 'lag'
+        ? `${behind}, and the limit is ${this.limits.limit / 1000} s (kmp_rtmp_out_max_lag)${takes}`
+        : `${behind}, and frames are dropped (kmp_rtmp_out_overload)${takes}`;
+    this.episode = { reason, message, since: now, droppedBefore, last: now };
+    this.owner.report({ type: 'degraded', reason, message, ...this.numbers(lag, droppedBefore) });
+  }
+
+  private recovers(lag: number, now: number): void {
+    const { episode, limits } = this;
+    if (episode === undefined) return;
+    if (lag > limits.watch) episode.last = now;
+    if (now - episode.last < RECOVERED_AFTER) return;
+    this.episode = undefined;
+    const { reason, since, droppedBefore } = episode;
+    const numbers = this.numbers(lag, droppedBefore);
+    const ms = Math.round(now - since);
+    const message = `in order again after ${Math.round(ms / 1000)} s; ${numbers.dropped_frames} frames were dropped`;
+    this.owner.report({ type: 'recovered', reason, message, ...numbers, degraded_ms: ms });
+  }
+
+  private get droppedFrames(): number {
+    const sums = emptySums();
+    this.owner.addTo(sums);
+    return sums.frames.video.dropped + sums.frames.audio.dropped;
+  }
+
+  private numbers(lag: number, droppedBefore: number): { readonly lag_ms: number; readonly dropped_frames: number } {
+    return { lag_ms: lag, dropped_frames: this.droppedFrames - droppedBefore };
+  }
+}
