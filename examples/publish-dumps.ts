@@ -12,7 +12,7 @@ const merger = new StreamMerger(url);
 const tracks = files.map((file) => ({ file, track: merger.track() }));
 
 await Promise.all([
-  pipeline(merger, rtmpPublisher(url, { onReply: merger.reply })),
+  pipeline(merger, rtmpPublisher(url, { merger })),
   ...tracks.map(({ file, track }) => pipeline(createReadStream(file), new KmpDecoder({ dump: true }), track)),
 ]);
 console.log(`${files.length} tracks published to ${new URL(url).host}`);

@@ -37,6 +37,6 @@ const decoder = (): KmpDecoder => new KmpDecoder({ dump: true });
 await Promise.all([
   pipeline(createReadStream(video), decoder(), videoTrack),
   pipeline(createReadStream(audio), decoder(), new Shift(Number(ms)), audioTrack),
-  pipeline(merger, rtmpPublisher(url, { onReply: merger.reply })),
+  pipeline(merger, rtmpPublisher(url, { merger })),
 ]);
 console.log(`published with sound ${ms} ms later`);

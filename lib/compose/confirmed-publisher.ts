@@ -1,12 +1,13 @@
 import type { Timer } from '../time/clock.js';
 import { PublishError } from '../rtmp/publish-error.js';
 import { RtmpPublisher, type PublisherOptions } from '../rtmp/network/publisher.js';
-import { PublishVerdict } from './publish-verdict.js';
+import type { Verdict } from './publish-verdict.js';
 
 /** Options of {@link ConfirmedPublisher}. */
 export interface ConfirmedPublisherOptions extends PublisherOptions {
   /** ms to wait at the end for a server that has sent nothing since the handshake. */
   readonly answerTimeout: number;
+  readonly verdict: Verdict;
 }
 
 /**
@@ -18,7 +19,7 @@ export interface ConfirmedPublisherOptions extends PublisherOptions {
  * are servers that never answer (docs/protocol/servers.md, RTMP servers).
  */
 export class ConfirmedPublisher extends RtmpPublisher {
-  private readonly verdict: PublishVerdict;
+  private readonly verdict: Verdict;
   private readonly wait: ConfirmedPublisherOptions;
   /** Continues the end that waits for the server's answer. */
   private finishNow: ((error?: PublishError) => void) | undefined;
@@ -27,7 +28,7 @@ export class ConfirmedPublisher extends RtmpPublisher {
   private waitsForAnything = false;
 
   constructor(options: ConfirmedPublisherOptions) {
-    const verdict = new PublishVerdict();
+    const { verdict } = options;
     super({
       ...options,
       onReply: (bytes) => {

@@ -3,17 +3,18 @@ import { mediaSettings, type MediaSettings } from '../config/settings.js';
 import { KmpRtmpError } from '../base/errors.js';
 import type { MediaInfo } from '../media/media-info.js';
 import { Merger } from '../merge/merger.js';
-import { protocolReply } from '../rtmp/protocol-reply.js';
+import type { ControlOut } from '../rtmp/message/control.js';
+import type { PublishError } from '../rtmp/publish-error.js';
 import type { OutputBatch } from '../rtmp/network/publisher.js';
-import { ServerReader } from '../rtmp/server-reader.js';
 import { enhancedProperties } from '../rtmp/enhanced.js';
-import { SessionWriter } from '../rtmp/session-writer.js';
+import { SessionWriter, type StreamState } from '../rtmp/session-writer.js';
 import type { Writable } from '../base/streams.js';
 import { destinationOf } from '../upstream/connection/destination.js';
 import { FrameRules } from '../upstream/intake/frame-rules.js';
 import { streamNameOf } from '../upstream/tracks/stream-name.js';
 import { connectDataOf, type PublishOptions } from './publish-options.js';
-import { refusalOf } from './publish-verdict.js';
+import { PublishNegotiation, type NegotiationOwner } from './publish-negotiation.js';
+import type { Verdict } from './publish-verdict.js';
 import { StreamSink } from './stream-sink.js';
 import { StreamTrack } from './stream-track.js';
 import { TrackWriter, type TrackOwner } from './track-writer.js';
@@ -33,24 +34,28 @@ const MAX_PENDING = 8 * 1024 * 1024;
  *     const merger = new StreamMerger(url);
  *     const tracks = files.map((file) => ({ file, track: merger.track() }));
  *     await Promise.all([
- *       pipeline(merger, rtmpPublisher(url, { onReply: merger.reply })),
+ *       pipeline(merger, rtmpPublisher(url, { merger })),
  *       ...tracks.map(({ file, track }) => pipeline(createReadStream(file), new KmpDecoder({ dump: true }), track)),
  *     ]);
  *
- * It merges and encodes as the service does, but does not reconnect, log in or acknowledge; see `publishTo` for that.
+ * It merges, encodes and waits for the server's answers as the service does (`outStreamId`, `outAnswerTimeout`), but
+ * does not reconnect, log in or acknowledge; see `publishTo` for that. With another last stage than `rtmpPublisher`, it
+ * waits for no answer and assumes that the server gives stream id 1. In that case, give the server's bytes to
+ * {@link reply}.
  * When all tracks have ended, the stream is unpublished, and the publisher closes the connection.
  */
-export class StreamMerger extends Merger<StreamTrack, OutputBatch> implements TrackOwner {
+export class StreamMerger extends Merger<StreamTrack, OutputBatch> implements TrackOwner, NegotiationOwner {
   private readonly encoder: StreamSink;
   private readonly session: SessionWriter;
   private readonly settings: MediaSettings;
   private readonly time: Clock;
   private readonly maxPending: number;
-  private readonly server = new ServerReader();
-  private readonly connectTransaction: number;
+  private readonly negotiation: PublishNegotiation;
   private readonly writers = new Set<TrackWriter>();
   private metaTimer: Timer | undefined;
   private started = false;
+  /** True if metadata and headers can be written as soon as the stream is published. */
+  private startsWhenReady = false;
 
   /**
    * @param url the same as for the publisher; app, stream and tcUrl come from it
@@ -69,7 +74,7 @@ export class StreamMerger extends Merger<StreamTrack, OutputBatch> implements Tr
     const extra = enhancedProperties(settings.outEnhanced, []);
     const { params } = destinationOf(data, settings);
     const connectTransaction = session.connect(extra === undefined ? params : { ...params, extra });
-    const sink = new StreamSink(session, session.createStream(streamNameOf(data), true));
+    const sink = new StreamSink(session);
     super({
       clock,
       sink,
@@ -85,7 +90,9 @@ export class StreamMerger extends Merger<StreamTrack, OutputBatch> implements Tr
     this.settings = settings;
     this.time = clock;
     this.maxPending = options.maxPending ?? MAX_PENDING;
-    this.connectTransaction = connectTransaction;
+    const streamName = streamNameOf(data);
+    this.negotiation = new PublishNegotiation({ session, streamName, connectTransaction, settings, clock }, this);
+    this.hold(true);
   }
 
   /**
@@ -109,20 +116,47 @@ export class StreamMerger extends Merger<StreamTrack, OutputBatch> implements Tr
   }
 
   /**
-   * Handles the bytes of the server: give it to the publisher as `onReply` (it is bound). A refusal destroys the merger
-   * with a `PublishError`.
+   * Handles the bytes of the server (it is bound). Only for a last stage other than `rtmpPublisher`, which does this by
+   * itself. A refusal destroys the merger with a `PublishError`.
    */
   readonly reply = (bytes: Buffer): void => {
-    if (this.destroyed) return;
-    for (const event of this.server.feed(bytes)) {
-      const answer = protocolReply(event);
-      const refusal = refusalOf(event, this.connectTransaction);
-      if (refusal !== undefined) this.destroy(refusal);
-      if (answer === undefined || this.writableEnded || this.destroyed) continue;
-      this.session.control(answer.type, answer.payload);
-      this.flush();
-    }
+    if (!this.destroyed) this.negotiation.feed(bytes);
   };
+
+  /**
+   * A publisher brings the server's answers from now on.
+   *
+   * @internal
+   */
+  attach(): { readonly verdict: Verdict; connected(): void } {
+    this.negotiation.attach();
+    return { verdict: this.negotiation, connected: () => this.negotiation.connected() };
+  }
+
+  /** @internal */
+  answer({ type, payload }: ControlOut): void {
+    if (this.writableEnded || this.destroyed) return;
+    this.session.control(type, payload);
+    this.flush();
+  }
+
+  /** @internal */
+  publishReady(stream: StreamState): void {
+    this.encoder.stream = stream;
+    if (this.startsWhenReady) this.start();
+    this.hold(false);
+    for (const track of [...this.encoder.tracks]) if (track.ended && track.length === 0) this.drained(track);
+  }
+
+  /** @internal */
+  publishFailed(error: PublishError): void {
+    this.destroy(error);
+  }
+
+  override flush(): void {
+    this.negotiation.begin();
+    super.flush();
+  }
 
   /** @internal */
   announced(track: StreamTrack, info: MediaInfo): void {
@@ -154,6 +188,7 @@ export class StreamMerger extends Merger<StreamTrack, OutputBatch> implements Tr
 
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
     this.metaTimer?.cancel();
+    this.negotiation.close();
     for (const writer of [...this.writers]) writer.destroy();
     super._destroy(error, callback);
   }
@@ -161,7 +196,8 @@ export class StreamMerger extends Merger<StreamTrack, OutputBatch> implements Tr
   /** All tracks are known, or the time for waiting is over: writes metadata and sequence headers. */
   private start(): void {
     this.metaTimer?.cancel();
-    if (this.started || this.destroyed) return;
+    this.startsWhenReady = true;
+    if (!this.negotiation.begin() || this.started || this.destroyed) return;
     this.started = true;
     const known = this.encoder.tracks.filter(({ info }) => info !== undefined);
     this.encoder.headers(known);
@@ -172,7 +208,7 @@ export class StreamMerger extends Merger<StreamTrack, OutputBatch> implements Tr
   private drained(track: StreamTrack): void {
     const { tracks } = this.encoder;
     const i = tracks.indexOf(track);
-    if (i < 0) return;
+    if (i < 0 || !this.negotiation.begin()) return;
     tracks.splice(i, 1);
     this.remove(track);
     if (tracks.length > 0) return;

@@ -10,11 +10,10 @@ export class StreamSink implements FrameSink<StreamTrack, OutputBatch> {
   readonly tracks: StreamTrack[] = [];
   /** Called after the last frame of an ended track was written. */
   onTrackEnded: (track: StreamTrack) => void = () => {};
+  /** undefined until the stream may be written to. No frame is encoded before. */
+  stream: StreamState | undefined;
 
-  constructor(
-    readonly session: SessionWriter,
-    private readonly stream: StreamState,
-  ) {}
+  constructor(readonly session: SessionWriter) {}
 
   get encodedBytes(): number {
     return this.session.out.length;
@@ -23,7 +22,10 @@ export class StreamSink implements FrameSink<StreamTrack, OutputBatch> {
   frame(track: StreamTrack, frame: Frame): void {
     if (track.applyChanges(frame.seq)) this.headers([track], frame.ms);
     const { info, tagHead } = track;
-    if (info !== undefined && tagHead !== undefined) this.session.frame(this.stream, tagHead, frame, info.timescale);
+    const { stream } = this;
+    if (stream !== undefined && info !== undefined && tagHead !== undefined) {
+      this.session.frame(stream, tagHead, frame, info.timescale);
+    }
     track.taken(frame);
   }
 
@@ -42,23 +44,25 @@ export class StreamSink implements FrameSink<StreamTrack, OutputBatch> {
    * @param ms dts of the frame that they precede; default: that of the last frame
    */
   headers(tracks: readonly StreamTrack[], ms?: number): void {
+    const { stream } = this;
+    if (stream === undefined) return;
     const video = this.infoOf('video');
     const audio = this.infoOf('audio');
     this.session.metadata(
-      this.stream,
+      stream,
       video?.mediaType === 'video' ? video : undefined,
       audio?.mediaType === 'audio' ? audio : undefined,
       ms,
     );
     for (const info of [video, audio]) {
       if (info !== undefined && tracks.some((track) => track.info === info)) {
-        this.session.sequenceHeader(this.stream, info, ms);
+        this.session.sequenceHeader(stream, info, ms);
       }
     }
   }
 
   unpublish(): void {
-    this.session.unpublish(this.stream);
+    if (this.stream !== undefined) this.session.unpublish(this.stream);
   }
 
   infoOf(mediaType: MediaInfo['mediaType']): MediaInfo | undefined {

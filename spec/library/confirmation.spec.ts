@@ -2,10 +2,17 @@ import assert from 'node:assert/strict';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { afterEach, describe, it } from 'node:test';
-import { KmpDecoder, PublishError, rtmpPublisher, StreamMerger, type RtmpPublisherOptions } from '../../lib/index.js';
+import {
+  KmpDecoder,
+  PublishError,
+  rtmpPublisher,
+  StreamMerger,
+  type MediaSettings,
+  type RtmpPublisherOptions,
+} from '../../lib/index.js';
 import { eventually } from '../support/eventually.js';
 import { FakeClock } from '../support/fake-clock.js';
-import { ScriptableIngest, type Script } from '../support/scriptable-ingest.js';
+import { ScriptableIngest, type IngestConnection, type Script } from '../support/scriptable-ingest.js';
 
 const DUMP = 'spec/golden/data/video-only/v.kmp';
 
@@ -124,4 +131,120 @@ describe('rtmpPublisher and the answer of the server', () => {
     connection.end();
     await assert.rejects(published, rejected('RTMP_RECV', /closed the connection/));
   });
+});
+
+describe('a merger that its publisher knows', () => {
+  /** Publishes the dump to a server whose answers the spec sends. */
+  async function begin(
+    settings: Partial<MediaSettings> = {},
+  ): Promise<{ connection: IngestConnection; clock: FakeClock; published: Promise<void>; names: () => unknown[] }> {
+    ingest = await ScriptableIngest.start();
+    const clock = new FakeClock();
+    const url = `rtmp://127.0.0.1:${ingest.port}/app/stream`;
+    const merger = new StreamMerger(url, { clock, settings });
+    const published = pipeline(merger, rtmpPublisher(url, { clock, settings, merger }));
+    published.catch(() => {});
+    const dump = pipeline(createReadStream(DUMP), new KmpDecoder({ connectRequired: false, clock }), merger.track());
+    dump.catch(() => {});
+    const connection = await ingest.next();
+    await connection.command('connect');
+    return { connection, clock, published, names: () => connection.commands().map(([name]) => name) };
+  }
+  const accepted = { level: 'status', code: 'NetConnection.Connect.Success' };
+  const videos = ({ messages }: IngestConnection): number[] =>
+    messages.filter(({ type }) => type === 9).map(({ streamId }) => streamId);
+
+  it('waits for each answer, publishes with the id that the server gives, and sends media after the confirmation', async () => {
+    const { connection, published, names } = await begin();
+    // What is sent is sent in order: an answer to the ping shows that nothing else came before.
+    await pinged(connection);
+    assert.deepEqual(names(), ['connect']);
+    connection.sendCommand(0, '_result', 1, {}, accepted);
+    const [, create] = await connection.command('createStream');
+    await pinged(connection);
+    assert.deepEqual(names(), ['connect', 'releaseStream', 'FCPublish', 'createStream']);
+    connection.sendCommand(0, '_result', Number(create), null, 7);
+    await connection.command('publish');
+    await pinged(connection);
+    assert.deepEqual(
+      connection.messages.filter(({ type }) => type !== 20 && type > 4),
+      [],
+      'neither metadata nor media',
+    );
+    connection.sendStatus(7, 'status', 'NetStream.Publish.Start', 'go');
+    await published;
+    await connection.closed;
+    assert.deepEqual(videos(connection), new Array(61).fill(7));
+    assert.deepEqual(names().slice(-3), ['publish', 'FCUnpublish', 'deleteStream']);
+  });
+
+  it('takes the _result of publish as its confirmation', async () => {
+    const { connection, published } = await begin();
+    connection.sendCommand(0, '_result', 1, {}, accepted);
+    const [, create] = await connection.command('createStream');
+    connection.sendCommand(0, '_result', Number(create), null, 1);
+    const [, publish] = await connection.command('publish');
+    connection.sendCommand(0, '_result', Number(publish), null, null);
+    await published;
+  });
+
+  it('publishes to a server that says nothing for outAnswerTimeout, with the id 1', async () => {
+    const { connection, clock, published } = await begin({ outAnswerTimeout: 2000 });
+    clock.advance(2000);
+    await connection.command('deleteStream');
+    assert.deepEqual(videos(connection), new Array(61).fill(1));
+    // The wait at the end, as for all servers that say nothing.
+    await eventually(() => clock.untilNext === 5000, 'the wait for a refusal');
+    clock.advance(5000);
+    await published;
+  });
+
+  it('rejects if createStream is refused, with the words of the server', async () => {
+    const { connection, published } = await begin();
+    connection.sendCommand(0, '_result', 1, {}, accepted);
+    const [, create] = await connection.command('createStream');
+    const refusal = { level: 'error', code: 'NetConnection.Call.Failed', description: 'no room' };
+    connection.sendCommand(0, '_error', Number(create), null, refusal);
+    await assert.rejects(published, rejected('RTMP_PUBLISH_REJECTED', /NetConnection\.Call\.Failed no room/));
+  });
+
+  it('rejects if createStream is not answered within outTimeout, or with no id', async () => {
+    const { connection, clock, published } = await begin({ outTimeout: 7000 });
+    connection.sendCommand(0, '_result', 1, {}, accepted);
+    await connection.command('createStream');
+    clock.advance(7000);
+    await assert.rejects(published, rejected('RTMP_RECV', /no answer to createStream in 7000 ms/));
+    await ingest?.close();
+    const next = await begin();
+    next.connection.sendCommand(0, '_result', 1, {}, accepted);
+    const [, create] = await next.connection.command('createStream');
+    next.connection.sendCommand(0, '_result', Number(create), null, 'one');
+    await assert.rejects(next.published, rejected('RTMP_STREAM_ID', /invalid stream id/));
+  });
+
+  it('rejects if the server gives another id than the one that was assumed', async () => {
+    const { connection, published } = await begin({ outStreamId: 'assume', outAnswerTimeout: 0 });
+    const [, create] = await connection.command('createStream');
+    await connection.command('publish');
+    connection.sendCommand(0, '_result', Number(create), null, 5);
+    await assert.rejects(published, rejected('RTMP_STREAM_ID', /stream id 5 where 1 was assumed/));
+  });
+
+  it('ends in order if no frame ever comes', async () => {
+    ingest = await ScriptableIngest.start({ answers: true });
+    const url = `rtmp://127.0.0.1:${ingest.port}/app/stream`;
+    const merger = new StreamMerger(url);
+    merger.track().end();
+    await pipeline(merger, rtmpPublisher(url, { merger }));
+    const connection = await ingest.next();
+    await connection.closed;
+    assert.deepEqual(videos(connection), []);
+  });
+
+  let pings = 0;
+  async function pinged(connection: IngestConnection): Promise<void> {
+    const time = ++pings;
+    connection.ping(time);
+    await connection.message(({ type, payload }) => type === 4 && payload.readUInt32BE(2) === time);
+  }
 });

@@ -50,7 +50,7 @@ import {
 const url = 'rtmp://127.0.0.1/live/name';
 const merger = new StreamMerger(url, { settings: { outChunkSize: 4096 } });
 createReadStream('v.kmp').pipe(new KmpDecoder()).pipe(merger.track());
-await pipeline(merger, rtmpPublisher(url, { onReply: merger.reply, onState: (state) => console.log(state) }));
+await pipeline(merger, rtmpPublisher(url, { merger, onState: (state) => console.log(state) }));
 
 // A media file, at once or by its stages.
 await publishFile('movie.mp4', url, { speed: 2, settings: { outChunkSize: 4096 } });

@@ -1,7 +1,7 @@
 import { PublishError } from '../../rtmp/publish-error.js';
 import { STABLE_AFTER } from '../destination/backoff.js';
 import type { RtmpConnection } from './rtmp-connection.js';
-import type { Refusal } from './server/reply-handler.js';
+import type { Refusal } from '../../rtmp/server-reply.js';
 
 /**
  * After this many refusals in sequence for an unknown reason, the next one is final. OBS Studio makes as many attempts.

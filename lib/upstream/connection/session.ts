@@ -2,6 +2,7 @@ import { messageOf } from '../../base/errors.js';
 import { PublishError } from '../../rtmp/publish-error.js';
 import type { PublisherState } from '../../rtmp/network/publisher.js';
 import type { ServerEvent } from '../../rtmp/server-event.js';
+import type { Refusal } from '../../rtmp/server-reply.js';
 import { reasonOf, type NotificationReason } from '../report/close-reason.js';
 import type { UpstreamEvent } from '../report/upstream-event.js';
 import type { UpstreamState } from '../report/status.js';
@@ -14,7 +15,7 @@ import type { AttemptTime, PastFailure } from '../destination/destination-backof
 import type { Destination } from './destination.js';
 import { ReconnectPolicy } from './reconnect-policy.js';
 import { ConnectionReplacer, type ReplacerOwner } from './server/connection-replacer.js';
-import { ReplyHandler, type Refusal, type ReplyObserver, type ReplyTarget } from './server/reply-handler.js';
+import { ReplyHandler, type ReplyObserver, type ReplyTarget } from './server/reply-handler.js';
 import type { ConnectionOwner, RtmpConnection } from './rtmp-connection.js';
 import { ServerRoute } from './server/server-route.js';
 import { SessionStreams } from './session-streams.js';

@@ -1,9 +1,10 @@
 import { messageOf } from '../../../base/errors.js';
 import type { Frame } from '../../../media/frame.js';
 import type { PublishError } from '../../../rtmp/publish-error.js';
+import type { Refusal } from '../../../rtmp/server-reply.js';
 import type { Track, TrackStream } from '../../tracks/track.js';
 import type { Destination } from '../destination.js';
-import { ReplyHandler, type Refusal, type ReplyObserver, type ReplyTarget } from './reply-handler.js';
+import { ReplyHandler, type ReplyObserver, type ReplyTarget } from './reply-handler.js';
 import type { RtmpConnection } from '../rtmp-connection.js';
 import type { ServerRoute } from './server-route.js';
 

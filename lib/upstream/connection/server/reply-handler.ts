@@ -1,18 +1,13 @@
 import { messageOf } from '../../../base/errors.js';
-import { asRecord } from '../../../rtmp/amf0/amf0-reader.js';
 import type { Logger } from '../../../base/logger.js';
 import { PublishError } from '../../../rtmp/publish-error.js';
 import type { ServerEvent, StatusText } from '../../../rtmp/server-event.js';
-import { statusText } from '../../../rtmp/server-reader.js';
-import { statusMeaning, type StatusMeaning } from '../../../rtmp/status-meaning.js';
+import { failureIn, refusalIn, replyOf, type Refusal, type ServerReply } from '../../../rtmp/server-reply.js';
 import type { LastStatus } from '../../report/status.js';
 import type { TrackStream } from '../../tracks/track.js';
 import { LimitedLog } from './limited-log.js';
 import type { RtmpConnection } from '../rtmp-connection.js';
 import type { ServerRoute } from './server-route.js';
-
-/** Whether another attempt after a refusal can succeed; see docs/protocol/servers.md, Refusals. */
-export type Refusal = Extract<StatusMeaning, 'final' | 'temporary' | 'doubtful'>;
 
 /** Acts on a server's answers, on the current connection of a session or on its replacement. */
 export interface ReplyTarget {
@@ -45,7 +40,7 @@ export interface ReplyObserver {
 }
 
 /**
- * Interprets a server's answers: ids, refusals, logins, redirects. See docs/protocol/servers.md, Waiting for answers.
+ * Acts on a server's answers: ids, refusals, logins, redirects. See docs/protocol/servers.md, Waiting for answers.
  */
 export class ReplyHandler {
   private readonly log: LimitedLog;
@@ -66,16 +61,15 @@ export class ReplyHandler {
   handle(connection: RtmpConnection, event: ServerEvent): void {
     switch (event.kind) {
       case 'result':
-        this.result(connection, event);
-        return;
+        this.record(failureIn(event));
+        break;
       case 'error':
         this.record(event);
-        this.refused(connection, event.transaction, event);
-        return;
+        break;
       case 'status':
         this.record(event);
-        this.status(connection, event.streamId, event);
-        return;
+        if (refusalIn(event) === undefined) this.log.write('info', () => `server: ${this.text(event)}`);
+        break;
       case 'redirect':
         this.record(event);
         this.redirect(event.url);
@@ -98,64 +92,46 @@ export class ReplyHandler {
         this.log.write('warn', () => `a message of the server was ignored: ${messageOf(event.error)}`);
         return;
       default:
+        return;
+    }
+    const reply = replyOf(event, connection);
+    if (reply !== undefined) this.act(connection, reply);
+  }
+
+  private act(connection: RtmpConnection, reply: ServerReply<TrackStream>): void {
+    switch (reply.kind) {
+      case 'accepted':
+        this.target.accepted(connection);
+        return;
+      case 'created':
+        this.created(connection, reply.stream, reply.id);
+        return;
+      case 'idTaken':
+        this.target.idTaken(connection, reply.stream);
+        return;
+      case 'badId':
+        this.target.rejected('final', new PublishError('stream_id', reply.problem));
+        return;
+      case 'confirmed':
+        this.confirmed(connection, reply.stream);
+        return;
+      case 'streamRefused': {
+        const error = this.error('publish_rejected', reply.status);
+        this.target.streamRejected(connection, reply.stream, reply.refusal, error);
+        return;
+      }
+      case 'refused':
+        if (reply.answersConnect && this.logIn(reply.status.description)) return;
+        this.target.rejected(reply.refusal, this.error(reply.stage, reply.status));
     }
   }
 
-  /** A `_result`. Some servers report failures in a `_result`. */
-  private result(
-    connection: RtmpConnection,
-    { transaction, object, info }: Extract<ServerEvent, { kind: 'result' }>,
-  ): void {
-    const record = asRecord(info) ?? asRecord(object);
-    const status = record === undefined ? undefined : statusText(record);
-    if (status !== undefined && refusalIn(status) !== undefined) {
-      this.record(status);
-      this.refused(connection, transaction, status);
-      return;
-    }
-    if (transaction === connection.connectTransaction) {
-      this.target.accepted(connection);
-      return;
-    }
-    for (const [stream, state] of connection.streams) {
-      if (state.createTransaction === transaction) {
-        this.streamId(connection, stream, typeof info === 'number' ? info : NaN);
-        return;
-      }
-      if (state.published && state.publishTransaction === transaction) {
-        this.confirmed(connection, stream);
-        return;
-      }
-    }
-  }
-
-  private streamId(connection: RtmpConnection, stream: TrackStream, id: number): void {
+  private created(connection: RtmpConnection, stream: TrackStream, id: number): void {
     const state = connection.streams.get(stream);
     if (state === undefined) return;
-    // The id was assumed.
-    if (state.published) {
-      if (id !== state.msid) this.otherId(state.msid, id);
-      return;
-    }
-    if (!Number.isInteger(id) || id < 0 || id > 0xffffffff) {
-      this.target.rejected('final', new PublishError('stream_id', `the server gave an invalid stream id (${id})`));
-      return;
-    }
-    for (const other of connection.streams.values()) {
-      if (other.published && other.msid === id) {
-        this.target.idTaken(connection, stream);
-        return;
-      }
-    }
     if (!connection.encoder.charged('create_stream_failed', () => connection.writer.publish(state, id))) return;
     connection.merger.flush();
     this.target.published(connection, stream);
-  }
-
-  private otherId(assumed: number, id: number): void {
-    const hint = 'set "kmp_rtmp_out_stream_id negotiate" to use the ids that the server gives';
-    const problem = `the server gave stream id ${id} where ${assumed} was assumed`;
-    this.target.rejected('final', new PublishError('stream_id', `${problem}; ${hint}`));
   }
 
   private confirmed(connection: RtmpConnection, stream: TrackStream): void {
@@ -163,44 +139,6 @@ export class ReplyHandler {
     if (state === undefined || state.live) return;
     state.live = true;
     this.target.live(connection, stream);
-  }
-
-  private refused(connection: RtmpConnection, transaction: number, status: StatusText): void {
-    // An `_error` refuses, whatever its code.
-    const refusal = refusalIn(status) ?? 'doubtful';
-    if (transaction === connection.connectTransaction) {
-      if (!this.logIn(status.description)) this.rejected('connect_rejected', refusal, status);
-      return;
-    }
-    for (const [stream, state] of connection.streams) {
-      // A server that cannot create a stream is busy or not ready yet, so a later attempt may succeed.
-      if (state.createTransaction === transaction) this.streamRefused(connection, stream, 'temporary', status);
-      else if (state.published && state.publishTransaction === transaction) {
-        this.streamRefused(connection, stream, refusal, status);
-      }
-    }
-  }
-
-  /** An onStatus. */
-  private status(connection: RtmpConnection, streamId: number, status: StatusText): void {
-    const meaning = statusMeaning(status);
-    const ofStream = status.code.startsWith('NetStream.');
-    const stream = streamOf(connection, streamId, ofStream);
-    if (meaning === 'none' || meaning === 'accepted') {
-      this.log.write('info', () => `server: ${this.text(status)}`);
-      if (meaning === 'accepted' && ofStream && stream !== undefined) this.confirmed(connection, stream);
-      return;
-    }
-    if (stream !== undefined) this.streamRefused(connection, stream, meaning, status);
-    else this.rejected(ofStream ? 'publish_rejected' : 'connect_rejected', meaning, status);
-  }
-
-  private streamRefused(connection: RtmpConnection, stream: TrackStream, refusal: Refusal, status: StatusText): void {
-    this.target.streamRejected(connection, stream, refusal, this.error('publish_rejected', status));
-  }
-
-  private rejected(stage: 'connect_rejected' | 'publish_rejected', refusal: Refusal, status: StatusText): void {
-    this.target.rejected(refusal, this.error(stage, status));
   }
 
   private error(stage: 'connect_rejected' | 'publish_rejected', status: StatusText): PublishError {
@@ -229,7 +167,9 @@ export class ReplyHandler {
     this.target.connectAgain();
   }
 
-  private record({ level, code, description }: StatusText): void {
+  private record(status: StatusText | undefined): void {
+    if (status === undefined) return;
+    const { level, code, description } = status;
     const { observer } = this;
     observer.lastStatus({ level, code, description: observer.mask(description) });
   }
@@ -237,19 +177,4 @@ export class ReplyHandler {
   private text(status: StatusText): string {
     return [status.code, this.observer.mask(status.description)].filter((part) => part !== '').join(': ');
   }
-}
-
-/**
- * The stream that a status is about. Some servers send the status of a stream with a wrong id. If there is only one
- * stream, it is that one.
- */
-function streamOf(connection: RtmpConnection, streamId: number, ofStream: boolean): TrackStream | undefined {
-  for (const [stream, state] of connection.streams) if (state.published && state.msid === streamId) return stream;
-  const [only] = connection.streams.keys();
-  return ofStream && connection.streams.size === 1 ? only : undefined;
-}
-
-function refusalIn(status: StatusText): Refusal | undefined {
-  const meaning = statusMeaning(status);
-  return meaning === 'none' || meaning === 'accepted' ? undefined : meaning;
 }
