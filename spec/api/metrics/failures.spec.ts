@@ -27,7 +27,7 @@ function beginning(series: Map<string, number>, name: string): string[] {
 }
 
 describe('metrics of what is wrong', () => {
-  it('name upstreams that have failed, until they are published again', async () => {
+  it('name upstreams that have failed, and say if they are published again', async () => {
     const management = new MemoryManagement();
     management.ended.push(
       sampleClosed({ upstream_id: 'flaps' }),
@@ -42,7 +42,10 @@ describe('metrics of what is wrong', () => {
     assert.equal(series.get(`kmp_rtmp_failed_upstream_since_timestamp_seconds${labels}`), 1795831981);
     assert.equal(series.get(`kmp_rtmp_failed_upstream_attempts${labels}`), 12);
     assert.equal(series.get(`kmp_rtmp_failed_upstream_ends${labels}`), 12);
-    assert.equal(beginning(series, 'kmp_rtmp_failed_upstream_').length, 4);
+    assert.equal(series.get(`kmp_rtmp_failed_upstream_published_again${labels}`), 0);
+    const back = '{upstream="back",reason="publish_rejected"}';
+    assert.equal(series.get(`kmp_rtmp_failed_upstream_published_again${back}`), 1);
+    assert.equal(beginning(series, 'kmp_rtmp_failed_upstream_ends').length, 2);
     const without = await scrape(management, { upstreams: false });
     assert.equal(beginning(without, 'kmp_rtmp_failed_upstream_').length, 0);
   });
@@ -54,9 +57,14 @@ describe('metrics of what is wrong', () => {
       return [`u${n}`, sampleUpstream({ state, streams: {} })] as const;
     });
     const management = new MemoryManagement(many);
-    for (let n = 0; n < 300; n++) management.ended.push(sampleClosed({ upstream_id: `e${n}` }));
+    for (let n = 0; n < 300; n++) {
+      const live_again_at = n < 230 ? '2026-11-28T02:15:00.000Z' : null;
+      management.ended.push(sampleClosed({ upstream_id: `e${n}`, live_again_at }));
+    }
     const series = await scrape(management);
     assert.equal(beginning(series, 'kmp_rtmp_failed_upstream_timestamp_seconds{').length, 100);
+    const again = beginning(series, 'kmp_rtmp_failed_upstream_published_again{').map((name) => series.get(name));
+    assert.equal(again.filter((value) => value === 0).length, 70, 'those that are not back come first');
     const shown = beginning(series, 'kmp_rtmp_upstream_state{');
     assert.equal(shown.length, 1000);
     assert.equal(
