@@ -60,3 +60,24 @@ export function unescapeNal(nal: Buffer): Buffer {
   }
   return out.subarray(0, length);
 }
+
+/** Writes bits, most significant first. */
+export class BitWriter {
+  private readonly out: number[] = [];
+  private count = 0;
+
+  /** @param count 0 .. 31 */
+  bits(value: number, count: number): void {
+    for (let i = count - 1; i >= 0; i--) {
+      if (this.count % 8 === 0) this.out.push(0);
+      const last = this.out.length - 1;
+      this.out[last] = (this.out[last] ?? 0) | (((value >> i) & 1) << (7 - (this.count % 8)));
+      this.count++;
+    }
+  }
+
+  /** The bits so far, filled up with zeros to whole bytes. */
+  bytes(): Buffer {
+    return Buffer.from(this.out);
+  }
+}
