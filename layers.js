@@ -34,6 +34,7 @@ export const LAYERS = {
     'upstream/destination',
     'upstream/tracks',
   ],
+  'upstream/slate': ['media', 'rtmp', 'upstream/tracks'],
   'upstream/notify': ['config', 'kmp', 'upstream/report'],
   upstream: [
     'media',
@@ -47,6 +48,7 @@ export const LAYERS = {
     'upstream/tracks',
     'upstream/connection',
     'upstream/notify',
+    'upstream/slate',
   ],
   'upstream/intake': [
     'media',

@@ -9,6 +9,12 @@ export const KEY_FRAME = 1;
  */
 export const NEVER_WRITTEN = -2;
 
+/**
+ * {@link Frame.sentAt} of a frame of a slate: the service has made it, because no media arrives. It is never resent and
+ * not acknowledged. Its sequence number is that of the next frame of the sender.
+ */
+export const SLATE_FRAME = -3;
+
 /** What {@link Frame.with} may change; what is left out stays as it is. */
 export interface FrameChanges {
   readonly created?: number;

@@ -92,7 +92,7 @@ export function silentAac(channelConfiguration: number): Buffer {
   return out.bytes();
 }
 
-/** individual_channel_stream (table 4.50). Without scale factor bands, section_data and scale_factor_data are empty. */
+/** individual_channel_stream (table 4.50). With max_sfb 0, section_data and scale_factor_data are empty. */
 function channel(out: BitWriter, common: boolean): void {
   out.bits(0, 8); // global_gain
   if (!common) icsInfo(out);

@@ -50,6 +50,11 @@ export class ArrivalLag {
     present.min = Math.min(present.min, this.last);
   }
 
+  /** ms since frames arrived last; -Infinity if none has. */
+  silentFor(now: number): number {
+    return Number.isNaN(this.lastAt) ? -Infinity : now - this.lastAt;
+  }
+
   /**
    * The dts of a frame that would arrive at monotonic ms `now`, if frames had gone on at their pace; -Infinity if none
    * has arrived.

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../time/clock.js';
-import type { Frame } from '../media/frame.js';
+import { SLATE_FRAME, type Frame } from '../media/frame.js';
 import { Transform, type TransformCallback } from '../base/streams.js';
 import { MergeRule, type MergeDelays } from './rule.js';
 import type { TrackQueue } from './track-queue.js';
@@ -166,7 +166,8 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
   enqueue(queue: Q, frames: readonly Frame[]): boolean {
     const empty = queue.length === 0;
     const first = frames[0];
-    if (first !== undefined) queue.lag.record(this.clock.now(), first.ms, (frames.at(-1) ?? first).ms);
+    if (first !== undefined && first.sentAt !== SLATE_FRAME)
+      queue.lag.record(this.clock.now(), first.ms, (frames.at(-1) ?? first).ms);
     for (let i = 0; i < frames.length; i++) {
       const frame = frames[i];
       if (frame === undefined) continue;

@@ -53,12 +53,26 @@ export class AbsentInputs {
     return true;
   }
 
+  /** The media of a track is missing, although its sender may still be connected. */
+  missing(track: Track): void {
+    if (track.gap !== undefined) return;
+    const now = this.clock.now();
+    track.stream.timeline.begin(track, now - Math.max(0, track.lag.silentFor(now)), true);
+    this.lost(track, 'input_stalled', undefined);
+  }
+
+  /** True if a track has a sender, or waits for one. */
+  waits(track: Track): boolean {
+    return track.input !== undefined || this.absences.get(track)?.timer !== undefined;
+  }
+
   /** Takes a frame of a track whose media was missing. Returns false if it comes too late and must be dropped. */
   endsGap(track: Track, gap: Gap, frame: Frame, timescale: number): boolean {
     if (!track.stream.timeline.place(track, gap, frame, timescale, this.clock.now())) {
       track.droppedFrames++;
       return false;
     }
+    track.slate?.end(frame);
     this.back(track, gap);
     return true;
   }

@@ -8,6 +8,7 @@ import { NO_ROOM } from './connection/stream-announcer.js';
 import type { CloseReason } from './report/close-reason.js';
 import { addSums, emptySums, type Sums } from './report/totals.js';
 import type { Ledger } from './tracks/ledger.js';
+import { Slates } from './slate/slates.js';
 import { streamNameOf } from './tracks/stream-name.js';
 import { UpstreamStream } from './tracks/stream.js';
 import type { TrackInput } from './tracks/track-input.js';
@@ -42,11 +43,23 @@ export class StreamSet {
   /** Counts of ended tracks. */
   private readonly endedTracks = emptySums();
   private dropping = false;
+  private readonly slates: Slates | undefined;
 
   constructor(
     private readonly owner: StreamSetOwner,
     private readonly options: Pick<UpstreamOptions, 'settings' | 'clock'>,
-  ) {}
+  ) {
+    const { absentInputs, log } = owner;
+    const { clock, settings } = options;
+    if (settings.outSlate === 'none') return;
+    this.slates = new Slates({
+      clock,
+      log,
+      after: settings.outSlateAfter,
+      waits: (track) => absentInputs.waits(track),
+      onMissing: (track) => absentInputs.missing(track),
+    });
+  }
 
   /** True while {@link dropTracks} runs: an input that it closes will not return. */
   get isDropping(): boolean {
@@ -153,6 +166,7 @@ export class StreamSet {
     track.memory.close();
     track.addTo(this.endedTracks);
     this.owner.absentInputs.forget(track);
+    this.slates?.remove(track);
     if (!stream.isEmpty) {
       this.owner.log.info('track ended', { stream: maskKey(stream.name), track: track.mediaType });
       return;
@@ -171,6 +185,7 @@ export class StreamSet {
 
   /** The upstream has failed: nothing is settled any more. */
   stop(): void {
+    this.slates?.stop();
     for (const stream of this.byName.values()) stream.metaTimer?.cancel();
   }
 
@@ -212,6 +227,7 @@ export class StreamSet {
     if (!this.chargeInfos(track)) return undefined;
     track.input = input;
     stream.timeline.trackAdded(track, this.options.clock.now());
+    this.slates?.add(track);
     stream.addTrack(track);
     stream.outlet?.addTrack(track);
     log.info('track added', { stream: maskKey(stream.name), track: info.mediaType, connection: input.connection });

@@ -100,9 +100,9 @@ export class Upstream implements SessionOwner, StreamSetOwner, WatchedUpstream, 
       () => clock.now(),
     );
     this.sessions = new SessionSet(this.newSession(streamNameOf(data)));
+    this.absentInputs = new AbsentInputs(this, clock, settings.outLinger);
     this.streamSet = new StreamSet(this, options);
     this.senderWatch = new SenderWatch(this, clock, settings.outLinger);
-    this.absentInputs = new AbsentInputs(this, clock, settings.outLinger);
     this.health = new Health(this, lagLimitsOf(settings));
   }
 

@@ -53,6 +53,8 @@ describe('media settings', () => {
     outSslName: '',
     outReconnects: 0,
     outLinger: 0,
+    outSlate: 'none',
+    outSlateAfter: 2000,
     outReconnectInterval: 1000,
     outResend: 1000,
     outNotifEvents: ['rtmp_close'],

@@ -44,6 +44,8 @@ export function sampleTrack(changes: Partial<TrackStatus> = {}): TrackStatus {
     sent_data_bytes: 348463,
     resent_frames: 4,
     dropped_frames: 6,
+    slate_frames: 0,
+    slate: false,
     delay: 512.5,
     input_lost: null,
     lag_ms: 498,

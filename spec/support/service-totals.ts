@@ -26,8 +26,8 @@ export function sampleTotals(): ServiceTotals {
     acked_bytes: 6500000,
     reconnects: 5,
     frames: {
-      video: { received: 4000, sent: 3900, resent: 50, dropped: 60, skipped: 9 },
-      audio: { received: 7000, sent: 6900, resent: 20, dropped: 0, skipped: 7 },
+      video: { received: 4000, sent: 3900, resent: 50, dropped: 60, slate: 0, skipped: 9 },
+      audio: { received: 7000, sent: 6900, resent: 20, dropped: 0, slate: 0, skipped: 7 },
     },
   };
 }

@@ -27,6 +27,7 @@ export const TOTAL_METRICS: readonly SampledMetric<ServiceTotals>[] = [
   frames('sent', 'Frames written to RTMP servers'),
   frames('resent', 'Frames written to RTMP servers again after a reconnect'),
   frames('dropped', 'Frames dropped because an RTMP server was too slow'),
+  frames('slate', 'Frames of slates, written to RTMP servers in the place of missing media'),
   frames('skipped', 'Frames skipped: duplicate, empty, without media info, before the first key frame'),
   {
     type: 'counter',
@@ -183,6 +184,12 @@ export const TRACK_METRICS: readonly SingleValueMetric<TrackStatus>[] = [
     name: 'dropped_frames_total',
     help: 'Frames dropped because the server was too slow',
     value: (t) => t.dropped_frames,
+  },
+  {
+    type: 'counter',
+    name: 'slate_frames_total',
+    help: 'Frames of the slate, written in the place of missing media',
+    value: (t) => t.slate_frames,
   },
   {
     type: 'counter',

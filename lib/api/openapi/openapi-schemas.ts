@@ -178,6 +178,8 @@ export const schemas: Readonly<Record<string, Schema>> = {
     sent_data_bytes: count('payload bytes of those frames'),
     resent_frames: count('frames written again after a reconnect'),
     dropped_frames: count('frames dropped because the server was too slow'),
+    slate_frames: count('frames of the slate that were written; they are not among sent_frames'),
+    slate: { type: 'boolean', description: 'true while the slate fills the track' },
     delay: { type: 'number', minimum: 0, description: 'time that the last written frame spent in the service, in ms' },
     input_lost: {
       type: ['integer', 'null'],

@@ -166,6 +166,21 @@ export const outputDirectives = {
       end of the service end the stream at once. 0: the stream ends when all frames are sent.`,
     example: 'kmp_rtmp_out_linger 30s;',
   }),
+  kmp_rtmp_out_slate: row(choice('none', 'freeze'), 'none', {
+    contexts,
+    doc: `What is sent in the place of missing media, when a track has received no frame for kmp_rtmp_out_slate_after: its
+      sender is connected and silent, or away within kmp_rtmp_out_linger. freeze repeats the last key frame once a second, and
+      sends silence as AAC-LC or Opus; audio of other codecs pauses. The first key frame of the sender takes over from the
+      slate, and so does audio; frames that are older than the slate are dropped. A track without a frame so far has no
+      slate. none: nothing is sent.`,
+    example: 'kmp_rtmp_out_slate freeze;',
+  }),
+  kmp_rtmp_out_slate_after: row(msec, '2s', {
+    contexts,
+    doc: `Time without a frame of a track after which kmp_rtmp_out_slate begins. It must be longer than the pauses of senders
+      that send in bursts, and than the time between two frames.`,
+    example: 'kmp_rtmp_out_slate_after 1s;',
+  }),
   kmp_rtmp_out_ssl_verify: row(flag, 'on', {
     contexts,
     doc: `Verifies the certificates of rtmps servers. off accepts any certificate: an attacker on the network path can

@@ -22,6 +22,7 @@ export function announceStream(stream: TrackStream, connection: RtmpConnection, 
   connection.askForAcks();
   const fresh = tracksOf(stream).filter((track) => !track.ready);
   for (const track of fresh) {
+    track.slate?.switchTo(false);
     track.applyChanges(track.head?.seq ?? track.ids.next);
     chargeInfos(track, fail);
   }
@@ -44,7 +45,8 @@ export function announceStream(stream: TrackStream, connection: RtmpConnection, 
  * @param ms dts of the first frame that it applies to
  */
 export function announceChange(track: Track, ms: number, connection: RtmpConnection, fail: Fail): void {
-  const { stream, info } = track;
+  const { stream } = track;
+  const { info } = shownOf(track);
   chargeInfos(track, fail);
   const { writer, encoder } = connection;
   encoder.charged('write_meta_failed', () => {
@@ -63,11 +65,16 @@ function chargeInfos(track: Track, fail: Fail): void {
 }
 
 function videoInfo({ tracks }: TrackStream): VideoInfo | undefined {
-  const info = tracks.video?.info;
+  const info = tracks.video && shownOf(tracks.video).info;
   return info?.mediaType === 'video' ? info : undefined;
 }
 
 function audioInfo({ tracks }: TrackStream): AudioInfo | undefined {
-  const info = tracks.audio?.info;
+  const info = tracks.audio && shownOf(tracks.audio).info;
   return info?.mediaType === 'audio' ? info : undefined;
+}
+
+/** The media of the frames that are written now: that of the sender, or of the slate. */
+function shownOf(track: Track): { readonly info: MediaInfo } {
+  return track.slate?.shown ?? track;
 }

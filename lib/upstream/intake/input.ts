@@ -327,7 +327,10 @@ export class Input extends Writable implements TrackInput, Counting {
     }
     const { timescale } = info;
     this.counters.frame(frame, wall, timescale);
-    if (frame.isKey && info.mediaType === 'video') track.ids.addKey(seq);
+    if (frame.isKey && info.mediaType === 'video') {
+      track.ids.addKey(seq);
+      track.slate?.keyFrame(frame, info);
+    }
     frame.seq = seq;
     frame.ms = toMs(frame.dts, timescale) + track.offset;
     this.options.onFrame?.(frame, track.ids.idOf(seq));

@@ -54,6 +54,10 @@ export interface TrackStatus {
   readonly resent_frames: number;
   /** Frames dropped on purpose (`kmp_rtmp_out_overload drop_frames`). */
   readonly dropped_frames: number;
+  /** Frames of the slate that were written (`kmp_rtmp_out_slate`). They are not among `sent_frames`. */
+  readonly slate_frames: number;
+  /** True while the slate fills the track. */
+  readonly slate: boolean;
   /** ms between the arrival of the last written frame and its merging. */
   readonly delay: number;
   /** s for which its media has been missing, while the track waits for it (`kmp_rtmp_out_linger`); null: it is not. */

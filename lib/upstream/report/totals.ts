@@ -12,6 +12,8 @@ export interface FrameTotals {
   readonly resent: number;
   /** Frames dropped on purpose (`kmp_rtmp_out_overload drop_frames`). */
   readonly dropped: number;
+  /** Frames of slates, which the service has made itself. */
+  readonly slate: number;
   /** Frames that were not accepted (duplicate, empty, without media info, ahead of a key frame). */
   readonly skipped: number;
 }
@@ -68,7 +70,7 @@ export interface Counting {
 
 /** All numbers 0. */
 export function emptySums(): Sums {
-  const none = { received: 0, sent: 0, resent: 0, dropped: 0, skipped: 0 };
+  const none = { received: 0, sent: 0, resent: 0, dropped: 0, slate: 0, skipped: 0 };
   return {
     input_bytes: 0,
     written_bytes: 0,
@@ -94,6 +96,7 @@ export function addSums(to: Sums, from: Sums): void {
     sum.sent += more.sent;
     sum.resent += more.resent;
     sum.dropped += more.dropped;
+    sum.slate += more.slate;
     sum.skipped += more.skipped;
   }
 }

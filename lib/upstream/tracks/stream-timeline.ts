@@ -97,6 +97,8 @@ export class StreamTimeline {
    */
   place(track: TimedTrack, gap: Gap, frame: Frame, timescale: number, now: number): boolean {
     const given = toMs(frame.dts, timescale);
+    // After the pictures of a slate, a group is not continued.
+    if (track.isFilled && track.mediaType === 'video' && !frame.isKey) return false;
     const offset = this.offsetFor(track, gap, given, now);
     if (offset === 'late') {
       gap.lateSince ??= now;

@@ -6,6 +6,9 @@ import { FRAME_COST, frameCharge, PART_COST, TRACK_COST, type Ledger } from './l
  */
 export type AdmitFailure = 'get_buf_failed' | 'alloc_chain_failed' | 'push_frame_failed';
 
+/** Share of the memory limit that frames of a slate leave free. */
+const SPARED = 0.25;
+
 /**
  * The memory that one track has charged to the ledger of its upstream. Only this class charges and releases memory for
  * a track. A frame stores its own charge ({@link Frame.charge}), so that nothing is released twice.
@@ -15,6 +18,7 @@ export class TrackMemory {
   private encodedBytes = 0;
   private fixed = 0;
   private partial = 0;
+  private kept = 0;
   private closed = false;
 
   constructor(private readonly ledger: Ledger) {}
@@ -106,12 +110,31 @@ export class TrackMemory {
   }
 
   /**
+   * Sets the charge for the key frame that is kept for the slate. If the limit is reached, charges nothing and returns
+   * false.
+   */
+  setKept(bytes: number): boolean {
+    if (this.closed) return false;
+    this.ledger.release(this.kept);
+    this.kept = 0;
+    if (!this.ledger.charge(bytes)) return false;
+    this.kept = bytes;
+    return true;
+  }
+
+  /** Whether `bytes` fit, with room to spare for frames of senders. */
+  hasRoom(bytes: number): boolean {
+    return this.ledger.left > bytes + this.ledger.limit * SPARED;
+  }
+
+  /**
    * The track has ended: releases all charges except those for frames. A frame that is being sent is released when it
    * is sent.
    */
   close(): void {
     this.closed = true;
-    this.ledger.release(this.fixed + this.partial);
+    this.ledger.release(this.fixed + this.partial + this.kept);
+    this.kept = 0;
     this.fixed = 0;
     this.partial = 0;
   }

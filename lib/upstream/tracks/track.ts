@@ -3,7 +3,7 @@ import { sameMediaInfo, type MediaInfo } from '../../media/media-info.js';
 import { TrackQueue, type QueueGroup } from '../../merge/track-queue.js';
 import { TagHead } from '../../rtmp/media-tags.js';
 import type { StreamState } from '../../rtmp/session-writer.js';
-import { NEVER_WRITTEN, type Frame } from '../../media/frame.js';
+import { NEVER_WRITTEN, SLATE_FRAME, type Frame } from '../../media/frame.js';
 import type { FrameIds, UnderWay } from './frame-ids.js';
 import { infoCharge } from './ledger.js';
 import { Retention, type Kept } from './retention.js';
@@ -72,6 +72,26 @@ export interface TrackStream extends QueueGroup {
   mayWrite(track: Track, frame: Frame, now: number): boolean;
 }
 
+/** What fills the gaps of a track (lib/upstream/slate/), as the track sees it. */
+export interface TrackSlate {
+  /** True while it sends. */
+  readonly isActive: boolean;
+  /** While it sends: no frame of the sender may have a lower time, ms. */
+  readonly floorMs: number | undefined;
+  /** The media of the slate while it is the one that is written, if it is other media than that of the sender. */
+  readonly shown: { readonly info: MediaInfo; readonly tagHead: TagHead } | undefined;
+  /**
+   * The next frame is one of the slate, or of the sender. Returns true if its media has to be announced.
+   */
+  switchTo(slate: boolean): boolean;
+  /** A key frame of the sender has arrived. */
+  keyFrame(frame: Frame, info: MediaInfo): void;
+  /** `frame` of the sender takes over. Slate frames that are not written, and would come after it, are dropped. */
+  end(frame: Frame): void;
+  /** The track has ended. */
+  close(): void;
+}
+
 /** One video or audio rendition of a stream: its queue of frames, and the state that is needed to write them. */
 export class Track extends TrackQueue implements Counting, TimedTrack {
   readonly mediaType: MediaType;
@@ -92,6 +112,10 @@ export class Track extends TrackQueue implements Counting, TimedTrack {
   /** How often a frame was written again on another connection after the kernel had taken it. */
   resentFrames = 0;
   droppedFrames = 0;
+  /** Frames of the slate that were written. */
+  slateFrames = 0;
+  /** Time of the last frame that was written, ms. */
+  writtenMs = -Infinity;
   /** ms between arrival and merging of the last written frame. */
   delay = 0;
   /** True while video is dropped until the next key frame, on a connection that was opened again. */
@@ -105,6 +129,8 @@ export class Track extends TrackQueue implements Counting, TimedTrack {
   offset = 0;
   gap: Gap | undefined;
   sourceLag = NaN;
+  /** Set if a slate may fill its gaps. */
+  slate: TrackSlate | undefined;
   /** True if its last input left while it waited for a key frame. The next input must wait for one, too. */
   keyMissing: boolean;
   /** True once its sender has announced the end. */
@@ -144,11 +170,21 @@ export class Track extends TrackQueue implements Counting, TimedTrack {
   }
 
   get floorMs(): number {
-    return this.lastMs;
+    return this.slate?.floorMs ?? this.lastMs;
   }
 
   get isFilled(): boolean {
-    return false;
+    return this.slate?.isActive === true;
+  }
+
+  /** The media info of the last frame that was queued. */
+  get infoOfLastFrame(): MediaInfo {
+    let last = -1;
+    for (let i = this.length - 1; i >= 0 && last < 0; i--) {
+      const frame = this.at(i);
+      if (frame !== undefined && frame.sentAt !== SLATE_FRAME) last = frame.seq;
+    }
+    return this.changes.findLast(({ seq }) => seq <= last)?.info ?? this.info;
   }
 
   /** A sender reconnects, or another one takes over. */
@@ -290,7 +326,7 @@ export class Track extends TrackQueue implements Counting, TimedTrack {
   /** Drops a frame that was taken from the queue, without acknowledging it. */
   drop(frame: Frame): void {
     this.memory.release(frame);
-    this.droppedFrames++;
+    if (frame.sentAt !== SLATE_FRAME) this.droppedFrames++;
   }
 
   /** Drops a frame that was taken from the queue. It counts as done. */
@@ -307,7 +343,9 @@ export class Track extends TrackQueue implements Counting, TimedTrack {
   /** `frame` has been encoded. It counts once, however often it is written. */
   written(frame: Frame): void {
     this.firstWritten ??= frame.seq;
+    this.writtenMs = frame.ms;
     if (frame.sentAt >= 0) this.resentFrames++;
+    if (frame.sentAt === SLATE_FRAME) this.slateFrames++;
     if (frame.sentAt !== NEVER_WRITTEN) return;
     this.sentFrames++;
     this.sentDataBytes += frame.size;
@@ -334,6 +372,7 @@ export class Track extends TrackQueue implements Counting, TimedTrack {
     frames.sent += this.sentFrames;
     frames.resent += this.resentFrames;
     frames.dropped += this.droppedFrames;
+    frames.slate += this.slateFrames;
   }
 
   status(now: number): TrackStatus {
@@ -347,6 +386,8 @@ export class Track extends TrackQueue implements Counting, TimedTrack {
       sent_data_bytes: this.sentDataBytes,
       resent_frames: this.resentFrames,
       dropped_frames: this.droppedFrames,
+      slate_frames: this.slateFrames,
+      slate: this.isFilled,
       delay: Math.round(this.delay),
       input_lost: gap === undefined ? null : Math.floor((now - gap.since) / 1000),
       lag_ms: Math.round(this.lagMs(now)),

@@ -1,5 +1,5 @@
 import type { Block } from '../../../media/block.js';
-import type { Frame } from '../../../media/frame.js';
+import { SLATE_FRAME, type Frame } from '../../../media/frame.js';
 import type { FrameSink } from '../../../merge/merger.js';
 import { AckedBytes } from '../../../rtmp/chunk/acked-bytes.js';
 import { RtmpError } from '../../../rtmp/errors.js';
@@ -125,10 +125,16 @@ export class FrameEncoder implements FrameSink<Track, EncodedBatch> {
       track.discard(frame);
       return;
     }
-    if (track.changes.length > 0 && track.applyChanges(frame.seq)) this.owner.mediaInfoChanged(track, frame.ms);
+    const isSlate = frame.sentAt === SLATE_FRAME;
+    if (track.slate !== undefined && track.slate.switchTo(isSlate)) this.owner.mediaInfoChanged(track, frame.ms);
+    // The slate shows what was in force before.
+    if (track.changes.length > 0 && !isSlate && track.applyChanges(frame.seq)) {
+      this.owner.mediaInfoChanged(track, frame.ms);
+    }
     const { out } = this.writer;
     const before = out.copied;
-    this.writer.frame(track.stream.state, track.tagHead, frame, track.info.timescale);
+    const { tagHead, info } = track.slate?.shown ?? track;
+    this.writer.frame(track.stream.state, tagHead, frame, info.timescale);
     const encoded = ENCODED_COST + out.copied - before;
     if (!track.memory.chargeEncoded(encoded)) {
       this.owner.fail('process_frame_failed', 'the memory limit was reached while encoding a frame');
@@ -137,11 +143,15 @@ export class FrameEncoder implements FrameSink<Track, EncodedBatch> {
     let share = track.share;
     if (share === undefined) {
       this.touched.push(track);
-      share = track.share = { seq: 0, encoded: 0, frames: [], underWay: track.ids.depart(frame.seq) };
+      share = track.share = { seq: frame.seq - 1, encoded: 0, frames: [], underWay: track.ids.depart(frame.seq) };
     }
-    share.seq = frame.seq;
     share.encoded += encoded;
     track.written(frame);
+    if (isSlate) {
+      share.frames.push(frame);
+      return;
+    }
+    share.seq = frame.seq;
     if (this.keepWritten) track.retained.push(frame, this.acked, this.taken + out.length);
     else share.frames.push(frame);
     if (this.firstArrival === NONE) this.firstArrival = frame.arrivedAt;

@@ -1,0 +1,137 @@
+import { Frame, KEY_FRAME, SLATE_FRAME } from '../../media/frame.js';
+import { sameMediaInfo, type MediaInfo } from '../../media/media-info.js';
+import { toMs } from '../../media/timescale.js';
+import { frameCharge } from '../tracks/ledger.js';
+import type { Track, TrackSlate } from '../tracks/track.js';
+import type { FrozenPicture, SlateSource } from './slate-source.js';
+
+/** ms of slate that are sent at once at most: what is older belongs to an outage of the server. */
+const MOST_AT_ONCE = 5_000;
+
+/** Frames that may wait. The rest waits for a slow server. */
+const MOST_WAITING = 1_000;
+
+/** The key frame that a frozen track shows. */
+interface KeptKey {
+  readonly picture: FrozenPicture;
+  readonly info: MediaInfo;
+}
+
+/**
+ * Fills the gaps of one track with the frames of a slate (docs/protocol/behaviour.md, Slates). They go through the
+ * queue of the track, so that they are in order with the frames of the other one.
+ */
+export class SlateTrack implements TrackSlate {
+  shown: TrackSlate['shown'];
+  private source: SlateSource | undefined;
+  private active = false;
+  /** Time of the next frame, ms, with a fraction. */
+  private nextMs = 0;
+  private lastDuration = 0;
+  /** Time of the last frame of the sender, ms. */
+  private realMs = -Infinity;
+  private kept: KeptKey | undefined;
+
+  /** @param wall ms since 1970 */
+  constructor(
+    private readonly track: Track,
+    private readonly wall: () => number,
+  ) {}
+
+  get isActive(): boolean {
+    return this.active;
+  }
+
+  get floorMs(): number | undefined {
+    if (!this.active) return undefined;
+    const { writtenMs } = this.track;
+    return writtenMs > this.realMs ? this.endOf(writtenMs) : this.realMs;
+  }
+
+  /** The last key frame, if what is written now is the media that it belongs to. */
+  get picture(): FrozenPicture | undefined {
+    const { kept, track } = this;
+    return kept !== undefined && sameMediaInfo(kept.info, track.infoOfLastFrame) ? kept.picture : undefined;
+  }
+
+  keyFrame(frame: Frame, info: MediaInfo): void {
+    this.kept = undefined;
+    if (!this.track.memory.setKept(frame.size)) return;
+    // A copy, because the block of the frame is used again.
+    const data = Buffer.concat(frame.parts, frame.size);
+    const ctsMs = toMs(frame.dts + frame.ptsDelay, info.timescale) - toMs(frame.dts, info.timescale);
+    this.kept = { picture: { data, ctsMs }, info };
+  }
+
+  /** Begins. Its first frame follows the last one of the sender. */
+  start(source: SlateSource): void {
+    this.source = source;
+    this.active = true;
+    this.realMs = this.track.lastMs;
+    this.nextMs = source.begin(this.realMs);
+  }
+
+  /** Sends the frames up to the time `until`, ms. @param now monotonic ms, of their arrival */
+  fill(now: number, until: number): void {
+    const { track, source } = this;
+    if (source === undefined) return;
+    const frames: Frame[] = [];
+    let bytes = 0;
+    while (this.nextMs <= until && track.length + frames.length < MOST_WAITING) {
+      const part = source.next(this.nextMs);
+      if (part === undefined) break;
+      const { isKey, ctsMs, data, durationMs } = part;
+      const skipped = Math.max(0, Math.floor((until - MOST_AT_ONCE - this.nextMs) / durationMs));
+      if (skipped > 0) {
+        this.nextMs += skipped * durationMs;
+        continue;
+      }
+      const { timescale } = source.shown?.info ?? track.info;
+      const units = (ms: number): number => Math.round((ms * timescale) / 1000);
+      const frame = new Frame(
+        units(this.wall()),
+        units(this.nextMs),
+        isKey ? KEY_FRAME : 0,
+        units(ctsMs),
+        data.length,
+        data,
+      );
+      bytes += frameCharge(frame);
+      if (!track.memory.hasRoom(bytes)) break;
+      frame.ms = Math.round(this.nextMs);
+      frame.arrivedAt = Math.floor(now);
+      frame.seq = track.ids.next;
+      frame.sentAt = SLATE_FRAME;
+      frames.push(frame);
+      this.lastDuration = durationMs;
+      this.nextMs += durationMs;
+    }
+    if (frames.length === 0 || track.memory.admit(frames) !== undefined) return;
+    track.stream.outlet?.write(track, frames);
+  }
+
+  switchTo(slate: boolean): boolean {
+    const before = this.shown;
+    this.shown = slate ? this.source?.shown : undefined;
+    return this.shown !== before;
+  }
+
+  end(frame: Frame): void {
+    const { track } = this;
+    if (!this.active) return;
+    this.active = false;
+    const overlaps = track.removeUnless((one) => one.sentAt !== SLATE_FRAME || this.endOf(one.ms) <= frame.ms);
+    for (const one of overlaps) track.drop(one);
+  }
+
+  close(): void {
+    this.active = false;
+    this.kept = undefined;
+  }
+
+  /** The lowest time of a frame behind the one at `ms`. */
+  private endOf(ms: number): number {
+    // Pictures may follow each other as closely as they like.
+    return this.track.mediaType === 'video' ? ms + 1 : ms + Math.floor(this.lastDuration);
+  }
+}
