@@ -75,7 +75,6 @@ export class ClusterMediaService implements MediaService, SlotOwner {
   }
 
   async start(): Promise<void> {
-    this.monitor.start();
     await testInternals();
     if (this.slots > 1 && !inUse('handover')) {
       this.log.warn(`one worker is started, not ${this.slots}: sockets cannot move between processes (handover)`);

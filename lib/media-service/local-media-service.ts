@@ -119,7 +119,6 @@ export class LocalMediaService implements MediaService {
   }
 
   async start(): Promise<void> {
-    this.monitor.start();
     await testInternals();
     await this.reload(this.config);
     if (this.state === 'new') this.state = 'running';

@@ -28,24 +28,22 @@ const RESOLUTION = 20;
 /** Measures this process. */
 export class ProcessMonitor {
   private loop: IntervalHistogram | undefined;
+  private over = false;
 
-  /** Begins to measure the event loop, if it does not do so yet. The measurement does not keep the process alive. */
-  start(): void {
-    if (this.loop !== undefined) return;
-    this.loop = monitorEventLoopDelay({ resolution: RESOLUTION });
-    this.loop.enable();
-  }
-
+  /** Ends the measurement of the event loop. */
   stop(): void {
+    this.over = true;
     this.loop?.disable();
     this.loop = undefined;
   }
 
+  /** The first reading begins the measurement of the event loop. A service that nobody asks measures nothing. */
   async read(): Promise<ProcessStats> {
     const { loop } = this;
     const lag = loop === undefined ? 0 : lateness(loop.percentile(99));
     const max = loop === undefined ? 0 : lateness(loop.max);
-    loop?.reset();
+    if (loop === undefined) this.measure();
+    else loop.reset();
     const { heap_size_limit: heapLimit } = getHeapStatistics();
     const { rss, heapUsed } = process.memoryUsage();
     return {
@@ -58,6 +56,12 @@ export class ProcessMonitor {
       open_fds: await openDescriptors(),
       max_fds: await maxDescriptors(),
     };
+  }
+
+  private measure(): void {
+    if (this.over) return;
+    this.loop = monitorEventLoopDelay({ resolution: RESOLUTION });
+    this.loop.enable();
   }
 }
 

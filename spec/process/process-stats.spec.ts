@@ -24,7 +24,6 @@ describe('what a process uses', () => {
 
   it('includes how long the event loop was blocked', async () => {
     const monitor = new ProcessMonitor();
-    monitor.start();
     try {
       await monitor.read();
       // The measurement begins with the first of its timers, 20 ms apart, after each reading.
