@@ -1,8 +1,9 @@
 import type { SecureContextOptions } from 'node:tls';
 import type winston from 'winston';
-import { HttpListener, type HttpService } from './api/http-listener.js';
+import { HttpListener, type HttpService } from './api/server/http-listener.js';
 import { systemClock, type Clock } from './time/clock.js';
 import { ClusterMediaService } from './cluster/cluster-media-service.js';
+import { accessCheck } from './config/access/access-check.js';
 import type { Config, HttpServerConfig } from './config/config.js';
 import { readCertificates } from './http/certificates.js';
 import { httpApp } from './http/http-app.js';
@@ -41,7 +42,7 @@ export class Service {
   private readonly clock: Clock;
   private readonly media: MediaService;
   private readonly http = new ListenerSet<HttpServer, HttpListener>(
-    (at, server) => new HttpListener(at, this.httpService(at, server), this.log),
+    (at, server) => new HttpListener(at, this.httpService(at, server), this.log, this.clock),
     (listener, server) => (listener.service = this.httpService(listener.address, server)),
   );
   private config: Config;
@@ -159,7 +160,14 @@ export class Service {
 
   private httpService(at: ListenOn, server: HttpServer): HttpService {
     const ssl = server.listen.some((address) => address.ssl === true && addressName(address) === addressName(at));
-    return { app: this.app(server), tls: ssl ? server.tls : undefined };
+    // A client that no location lets in does not get a connection.
+    const checks = server.locations.map(({ access }) => accessCheck(access));
+    return {
+      app: this.app(server),
+      tls: ssl ? server.tls : undefined,
+      limits: server.limits,
+      allowed: (address) => checks.some((allowed) => allowed(address)),
+    };
   }
 
   private app(server: HttpServerConfig): ReturnType<typeof httpApp> {

@@ -16,7 +16,7 @@ curl 'http://127.0.0.1:8001/kmp_rtmp_api/multi?pretty=1' -H 'Content-Type: appli
 \`\`\`
 
 Responses contain stream names and URLs in full, including stream keys. Restrict access with \`allow\` and \`deny\`, with
-\`kmp_rtmp_api_token\` or \`kmp_rtmp_api_token_file\` (\`Authorization: Bearer TOKEN\`), or listen on the loopback interface only. Over loopback, the host of a
+\`kmp_rtmp_api_token\` or \`kmp_rtmp_api_token_file\` (\`Authorization: Bearer TOKEN\`), or listen on the loopback interface only. The host of a
 request must be \`localhost\`, the name of the machine, an IP address or a \`server_name\`. This prevents foreign web pages from
 reaching the API through their own host names (DNS rebinding).
 `;

@@ -1,6 +1,7 @@
 import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
 import { messageOf } from '../base/errors.js';
 import { noLog, type Logger } from '../base/logger.js';
+import { bodySender } from './send-body.js';
 
 /** Body of every error response. `error` is stable, and programs may test it; `message` is for people. */
 export interface ErrorBody {
@@ -21,13 +22,18 @@ export function jsonBytes(value: unknown): Buffer {
   return Buffer.from(JSON.stringify(value));
 }
 
-/** Like {@link answerJson}, for serialised JSON. */
-export function answerBytes(res: Response, body: Buffer, status = 200): void {
+/** Like {@link answerJson}, for serialised JSON, or another type. */
+export function answerBytes(res: Response, body: Buffer, status = 200, type = 'application/json'): void {
+  if (!bodySender.hasRoom(body)) {
+    res.setHeader('Retry-After', '2');
+    answerError(res, 503, 'busy', 'too many large answers are being sent to slow clients; try again in a few seconds');
+    return;
+  }
   res.statusCode = status;
-  res.setHeader('Content-Type', 'application/json');
+  res.setHeader('Content-Type', type);
   res.setHeader('Content-Length', body.length);
   res.setHeader('Cache-Control', 'no-store');
-  res.end(body);
+  bodySender.send(res, body);
 }
 
 /** Answers with an {@link ErrorBody}. */

@@ -7,6 +7,7 @@ import { errorHandler, notFound } from './answer.js';
 import { healthRouter, type Health } from './health.js';
 import { routeByLocation } from './location-router.js';
 import { metricsRouter } from './metrics/metrics.js';
+import { refuseInReserve } from './server/reserved.js';
 import { managementRouter } from './router.js';
 import { pageFiles } from './status/page-files.js';
 import { hostCheck, sameSiteOnly, securityHeaders } from './security.js';
@@ -44,7 +45,10 @@ export interface AppSettings<Location extends LocationSettings = LocationSetting
   readonly status?: (location: Location) => RequestHandler;
   /** Creates the handler for a location with `control`. */
   readonly control?: (location: Location) => RequestHandler;
-  /** Host names that are accepted over loopback, in addition to `localhost`. */
+  /**
+   * Host names that requests may use, in addition to `localhost`, the name of this machine and IP addresses. `*.NAME`
+   * stands for all names below NAME.
+   */
   readonly serverNames?: readonly string[];
   readonly log?: Logger;
 }
@@ -58,7 +62,6 @@ export function createApp<Location extends LocationSettings>(settings: AppSettin
   const app = express();
   app.disable('x-powered-by');
   app.use(securityHeaders);
-  app.use(hostCheck(settings.serverNames));
   app.use(
     routeByLocation(
       settings.locations.map((location) => ({ ...location, handler: locationHandler(location, settings) })),
@@ -99,6 +102,7 @@ function locationHandler<Location extends LocationSettings>(
   const router = express.Router({ caseSensitive: true });
   router.use(accessControl(location.access));
   if (location.health === true) router.use(healthRouter(settings.health));
+  router.use(refuseInReserve, hostCheck(settings.serverNames));
   const content = contentHandler(location, settings);
   if (content === undefined) return router;
   const tokens = [...(location.tokens ?? []), ...[location.token ?? []].flat().map(fullToken)];

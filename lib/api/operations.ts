@@ -11,6 +11,8 @@ export interface Result {
   readonly body?: Buffer;
   /** The workers that the answer lacks, by number. */
   readonly missing?: readonly number[];
+  /** Where the next page of a list begins. */
+  readonly next?: string | undefined;
 }
 
 /** The parameters of the query of a request, by name. */
@@ -69,7 +71,13 @@ export function operations(management: Management, { write }: { readonly write: 
   return [
     { path: '/', get: async (_, list) => (list ? ok(['multi', 'upstreams']) : status()) },
     { path: '/openapi.json', get: () => Promise.resolve(document) },
-    { path: '/upstreams', get: (_, list) => (list ? ids() : upstreams()) },
+    {
+      path: '/upstreams',
+      async get(_, list, query) {
+        if (query?.['limit'] === undefined && query?.['after'] === undefined) return list ? ids() : upstreams();
+        return upstreamPage(await management.status(), list, query);
+      },
+    },
     { path: '/closed', get: (_, _list, query) => closed(management, query) },
     {
       path: '/upstreams/:upstream',
@@ -109,6 +117,22 @@ export function operations(management: Management, { write }: { readonly write: 
       },
     },
   ];
+}
+
+/** Maximum number of upstreams on a page of the list. */
+const MAX_PAGE = 1000;
+
+/** A page of the upstreams, sorted by id: `limit` of them, those behind the id `after`. */
+function upstreamPage(status: GlobalStatus, list: boolean, { limit = `${MAX_PAGE}`, after }: Query): Result {
+  const most = /^\d{1,4}$/.test(limit) ? Number(limit) : 0;
+  if (most < 1 || most > MAX_PAGE) return failure(400, 'bad_request', `"limit" is a number from 1 to ${MAX_PAGE}`);
+  const ids = Object.keys(status.upstreams)
+    .filter((id) => after === undefined || id > after)
+    .sort();
+  const page = ids.slice(0, most);
+  const upstreams = Object.create(null) as Record<string, unknown>;
+  for (const id of page) upstreams[id] = status.upstreams[id];
+  return { ...okOfAll(list ? page : upstreams, status), next: ids.length > most ? page.at(-1) : undefined };
 }
 
 async function closed(management: Management, { limit, upstream_id: upstreamId }: Query = {}): Promise<Result> {

@@ -86,17 +86,26 @@ async function resultOf(result: Promise<Result>): Promise<Result> {
   }
 }
 
-function respond(req: Request, res: Response, { status, body, missing = [] }: Result): void {
+function respond(req: Request, res: Response, { status, body, missing = [], next }: Result): void {
+  if (next !== undefined)
+    res.setHeader('X-Kmp-Rtmp-Next', encodeURIComponent(next.replace(/\p{Surrogate}/gu, '\ufffd')));
   if (missing.length > 0) res.setHeader('X-Kmp-Rtmp-Missing-Workers', missing.join(', '));
   if (status === 503) res.setHeader('Retry-After', '2');
   if (body === undefined) res.status(status).end();
   else answerBytes(res, req.query['pretty'] === '1' ? indented(body) : body, status);
 }
 
-/** JSON with the indentation of the nginx module. */
+/** JSON with the indentation of the nginx module. Clients that share a body also share its indented form. */
 function indented(json: Buffer): Buffer {
-  return Buffer.from(JSON.stringify(JSON.parse(json.toString()), null, 4));
+  let found = indentedBodies.get(json);
+  if (found === undefined) {
+    found = Buffer.from(JSON.stringify(JSON.parse(json.toString()), null, 4));
+    indentedBodies.set(json, found);
+  }
+  return found;
 }
+
+const indentedBodies = new WeakMap<Buffer, Buffer>();
 
 /** Answers OPTIONS, and 405 to all methods that have no handler. */
 function allowOnly(route: ReturnType<Router['route']>, methods: readonly string[]): void {

@@ -42,16 +42,19 @@ export const sameSiteOnly: RequestHandler = (req, res, next) => {
 };
 
 /**
- * Protects against DNS rebinding: a foreign page makes its own host name resolve to 127.0.0.1, and the browser of the
- * operator then treats responses of this service as those of the page. So a request over the loopback interface must
- * use an IP address, `localhost`, the name of this machine, or one of `names` (`server_name`) as its host; else the
- * answer is 421. Requests from outside are not checked: allow, deny and the token protect them, and a service may have
- * many names in a network.
+ * Protects against DNS rebinding: a foreign page makes its own host name resolve to the address of this service, and
+ * the browser of the operator then treats responses of this service as those of the page. So a request must use an IP
+ * address, `localhost`, the name of this machine, or one of `names` as its host; else the answer is 421.
+ *
+ * @param names the names of `server_name` and `listen`; `*.NAME` stands for all names below NAME
  */
 export function hostCheck(names: readonly string[] = []): RequestHandler {
-  const known = new Set(['localhost', hostname(), ...names].map((name) => name.toLowerCase()));
+  const all = ['localhost', '*.localhost', hostname(), ...names].map((name) => name.toLowerCase().replace(/\.$/, ''));
+  const known = new Set(all.filter((name) => !name.startsWith('*.')));
+  const endings = all.filter((name) => name.startsWith('*.')).map((name) => name.slice(1));
+  const isKnown = (host: string): boolean => known.has(host) || endings.some((ending) => host.endsWith(ending));
   return (req, res, next) => {
-    if (!isLoopback(req.socket.localAddress) || isKnownHost(req.headers.host, known)) next();
+    if (isKnownHost(req.headers.host, isKnown)) next();
     else {
       const message = `${JSON.stringify(req.headers.host)} is not a name of this server; add it to server_name`;
       answerError(res, 421, 'unknown_host', message);
@@ -59,16 +62,11 @@ export function hostCheck(names: readonly string[] = []): RequestHandler {
   };
 }
 
-function isKnownHost(header: string | undefined, known: ReadonlySet<string>): boolean {
+function isKnownHost(header: string | undefined, isKnown: (host: string) => boolean): boolean {
   // HTTP/1.0 clients may omit Host; browsers never do.
   if (header === undefined) return true;
   const url = `http://${header}`;
   if (!URL.canParse(url)) return false;
   const host = new URL(url).hostname.replace(/\.$/, '');
-  return isIP(host.replace(/^\[|\]$/g, '')) !== 0 || host.endsWith('.localhost') || known.has(host);
-}
-
-function isLoopback(address: string | undefined): boolean {
-  if (address === undefined) return false;
-  return address === '::1' || /^(::ffff:)?127\./.test(address);
+  return isIP(host.replace(/^\[|\]$/g, '')) !== 0 || isKnown(host);
 }

@@ -1,6 +1,8 @@
+import { isIP } from 'node:net';
 import type { AccessRule } from './access/access.js';
 import { formatAddress, type ListenAddress, type ResolverSettings } from './access/addresses.js';
 import { processDirectives, serverDirectives } from './directives/core.js';
+import { httpServerDirectives } from './directives/http.js';
 import { defaultErrorLog, type ErrorLog } from './error-log.js';
 import { ConfigError, formatOrigin, type Origin } from './errors.js';
 import type { SettingValue } from './setting-value.js';
@@ -46,10 +48,12 @@ export interface KmpServerConfig {
 export interface HttpServerConfig {
   /** Has at least one entry. */
   readonly listen: readonly ListenAddress[];
-  /** Host names that are accepted over loopback, in addition to those that are always accepted. */
+  /** Host names that requests may use, in addition to those that are always accepted: `server_name` and `listen`. */
   readonly names: readonly string[];
   /** Certificates for addresses with `ssl`, each with its key; paths of files in PEM form. Empty: there are none. */
   readonly certificates: readonly CertificateFiles[];
+  /** Maximum numbers of connections to one address; 0: no limit. */
+  readonly limits: { readonly maxConnections: number; readonly maxPerAddress: number };
   /** In the order of matching: exact paths first, then prefixes, the longest first. */
   readonly locations: readonly LocationConfig[];
 }
@@ -132,7 +136,15 @@ function httpServer(scope: Scope, addresses: Map<string, Origin>, context: Build
     throw new ConfigError('CONFIG_VALUE', originOf(scope), reason);
   }
   const certificates = certificatesOf(scope, find, listen, context);
-  return { listen, names: serverName, certificates, locations: locationsOf(scope, context) };
+  const { httpMaxConnections, httpMaxConnectionsPerAddress } = collectSettings(httpServerDirectives, find);
+  return {
+    listen,
+    // The names in listen are names of this machine.
+    names: [...serverName, ...listen.flatMap(({ host }) => (host === '' || isIP(host) !== 0 ? [] : [host]))],
+    certificates,
+    limits: { maxConnections: httpMaxConnections, maxPerAddress: httpMaxConnectionsPerAddress },
+    locations: locationsOf(scope, context),
+  };
 }
 
 /** @throws ConfigError if a certificate has no key, or if `listen ... ssl` has no certificate */

@@ -1,5 +1,5 @@
 import { blockDirectives, processDirectives, serverDirectives } from './directives/core.js';
-import { locationDirectives } from './directives/http.js';
+import { httpServerDirectives, locationDirectives } from './directives/http.js';
 import { inputDirectives } from './directives/input.js';
 import { notificationDirectives } from './directives/notifications.js';
 import { outputDirectives } from './directives/output.js';
@@ -13,6 +13,7 @@ export const groups: readonly { readonly title: string; readonly rows: Rows }[] 
   { title: 'KMP input', rows: inputDirectives },
   { title: 'Upstreams', rows: outputDirectives },
   { title: 'Notifications', rows: notificationDirectives },
+  { title: 'HTTP servers', rows: httpServerDirectives },
   { title: 'HTTP locations', rows: locationDirectives },
 ];
 

@@ -209,16 +209,19 @@ export function parameters<N extends string>(defaults: Readonly<Record<N, boolea
   };
 }
 
-/** Names of a server. The `_` and `""` of nginx are ignored; patterns are ignored with a warning. */
+/**
+ * Names of a server: complete names, and `*.NAME` (or `.NAME`, which includes NAME). The `_` and `""` of nginx are
+ * ignored; other patterns are ignored with a warning.
+ */
 export const serverNames: ValueType<readonly string[]> = {
   syntax: 'name ...',
   expected: 'names of hosts',
   args: [1, 1000],
   parse(args, warn) {
-    const names = args.filter((name) => /^[\w-]+(\.[\w-]+)*\.?$/.test(name) && name !== '_');
-    const passed = args.filter((name) => !names.includes(name) && name !== '_' && name !== '');
-    if (passed.length > 0) warn(`"${passed.join('", "')}" has no effect: only complete names are supported`);
-    return names;
+    const isName = (name: string): boolean => /^(\*?\.)?[\w-]+(\.[\w-]+)*\.?$/.test(name) && name !== '_';
+    const passed = args.filter((name) => !isName(name) && name !== '_' && name !== '');
+    if (passed.length > 0) warn(`"${passed.join('", "')}" has no effect: only names and *.name are supported`);
+    return args.filter(isName).flatMap((name) => (name.startsWith('.') ? [`*${name}`, name.slice(1)] : [name]));
   },
   join: (earlier, next) => [...earlier, ...next],
 };

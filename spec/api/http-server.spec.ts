@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { RequestListener } from 'node:http';
 import net, { type AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
-import { createHttpServer, type HttpLimits } from '../../lib/api/http-server.js';
+import { createHttpServer, type HttpLimits } from '../../lib/api/server/http-server.js';
 import { gone } from '../support/gone.js';
 
 const ok: RequestListener = (_req, res) => void res.end('ok');

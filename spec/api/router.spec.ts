@@ -25,6 +25,34 @@ describe('management API, read-only', () => {
   });
   after(() => server.close());
 
+  it('lists upstreams in pages, sorted by id', async () => {
+    const ids = ['b', 'a/1', '10', 'é', '9', '__proto__'];
+    const management = new MemoryManagement(ids.map((id) => [id, sampleUpstream()]));
+    const own = await serve(appWith('/', managementRouter(management, { write: false })));
+    try {
+      const found: string[][] = [];
+      let after: string | undefined;
+      do {
+        const query = after === undefined ? '' : `&after=${after}`;
+        const { json, headers } = await own.get(`/upstreams?limit=2${query}`);
+        found.push(Object.keys(json as object).sort());
+        after = headers['x-kmp-rtmp-next'] as string | undefined;
+      } while (after !== undefined);
+      assert.deepEqual(found, [
+        ['10', '9'],
+        ['__proto__', 'a/1'],
+        ['b', 'é'],
+      ]);
+      const { json } = await own.get('/upstreams?list=1&after=a%2F1');
+      assert.deepEqual(json, ['b', 'é']);
+      for (const limit of ['0', '1001', '-1', 'x', '1e3']) {
+        assert.equal((await own.get(`/upstreams?limit=${limit}`)).status, 400, limit);
+      }
+    } finally {
+      await own.close();
+    }
+  });
+
   it('answers the complete status at its root, with and without a trailing slash', async () => {
     for (const path of ['/kmp_rtmp_api', '/kmp_rtmp_api/', '/kmp_rtmp_api/?x=1']) {
       const { status, headers, json } = await server.get(path);

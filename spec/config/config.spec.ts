@@ -81,6 +81,7 @@ http {
           listen: [address('0.0.0.0', 8001)],
           names: [],
           certificates: [],
+          limits: { maxConnections: 1024, maxPerAddress: 512 },
           locations: [
             {
               path: '/kmp_rtmp_api/',

@@ -12,6 +12,7 @@ describe('media settings', () => {
     inBufferSize: 65_536,
     inBufferBinCount: 8,
     inMaxFreeBuffers: 4,
+    inMaxNameLength: 256,
     inLogFrames: 'off',
     inDumpFolder: '',
     outNotifUrl: '',

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Page } from 'playwright-core';
 import { createApp, type LocationSettings } from '../../lib/api/app.js';
-import { createHttpServer } from '../../lib/api/http-server.js';
+import { createHttpServer } from '../../lib/api/server/http-server.js';
 import { statusRouter } from '../../lib/api/status/router.js';
 import { Browser, hasBrowser } from '../support/browser.js';
 import { Fleet } from '../support/fleet.js';

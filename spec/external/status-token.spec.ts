@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import type { Page } from 'playwright-core';
 import { createApp, type LocationSettings } from '../../lib/api/app.js';
-import { createHttpServer } from '../../lib/api/http-server.js';
+import { createHttpServer } from '../../lib/api/server/http-server.js';
 import { statusRouter } from '../../lib/api/status/router.js';
 import { parseTokens, type AccessToken } from '../../lib/config/access/tokens.js';
 import { Browser, hasBrowser } from '../support/browser.js';

@@ -48,9 +48,14 @@ describe('who may connect to a service', { timeout: 90_000 }, () => {
   });
 
   it('to see the API: allow and deny of server and location', async () => {
-    await start({ http: 'deny all;' });
-    const refused = await running.request('GET', '/api/');
+    await start({ http: 'location /closed/ { kmp_rtmp_api; deny all; }' });
+    const refused = await running.request('GET', '/closed/');
     assert.deepEqual([refused.status, refused.headers['content-type']], [403, 'application/json']);
+    await running.close();
+    // A client that no location lets in gets no connection.
+    await start({ http: 'deny all;' });
+    await assert.rejects(running.request('GET', '/api/'), { code: 'ECONNRESET' });
+    assert.match(running.log.text, /warn HTTP connection refused: denied by the configuration/);
     await running.close();
     await start({ http: 'deny 10.0.0.0/8; allow 127.0.0.1; deny all;' });
     assert.equal((await running.request('GET', '/api/')).status, 200);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Page } from 'playwright-core';
 import { createApp, type LocationSettings } from '../../lib/api/app.js';
-import { createHttpServer } from '../../lib/api/http-server.js';
+import { createHttpServer } from '../../lib/api/server/http-server.js';
 import { statusRouter } from '../../lib/api/status/router.js';
 import { Browser } from './browser.js';
 import type { Fleet } from './fleet.js';

@@ -3,7 +3,7 @@ import express, { type Router } from 'express';
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import { MAX_CLOSED, type ClosedUpstream } from '../../upstream/report/closed.js';
 import type { GlobalStatus, Management, UpstreamState, UpstreamStatus } from '../../upstream/report/status.js';
-import { answerError } from '../answer.js';
+import { answerBytes, answerError } from '../answer.js';
 import { CLOSED_METRICS, failedUpstreams } from './closed-metrics.js';
 import { PROCESS_METRICS, type Processes } from './process-metrics.js';
 import { streamsWithLabels, upstreamLabel } from './metric-labels.js';
@@ -51,13 +51,7 @@ export function metricsRouter(management: Management, options: MetricsOptions): 
     parts.push(await nodeMetrics().metrics());
     return Buffer.from(parts.join('\n'));
   });
-  route.get(async (_req, res) => {
-    const body = await text();
-    res.setHeader('Content-Type', Registry.PROMETHEUS_CONTENT_TYPE);
-    res.setHeader('Content-Length', body.length);
-    res.setHeader('Cache-Control', 'no-store');
-    res.end(body);
-  });
+  route.get(async (_req, res) => answerBytes(res, await text(), 200, Registry.PROMETHEUS_CONTENT_TYPE));
   route.all((req, res) => {
     res.setHeader('Allow', 'GET, HEAD, OPTIONS');
     if (req.method === 'OPTIONS') res.status(204).end();

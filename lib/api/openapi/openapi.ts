@@ -72,9 +72,11 @@ const commonErrors = {
   400: error('The path is malformed'),
   401: error('A token is required, or the token is not valid'),
   403: error('The address of the client, the role of its token, or the origin of the page is not allowed'),
-  421: error('Over loopback: the Host is not a name of this server'),
+  421: error('The Host is not a name of this server (server_name)'),
   500: error('The service failed; its log has the reason'),
-  503: error('The worker process that has the upstream does not answer, or is being replaced'),
+  503: error(
+    'The worker process that has the upstream does not answer or is being replaced, or all connections of this server are busy; try again after Retry-After',
+  ),
 };
 const writeErrors = { ...commonErrors, 405: error('The API is read-only') };
 
@@ -94,7 +96,18 @@ const readPaths = {
     get: {
       operationId: 'getUpstreams',
       summary: 'All upstreams, or their ids',
-      parameters: [list, pretty],
+      parameters: [
+        list,
+        query(
+          'limit',
+          'maximum number of upstreams of a page, sorted by id, 1 to 1000; default: all, or 1000 with after',
+        ),
+        query(
+          'after',
+          'id, percent-encoded: the page begins behind it. The header X-Kmp-Rtmp-Next has the value for the next page, and is absent on the last one',
+        ),
+        pretty,
+      ],
       responses: {
         200: json('Upstreams by id, or with list=1 the ids', {
           oneOf: [byId(ref('Upstream'), 'by upstream id'), ids],

@@ -123,10 +123,10 @@ export const serverDirectives = {
   server_name: optional(serverNames, {
     contexts: ['http server'],
     ignoredIn: ['stream server'],
-    doc: `Host names that requests over the loopback interface may use for this server, in addition to localhost, the
-      name of this machine and all IP addresses. Requests with other names are answered with 421. This prevents a web
-      page from reaching the server through a host name of its own (DNS rebinding). May be repeated. The name never
-      selects the server: only the address does.`,
+    doc: `Host names that requests may use for this server, in addition to localhost, the name of this machine, the
+      names in listen and all IP addresses. *.example.com stands for all names below example.com. Requests with other
+      names are answered with 421, except for health checks. This prevents a web page from reaching the server through a
+      host name of its own (DNS rebinding). May be repeated. The name never selects the server: only the address does.`,
     example: 'server_name status.example.com;',
   }),
   resolver: optional(resolver, {

@@ -1,9 +1,25 @@
 import { control, route } from '../route.js';
-import { optional, repeatable, switchRow, type Context } from '../row.js';
-import { parameters, path, token } from '../types.js';
+import { optional, repeatable, row, switchRow, type Context } from '../row.js';
+import { num, parameters, path, token } from '../types.js';
 
 const contexts: readonly Context[] = ['location'];
 const tokenContexts: readonly Context[] = ['http', 'http server', 'location'];
+
+/** Limits of HTTP servers. */
+export const httpServerDirectives = {
+  kmp_rtmp_http_max_connections: row(num(0, 1_000_000), '1024', {
+    contexts: ['http', 'http server'],
+    doc: `Maximum number of simultaneous connections to each address of an HTTP server. At the limit, a new connection
+      takes the place of the one that has been idle longest. If all are busy, 32 more are accepted for health checks.
+      0: no limit.`,
+  }),
+  kmp_rtmp_http_max_connections_per_address: row(num(0, 1_000_000), '512', {
+    contexts: ['http', 'http server'],
+    doc: `Maximum number of simultaneous connections from one client address to each address of an HTTP server. At the
+      limit, a new connection takes the place of the one of this client that has been idle longest. If all are busy, it
+      is closed. 0: no limit.`,
+  }),
+} as const;
 
 /** Directives that select what a location serves. */
 export const locationDirectives = {

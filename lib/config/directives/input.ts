@@ -72,6 +72,12 @@ export const inputDirectives = {
       not used with kmp_rtmp_out_early_release, with kmp_rtmp_out_flush_timeout 0, and with a process delay close to 0.
       0: data is read as soon as it arrives.`,
   }),
+  kmp_rtmp_in_max_name_length: row(num(0, 1_000_000), '256', {
+    contexts,
+    doc: `Maximum length of upstream_id and of name in the connect data, in characters. The query of a name may be eight
+      times as long, and the whole url sixteen times, because they may contain signed tokens. A connection with longer
+      ones is closed. 0: no limit.`,
+  }),
   kmp_rtmp_in_max_connections: row(num(0, 10_000_000), '10000', {
     contexts,
     doc: `Maximum number of simultaneous KMP connections of a server. Further connections are closed at once. 0: no

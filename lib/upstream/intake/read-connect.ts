@@ -3,7 +3,7 @@ import { parseConnectData, type ConnectData } from '../../kmp/connect-data.js';
 import { Frame } from '../../media/frame.js';
 import { KmpParser } from '../../kmp/parser.js';
 import { timerMs, type Clock } from '../../time/clock.js';
-import { checkHeader } from './input-error.js';
+import { checkHeader, checkNames } from './input-error.js';
 import type { InputOptions } from './input-options.js';
 import { stopReading } from '../../node-internals/stop-reading.js';
 
@@ -77,7 +77,7 @@ export function readConnect(
  * Parses and checks connect data, and logs which fields were ignored because they have the wrong type.
  *
  * @throws KmpError KMP_BAD_CONNECT_DATA
- * @throws InputError if `header` is not allowed (`kmp_rtmp_out_header`)
+ * @throws InputError if `header` is not allowed (`kmp_rtmp_out_header`), or an id or a name is too long
  */
 export function connectDataOf(bytes: Buffer, { log, settings }: Pick<InputOptions, 'log' | 'settings'>): ConnectData {
   const ignored: string[] = [];
@@ -86,5 +86,6 @@ export function connectDataOf(bytes: Buffer, { log, settings }: Pick<InputOption
     log.warn(`connect data: ignored, because they are not strings: ${ignored.join(', ')}`);
   }
   checkHeader(data.header ?? '', settings);
+  checkNames(data, settings);
   return data;
 }

@@ -41,6 +41,27 @@ describe('the limits of a KMP connection', { timeout: 90_000 }, () => {
     await ingest.close();
   });
 
+  for (const [what, more, why] of [
+    ['an id', { upstream_id: 'u'.repeat(257) }, /upstream_id has 257 characters, the maximum is 256 \(kmp_rtmp_in_max/],
+    ['a name', { name: 'n'.repeat(257) }, /name without its query has 257 characters, the maximum is 256/],
+    ['a query', { name: `n?${'q'.repeat(2047)}` }, /name has 2049 characters, the maximum is 2048/],
+    ['a URL', { url: `rtmp://192.0.2.1/a/${'x'.repeat(4096)}` }, /url has 4115 characters, the maximum is 4096/],
+  ] as const) {
+    it(`${what} that is too long ends the connection before there is an upstream`, async () => {
+      await start({});
+      await open(more);
+      await closedBecause(why);
+      assert.equal(service.registry.size, 0);
+    });
+  }
+
+  it('an id and a name of 256 characters, with a signed token, are taken', async () => {
+    await start({});
+    const connection = await open({ upstream_id: 'u'.repeat(256), name: `${'n'.repeat(256)}?${'q'.repeat(1000)}` });
+    connection.send(audioMinf(), frameAt(0, 'a'));
+    await eventually(() => service.registry.get('u'.repeat(256)) !== undefined, 'the upstream');
+  });
+
   it('16384 frames may wait, but not one more; waiting frames are written', async () => {
     await start({ outMemLimit: 2 ** 26 });
     const connection = await open();

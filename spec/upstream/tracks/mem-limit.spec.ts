@@ -18,7 +18,7 @@ describe('the memory limit of an upstream, and where it is reached', { timeout: 
 
   const start = async (media: string): Promise<void> => {
     running = await RunningService.start({
-      media: `kmp_rtmp_in_read_interval 0; kmp_rtmp_out_onfi_period 0; ${media}`,
+      media: `kmp_rtmp_in_max_name_length 0; kmp_rtmp_in_read_interval 0; kmp_rtmp_out_onfi_period 0; ${media}`,
     });
   };
   const open = async (more: object = {}): Promise<KmpSender> => {

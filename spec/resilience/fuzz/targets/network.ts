@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect, type AddressInfo } from 'node:net';
 import type { Server } from 'node:http';
 import { createApp } from '../../../../lib/api/app.js';
-import { createHttpServer } from '../../../../lib/api/http-server.js';
+import { createHttpServer } from '../../../../lib/api/server/http-server.js';
 import { statusRouter } from '../../../../lib/api/status/router.js';
 import { systemClock } from '../../../../lib/time/clock.js';
 import { controlRouter } from '../../../../lib/control/router.js';

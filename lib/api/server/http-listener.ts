@@ -1,11 +1,14 @@
 import type { RequestListener, Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
-import { listenOn, type ListenOn } from '../net/listen.js';
-import type { Listener } from '../net/listener-set.js';
-import type { Logger } from '../base/logger.js';
-import { setPeer, UNIX_PEER } from '../net/peer.js';
+import { listenOn, type ListenOn } from '../../net/listen.js';
+import type { Listener } from '../../net/listener-set.js';
+import type { Logger } from '../../base/logger.js';
+import { peerName, setPeer, UNIX_PEER } from '../../net/peer.js';
+import { systemClock, type Clock } from '../../time/clock.js';
+import { ConnectionGate, type ConnectionLimits } from './connection-gate.js';
 import { createHttpServer } from './http-server.js';
+import { reserveForHealth } from './reserved.js';
 import { TlsServer } from './tls-server.js';
 
 /** What a listener serves. */
@@ -13,7 +16,13 @@ export interface HttpService {
   readonly app: RequestListener;
   /** Certificates and keys for HTTPS; undefined: plain HTTP. */
   readonly tls?: SecureContextOptions | undefined;
+  readonly limits: ConnectionLimits;
+  /** Whether a client with this address may connect. */
+  readonly allowed: (address: string | undefined) => boolean;
 }
+
+/** The least time between two log lines about refused connections, in ms. */
+const LOG_INTERVAL = 10_000;
 
 /** A listener for HTTP requests on one address. A reload can replace what it serves while it listens. */
 export class HttpListener implements Listener {
@@ -24,14 +33,26 @@ export class HttpListener implements Listener {
   /** All open connections, including those in a TLS handshake. */
   private readonly sockets = new Set<Socket>();
   private tls: TlsServer | undefined;
+  private readonly gate: ConnectionGate;
+  private refused = 0;
+  private nextLog = -Infinity;
 
   constructor(
     readonly address: ListenOn,
     private current: HttpService,
     private readonly log: Logger,
+    private readonly clock: Clock = systemClock,
   ) {
     this.port = address.port;
-    this.server = createHttpServer((req, res) => this.current.app(req, res));
+    this.gate = new ConnectionGate(current.limits, current.allowed);
+    this.server = createHttpServer(
+      (req, res) => {
+        res.once('close', this.gate.begin(req.socket));
+        if (this.gate.isReserved(req.socket)) reserveForHealth(req.socket);
+        this.current.app(req, res);
+      },
+      { maxConnections: Infinity },
+    );
     this.service = current;
     // Each connection is checked before the server of Node gets it.
     const listeners = this.server.listeners('connection');
@@ -44,8 +65,11 @@ export class HttpListener implements Listener {
   /** Applies to later requests, and to the TLS of later connections. */
   set service(service: HttpService) {
     this.current = service;
+    this.gate.limits = service.limits;
+    this.gate.allowed = service.allowed;
     if (service.tls === undefined) this.tls = undefined;
-    else if (this.tls === undefined) this.tls = new TlsServer(service.tls, (socket) => this.secured(socket), this.log);
+    else if (this.tls === undefined)
+      this.tls = new TlsServer(service.tls, (socket, plain) => this.secured(socket, plain), this.log);
     else this.tls.material = service.tls;
   }
 
@@ -74,12 +98,27 @@ export class HttpListener implements Listener {
     this.sockets.add(socket);
     socket.once('close', () => this.sockets.delete(socket));
     this.setPeer(socket);
-    if (this.tls === undefined) this.serve(socket);
+    const refusal = this.gate.refusal(socket);
+    if (refusal !== undefined) {
+      socket.destroy();
+      this.logRefusal(socket, refusal);
+    } else if (this.tls === undefined) this.serve(socket);
     else this.tls.accept(socket);
   }
 
-  private secured(socket: Socket): void {
+  private logRefusal(socket: Socket, why: string): void {
+    this.refused++;
+    const now = this.clock.now();
+    if (now < this.nextLog) return;
+    const times = this.refused === 1 ? '' : ` (${this.refused} connections since the last such line)`;
+    this.log.warn(`HTTP connection refused: ${why}${times}`, { peer: peerName(socket) });
+    this.refused = 0;
+    this.nextLog = now + LOG_INTERVAL;
+  }
+
+  private secured(socket: Socket, plain: Socket | undefined): void {
     this.setPeer(socket);
+    if (plain !== undefined) this.gate.alias(plain, socket);
     this.serve(socket);
   }
 
