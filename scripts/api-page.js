@@ -60,6 +60,7 @@ const REASONS = {
   publish_rejected: 'the server refused the stream: a wrong key, or one that is in use',
   stream_id_mismatch:
     'the server returned another stream id than the assumed one after data was sent; see `kmp_rtmp_out_stream_id`',
+  input_timeout: 'the sender was connected, but sent nothing for `kmp_rtmp_in_read_timeout`',
   shutdown: 'the service was stopped',
 };
 

@@ -2,9 +2,9 @@ import type { Clock } from '../time/clock.js';
 import { maskUrl } from '../base/mask.js';
 import type { ConnectData } from '../kmp/connect-data.js';
 import { adviceFor } from './report/advice.js';
-import type { ClosedUpstreamReport } from './report/closed.js';
-import { isFailure } from './report/closed.js';
+import { isFailure, type ClosedUpstreamReport, type LostFrames } from './report/closed.js';
 import type { CloseReason } from './report/close-reason.js';
+import { emptySums } from './report/totals.js';
 import type { Upstream } from './upstream.js';
 
 /** What the record of ended upstreams says about `upstream`, which has just ended. */
@@ -31,9 +31,17 @@ export function describeClosed(
     closed_at: iso(wall),
     attempts: sessions.tries,
     connection,
-    lost: upstream.lostFrames(),
+    lost: lostFrames(upstream),
     published_ms: sessions.longestPublication,
   };
+}
+
+function lostFrames(upstream: Upstream): LostFrames {
+  const sums = emptySums();
+  upstream.addTo(sums);
+  let undone = 0;
+  for (const track of upstream.allTracks()) undone += track.undone;
+  return { dropped_frames: sums.frames.video.dropped + sums.frames.audio.dropped, unacked_frames: undone };
 }
 
 /** The record of an upstream that could not begin: its URL is invalid. */

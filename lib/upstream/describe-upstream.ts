@@ -2,6 +2,8 @@ import type { ConnectData } from '../kmp/connect-data.js';
 import { withoutCredentials } from '../rtmp/rtmp-url.js';
 import type { Health } from './health.js';
 import type { SessionSet } from './connection/session-set.js';
+import { inputStalledFor } from './input-stall.js';
+import { adviceFor } from './report/advice.js';
 import type { LastStatus, StreamStatus, UpstreamState, UpstreamStatus } from './report/status.js';
 import type { Ledger } from './tracks/ledger.js';
 import type { UpstreamStream } from './tracks/stream.js';
@@ -12,6 +14,8 @@ export interface Breakage {
   readonly message: string;
   /** Monotonic ms. */
   readonly at: number;
+  /** The same, ms since 1970. */
+  readonly wall: number;
 }
 
 /** The parts of an upstream that its description shows. */
@@ -36,7 +40,8 @@ export interface UpstreamFacts {
 export function describeUpstream(upstream: UpstreamFacts, sessions: SessionSet, now: number): UpstreamStatus {
   const { connection, data, ledger, state, health, serverStatus, lastBreakage, createdAt } = upstream;
   const { main, nextAttempt } = sessions;
-  const degraded = state === 'publishing' ? health.status(now) : null;
+  const stalled = state === 'publishing' ? inputStalledFor(upstream.streams.values(), now) : undefined;
+  const degraded = state === 'publishing' && stalled === undefined ? health.status(now) : null;
   // Senders choose the names, and `__proto__` must be an ordinary one.
   const streams = Object.create(null) as Record<string, StreamStatus>;
   for (const [name, stream] of upstream.streams) streams[name] = stream.status(now);
@@ -53,8 +58,9 @@ export function describeUpstream(upstream: UpstreamFacts, sessions: SessionSet, 
     lag_ms: Math.round(sessions.lagMs),
     reconnects: sessions.reconnects,
     streams,
-    state: degraded === null ? state : 'degraded',
+    state: degraded !== null ? 'degraded' : stalled !== undefined ? 'input_stalled' : state,
     degraded,
+    input_stalled: stalled === undefined ? null : Math.floor(stalled / 1000),
     last_status: serverStatus,
     uptime: Math.floor((now - createdAt) / 1000),
     last_error:
@@ -64,6 +70,8 @@ export function describeUpstream(upstream: UpstreamFacts, sessions: SessionSet, 
             reason: lastBreakage.reason,
             message: lastBreakage.message,
             age: Math.floor((now - lastBreakage.at) / 1000),
+            at: new Date(lastBreakage.wall).toISOString(),
+            ...adviceFor(lastBreakage.reason, lastBreakage.message, serverStatus),
           },
     next_attempt: nextAttempt === undefined ? null : Math.max(0, Math.ceil((nextAttempt.at - now) / 1000)),
     next_attempt_at: nextAttempt === undefined ? null : new Date(nextAttempt.wall).toISOString(),

@@ -18,12 +18,12 @@ import { Overload } from './tracks/overload.js';
 import { turnScheduleOf, type TurnSchedule } from '../time/turn-schedule.js';
 import { Publications } from './report/publications.js';
 import type { InputLostReason, UpstreamEvent } from './report/upstream-event.js';
+import { INPUT_FROZEN } from './input-stall.js';
 import { Health } from './health.js';
 import type { LastStatus, UpstreamState, UpstreamStatus } from './report/status.js';
 import type { UpstreamStream } from './tracks/stream.js';
 import { BYTES } from './report/byte-counts.js';
-import type { LostFrames } from './report/closed.js';
-import { emptySums, type Counting, type Sums } from './report/totals.js';
+import type { Counting, Sums } from './report/totals.js';
 import { lagLimitsOf } from './tracks/lag-limits.js';
 import type { AdmitFailure } from './tracks/track-memory.js';
 import type { Track, TrackStream } from './tracks/track.js';
@@ -81,6 +81,8 @@ export class Upstream implements SessionOwner, StreamSetOwner, WatchedUpstream, 
   private finishing: TrackInput[] = [];
   private finalReason: CloseReason = 'done';
   private finalMessage = 'all streams have ended and every byte is sent';
+  /** A sender sent nothing for `kmp_rtmp_in_read_timeout`, and none has come since. */
+  private frozen = false;
 
   /** @throws RtmpUrlError if the URL of the connect data is invalid */
   constructor(options: UpstreamOptions) {
@@ -166,7 +168,11 @@ export class Upstream implements SessionOwner, StreamSetOwner, WatchedUpstream, 
    * @throws TrackRefused
    */
   attach(input: TrackInput, data: ConnectData, info: MediaInfo, initialFrameId: bigint): Track | undefined {
-    return this.phase === 'open' ? this.streamSet.attach(input, data, info, initialFrameId) : undefined;
+    this.frozen = false;
+    if (this.phase !== 'open') return undefined;
+    const track = this.streamSet.attach(input, data, info, initialFrameId);
+    if (track !== undefined) track.receivedAt = this.options.clock.now();
+    return track;
   }
 
   /** Takes a media info for an existing track. A changed one is queued between the frames. */
@@ -204,6 +210,7 @@ export class Upstream implements SessionOwner, StreamSetOwner, WatchedUpstream, 
       this.fail(failure, `the memory limit of ${this.ledger.limit} bytes was reached by ${ADMITTED[failure]}`);
       return;
     }
+    track.receivedAt = this.options.clock.now();
     track.stream.outlet?.write(track, frames);
   }
 
@@ -213,6 +220,7 @@ export class Upstream implements SessionOwner, StreamSetOwner, WatchedUpstream, 
    */
   detach(track: Track, reason: InputLostReason): void {
     track.input = undefined;
+    this.frozen ||= reason === 'input_timeout';
     this.senderWatch.inputLeft();
     if (this.ended) return;
     const returns = this.phase === 'open' && !this.streamSet.isDropping;
@@ -272,7 +280,9 @@ export class Upstream implements SessionOwner, StreamSetOwner, WatchedUpstream, 
 
   sessionClosed(session: PublishSession): void {
     this.sessions.remove(session);
-    if (this.phase === 'closing' && this.sessions.isEmpty) this.end(this.finalReason, this.finalMessage);
+    if (this.phase !== 'closing' || !this.sessions.isEmpty) return;
+    if (this.frozen && !this.isDropping) this.end('input_timeout', INPUT_FROZEN);
+    else this.end(this.finalReason, this.finalMessage);
   }
 
   streamRejected({ name }: TrackStream, message: string): void {
@@ -334,8 +344,9 @@ export class Upstream implements SessionOwner, StreamSetOwner, WatchedUpstream, 
   }
 
   waiting({ reason, message, at }: PastFailure): void {
-    this.lastBreakage = { reason, message, at };
-    const wait = Math.round((this.sessions.nextAttempt?.at ?? at) - this.options.clock.now());
+    const { clock } = this.options;
+    this.lastBreakage = { reason, message, at, wall: clock.wall() - (clock.now() - at) };
+    const wait = Math.round((this.sessions.nextAttempt?.at ?? at) - clock.now());
     this.log.warn(`the destination has failed lately; next attempt in ${Math.max(0, wait)} ms: ${message}`);
   }
 
@@ -350,7 +361,7 @@ export class Upstream implements SessionOwner, StreamSetOwner, WatchedUpstream, 
     for (const { name } of lost) if (reason !== 'reconnect_request') this.publications.lost(name, reason, text);
     // What counts as deserted depends on whether there were attempts.
     this.senderWatch.update();
-    if (message !== undefined) this.lastBreakage = { reason, message: text, at };
+    if (message !== undefined) this.lastBreakage = { reason, message: text, at, wall: this.options.clock.wall() };
     this.report({ type: 'rtmp_reconnect', reason, message: text });
   }
 
@@ -363,15 +374,6 @@ export class Upstream implements SessionOwner, StreamSetOwner, WatchedUpstream, 
     const { bytes, reconnects } = this.sessions;
     for (const field of BYTES) sums[field] += bytes[field];
     sums.reconnects += reconnects;
-  }
-
-  /** What is lost if it ends now. */
-  lostFrames(): LostFrames {
-    const sums = emptySums();
-    this.streamSet.addTo(sums);
-    let undone = 0;
-    for (const track of this.allTracks()) undone += track.undone;
-    return { dropped_frames: sums.frames.video.dropped + sums.frames.audio.dropped, unacked_frames: undone };
   }
 
   allTracks(): Iterable<Track> {

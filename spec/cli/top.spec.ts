@@ -5,7 +5,7 @@ import { after, describe, it } from 'node:test';
 import express from 'express';
 import { rowsOf } from '../../lib/cli/top/rows.js';
 import { Screen } from '../../lib/cli/top/screen.js';
-import { readStatus, type ServiceSample } from '../../lib/cli/top/status.js';
+import { readFailed, readStatus, type ServiceSample } from '../../lib/cli/top/status.js';
 import { Folder, kmpRtmp, Run } from '../support/cli.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { FakeKeyboard, FakeTerminal } from '../support/fake-terminal.js';
@@ -129,6 +129,45 @@ describe('the rows of top', () => {
         ['d', 'NetStream.Publish.Start'],
       ],
     );
+  });
+
+  it('of upstreams that have failed, since when, how often and why, on top of all', () => {
+    const closed = (upstream_id: string, more: object = {}): object => ({
+      upstream_id,
+      reason: 'publish_rejected',
+      message: 'the server says: NetStream.Publish.Denied: no',
+      advice: 'The server refused the key: check it at the platform.',
+      failed: true,
+      since: '2026-11-28T02:13:01.000Z',
+      count: 12,
+      lost: { dropped_frames: 4, unacked_frames: 2 },
+      live_again_at: null,
+      ...more,
+    });
+    const failed = readFailed([
+      closed('gone'),
+      closed('gone', { reason: 'recv_failed' }),
+      closed('again'),
+      closed('late', { reason: 'resolve_failed', count: 1 }),
+      closed('well', { live_again_at: '2026-11-28T02:20:00.000Z' }),
+      closed('over', { failed: false, reason: 'done' }),
+      { odd: 1 },
+      7,
+    ]);
+    const at = new Date('2026-11-28T02:13:01.000Z').toTimeString().slice(0, 8);
+    const now = { ...sample(0, { fine: upstream(), again: upstream({ state: 'connecting' }) }), failed };
+    const words =
+      'the server says: NetStream.Publish.Denied: no. The server refused the key: check it at the platform.';
+    assert.deepEqual(
+      rowsOf(now, undefined).map(({ id, state, lastStatus }) => [id, state, lastStatus]),
+      [
+        ['again', 'refused', `12 times since ${at}, now connecting: publish_rejected: ${words}`],
+        ['gone', 'refused', `12 times since ${at}: publish_rejected: ${words}`],
+        ['late', 'failed', `since ${at}: resolve_failed: ${words}`],
+        ['fine', 'publishing', 'NetStream.Publish.Start'],
+      ],
+    );
+    assert.deepEqual(readFailed({ error: 'not_found' }), [], 'the module has no such record');
   });
 
   it('fields that are missing or of another type do not bring it down', () => {

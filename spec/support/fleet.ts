@@ -88,6 +88,7 @@ function newUpstream(n: number): UpstreamStatus {
     received_bytes: 3500,
     streams: table([[url.split('/').slice(4).join('/'), newStream(n)]]),
     state,
+    input_stalled: null,
     last_status: code === undefined ? null : { level: level ?? '', code, description: description ?? '' },
     acked_bytes: up ? 87_900_000 : 0,
     reconnects: n % 41 === 9 ? 4 : n % 23 === 1 ? 1 : 0,

@@ -10,6 +10,7 @@ const STATES: readonly UpstreamState[] = [
   'publishing',
   'input_lost',
   'degraded',
+  'input_stalled',
   'reconnecting',
   'closing',
 ];

@@ -27,9 +27,14 @@ export function byId(schema: Schema, description: string): Schema {
 const text = (description: string): Schema => ({ type: 'string', description });
 const count = (description: string): Schema => ({ type: 'integer', minimum: 0, description });
 
-/** An object with required properties only. */
-function object(description: string, properties: Readonly<Record<string, Schema>>): Schema {
-  return { type: 'object', description, properties, required: Object.keys(properties) };
+/** An object. All its properties are required, except for those of `optional`. */
+function object(
+  description: string,
+  properties: Readonly<Record<string, Schema>>,
+  optional: Readonly<Record<string, Schema>> = {},
+): Schema {
+  const required = Object.keys(properties);
+  return { type: 'object', description, properties: { ...properties, ...optional }, required };
 }
 
 /** `schema` with properties that may be absent. */
@@ -84,17 +89,24 @@ export const schemas: Readonly<Record<string, Schema>> = {
         'publishing',
         'degraded',
         'input_lost',
+        'input_stalled',
         'reconnecting',
         'closing',
       ],
       description:
         'state of the upstream; waiting: its destination has failed lately, and it waits for its turn to connect; ' +
         'degraded: it publishes, but its server is too far behind, or frames are dropped; ' +
-        'input_lost: it is published, but the media of all its tracks is missing',
+        'input_lost: it is published, but the media of all its tracks is missing; ' +
+        'input_stalled: it is published, but a sender that is connected sends no frames',
     },
     degraded: {
       oneOf: [ref('Degraded'), { type: 'null' }],
       description: 'why the upstream is degraded; null if it is not',
+    },
+    input_stalled: {
+      type: ['integer', 'null'],
+      minimum: 0,
+      description: 'seconds for which a connected sender has sent no frames; null unless the state is input_stalled',
     },
     last_status: { oneOf: [ref('LastStatus'), { type: 'null' }], description: 'last status message of the server' },
     acked_bytes: count('bytes of sent_bytes that the server has acknowledged; 0 if it sends no acknowledgements'),
@@ -144,11 +156,22 @@ export const schemas: Readonly<Record<string, Schema>> = {
       description: 'when an upstream of this id was published again after that; null: not yet',
     },
   }),
-  LastError: object('Why an upstream reconnects', {
-    reason: text('the close reason that the upstream would have ended with'),
-    message: text('what happened, for people'),
-    age: count('seconds since then'),
-  }),
+  LastError: object(
+    'Why an upstream reconnects',
+    {
+      reason: text('the close reason that the upstream would have ended with'),
+      message: text('what happened, for people'),
+      age: count('seconds since then'),
+    },
+    {
+      at: text('when that was (ISO 8601, UTC)'),
+      layer: {
+        type: ['string', 'null'],
+        description: 'where it failed: dns, tcp, tls or rtmp; null: not between this service and the server',
+      },
+      advice: text('what to do about it; empty if nothing has to be done'),
+    },
+  ),
   Degraded: object('Why viewers get less than they should, or later', {
     reason: text('lag: the server is further behind than kmp_rtmp_out_max_lag; frames_dropped: frames are dropped'),
     message: text('for people'),
@@ -174,6 +197,7 @@ export const schemas: Readonly<Record<string, Schema>> = {
     mem_used: count('bytes held by the pending frames'),
     input: { oneOf: [ref('Input'), { type: 'null' }], description: 'the KMP connection; null if there is none' },
     codec: text('e.g. H.264'),
+    media: ref('Media'),
     sent_frames: count('frames written to the upstream'),
     sent_data_bytes: count('payload bytes of those frames'),
     resent_frames: count('frames written again after a reconnect'),
@@ -189,6 +213,22 @@ export const schemas: Readonly<Record<string, Schema>> = {
     },
     lag_ms: count('age of the oldest frame that the server has not taken yet, in ms; 0 if there is none'),
   }),
+  Media: object(
+    'What a track carries, by its media info; 0: the sender does not say',
+    { bitrate: count('bit/s') },
+    {
+      width: count('video: pixels'),
+      height: count('video: pixels'),
+      frame_rate: { type: 'number', description: 'video: frames per second' },
+      key_frame_interval: {
+        type: ['integer', 'null'],
+        minimum: 0,
+        description: 'video: milliseconds from one key frame to the next; null before the second',
+      },
+      channels: count('audio: number of channels'),
+      sample_rate: count('audio: samples per second'),
+    },
+  ),
   Input: object('A KMP connection', {
     connection: count('number of the connection, unique in the service; the id in DELETE .../tracks/{connection}'),
     remote_addr: text('address and port of the sender'),

@@ -25,11 +25,34 @@ export function upstreamInfo(id: string, upstream: UpstreamStatus): UpstreamInfo
       description: shorten(maskIn(last.description, secrets)),
     },
     lastError: error && `${error.reason}: ${shorten(maskIn(error.message, secrets))}`,
+    lastErrorAt: error?.at ?? null,
+    advice: error?.advice ?? '',
+    ...troubleOf(upstream, secrets),
     nextAttempt: upstream.next_attempt_at,
     reconnects: upstream.reconnects,
     memLimit: upstream.mem_limit,
     streams: Object.entries(upstream.streams).map(([name, stream]) => streamInfo(name, stream)),
   };
+}
+
+/** What is wrong with an upstream that is published, and for how many s. Nothing in the text changes all the time. */
+function troubleOf(
+  upstream: UpstreamStatus,
+  secrets: ReadonlySet<string>,
+): Pick<UpstreamInfo, 'trouble' | 'troubleAge'> {
+  const { state, degraded, input_stalled: stalled, streams } = upstream;
+  if (state === 'degraded' && degraded !== null) {
+    const said = shorten(maskIn(degraded.message, secrets));
+    return { trouble: `${said}. Check the uplink and the server, or lower the bitrate.`, troubleAge: degraded.age };
+  }
+  if (state === 'input_stalled') {
+    const trouble = 'A sender is connected but sends no frames. Check the encoder, and its network.';
+    return { trouble, troubleAge: stalled ?? 0 };
+  }
+  if (state !== 'input_lost') return {};
+  const ages = Object.values(streams).flatMap(({ tracks }) => [tracks.video?.input_lost, tracks.audio?.input_lost]);
+  const trouble = 'No media arrives; the stream stays published. Check the encoder, and its network.';
+  return { trouble, troubleAge: Math.max(0, ...ages.map((age) => age ?? 0)) };
 }
 
 /** An id for the page, and whether it is shortened. */
@@ -82,8 +105,8 @@ function streamInfo(name: string, stream: StreamStatus): StreamInfo {
   };
 }
 
-function trackInfo(media: 'video' | 'audio', { codec, input }: TrackStatus): TrackInfo {
-  return { media, codec, input: input && inputInfo(input) };
+function trackInfo(media: 'video' | 'audio', { codec, input, media: format }: TrackStatus): TrackInfo {
+  return { media, codec, ...(format === undefined ? {} : { format }), input: input && inputInfo(input) };
 }
 
 function inputInfo(input: NonNullable<TrackStatus['input']>): InputInfo {

@@ -18,6 +18,8 @@ export function sameInfo(a: UpstreamStatus, b: UpstreamStatus): boolean {
     a.last_status?.description === b.last_status?.description &&
     a.last_error?.reason === b.last_error?.reason &&
     a.last_error?.message === b.last_error?.message &&
+    a.last_error?.at === b.last_error?.at &&
+    a.degraded?.message === b.degraded?.message &&
     a.next_attempt_at === b.next_attempt_at &&
     sameStreams(a.streams, b.streams)
   );
@@ -43,9 +45,22 @@ function sameStream(a: StreamStatus, b: StreamStatus): boolean {
 function sameTrack(a: TrackStatus | undefined, b: TrackStatus | undefined): boolean {
   return (
     a?.codec === b?.codec &&
+    sameMedia(a?.media, b?.media) &&
     a?.input?.connection === b?.input?.connection &&
     a?.input?.remote_addr === b?.input?.remote_addr &&
     a?.input?.channel_id === b?.input?.channel_id &&
     a?.input?.track_id === b?.input?.track_id
+  );
+}
+
+function sameMedia(a: TrackStatus['media'] | undefined, b: TrackStatus['media'] | undefined): boolean {
+  return (
+    a?.bitrate === b?.bitrate &&
+    a?.width === b?.width &&
+    a?.height === b?.height &&
+    a?.frame_rate === b?.frame_rate &&
+    a?.key_frame_interval === b?.key_frame_interval &&
+    a?.channels === b?.channels &&
+    a?.sample_rate === b?.sample_rate
   );
 }

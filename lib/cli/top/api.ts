@@ -1,7 +1,7 @@
 import fetch, { FetchError } from 'node-fetch';
 import { messageOf } from '../../base/errors.js';
 import { CommandError } from '../exit.js';
-import { readStatus, type ServiceSample } from './status.js';
+import { readFailed, readStatus, type FailedSample, type ServiceSample } from './status.js';
 
 /** How long an answer may take, ms, and how large it may be, bytes. */
 const TIMEOUT = 10_000;
@@ -16,9 +16,19 @@ const MOST = 64 * 1024 * 1024;
  */
 export async function fetchStatus(url: string, token: string | undefined, now: () => number): Promise<ServiceSample> {
   const at = now();
-  const sample = readStatus(await fetchJson(url, token), at);
+  const [status, failed] = await Promise.all([fetchJson(url, token), fetchFailed(url, token)]);
+  const sample = readStatus(status, at);
   if (sample === undefined) throw new CommandError(`${url} is not the API of kmp-rtmp; give its address by --api`);
-  return sample;
+  return { ...sample, failed };
+}
+
+/** The module, and older services, have no record of failures. */
+async function fetchFailed(url: string, token: string | undefined): Promise<FailedSample[]> {
+  try {
+    return readFailed(await fetchJson(`${url.replace(/[?#].*$/s, '').replace(/\/$/, '')}/closed?limit=1000`, token));
+  } catch {
+    return [];
+  }
 }
 
 async function fetchJson(url: string, token: string | undefined): Promise<unknown> {

@@ -1,4 +1,4 @@
-import type { InputSample, ServiceSample, TrackSample, UpstreamSample } from './status.js';
+import type { FailedSample, InputSample, ServiceSample, TrackSample, UpstreamSample } from './status.js';
 
 /** One upstream, as `top` shows it. Rates are undefined before its second sample. */
 export interface Row {
@@ -34,9 +34,12 @@ const SILENCE = 0.9;
 
 /** The same as on the status page. Unknown states need no attention. */
 const RANKS = [
+  'refused',
+  'failed',
   'input_lost',
   'reconnecting',
   'waiting',
+  'input_stalled',
   'degraded',
   'resolving',
   'connecting',
@@ -51,9 +54,42 @@ export function rowsOf(sample: ServiceSample, earlier: ServiceSample | undefined
   const rows = [...sample.upstreams].map(([id, upstream]) =>
     rowOf(id, upstream, seconds > 0 ? earlier?.upstreams.get(id) : undefined, seconds),
   );
+  const live = new Map(rows.map((row) => [row.id, row]));
+  for (const failed of sample.failed ?? []) {
+    const row = live.get(failed.id);
+    if (row === undefined) rows.push(failedRow(failed));
+    else if (row.state !== 'publishing') Object.assign(row, failing(failed, row.state));
+  }
   const rank = (row: Row): number => (order === 'state' ? rankOf(row) : 0);
   const weight = (row: Row): number => (order === 'id' ? 0 : Math.max(row.bitsIn ?? 0, row.bitsOut ?? 0));
   return rows.sort((a, b) => rank(a) - rank(b) || weight(b) - weight(a) || (a.id < b.id ? -1 : 1));
+}
+
+/** The row of an upstream that has failed and is gone. */
+function failedRow(failed: FailedSample): Row {
+  return {
+    id: failed.id,
+    tracks: 0,
+    bitsIn: undefined,
+    bitsOut: undefined,
+    framesPerSecond: undefined,
+    delay: undefined,
+    memUsed: 0,
+    memLimit: 0,
+    dropped: failed.droppedFrames,
+    reconnects: 0,
+    silent: false,
+    ...failing(failed, ''),
+  };
+}
+
+/** State and news of an upstream that has failed, whether it is gone or tries again. */
+function failing({ reason, why, since, count }: FailedSample, state: string): Pick<Row, 'state' | 'lastStatus'> {
+  const name = /_rejected$/.test(reason) ? 'refused' : 'failed';
+  const times = count > 1 ? `${count} times ` : '';
+  const from = Number.isNaN(since) ? '' : `since ${new Date(since).toTimeString().slice(0, 8)}`;
+  const now = state === '' ? '' : `, now ${state}`;
+  return { state: name, lastStatus: `${times}${from}${now}: ${why}`.trim() };
 }
 
 function rankOf({ state, silent }: Row): number {

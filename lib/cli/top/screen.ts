@@ -47,6 +47,11 @@ const RESET = '\u001b[0m';
 
 /** Colours of states that need attention. */
 const STATE_COLORS: Readonly<Record<string, string>> = {
+  refused: '\u001b[31m',
+  failed: '\u001b[31m',
+  input_lost: '\u001b[31m',
+  input_stalled: '\u001b[31m',
+  degraded: '\u001b[33m',
   reconnecting: '\u001b[31m',
   waiting: '\u001b[31m',
   resolving: '\u001b[33m',

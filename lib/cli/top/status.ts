@@ -10,6 +10,20 @@ export interface ServiceSample {
   /** s */
   readonly uptime: number;
   readonly upstreams: ReadonlyMap<string, UpstreamSample>;
+  /** Upstreams that have failed and are not published again, the last failure first. */
+  readonly failed?: readonly FailedSample[];
+}
+
+/** How an upstream has failed. */
+export interface FailedSample {
+  readonly id: string;
+  readonly reason: string;
+  /** What happened, and what to do. */
+  readonly why: string;
+  /** ms since 1970; NaN: not known. */
+  readonly since: number;
+  readonly count: number;
+  readonly droppedFrames: number;
 }
 
 export interface UpstreamSample {
@@ -81,6 +95,29 @@ export function readStatus(json: unknown, at: number): ServiceSample | undefined
     uptime: number(status, 'uptime'),
     upstreams,
   };
+}
+
+/** Reads the JSON of `GET /closed`, of the last end of each upstream. Anything else has no failures. */
+export function readFailed(json: unknown): FailedSample[] {
+  const seen = new Set<string>();
+  return (Array.isArray(json) ? json : []).flatMap((part: unknown) => {
+    const fields = fieldsOf(part);
+    const id = fields && text(fields, 'upstream_id');
+    if (fields === undefined || id === undefined || seen.has(id)) return [];
+    seen.add(id);
+    if (fields['failed'] !== true || fields['live_again_at'] !== null) return [];
+    const why = [joined(fields, 'reason', 'message'), text(fields, 'advice')].filter(Boolean).join('. ');
+    return [
+      {
+        id,
+        reason: text(fields, 'reason'),
+        why,
+        since: Date.parse(text(fields, 'since')),
+        count: number(fields, 'count'),
+        droppedFrames: number(fieldsOf(fields['lost']) ?? {}, 'dropped_frames'),
+      },
+    ];
+  });
 }
 
 function upstreamOf(fields: Fields): UpstreamSample {

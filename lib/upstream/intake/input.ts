@@ -328,7 +328,7 @@ export class Input extends Writable implements TrackInput, Counting {
     const { timescale } = info;
     this.counters.frame(frame, wall, timescale);
     if (frame.isKey && info.mediaType === 'video') {
-      track.ids.addKey(seq);
+      track.keyReceived(seq, toMs(frame.dts, timescale));
       track.slate?.keyFrame(frame, info);
     }
     frame.seq = seq;

@@ -29,6 +29,7 @@ export const CLOSE_REASONS = [
   'connect_rejected',
   'publish_rejected',
   'stream_id_mismatch',
+  'input_timeout',
   'shutdown',
 ] as const;
 

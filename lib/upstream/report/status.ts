@@ -1,4 +1,5 @@
 import type { ClosedQuery, ClosedUpstream } from './closed.js';
+import type { FailureLayer } from './advice.js';
 import type { LastStatus } from './last-status.js';
 
 export type { LastStatus } from './last-status.js';
@@ -47,6 +48,7 @@ export interface TrackStatus {
   // Additions.
   /** Name of the codec, e.g. `H.264`. */
   readonly codec: string;
+  readonly media: MediaStatus;
   /** Frames written to the upstream, and the payload bytes in them. */
   readonly sent_frames: number;
   readonly sent_data_bytes: number;
@@ -69,6 +71,21 @@ export interface TrackStatus {
   readonly lag_ms: number;
 }
 
+/** What a track carries, by its media info. 0: the sender does not say. */
+export interface MediaStatus {
+  /** bit/s */
+  readonly bitrate: number;
+  /** Of video: pixels, and frames per second. */
+  readonly width?: number;
+  readonly height?: number;
+  readonly frame_rate?: number;
+  /** Of video: ms from one key frame to the next, the last ones; null before the second. */
+  readonly key_frame_interval?: number | null;
+  /** Of audio; samples per second. */
+  readonly channels?: number;
+  readonly sample_rate?: number;
+}
+
 export interface StreamStatus {
   /** RTMP message stream id. */
   readonly id: number;
@@ -80,8 +97,9 @@ export interface StreamStatus {
 /**
  * Where an upstream is in its life. `waiting`: its destination has failed lately, and it waits for its turn to connect,
  * for the first time; `reconnecting`: its connection broke, and it waits for the next attempt, or makes it;
- * `input_lost`: it is published, but the media of all its tracks is missing; `degraded`: it publishes, but viewers get
- * less than they should, or later (see {@link DegradedStatus}).
+ * `input_lost`: it is published, but the media of all its tracks is missing; `input_stalled`: it is published, but a
+ * sender that is connected sends no frames; `degraded`: it publishes, but viewers get less than they should, or later
+ * (see {@link DegradedStatus}).
  */
 export type UpstreamState =
   | 'waiting'
@@ -91,6 +109,7 @@ export type UpstreamState =
   | 'publishing'
   | 'degraded'
   | 'input_lost'
+  | 'input_stalled'
   | 'reconnecting'
   | 'closing';
 
@@ -112,6 +131,12 @@ export interface LastError {
   readonly message: string;
   /** s since the error. */
   readonly age: number;
+  /** When it happened, ISO 8601 in UTC. */
+  readonly at?: string;
+  /** Where it happened; null: not between this service and the server. */
+  readonly layer?: FailureLayer | null;
+  /** What to do about it; empty if nothing has to be done. */
+  readonly advice?: string;
 }
 
 export interface UpstreamStatus {
@@ -133,6 +158,8 @@ export interface UpstreamStatus {
   // Additions.
   readonly state: UpstreamState;
   readonly last_status: LastStatus | null;
+  /** s for which a connected sender has sent no frames; null unless the state is `input_stalled`. */
+  readonly input_stalled: number | null;
   /** The part of `sent_bytes` that the server says it has read; 0 if the server does not acknowledge. */
   readonly acked_bytes: number;
   /** null unless the state is `degraded`. */

@@ -1,6 +1,7 @@
 import { codecName, type MediaType } from '../../media/codec.js';
 import { sameMediaInfo, type MediaInfo } from '../../media/media-info.js';
 import { TrackQueue, type QueueGroup } from '../../merge/track-queue.js';
+import { describeMedia } from './describe-media.js';
 import { TagHead } from '../../rtmp/media-tags.js';
 import type { StreamState } from '../../rtmp/session-writer.js';
 import { NEVER_WRITTEN, SLATE_FRAME, type Frame } from '../../media/frame.js';
@@ -116,6 +117,11 @@ export class Track extends TrackQueue implements Counting, TimedTrack {
   slateFrames = 0;
   /** Time of the last frame that was written, ms. */
   writtenMs = -Infinity;
+  /** Monotonic ms at which frames were last received, or its sender has come. */
+  receivedAt: number | undefined;
+  /** ms from one received key frame to the next; undefined before the second. */
+  private keyInterval: number | undefined;
+  private lastKeyMs: number | undefined;
   /** ms between arrival and merging of the last written frame. */
   delay = 0;
   /** True while video is dropped until the next key frame, on a connection that was opened again. */
@@ -316,6 +322,13 @@ export class Track extends TrackQueue implements Counting, TimedTrack {
     input.allAcknowledged();
   }
 
+  /** A key frame of video has been received. @param seq its sequence number @param ms its dts */
+  keyReceived(seq: number, ms: number): void {
+    this.ids.addKey(seq);
+    if (this.lastKeyMs !== undefined && ms > this.lastKeyMs) this.keyInterval = ms - this.lastKeyMs;
+    this.lastKeyMs = ms;
+  }
+
   /** How many received frames are not known to have been sent. */
   get undone(): number {
     const { ids } = this;
@@ -382,6 +395,7 @@ export class Track extends TrackQueue implements Counting, TimedTrack {
       mem_used: this.memory.used,
       input: this.input?.status(now) ?? null,
       codec: codecName(this.latestInfo.codecId),
+      media: describeMedia(this.latestInfo, this.keyInterval),
       sent_frames: this.sentFrames,
       sent_data_bytes: this.sentDataBytes,
       resent_frames: this.resentFrames,

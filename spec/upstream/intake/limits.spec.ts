@@ -114,7 +114,7 @@ describe('the limits of a KMP connection', { timeout: 90_000 }, () => {
     await open();
     sender.send(videoMinf());
     await closedBecause(/KMP connection closed: nothing was received/);
-    assert.equal((await service.ended()).reason, 'done');
+    assert.equal((await service.ended()).reason, 'input_timeout');
   });
 
   it('one that sends its connect packet byte by byte is closed when kmp_rtmp_in_read_timeout is over', async () => {

@@ -309,6 +309,11 @@ describe('kmp_rtmp_out_linger: the stream stays published while its senders are 
     assert.equal(live.status().state, 'publishing');
     clock.advance(LINGER);
     assert.deepEqual(Object.keys(live.status().streams), ['other']);
+    // Its senders have sent nothing for as long; without new frames, its input counts as stalled.
+    other.video.send(frameAt(40, 'o1'));
+    other.audio.send(frameAt(40, 'p1'));
+    await live.received('video', 2, 'other');
+    await live.received('audio', 1, 'other');
     assert.equal(live.status().state, 'publishing');
   });
 

@@ -6,7 +6,7 @@ import type { Model } from './data/model.js';
 import { displayState, isDown } from './data/order.js';
 import type { Times } from './data/series.js';
 import { endedSection } from './ended-section.js';
-import { ago, pillOf } from './data/news.js';
+import { ago, pillOf, troubleText } from './data/news.js';
 import { streamSection } from './stream-section.js';
 import type { Upstream } from './data/upstream.js';
 
@@ -118,6 +118,8 @@ export class DetailView {
       if (focused) title.focus({ preventScroll: true });
       return;
     }
+    const trouble = el('p', { class: 'last', 'data-level': 'error' }, live.text(troubleText));
+    live.shown(trouble, ({ info }) => (info.trouble ?? '') !== '');
     const last = el('p', { class: 'last' });
     live.shown(last, ({ info }) => info.lastStatus !== null);
     live.attribute(last, 'data-level', ({ info }) => info.lastStatus?.level ?? '');
@@ -144,6 +146,7 @@ export class DetailView {
       el('header', {}, title, close),
       el('p', { class: 'state' }, state, this.dropButton(upstream)),
       endedSection(live),
+      trouble,
       last,
       broke,
     );

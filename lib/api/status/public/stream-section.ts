@@ -2,6 +2,7 @@ import { el, type Live } from './dom.js';
 import type { Dropper } from './drop.js';
 import { bitrate, bytes, count, frames, milliseconds } from './data/format.js';
 import type { Track } from './track.js';
+import type { TrackFormat } from './data/wire.js';
 import type { Stream, Upstream } from './data/upstream.js';
 
 type Fact = readonly [title: string, read: (track: Track) => string];
@@ -31,6 +32,7 @@ function trackCard(upstream: Upstream, track: Track, live: Live<Upstream>, dropp
   const facts = el('dl', { class: 'facts-list' });
   const add = (title: string, value: Node | string): void =>
     facts.append(el('div', {}, el('dt', {}, title), el('dd', {}, value)));
+  for (const [title, value] of formatFacts(track.info.format)) add(title, value);
   for (const [title, read] of FACTS)
     add(
       title,
@@ -49,6 +51,26 @@ function trackCard(upstream: Upstream, track: Track, live: Live<Upstream>, dropp
     header.append(button);
   }
   return el('article', { class: 'track' }, header, facts);
+}
+
+/** What the media info of the sender says. */
+function formatFacts(format: TrackFormat | undefined): (readonly [string, string])[] {
+  if (format === undefined) return [];
+  const { width = 0, height = 0, frame_rate: rate = 0, key_frame_interval: interval } = format;
+  const { channels = 0, sample_rate: samples = 0 } = format;
+  return [
+    ...(width > 0 ? [['Resolution', `${width} × ${height}`] as const] : []),
+    ...(rate > 0 ? [['Frame rate', `${frames(rate)} per second`] as const] : []),
+    ...(interval === undefined
+      ? []
+      : [['Key frames', interval === null ? '–' : `every ${milliseconds(interval)}`] as const]),
+    ...(samples > 0 ? [['Sound', `${(samples / 1000).toFixed(1)} kHz, ${channelsName(channels)}`] as const] : []),
+    ...(format.bitrate > 0 ? [['Announced', bitrate(format.bitrate)] as const] : []),
+  ];
+}
+
+function channelsName(channels: number): string {
+  return channels === 1 ? 'mono' : channels === 2 ? 'stereo' : `${channels} channels`;
 }
 
 function received(all: number, key: number): string {

@@ -62,9 +62,11 @@ export function changed({ info }: Upstream, before: Upstream['info'], at: number
   const { id } = info;
   const happened: ActivityEntry[] = [];
   if (info.state !== before.state) {
-    const kind = info.state === 'publishing' ? 'good' : isDown(info.state) ? 'bad' : 'plain';
-    const why = isDown(info.state) && info.lastError !== null ? `: ${info.lastError}` : '';
-    happened.push({ at, id, what: `is ${info.state}${why}`, kind });
+    const bad = isDown(info.state) || (info.trouble ?? '') !== '';
+    const kind = info.state === 'publishing' ? 'good' : bad ? 'bad' : 'plain';
+    const reason = isDown(info.state) ? info.lastError : info.trouble;
+    const why = (reason ?? '') === '' ? '' : `: ${reason}`;
+    happened.push({ at, id, what: `is ${info.state.replace('_', ' ')}${why}`, kind });
   }
   const last = info.lastStatus;
   if (last !== null && last.code !== before.lastStatus?.code) {

@@ -43,8 +43,14 @@ export function whyOf(upstream: Upstream, now: number): string {
   if (failure !== undefined && displayState(upstream) === 'failed') {
     return `Since ${clockTime(failure.since, now)}: ${explained(failure)}`;
   }
+  if ((info.trouble ?? '') !== '') return troubleText(upstream);
   const advice = isDown(info.state) ? (info.advice ?? '') : '';
   return sentences(newsOf(info), advice);
+}
+
+/** What is wrong with an upstream that is published, and for how long. */
+export function troubleText({ info, troubledFor }: Upstream): string {
+  return (info.trouble ?? '') === '' ? '' : `For ${duration(troubledFor)}: ${info.trouble}`;
 }
 
 /** A failure with its layer, its words and what to do. */

@@ -39,6 +39,8 @@ export class Upstream {
   searchText = '';
   /** Time of the service at which the upstream was created, in ms. */
   private began = 0;
+  /** Time of the service since when it has been in trouble, in ms. */
+  private troubledSince = 0;
   private t: number;
   /** ms for which it has been publishing without data from its senders. */
   private quiet = 0;
@@ -76,6 +78,11 @@ export class Upstream {
     return this.info.memLimit > 0 ? this.memUsed / this.info.memLimit : 0;
   }
 
+  /** s for which it has been in trouble. */
+  get troubledFor(): number {
+    return Math.max(0, Math.floor((this.t - this.troubledSince) / 1000));
+  }
+
   /** s */
   get uptime(): number {
     return Math.max(0, Math.floor((this.t - this.began) / 1000));
@@ -85,6 +92,7 @@ export class Upstream {
     const known = new Map(this.streams.map((stream) => [stream.info.id, stream]));
     this.info = info;
     this.began = t - uptime * 1000;
+    this.troubledSince = t - (info.troubleAge ?? 0) * 1000;
     this.streams = info.streams.map((stream) => {
       const before = known.get(stream.id)?.tracks ?? [];
       const tracks = stream.tracks.map((track) => {

@@ -30,9 +30,22 @@ export interface InputInfo {
   readonly trackId: string;
 }
 
+/** Bitrate in bit/s; size in pixels; times in ms. */
+export interface TrackFormat {
+  readonly bitrate: number;
+  readonly width?: number;
+  readonly height?: number;
+  readonly frame_rate?: number;
+  readonly key_frame_interval?: number | null;
+  readonly channels?: number;
+  readonly sample_rate?: number;
+}
+
 export interface TrackInfo {
   readonly media: 'video' | 'audio';
   readonly codec: string;
+  /** By the media info of the sender; 0: not known. */
+  readonly format?: TrackFormat;
   /** null: there is no sender. */
   readonly input: InputInfo | null;
 }
@@ -64,6 +77,10 @@ export interface UpstreamInfo {
   /** When that was, ISO 8601 in UTC, and what to do about it. */
   readonly lastErrorAt?: string | null;
   readonly advice?: string;
+  /** What is wrong in a state that is neither that nor in order; empty: nothing. */
+  readonly trouble?: string;
+  /** s for which that has lasted, at this message. */
+  readonly troubleAge?: number;
   /** Time of the next attempt to connect, ISO 8601 in UTC; null: it waits for none. */
   readonly nextAttempt: string | null;
   readonly reconnects: number;
