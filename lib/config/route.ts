@@ -10,6 +10,8 @@ export interface Route {
   readonly pattern: RegExp;
   /** RTMP URLs. `$1` to `$9` stand for the groups of the pattern, `$&` for the whole match. */
   readonly urls: readonly string[];
+  /** For each URL, its backups: the destinations that are tried, in this order, when it fails. undefined: none. */
+  readonly backups?: readonly (readonly string[])[];
   /**
    * For each URL, whether a sender ends the whole input when this destination ends for good. undefined: only if it is
    * the only destination of the route.
@@ -19,34 +21,58 @@ export interface Route {
 
 /** Type of the arguments of `kmp_rtmp_route`. */
 export const route: ValueType<Route> = {
-  syntax: 'pattern url [required | optional] ...',
-  expected: 'a regular expression and at least one RTMP URL, each with an optional "required" or "optional"',
+  syntax: 'pattern url[|backup-url ...] [required | optional] ...',
+  expected:
+    'a regular expression and at least one RTMP URL, each with optional backups (url|url) and an optional "required" or "optional"',
   args: [2, 129],
   parse([text = '', ...args]) {
     const { pattern, groups } = compile(text);
     const urls: string[] = [];
+    const backups: (readonly string[])[] = [];
     const required: (boolean | undefined)[] = [];
-    for (const url of args) {
-      if (url === 'required' || url === 'optional') {
-        if (urls.length === 0 || required.at(-1) !== undefined) throw new ValueError(`"${url}" must follow a URL`);
-        required[required.length - 1] = url === 'required';
+    for (const arg of args) {
+      if (arg === 'required' || arg === 'optional') {
+        if (urls.length === 0 || required.at(-1) !== undefined) throw new ValueError(`"${arg}" must follow a URL`);
+        required[required.length - 1] = arg === 'required';
         continue;
       }
-      urls.push(url);
+      const [primary = '', ...others] = arg.split(BACKUP);
+      for (const url of [primary, ...others]) checkUrl(url, text, groups);
+      if (others.length > MAX_BACKUPS) {
+        throw new ValueError(`"${primary}" has ${others.length} backups; the maximum is ${MAX_BACKUPS}`);
+      }
+      urls.push(primary);
+      backups.push(others);
       required.push(undefined);
-      if (!/^rtmps?:\/\/[^/]+\/./i.test(url) || hasControlCharacter(url)) {
-        throw new ValueError(`"${url}" is not a URL such as rtmp://host/app/name or rtmps://host/app/$1`);
-      }
-      const beyond = [...url.matchAll(/\$(\d)/g)].find(([, n]) => Number(n) > groups || Number(n) === 0);
-      if (beyond !== undefined) {
-        throw new ValueError(
-          `"${beyond[0]}" in "${url}": the pattern "${text}" has ${groups} group${groups === 1 ? '' : 's'}`,
-        );
-      }
     }
-    return required.some((one) => one !== undefined) ? { pattern, urls, required } : { pattern, urls };
+    return {
+      pattern,
+      urls,
+      ...(backups.some((some) => some.length > 0) ? { backups } : {}),
+      ...(required.some((one) => one !== undefined) ? { required } : {}),
+    };
   },
 };
+
+/** Stands between a URL and its backup. A `|` that no URL follows is a part of a stream name. */
+const BACKUP = /\|(?=rtmps?:\/\/)/i;
+
+/** The most backups of a URL, as in connect data (`backup_urls`). */
+const MAX_BACKUPS = 8;
+
+/** @throws ValueError */
+function checkUrl(url: string, pattern: string, groups: number): void {
+  // The second test finds a backup whose scheme is mistyped.
+  if (!/^rtmps?:\/\/[^/]+\/./i.test(url) || /\|[^|/]*:\/\//.test(url) || hasControlCharacter(url)) {
+    throw new ValueError(`"${url}" is not a URL such as rtmp://host/app/name or rtmps://host/app/$1`);
+  }
+  const beyond = [...url.matchAll(/\$(\d)/g)].find(([, n]) => Number(n) > groups || Number(n) === 0);
+  if (beyond !== undefined) {
+    throw new ValueError(
+      `"${beyond[0]}" in "${url}": the pattern "${pattern}" has ${groups} group${groups === 1 ? '' : 's'}`,
+    );
+  }
+}
 
 function compile(text: string): { pattern: RegExp; groups: number } {
   try {

@@ -93,6 +93,20 @@ export const msec = singleArgument(
   parseTime,
 );
 
+/** A time of at least 1 ms. */
+export const msecFromOne = singleArgument(
+  'msec',
+  'a time of at least 1ms, such as 500ms, 10s or 1m (without a unit: seconds)',
+  (text) => inRange(parseTime(text), [1, Infinity]),
+);
+
+/** A time of at least 1 ms, or the word `never` for Infinity. */
+export const msecOrNever = singleArgument(
+  'never | msec',
+  '"never", or a time of at least 1ms, such as 500ms, 10s or 1m (without a unit: seconds)',
+  (text) => (text === 'never' ? Infinity : inRange(parseTime(text), [1, Infinity])),
+);
+
 /** A size in bytes. Default range: 1 byte to 1 TiB. */
 export function size(min = 1, max = 2 ** 40): ValueType<number> {
   const range = max === 2 ** 40 ? '' : ` in the range ${min} .. ${max}`;

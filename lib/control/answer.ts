@@ -48,14 +48,18 @@ export function publishAnswer(
     ...OK,
     channel_id: kmpId(name),
     track_id: media === 'video' ? 'v1' : 'a1',
-    upstreams: targets.map(({ id, url, required }) => ({
-      id,
+    upstreams: targets.map((target) => ({
+      id: target.id,
       url: kmpUrl,
       resume_from: 'last_acked',
-      required,
-      connect_data: Buffer.from(JSON.stringify({ upstream_id: id, url })).toString('base64'),
+      required: target.required,
+      connect_data: Buffer.from(JSON.stringify(connectData(target))).toString('base64'),
     })),
   };
+}
+
+function connectData({ id, url, backupUrls }: Target): object {
+  return { upstream_id: id, url, ...(backupUrls.length > 0 ? { backup_urls: backupUrls } : {}) };
 }
 
 /** @param targets the one target of the callback */

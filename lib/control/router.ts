@@ -56,7 +56,7 @@ export function controlRouter(routes: readonly Route[], options: ControlOptions)
     try {
       const targets = selectTargets(callback, targetsOf(routes, callback.name));
       const url = await kmpUrl(options.kmp(), req.socket.localAddress);
-      log.info(`${what} (${callback.media}) routed to ${targets.map((target) => maskUrl(target.url)).join(' ')}`);
+      log.info(`${what} (${callback.media}) routed to ${targets.map(masked).join(' ')}`);
       const answer = callback.event === 'publish' ? publishAnswer : republishAnswer;
       send(res, 200, answer(callback, targets, url));
     } catch (error) {
@@ -78,6 +78,11 @@ export function controlRouter(routes: readonly Route[], options: ControlOptions)
     else refuse(res, status, message);
   }) satisfies ErrorRequestHandler);
   return router;
+}
+
+/** The URLs of a target as a route has them, for the log. */
+function masked({ url, backupUrls }: Target): string {
+  return [url, ...backupUrls].map(maskUrl).join('|');
 }
 
 /** @throws KmpRtmpError `no_route` */

@@ -12,6 +12,8 @@ export interface Target {
   readonly id: string;
   /** RTMP URL; contains the stream key. */
   readonly url: string;
+  /** RTMP URLs that are tried, in this order, when `url` fails; with stream keys. */
+  readonly backupUrls: readonly string[];
   /** Whether the sender ends the whole input when this destination ends for good. */
   readonly required: boolean;
 }
@@ -23,16 +25,21 @@ export interface Target {
  * @throws KmpRtmpError `bad_name` if the name would change the host or the app in an unexpected way
  */
 export function targetsOf(routes: readonly Route[], name: string): Target[] | undefined {
-  for (const { pattern, urls, required = [] } of routes) {
+  for (const { pattern, urls, backups = [], required = [] } of routes) {
     const match = linearPattern(pattern)(name);
     if (match === null) continue;
     const only = urls.length === 1;
-    return urls.map((url, index) => ({ ...target(name, substitute(url, match)), required: required[index] ?? only }));
+    return urls.map((url, index) => ({
+      ...target(name, substitute(url, match)),
+      backupUrls: (backups[index] ?? []).map((backup) => substitute(backup, match)),
+      required: required[index] ?? only,
+    }));
   }
   return undefined;
 }
 
-function target(name: string, url: string): Omit<Target, 'required'> {
+/** The id depends on the primary URL alone: a route that gets a backup keeps its upstream. */
+function target(name: string, url: string): Pick<Target, 'id' | 'url'> {
   const host = /^[a-z]+:\/\/(?:[^/]*@)?(\[[^\]]*\]|[^/:]*)/i.exec(url)?.[1] ?? '';
   const hash = createHash('sha256').update(`${name}\n${url}`).digest('hex').slice(0, 8);
   return { id: `${name}-${host}-${hash}`, url };

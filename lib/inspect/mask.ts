@@ -3,7 +3,9 @@ import { maskIn, maskKey, maskUrl } from '../base/mask.js';
 /** Fields of connect data and of RTMP commands that contain a stream name or a credential. */
 const SECRET_FIELDS = new Set(['name', 'header', 'details', 'password', 'token', 'key']);
 /** Fields that contain a URL, with or without a scheme. */
-const URL_FIELDS = new Set(['url', 'tc_url', 'tcUrl', 'page_url', 'pageUrl', 'swf_url', 'swfUrl', 'redirect']);
+const URL_FIELDS = new Set([
+  ...['url', 'backup_urls', 'tc_url', 'tcUrl', 'page_url', 'pageUrl', 'swf_url', 'swfUrl', 'redirect'],
+]);
 
 /** Deepest level that is shown, since the sender chooses the nesting. */
 const MAX_DEPTH = 16;

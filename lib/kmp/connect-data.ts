@@ -18,19 +18,28 @@ export interface ConnectData {
   readonly swfUrl: string | undefined;
   readonly tcUrl: string | undefined;
   readonly pageUrl: string | undefined;
+  /**
+   * Destinations that are tried in this order when the one before fails; absent: none. At most
+   * {@link MAX_BACKUP_URLS}, none of them empty, and not parsed yet. They contain stream keys, as `url` does.
+   */
+  readonly backupUrls?: readonly string[];
 }
+
+/** The most backup URLs of an upstream. Further ones are ignored. */
+export const MAX_BACKUP_URLS = 8;
 
 // A leading byte order mark is dropped, although JSON does not allow it.
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
- * Called for each optional field that is ignored, because it is not a string. `type` is for people: "null", "a number".
+ * Called for each optional field that is ignored. `found` is for people: what was found in place of a string ("null",
+ * "a number") or of an array.
  */
-export type OnIgnoredField = (field: string, type: string) => void;
+export type OnIgnoredField = (field: string, found: string) => void;
 
 /**
  * Parses connect data (docs/protocol/kmp.md, Rules of the input, 2). Unknown fields are ignored, and so are optional
- * fields that are not strings, as in the nginx module. Invalid UTF-8 is an error: with replaced bytes, the stream would
+ * fields of a wrong type, as in the nginx module. Invalid UTF-8 is an error: with replaced bytes, the stream would
  * be published under another name.
  *
  * Errors never contain values, because URLs and names contain stream keys.
@@ -56,7 +65,32 @@ export function parseConnectData(data: Buffer, onIgnored: OnIgnoredField = () =>
     swfUrl: optional('swf_url'),
     tcUrl: optional('tc_url'),
     pageUrl: optional('page_url'),
+    ...backupUrls(fields, onIgnored),
   };
+}
+
+/** The field `backup_urls`: an array of URLs. */
+function backupUrls(fields: object, onIgnored: OnIgnoredField): Pick<ConnectData, 'backupUrls'> {
+  const name = 'backup_urls';
+  const value = ownProperty(fields, name);
+  if (value === undefined) return {};
+  if (!Array.isArray(value)) {
+    onIgnored(name, typeName(value));
+    return {};
+  }
+  const list: readonly unknown[] = value;
+  const urls: string[] = [];
+  for (const [index, url] of list.entries()) {
+    if (urls.length === MAX_BACKUP_URLS) {
+      onIgnored(name, `more than ${MAX_BACKUP_URLS}`);
+      break;
+    }
+    if (typeof url === 'string' && url !== '') urls.push(url);
+    else onIgnored(`${name}[${index}]`, url === '' ? 'empty' : typeName(url));
+    // An array of a million numbers must not cost a million lines.
+    if (index >= 4 * MAX_BACKUP_URLS) break;
+  }
+  return urls.length === 0 ? {} : { backupUrls: urls };
 }
 
 function parseObject(data: Buffer): object {

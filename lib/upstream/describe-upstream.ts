@@ -27,6 +27,7 @@ export interface UpstreamFacts {
   readonly health: Health;
   readonly serverStatus: LastStatus | null;
   readonly lastBreakage: Breakage | undefined;
+  readonly destinations: readonly unknown[];
   readonly streams: ReadonlyMap<string, UpstreamStream>;
   /** Monotonic ms. */
   readonly createdAt: number;
@@ -57,6 +58,10 @@ export function describeUpstream(upstream: UpstreamFacts, sessions: SessionSet, 
     ...sessions.bytes,
     lag_ms: Math.round(sessions.lagMs),
     reconnects: sessions.reconnects,
+    destination: main.destination.index,
+    destinations: upstream.destinations.length,
+    destination_url: withoutCredentials(main.destination.given),
+    failovers: sessions.failovers,
     streams,
     state: degraded !== null ? 'degraded' : stalled !== undefined ? 'input_stalled' : state,
     degraded,

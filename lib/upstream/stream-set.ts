@@ -24,7 +24,10 @@ export interface StreamSetOwner {
   readonly sessions: SessionSet;
   readonly absentInputs: AbsentInputs;
   readonly ended: boolean;
-  newSession(streamName: string): PublishSession;
+  /** A session for a stream. `names`: of the stream, at each destination. */
+  newSession(names: readonly string[]): PublishSession;
+  /** The names of the stream of `data` at each destination. */
+  streamNames(data: ConnectData): readonly string[];
   /** Ends the upstream at once. */
   fail(reason: CloseReason, message: string): void;
   /** The input of a track must finish: its sender gets the acks of the frames that were sent, then it is closed. */
@@ -93,7 +96,7 @@ export class StreamSet {
    */
   attach(input: TrackInput, data: ConnectData, info: MediaInfo, initialFrameId: bigint): Track | undefined {
     const name = streamNameOf(data);
-    const stream = this.byName.get(name) ?? this.createStream(name, info.codecId);
+    const stream = this.byName.get(name) ?? this.createStream(name, data, info.codecId);
     if (stream === undefined) return undefined;
     const existing = stream.tracks[info.mediaType];
     if (existing !== undefined) {
@@ -176,7 +179,7 @@ export class StreamSet {
 
   /** A further session that publishes only `stream`. */
   addSession(stream: UpstreamStream): PublishSession {
-    const session = this.owner.newSession(stream.name);
+    const session = this.owner.newSession(stream.names);
     this.owner.sessions.add(session);
     stream.outlet = session.streams;
     session.streams.addStream(stream);
@@ -195,14 +198,14 @@ export class StreamSet {
     for (const track of this.allTracks()) track.addTo(sums);
   }
 
-  private createStream(name: string, codec: number): UpstreamStream | undefined {
-    const stream = new UpstreamStream(name, this.options.clock.now());
+  private createStream(name: string, data: ConnectData, codec: number): UpstreamStream | undefined {
+    const stream = new UpstreamStream(name, this.options.clock.now(), this.owner.streamNames(data));
     stream.onLive = () => this.owner.streamLive(name);
     this.byName.set(name, stream);
     const { main } = this.owner.sessions;
     const { outConnection } = this.options.settings;
     // A stream that was refused a moment ago waits for its turn, and the others go on.
-    const alone = main.oneStream || outConnection === 'stream' || main.isClosedOff(name);
+    const alone = main.oneStream || outConnection === 'stream' || main.destinations.isClosedOff(stream);
     if (!alone || main.streams.isEmpty) {
       stream.outlet = main.streams;
       return main.streams.addStream(stream) ? stream : undefined;

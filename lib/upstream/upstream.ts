@@ -1,17 +1,16 @@
 import type { ConnectData } from '../kmp/connect-data.js';
 import type { Logger } from '../base/logger.js';
-import { maskIn, maskKey } from '../base/mask.js';
+import { maskKey } from '../base/mask.js';
 import type { Frame } from '../media/frame.js';
 import { codecName } from '../media/codec.js';
 import type { MediaInfo } from '../media/media-info.js';
 import { lacksPrivateData } from '../rtmp/media-tags.js';
 import type { CloseReason, NotificationReason } from './report/close-reason.js';
 import { describeUpstream, type Breakage } from './describe-upstream.js';
-import { destinationOf, type Destination } from './connection/destination.js';
-import { rtmpDumpName } from '../dump/dump-name.js';
-import { openDump } from '../dump/dump.js';
+import type { Destination } from './connection/destination.js';
+import { destinationsOf, streamNamesOf } from './connection/failover/backups.js';
 import { Ledger } from './tracks/ledger.js';
-import { PublishSession, type SessionOwner } from './connection/session.js';
+import type { PublishSession } from './connection/session.js';
 import { SessionSet } from './connection/session-set.js';
 import type { PastFailure } from './destination/destination-backoff.js';
 import { Overload } from './tracks/overload.js';
@@ -31,6 +30,8 @@ import type { TrackInput } from './tracks/track-input.js';
 import { streamNameOf } from './tracks/stream-name.js';
 import { AbsentInputs, type AbsentInputsOwner } from './absent-inputs.js';
 import { SenderWatch, type WatchedUpstream } from './sender-watch.js';
+import { maskSecrets } from './mask-secrets.js';
+import { newSession, type SessionHost } from './new-session.js';
 import { StreamSet, type StreamSetOwner } from './stream-set.js';
 import type { UpstreamOptions } from './upstream-options.js';
 
@@ -54,7 +55,7 @@ type Phase = 'open' | 'dropping' | 'closing' | 'ended';
  * tracks. A {@link PublishSession} does the RTMP side. There are several if the server supports only one stream per
  * connection.
  */
-export class Upstream implements SessionOwner, StreamSetOwner, WatchedUpstream, AbsentInputsOwner, Counting {
+export class Upstream implements SessionHost, StreamSetOwner, WatchedUpstream, AbsentInputsOwner, Counting {
   readonly id: string;
   readonly connection: number;
   readonly data: ConnectData;
@@ -71,7 +72,7 @@ export class Upstream implements SessionOwner, StreamSetOwner, WatchedUpstream, 
   serverStatus: LastStatus | null = null;
   lastBreakage: Breakage | undefined;
   private readonly options: UpstreamOptions;
-  private readonly destination: Destination;
+  readonly destinations: readonly Destination[];
   private readonly streamSet: StreamSet;
   private readonly senderWatch: SenderWatch;
   private readonly overload: Overload;
@@ -92,7 +93,7 @@ export class Upstream implements SessionOwner, StreamSetOwner, WatchedUpstream, 
     this.connection = connection;
     this.data = data;
     this.log = log;
-    this.destination = destinationOf(data, settings);
+    this.destinations = destinationsOf(data, settings, (problem) => log.warn(`connect data: ${problem}`));
     this.ledger = new Ledger(settings.outMemLimit, options.memory);
     this.overload = new Overload(this.ledger, log);
     this.schedule = turnScheduleOf(settings, clock);
@@ -101,7 +102,7 @@ export class Upstream implements SessionOwner, StreamSetOwner, WatchedUpstream, 
       (event) => this.report(event),
       () => clock.now(),
     );
-    this.sessions = new SessionSet(this.newSession(streamNameOf(data)));
+    this.sessions = new SessionSet(newSession(this, options, this.streamNames(data), 0));
     this.absentInputs = new AbsentInputs(this, clock, settings.outLinger);
     this.streamSet = new StreamSet(this, options);
     this.senderWatch = new SenderWatch(this, clock, settings.outLinger);
@@ -158,7 +159,7 @@ export class Upstream implements SessionOwner, StreamSetOwner, WatchedUpstream, 
   /** True if its destination was tried, by itself or by others, and never took anything. */
   get wasInVain(): boolean {
     const failed = this.reconnects > 0 || this.sessions.nextAttempt !== undefined;
-    return failed && [...this.sessions].every((session) => session.isUnpublished);
+    return failed && [...this.sessions].every((session) => !session.destinations.everPublished);
   }
 
   /**
@@ -334,9 +335,7 @@ export class Upstream implements SessionOwner, StreamSetOwner, WatchedUpstream, 
   }
 
   mask(text: string): string {
-    const { user = '', password = '' } = this.destination.url;
-    const names = [...this.streams.keys()].flatMap((name) => [name, name.replace(/[?#].*$/s, '')]);
-    return maskIn(text, [...names, user, password]).replaceAll(/\buser=[^&\s\]]*/g, 'user=***');
+    return maskSecrets(text, this.streams.values(), this.destinations);
   }
 
   lastStatus(status: LastStatus): void {
@@ -380,13 +379,12 @@ export class Upstream implements SessionOwner, StreamSetOwner, WatchedUpstream, 
     return this.streamSet.allTracks();
   }
 
-  newSession(streamName: string): PublishSession {
-    const { settings, clock, resolve, permit, destinations, addresses, queues } = this.options;
-    const { ledger, id, connection, log, schedule } = this;
-    const folder = settings.outDumpFolder;
-    const dump = folder === '' ? undefined : () => openDump(folder, rtmpDumpName(clock.wall(), id, connection), log);
-    const options = { settings, clock, schedule, resolve, permit, dump, ledger, destinations, addresses, queues };
-    return new PublishSession(options, this.destination, streamName, this);
+  streamNames(data: ConnectData): readonly string[] {
+    return streamNamesOf(data, this.destinations);
+  }
+
+  newSession(names: readonly string[]): PublishSession {
+    return newSession(this, this.options, names, this.sessions.main.destination.index);
   }
 
   private end(reason: CloseReason, message: string): void {

@@ -286,6 +286,30 @@ describe('locations', () => {
       ],
     );
   });
+
+  it('contain routes whose destinations have backups', () => {
+    const routes = (text: string): unknown =>
+      location(`location /c { kmp_rtmp_control; kmp_rtmp_route ${text}; }`).control?.routes[0];
+    assert.deepEqual(routes('a rtmp://p/app/x|rtmp://b/app/y|rtmps://c/app/z required rtmp://d/app/x|y'), {
+      pattern: /a/u,
+      // A "|" that no URL follows belongs to the stream name.
+      urls: ['rtmp://p/app/x', 'rtmp://d/app/x|y'],
+      backups: [['rtmp://b/app/y', 'rtmps://c/app/z'], []],
+      required: [true, undefined],
+    });
+    const many = (backups: number): string =>
+      Array.from({ length: backups + 1 }, (_, n) => `rtmp://h${n}/a/b`).join('|');
+    assert.doesNotThrow(() => routes(`a ${many(8)}`));
+    for (const [text, message] of [
+      [`a ${many(9)}`, /"rtmp:\/\/h0\/a\/b" has 9 backups; the maximum is 8/],
+      ['a rtmp://p/app/x|rtmp://b', /"rtmp:\/\/b" is not a URL/],
+      ['a rtmp://p/app/x|rtpm://b/app/y', /is not a URL/],
+      ['a rtmp://p/app/x|http://b/app/y', /is not a URL/],
+      ['a rtmp://p/app/x|rtmp://b/app/$1', /"\$1" in "rtmp:\/\/b\/app\/\$1": the pattern "a" has 0 groups/],
+    ] as const) {
+      assert.throws(() => routes(text), message);
+    }
+  });
 });
 
 describe('directives of other modules', () => {

@@ -57,6 +57,8 @@ describe('media settings', () => {
     outSlate: 'none',
     outSlateAfter: 2000,
     outReconnectInterval: 1000,
+    outFailback: 60_000,
+    outFailoverTimeout: 1500,
     outResend: 1000,
     outNotifEvents: ['rtmp_close'],
     outOverload: 'drop_upstream',

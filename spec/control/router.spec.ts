@@ -14,6 +14,12 @@ const ROUTES: readonly Route[] = [
   { pattern: /^(?<who>\w+)-to-(.+)$/u, urls: ['rtmp://$1.example.com/$1/$2'] },
   { pattern: /^both-(.+)$/u, urls: ['rtmp://a.example.com/a/$1', 'rtmp://b.example.com/b/$1'], required: [true] },
   { pattern: /^spare-(.+)$/u, urls: ['rtmp://a.example.com/a/$1'], required: [false] },
+  {
+    pattern: /^safe-(.+)$/u,
+    urls: ['rtmp://a.example.com/a/$1', 'rtmp://c.example.com/c/$1'],
+    backups: [['rtmp://b.example.com/b/$1?k=$&', 'rtmps://b2.example.com/b/$1'], []],
+  },
+  { pattern: /^only-(.+)$/u, urls: ['rtmp://a.example.com/a/$1'], backups: [['rtmp://$1.example.com/b/x']] },
   { pattern: /^(x+x+)+y$/u, urls: ['rtmp://slow.example.com/app/x'] },
 ];
 
@@ -107,6 +113,30 @@ describe('control: callbacks of KMP senders', () => {
     assert.deepEqual(await required('a-to-b'), [true]);
     assert.deepEqual(await required('both-x'), [true, false]);
     assert.deepEqual(await required('spare-x'), [false]);
+  });
+
+  it('passes the backups of a destination on in the connect data, and keeps the id of the upstream', async () => {
+    const { answer } = await post(server.port, publish('safe-7'));
+    const [first, second] = answer.upstreams ?? [];
+    assert.deepEqual(dataOf(first), {
+      upstream_id: first?.id,
+      url: 'rtmp://a.example.com/a/7',
+      backup_urls: ['rtmp://b.example.com/b/7?k=safe-7', 'rtmps://b2.example.com/b/7'],
+    });
+    assert.deepEqual(dataOf(second), { upstream_id: second?.id, url: 'rtmp://c.example.com/c/7' });
+    // One destination with a backup is a single destination.
+    assert.deepEqual(
+      (await post(server.port, publish('only-b'))).answer.upstreams?.map((one) => one.required),
+      [true],
+    );
+    // A name must not change the host of a backup either.
+    assert.equal((await post(server.port, publish('only-b/c'))).answer.code, 'error');
+    assert.ok(
+      lines.some((line) =>
+        /routed to rtmp:\/\/a\.example\.com\/a\/\*\*\*\|rtmp:\/\/b\.example\.com\/b\/\*\*\*\?\*\*\*\|rtmps/.test(line),
+      ),
+      lines.join('\n'),
+    );
   });
 
   it('gives audio and video of an input the same upstreams, and another input others', async () => {

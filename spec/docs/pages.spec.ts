@@ -134,7 +134,7 @@ describe('pages', () => {
   it('name directives that there are', () => {
     const known = new Set([...directiveNames, 'kmp_rtmp_api_token']);
     // Names of metrics, which spec/api/dashboards.spec.ts knows, end in a unit or stand for a sum.
-    const metric = /_(total|bytes|seconds|info|state|upstreams|streams|workers|fds)$/;
+    const metric = /_(total|bytes|seconds|info|state|upstreams|streams|workers|destination|fds)$/;
     for (const page of pages) {
       for (const [, name = ''] of page.text.matchAll(/`(kmp_rtmp(?:_\w+)?)\b/g)) {
         assert.ok(known.has(name) || metric.test(name), `${page.path}: ${name}`);

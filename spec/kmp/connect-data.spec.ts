@@ -116,6 +116,43 @@ describe('connect data', () => {
     });
   }
 
+  describe('backup_urls', () => {
+    const backup = (n: number): string => `rtmp://b${n}.example/app/key${n}`;
+    const read = (value: unknown): { urls: readonly string[] | undefined; ignored: string[] } => {
+      const ignored: string[] = [];
+      const bytes = Buffer.from(JSON.stringify({ upstream_id: 'u', url, backup_urls: value }));
+      const { backupUrls } = parseConnectData(bytes, (field, found) => ignored.push(`${field}: ${found}`));
+      return { urls: backupUrls, ignored };
+    };
+
+    it('is an array of URLs, in their order', () => {
+      assert.deepEqual(read([backup(1), backup(2)]), { urls: [backup(1), backup(2)], ignored: [] });
+      assert.deepEqual(read([]), { urls: undefined, ignored: [] });
+    });
+
+    it('is ignored if it is no array, and so are members that are no URL; the values are not quoted', () => {
+      for (const [value, found] of [
+        [backup(1), 'a string'],
+        [{ 0: backup(1) }, 'an object'],
+        [null, 'null'],
+        [5, 'a number'],
+      ] as const) {
+        assert.deepEqual(read(value), { urls: undefined, ignored: [`backup_urls: ${found}`] });
+      }
+      assert.deepEqual(read([null, backup(1), '', [backup(2)]]), {
+        urls: [backup(1)],
+        ignored: ['backup_urls[0]: null', 'backup_urls[2]: empty', 'backup_urls[3]: an array'],
+      });
+    });
+
+    it('has at most 8 members', () => {
+      const all = Array.from({ length: 10_000 }, (_, n) => backup(n));
+      assert.deepEqual(read(all), { urls: all.slice(0, 8), ignored: ['backup_urls: more than 8'] });
+      assert.deepEqual(read(all.slice(0, 8)), { urls: all.slice(0, 8), ignored: [] });
+      assert.ok(read(Array.from({ length: 10_000 }, () => 1)).ignored.length < 50);
+    });
+  });
+
   it('refuses bytes that are not UTF-8, rather than publish under another name', () => {
     const bytes = concat(Buffer.from('{"upstream_id":"u","url":"rtmp://h/a/n'), hex('e4'), Buffer.from('me"}'));
     assert.match(errorOf(bytes).message, /data is 43 bytes that are not valid UTF-8/);

@@ -92,6 +92,10 @@ function newUpstream(n: number): UpstreamStatus {
     last_status: code === undefined ? null : { level: level ?? '', code, description: description ?? '' },
     acked_bytes: up ? 87_900_000 : 0,
     reconnects: n % 41 === 9 ? 4 : n % 23 === 1 ? 1 : 0,
+    destination: 0,
+    destinations: 1,
+    destination_url: url,
+    failovers: 0,
     uptime: 60 + n * 97,
     last_error:
       n % 41 === 9 ? { reason: 'connect_rejected', message: 'the server said: too many connections', age: 3 } : null,

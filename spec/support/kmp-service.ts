@@ -5,6 +5,7 @@ import type { CloseReason } from '../../lib/upstream/report/close-reason.js';
 import { KmpCounter, KmpListener } from '../../lib/upstream/intake/kmp-listener.js';
 import { testInternals } from '../../lib/node-internals/self-test.js';
 import { Registry } from '../../lib/upstream/registry.js';
+import type { UpstreamEvent } from '../../lib/upstream/report/upstream-event.js';
 import type { Upstream } from '../../lib/upstream/upstream.js';
 import { eventually } from './eventually.js';
 import { LogLines } from './log-lines.js';
@@ -30,6 +31,8 @@ export class KmpService {
   readonly registry: Registry;
   readonly log = new LogLines();
   readonly counter = new KmpCounter();
+  /** The events of all upstreams, in order. */
+  readonly events: UpstreamEvent[] = [];
   private readonly listener: KmpListener;
   private readonly over: EndedUpstream[] = [];
   private handedOut = 0;
@@ -48,6 +51,7 @@ export class KmpService {
       ...(random === undefined ? {} : { random }),
       ...(memLimit === undefined ? {} : { memLimit }),
       ...(measureMemory === undefined ? {} : { measureMemory }),
+      onEvent: (_upstream, event) => this.events.push(event),
       onEnd: (upstream, reason) => this.over.push({ upstream, reason }),
     });
     const address = { host: '127.0.0.1', port: 0, ipv6Only: false, backlog: 511 };

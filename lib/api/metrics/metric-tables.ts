@@ -143,6 +143,18 @@ export const UPSTREAM_METRICS: readonly SingleValueMetric<UpstreamStatus>[] = [
   { type: 'counter', name: 'reconnects_total', help: 'Reconnects', value: (u) => u.reconnects },
   {
     type: 'gauge',
+    name: 'destination',
+    help: 'Destination that is in use, or tried: 0 is the primary one, 1 and more are backups',
+    value: (u) => u.destination,
+  },
+  {
+    type: 'counter',
+    name: 'failovers_total',
+    help: 'How often another destination was taken into use',
+    value: (u) => u.failovers,
+  },
+  {
+    type: 'gauge',
     name: 'next_attempt_seconds',
     help: 'Time until the next attempt to connect; 0 if none is waited for',
     value: (u) => u.next_attempt ?? 0,

@@ -112,6 +112,10 @@ export const schemas: Readonly<Record<string, Schema>> = {
     acked_bytes: count('bytes of sent_bytes that the server has acknowledged; 0 if it sends no acknowledgements'),
     lag_ms: count('the largest lag_ms of its tracks'),
     reconnects: count('number of reconnects'),
+    destination: count('the destination that is in use, or tried: 0 is that of url, n the n-th backup'),
+    destinations: count('number of destinations: 1, and the backups'),
+    destination_url: text('URL of that destination, without user and password'),
+    failovers: count('how often another destination was taken into use'),
     uptime: count('seconds since the upstream was created'),
     last_error: {
       oneOf: [ref('LastError'), { type: 'null' }],

@@ -13,6 +13,7 @@ export function upstreamInfo(id: string, upstream: UpstreamStatus): UpstreamInfo
   return {
     ...shortenId(id),
     url: shorten(maskUrl(url)),
+    backup: backupInfo(upstream),
     remoteAddr: upstream.remote_addr,
     localAddr: upstream.local_addr,
     connection: upstream.connection,
@@ -58,6 +59,11 @@ function troubleOf(
 /** An id for the page, and whether it is shortened. */
 export function shortenId(id: string): { id: string; shortened: boolean } {
   return { id: id.slice(0, MAX_LENGTH.id), shortened: id.length > MAX_LENGTH.id };
+}
+
+function backupInfo({ destination, destinations, destination_url }: UpstreamStatus): UpstreamInfo['backup'] {
+  if (destination === 0) return null;
+  return { number: destination, count: destinations - 1, url: shorten(maskUrl(destination_url)) };
 }
 
 /** The counters in the order of `UPSTREAM_NUMBERS` and, for each track, of `TRACK_NUMBERS`. */
@@ -124,11 +130,14 @@ function tracksOf({ tracks }: StreamStatus): (readonly ['video' | 'audio', Track
 }
 
 /**
- * All texts that may contain the stream key: the names of the streams with and without query, and the end of the URL.
+ * All texts that may contain the stream key: the names of the streams with and without query, and the ends of the URLs.
  */
-function secretsOf({ url, streams }: UpstreamStatus): Set<string> {
-  const path = url.replace(/^[a-z][a-z0-9+.-]*:\/\//i, '').split('/');
-  const names = [...Object.keys(streams), path.slice(2).join('/'), path.at(-1) ?? ''];
+function secretsOf({ url, destination_url, streams }: UpstreamStatus): Set<string> {
+  const ends = [url, destination_url].flatMap((one) => {
+    const path = one.replace(/^[a-z][a-z0-9+.-]*:\/\//i, '').split('/');
+    return [path.slice(2).join('/'), path.at(-1) ?? ''];
+  });
+  const names = [...Object.keys(streams), ...ends];
   return new Set(names.flatMap((name) => [name, name.split(/[?#]/, 1)[0] ?? '']));
 }
 

@@ -13,6 +13,9 @@ export function sameInfo(a: UpstreamStatus, b: UpstreamStatus): boolean {
     a.local_addr === b.local_addr &&
     a.mem_limit === b.mem_limit &&
     a.url === b.url &&
+    a.destination === b.destination &&
+    a.destinations === b.destinations &&
+    a.destination_url === b.destination_url &&
     a.last_status?.level === b.last_status?.level &&
     a.last_status?.code === b.last_status?.code &&
     a.last_status?.description === b.last_status?.description &&

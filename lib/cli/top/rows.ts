@@ -123,8 +123,8 @@ function rowOf(id: string, upstream: UpstreamSample, earlier: UpstreamSample | u
 }
 
 /** What it reconnects or waits for, and when it tries next, is news; what the server said before is not. */
-function newsOf({ state, lastStatus, lastError, nextAttempt }: UpstreamSample): string {
-  if (state !== 'reconnecting' && state !== 'waiting') return lastStatus;
+function newsOf({ state, backup, lastStatus, lastError, nextAttempt }: UpstreamSample): string {
+  if (state !== 'reconnecting' && state !== 'waiting') return [backup, lastStatus].filter(Boolean).join(': ');
   const next = nextAttempt === undefined ? '' : `next attempt in ${nextAttempt} s`;
   return [next, lastError || lastStatus].filter(Boolean).join(': ');
 }

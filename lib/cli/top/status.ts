@@ -30,6 +30,8 @@ export interface UpstreamSample {
   readonly state: string;
   /** The last status of the server. */
   readonly lastStatus: string;
+  /** Which backup is in use: "backup 1 of 2"; empty: none. */
+  readonly backup: string;
   /** Why the last connection broke or could not be made. */
   readonly lastError: string;
   /** s until the next attempt to connect; undefined: it waits for none. */
@@ -126,6 +128,7 @@ function upstreamOf(fields: Fields): UpstreamSample {
   return {
     state: text(fields, 'state'),
     lastStatus: joined(said, 'code', 'description'),
+    backup: backupOf(fields),
     lastError: joined(error, 'reason', 'message'),
     nextAttempt: typeof fields['next_attempt'] === 'number' ? fields['next_attempt'] : undefined,
     memLimit: number(fields, 'mem_limit'),
@@ -134,6 +137,11 @@ function upstreamOf(fields: Fields): UpstreamSample {
     reconnects: number(fields, 'reconnects'),
     tracks: entries(fields['streams']).flatMap(([, stream]) => entries(stream['tracks']).map(trackOf)),
   };
+}
+
+function backupOf(fields: Fields): string {
+  const index = number(fields, 'destination');
+  return index === 0 ? '' : `backup ${index} of ${number(fields, 'destinations') - 1}`;
 }
 
 function joined(fields: Fields | undefined, ...names: readonly string[]): string {

@@ -62,7 +62,7 @@ export const locationDirectives = {
       checked in the order of the file; the first match decides. May be repeated. The word required or optional after a
       URL sets what the KMP sender does when this destination ends for good: required ends the whole input with all its
       destinations, optional ends only this destination. Default: a single destination is required, several destinations
-      are optional.`,
+      are optional. url|url is one destination with a backup: the second URL is used when the first one fails.`,
     example: 'kmp_rtmp_route "^live_(.+)$" rtmp://a.example.com/live/$1 rtmps://b.example.com/app/$1 required;',
   }),
   kmp_rtmp_api_token: optional(token, {

@@ -1,6 +1,18 @@
 import { destinationRule } from '../access/access.js';
 import { repeatable, row, type Context } from '../row.js';
-import { choice, flag, msec, num, numOrUnlimited, path, size, str, strOrDefault } from '../types.js';
+import {
+  choice,
+  flag,
+  msec,
+  msecFromOne,
+  msecOrNever,
+  num,
+  numOrUnlimited,
+  path,
+  size,
+  str,
+  strOrDefault,
+} from '../types.js';
 import { version } from '../../base/version.js';
 
 const FLASH_VER = `FMLE/3.0 (compatible; KalturaLive/${version})`;
@@ -180,6 +192,20 @@ export const outputDirectives = {
     doc: `Time without a frame of a track after which kmp_rtmp_out_slate begins. It must be longer than the pauses of senders
       that send in bursts, and than the time between two frames.`,
     example: 'kmp_rtmp_out_slate_after 1s;',
+  }),
+  kmp_rtmp_out_failback: row(msecOrNever, '1m', {
+    contexts,
+    doc: `Time after which the primary destination is tried again while a backup is in use (backup_urls in the connect
+      data, or url|url in kmp_rtmp_route). It is tried beside the backup, and the stream moves only when the primary
+      destination has accepted it, at a key frame. Each failed attempt doubles the wait, up to 5 minutes. never: the
+      backup stays in use until it fails.`,
+    example: 'kmp_rtmp_out_failback never;',
+  }),
+  kmp_rtmp_out_failover_timeout: row(msecFromOne, '1500ms', {
+    contexts,
+    doc: `Maximum time of an attempt to connect while there is another destination to try: from the look-up of the host
+      name to the end of the RTMP handshake. It doubles with each failure in sequence at this destination, so that a slow
+      server is still reached. Without another destination, kmp_rtmp_out_timeout holds for each step.`,
   }),
   kmp_rtmp_out_ssl_verify: row(flag, 'on', {
     contexts,

@@ -7,9 +7,15 @@ import { parseRtmpUrl, type RtmpUrl } from '../../rtmp/rtmp-url.js';
 import { parseUrlOf } from '../tracks/stream-name.js';
 import type { ConnectTarget, TlsSettings } from '../../rtmp/network/tcp-connect.js';
 
-/** The server of an upstream and the parameters for it: the connect data of its first track, with the defaults. */
+/** A server of an upstream and the parameters for it: the connect data of its first track, with the defaults. */
 export interface Destination {
+  /** 0: `url` of the connect data; n: its n-th backup. */
+  readonly index: number;
+  /** The URL as given, with the stream key. */
+  readonly given: string;
   readonly url: RtmpUrl;
+  /** The name of the first track's stream there; it may be the stream key. */
+  readonly streamName: string;
   readonly target: ConnectTarget;
   /** The TLS settings, used if the server or a redirect requires TLS. Throws if a certificate cannot be read. */
   readonly tls: () => TlsSettings;
@@ -18,10 +24,12 @@ export interface Destination {
 }
 
 /**
+ * The destination of `url` of the connect data.
+ *
  * @throws RtmpUrlError if the URL is invalid
  * @throws Error if `kmp_rtmp_out_ssl_trusted_certificate` cannot be read
  */
-export function destinationOf(data: ConnectData, settings: MediaSettings): Destination {
+export function destinationOf(data: ConnectData, settings: MediaSettings, index = 0): Destination {
   const url = parseUrlOf(data);
   const ca = settings.outSslTrustedCertificate;
   const tls = (): TlsSettings => ({
@@ -30,7 +38,10 @@ export function destinationOf(data: ConnectData, settings: MediaSettings): Desti
     name: settings.outSslName === '' ? undefined : settings.outSslName,
   });
   return {
+    index,
+    given: data.url,
     url,
+    streamName: data.name ?? url.stream,
     target: { host: url.host, port: url.port, tls: url.secure ? tls() : undefined },
     tls,
     params: {

@@ -1,6 +1,4 @@
 import { PublishError } from '../../rtmp/publish-error.js';
-import { STABLE_AFTER } from '../destination/backoff.js';
-import type { RtmpConnection } from './rtmp-connection.js';
 import type { Refusal } from '../../rtmp/server-reply.js';
 
 /**
@@ -9,27 +7,34 @@ import type { Refusal } from '../../rtmp/server-reply.js';
 const DOUBTFUL_TRIES = 5;
 
 /**
- * Decides whether a broken connection is made again (`kmp_rtmp_out_reconnects`). When this happens is decided for all
- * upstreams of a destination together ({@link DestinationBackoff}).
+ * Decides whether a destination is tried again after a failure (`kmp_rtmp_out_reconnects`). When this happens is
+ * decided for all upstreams of a destination together ({@link DestinationBackoff}).
  */
 export class ReconnectPolicy {
-  /** Attempts since the last stable connection. */
-  private attempts = 0;
+  /** Failures since the last stable connection. */
+  failures = 0;
+  /** True if a further attempt is useless. */
+  private isUseless = false;
   /** Refusals in sequence for an unknown reason. */
   private doubtful = 0;
 
-  /**
-   * @param limit attempts in sequence (`kmp_rtmp_out_reconnects`)
-   * @param now monotonic ms
-   */
-  constructor(
-    private readonly limit: number,
-    private readonly now: () => number,
-  ) {}
+  /** @param limit attempts in sequence after the first failure (`kmp_rtmp_out_reconnects`) */
+  constructor(private readonly limit: number) {}
 
   /** True while attempts are made to restore a connection that broke. */
   get isRetrying(): boolean {
-    return this.attempts > 0;
+    return this.failures > 0;
+  }
+
+  /** Whether there may be an attempt. */
+  get mayTry(): boolean {
+    return !this.isUseless && this.failures <= this.limit;
+  }
+
+  /** A connection was stable: a new series of attempts begins. */
+  reset(): void {
+    this.failures = 0;
+    this.isUseless = false;
   }
 
   /** The server has confirmed a publish. */
@@ -42,13 +47,10 @@ export class ReconnectPolicy {
     return refusal === 'final' || (refusal === 'doubtful' && ++this.doubtful >= DOUBTFUL_TRIES);
   }
 
-  /** Whether there is another attempt after `connection` broke with `error`; counts it. */
-  tryAgain(connection: RtmpConnection, error: Error): boolean {
-    if (connection.publishingSince + STABLE_AFTER <= this.now()) this.attempts = 0;
+  /** An attempt has failed, or a connection broke. @param isFinal a further attempt is useless */
+  failed(error: Error, isFinal: boolean): void {
+    this.failures++;
     // An invalid name stays invalid.
-    if (error instanceof PublishError && error.stage === 'start_resolve') return false;
-    if (this.attempts >= this.limit) return false;
-    this.attempts++;
-    return true;
+    if (isFinal || (error instanceof PublishError && error.stage === 'start_resolve')) this.isUseless = true;
   }
 }

@@ -43,6 +43,8 @@ function ackWindow(bitrate: number): number {
 
 export interface RtmpConnectionOptions {
   readonly settings: MediaSettings;
+  /** True if a broken connection may be opened again, there or at a backup. */
+  readonly canReconnect: boolean;
   readonly clock: Clock;
   readonly schedule: TurnSchedule;
   readonly resolve: Resolve;
@@ -92,6 +94,8 @@ export class RtmpConnection {
   connectAnswer: ConnectAnswer = 'none';
   /** `host:port` of the server, as configured; empty before {@link open}. */
   server = '';
+  /** Index of its destination: streams may have other names there. */
+  private destinationIndex = 0;
   /** True once the server has sent any message after the handshake. */
   heard = false;
   /** Monotonic ms. */
@@ -158,6 +162,7 @@ export class RtmpConnection {
   open(destination: Destination, extra: Amf0Object | undefined): boolean {
     const { settings, clock, resolve, permit, addresses: penalties, queues, dump: openDump } = this.options;
     this.server = `${destination.target.host}:${destination.target.port}`;
+    this.destinationIndex = destination.index;
     const params = extra === undefined ? destination.params : { ...destination.params, extra };
     const ok = this.encoder.charged('write_connect_failed', () => {
       this.connectTransaction = this.writer.connect(params);
@@ -205,8 +210,8 @@ export class RtmpConnection {
    * send.
    */
   askForAcks(): void {
-    const { outReconnects, outResend, outOverload } = this.options.settings;
-    const isUseful = (outReconnects > 0 && outResend > 0) || outOverload === 'drop_frames';
+    const { settings, canReconnect } = this.options;
+    const isUseful = (canReconnect && settings.outResend > 0) || settings.outOverload === 'drop_frames';
     if (this.connectAnswer !== 'accepted' || !isUseful || this.merger.writableEnded) return;
     const tracks = [...this.streams.keys()].flatMap(tracksOf);
     const wanted = ackWindow(tracks.reduce((sum, { latestInfo }) => sum + latestInfo.bitrate, 0));
@@ -227,7 +232,7 @@ export class RtmpConnection {
   createStream(stream: TrackStream, assumeId: boolean): boolean {
     return this.encoder.charged('create_stream_failed', () => {
       this.reader.expectStream();
-      this.streams.set(stream, this.writer.createStream(stream.name, assumeId));
+      this.streams.set(stream, this.writer.createStream(stream.nameAt(this.destinationIndex), assumeId));
     });
   }
 
@@ -286,6 +291,11 @@ export class RtmpConnection {
    */
   penalizeAddress(): void {
     this.publisher?.penalizeAddress();
+  }
+
+  /** True if it is open, and `other` is to another one of the destinations. */
+  isElsewhere(other: RtmpConnection): boolean {
+    return !this.over && !this.merger.writableEnded && this.destinationIndex !== other.destinationIndex;
   }
 
   /** True once the connection reports nothing any more. */

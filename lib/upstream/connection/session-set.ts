@@ -13,6 +13,7 @@ export class SessionSet {
   private pastBytes = NO_BYTES;
   private pastReconnects = 0;
   private pastTries = 0;
+  private pastFailovers = 0;
 
   /** @param main the session for new streams */
   constructor(public main: PublishSession) {
@@ -41,7 +42,8 @@ export class SessionSet {
   /** The earliest time of an attempt that a session waits for. */
   get nextAttempt(): AttemptTime | undefined {
     let first: AttemptTime | undefined;
-    for (const { nextAttempt } of this.all) {
+    for (const { destinations } of this.all) {
+      const { nextAttempt } = destinations;
       if (nextAttempt !== undefined && !(first !== undefined && first.at <= nextAttempt.at)) first = nextAttempt;
     }
     return first;
@@ -60,7 +62,8 @@ export class SessionSet {
     if (!this.all.delete(session)) return;
     this.pastBytes = addBytes(this.pastBytes, session.connections.bytes);
     this.pastReconnects += session.reconnects;
-    this.pastTries += session.turns.tries;
+    this.pastTries += session.destinations.record.tries;
+    this.pastFailovers += session.failover.switches;
   }
 
   /** Closes sessions without a stream, if another session has one. */
@@ -89,18 +92,24 @@ export class SessionSet {
   /** How many attempts were made to connect. */
   get tries(): number {
     let sum = this.pastTries;
-    for (const session of this.all) sum += session.turns.tries;
+    for (const session of this.all) sum += session.destinations.record.tries;
     return sum;
   }
 
   /** ms since 1970 of the first failure that a session has not recovered from; undefined: none has failed. */
   get failingSince(): number | undefined {
-    const times = [...this.all].flatMap(({ turns: { failingSince } }) => failingSince ?? []);
+    const times = [...this.all].flatMap(({ destinations }) => destinations.record.failingSince ?? []);
     return times.length === 0 ? undefined : Math.min(...times);
   }
 
   /** ms of the longest time in which one of the sessions was published without a break. */
   get longestPublication(): number {
-    return Math.max(0, ...[...this.all].map(({ turns }) => turns.longestPublication));
+    return Math.max(0, ...[...this.all].map(({ destinations }) => destinations.record.longestPublication));
+  }
+
+  get failovers(): number {
+    let sum = this.pastFailovers;
+    for (const session of this.all) sum += session.failover.switches;
+    return sum;
   }
 }

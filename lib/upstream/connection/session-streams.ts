@@ -6,7 +6,7 @@ import type { ConnectionSet } from './connection-set.js';
 import { DeferredActions } from './deferred-actions.js';
 import type { Delivery } from './delivery/delivery.js';
 import type { RtmpConnection } from './rtmp-connection.js';
-import type { Turns } from './turns.js';
+import type { SessionDestinations } from './failover/session-destinations.js';
 import { announceStream } from './stream-announcer.js';
 
 /** What the streams of a session need from the upstream. */
@@ -30,7 +30,7 @@ export class SessionStreams implements StreamOutlet {
     private readonly opener: ConnectionOpener,
     private readonly delivery: Delivery,
     private readonly owner: SessionStreamsOwner,
-    private readonly turns: Pick<Turns, 'hasWaited'>,
+    private readonly destinations: Pick<SessionDestinations, 'hasWaited'>,
     private readonly now: () => number,
   ) {}
 
@@ -40,7 +40,7 @@ export class SessionStreams implements StreamOutlet {
 
   /** True from when the session has to wait for its turn to connect until it has published. */
   get isWaiting(): boolean {
-    return this.turns.hasWaited;
+    return this.destinations.hasWaited;
   }
 
   lagOf(stream: TrackStream): number {

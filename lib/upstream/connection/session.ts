@@ -3,141 +3,92 @@ import { PublishError } from '../../rtmp/publish-error.js';
 import type { PublisherState } from '../../rtmp/network/publisher.js';
 import type { ServerEvent } from '../../rtmp/server-event.js';
 import type { Refusal } from '../../rtmp/server-reply.js';
-import { reasonOf, type NotificationReason } from '../report/close-reason.js';
-import type { UpstreamEvent } from '../report/upstream-event.js';
+import { reasonOf } from '../report/close-reason.js';
 import type { UpstreamState } from '../report/status.js';
 import type { TrackStream } from '../tracks/track.js';
 import { AnswerTimeouts, type AnswerTimeoutOwner } from './server/answer-timeouts.js';
 import { ConnectionOpener } from './connection-opener.js';
 import { ConnectionSet } from './connection-set.js';
-import { Delivery, type DeliveryOwner } from './delivery/delivery.js';
-import type { AttemptTime, PastFailure } from '../destination/destination-backoff.js';
+import { Delivery } from './delivery/delivery.js';
 import type { Destination } from './destination.js';
-import { ReconnectPolicy } from './reconnect-policy.js';
+import { Failover, type FailoverOwner } from './failover/failover.js';
+import { SessionDestinations } from './failover/session-destinations.js';
 import { ConnectionReplacer, type ReplacerOwner } from './server/connection-replacer.js';
-import { ReplyHandler, type ReplyObserver, type ReplyTarget } from './server/reply-handler.js';
+import { ReplyHandler, type ReplyTarget } from './server/reply-handler.js';
 import type { ConnectionOwner, RtmpConnection } from './rtmp-connection.js';
 import { ServerRoute } from './server/server-route.js';
 import { SessionStreams } from './session-streams.js';
-import { Turns, type SessionOptions } from './turns.js';
+import type { SessionObserver } from './session-observer.js';
+import { sessionState, type SessionPhase } from './session-state.js';
+import type { SessionOptions } from './turns.js';
 
 /** What a session needs from its upstream. */
-export interface SessionOwner extends ReplyObserver, DeliveryOwner {
-  /** True if there is no sender, and none is likely to return. */
-  readonly isDeserted: boolean;
-  /** The server refuses a stream. Other streams may continue. */
-  streamRejected(stream: TrackStream, message: string): void;
-  /**
-   * `stream` needs its own session: the server gave it the id of another stream, or refuses it for now. `refusal`: the
-   * words of the server.
-   */
-  streamNeedsSession(stream: TrackStream, refusal?: string): void;
-  /** Reports an event of the upstream. */
-  report(event: UpstreamEvent): void;
-  /**
-   * The connection is opened again. `message`: what was wrong with the last one, if anything was. `lost`: the streams
-   * that were on it.
-   */
-  reconnecting(reason: NotificationReason, message?: string, lost?: readonly TrackStream[]): void;
-  /** The destination is closed off: the session waits for its turn. */
-  waiting(failure: PastFailure): void;
+export interface SessionOwner extends SessionObserver {
   sessionClosed(session: PublishSession): void;
 }
 
 /**
- * - `new`: not opened yet;
- * - `open`: there is a connection, or an attempt to open one;
- * - `waiting`: for its turn to connect;
- * - `closing`: no more frames come, and encoded bytes are sent;
- * - `closed`
+ * Publishes an upstream to one server. The RTMP connection may break and be opened again, there or at a backup, be
+ * redirected, or be replaced at the server's request, while streams and tracks stay.
  */
-type Phase = 'new' | 'open' | 'waiting' | 'closing' | 'closed';
-
-/**
- * Publishes an upstream to one server. The RTMP connection may break and be opened again, be redirected, or be replaced
- * at the server's request, while streams and tracks stay.
- */
-export class PublishSession implements ConnectionOwner, ReplyTarget, ReplacerOwner, AnswerTimeoutOwner {
+export class PublishSession implements ConnectionOwner, ReplyTarget, ReplacerOwner, AnswerTimeoutOwner, FailoverOwner {
   readonly connections: ConnectionSet;
   readonly streams: SessionStreams;
+  readonly destinations: SessionDestinations;
+  readonly failover: Failover;
   /** How often the connection was opened again. */
   reconnects = 0;
   /** True once the server has shown that it supports only one stream per connection. */
   oneStream = false;
-  private phase: Phase = 'new';
+  private phase: SessionPhase = 'new';
   private readonly now: () => number;
   private readonly route: ServerRoute;
   private readonly replies: ReplyHandler;
-  private readonly reconnectPolicy: ReconnectPolicy;
   private readonly delivery: Delivery;
   private readonly timeouts: AnswerTimeouts;
   private readonly opener: ConnectionOpener;
-  readonly turns: Turns;
+
   private readonly replacer: ConnectionReplacer;
 
   /**
-   * @param origin where every series of attempts begins
-   * @param streamName the stream that it is made for
+   * @param destinations the primary one, then its backups
+   * @param names of the stream that it is made for, at each destination
+   * @param first index of the destination to begin with
    */
   constructor(
-    private readonly options: SessionOptions,
-    origin: Destination,
-    streamName: string,
+    options: SessionOptions,
+    destinations: readonly Destination[],
+    names: readonly string[],
     private readonly owner: SessionOwner,
+    first = 0,
   ) {
     const { settings, clock } = options;
     this.now = () => clock.now();
-    this.route = new ServerRoute(origin);
+    this.destinations = new SessionDestinations(options, destinations, names, (text) => owner.mask(text), first);
+    this.route = new ServerRoute(this.destinations.current.destination);
     this.replies = new ReplyHandler(this, owner, this.route, this.now);
-    this.reconnectPolicy = new ReconnectPolicy(settings.outReconnects, this.now);
-    this.turns = new Turns(options, origin, streamName, (text) => owner.mask(text));
     this.delivery = new Delivery(options, (stream) => this.connections.of(stream), owner);
     this.timeouts = new AnswerTimeouts(clock, settings, this);
     this.opener = new ConnectionOpener(options, this, this.delivery, this.timeouts);
     this.connections = new ConnectionSet(this.opener.create());
-    this.streams = new SessionStreams(this.connections, this.opener, this.delivery, owner, this.turns, this.now);
+    this.streams = new SessionStreams(this.connections, this.opener, this.delivery, owner, this.destinations, this.now);
     const { connections, opener, timeouts } = this;
-    this.replacer = new ConnectionReplacer(this, connections, opener, timeouts, owner, origin, this.now);
+    this.replacer = new ConnectionReplacer(this, connections, opener, timeouts, owner, this.now);
+    this.failover = new Failover(clock, settings, this.destinations, this.replacer, this, owner);
   }
 
   /** The state that the API shows. */
   get state(): UpstreamState {
-    switch (this.phase) {
-      case 'new':
-        return 'resolving';
-      case 'open': {
-        const { state: connected = 'resolving', current } = this.connections;
-        // Until the server has accepted a stream, the session does not publish.
-        const state = connected === 'publishing' && !current.isLive ? 'handshaking' : connected;
-        // For an observer, all attempts to restore a connection are one state.
-        const again = this.reconnectPolicy.isRetrying && state !== 'publishing' && state !== 'closing';
-        return again ? 'reconnecting' : state;
-      }
-      case 'waiting':
-        return this.reconnectPolicy.isRetrying ? 'reconnecting' : 'waiting';
-      default:
-        return 'closing';
-    }
+    return sessionState(this.phase, this.connections, this.destinations.isRetrying);
   }
 
-  /** ms: the age of the oldest frame that its server has not taken yet; 0 if there is none. */
   get lagMs(): number {
     return this.connections.lagMs(this.now());
   }
 
-  /** The time of the next attempt at its destination while it waits; undefined while it does not. */
-  get nextAttempt(): AttemptTime | undefined {
-    return this.turns.next;
-  }
-
-  /** True if it has never published. */
-  get isUnpublished(): boolean {
-    return !this.turns.everPublished;
-  }
-
-  /** True if the stream of that name has failed a moment ago, here or in another upstream. */
-  isClosedOff(streamName: string): boolean {
-    return this.turns.isClosedOff(streamName);
+  /** The destination that is in use, or is tried. */
+  get destination(): Destination {
+    return this.destinations.current.destination;
   }
 
   /** Begins to connect, or to wait for its turn. `codecs`: the codecs of the expected tracks. */
@@ -145,20 +96,21 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, ReplacerOwn
     this.waitForTurn(codecs);
     if (this.phase !== 'waiting') return;
     this.connections.current.merger.hold(true);
-    const { lastFailure } = this.turns;
+    const { lastFailure } = this.destinations;
     if (lastFailure !== undefined) this.owner.waiting(lastFailure);
   }
 
   /** Nobody sends any more: it does not wait any longer. */
   deserted(): void {
-    const { lastFailure } = this.turns;
+    const { lastFailure } = this.destinations;
     if (this.phase !== 'waiting' || lastFailure === undefined) return;
     this.owner.fail(lastFailure.reason, lastFailure.message);
   }
 
   private waitForTurn(codecs: readonly number[]): void {
     this.phase = 'waiting';
-    this.turns.request(() => {
+    this.destinations.request(() => {
+      this.route.begin(this.destination);
       const known = this.connections.codecs;
       this.connect(known.length > 0 ? known : codecs);
     });
@@ -167,12 +119,11 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, ReplacerOwn
   private connect(codecs: readonly number[]): void {
     const { current } = this.connections;
     this.phase = 'open';
+    this.failover.attemptBegins(current);
     if (this.opener.open(current, this.route.next, codecs) && current.isReady) this.streams.ready(current);
   }
 
-  /**
-   * From now on, frames do not wait for their time. Queued frames are sent in order, as fast as the server takes them.
-   */
+  /** From now on, frames do not wait for their time. Queued ones are sent as fast as the server takes them. */
   stopWaiting(): void {
     this.opener.waitingStopped = true;
     this.connections.stopWaiting();
@@ -181,8 +132,9 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, ReplacerOwn
   /** No more frames will come. Encoded bytes are sent, then the connection is closed. */
   finish(): void {
     if (this.phase === 'closing' || this.phase === 'closed') return;
-    if (this.phase === 'waiting') this.turns.leave();
+    if (this.phase === 'waiting') this.destinations.leave();
     this.phase = 'closing';
+    this.failover.ended();
     if (this.replacer.connection !== undefined) this.closeConnection(this.replacer.connection);
     this.replacer.forget();
     const { current } = this.connections;
@@ -193,7 +145,8 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, ReplacerOwn
 
   destroy(): void {
     this.phase = 'closed';
-    this.turns.leave();
+    this.failover.ended();
+    this.destinations.leave();
     this.timeouts.close();
     this.delivery.stop();
     this.streams.close();
@@ -212,7 +165,7 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, ReplacerOwn
     this.owner.log.debug(`RTMP connection: ${state}`);
     if (state !== 'publishing') return;
     this.timeouts.connectSent(connection);
-    this.turns.handshakeDone(connection);
+    this.destinations.current.turns.handshakeDone(connection);
     connection.merger.hold(false);
   }
 
@@ -258,6 +211,7 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, ReplacerOwn
     connection.connectAnswer = 'silent';
     if (!wasReady) this.streams.ready(connection);
     this.settled(connection);
+    this.failover.inUse();
   }
 
   published(connection: RtmpConnection, stream: TrackStream): void {
@@ -265,8 +219,8 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, ReplacerOwn
   }
 
   live(connection: RtmpConnection, stream: TrackStream): void {
-    this.reconnectPolicy.published();
-    this.turns.published();
+    this.destinations.published();
+    this.failover.inUse();
     this.streams.announceNow(stream);
     this.connections.updateLive(connection);
   }
@@ -293,25 +247,14 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, ReplacerOwn
   }
 
   rejected(refusal: Refusal, error: PublishError): void {
-    const { current } = this.connections;
-    if (!this.reconnectPolicy.isFinal(refusal)) {
-      this.currentBroken(current, error);
-      return;
-    }
-    this.turns.failed(current, error);
-    this.owner.fail(reasonOf(error), messageOf(error));
+    const isFinal = this.destinations.current.policy.isFinal(refusal);
+    this.currentBroken(this.connections.current, error, isFinal);
   }
 
   streamRejected(connection: RtmpConnection, stream: TrackStream, refusal: Refusal, error: PublishError): void {
-    if (this.reconnectPolicy.isFinal(refusal) || this.options.settings.outReconnects === 0) {
-      if (connection.streams.size === 1) this.turns.failed(connection, error);
-      this.turns.streamFailed(stream.name, error);
-      this.owner.streamRejected(stream, messageOf(error));
-    } else if (connection.streams.size === 1) {
-      this.currentBroken(connection, error);
-    } else {
-      this.retryAlone(connection, stream, error);
-    }
+    const isFinal = this.destinations.current.policy.isFinal(refusal);
+    if (connection.streams.size > 1) this.oneRejected(connection, stream, isFinal, error);
+    else this.currentBroken(connection, error, isFinal, stream);
   }
 
   reconnectRequested(tcUrl: string | undefined): void {
@@ -325,46 +268,86 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, ReplacerOwn
     this.delivery.connectionLost(connection, this.connections.tracksOn(connection));
   }
 
-  keepsCurrent(current: RtmpConnection): void {
+  keepsCurrent(current: RtmpConnection, unused: RtmpConnection | undefined, error: Error): void {
     if (current.isSettled) this.settled(current);
+    this.failover.probeFailed(unused, error);
   }
 
   replaced(connection: RtmpConnection, route: ServerRoute): void {
+    const destination = this.failover.takeOver();
+    if (destination !== undefined) this.route.begin(destination);
     this.route.continue(route);
     this.timeouts.stop();
     if (connection.isSettled) this.settled(connection);
     else if (connection.state === 'publishing') this.timeouts.connectSent(connection);
-    this.reconnects++;
-    this.owner.reconnecting('reconnect_request');
+    if (destination === undefined) {
+      this.reconnects++;
+      this.owner.reconnecting('reconnect_request');
+    } else this.tookOver(connection);
+  }
+
+  get canProbe(): boolean {
+    const { current } = this.connections;
+    const free = this.phase === 'open' && this.replacer.connection === undefined;
+    return free && current.isLive && !this.owner.isDeserted;
+  }
+
+  /** The connection to another destination is the current one, accepted there or not. */
+  private tookOver(connection: RtmpConnection): void {
+    if (connection.isLive) {
+      this.destinations.published();
+      this.failover.inUse();
+      return;
+    }
+    this.failover.attemptBegins(connection);
+    if (connection.state === 'publishing') this.destinations.current.turns.handshakeDone(connection);
   }
 
   /**
    * The current connection is lost. A replacement that is being opened becomes the current one, or a new attempt is
-   * made.
+   * made, if one is allowed at any destination. Otherwise the upstream ends, or `rejected`, the stream that the server
+   * refuses.
+   *
+   * @param isFinal a further attempt at this destination is useless
    */
-  private currentBroken(connection: RtmpConnection, error: Error): void {
+  private currentBroken(connection: RtmpConnection, error: Error, isFinal = false, rejected?: TrackStream): void {
+    const closing = this.phase === 'closing';
     if (this.replacer.connection !== undefined) {
       this.owner.log.warn(`the connection broke before its replacement was ready: ${messageOf(error)}`);
+      if (this.failover.isProbing) {
+        this.destinations.failed(connection, error, { isFinal });
+        this.reconnecting(error);
+      }
       this.closeConnection(connection);
       this.replacer.use();
       this.streams.move(this.connections.streams, this.connections.current, true);
       return;
     }
-    const gone = this.phase === 'closing' || this.owner.isDeserted;
-    this.turns.failed(connection, error, this.phase === 'closing');
-    if (gone || !this.reconnectPolicy.tryAgain(connection, error)) {
-      this.owner.fail(reasonOf(error), messageOf(error));
+    const gone = closing || this.owner.isDeserted;
+    const again = this.destinations.failed(connection, error, { closing, isFinal });
+    if (gone || !again) {
+      this.giveUp(error, rejected);
       return;
     }
-    this.owner.log.warn(`RTMP connection broken: ${messageOf(error)}; next attempt in ${this.turns.delay} ms`);
-    this.reconnects++;
-    this.route.reset();
+    this.owner.log.warn(`RTMP connection broken: ${messageOf(error)}; ${this.destinations.plan}`);
     this.phase = 'waiting';
     this.renewCurrent();
-    this.owner.reconnecting(reasonOf(error), messageOf(error), this.connections.streams);
+    this.reconnecting(error);
     if (this.phase !== 'waiting') return;
     this.waitForTurn([]);
     this.delivery.tracksMoved();
+  }
+
+  private reconnecting(error: Error): void {
+    this.reconnects++;
+    this.owner.reconnecting(reasonOf(error), messageOf(error), this.connections.streams);
+  }
+
+  private giveUp(error: Error, rejected: TrackStream | undefined): void {
+    if (rejected !== undefined) {
+      this.destinations.streamFailed(rejected, error);
+      this.owner.streamRejected(rejected, messageOf(error));
+    } else this.owner.fail(reasonOf(error), messageOf(error));
   }
 
   /** connect is answered, or counts as unanswered for good. From now on, frames are kept only for a reconnect. */
@@ -379,6 +362,7 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, ReplacerOwn
    */
   private renewCurrent(): void {
     this.timeouts.stop();
+    this.failover.ended();
     this.replacer.forget();
     for (const connection of this.connections) this.closeConnection(connection);
     const fresh = this.opener.create();
@@ -391,12 +375,13 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, ReplacerOwn
   }
 
   /**
-   * The server refuses one of several streams for now. The stream tries again with its own session, and the others
-   * continue.
+   * The server refuses one of several streams. If another attempt is allowed, or there is a backup, the stream tries
+   * again with its own session. The others continue.
    */
-  private retryAlone(connection: RtmpConnection, stream: TrackStream, error: PublishError): void {
-    this.turns.streamFailed(stream.name, error);
-    if (!this.reconnectPolicy.tryAgain(connection, error)) {
+  private oneRejected(connection: RtmpConnection, stream: TrackStream, isFinal: boolean, error: PublishError): void {
+    const { destinations } = this;
+    destinations.streamFailed(stream, error);
+    if (!destinations.retriesAlone(connection, error, isFinal)) {
       this.owner.streamRejected(stream, messageOf(error));
       return;
     }

@@ -23,28 +23,21 @@ export interface SessionOptions extends RtmpConnectionOptions {
 export class Turns {
   /** True once an attempt has succeeded. */
   everPublished = false;
-  /** True from a wait for a turn until an attempt succeeds. */
-  hasWaited = false;
-  /** How many attempts were made in this series: up to the first success, or from the one that broke on. */
-  tries = 0;
-  /** ms since 1970 of the first failure since the last success; undefined: there was none. */
-  failingSince: number | undefined;
-  /** Monotonic ms of the last success, if nothing has failed since then. */
-  private publishedSince: number | undefined;
-  private longest = 0;
   private attempt: Attempt | undefined;
   private settleTimer: Timer | undefined;
   private readonly name: DestinationName;
 
   /**
-   * @param name of the stream that the session is made for
+   * @param name of the stream that the session is made for, at this destination
    * @param mask removes secrets from a message
+   * @param onSilentSuccess the server has taken media for so long that it counts as one that has accepted the publish
    */
   constructor(
     private readonly options: SessionOptions,
     { url, params }: Destination,
     name: string,
     private readonly mask: (text: string) => string,
+    private readonly onSilentSuccess: () => void,
   ) {
     this.name = { host: url.host, port: url.port, app: params.app, name };
   }
@@ -60,12 +53,6 @@ export class Turns {
     return Math.max(0, Math.round(at - this.options.clock.now()));
   }
 
-  /** ms of the longest time in which it was published without a break. */
-  get longestPublication(): number {
-    const { publishedSince, longest } = this;
-    return publishedSince === undefined ? longest : Math.max(longest, this.options.clock.now() - publishedSince);
-  }
-
   /** The last failure at the destination, whichever upstream made the attempt. */
   get lastFailure(): PastFailure | undefined {
     return this.attempt?.backoff.lastFailure;
@@ -75,12 +62,8 @@ export class Turns {
   request(onTurn: () => void): void {
     this.leave();
     const { destinations, settings } = this.options;
-    this.attempt = destinations.attempt(this.name, settings.outReconnectInterval, () => {
-      this.tries++;
-      onTurn();
-    });
+    this.attempt = destinations.attempt(this.name, settings.outReconnectInterval, onTurn);
     this.attempt.begin();
-    if (this.attempt.phase === 'waiting') this.hasWaited = true;
   }
 
   /** The handshake of `connection` is done. If the server does not say that it accepts the publish, time tells. */
@@ -92,9 +75,6 @@ export class Turns {
   published(): void {
     this.settleTimer?.cancel();
     this.everPublished = true;
-    this.hasWaited = false;
-    this.failingSince = undefined;
-    this.publishedSince ??= this.options.clock.now();
     this.attempt?.published();
   }
 
@@ -107,11 +87,6 @@ export class Turns {
   failed(connection: RtmpConnection, error: Error, closing = false): void {
     this.settleTimer?.cancel();
     const { attempt } = this;
-    this.longest = this.longestPublication;
-    // The attempts before the success do not count any more, but the connection that has broken does.
-    if (this.publishedSince !== undefined) this.tries = 1;
-    this.failingSince ??= this.options.clock.wall();
-    this.publishedSince = undefined;
     if (attempt === undefined) return;
     // Without effect if there was no connection.
     if (attempt.phase === 'trying') connection.penalizeAddress();
@@ -146,7 +121,7 @@ export class Turns {
       if (connection.connectAnswer === 'accepted' && ms < STABLE_AFTER) {
         this.settleAfter(connection, STABLE_AFTER);
       } else {
-        this.published();
+        this.onSilentSuccess();
       }
     };
     this.settleTimer = this.options.clock.after(ms, check, false);

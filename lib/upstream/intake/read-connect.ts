@@ -81,9 +81,9 @@ export function readConnect(
  */
 export function connectDataOf(bytes: Buffer, { log, settings }: Pick<InputOptions, 'log' | 'settings'>): ConnectData {
   const ignored: string[] = [];
-  const data = parseConnectData(bytes, (field, type) => ignored.push(`${field} (${type})`));
+  const data = parseConnectData(bytes, (field, found) => ignored.push(`${field} (${found})`));
   if (ignored.length > 0) {
-    log.warn(`connect data: ignored, because they are not strings: ${ignored.join(', ')}`);
+    log.warn(`connect data: ignored, because of a wrong type or number: ${ignored.join(', ')}`);
   }
   checkHeader(data.header ?? '', settings);
   checkNames(data, settings);

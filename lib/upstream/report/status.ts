@@ -168,6 +168,14 @@ export interface UpstreamStatus {
   readonly lag_ms: number;
   /** How often the RTMP connection was opened again. */
   readonly reconnects: number;
+  /** Which of its destinations is in use, or tried: 0 is that of `url`, n the n-th backup (`backup_urls`). */
+  readonly destination: number;
+  /** How many destinations it has. */
+  readonly destinations: number;
+  /** The URL of the destination, without user and password. */
+  readonly destination_url: string;
+  /** How often another destination was taken into use. */
+  readonly failovers: number;
   /** s since the upstream was created. */
   readonly uptime: number;
   /** null if the RTMP connection has never broken. */

@@ -76,6 +76,11 @@ export type UpstreamEvent =
       /** URLs of the destinations, masked: `maskUrl`. */
       readonly from: string;
       readonly to: string;
+      /** Their positions: 0 is `url` of the connect data, n its n-th backup. */
+      readonly from_index: number;
+      readonly to_index: number;
+      /** How many there are. */
+      readonly destinations: number;
     });
 
 export type UpstreamEventType = UpstreamEvent['type'];

@@ -52,11 +52,17 @@ export class UpstreamStream implements TrackStream {
   /** Monotonic ms until which audio waits, counted from the first frame that could be written. */
   private audioWaitsUntil = Infinity;
 
+  /** @param names its names at the destinations of the upstream */
   constructor(
     readonly name: string,
     /** Monotonic ms. */
     readonly createdAt: number,
+    readonly names: readonly string[] = [name],
   ) {}
+
+  nameAt(destination: number): string {
+    return this.names[destination] ?? this.name;
+  }
 
   get live(): boolean {
     return this.isLive;

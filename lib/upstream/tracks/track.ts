@@ -54,6 +54,8 @@ export interface StreamOutlet {
 /** The RTMP message stream of a track, as the track sees it. */
 export interface TrackStream extends QueueGroup {
   readonly name: string;
+  /** Its name at a destination: that of `url` of the connect data (0), or a backup. */
+  nameAt(destination: number): string;
   readonly tracks: Readonly<Partial<Record<MediaType, Track>>>;
   readonly timeline: StreamTimeline;
   /** The RTMP session that publishes the stream; undefined until it is added to one. */

@@ -30,7 +30,17 @@ async function scrape(
 function live(): MemoryManagement {
   return new MemoryManagement([
     ['ch1-twitch', sampleUpstream()],
-    ['ch2', sampleUpstream({ state: 'reconnecting', mem_left: 16777216, reconnects: 0, streams: table([]) })],
+    [
+      'ch2',
+      sampleUpstream({
+        state: 'reconnecting',
+        mem_left: 16777216,
+        reconnects: 0,
+        destination: 1,
+        failovers: 3,
+        streams: table([]),
+      }),
+    ],
     ['ch3', sampleUpstream({ state: 'waiting', next_attempt: 12, mem_left: 16777216, streams: table([]) })],
   ]);
 }
@@ -69,6 +79,9 @@ describe('metrics', () => {
       'kmp_rtmp_upstream_acked_bytes_total{upstream="ch1-twitch"}': 5000,
       'kmp_rtmp_upstream_reconnects_total{upstream="ch1-twitch"}': 2,
       'kmp_rtmp_upstream_reconnects_total{upstream="ch2"}': 0,
+      'kmp_rtmp_upstream_destination{upstream="ch2"}': 1,
+      'kmp_rtmp_upstream_failovers_total{upstream="ch2"}': 3,
+      'kmp_rtmp_upstream_destination{upstream="ch1-twitch"}': 0,
       'kmp_rtmp_upstream_state{upstream="ch3",state="waiting"}': 1,
       'kmp_rtmp_upstream_next_attempt_seconds{upstream="ch3"}': 12,
       'kmp_rtmp_upstream_next_attempt_seconds{upstream="ch1-twitch"}': 0,

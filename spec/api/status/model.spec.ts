@@ -20,6 +20,7 @@ function info(id: string, changes: Partial<UpstreamInfo> = {}): UpstreamInfo {
     lastStatus: null,
     lastError: null,
     nextAttempt: null,
+    backup: null,
     reconnects: 0,
     memLimit: 1000,
     streams: [{ name: 's', id: 1, tracks: [{ media: 'video', codec: 'H.264', input }] }],

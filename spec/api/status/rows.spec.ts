@@ -27,6 +27,25 @@ describe('rows of the status page', () => {
     assert.equal(info.lastError, 'publish_rejected: the server said: liv*** is taken');
   });
 
+  it('name the backup that is in use, without its key', () => {
+    const [key, spare] = ['live_52034_kDwq8sPzYvJ2', 'spare_77_Qx81mmKe'];
+    const info = upstreamInfo(
+      'u1',
+      sampleUpstream({
+        url: `rtmp://a.example/app/${key}`,
+        destination: 2,
+        destinations: 3,
+        destination_url: `rtmp://b.example/app/${spare}?t=s3cret`,
+        streams: table([[key, sampleStream()]]),
+        last_status: { level: 'status', code: 'NetStream.Publish.Start', description: `Publishing ${spare}.` },
+      }),
+    );
+    const text = JSON.stringify(info);
+    for (const secret of [key, spare, 's3cret']) assert.ok(!text.includes(secret), `${secret} in ${text}`);
+    assert.deepEqual(info.backup, { number: 2, count: 2, url: 'rtmp://b.example/app/spa***?***' });
+    assert.equal(upstreamInfo('u1', sampleUpstream()).backup, null);
+  });
+
   it('shorten long texts, and mark a shortened id', () => {
     const long = 'x'.repeat(70_000);
     const info = upstreamInfo(

@@ -19,6 +19,8 @@ const OTHERS: readonly Partial<UpstreamStatus>[] = [
   { mem_limit: 1 },
   { next_attempt_at: '2026-11-28T12:00:07.000Z' },
   { url: 'rtmp://127.0.0.1:1935/live/other' },
+  { destination: 1, destinations: 3 },
+  { destination: 1, destinations: 2, destination_url: 'rtmp://127.0.0.1:1935/live/other' },
   { last_status: null },
   { last_error: { reason: 'recv_failed', message: 'ECONNRESET', age: 1 } },
   { last_status: { level: 'error', code: 'NetStream.Publish.Start', description: 'Start publishing' } },

@@ -101,6 +101,14 @@ describe('the news of an upstream', () => {
     );
   });
 
+  it('names the backup that is in use', () => {
+    const change = { destination: 1, destinations: 3, destination_url: 'rtmp://b.example/app/key' } as const;
+    assert.equal(newsOf(upstream('u', change).info), 'backup 1 of 2: Publish.Start');
+    // What it reconnects for says more.
+    const { info } = upstream('u', { ...change, state: 'reconnecting', last_error });
+    assert.equal(newsOf(info), 'handshake_failed: could not connect');
+  });
+
   it('is what the server said last otherwise', () => {
     assert.equal(newsOf(upstream('u', { last_error }).info), 'Publish.Start');
   });

@@ -2,6 +2,7 @@ import { Chart } from './chart.js';
 import { byId, el, Live } from './dom.js';
 import type { Dropper } from './drop.js';
 import { bitrate, bytes, count, duration, frames, milliseconds, nameOf, percent, timeOfDay } from './data/format.js';
+import { backupName } from './data/news.js';
 import type { Model } from './data/model.js';
 import { displayState, isDown } from './data/order.js';
 import type { Times } from './data/series.js';
@@ -13,7 +14,7 @@ import type { Upstream } from './data/upstream.js';
 type Fact = readonly [title: string, read: (upstream: Upstream) => string];
 
 const FACTS: readonly Fact[] = [
-  ['Destination', ({ info }) => info.url],
+  ['Destination', ({ info }) => destinationOf(info)],
   ['Server', ({ info }) => info.remoteAddr || 'not connected'],
   ['Local address', ({ info }) => info.localAddr || '–'],
   ['Connection', ({ info }) => String(info.connection)],
@@ -29,6 +30,11 @@ const FACTS: readonly Fact[] = [
   ['Queued for sending', (of) => bytes(Math.max(0, of.writtenBytes - of.sentBytes))],
   ['Received', ({ receivedBytes }) => bytes(receivedBytes)],
 ];
+
+/** The URL that is in use, and which backup it is. */
+function destinationOf({ url, backup }: Upstream['info']): string {
+  return backup === null ? url : `${backup.url} (${backupName(backup)}; the primary destination is ${url})`;
+}
 
 /** The panel with the details of an upstream. */
 export class DetailView {

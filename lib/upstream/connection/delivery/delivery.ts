@@ -26,11 +26,12 @@ export class Delivery implements EncoderOwner {
 
   /** @param connectionOf returns the connection of a stream */
   constructor(
-    { settings, clock, ledger }: Pick<RtmpConnectionOptions, 'settings' | 'clock' | 'ledger'>,
+    options: Pick<RtmpConnectionOptions, 'settings' | 'canReconnect' | 'clock' | 'ledger'>,
     private readonly connectionOf: (stream: TrackStream) => RtmpConnection | undefined,
     private readonly owner: DeliveryOwner,
   ) {
-    this.resend = new ResendPolicy(settings, ledger, () => clock.now());
+    const { settings, canReconnect, clock, ledger } = options;
+    this.resend = new ResendPolicy(settings, canReconnect, ledger, () => clock.now());
     const doubtUntil = (track: Track): number =>
       owner.isDropping ? 0 : this.resend.doubtUntil(track, connectionOf(track.stream));
     this.trackEnds = new TrackEnds(clock, doubtUntil, (track) => owner.trackEnded(track));

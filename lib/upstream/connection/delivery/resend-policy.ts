@@ -11,26 +11,30 @@ const KEEP_SHARE = 0.5;
 
 /**
  * Decides how long frames are kept after the kernel has taken them, so that they can be written again on another
- * connection. Until the server has accepted connect, all frames are kept. After that, with `kmp_rtmp_out_reconnects`,
- * only frames that may be lost when the connection breaks are kept. If the server acknowledges what it reads, its
- * acknowledgements decide. Otherwise, or before the first acknowledgement, the frames of the last `kmp_rtmp_out_resend`
- * ms are in doubt.
+ * connection. Until the server has accepted connect, all frames are kept. After that, if a broken connection may be
+ * opened again, only frames that may be lost when the connection breaks are kept. If the server acknowledges what it
+ * reads, its acknowledgements decide. Otherwise, or before the first acknowledgement, the frames of the last
+ * `kmp_rtmp_out_resend` ms are in doubt.
  *
  * Video is kept from the key frame before the first frame in doubt, because a decoder cannot start elsewhere. Audio is
  * kept from the time of that key frame on, even if the server has read it: a server that is killed loses what it has
  * read and not written (SRS: a fifth of a second), and a recording that begins with these pictures needs their sound.
  */
 export class ResendPolicy {
-  /** @param now monotonic ms */
+  /**
+   * @param canReconnect whether a broken connection may be opened again, there or at a backup
+   * @param now monotonic ms
+   */
   constructor(
-    private readonly settings: Pick<MediaSettings, 'outReconnects' | 'outResend' | 'outTimeout'>,
+    private readonly settings: Pick<MediaSettings, 'outResend' | 'outTimeout'>,
+    private readonly canReconnect: boolean,
     private readonly ledger: Ledger,
     private readonly now: () => number,
   ) {}
 
   /** The server has accepted connect, or counts as one that never answers. */
   connectAnswered(connection: RtmpConnection, tracks: Iterable<Track>): void {
-    connection.encoder.keepWritten = this.settings.outReconnects > 0;
+    connection.encoder.keepWritten = this.canReconnect;
     for (const track of tracks) this.sent(track, connection);
   }
 
@@ -58,8 +62,8 @@ export class ResendPolicy {
 
   /** Monotonic ms until which frames of `track` may have to be written again; Infinity: not known yet; 0: none. */
   doubtUntil({ retained }: Track, connection: RtmpConnection | undefined): number {
-    const { outReconnects, outResend, outTimeout } = this.settings;
-    if (outReconnects === 0 || outResend === 0 || connection === undefined || retained.length === 0) return 0;
+    const { outResend, outTimeout } = this.settings;
+    if (!this.canReconnect || outResend === 0 || connection === undefined || retained.length === 0) return 0;
     return connection.isSettled ? retained.doubtUntil(outResend, outTimeout) : Infinity;
   }
 

@@ -1,3 +1,4 @@
+import { messageOf } from '../../../base/errors.js';
 import type { ServerEvent } from '../../../rtmp/server-event.js';
 import type { TrackStream } from '../../tracks/track.js';
 import type { ConnectionOpener } from '../connection-opener.js';
@@ -15,31 +16,27 @@ import { ServerRoute } from './server-route.js';
 export interface ReplacerOwner {
   readonly streams: SessionStreams;
   closeConnection(connection: RtmpConnection): void;
-  /** The replacement stays unused, and `current` is complete again. */
-  keepsCurrent(current: RtmpConnection): void;
+  /** The replacement stays unused because of `error`, and `current` is complete again. */
+  keepsCurrent(current: RtmpConnection, unused: RtmpConnection | undefined, error: Error): void;
   /** `connection` is the current one from now on, along `route`. */
   replaced(connection: RtmpConnection, route: ServerRoute): void;
 }
 
 /**
- * Replaces the current connection of a session at the server's request. There is at most one {@link Replacement} at a
- * time.
+ * Replaces the current connection of a session: at the server's request, or to move to another destination. There is at
+ * most one {@link Replacement} at a time.
  */
 export class ConnectionReplacer implements ReplacementOwner {
   private replacement: Replacement | undefined;
   private readonly requests: ReconnectRequestLimit;
 
-  /**
-   * @param origin where the route of a session begins
-   * @param now monotonic ms
-   */
+  /** @param now monotonic ms */
   constructor(
     private readonly owner: ReplacerOwner,
     private readonly connections: ConnectionSet,
     private readonly opener: ConnectionOpener,
     private readonly timeouts: AnswerTimeouts,
     private readonly observer: ReplyObserver,
-    private readonly origin: Destination,
     private readonly now: () => number,
   ) {
     this.requests = new ReconnectRequestLimit(() => observer.log, now);
@@ -63,11 +60,15 @@ export class ConnectionReplacer implements ReplacementOwner {
       return;
     }
     log.info(`the server asks to reconnect, to ${there.target.host} port ${there.target.port}`);
-    const { current } = this.connections;
     // The server may close the connection at any time from now on.
-    current.encoder.keepWritten = true;
-    this.replacement = new Replacement(this, new ServerRoute(this.origin, there), this.observer, this.now);
-    this.replacement.open(current);
+    this.connections.current.encoder.keepWritten = true;
+    this.open(there);
+  }
+
+  /** Opens a connection to `destination` beside the current one. */
+  open(destination: Destination): void {
+    this.replacement = new Replacement(this, new ServerRoute(destination), this.observer, this.now);
+    this.replacement.open(this.connections.current);
   }
 
   handle(connection: RtmpConnection, event: ServerEvent): void {
@@ -122,18 +123,24 @@ export class ConnectionReplacer implements ReplacementOwner {
   }
 
   moveToReplacement(stream: TrackStream, replacement: Replacement, connection: RtmpConnection): void {
+    const old = this.connections.of(stream);
     if (this.connections.current !== connection && this.replacement === replacement) this.use();
     this.owner.streams.move([stream], connection, false);
     // Deferred, because the replaced connection is writing at this moment.
-    setImmediate(() => this.connections.finishUnused());
+    setImmediate(() => {
+      // A server that asked for the new connection knows what became of the stream; another destination does not.
+      if (old?.isElsewhere(connection) === true) old.removeStream(stream);
+      this.connections.finishUnused();
+    });
   }
 
-  replacementFailed(replacement: Replacement, why: string): void {
-    this.observer.log.warn(`the replacement connection failed: ${why}`);
+  replacementFailed(replacement: Replacement, error: Error): void {
+    this.observer.log.warn(`the replacement connection failed: ${messageOf(error)}`);
     const { current } = this.connections;
+    const { connection } = replacement;
     current.encoder.moveFirst = undefined;
-    this.owner.keepsCurrent(current);
     if (this.replacement === replacement) this.forget();
-    if (replacement.connection !== undefined) this.owner.closeConnection(replacement.connection);
+    this.owner.keepsCurrent(current, connection, error);
+    if (connection !== undefined) this.owner.closeConnection(connection);
   }
 }

@@ -1,6 +1,5 @@
-import { messageOf } from '../../../base/errors.js';
 import type { Frame } from '../../../media/frame.js';
-import type { PublishError } from '../../../rtmp/publish-error.js';
+import { PublishError } from '../../../rtmp/publish-error.js';
 import type { Refusal } from '../../../rtmp/server-reply.js';
 import type { Track, TrackStream } from '../../tracks/track.js';
 import type { Destination } from '../destination.js';
@@ -20,13 +19,13 @@ export interface ReplacementOwner {
   /** The replacement is ready, and `stream` moves to it. */
   moveToReplacement(stream: TrackStream, replacement: Replacement, connection: RtmpConnection): void;
   /** The replacement could not be opened. The current connection stays in use. */
-  replacementFailed(replacement: Replacement, why: string): void;
+  replacementFailed(replacement: Replacement, error: Error): void;
 }
 
 /**
- * The connection that replaces the current one at the server's request (NetConnection.Connect.ReconnectRequest;
- * docs/protocol/enhanced-rtmp.md, Reconnect request). It is opened while the current one is still in use. Each stream
- * moves at its next key frame.
+ * The connection that replaces the current one: at the server's request (NetConnection.Connect.ReconnectRequest;
+ * docs/protocol/enhanced-rtmp.md, Reconnect request), or to return to the primary destination (docs/failover.md). It is
+ * opened while the current one is still in use. Each stream moves at its next key frame.
  */
 export class Replacement implements ReplyTarget {
   readonly replies: ReplyHandler;
@@ -64,7 +63,7 @@ export class Replacement implements ReplyTarget {
   }
 
   idTaken(): void {
-    this.owner.replacementFailed(this, 'the server gave all streams the same id');
+    this.owner.replacementFailed(this, new PublishError('stream_id', 'the server gave all streams the same id'));
   }
 
   connectAgain(): void {
@@ -73,15 +72,15 @@ export class Replacement implements ReplyTarget {
   }
 
   rejected(_refusal: Refusal, error: PublishError): void {
-    this.owner.replacementFailed(this, messageOf(error));
+    this.owner.replacementFailed(this, error);
   }
 
   streamRejected(_connection: RtmpConnection, _stream: TrackStream, _refusal: Refusal, error: PublishError): void {
-    this.owner.replacementFailed(this, messageOf(error));
+    this.owner.replacementFailed(this, error);
   }
 
   connectionBroken(_connection: RtmpConnection, error: Error): void {
-    this.owner.replacementFailed(this, messageOf(error));
+    this.owner.replacementFailed(this, error);
   }
 
   reconnectRequested(): void {

@@ -13,8 +13,8 @@ export type LogIn =
   | { readonly kind: 'none' };
 
 /**
- * The destinations of connection attempts: first the origin, then the targets of redirects, with the parameters of a
- * login. Every series of attempts begins at the origin.
+ * The destinations of connection attempts: first the destination of the series, then the targets of redirects, with the
+ * parameters of a login.
  */
 export class ServerRoute {
   /** The next destination, with the parameters of a login. */
@@ -24,11 +24,8 @@ export class ServerRoute {
   private redirects = 0;
   private authRound: 0 | 1 | 2 = 0;
 
-  /** @param start where this series begins, if not at the origin */
-  constructor(
-    private readonly origin: Destination,
-    start: Destination = origin,
-  ) {
+  /** @param start where the first series begins */
+  constructor(start: Destination) {
     this.next = this.place = start;
   }
 
@@ -37,9 +34,9 @@ export class ServerRoute {
     return this.place;
   }
 
-  /** A new series of attempts begins: at the origin, with redirects and login rounds counted from 0. */
-  reset(): void {
-    this.next = this.place = this.origin;
+  /** A new series of attempts begins at `start`, with redirects and login rounds counted from 0. */
+  begin(start: Destination): void {
+    this.next = this.place = start;
     this.redirects = 0;
     this.authRound = 0;
   }

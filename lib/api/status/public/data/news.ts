@@ -1,16 +1,17 @@
 import { count, duration, timeOfDay } from './format.js';
 import { displayState, isDown } from './order.js';
 import type { Upstream } from './upstream.js';
-import type { ClosedInfo } from './wire.js';
+import type { BackupInfo, ClosedInfo } from './wire.js';
 
 /**
  * Why an upstream is degraded; what one that reconnects or waits does so for, and when it tries next; else what the
- * server last said.
+ * server last said, and whether it is a backup.
  */
-export function newsOf({ state, degraded, lastError, lastStatus, nextAttempt }: Upstream['info']): string {
+export function newsOf(info: Upstream['info']): string {
+  const { state, degraded, lastError, lastStatus, nextAttempt, backup } = info;
   if (degraded !== null) return degraded;
   const said = shortCode(lastStatus?.code ?? '');
-  if (!isDown(state)) return said;
+  if (!isDown(state)) return backup === null ? said : [backupName(backup), said].filter(Boolean).join(': ');
   const next = nextAttempt === null ? '' : `next attempt at ${timeOfDay(Date.parse(nextAttempt))}`;
   return [next, lastError ?? said].filter(Boolean).join(': ');
 }
@@ -75,6 +76,10 @@ export function clockTime(iso: string, now: number): string {
 /** `5 min 03 s ago`. */
 export function ago(iso: string, now: number): string {
   return `${duration(Math.max(0, (now - Date.parse(iso)) / 1000))} ago`;
+}
+
+export function backupName({ number, count }: BackupInfo): string {
+  return `backup ${number} of ${count}`;
 }
 
 /** `NetStream.Publish.BadName` is known by its end. */

@@ -58,6 +58,15 @@ export interface StreamInfo {
   readonly tracks: readonly TrackInfo[];
 }
 
+export interface BackupInfo {
+  /** From 1. */
+  readonly number: number;
+  /** How many backups there are. */
+  readonly count: number;
+  /** Masked. */
+  readonly url: string;
+}
+
 /** The data of an upstream that rarely changes. */
 export interface UpstreamInfo {
   readonly id: string;
@@ -65,6 +74,8 @@ export interface UpstreamInfo {
   readonly shortened: boolean;
   /** Masked. */
   readonly url: string;
+  /** The backup that is in use, or tried; null: the primary destination. */
+  readonly backup: BackupInfo | null;
   readonly remoteAddr: string;
   readonly localAddr: string;
   readonly connection: number;
