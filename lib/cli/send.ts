@@ -4,7 +4,7 @@ import type { Logger } from '../base/logger.js';
 import { codecName } from '../media/codec.js';
 import { planTracks, type PlannedTrack } from '../send/plan.js';
 import { Sender, type SenderOptions, type SendReport } from '../send/sender.js';
-import type { MediaSource } from '../send/source/source.js';
+import type { MediaSource, SourceOptions } from '../send/source/source.js';
 import type { SendTarget } from '../send/target.js';
 import { CommandError, ExitCode } from './exit.js';
 import { bytesText, ProgressView, timeText } from './send-progress.js';
@@ -43,18 +43,22 @@ the names given by --name.
 The exit code is 0 only if every track was sent and every frame was acknowledged, which the service does after it
 has sent a frame to the RTMP server. Otherwise it is 1. If a track cannot be sent, nothing is sent.
 
+"-" reads standard input, at the speed of --speed. If its source is live, give --fast: the source has the right speed. The
+timestamps of a pipe are made continuous if they wrap or jump.
+
 Examples:
   kmp-rtmp send movie.mp4 --upstream-id u1 --url rtmp://localhost/live/test
   kmp-rtmp send movie.mp4 --to 10.0.0.7:8005 --upstream-id u1 --url rtmp://a.rtmp.youtube.com/live2/KEY --loop
   kmp-rtmp send high.mp4 low.mp4 --name high --name low --upstream-id u1 --url rtmp://localhost/live/test
   kmp-rtmp send recording.flv --start 1:30 --speed 2 --upstream-id u1 --url rtmp://localhost/live/test
+  ffmpeg ... -f mpegts - | kmp-rtmp send - --fast --upstream-id u1 --url rtmp://localhost/live/test
   kmp-rtmp send v.kmp a.kmp --fast --upstream-id u1 --url rtmp://localhost/live/test`;
 
 /** `kmp-rtmp send FILE...`: sends media files to a KMP server, as a live source would. */
 export function sendCommand(): Command {
   return new Command('send')
     .description('Send media files (flv, mp4, mov, mkv, webm, ts, KMP dumps) to a KMP server in real time.')
-    .argument('<file...>', 'the files to send')
+    .argument('<file...>', 'the files to send; "-" for FLV, Matroska or MPEG-TS from standard input')
     .addOption(
       new Option('--to <host:port>', 'the KMP server')
         .argParser(address)
@@ -103,8 +107,7 @@ function collect(value: string, before: string[] = []): string[] {
  * @throws KmpRtmpError as `openSource`, `planTracks` and `Sender` do; CommandError if a track cannot be sent
  */
 async function send(files: readonly string[], options: SendOptions): Promise<boolean> {
-  // Imported only when needed: the demuxers take time to load, and the service does not need them.
-  const { openSource } = await import('../send/source/open.js');
+  checkPipe(files, options);
   const sources: MediaSource[] = [];
   let view: ProgressView | undefined;
   const warn = (message: string): void => {
@@ -115,7 +118,7 @@ async function send(files: readonly string[], options: SendOptions): Promise<boo
   const onMissingTrack = options.allowMissingTracks === true ? warn : (message: string) => void missing.push(message);
   const reports = { onWarning: warn, onMissingTrack };
   try {
-    for (const file of files) sources.push(await openSource(file, { start: options.start, ...reports }));
+    for (const file of files) sources.push(await openInput(file, { start: options.start, ...reports }));
     const target = targetOf(options);
     const names = options.name;
     const tracks = planTracks(sources, { ...(target && { target }), ...(names && { names }), ...reports });
@@ -123,6 +126,8 @@ async function send(files: readonly string[], options: SendOptions): Promise<boo
     const rounds = options.loop === true ? Infinity : (options.loop ?? 1);
     const progress = (view = new ProgressView(process.stdout, totalOf(sources, options.start, rounds)));
     const stop = stopOnSignal();
+    // A pipe that brings nothing must not delay the end.
+    if (files.includes(PIPE)) stop.addEventListener('abort', () => process.stdin.destroy(), { once: true });
     if (options.quiet !== true) process.stdout.write(`${heading(tracks, options)}\n`);
     const sender = new Sender({
       ...options.to,
@@ -144,6 +149,26 @@ async function send(files: readonly string[], options: SendOptions): Promise<boo
     view?.clear();
     for (const source of sources) await source.close();
   }
+}
+
+/** The file name that stands for standard input. */
+const PIPE = '-';
+
+/** @throws CommandError if an option does not fit to a pipe */
+function checkPipe(files: readonly string[], { loop, start }: SendOptions): void {
+  const pipes = files.filter((file) => file === PIPE).length;
+  if (pipes === 0) return;
+  if (pipes > 1) throw new CommandError('"-" (standard input) can be given once');
+  if (loop !== undefined) throw new CommandError('a pipe can be read once: give --loop with files only');
+  if (start > 0) throw new CommandError('a pipe is read from its beginning: give --start with files only');
+  if (process.stdin.isTTY)
+    throw new CommandError('standard input is a terminal; pipe FLV, Matroska or MPEG-TS into it');
+}
+
+async function openInput(file: string, options: SourceOptions): Promise<MediaSource> {
+  // Imported only when needed: the demuxers take time to load, and the service does not need them.
+  if (file !== PIPE) return (await import('../send/source/open.js')).openSource(file, options);
+  return (await import('../send/source/pipe.js')).openPipe(process.stdin, 'standard input', options);
 }
 
 /** @throws CommandError if a track cannot be sent: the user asked for all of the file. */

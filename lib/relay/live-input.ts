@@ -4,8 +4,8 @@ import type { MediaInfo } from '../media/media-info.js';
 import type { EndReason, IngestMessage, IngestStream } from '../ingest/ingest-stream.js';
 import type { InputFields } from './controller.js';
 import { LiveTrack, type LiveContext, type LiveFailure } from './live-track.js';
-import { MediaParser } from './media-parser.js';
-import { NO_RATES, readRates } from './stream-metadata.js';
+import { FlvTrackParser } from '../send/source/flv/flv-track.js';
+import { NO_RATES, readRates } from '../send/source/flv/flv-metadata.js';
 
 /** ms that the encoder may be kept waiting for a service that takes nothing. */
 const STALL_TIMEOUT = 60_000;
@@ -26,7 +26,7 @@ export class LiveInput {
   /** Settles when all tracks have ended. */
   readonly ended: Promise<void>;
   private readonly tracks = new Map<MediaType, LiveTrack>();
-  private readonly parsers = { video: new MediaParser('video'), audio: new MediaParser('audio') };
+  private readonly parsers = { video: new FlvTrackParser('video'), audio: new FlvTrackParser('audio') };
   private readonly reported = new Set<string>();
   private rates = NO_RATES;
   /** The last RTMP timestamp, and the same without wrapping, both in ms. */

@@ -8,20 +8,23 @@ import { parseSps, spsOfAvcc } from './codec/h264.js';
 import { parseHevcSps, spsOfHvcc } from './codec/h265.js';
 import { TIMESCALE } from './source.js';
 
-/** Packets that are read to estimate bit rate and frame rate. */
-const PROBE_PACKETS = 250;
-
 /**
  * The media info of a container's track, and the number of pictures that decoding is ahead, if the codec data contains
  * it.
+ *
+ * @param probePackets packets that are read to estimate bit rate and frame rate
+ * @param isPipe true if the end of the track must not be looked for
  */
 export async function containerInfo(
   track: InputTrack,
   codecId: number,
   extraData: Buffer,
+  probePackets: number,
+  isPipe: boolean,
 ): Promise<{ info: MediaInfo; reorder?: number }> {
-  const stats = await track.computePacketStats(PROBE_PACKETS);
-  const bitrate = (await track.getAverageBitrate()) ?? (await track.getBitrate()) ?? stats.averageBitrate;
+  const stats = await track.computePacketStats(probePackets);
+  const stated = isPipe ? null : ((await track.getAverageBitrate()) ?? (await track.getBitrate()));
+  const bitrate = stated ?? stats.averageBitrate;
   const common = { codecId, timescale: TIMESCALE, bitrate, extraData };
   if (track.isAudioTrack()) {
     const channels = await track.getNumberOfChannels();
@@ -33,7 +36,7 @@ export async function containerInfo(
     ? { width: await track.getCodedWidth(), height: await track.getCodedHeight() }
     : { width: 0, height: 0 };
   const metrics = track.isVideoTrack()
-    ? await track.computeFrameRateMetrics({ targetPacketCount: PROBE_PACKETS })
+    ? await track.computeFrameRateMetrics({ targetPacketCount: probePackets })
     : null;
   const sps = codecId === Codec.H264 ? spsOfAvcc(extraData) : spsOfHvcc(extraData);
   const parameters = sps === undefined ? undefined : codecId === Codec.H264 ? parseSps(sps) : parseHevcSps(sps);

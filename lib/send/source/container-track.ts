@@ -3,12 +3,18 @@ import { KmpRtmpError, messageOf } from '../../base/errors.js';
 import { Codec } from '../../media/codec.js';
 import { bufferOf, packetForm } from './container-form.js';
 import { containerInfo } from './container-info.js';
+import type { Continuity } from './continuity.js';
 import { decodeTimes, reorderDepth } from './decode-order.js';
 import { fitDelay } from './fit.js';
 import { TIMESCALE, type SourceFrame, type SourceOptions, type SourceTrack } from './source.js';
 
-/** Packets that are read, without their data, to find the order of decoding. */
-const PROBE_PACKETS = 250;
+/** How the tracks of a container are read. */
+export interface TrackReading {
+  /** Packets that are read first, to find the order of decoding and the rates. */
+  readonly probePackets: number;
+  /** Makes timestamps continuous; only for a pipe, which has no index. */
+  readonly continuity?: Continuity;
+}
 
 const CODECS: ReadonlyMap<MediaCodec, number> = new Map<MediaCodec, number>([
   ['avc', Codec.H264],
@@ -35,19 +41,21 @@ interface Packet {
  * Prepares a track of a container file: finds its private data, the form of its frames and the order of decoding.
  *
  * @param begin presentation time in s to begin at; undefined for the first packet
+ * @param path of the file, for messages
  */
 export async function containerTrack(
   track: InputTrack,
   begin: number | undefined,
   path: string,
   options: SourceOptions,
+  { probePackets, continuity }: TrackReading,
 ): Promise<SourceTrack> {
   const codec = await track.getCodec();
   const codecId = CODECS.get(codec ?? 'avc') ?? Codec.H264;
   const sink = new EncodedPacketSink(track);
   const form = await packetForm(track, sink, codecId);
-  const { info, reorder } = await containerInfo(track, codecId, form.extraData);
-  const depth = track.isVideoTrack() ? Math.max(reorder ?? 0, await probeDepth(sink)) : 0;
+  const { info, reorder } = await containerInfo(track, codecId, form.extraData, probePackets, continuity !== undefined);
+  const depth = track.isVideoTrack() ? Math.max(reorder ?? 0, await probeDepth(sink, probePackets)) : 0;
 
   const reportDamage = (why: string): void =>
     options.onWarning?.(`${path}: the ${track.type} track ${track.id} ends early: ${why}`);
@@ -55,11 +63,12 @@ export async function containerTrack(
   async function* packets(): AsyncGenerator<Packet> {
     try {
       let last: EncodedPacket | undefined;
+      const continuous = continuity?.track() ?? ((time: number) => time);
       const first = begin === undefined ? undefined : await firstPacket(track, sink, begin);
       if (first === null) return;
       for await (const packet of sink.packets(first)) {
         last = packet;
-        const pts = Math.round(packet.timestamp * TIMESCALE) - form.delay;
+        const pts = continuous(Math.round(packet.timestamp * TIMESCALE) - form.delay);
         if (!Number.isSafeInteger(pts)) return reportDamage(`it is damaged (a time of ${packet.timestamp} s)`);
         yield { pts, packet };
       }
@@ -95,11 +104,11 @@ function firstPacket(track: InputTrack, sink: EncodedPacketSink, begin: number):
 }
 
 /** {@link reorderDepth} of the first packets. */
-async function probeDepth(sink: EncodedPacketSink): Promise<number> {
+async function probeDepth(sink: EncodedPacketSink, packets: number): Promise<number> {
   const times: number[] = [];
   for await (const packet of sink.packets(undefined, undefined, { metadataOnly: true })) {
     times.push(packet.timestamp);
-    if (times.length >= PROBE_PACKETS) break;
+    if (times.length >= packets) break;
   }
   return reorderDepth(times);
 }

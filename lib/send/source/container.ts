@@ -11,18 +11,30 @@ import {
   MPEG_TS,
   OGG,
   QTFF,
+  ReadableStreamSource,
   WEBM,
   type InputTrack,
 } from 'mediabunny';
 import { KmpRtmpError, messageOf } from '../../base/errors.js';
-import { containerTrack, isSupported } from './container-track.js';
+import { containerTrack, isSupported, type TrackReading } from './container-track.js';
+import { Continuity } from './continuity.js';
 import { checkMp4 } from './mp4-check.js';
+import type { PipeReader } from './pipe-reader.js';
 import type { MediaSource, SourceOptions, SourceTrack } from './source.js';
 
 /**
  * Formats that mediabunny may read. HLS is not among them: a playlist would make this program read from other hosts.
  */
 const FORMATS = [MP4, QTFF, MATROSKA, WEBM, MPEG_TS, MP3, ADTS, OGG];
+/** Those that can be read from front to back. */
+const PIPE_FORMATS = [MATROSKA, WEBM, MPEG_TS];
+
+/**
+ * Packets of a track that are read before anything is sent. In a pipe, they are a delay: a second of video, less of
+ * audio.
+ */
+const PROBE_PACKETS = 250;
+const PIPE_PROBE_PACKETS = 25;
 
 /**
  * Opens an MP4, MOV, Matroska, WebM, MPEG-TS, MP3, AAC or Ogg file. Frames are read on demand: memory does
@@ -41,7 +53,7 @@ export async function openContainer(path: string, options: SourceOptions = {}): 
   try {
     const format = await input.getFormat();
     if (format === MP4 || format === QTFF) await checkMp4(path);
-    const tracks = await openTracks(input, path, options);
+    const tracks = await openTracks(input, path, options, { probePackets: PROBE_PACKETS });
     const duration = (await input.getDurationFromMetadata()) ?? undefined;
     const close = (): Promise<void> => {
       input.dispose();
@@ -56,16 +68,58 @@ export async function openContainer(path: string, options: SourceOptions = {}): 
     };
   } catch (error) {
     input.dispose();
-    if (error instanceof KmpRtmpError) throw error;
-    throw new KmpRtmpError(
-      'source_format',
-      `${path} cannot be read: ${messageOf(error)}; is it complete, and one of flv, mp4, mov, mkv, webm, ts or kmp?`,
-      { cause: error },
-    );
+    throw unreadable(path, error, 'is it complete, and one of flv, mp4, mov, mkv, webm, ts or kmp?');
   }
 }
 
-async function openTracks(input: Input, path: string, options: SourceOptions): Promise<SourceTrack[]> {
+/**
+ * Opens Matroska, WebM or MPEG-TS that comes through a pipe. What one track is ahead of the other one is kept, up to
+ * 32 MiB.
+ *
+ * @throws KmpRtmpError as {@link openContainer}
+ */
+export async function openContainerPipe(
+  reader: PipeReader,
+  name: string,
+  options: SourceOptions = {},
+): Promise<MediaSource> {
+  Logging.level = LogLevel.Silent;
+  const stream = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const chunk = await reader.next();
+      if (chunk === undefined) controller.close();
+      else controller.enqueue(chunk);
+    },
+  });
+  const source = new ReadableStreamSource(stream, { handleUnhandledError: () => undefined });
+  const input = new Input({ source, formats: PIPE_FORMATS });
+  const close = (): Promise<void> => {
+    input.dispose();
+    return Promise.resolve(reader.close());
+  };
+  try {
+    const format = await input.getFormat();
+    const reading = { probePackets: PIPE_PROBE_PACKETS, continuity: new Continuity() };
+    const tracks = await openTracks(input, name, options, reading);
+    return { format: format.name, absolute: false, tracks, close };
+  } catch (error) {
+    await close();
+    throw unreadable(name, error, 'is it complete?');
+  }
+}
+
+function unreadable(name: string, error: unknown, question: string): KmpRtmpError {
+  if (error instanceof KmpRtmpError) return error;
+  const message = `${name} cannot be read: ${messageOf(error)}; ${question}`;
+  return new KmpRtmpError('source_format', message, { cause: error });
+}
+
+async function openTracks(
+  input: Input,
+  path: string,
+  options: SourceOptions,
+  reading: TrackReading,
+): Promise<SourceTrack[]> {
   const found = await input.getTracks();
   const usable: InputTrack[] = [];
   for (const track of found) {
@@ -86,7 +140,7 @@ async function openTracks(input: Input, path: string, options: SourceOptions): P
   if (usable.length === 0)
     throw new KmpRtmpError('source_no_tracks', `${path} has no video or audio track that KMP can carry`);
   const begin = await startOf(usable, options.start ?? 0);
-  return Promise.all(usable.map((track) => containerTrack(track, begin, path, options)));
+  return Promise.all(usable.map((track) => containerTrack(track, begin, path, options, reading)));
 }
 
 /**

@@ -27,6 +27,48 @@ export function isFlv(head: Buffer): boolean {
   return head.length >= FILE_HEADER && head.toString('latin1', 0, 3) === 'FLV';
 }
 
+/** Reads bytes in order: a file, or a pipe. */
+export interface TagReader {
+  /** Offset of the next byte. */
+  position: number;
+  /** The next `size` bytes; fewer at the end. */
+  read(size: number): Promise<Buffer>;
+}
+
+/** The tags of a pipe, from its header on, until it ends or is damaged; see {@link flvTags}. */
+export async function* pipeTags(reader: TagReader, onDamage: (what: string) => void): AsyncGenerator<FlvTag> {
+  const head = await reader.read(FILE_HEADER);
+  const rest = (head.length < FILE_HEADER ? FILE_HEADER : head.readUInt32BE(5)) - FILE_HEADER;
+  await reader.read(Math.max(0, Math.min(rest, MAX_TAG)) + BACK_POINTER);
+  for (;;) {
+    const offset = reader.position;
+    const tag = await reader.read(TAG_HEADER);
+    if (tag.length === 0) return;
+    const damage = damageOf(tag, offset);
+    if (damage !== undefined) return onDamage(damage);
+    const length = tag.readUIntBE(1, 3);
+    const body = await reader.read(length);
+    if (body.length < length) return onDamage(middle(offset));
+    yield { type: (tag[0] ?? 0) & 0x1f, time: timeOf(tag), offset, body };
+    await reader.read(BACK_POINTER);
+  }
+}
+
+/** What is wrong with the header of a tag. */
+function damageOf(head: Buffer, offset: number): string | undefined {
+  if (head.length < TAG_HEADER) return middle(offset);
+  const type = (head[0] ?? 0) & 0x1f;
+  const length = head.readUIntBE(1, 3);
+  const known = type === Tag.AUDIO || type === Tag.VIDEO || type === Tag.SCRIPT;
+  if (known && length <= MAX_TAG) return undefined;
+  const what = known ? `a tag of ${length} bytes` : `no tag, but type ${type}`;
+  return `is damaged at byte ${offset}: there is ${what}; the rest is left out`;
+}
+
+function middle(offset: number): string {
+  return `ends in the middle of the tag at byte ${offset}`;
+}
+
 /**
  * The tags of the wanted types, in order. A truncated or damaged file gives all tags before the damage; `onDamage` is
  * called with what is wrong and at which byte.
@@ -49,15 +91,11 @@ export async function* flvTags(
     const offset = reader.position;
     const head = await reader.read(TAG_HEADER);
     if (head.length === 0) return;
-    if (head.length < TAG_HEADER) return onDamage(`ends in the middle of the tag at byte ${offset}`);
+    const damage = damageOf(head, offset);
+    if (damage !== undefined) return onDamage(damage);
     const type = (head[0] ?? 0) & 0x1f;
     const length = head.readUIntBE(1, 3);
-    const known = type === Tag.AUDIO || type === Tag.VIDEO || type === Tag.SCRIPT;
-    if (!known || length > MAX_TAG) {
-      const what = known ? `a tag of ${length} bytes` : `no tag, but type ${type}`;
-      return onDamage(`is damaged at byte ${offset}: there is ${what}; the rest is left out`);
-    }
-    if (offset + TAG_HEADER + length > size) return onDamage(`ends in the middle of the tag at byte ${offset}`);
+    if (offset + TAG_HEADER + length > size) return onDamage(middle(offset));
     if (wanted(type)) yield { type, time: timeOf(head), offset, body: await reader.read(length) };
     else reader.skip(length);
     reader.skip(BACK_POINTER);

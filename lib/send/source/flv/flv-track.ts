@@ -1,12 +1,12 @@
-import type { MediaType } from '../media/codec.js';
-import type { MediaInfo } from '../media/media-info.js';
-import { parseAudioBody, parseVideoBody, type FlvBody } from '../send/source/flv/flv-body.js';
-import { flvInfo, needsConfig } from '../send/source/flv/flv-info.js';
-import type { StreamRates } from './stream-metadata.js';
+import type { MediaType } from '../../../media/codec.js';
+import type { MediaInfo } from '../../../media/media-info.js';
+import { parseAudioBody, parseVideoBody, type FlvBody } from './flv-body.js';
+import { flvInfo, needsConfig } from './flv-info.js';
+import type { StreamRates } from './flv-metadata.js';
 
 const NONE = Buffer.alloc(0);
 
-/** What one RTMP message contains. */
+/** What one tag contains. */
 export type ParsedMedia =
   | {
       readonly kind: 'frame';
@@ -21,13 +21,13 @@ export type ParsedMedia =
   /** @param ignorable whether the stream is complete without it */
   | { readonly kind: 'unsupported'; readonly what: string; readonly ignorable: boolean };
 
-/** Reads the audio or the video messages of one published stream. */
-export class MediaParser {
+/** Reads the bodies of the audio or the video tags of one live stream: FLV tags, or RTMP messages. */
+export class FlvTrackParser {
   private info: MediaInfo | undefined;
 
   constructor(private readonly mediaType: MediaType) {}
 
-  /** @param payload the body of an RTMP audio or video message */
+  /** @param payload the body of an audio or a video tag */
   take(payload: Buffer, rates: StreamRates): ParsedMedia {
     const body = this.mediaType === 'video' ? parseVideoBody(payload) : parseAudioBody(payload);
     switch (body.kind) {
