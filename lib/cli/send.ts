@@ -7,6 +7,8 @@ import { Sender, type SenderOptions, type SendReport } from '../send/sender.js';
 import type { MediaSource, SourceOptions } from '../send/source/source.js';
 import type { SendTarget } from '../send/target.js';
 import { CommandError, ExitCode } from './exit.js';
+import { headers, type Header } from './rtmp/ingest.js';
+import type { ControlledSend } from './rtmp/send-control.js';
 import { bytesText, ProgressView, timeText } from './send-progress.js';
 import { address, passes, speed, time, type Address } from './send-values.js';
 import { table } from './table.js';
@@ -23,6 +25,9 @@ interface SendOptions {
   readonly tcUrl?: string;
   readonly pageUrl?: string;
   readonly swfUrl?: string;
+  readonly control?: string;
+  readonly controlHeader?: readonly Header[];
+  readonly connectEvent: boolean;
   readonly speed: number;
   readonly fast?: boolean;
   readonly loop?: number | true;
@@ -43,6 +48,9 @@ the names given by --name.
 The exit code is 0 only if every track was sent and every frame was acknowledged, which the service does after it
 has sent a frame to the RTMP server. Otherwise it is 1. If a track cannot be sent, nothing is sent.
 
+With --control, the stream name is that of --name, or the name of the file. The controller is asked again when a connection
+breaks.
+
 "-" reads standard input, at the speed of --speed. If its source is live, give --fast: the source has the right speed. The
 timestamps of a pipe are made continuous if they wrap or jump.
 
@@ -52,6 +60,7 @@ Examples:
   kmp-rtmp send high.mp4 low.mp4 --name high --name low --upstream-id u1 --url rtmp://localhost/live/test
   kmp-rtmp send recording.flv --start 1:30 --speed 2 --upstream-id u1 --url rtmp://localhost/live/test
   ffmpeg ... -f mpegts - | kmp-rtmp send - --fast --upstream-id u1 --url rtmp://localhost/live/test
+  kmp-rtmp send cam1.mp4 --control http://127.0.0.1:8001/control
   kmp-rtmp send v.kmp a.kmp --fast --upstream-id u1 --url rtmp://localhost/live/test`;
 
 /** `kmp-rtmp send FILE...`: sends media files to a KMP server, as a live source would. */
@@ -74,6 +83,16 @@ export function sendCommand(): Command {
     .option('--tc-url <url>', 'tcUrl of the RTMP connect')
     .option('--page-url <url>', 'pageUrl of the RTMP connect')
     .option('--swf-url <url>', 'swfUrl of the RTMP connect')
+    .option(
+      '--control <url>',
+      'ask this controller (kmp_rtmp_control) where to send each track, instead of --to and --url',
+    )
+    .option(
+      '--control-header <header>',
+      'header of each request to the controller, "Name: value"; may be repeated',
+      headers,
+    )
+    .option('--no-connect-event', 'do not ask the controller before the tracks are published')
     .option('--speed <factor>', 'speed as a multiple of real time', speed, 1)
     .option('--fast', 'send as fast as the server takes it')
     .option('--loop [times]', 'repeat the files without end, or this many times, with continuous timestamps', passes)
@@ -119,7 +138,8 @@ async function send(files: readonly string[], options: SendOptions): Promise<boo
   const reports = { onWarning: warn, onMissingTrack };
   try {
     for (const file of files) sources.push(await openInput(file, { start: options.start, ...reports }));
-    const target = targetOf(options);
+    checkStart(files, sources, options.start);
+    const target = targetOf(options, files);
     const names = options.name;
     const tracks = planTracks(sources, { ...(target && { target }), ...(names && { names }), ...reports });
     refuseMissing(missing);
@@ -128,10 +148,12 @@ async function send(files: readonly string[], options: SendOptions): Promise<boo
     const stop = stopOnSignal();
     // A pipe that brings nothing must not delay the end.
     if (files.includes(PIPE)) stop.addEventListener('abort', () => process.stdin.destroy(), { once: true });
+    const control = await controlled(tracks, files, options, warn);
     if (options.quiet !== true) process.stdout.write(`${heading(tracks, options)}\n`);
     const sender = new Sender({
       ...options.to,
       tracks,
+      ...(control && { routes: control.routes }),
       speed: options.fast === true ? Infinity : options.speed,
       passes: rounds,
       client: clientOptions(options),
@@ -139,7 +161,7 @@ async function send(files: readonly string[], options: SendOptions): Promise<boo
       progressEvery: 250,
       ...(options.quiet === true ? {} : { onProgress: (state) => progress.show(state) }),
     });
-    const report = await sender.run(stop);
+    const report = await sender.run(stop).finally(() => control?.unpublish());
     view.clear();
     if (options.quiet !== true) process.stdout.write(`${summary(report)}\n`);
     for (const problem of [...missing, ...unacknowledged(report)]) process.stderr.write(`kmp-rtmp: ${problem}\n`);
@@ -149,6 +171,32 @@ async function send(files: readonly string[], options: SendOptions): Promise<boo
     view?.clear();
     for (const source of sources) await source.close();
   }
+}
+
+/** @throws CommandError if a file ends before the start offset */
+function checkStart(files: readonly string[], sources: readonly MediaSource[], start: number): void {
+  for (const [n, { duration }] of sources.entries()) {
+    if (duration === undefined || start === 0 || start < duration) continue;
+    throw new CommandError(
+      `--start ${timeText(start)} is beyond the end of ${files[n] ?? ''}, which lasts ${timeText(duration)}`,
+    );
+  }
+}
+
+/** Asks the controller, if there is one. @throws ControlError, CommandError */
+async function controlled(
+  tracks: readonly PlannedTrack[],
+  files: readonly string[],
+  options: SendOptions,
+  warn: (message: string) => void,
+): Promise<ControlledSend | undefined> {
+  const { control: url, controlHeader: headers = [], connectEvent: askConnect, app = 'live' } = options;
+  if (url === undefined) return undefined;
+  const { askController, fileStreamName } = await import('./rtmp/send-control.js');
+  const first = fileStreamName(files[0] ?? '-');
+  const nameOf = ({ connectData }: PlannedTrack): string =>
+    (JSON.parse(String(connectData)) as { name?: string }).name ?? first;
+  return askController({ url, headers, askConnect, app, tracks, nameOf, warn });
 }
 
 /** The file name that stands for standard input. */
@@ -195,8 +243,15 @@ function unacknowledged({ tracks, stopped }: SendReport): string[] {
     });
 }
 
-function targetOf(options: SendOptions): SendTarget | undefined {
+function targetOf(options: SendOptions, files: readonly string[]): SendTarget | undefined {
   const { upstreamId, url, header, opaque, app, flashVer, tcUrl, pageUrl, swfUrl } = options;
+  if (options.control !== undefined) {
+    if (upstreamId !== undefined || url !== undefined)
+      throw new CommandError('the controller says where to publish to: give --control, or --upstream-id and --url');
+    // Only the names of the streams are used.
+    const name = (files[0] ?? '').replace(/^.*[\\/]|\.[^.]*$/g, '').replace(/[^\w.-]/g, '_');
+    return { upstreamId: 'control', url: `rtmp://127.0.0.1/live/${name === '-' || name === '' ? 'live' : name}` };
+  }
   if (upstreamId === undefined && url === undefined) return undefined;
   if (upstreamId === undefined || upstreamId === '')
     throw new KmpRtmpError('send_no_target', '--upstream-id is needed with --url');
@@ -228,8 +283,9 @@ function warningsTo(warn: (message: string) => void): Logger {
   return logger;
 }
 
-function heading(tracks: readonly PlannedTrack[], { to }: SendOptions): string {
+function heading(tracks: readonly PlannedTrack[], { to, control }: SendOptions): string {
   const what = tracks.map(({ track, trackId }) => `${trackId} ${codecName(track.info.codecId)}`).join(', ');
+  if (control !== undefined) return `Sending ${what} to where the controller says`;
   return `Sending ${what} to ${to.host.includes(':') ? `[${to.host}]` : to.host}:${to.port}`;
 }
 

@@ -1,6 +1,7 @@
 import { systemClock, type Clock, type Timer } from '../time/clock.js';
+import { KmpRtmpError } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
-import type { KmpClientOptions, OutFrame } from './client-options.js';
+import type { KmpClientOptions, KmpTarget, OutFrame } from './client-options.js';
 import { KmpClient } from './kmp-client.js';
 import type { PlannedTrack } from './plan.js';
 import { timeline, type TimedFrame } from './timeline.js';
@@ -9,12 +10,23 @@ import { waitUntil } from './wait-until.js';
 /** ms that the tracks may take to end in order after the signal to stop. */
 const STOP_GRACE = 5000;
 
+/** A KMP connection that a track is sent on. */
+export interface SendRoute extends KmpTarget, Pick<KmpClientOptions, 'channelId' | 'trackId' | 'renew'> {
+  /** Whether a failure of this connection ends all of them. Default true. */
+  readonly required?: boolean;
+}
+
 /** Options of {@link Sender}. */
 export interface SenderOptions {
   readonly host: string;
   readonly port: number;
   /** The result of `planTracks`. */
   readonly tracks: readonly PlannedTrack[];
+  /**
+   * The connections that a track is sent on. Default: one to `host` and `port`, with the ids and connect data of the
+   * plan.
+   */
+  readonly routes?: (track: PlannedTrack) => readonly SendRoute[];
   /** 1 for real time, 2 for twice as fast, Infinity for as fast as the server takes the frames. Above 0. Default 1. */
   readonly speed?: number;
   /** How many times the files are played, with timestamps that continue. Default 1; Infinity for an endless loop. */
@@ -75,14 +87,17 @@ export interface SendReport extends SendProgress {
 interface TrackSender {
   readonly planned: PlannedTrack;
   readonly client: KmpClient;
+  readonly required: boolean;
   frames: number;
   payloadBytes: number;
+  /** It has failed, and is not required. */
+  failed: boolean;
 }
 
 /** Sends the tracks of files to a KMP server, one connection for each track, in real time or as fast as possible. */
 export class Sender {
   private readonly clock: Clock;
-  private readonly senders: ReadonlyMap<PlannedTrack, TrackSender>;
+  private readonly senders: readonly TrackSender[];
   private media = 0;
   private beganAt = 0;
   private wallUnits = new Map<PlannedTrack, number>();
@@ -90,14 +105,15 @@ export class Sender {
   constructor(private readonly options: SenderOptions) {
     this.clock = options.clock ?? systemClock;
     const { host, port } = options;
-    const shared = { host, port, clock: this.clock, ...options.client, ...(options.log && { log: options.log }) };
-    this.senders = new Map(
-      options.tracks.map((planned) => {
-        const { channelId, trackId, connectData, track } = planned;
-        const client = new KmpClient({ ...shared, channelId, trackId, connectData, info: track.info });
-        return [planned, { planned, client, frames: 0, payloadBytes: 0 }];
-      }),
-    );
+    const shared = { clock: this.clock, ...options.client, ...(options.log && { log: options.log }) };
+    this.senders = options.tracks.flatMap((planned) => {
+      const { channelId, trackId, connectData } = planned;
+      const routes = options.routes?.(planned) ?? [{ host, port, channelId, trackId, connectData }];
+      return routes.map(({ required = true, ...route }) => {
+        const client = new KmpClient({ ...shared, ...route, info: planned.track.info });
+        return { planned, client, required, frames: 0, payloadBytes: 0, failed: false };
+      });
+    });
   }
 
   /**
@@ -106,15 +122,15 @@ export class Sender {
    * @throws KmpRtmpError as `KmpClient` does; then all connections are closed
    */
   async run(signal?: AbortSignal): Promise<SendReport> {
-    const senders = [...this.senders.values()];
+    const { senders } = this;
     const unwatch = this.watch(signal);
     try {
-      await Promise.all(senders.map(({ client }) => client.open()));
+      await Promise.all(senders.map((sender) => this.attempt(sender, () => sender.client.open())));
       this.begin();
       const stopReporting = this.report();
       try {
         await this.play(signal);
-        await Promise.all(senders.map(({ client }) => client.finish()));
+        await Promise.all(senders.map((sender) => this.attempt(sender, () => sender.client.finish())));
       } finally {
         stopReporting();
       }
@@ -136,7 +152,7 @@ export class Sender {
     let timer: Timer | undefined;
     const onAbort = (): void => {
       timer = this.clock.after(STOP_GRACE, () => {
-        for (const { client } of this.senders.values()) client.destroy();
+        for (const { client } of this.senders) client.destroy();
       });
     };
     signal?.addEventListener('abort', onAbort, { once: true });
@@ -149,23 +165,39 @@ export class Sender {
   private begin(): void {
     this.beganAt = this.clock.now();
     const wall = this.clock.wall();
-    for (const planned of this.senders.keys())
+    for (const planned of this.options.tracks)
       this.wallUnits.set(planned, Math.round((wall * planned.track.info.timescale) / 1000));
   }
 
   private async play(signal: AbortSignal | undefined): Promise<void> {
     const { speed = 1, passes = 1, onFrame } = this.options;
     for await (const timed of timeline(this.options.tracks, passes)) {
-      const sender = this.senders.get(timed.planned);
+      const senders = this.senders.filter(({ planned }) => planned === timed.planned);
       if (speed !== Infinity) await waitUntil(this.clock, this.beganAt + timed.media / speed, signal);
-      if (sender === undefined || signal?.aborted === true) return;
+      if (signal?.aborted === true) return;
       const frame = this.outFrame(timed);
-      sender.client.mediaInfo(timed.info);
-      await sender.client.frame(frame);
-      sender.frames++;
-      sender.payloadBytes += frame.data.length;
+      for (const sender of senders) {
+        sender.client.mediaInfo(timed.info);
+        await this.attempt(sender, () => sender.client.frame(frame));
+        sender.frames++;
+        sender.payloadBytes += frame.data.length;
+      }
       this.media = Math.max(this.media, timed.media);
       onFrame?.(timed.planned, frame);
+    }
+  }
+
+  /** Does a step of a connection. One that is not required does nothing more once a step has failed. */
+  private async attempt(sender: TrackSender, step: () => Promise<void>): Promise<void> {
+    if (sender.failed) return;
+    try {
+      await step();
+    } catch (error) {
+      const others = this.senders.some((other) => other !== sender && !other.failed);
+      if (sender.required || !others || !(error instanceof KmpRtmpError)) throw error;
+      sender.failed = true;
+      sender.client.destroy();
+      this.options.log?.warn(error.message);
     }
   }
 
@@ -189,7 +221,7 @@ export class Sender {
   }
 
   private progress(): SendProgress {
-    const senders = [...this.senders.values()];
+    const { senders } = this;
     const sum = (of: (one: TrackSender) => number): number => senders.reduce((total, one) => total + of(one), 0);
     return {
       elapsed: this.clock.now() - this.beganAt,

@@ -50,7 +50,8 @@ export function ingestCommand(): Command {
     .action(ingest);
 }
 
-type Header = readonly [name: string, value: string];
+/** A header of a request. */
+export type Header = readonly [name: string, value: string];
 
 /** Adds `Name: value` to the headers before it. @throws InvalidArgumentError */
 export function headers(text: string, before: readonly Header[] = []): readonly Header[] {
