@@ -13,16 +13,18 @@ import { sendCommand } from './send.js';
 import { serveCommand } from './serve.js';
 import { topCommand } from './top.js';
 
+const NAME = 'kmp-rtmp';
 const DEFAULT_COMMAND = 'serve';
 
 /** The command line: `serve`, which is the default, and the tools. */
 export function createProgram(): Command {
-  const program = new Command('kmp-rtmp')
+  const program = new Command(NAME)
     .description('Publishes live KMP tracks over RTMP: to Twitch, YouTube, Facebook or any RTMP server.')
     .version(version, '-v, --version', 'print the version and exit')
     .helpOption('-h, --help', 'print help and exit; after a command, the help of that command')
     .addHelpText('after', examples)
     .configureHelp(helpStyle)
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, `${NAME}: `)) })
     .exitOverride();
   const tools = [
     restreamCommand(),
@@ -60,14 +62,23 @@ function refuseOtherNames(program: Command): void {
   const serve = program.commands.find((command) => command.name() === DEFAULT_COMMAND);
   serve?.allowExcessArguments().hook('preAction', () => {
     const [word] = serve.args;
-    if (word === undefined) return;
-    const near = closestName(
-      word,
-      program.commands.map((command) => command.name()),
-    );
-    const hint = near === undefined ? 'see kmp-rtmp --help' : `did you mean ${near}?`;
-    program.error(`kmp-rtmp: there is no command "${word}"; ${hint}`, { exitCode: ExitCode.failed });
+    if (word !== undefined) refuseName(program, word);
   });
+}
+
+/** Commander answers `help WORD` with the general help if there is no such command. */
+function checkHelp(program: Command, [word, name]: readonly string[]): void {
+  if (word !== 'help' || name === undefined || name.startsWith('-')) return;
+  if (name !== 'help' && !program.commands.some((command) => command.name() === name)) refuseName(program, name);
+}
+
+function refuseName(program: Command, word: string): never {
+  const near = closestName(
+    word,
+    program.commands.map((command) => command.name()),
+  );
+  const hint = near === undefined ? `see ${NAME} --help` : `did you mean ${near}?`;
+  program.error(`${NAME}: there is no command "${word}"; ${hint}`, { exitCode: ExitCode.failed });
 }
 
 /**
@@ -78,7 +89,9 @@ function refuseOtherNames(program: Command): void {
 export async function main(argv: readonly string[]): Promise<void> {
   handlePipeErrors();
   try {
-    await createProgram().parseAsync([...argv]);
+    const program = createProgram();
+    checkHelp(program, argv.slice(2));
+    await program.parseAsync([...argv]);
   } catch (error) {
     // Commander has already printed its message.
     if (error instanceof CommanderError) process.exitCode = error.exitCode;

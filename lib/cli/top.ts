@@ -33,13 +33,15 @@ Examples:
 
 function time(text: string): number {
   const ms = parseTime(text);
-  if (ms === undefined) throw new InvalidArgumentError('expected a time such as 500ms, 2s or 1m');
-  return Math.max(LEAST_INTERVAL, ms);
+  if (ms === undefined) throw new InvalidArgumentError('It must be a time, for example 500ms, 2s or 1m.');
+  if (ms < LEAST_INTERVAL) throw new InvalidArgumentError(`It must be at least ${LEAST_INTERVAL}ms.`);
+  return ms;
 }
 
 function httpUrl(text: string): string {
   const url = /^[a-z]+:\/\//i.test(text) ? text : `http://${text}`;
-  if (!/^https?:/i.test(url) || !URL.canParse(url)) throw new InvalidArgumentError('expected http://HOST:PORT/PATH/');
+  if (!/^https?:/i.test(url) || !URL.canParse(url))
+    throw new InvalidArgumentError('It must be http://HOST:PORT/PATH/.');
   return url;
 }
 

@@ -16,7 +16,7 @@ const KEPT = 16;
 export class Continuity {
   private corrections: number[] = [0];
 
-  /** Returns a function that corrects the timestamps of one track, in units of 1/90000 s, in the order of the stream. */
+  /** Returns a function that corrects the timestamps of one track, in units of 1/90000 s, in their order. */
   track(): (time: number) => number {
     let correction = 0;
     let last: number | undefined;

@@ -13,9 +13,9 @@ const TS_SYNC = 0x47;
 const TS_PACKET = 188;
 
 /**
- * Opens a stream of media of unknown length: FLV, Matroska, WebM or MPEG-TS. It is read as its frames are asked for, and
- * only once: `frames()` of a track can be called once, and no start offset is possible. Timestamps that wrap or jump are
- * made continuous.
+ * Opens a stream of media of unknown length: FLV, Matroska, WebM or MPEG-TS. It is read as its frames are asked for,
+ * and only once: `frames()` of a track can be called once, and no start offset is possible. Timestamps that wrap or
+ * jump are made continuous.
  *
  * @param name of the stream in messages
  * @throws KmpRtmpError `source_format` if it is none of these; `source_no_tracks`, `source_no_config` as `openSource`
