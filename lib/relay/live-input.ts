@@ -21,6 +21,12 @@ const END_REASONS: Readonly<Record<EndReason, string>> = {
   refused: 'upstream_error',
 };
 
+/** The end of a stream: its last timestamp, and the monotonic time at which the frame came; both in ms. */
+export interface StreamEnd {
+  readonly time: number;
+  readonly at: number;
+}
+
 /** A published stream on its way to KMP: its messages become frames of up to two tracks. */
 export class LiveInput {
   /** Settles when all tracks have ended. */
@@ -32,6 +38,7 @@ export class LiveInput {
   /** The last RTMP timestamp, and the same without wrapping, both in ms. */
   private lastTimestamp: number | undefined;
   private time = 0;
+  private last: StreamEnd | undefined;
   private isHeld = false;
   private failed = false;
   private readonly name: string;
@@ -41,6 +48,8 @@ export class LiveInput {
     private readonly stream: IngestStream,
     private readonly input: InputFields,
     private readonly context: LiveContext,
+    /** The end of the stream of this name before it: this one continues its timestamps. */
+    private readonly previous?: StreamEnd,
   ) {
     const query = stream.name.indexOf('?');
     this.name = query < 0 ? stream.name : stream.name.slice(0, query);
@@ -52,6 +61,11 @@ export class LiveInput {
         void Promise.all(ends).then(() => resolve());
       });
     });
+  }
+
+  /** The last frame so far, if there was one. */
+  get end(): StreamEnd | undefined {
+    return this.last;
   }
 
   /** Closes all connections at once. */
@@ -81,11 +95,16 @@ export class LiveInput {
 
   /**
    * Timestamps are 32 bits and wrap after 49 days; those of the tracks may be a little out of order. Those of sequence
-   * headers do not count: they are often 0.
+   * headers do not count: they are often 0. An encoder that returns begins at 0 again, but its upstream may still be
+   * there: its timestamps continue by the time that has passed.
    */
   private unwrapped(timestamp: number): number {
-    this.time = this.lastTimestamp === undefined ? timestamp : this.time + ((timestamp - this.lastTimestamp) | 0);
+    const { lastTimestamp, previous } = this;
+    const at = this.context.clock.now();
+    if (lastTimestamp !== undefined) this.time += (timestamp - lastTimestamp) | 0;
+    else this.time = previous === undefined ? timestamp : previous.time + Math.max(1, Math.round(at - previous.at));
     this.lastTimestamp = timestamp;
+    this.last = { time: Math.max(this.time, this.last?.time ?? this.time), at };
     return this.time;
   }
 

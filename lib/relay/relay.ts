@@ -11,7 +11,7 @@ import {
   type Renamed,
 } from '../ingest/ingest.js';
 import { ControlError, type Controller, type InputFields } from './controller.js';
-import { LiveInput } from './live-input.js';
+import { LiveInput, type StreamEnd } from './live-input.js';
 import type { LiveSettings } from './live-track.js';
 import { allowedName, type PublishKey } from './publish-keys.js';
 
@@ -31,6 +31,9 @@ export interface RelayOptions extends Partial<LiveSettings> {
   readonly log?: Logger;
 }
 
+/** ms for which the end of a stream is known: as long as a service may keep an upstream whose sender is gone. */
+const REMEMBERED = 120_000;
+
 /**
  * Takes RTMP from encoders and hands each published stream to KMP servers, as tracks with acknowledgements. A
  * controller decides where to.
@@ -38,6 +41,8 @@ export interface RelayOptions extends Partial<LiveSettings> {
 export class Relay {
   private readonly ingest: Ingest;
   private readonly inputs = new Set<LiveInput>();
+  /** Streams that have ended, by app and name. */
+  private readonly ends = new Map<string, StreamEnd>();
   private readonly clock: Clock;
   private readonly log: Logger;
   private keys: readonly PublishKey[] | undefined;
@@ -107,19 +112,25 @@ export class Relay {
     }
   }
 
+  private forgetEnds(): void {
+    const before = this.clock.now() - REMEMBERED;
+    for (const [key, { at }] of this.ends) if (at < before) this.ends.delete(key);
+  }
+
   private begin(stream: IngestStream): void {
     const name = stream.name.replace(/\?.*$/s, '');
     this.log.info(`"${name}" is published`, { peer: stream.remoteAddress, encoder: stream.connect.flashVer });
     const { maxHeld = 32 * 1024 * 1024, retryFor = 60_000, endWait = 5000, controller } = this.options;
     const settings = { maxHeld, retryFor, endWait };
-    const input = new LiveInput(stream, inputFields(stream), {
-      controller,
-      settings,
-      clock: this.clock,
-      log: this.log,
-    });
+    const context = { controller, settings, clock: this.clock, log: this.log };
+    const key = `${stream.app}/${name}`;
+    this.forgetEnds();
+    const input = new LiveInput(stream, inputFields(stream), context, this.ends.get(key));
     this.inputs.add(input);
-    stream.once('end', (reason) => this.log.info(`"${name}" has ended: ${reason}`, { peer: stream.remoteAddress }));
+    stream.once('end', (reason) => {
+      this.log.info(`"${name}" has ended: ${reason}`, { peer: stream.remoteAddress });
+      if (input.end !== undefined) this.ends.set(key, input.end);
+    });
     void input.ended.then(() => this.inputs.delete(input));
   }
 }

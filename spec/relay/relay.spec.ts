@@ -196,6 +196,31 @@ describe('Relay', () => {
     assert.deepEqual(times, [0xffff_fff0n * 90n, (0xffff_fff0n + 40n) * 90n]);
   });
 
+  it('continues the timestamps of an encoder that returns by the time that has passed, for two minutes', async () => {
+    const peer = await listen();
+    const { port, relay } = await start(new ScriptedController({ u1: peer.port }));
+    const times = async (n: number, count: number): Promise<bigint[]> => {
+      const connection = await connectionOf(peer, 'v1', n);
+      await brings(connection, count);
+      const frames = connection.packets.filter(({ type }) => type === 'fram');
+      return frames.map(({ header }) => header.readBigInt64LE(24) / 90n);
+    };
+    const session = async (n: number): Promise<bigint[]> => {
+      const publisher = await publish(port, 'cam', 'video');
+      video(publisher, 0, 'v0', true);
+      video(publisher, 40, 'v1');
+      const found = await times(n, 2);
+      publisher.socket.destroy();
+      await eventually(() => relay.streams.length === 0, 'the end of the stream');
+      return found;
+    };
+    assert.deepEqual(await session(0), [0n, 40n]);
+    clock.advance(5000);
+    assert.deepEqual(await session(1), [5040n, 5080n]);
+    clock.advance(120_001);
+    assert.deepEqual(await session(2), [0n, 40n]);
+  });
+
   it('announces changed codec data before the frames that need it, and skips a repeated sequence header', async () => {
     const peer = await listen();
     const { port } = await start(new ScriptedController({ u1: peer.port }));
