@@ -1,14 +1,16 @@
 import { Argument, Command } from 'commander';
 import { bashScript } from './completion/bash.js';
+import { fishScript } from './completion/fish.js';
 import { treeOf } from './completion/tree.js';
 import { zshScript } from './completion/zsh.js';
 
-const scripts = { bash: bashScript, zsh: zshScript } as const;
+const scripts = { bash: bashScript, zsh: zshScript, fish: fishScript } as const;
 
 const details = `
 Examples:
   source <(kmp-rtmp completion bash)                       in ~/.bashrc
   source <(kmp-rtmp completion zsh)                        in ~/.zshrc, after compinit
+  kmp-rtmp completion fish | source                        in ~/.config/fish/config.fish
   kmp-rtmp completion zsh > /usr/local/share/zsh/site-functions/_kmp-rtmp`;
 
 /**
@@ -19,7 +21,7 @@ Examples:
  */
 export function completionCommand(program: () => Command, defaultCommand: string): Command {
   return new Command('completion')
-    .description('Print a script that completes commands, flags and their values in bash or zsh.')
+    .description('Print a script that completes commands, flags and their values in bash, zsh or fish.')
     .addArgument(new Argument('<shell>', 'the shell').choices(Object.keys(scripts)))
     .addHelpText('after', details)
     .action((shell: keyof typeof scripts) => {
