@@ -70,7 +70,7 @@ describe('completion for bash', { skip: has('bash') ? false : 'there is no bash 
     assert.deepEqual(offered('--log-format', '=', 'j'), ['json']);
     assert.deepEqual(offered('--kmp-rtmp-in-ack', ''), ['on', 'group', 'frame', 'off']);
     assert.deepEqual(offered('inspect', '--type', 'k'), ['kmp']);
-    assert.deepEqual(offered('completion', ''), ['bash', 'zsh']);
+    assert.deepEqual(offered('completion', ''), ['bash', 'zsh', 'fish']);
     assert.deepEqual(offered('help', 'se'), ['serve', 'send']);
   });
 
@@ -97,8 +97,8 @@ describe('completion for zsh', () => {
   });
 
   it('no other shell is known, and the error says which are', async () => {
-    const { code, stderr } = await kmpRtmp(['completion', 'fish']);
+    const { code, stderr } = await kmpRtmp(['completion', 'tcsh']);
     assert.equal(code, 1);
-    assert.match(stderr, /bash, zsh/);
+    assert.match(stderr, /bash, zsh, fish/);
   });
 });
