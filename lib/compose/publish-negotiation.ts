@@ -43,6 +43,10 @@ export class PublishNegotiation implements Verdict {
   private waitsForConnect = false;
   private timer: Timer | undefined;
   private readonly reader = new ServerReader();
+  /**
+   * The stream, with its state as it was when the last command was sent. Answers may arrive after the end of a short
+   * stream, when the session has forgotten that it was published.
+   */
   private readonly streams = new Map<StreamState, StreamState>();
 
   constructor(
@@ -109,6 +113,7 @@ export class PublishNegotiation implements Verdict {
       if (this.waitsForConnect) this.createNow(true);
     } else if (reply?.kind === 'created') {
       this.options.session.publish(reply.stream, reply.id);
+      this.streams.set(reply.stream, { ...reply.stream });
       this.owner.flush();
       this.await('publish');
     } else if (reply?.kind === 'confirmed') {
@@ -136,14 +141,14 @@ export class PublishNegotiation implements Verdict {
       return;
     }
     const stream = session.createStream(streamName, false);
-    this.streams.set(stream, stream);
+    this.streams.set(stream, { ...stream });
     this.await('createStream');
   }
 
   private assume(): void {
     const { session, streamName } = this.options;
     const stream = session.createStream(streamName, true);
-    this.streams.set(stream, stream);
+    this.streams.set(stream, { ...stream });
     this.ready(stream);
   }
 
