@@ -6,6 +6,7 @@ import { openApiDocument } from '../dist/lib/api/openapi/openapi.js';
 import { configurationReference } from '../dist/lib/config/reference.js';
 import { CLOSE_REASONS } from '../dist/lib/upstream/report/close-reason.js';
 import { apiPage } from './api-page.js';
+import { wrapped } from './wrap.js';
 
 const docs = new URL('../docs/', import.meta.url);
 
@@ -48,8 +49,8 @@ const withoutCounts = (text) => text.replace(FOLDER, '| `$1` | |');
 
 const pages = {
   'architecture.md': withCounts(readFileSync(new URL('architecture.md', docs), 'utf8')),
-  'configuration.md': configurationReference(),
-  'api.md': apiPage(openApiDocument({ write: true }), CLOSE_REASONS),
+  'configuration.md': wrapped(configurationReference()),
+  'api.md': wrapped(apiPage(openApiDocument({ write: true }), CLOSE_REASONS)),
   'pipeline.md': withExamples(readFileSync(new URL('pipeline.md', docs), 'utf8')),
 };
 

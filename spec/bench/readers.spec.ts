@@ -30,8 +30,8 @@ function messages(bytes: Buffer, pieces: readonly number[]): Message[] {
 }
 
 describe('the chunk reader of the bench', () => {
-  // A message of 130 bytes in two chunks of the default size, set chunk size 4096, then on the same chunk stream a short
-  // message by delta, one that repeats the header before it, and one of a chunk stream with a two-byte id.
+  // A message of 130 bytes in two chunks of the default size, set chunk size 4096, then on the same chunk stream a
+  // short message by delta, one that repeats the header before it, and one of a chunk stream with a two-byte id.
   // prettier-ignore
   const bytes = Buffer.from([
     '04', '000064', '000082', '09', '01000000', 'ab'.repeat(128), 'c4', 'cdcd',

@@ -89,7 +89,7 @@ describe('kmp-rtmp -c FILE', () => {
     for (const path of ['metrics', 'readyz', 'healthz']) assert.equal((await fetch(http + path)).status, 200, path);
   });
 
-  it('outlives whoever reads its log', async () => {
+  it('outlives the reader of its log', async () => {
     const { run, api } = await start();
     run.closeStderr();
     // Two that log: the first write may still end up in the pipe's buffer.

@@ -95,7 +95,7 @@ describe('the end of kmp-rtmp', { timeout: 90_000 }, () => {
     await ingest.next();
     run.kill('SIGTERM');
     await run.says(/shutting down gracefully/);
-    // The line comes a moment before; who waits to be accepted just then is reset.
+    // The line is logged a moment before. A connection that waits to be accepted at that time is reset.
     const refused = async (): Promise<void> => {
       for (let tries = 0; tries < 1000; tries++) {
         await open(port).catch((error: NodeJS.ErrnoException) => {

@@ -61,7 +61,7 @@ describe('the rows of top', () => {
     assert.deepEqual([first?.bitsIn, first?.bitsOut, first?.framesPerSecond], [undefined, undefined, undefined]);
   });
 
-  it('a sender that came back counts from its own start, a connection made anew too', () => {
+  it('a sender that has reconnected counts from its own start, and so does a connection that was opened again', () => {
     const before = sample(0, { u: upstream({ received: 9_000_000, frames: 900, sent: 5_000_000 }) });
     const now = sample(1000, {
       u: upstream({ received: 1000, frames: 10, sent: 2000, connection: 2, inputUptime: 1 }),

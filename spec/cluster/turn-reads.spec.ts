@@ -12,7 +12,7 @@ import { WorkerService } from '../support/worker-service.js';
 /** Packets to each upstream, one every ms or more. */
 const PACKETS = 1500;
 
-/** Calls of read and the like that a process has made. */
+/** Calls of read and of similar functions that a process has made. */
 function reads(pid: number): number {
   return Number(/^syscr: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))?.[1]);
 }

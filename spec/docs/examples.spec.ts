@@ -60,7 +60,10 @@ describe('examples', () => {
     );
   });
 
-  /** Starts the README's program, with an ingest of the spec and these files; its exit code and what it writes to stderr. */
+  /**
+   * Starts the README's program, with an ingest of the spec and these files; its exit code and what it writes to
+   * stderr.
+   */
   function readme(ingest: ScriptableIngest, files: readonly string[]): Child {
     const [block = ''] = blocks({ path: 'README.md', text: readFileSync('README.md', 'utf8') })
       .filter(({ language }) => language === 'ts')

@@ -1,4 +1,6 @@
-/** What the fuzzer (spec/resilience/fuzz) found worth keeping, tried again: faults that were mended, and rare outcomes. */
+/**
+ * What the fuzzer (spec/resilience/fuzz) found worth keeping, tried again: faults that were mended, and rare outcomes.
+ */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { keptInputs } from '../resilience/fuzz/fixtures.js';

@@ -131,7 +131,7 @@ describe('pages', () => {
     }
   });
 
-  it('name directives that there are', () => {
+  it('name only existing directives', () => {
     const known = new Set([...directiveNames, 'kmp_rtmp_api_token']);
     // Names of metrics, which spec/api/dashboards.spec.ts knows, end in a unit or stand for a sum.
     const metric = /_(total|bytes|seconds|info|state|upstreams|streams|workers|destination|fds)$/;

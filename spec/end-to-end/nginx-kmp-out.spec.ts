@@ -68,7 +68,7 @@ describe('nginx-kmp-out at the service', () => {
     return { ingest, service, sender, clock };
   }
 
-  it('is told where to publish, is acknowledged, and unpublishes at the end', async () => {
+  it('gets the address to publish to, is acknowledged, and unpublishes at the end', async () => {
     const { ingest, sender, clock } = await start();
     play(sender, clock, 0, 25);
     const connection = await ingest.next();

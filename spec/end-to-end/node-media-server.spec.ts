@@ -60,7 +60,7 @@ describe('node-media-server as ingest', { concurrency: true }, () => {
       await service.start();
       const [kmp] = service.kmpAddresses;
       const senders = await playScenario(scenario, kmp?.port ?? 0, server.ports.rtmp);
-      // What the recorded server sent for the same input; commands and the like aside.
+      // What the recorded server sent for the same input; without commands and control messages.
       const expected = parseRtmp(goldenFile(folder, 'expected.1.rtmp')).filter(({ type }) => [8, 9, 18].includes(type));
       await playback.until((tags) => tags.length >= expected.length);
       playback.stop();

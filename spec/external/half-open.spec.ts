@@ -1,6 +1,6 @@
 /**
- * A server that is gone without a word: the cable is pulled. Needs Linux and the right to make network namespaces; without
- * it these are skipped.
+ * A server that is gone without a word: the cable is pulled. Needs Linux and the right to make network namespaces;
+ * without it these are skipped.
  */
 import { after, afterEach, before, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
@@ -90,8 +90,8 @@ describe('a server that vanishes', { timeout: 120_000, skip: !mayMakeNamespaces(
   });
 
   /**
-   * Bytes of ours that the server's machine has not acknowledged, as the kernel counts them: while there are any it does not ask
-   * whether the other side is there, but sends them again and again.
+   * Bytes of ours that the server's machine has not acknowledged, as the kernel counts them: while there are any it
+   * does not ask whether the other side is there, but sends them again and again.
    */
   function underWay(): number {
     const bytes = `${NET}.2`.split('.').map((byte) => Number(byte).toString(16).padStart(2, '0'));

@@ -1,6 +1,7 @@
 /**
- * The whole way with programs that no one here wrote at both ends: FFmpeg makes the media and judges the result, Debian's
- * nginx with its RTMP module takes and records it. In between `kmp-rtmp send` and `kmp-rtmp`, as a user runs them.
+ * The whole way with programs that no one here wrote at both ends: FFmpeg makes the media and judges the result,
+ * Debian's nginx with its RTMP module takes and records it. In between `kmp-rtmp send` and `kmp-rtmp`, as a user runs
+ * them.
  */
 import { after, before, describe, it } from 'node:test';
 import assert from 'node:assert/strict';

@@ -51,7 +51,7 @@ describe('the package', () => {
     run(command, args, { cwd: empty, maxBuffer: 2 ** 24 });
 
   before(async () => {
-    // Without scripts: prepack would build anew what this very suite runs from.
+    // Without scripts: prepack would rebuild the files that this suite runs from.
     const pack = ['pack', '--json', '--ignore-scripts', '--pack-destination', folder];
     [packed] = JSON.parse((await run('npm', pack, { maxBuffer: 2 ** 24 })).stdout) as [Packed];
     mkdirSync(empty);

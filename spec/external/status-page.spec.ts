@@ -9,7 +9,7 @@ import { Fleet } from '../support/fleet.js';
 import { serve, type TestServer } from '../support/http.js';
 import { sampleInput, sampleStream, sampleTrack, sampleUpstream, table } from '../support/memory-management.js';
 
-/** ms between the page's updates here: a test need not wait a second for each. */
+/** ms between the page's updates here: a test does not have to wait a second for each. */
 const INTERVAL = 50;
 
 interface Opened {
@@ -47,8 +47,8 @@ const WATCH = `{
 const focusedId = (page: Page): Promise<string> => page.evaluate<string>('document.activeElement.id');
 
 /**
- * Waits until so many charts in `part` are there and drawn, which is in a later task than the one that brings their canvases, and
- * on a busy machine much later.
+ * Waits until so many charts in `part` are there and drawn, which is in a later task than the one that brings their
+ * canvases, and on a busy machine much later.
  */
 async function drawn(page: Page, part: string, charts: number): Promise<void> {
   await page.evaluate(`new Promise((resolve, reject) => {
@@ -453,7 +453,7 @@ describe('status page in a browser', { skip: hasBrowser ? false : 'no /usr/bin/c
       await title.filter({ hasText: 'ch4-origin' }).waitFor();
       await page.reload();
       await title.filter({ hasText: 'ch4-origin' }).waitFor();
-      // The sender comes back: another upstream of the same id.
+      // The sender reconnects: another upstream of the same id.
       fleet.upstreams.set('ch4-origin', sampleUpstream({ connection: 7777 }));
       await page.locator('#detail dd', { hasText: '7777' }).waitFor();
       await page.click('#detail .close');
@@ -463,7 +463,7 @@ describe('status page in a browser', { skip: hasBrowser ? false : 'no /usr/bin/c
     });
   });
 
-  it('says when the service is gone, and comes back with it', async () => {
+  it('says when the service is gone, and continues when it is there again', async () => {
     await withPage({}, async ({ page, server, problems }) => {
       await server.close();
       await page.locator('#connection-text', { hasText: 'Connection lost' }).waitFor();

@@ -112,7 +112,7 @@ describe('Ingest: who may publish', () => {
     publisher.socket.destroy();
   });
 
-  it('publishes under another name, which FCUnpublish need not know', async () => {
+  it('publishes under another name, which FCUnpublish does not have to know', async () => {
     const server = await start({ refuse: ({ name }) => ({ name: name.replace(/\?.*/, '') }) });
     const publisher = await RawPublisher.publish(server.port, 'live', 'cam?key=secret');
     assert.deepEqual(

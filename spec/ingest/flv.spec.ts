@@ -30,7 +30,7 @@ describe('FLV', () => {
       tag: '09 000002 345678 12 000000 1701 0000000d',
     },
     {
-      name: 'the last time that there is',
+      name: 'the last possible time',
       kind: 'video',
       timestamp: 0xffffffff,
       payload: hex('27'),

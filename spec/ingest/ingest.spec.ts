@@ -165,7 +165,7 @@ describe('Ingest', () => {
     assert.ok(sequence >= 1000 && sequence <= 18 + 16 + 2027, String(sequence));
   });
 
-  it('turns down what it is told to, names that are taken or missing, and streams never created', async () => {
+  it('refuses what its options say, names that are taken or missing, and streams never created', async () => {
     const refuse: IngestOptions['refuse'] = ({ app, name }) =>
       name === 'no' ? { code: 'NetStream.Publish.Denied', description: `not ${app}/${name}` } : undefined;
     const server = await start({ refuse });
@@ -325,7 +325,7 @@ describe('Ingest', () => {
     await waiting.closed();
   });
 
-  it('takes no more connections than it is told to', async () => {
+  it('accepts no more connections than its limit', async () => {
     const server = await start({ maxConnections: 2 });
     await RawPublisher.publish(server.port, 'live', 'a');
     await RawPublisher.publish(server.port, 'live', 'b');

@@ -243,7 +243,7 @@ describe('KMP parser, bad input', () => {
     assert.match(parser.error.message, /data_size is 5; at most 4 bytes/);
   });
 
-  it('knows a second connect in a dump that need not begin with one', () => {
+  it('finds a second connect in a dump that does not have to begin with one', () => {
     const parser = new KmpParser({ connectRequired: false });
     parser.feed(concat(kmp.nullPacket, kmp.connect()));
     assert.equal(parser.error?.code, 'KMP_SECOND_CONNECT');

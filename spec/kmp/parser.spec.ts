@@ -24,7 +24,9 @@ const connectPacket = {
   data: '{}',
 };
 
-/** Rows: bytes by hand (docs/protocol/kmp.md, Packet types), and what they say. Each follows the connect packet above. */
+/**
+ * Rows: bytes by hand (docs/protocol/kmp.md, Packet types), and what they say. Each follows the connect packet above.
+ */
 const rows: { name: string; bytes: Buffer; packets: object[] }[] = [
   { name: 'connect alone', bytes: hex(''), packets: [] },
   {
@@ -226,7 +228,7 @@ describe('KMP parser', () => {
     );
   });
 
-  it('says what of a packet has come, when the input stops within it', () => {
+  it('says which part of a packet has come when the input stops within it', () => {
     const parser = new KmpParser();
     parser.feed(concat(connectBytes, kmp.frame('0123456789').subarray(0, 10)));
     assert.deepEqual(parser.unfinished, { offset: 106, packetType: '', received: 10, expected: 16 });

@@ -44,8 +44,8 @@ async function received(): Promise<{ raw: Buffer; messages: readonly ParsedMessa
 }
 
 /**
- * In the order of the recordings, which decides between frames of the same time, and with hands that do not move, so that
- * no frame goes before all are in.
+ * In the order of the recordings, which decides between frames of the same time, and with hands that do not move, so
+ * that no frame goes before all are in.
  */
 async function oneAfterTheOther(scenario: string, clock: Clock, [video, audio]: [Writable, Writable]): Promise<void> {
   const decoder = (): KmpDecoder => new KmpDecoder({ connectRequired: false, clock });
@@ -235,7 +235,7 @@ describe('publishTo', () => {
     assert.equal((await late.done).reason, 'shutdown');
   });
 
-  it('names a bad URL and a setting that there is not at once', () => {
+  it('names a bad URL and an unknown setting at once', () => {
     assert.throws(() => publishTo('http://127.0.0.1/app/stream'), { code: 'RTMP_BAD_URL' });
     const settings = { outChunkSize: 4096, outChunksize: 4096 };
     assert.throws(() => publishTo('rtmp://127.0.0.1/app/stream', { settings }), { code: 'CONFIG_UNKNOWN' });

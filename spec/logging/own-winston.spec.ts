@@ -1,4 +1,4 @@
-// Whoever embeds the service hands in winston loggers and transports of their own.
+// A program that embeds the service can pass its own winston loggers and transports.
 import assert from 'node:assert/strict';
 import { Writable } from 'node:stream';
 import { afterEach, describe, it } from 'node:test';

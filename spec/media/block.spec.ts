@@ -15,7 +15,7 @@ describe('blocks', () => {
     assert.equal(pool.take(1e6).buffer.length, 262_144);
   });
 
-  it('are used again when all have let go, and not before', () => {
+  it('are used again when all holders have released them, and not before', () => {
     const pool = new BlockPool();
     const first = pool.take(10_000);
     const at = first.buffer.byteOffset;

@@ -1,4 +1,5 @@
-// A sender that collects frames and flushes them once a second, each track by itself (docs/protocol/servers.md, KMP sender).
+// A sender that collects frames and flushes them once a second, each track by itself (docs/protocol/servers.md, KMP
+// sender).
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { TrackQueue } from '../../lib/merge/track-queue.js';
@@ -21,7 +22,9 @@ interface Flushed {
   lastAt: number;
 }
 
-/** The time of the first frame of a track whose first flush is at `first`: it has collected frames for a period by then. */
+/**
+ * The time of the first frame of a track whose first flush is at `first`: it has collected frames for a period by then.
+ */
 function firstTime(first: number, step: number): number {
   return Math.ceil(Math.max(0, first - PERIOD) / step) * step;
 }
@@ -129,8 +132,8 @@ interface Arrival {
 }
 
 /**
- * The times of the frames in the order that docs/protocol/behaviour.md, Merging gives for the module: the lowest head once
- * it has waited 500 ms, those within 50 ms of that along with it, else the oldest of those that have waited 1 s.
+ * The times of the frames in the order that docs/protocol/behaviour.md, Merging gives for the module: the lowest head
+ * once it has waited 500 ms, those within 50 ms of that along with it, else the oldest of those that have waited 1 s.
  *
  * @param from when the metadata is written, ms after the start
  */
@@ -169,7 +172,8 @@ function farthestBack(times: readonly number[]): number {
  * Checks that a result is as good as the delays permit.
  *
  * @param inexact ms by which arrivals are estimated too early
- * @param known time of the frames, ms, from which on it is known that the tracks are flushed: one of them has been flushed twice
+ * @param known time of the frames, ms, from which on it is known that the tracks are flushed: one of them has been
+ * flushed twice
  */
 function checkOrder(result: Result, { inexact = 0, known = 1510 } = {}): void {
   const { times, stepBack, module } = result;

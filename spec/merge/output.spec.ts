@@ -55,7 +55,7 @@ describe('what leaves the merger', () => {
     assert.deepEqual(bench.batches, [['v0']]);
   });
 
-  it('counts anew behind a full buffer', () => {
+  it('counts from zero after a full buffer', () => {
     const bench = new MergeBench({ minDelay: 0, bufferSize: 30, flushTimeout: 500 }).read();
     const v = bench.track('v');
     bench.arrive(v, 0);
@@ -184,7 +184,7 @@ describe('what leaves the merger', () => {
     assert.deepEqual(bench.order.at(-1), 'v80');
   });
 
-  it('the last frame of a track that has ended is told of, once', () => {
+  it('the last frame of a track that has ended is reported, once', () => {
     const bench = new MergeBench().read();
     const v = bench.track('v');
     bench.arrive(v, 0, 40);

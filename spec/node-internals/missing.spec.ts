@@ -25,7 +25,9 @@ interface Setup {
   readonly env?: Record<string, string>;
 }
 
-/** Plays a recording through a service, and compares what comes out; returns the log up to the line that `last` finds. */
+/**
+ * Plays a recording through a service, and compares what comes out; returns the log up to the line that `last` finds.
+ */
 async function play(last: RegExp, { without, main = '', env = {} }: Setup): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'kmp-internals-'));
   const ingest = await ScriptableIngest.start();

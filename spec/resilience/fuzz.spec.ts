@@ -1,7 +1,7 @@
 /**
  * The parsers under changed and made up input, in threads of their own. Short form: 60 s in all. Long form:
- * `FUZZ_CASES=1000000 FUZZ_SECONDS=3600`; by hand and with a table: dist/spec/resilience/fuzz/main.js. FUZZ_SEED is the day's
- * unless given, so that CI does not try the same every day.
+ * `FUZZ_CASES=1000000 FUZZ_SECONDS=3600`; by hand and with a table: dist/spec/resilience/fuzz/main.js. FUZZ_SEED is the
+ * day's unless given, so that CI does not try the same every day.
  */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';

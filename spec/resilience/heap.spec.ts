@@ -20,7 +20,8 @@ describe(`${rounds} upstreams in one process, one after the other`, () => {
   before(async () => {
     live = await Live.start({
       script: { forget: true },
-      // An upstream lives on while its last frames may have to be sent again; not for a second each, three hundred times.
+      // An upstream lives on while its last frames may have to be sent again; not for a second each, three hundred
+      // times.
       settings: { outWriteMetaTimeout: 5000, outReconnects: 3, outResend: 20 },
     });
   });

@@ -1,8 +1,9 @@
 /**
- * Many at a time, each frame checked at the far end: live upstreams, idle tracks, upstreams that come and go. Senders and
- * the ingest are processes of their own (bench/), lean enough to leave the machine to the service. Short forms by default;
- * long forms: `LIVE=400 LIVE_SECONDS=300`, `IDLE=2000`, `CHURN=200 CHURN_SECONDS=120`. MOST_DELAY: ms that the event loop's
- * delay (p99) may come to; none by default, since it tells of the machine as much as of the service. Linux only: /proc.
+ * Many at a time, each frame checked at the far end: live upstreams, idle tracks, upstreams that come and go. Senders
+ * and the ingest are processes of their own (bench/), lean enough to leave the machine to the service. Short forms by
+ * default; long forms: `LIVE=400 LIVE_SECONDS=300`, `IDLE=2000`, `CHURN=200 CHURN_SECONDS=120`. MOST_DELAY: ms that the
+ * event loop's delay (p99) may come to; none by default, since it tells of the machine as much as of the service. Linux
+ * only: /proc.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';

@@ -1,7 +1,8 @@
 /**
- * Senders that come back and go on behind the last acknowledged frame, through random cuts of KMP and RTMP connections and
- * kills of workers, with reconnects on. Short form: 20 cuts and 3 kills; long form: `CUTS=200 KILLS=20`. CUT_SEED says which,
- * UPSTREAMS how many share the cuts: with the 4 of the short form, each is cut every 1.6 s, and hardly comes to itself.
+ * Senders that reconnect and continue after the last acknowledged frame, through random cuts of KMP and RTMP
+ * connections and kills of workers, with reconnects on. Short form: 20 cuts and 3 kills; long form: `CUTS=200
+ * KILLS=20`. CUT_SEED says which, UPSTREAMS how many share the cuts: with the 4 of the short form, each is cut every
+ * 1.6 s, and hardly recovers in between.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';

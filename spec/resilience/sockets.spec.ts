@@ -1,7 +1,7 @@
 /**
  * Peers that are wrong, slow or many, at the sockets of a running service, while two upstreams are live: every frame of
- * these is checked. Short form: 1500 connections that send nothing; long form: `CONNECTIONS=10000 SLOW_SECONDS=600`. SOCKET_SEED says which
- * random bytes. Linux only: /proc, and all of 127.0.0.0/8 to connect from.
+ * these is checked. Short form: 1500 connections that send nothing; long form: `CONNECTIONS=10000 SLOW_SECONDS=600`.
+ * SOCKET_SEED says which random bytes. Linux only: /proc, and all of 127.0.0.0/8 to connect from.
  */
 import assert from 'node:assert/strict';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
@@ -23,7 +23,9 @@ const PER_ADDRESS = 1000;
 /** ms, `kmp_rtmp_in_read_timeout`: long enough for all of them to be open at a time. */
 const READ_TIMEOUT = Math.max(8000, connections * 2.5);
 const MB = 2 ** 20;
-/** Above what it was before, of all that hostile peers can make the service hold: heap that waits to be collected, too. */
+/**
+ * Above what it was before, of all that hostile peers can make the service hold: heap that waits to be collected, too.
+ */
 const ROOM = 150 * MB + connections * 20_000;
 
 describe(`peers at the sockets, seed ${seed}`, { skip: process.platform !== 'linux' }, () => {

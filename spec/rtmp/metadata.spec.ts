@@ -69,7 +69,10 @@ describe('the metadata of a stream', () => {
     assert.deepEqual(other({ channels: 6 }), { ...audioFields, stereo: true });
   });
 
-  /** docs/protocol/enhanced-rtmp.md, Metadata fields: the FourCC as a big-endian number; H.265 as the golden recording has it. */
+  /**
+   * docs/protocol/enhanced-rtmp.md, Metadata fields: the FourCC as a big-endian number; H.265 as the golden recording
+   * has it.
+   */
   it('names codecs by their FLV id or their FourCC', () => {
     assert.deepEqual(one({ codecId: 8 }), { ...videoFields, videocodecid: 8 });
     for (const [codecId, audiocodecid] of [

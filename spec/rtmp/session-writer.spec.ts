@@ -212,7 +212,8 @@ describe('the times of frames', () => {
     });
   }
 
-  // Some servers take the extended timestamp of a chunk of format 1 for the absolute time (docs/protocol/servers.md, RTMP servers).
+  // Some servers take the extended timestamp of a chunk of format 1 for the absolute time (docs/protocol/servers.md,
+  // RTMP servers).
   for (const [from, to] of [
     [0, 0xffffff],
     [0, 0x1000000],
@@ -258,7 +259,7 @@ describe('the times of frames', () => {
   });
 });
 
-describe('headers in mid-stream', () => {
+describe('headers in the middle of a stream', () => {
   const headers = (bench: Bench, stream: StreamState, ms?: number): ParsedMessage[] =>
     bench.sent((session) => {
       session.metadata(stream, video, audio, ms);

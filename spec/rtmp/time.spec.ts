@@ -1,4 +1,7 @@
-/** Times over the whole way, from KMP's 64 bits in any timescale to RTMP's 32 in ms, where numbers turn over; and over months. */
+/**
+ * Times over the whole way, from KMP's 64 bits in any timescale to RTMP's 32 in ms, where numbers turn over; and over
+ * months.
+ */
 import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { KmpParser } from '../../lib/kmp/parser.js';
@@ -106,7 +109,7 @@ describe('times that turn over', () => {
     });
   }
 
-  it('a source that itself begins anew at 2^33, as MPEG-TS does: the times go back with it', () => {
+  it('a source whose times begin again at 2^33, as those of MPEG-TS: the times go back with it', () => {
     const video = new Source(videoMinf());
     const wire = new Wire();
     const last = 2n ** 33n;

@@ -101,7 +101,7 @@ describe('KmpClient', () => {
     assert.equal(connection.packets[4]?.header.readUInt16LE(32), 640);
   });
 
-  it('comes back after a cut with what was not acknowledged, from the key frame in front, under its old ids', async () => {
+  it('reconnects after a cut and sends what was not acknowledged, from the key frame before it, with the same ids', async () => {
     const client = make();
     await client.open();
     await send(client, 0, 20);
@@ -183,7 +183,7 @@ describe('KmpClient', () => {
     await assert.rejects(client.finish(), { code: 'send_gave_up', message: /track v1.*3 frames were sent and 0 ack/ });
   });
 
-  it('does not come back if it is told not to', async () => {
+  it('does not reconnect if that is turned off', async () => {
     const client = make({ reconnect: false });
     await client.open();
     await send(client, 0, 3);

@@ -132,7 +132,7 @@ describe('Sender', () => {
     assert.ok((told[0]?.bytes ?? 0) > 4 * 40);
   });
 
-  it('an endless loop ends well when it is told to stop', async () => {
+  it('an endless loop ends in order when it is stopped', async () => {
     acknowledgeAll();
     const stop = new AbortController();
     const running = make({ passes: Infinity }).run(stop.signal);

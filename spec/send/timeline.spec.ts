@@ -49,7 +49,7 @@ describe('the order and the times of frames', () => {
     ]);
   });
 
-  it('a loop goes on where the pass before it ended, the last frame lasting as long as the one before it', async () => {
+  it('a pass of a loop continues at the end of the previous one; its last frame lasts as long as the one before it', async () => {
     assert.deepEqual(await play([av(video(0, 40), audio(0, 30, 60))], 3, 13), [
       ...['v0@0,0', 'a0@0,0', 'a30@30,30', 'v40@40,40', 'a60@60,60'],
       ...['v0@90,90', 'a0@90,90', 'a30@120,120', 'v40@130,130', 'a60@150,150'],

@@ -1,4 +1,6 @@
-/** What SECURITY.md says of secrets, of addresses behind names, and of requests from other sites: on a whole service. */
+/**
+ * What SECURITY.md says of secrets, of addresses behind names, and of requests from other sites: on a whole service.
+ */
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import http from 'node:http';
@@ -101,14 +103,14 @@ describe('security', { timeout: 90_000 }, () => {
       await eventually(() => running.log.text.includes(refusal), 'a refusal in the log');
     }
     assert.equal(other.connections.length, 0);
-    assert.notEqual(await running.upstream('u1'), undefined, 'goes on where it is');
+    assert.notEqual(await running.upstream('u1'), undefined, 'continues at its server');
     await other.close();
   });
 
   it('stream keys, passwords and tokens are in no log line, metric, error answer or status page', async () => {
     ingest.script = {
       answers: true,
-      // A server that repeats what it was told.
+      // A server that repeats the text of the request.
       rejectPublish: { code: 'NetStream.Publish.BadName', description: `${KEY} is published already, user=me` },
     };
     await start('kmp_rtmp_in_log_frames all;');

@@ -96,7 +96,7 @@ describe('tokens with names and roles', { timeout: 60_000 }, () => {
     assert.deepEqual(json, { error: 'forbidden', message: 'the token "grafana" does not have the role "write"' });
   });
 
-  it('say in the log who has dropped something, and from where', async () => {
+  it('put the name and the address behind each drop into the log', async () => {
     await upstream('u1');
     assert.equal((await request('w-token', 'DELETE', '/api/upstreams/u1')).status, 204);
     await upstream('u2');

@@ -61,7 +61,9 @@ export class Run {
     this.child.stderr?.destroy();
   }
 
-  /** What the pattern fits in the output so far, as soon as it does; fails if the program ends, or is silent for long. */
+  /**
+   * What the pattern fits in the output so far, as soon as it does; fails if the program ends, or is silent for long.
+   */
   async says(pattern: RegExp): Promise<RegExpExecArray> {
     const giveUp = AbortSignal.timeout(20_000);
     for (;;) {

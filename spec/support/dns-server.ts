@@ -8,7 +8,7 @@ export type DnsRecord = readonly string[] | 'nxdomain' | 'refused' | 'silent';
 const TYPES = { a: 1, aaaa: 28 } as const;
 const CODES = { nxdomain: 3, refused: 5 } as const;
 
-/** A DNS server over UDP that knows what it is told (RFC 1035, 4.1). */
+/** A DNS server over UDP with the given records (RFC 1035, 4.1). */
 export class DnsServer {
   /** Names asked for, with the type. */
   readonly questions: string[] = [];

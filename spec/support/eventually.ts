@@ -1,6 +1,6 @@
 /**
- * Waits for something that needs the event loop to go round, such as bytes on a loopback socket. It gives up after thirty
- * seconds of real time, so that what never happens fails with its name.
+ * Waits for something that needs further turns of the event loop, such as bytes on a loopback socket. It gives up after
+ * thirty seconds of real time, so that what never happens fails with its name.
  */
 export async function eventually(condition: () => boolean, what: string): Promise<void> {
   const giveUp = performance.now() + 30_000;

@@ -7,7 +7,9 @@ interface Entry {
   cancelled: boolean;
 }
 
-/** A clock that the spec sets. Timers fire in the order of their time; of the same time, in the order they were made. */
+/**
+ * A clock that the spec sets. Timers fire in the order of their time; of the same time, in the order they were made.
+ */
 export class FakeClock implements Clock {
   private time = 0;
   private order = 0;

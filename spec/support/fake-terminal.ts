@@ -1,6 +1,7 @@
 /**
- * A terminal that knows just what `top` may send: home, clear to the end of the line and of the screen, another screen and
- * back, cursor on and off, colours. Everything else fails, so an escape sequence that came from outside cannot pass.
+ * A terminal that knows just what `top` may send: home, clear to the end of the line and of the screen, another screen
+ * and back, cursor on and off, colours. Everything else fails, so an escape sequence that came from outside cannot
+ * pass.
  */
 import { EventEmitter } from 'node:events';
 

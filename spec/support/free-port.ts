@@ -9,8 +9,8 @@ const LINUX_DEFAULT = 32_768;
 const PORTS = 12_000;
 
 /**
- * A port of 127.0.0.1 for a listener that chooses its port itself, that is closed and opened again, or that nobody shall
- * listen on. Until this process ends,
+ * A port of 127.0.0.1 for a listener that chooses its port itself, that is closed and opened again, or that nobody
+ * shall listen on. Until this process ends,
  *
  * - no outgoing connection and no listener on port 0 gets it: it is below the range that the kernel takes those from;
  * - no other process gets it from this function: a UDP socket on the port reserves it.

@@ -49,8 +49,8 @@ export function connectPacket(
 }
 
 /**
- * Plays a scenario's steps into a KMP port; the ingest's port is put into the connect data. `arrived` is waited for ahead of
- * each further connection: where a process of its own takes them, their order is not that of the calls.
+ * Plays a scenario's steps into a KMP port; the ingest's port is put into the connect data. `arrived` is waited for
+ * ahead of each further connection: where a process of its own takes them, their order is not that of the calls.
  */
 export async function playScenario(
   scenario: Scenario,

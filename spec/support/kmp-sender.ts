@@ -95,7 +95,7 @@ export class KmpSender {
     return this.closed;
   }
 
-  /** Settles when the sender was told that all frames below `id` are done. */
+  /** Settles when all frames below `id` are acknowledged. */
   async acked(id: bigint): Promise<void> {
     await eventually(() => (this.lastAck ?? -1n) >= id, `ack ${id}`);
   }

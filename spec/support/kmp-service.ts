@@ -98,9 +98,9 @@ export class KmpService {
 }
 
 /**
- * Starts one on a free port of 127.0.0.1, with the defaults where `settings` says nothing; but sockets are read when bytes
- * arrive. Turns of reading follow the clock, too: a spec that asks for them (`inReadInterval`) has to advance it. Nothing is
- * waited for from a server: most specs have one that never answers.
+ * Starts one on a free port of 127.0.0.1, with the defaults where `settings` says nothing; but sockets are read when
+ * bytes arrive. Turns of reading follow the clock, too: a spec that asks for them (`inReadInterval`) has to advance it.
+ * Nothing is waited for from a server: most specs have one that never answers.
  */
 export async function startKmp(
   settings: Partial<MediaSettings> = {},

@@ -105,7 +105,7 @@ describe('the stand-in for nginx-kmp-out', () => {
     await eventually(() => peers[0]?.connections[0]?.frames.length === 2, 'the rest');
   });
 
-  it('resumes at the very frame behind the last acknowledged one, in mid-group', async () => {
+  it('resumes at the frame after the last acknowledged one, in the middle of a group', async () => {
     await sending(...group(0, 25));
     const first = await peers[0]?.connection(0);
     first?.ack(FIRST + 7n);

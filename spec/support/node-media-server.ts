@@ -35,8 +35,8 @@ export interface NodeMediaServer {
 }
 
 /**
- * Starts one on free ports of 127.0.0.1; with `tls`, files of a key and a certificate, for rtmps too. `rtmpPort`: the port
- * that one had that was killed.
+ * Starts one on free ports of 127.0.0.1; with `tls`, files of a key and a certificate, for rtmps too. `rtmpPort`: the
+ * port that one had that was killed.
  */
 export async function startNodeMediaServer(
   tls?: { key: string; cert: string },

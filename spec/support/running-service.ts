@@ -31,8 +31,8 @@ export interface Notified {
 }
 
 /**
- * A whole service, from a configuration in nginx syntax, with a target for its notifications. Nothing is waited for from RTMP
- * servers, since most specs have one that never answers.
+ * A whole service, from a configuration in nginx syntax, with a target for its notifications. Nothing is waited for
+ * from RTMP servers, since most specs have one that never answers.
  */
 export class RunningService {
   private seen = 0;

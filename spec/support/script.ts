@@ -30,7 +30,9 @@ export interface Script {
   readonly answers?: boolean;
   /** Commands that are not answered, or by the spec itself. */
   readonly unanswered?: readonly ('connect' | 'createStream' | 'publish')[];
-  /** The ids of createStream's answers: always 1, counting up (default), FFmpeg's, or as given (the last one repeats). */
+  /**
+   * The ids of createStream's answers: always 1, counting up (default), FFmpeg's, or as given (the last one repeats).
+   */
   readonly streamIds?: 'one' | 'count' | '1,3,4' | readonly number[];
   /** Answers connect with `_error`; a function may decide by the attempt's number (0 ...) and connect's object. */
   readonly rejectConnect?: Status | ((attempt: number, connect: { [key: string]: Amf }) => Status | undefined);
@@ -51,7 +53,7 @@ export interface Script {
   readonly cutAfter?: { readonly bytes: number; readonly how: 'end' | 'reset' };
   /** `never`: not a byte is read after the handshake. A number: so many bytes every 10 ms. */
   readonly reads?: 'never' | number;
-  /** What comes behind the handshake need not be RTMP: it is not parsed. */
+  /** The bytes after the handshake do not have to be RTMP: they are not parsed. */
   readonly anyBytes?: boolean;
   /** Keep neither raw bytes nor messages (for specs with much data); default false. */
   readonly forget?: boolean;

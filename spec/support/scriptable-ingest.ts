@@ -9,7 +9,7 @@ export type { Script } from './script.js';
 export { IngestConnection } from './script-connection.js';
 
 /**
- * An RTMP server for specs that does what it is told, the odd and the hostile included. Without a script it is the
+ * An RTMP server for specs that follows a script, which can be odd or hostile. Without a script it is the
  * golden recordings' ingest: S0 S1 S2 with an S1 of zeros, and nothing else, ever; every byte behind the handshake is
  * kept (`connection.raw()`), and parsed by a parser of its own (`connection.messages`).
  */

@@ -1,4 +1,5 @@
-// For `node --import`: takes something away that Node does not document, as another version of Node may. WITHOUT names it.
+// For `node --import`: takes something away that Node does not document, as another version of Node may. WITHOUT names
+// it.
 import childProcess from 'node:child_process';
 import { syncBuiltinESMExports } from 'node:module';
 import { Socket } from 'node:net';

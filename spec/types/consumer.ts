@@ -1,6 +1,6 @@
 /**
- * A program against the package's door, compiled and never run: what it relies on may not change without notice. Here it
- * is compiled with everything else, and by spec/external/pack.spec.ts in a folder that has the package installed.
+ * A program against the package's door, compiled and never run: what it relies on may not change without notice. Here
+ * it is compiled with everything else, and by spec/external/pack.spec.ts in a folder that has the package installed.
  */
 import { createReadStream } from 'node:fs';
 import { Transform } from 'node:stream';
@@ -59,7 +59,7 @@ if (track !== undefined) await pipeline(track, new KmpDecoder({ dump: true }), p
 const later = (frame: Frame): Frame => frame.with({ dts: frame.dts + 9000 });
 void later;
 
-// A stage of one's own, in front of a whole upstream.
+// Your own stage, before a whole upstream.
 const onlyKeys = new Transform({
   objectMode: true,
   transform(batch: PacketBatch, _encoding, callback) {
@@ -93,7 +93,7 @@ express()
   .use('/metrics', metricsRouter(management, { upstreams: false }));
 await service.stop();
 
-// Packets of one's own.
+// Your own packets.
 const info: MediaInfo = {
   mediaType: 'audio',
   codecId: 1010,
@@ -112,7 +112,7 @@ const bytes: Buffer[] = [
 ];
 for await (const packet of readDump(bytes)) if (!(packet instanceof Frame)) console.log(packet.kind);
 
-// The merge with an encoder of one's own.
+// The merge with your own encoder.
 class Sizes {
   encodedBytes = 0;
   frame(_queue: TrackQueue, frame: Frame): void {

@@ -12,7 +12,7 @@ const S3CRET = '1ec1c26b50d5d3c58d9583181af8076655fe00756bf7285940ba3670f99fcba0
 
 describe('a file of tokens', () => {
   it('has a name, roles and a token, or its digest, on each line', () => {
-    const text = `# who       roles          token
+    const text = `# name      roles          token
 grafana read s3cret\r
   night\twrite,read   n1ght-t0ken==
 

@@ -20,7 +20,7 @@ export interface Manners {
   readonly silent?: boolean;
   /** The handshake goes out in pieces of so many bytes, one every 20 ms. */
   readonly slowHandshake?: number;
-  /** Acknowledges each window of what it has read, once it was told one: as nginx-rtmp, which does not count the handshake. */
+  /** Acknowledges each window of bytes that it has read, as nginx-rtmp does, which does not count the handshake. */
   readonly acknowledges?: boolean;
 }
 

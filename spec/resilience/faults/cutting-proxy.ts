@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 
-/** Passes TCP connections on, until it is told to cut them. */
+/** Forwards TCP connections until it has to cut them. */
 export class CuttingProxy {
   private readonly sockets = new Set<Socket>();
   /** Connections that were cut. */

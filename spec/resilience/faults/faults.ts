@@ -200,10 +200,7 @@ export const faults: readonly Fault[] = [
         socket.once('close', () => closed++);
       }
       try {
-        await service.until(
-          'the end of those that there are no descriptors for',
-          () => closed >= crowd.length - 2 * spare,
-        );
+        await service.until('the end of connections without a descriptor', () => closed >= crowd.length - 2 * spare);
         await fleet.flowing(fleet.live);
         assert.ok(closed < crowd.length, 'some were taken');
       } finally {

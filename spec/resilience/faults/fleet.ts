@@ -216,7 +216,7 @@ export class Fleet {
     assert.deepEqual(left, [], 'stays alive in the service');
   }
 
-  /** Lets go of what has ended, or is one too many, and opens new ones in their places. */
+  /** Removes upstreams that have ended, or that are one too many, and opens new ones instead. */
   async restore(upstreams: number): Promise<void> {
     this.hanging = false;
     const ended = this.live.filter(({ senders }) => senders.some(({ closed }) => closed));

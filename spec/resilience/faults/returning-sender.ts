@@ -15,7 +15,7 @@ const AUDIO: MediaInfo = {
 /** Frames from key frame to key frame. */
 const GROUP = 25;
 
-/** A sender of one live track that comes back after each cut, and goes on behind the last acknowledged frame. */
+/** A sender of one live track that reconnects after each cut, and continues after the last acknowledged frame. */
 export class ReturningSender {
   sent = 0;
   private readonly client: KmpClient;

@@ -137,7 +137,9 @@ export class ServiceProcess {
     execFileSync('prlimit', ['--pid', String(this.pid), `--${what}=${value ?? 'unlimited'}:`]);
   }
 
-  /** Leaves it so many file descriptors to open: the limit is one of their numbers, of which some are free in between. */
+  /**
+   * Leaves it so many file descriptors to open: the limit is one of their numbers, of which some are free in between.
+   */
   leaveDescriptors(spare: number): void {
     const used = new Set(readdirSync(`/proc/${this.pid}/fd`).map(Number));
     let limit = 0;

@@ -9,7 +9,7 @@ export interface Stamp {
   readonly number: number;
 }
 
-/** A payload that says who it is, and can be told from any other, damaged ones too. */
+/** A payload that names its track and number, and differs from every other one, even if it is damaged. */
 export function stampedPayload({ track, number }: Stamp, size: number): Buffer {
   const bytes = Buffer.alloc(Math.max(size, HEAD + SUM), (track * 31 + number) & 255);
   bytes.writeUInt32BE(track, 0);

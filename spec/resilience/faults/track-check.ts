@@ -3,7 +3,9 @@ import { damage, readStamp } from './stamp.js';
 /** Why a connection was made: the one before it broke, or it belongs to another upstream than that, in order. */
 export type Cause = 'break' | 'upstream';
 
-/** What came out of one track, over all its connections: each frame at least once, whole, in order on its connection. */
+/**
+ * What came out of one track, over all its connections: each frame at least once, whole, in order on its connection.
+ */
 export class TrackCheck {
   /** Frames that came, repetitions included. */
   received = 0;

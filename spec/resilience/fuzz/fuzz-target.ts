@@ -40,7 +40,8 @@ export async function tryInput(target: Target, input: Buffer): Promise<string> {
 }
 
 /**
- * Tries changed inputs until the budget is used up. Inputs with an outcome that was not seen before are changed further.
+ * Tries changed inputs until the budget is used up. Inputs with an outcome that was not seen before are changed
+ * further.
  *
  * @param onCase told each input before it is tried, for those from which there is no coming back
  */

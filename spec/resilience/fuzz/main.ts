@@ -3,8 +3,8 @@
  *
  *     node dist/spec/resilience/fuzz/main.js [--cases 1000000] [--seconds 3600] [--seed 1] [--target kmp]... [--keep]
  *
- * `--cases` and `--seconds` are for all targets together. Crashers go to spec/fixtures/fuzz, with `--keep` an input of each
- * outcome too. Ends with 1 if there was a crasher.
+ * `--cases` and `--seconds` are for all targets together. Crashers go to spec/fixtures/fuzz, with `--keep` an input of
+ * each outcome too. Ends with 1 if there was a crasher.
  */
 import { parseArgs } from 'node:util';
 import { keepInput } from './fixtures.js';

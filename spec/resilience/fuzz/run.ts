@@ -9,7 +9,9 @@ const HUNG = 20_000;
 /** MB of JavaScript heap: what a parser holds has its limits far below. */
 const HEAP = 256;
 
-/** Tries a target in a thread of its own. Hangs, memory without end and rejections that no one handles are crashers too. */
+/**
+ * Tries a target in a thread of its own. Hangs, memory without end and rejections that no one handles are crashers too.
+ */
 export function runTarget(target: Target, budget: Budget): Promise<Tried> {
   const shared = new SharedArrayBuffer(8 + LONGEST_INPUT * 2);
   const numbers = new Uint32Array(shared, 0, 2);

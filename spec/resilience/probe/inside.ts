@@ -1,6 +1,7 @@
 /**
- * Preloaded into the process of a service (`node --import`), so that a spec can see what lives in it, turn its wall clock,
- * and hold up its event loop. Listens on a socket file in the folder that PROBE_FOLDER names, one for each process.
+ * Preloaded into the process of a service (`node --import`), so that a spec can see what lives in it, turn its wall
+ * clock, and hold up its event loop. Listens on a socket file in the folder that PROBE_FOLDER names, one for each
+ * process.
  */
 import { createServer, Socket } from 'node:net';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
@@ -82,7 +83,10 @@ async function look(collect: () => void): Promise<Look> {
   };
 }
 
-/** Replaces Date by one whose clock can be stepped; timers and performance.now() go on, as when a machine's clock is set. */
+/**
+ * Replaces Date by one whose clock can be stepped; timers and performance.now() go on, as when a machine's clock is
+ * set.
+ */
 function stepDate(): (ms: number) => void {
   const RealDate = Date;
   const real = (): number => RealDate.now();

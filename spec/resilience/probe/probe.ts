@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import type { Delay, Living, Look, Order } from './look.js';
 
-/** Environment of a process that is to be looked into; `folder` is for its sockets. */
+/** Environment of a process with a probe inside; `folder` is for its sockets. */
 export function probed(folder: string): NodeJS.ProcessEnv {
   return { NODE_OPTIONS: `--import=${new URL('./inside.js', import.meta.url).href}`, PROBE_FOLDER: folder };
 }

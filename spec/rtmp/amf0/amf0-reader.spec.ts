@@ -128,7 +128,7 @@ describe('AMF0 reader', () => {
     fc.assert(
       fc.property(markers, (bytes) => {
         try {
-          // Whoever walks the result comes to an end.
+          // The result has no cycles.
           JSON.stringify(readAmf0(Buffer.from(bytes)));
         } catch (error) {
           assert.ok(error instanceof RtmpError, String(error));

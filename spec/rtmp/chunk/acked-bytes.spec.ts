@@ -4,7 +4,9 @@ import { AckedBytes } from '../../../lib/rtmp/chunk/acked-bytes.js';
 
 const GB = 2 ** 30;
 
-/** Acknowledges up to `to` in steps of `step`, by a count that `wrap` makes of the true one; `to` is written by then. */
+/**
+ * Acknowledges up to `to` in steps of `step`, by a count that `wrap` makes of the true one; `to` is written by then.
+ */
 function run(acked: AckedBytes, from: number, to: number, step: number, wrap: (bytes: number) => number): void {
   for (let read = from; read <= to; read += step) acked.update(wrap(read), read + 1000);
 }
@@ -24,14 +26,14 @@ describe('what a server has read', () => {
     assert.equal(acked.bytes, 9 * GB);
   });
 
-  it('goes on where the count is modulo 2^31, never too far', () => {
+  it('follows a count that is modulo 2^31, never too far', () => {
     const acked = new AckedBytes();
     const step = 300_000;
     run(acked, step, 9 * GB, step, (read) => read % 2 ** 31);
     assert.ok(acked.bytes <= 9 * GB && acked.bytes > 9 * GB - 6 * step, String(acked.bytes));
   });
 
-  it("goes on where the count begins anew at 0xf0000000, as nginx-rtmp's and SRS's", () => {
+  it("follows a count that begins again at 0xf0000000, as nginx-rtmp's and SRS's do", () => {
     const acked = new AckedBytes();
     const step = 131_072;
     let count = 0;

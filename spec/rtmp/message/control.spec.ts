@@ -5,7 +5,7 @@ import { hex } from '../../support/bytes.js';
 
 const { readControl } = control;
 
-/** Both ways: what it says, and who writes it (where we have a writer). */
+/** Both ways: what the bytes say, and the function that writes them (if there is one). */
 const rows: [type: number, bytes: string, message: control.ControlMessage, written?: control.ControlOut][] = [
   [1, '00010000', { kind: 'setChunkSize', size: 65536 }, control.setChunkSize(65536)],
   [2, '00000004', { kind: 'abort', chunkStreamId: 4 }],

@@ -59,7 +59,7 @@ describe('RtmpPublisher', { timeout: 90_000 }, () => {
     await ingest.close();
   });
 
-  it('goes through its states, hands over every byte in order, and closes', async () => {
+  it('goes through its states, sends every byte in order, and closes', async () => {
     await listen();
     const sent: number[] = [];
     const it = publish();
@@ -400,7 +400,7 @@ describe('RtmpPublisher over TLS', { timeout: 90_000 }, () => {
     await refused(/does not match certificate's altnames/);
   });
 
-  it('asks and verifies for another name if it is told to', async () => {
+  it('asks for another name and verifies it if the settings say so', async () => {
     publish({ ca, name: 'localhost' }, 'other.example');
     await arrives();
   });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { dnsResolve, systemResolve, type DnsServers } from '../../../lib/rtmp/network/resolve.js';
 import { DnsServer } from '../../support/dns-server.js';
 
-describe('a resolver of one’s own', { timeout: 90_000 }, () => {
+describe('a resolver from the configuration', { timeout: 90_000 }, () => {
   let server: DnsServer;
 
   const resolve = (host: string, more: Partial<DnsServers> = {}): Promise<string[]> =>
@@ -58,7 +58,7 @@ describe('a resolver of one’s own', { timeout: 90_000 }, () => {
     assert.deepEqual(server.questions, []);
   });
 
-  it('says that there is no such name, or nothing of it', async () => {
+  it('says that a name does not exist, or has no address', async () => {
     await assert.rejects(resolve('no.example'), failed('no.example', /.*ENOTFOUND/));
     await assert.rejects(resolve('empty.example'), failed('empty.example', /.*ENODATA/));
   });
@@ -101,7 +101,7 @@ describe('a resolver of one’s own', { timeout: 90_000 }, () => {
     }
   });
 
-  it('does not ask the next server when one says that there is no such name', async () => {
+  it('does not ask the next server when one says that the name does not exist', async () => {
     const other = await DnsServer.start({ 'no.example': ['192.0.2.1'] });
     const servers = [server.address, other.address];
     await assert
@@ -129,7 +129,7 @@ describe('a resolver of one’s own', { timeout: 90_000 }, () => {
     );
   });
 
-  it('asks each time, unless answers hold for a while, by what they say or by what it is told', async () => {
+  it('asks each time, unless an answer is valid for a while, by its TTL or by the setting', async () => {
     const options = { servers: [server.address], timeout: 2000, ipv4: true, ipv6: false };
     const always = dnsResolve(options);
     for (let i = 0; i < 3; i++) await always('v4.example');

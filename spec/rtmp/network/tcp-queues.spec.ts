@@ -79,7 +79,7 @@ describe('the queues of the kernel', () => {
     one.remove(other);
   });
 
-  it('are read for who asks, unless they are fresh', async () => {
+  it('are read on request, unless they were read a moment ago', async () => {
     const one = queues();
     await one.refresh();
     assert.equal(reads, 0);

@@ -14,9 +14,9 @@ export interface NginxKmpOutOptions {
 }
 
 /**
- * An encoder's stream in nginx with nginx-rtmp-kmp-module and nginx-kmp-out-module, as far as a KMP server and a controller
- * can see it (docs/protocol and the module's source, read in November 2026). The spec plays the encoder: it writes media
- * info and frames to the tracks, as packets made by hand.
+ * An encoder's stream in nginx with nginx-rtmp-kmp-module and nginx-kmp-out-module, as far as a KMP server and a
+ * controller can see it (docs/protocol and the module's source, read in November 2026). The spec plays the encoder: it
+ * writes media info and frames to the tracks, as packets made by hand.
  *
  *     const sender = new NginxKmpOut({ controlUrl, name: 'cam1' });
  *     sender.video.mediaInfo(videoMinf());

@@ -28,8 +28,9 @@ export interface TrackOptions {
 }
 
 /**
- * One track of an input, as nginx-kmp-out keeps it: asks the controller where to publish to, gathers packets, gives them to
- * all its upstreams once a buffer is full or a second has passed, and keeps them until all have acknowledged them.
+ * One track of an input, as nginx-kmp-out keeps it: asks the controller where to publish to, gathers packets, gives
+ * them to all its upstreams once a buffer is full or a second has passed, and keeps them until all have acknowledged
+ * them.
  */
 export class KmpOutTrack implements UpstreamOwner {
   readonly controller: Controller;

@@ -41,8 +41,8 @@ export interface UpstreamOwner {
 
 /**
  * One destination of a track, as nginx-kmp-out keeps it: one KMP connection after another. A new one begins at the very
- * frame behind the last acknowledged one, whatever kind of frame that is. A connection that breaks is published again at
- * once, or a second after the last time; after 15 times in close succession the upstream ends.
+ * frame behind the last acknowledged one, whatever kind of frame that is. A connection that breaks is published again
+ * at once, or a second after the last time; after 15 times in close succession the upstream ends.
  */
 export class KmpOutUpstream {
   readonly id: string;
@@ -88,7 +88,9 @@ export class KmpOutUpstream {
     return this.ackedOffset;
   }
 
-  /** What it does now: has or makes a connection, asks the controller, waits until it may ask, or for something to send. */
+  /**
+   * What it does now: has or makes a connection, asks the controller, waits until it may ask, or for something to send.
+   */
   get state(): 'connection' | 'asking' | 'waiting' | 'idle' | 'ended' {
     if (this.gone) return 'ended';
     if (this.socket !== undefined) return 'connection';

@@ -9,7 +9,7 @@ import type { IngestConnection } from '../../support/scriptable-ingest.js';
 
 const video = (connection: IngestConnection): string[] => framesOf(connection).filter((name) => name.startsWith('v'));
 const audio = (connection: IngestConnection): string[] => framesOf(connection).filter((name) => name.startsWith('a'));
-/** Window Acknowledgement Sizes that the server was told. */
+/** The Window Acknowledgement Sizes that were sent to the server. */
 const windows = ({ messages }: IngestConnection): number[] =>
   messages.filter(({ type }) => type === 5).map(({ payload }) => payload.readUInt32BE(0));
 

@@ -27,7 +27,9 @@ describe('how far a server is behind', { timeout: 120_000, skip: linux ? false :
     await arrived(sent);
   }
 
-  /** One second of media, and what the service does meanwhile. Frames have 4000 bytes: the kernel could hold minutes. */
+  /**
+   * One second of media, and what the service does meanwhile. Frames have 4000 bytes: the kernel could hold minutes.
+   */
   async function second(): Promise<void> {
     const { video, audio } = senders;
     for (let n = 0; n < 5; n++) {

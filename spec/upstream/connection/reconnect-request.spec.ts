@@ -58,7 +58,7 @@ describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
       const second = await there.next();
       await second.command('publish');
       await live.confirmed(2);
-      // In mid-group the first connection goes on, and its state is what counts.
+      // Within the group, the first connection continues, and its state is shown.
       assert.equal(live.status().state, 'publishing');
       assert.equal(live.status().reconnects, 0);
       senders.video.send(...videoFrames(8, 10));
@@ -169,7 +169,7 @@ describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
     await live.confirmed(4);
     one.video.send(...videoFrames(8, 12));
     await second.until(() => video(second).includes('v11'));
-    // The second stream is still within its group, on the connection that is to be replaced.
+    // The second stream is still within its group, on the connection that will be replaced.
     first.reset();
     await eventually(() => /the replaced connection ended early/.test(live.service.log.text), 'the log line');
     two.video.send(...videoFrames(8, 12));
@@ -250,7 +250,7 @@ describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
     await second.command('publish');
     await live.confirmed(2);
     first.pause();
-    // More than the kernel takes for who does not read.
+    // More than the kernel accepts for a peer that does not read.
     sender.send(frameAt(80, Buffer.alloc(15 * 2 ** 20)));
     await live.received('video', 3);
     sender.send(...videoFrames(5, 10));

@@ -48,7 +48,7 @@ describe('a connection that breaks', { timeout: 90_000 }, () => {
     return sender;
   }
 
-  /** The server goes away, and comes back. */
+  /** The server is stopped, and started again. */
   async function restart(): Promise<IngestConnection> {
     await live.killServer();
     await live.state('reconnecting');

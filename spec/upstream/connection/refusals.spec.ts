@@ -7,7 +7,10 @@ import { frameAt, type KmpSender } from '../../support/kmp-sender.js';
 import { Live } from '../../support/live.js';
 import type { IngestConnection, Script } from '../../support/scriptable-ingest.js';
 
-/** The codes are those that servers send (docs/protocol/servers.md, Refusals); the levels are what some of them make of it. */
+/**
+ * The codes are those that servers send (docs/protocol/servers.md, Refusals); the levels are what some of them make of
+ * it.
+ */
 const temporary: [string, Script][] = [
   ['BadName, on the first connection', { rejectPublish: { code: 'NetStream.Publish.BadName', description: 'in use' } }],
   ['BadName as a status', { rejectPublish: { code: 'NetStream.Publish.BadName', level: 'status', description: '' } }],

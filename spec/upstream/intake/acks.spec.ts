@@ -149,7 +149,7 @@ describe('acks', { timeout: 90_000 }, () => {
     const audio = await KmpSender.open(service.port, data);
     audio.send(audioMinf());
     await eventually(() => input()?.audio !== undefined, 'the audio track');
-    // More than the kernel takes for who does not read.
+    // More than the kernel accepts for a peer that does not read.
     const frames = [frameAt(0, 'a', { key: true }), frameAt(40, Buffer.alloc(15 * 2 ** 20))];
     sender.send(videoMinf(), ...frames);
     await eventually(() => input()?.video?.sent_frames === 2, 'the frames');

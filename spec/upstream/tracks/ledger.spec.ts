@@ -56,7 +56,7 @@ const ways: Readonly<Record<string, (bench: Bench) => Promise<void>>> = {
     await pass(2000);
     await gone();
   },
-  async 'a sender that breaks off in mid-packet'({ open, pending, gone, pass, ledger }) {
+  async 'a sender that breaks off within a packet'({ open, pending, gone, pass, ledger }) {
     const sender = await open();
     sender.send(videoMinf(), ...frames(0, 3));
     await pending(3);
@@ -89,7 +89,7 @@ const ways: Readonly<Record<string, (bench: Bench) => Promise<void>>> = {
     await pass(2000);
     await gone();
   },
-  async 'a sender that comes back and goes on'({ open, pending, gone, pass }) {
+  async 'a sender that reconnects and continues'({ open, pending, gone, pass }) {
     const first = await open();
     first.send(videoMinf(), ...frames(0, 10));
     await pending(10);
@@ -101,7 +101,7 @@ const ways: Readonly<Record<string, (bench: Bench) => Promise<void>>> = {
     await pass(2000);
     await gone();
   },
-  async 'a sender that comes back and begins anew'({ open, pending, gone, pass }) {
+  async 'a sender that reconnects and begins again'({ open, pending, gone, pass }) {
     const first = await open(100n);
     first.send(videoMinf(), ...frames(0, 10));
     await pending(10);

@@ -8,8 +8,8 @@ import { ScriptableIngest } from '../../support/scriptable-ingest.js';
 const LIMIT = 16_384;
 
 /**
- * The memory limit is reached at each step in turn. How much a step takes is not known here: the specs ask the API what is
- * left, and leave so much that the step before still fits.
+ * The memory limit is reached at each step in turn. How much a step takes is not known here: the specs ask the API what
+ * is left, and leave so much that the step before still fits.
  */
 describe('the memory limit of an upstream, and where it is reached', { timeout: 90_000 }, () => {
   let ingest: ScriptableIngest;

@@ -55,7 +55,8 @@ describe('a server that stops reading', { timeout: 90_000 }, () => {
       const { upstreams } = await running.status();
       if (upstreams['slow'] !== undefined) seen.push(upstreams['slow'].mem_left);
       const { mem_left = 0, mem_limit = 0 } = upstreams['other'] ?? {};
-      // What it has written is kept for a second, until its server, which does not answer, counts as one that lets it in.
+      // What it has written is kept for a second, until its server, which does not answer, counts as one that lets it
+      // in.
       assert.ok(mem_left > mem_limit - 100_000, `the other one has ${mem_left} left, ${atFirst} at first`);
       n++;
     }

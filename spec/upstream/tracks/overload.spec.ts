@@ -90,8 +90,8 @@ describe('a server that is slower than its senders', { timeout: 120_000 }, () =>
     assert.deepEqual(arrived(connection, 'audio'), names('a', 0, sent));
     const groups = assertWholeGroups();
     assert.ok(groups.length < sent / GROUP);
-    // An episode is one line where it begins, and one where it ends. The kernel's buffers may make several of one: but a
-    // quarter of the limit, from one mark to the other, has gone out between two of them.
+    // An episode is one line where it begins, and one where it ends. The kernel's buffers may make several of one: but
+    // a quarter of the limit, from one mark to the other, has gone out between two of them.
     const episodes = warnings().length;
     const mostEpisodes = 2 + (arrived(connection, 'video').length * VIDEO_SIZE) / (LIMIT / 4);
     assert.ok(episodes >= 2 && episodes <= mostEpisodes, `${episodes} episodes`);

@@ -11,7 +11,7 @@ import type { IngestConnection } from '../../support/scriptable-ingest.js';
 const video = (connection: IngestConnection): string[] => framesOf(connection).filter((name) => name.startsWith('v'));
 const audio = (connection: IngestConnection): string[] => framesOf(connection).filter((name) => name.startsWith('a'));
 
-/** What the kernel has taken, and its sender was told to be done, is nobody's to send again but ours. */
+/** Once a frame is acknowledged, only this service can send it again. */
 describe('a track without a sender, with reconnects', { timeout: 90_000 }, () => {
   const clock = new FakeClock();
   let live: Live;
@@ -46,7 +46,7 @@ describe('a track without a sender, with reconnects', { timeout: 90_000 }, () =>
     await eventually(noInput, 'the senders to be missed');
   }
 
-  /** A sender of video that comes back, or another one. */
+  /** A sender of video that reconnects, or another one. */
   async function back(frameId: bigint, url = live.url()): Promise<KmpSender> {
     const sender = await KmpSender.open(live.service.port, { upstream_id: 'u1', url }, { frameId });
     live.senders.push(sender);
@@ -91,7 +91,7 @@ describe('a track without a sender, with reconnects', { timeout: 90_000 }, () =>
     assert.equal(upstream.ledger.used, Buffer.byteLength(JSON.stringify(upstream.data)));
   });
 
-  it('also if it said that there is no more', async () => {
+  it('also if it has announced the end', async () => {
     await start();
     senders.video.end();
     senders.audio.end();
@@ -164,7 +164,7 @@ describe('a track without a sender, with reconnects', { timeout: 90_000 }, () =>
     assert.equal(live.ingest.connections.length, 1);
   });
 
-  for (const when of ['while its connection lives', 'while its connection is made anew']) {
+  for (const when of ['while its connection lives', 'while its connection is opened again']) {
     for (const frameId of [5n, 0n]) {
       it(`starts again after the end of stream, ${when}, at frame ${frameId}`, async () => {
         await start();

@@ -201,7 +201,7 @@ export const amf0Writer: Target = {
     const text = input.toString('utf8');
     try {
       const [back] = readAmf0(writeAmf0(text));
-      holds(back === text, 'text comes back as it went out');
+      holds(back === text, 'text is read as it was written');
       return 'written';
     } catch (error) {
       return refusal(error, RtmpError);
