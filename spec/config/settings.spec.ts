@@ -59,6 +59,7 @@ describe('media settings', () => {
     outReconnectInterval: 1000,
     outFailback: 60_000,
     outFailoverTimeout: 1500,
+    outFailoverLag: 5000,
     outResend: 1000,
     outNotifEvents: ['rtmp_close'],
     outOverload: 'drop_upstream',

@@ -201,6 +201,14 @@ export const outputDirectives = {
       backup stays in use until it fails.`,
     example: 'kmp_rtmp_out_failback never;',
   }),
+  kmp_rtmp_out_failover_lag: row(msecOrNever, '5s', {
+    contexts,
+    doc: `Lag (lag_ms of the API) above which the next destination is tried, if the upstream has backups. It is tried
+      beside the present one. When it has accepted the streams, they move at once, and what the present server has not
+      taken is sent there. A destination that has lagged is not tried again for this reason for a minute. never: the lag
+      has no effect.`,
+    example: 'kmp_rtmp_out_failover_lag 3s;',
+  }),
   kmp_rtmp_out_failover_timeout: row(msecFromOne, '1500ms', {
     contexts,
     doc: `Maximum time of an attempt to connect while there is another destination to try: from the look-up of the host

@@ -9,12 +9,17 @@ import type { RtmpConnection } from '../rtmp-connection.js';
 import type { ConnectionReplacer } from '../server/connection-replacer.js';
 import { AttemptLimit } from './attempt-limit.js';
 import { FailbackTimer } from './failback-timer.js';
+import { LagWatch } from './lag-watch.js';
 import type { FailoverCause, SessionDestination, SessionDestinations } from './session-destinations.js';
+
+const RETURN: FailoverCause = { reason: 'failback', message: 'the primary destination takes the stream again' };
 
 /** What the failover needs from its session. */
 export interface FailoverOwner {
   /** True if a connection is in use, and nothing replaces it. */
   readonly canProbe: boolean;
+  /** ms: the age of the oldest frame that the server has not taken yet. */
+  readonly lagMs: number;
   connectionBroken(connection: RtmpConnection, error: Error): void;
 }
 
@@ -38,10 +43,15 @@ export class Failover {
   private probing: SessionDestination | undefined;
   private readonly limit: AttemptLimit;
   private readonly failback: FailbackTimer;
+  private readonly lag: LagWatch;
+  /** Why the destination beside the current one is tried. */
+  private why: FailoverCause = RETURN;
+  /** Monotonic ms at which a destination last lagged. */
+  private readonly lagged = new Map<SessionDestination, number>();
 
   constructor(
     private readonly clock: Clock,
-    settings: Pick<MediaSettings, 'outFailback' | 'outFailoverTimeout'>,
+    settings: Pick<MediaSettings, 'outFailback' | 'outFailoverTimeout' | 'outFailoverLag'>,
     private readonly destinations: SessionDestinations,
     private readonly replacer: Pick<ConnectionReplacer, 'open'>,
     private readonly owner: FailoverOwner,
@@ -52,6 +62,12 @@ export class Failover {
       owner.connectionBroken(connection, error),
     );
     this.failback = new FailbackTimer(clock, settings.outFailback, () => this.returnToPrimary());
+    this.lag = new LagWatch(
+      clock,
+      settings.outFailoverLag,
+      () => owner.lagMs,
+      (lag) => this.lags(lag),
+    );
   }
 
   /** True while a connection to another destination is opened beside the current one. */
@@ -81,15 +97,20 @@ export class Failover {
       this.report(used.destination, current.destination, cause);
     }
     if (current !== this.primary) this.failback.start();
+    this.lag.start();
   }
 
   /** The current destination takes no media any more. Nothing is tried beside it. */
   ended(): void {
     this.abandonProbe();
-    this.limit.stop();
-    this.failback.stop();
-    const { since } = this;
+    this.stopTimers();
+    this.judgeReturn();
     this.since = undefined;
+  }
+
+  /** The primary destination is not in use any more. */
+  private judgeReturn(): void {
+    const { since } = this;
     if (since === undefined || this.destinations.current !== this.primary || this.switches === 0) return;
     // A return that does not last is a failed one.
     if (this.clock.now() - since < STABLE_AFTER) this.failback.failed();
@@ -104,10 +125,10 @@ export class Failover {
     const { probing, destinations } = this;
     if (probing === undefined) return undefined;
     this.probing = undefined;
+    this.stopTimers();
+    this.judgeReturn();
     this.since = undefined;
-    this.limit.stop();
-    this.failback.stop();
-    destinations.cause ??= { reason: 'failback', message: 'the primary destination takes the stream again' };
+    destinations.cause ??= this.why;
     destinations.use(probing);
     return probing.destination;
   }
@@ -118,8 +139,9 @@ export class Failover {
     if (probing === undefined) return;
     if (connection !== undefined) probing.turns.failed(connection, error);
     this.abandonProbe();
-    this.failback.failed();
-    this.failback.start();
+    if (probing === this.primary) this.failback.failed();
+    if (this.destinations.current !== this.primary) this.failback.start();
+    this.lag.start();
   }
 
   private report(from: Destination, to: Destination, { reason, message }: FailoverCause): void {
@@ -140,26 +162,59 @@ export class Failover {
     return this.destinations.all[0];
   }
 
+  private stopTimers(): void {
+    this.limit.stop();
+    this.failback.stop();
+    this.lag.stop();
+  }
+
   /** Also if the probe still waits for its turn. */
   private abandonProbe(): void {
     this.probing = undefined;
-    const { primary, destinations } = this;
-    if (primary !== destinations.current) primary?.turns.leave();
+    const { all, current } = this.destinations;
+    for (const one of all) if (one !== current) one.turns.leave();
   }
 
   private returnToPrimary(): void {
-    const { primary, owner } = this;
-    if (primary === undefined) return;
-    // With many upstreams, one tries, and the others follow its success.
-    primary.turns.request(() => {
-      if (!owner.canProbe) {
-        primary.turns.leave();
-        this.failback.start();
+    const { primary } = this;
+    if (primary !== undefined) this.probe(primary, RETURN);
+  }
+
+  /** The current destination lags: the next one that may be tried, and has not lagged itself lately, is tried. */
+  private lags(lag: number): void {
+    const { all, current } = this.destinations;
+    const now = this.clock.now();
+    this.lagged.set(current, now);
+    const from = current.destination.index + 1;
+    const next = [...all.slice(from), ...all.slice(0, from)].find((one) => {
+      return one !== current && one.policy.mayTry && (this.lagged.get(one) ?? -Infinity) + STABLE_AFTER <= now;
+    });
+    if (next === undefined) this.lag.start();
+    else this.probe(next, { reason: 'lag', message: `the destination before lagged by ${lag} ms` });
+  }
+
+  private probeLater(why: FailoverCause): void {
+    if (why === RETURN) this.failback.start();
+    else this.lag.start();
+  }
+
+  /** Tries `one` beside the current destination, when it is its turn: with many upstreams, the others wait for its success. */
+  private probe(one: SessionDestination, why: FailoverCause): void {
+    if (this.probing !== undefined) {
+      this.probeLater(why);
+      return;
+    }
+    one.turns.request(() => {
+      if (!this.owner.canProbe) {
+        one.turns.leave();
+        this.probeLater(why);
         return;
       }
-      this.probing = primary;
-      this.observer.log.info('the primary destination is tried beside the backup');
-      this.replacer.open(primary.destination);
+      this.probing = one;
+      this.why = why;
+      this.observer.log.info(`destination ${one.destination.index} is tried beside the present one`);
+      // Frames that a server which lags has not taken do not wait for it.
+      this.replacer.open(one.destination, why !== RETURN);
     });
   }
 }

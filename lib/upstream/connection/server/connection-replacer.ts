@@ -65,9 +65,14 @@ export class ConnectionReplacer implements ReplacementOwner {
     this.open(there);
   }
 
-  /** Opens a connection to `destination` beside the current one. */
-  open(destination: Destination): void {
-    this.replacement = new Replacement(this, new ServerRoute(destination), this.observer, this.now);
+  /**
+   * Opens a connection to `destination` beside the current one.
+   *
+   * @param atOnce the streams move as soon as the server has accepted them, and not at a key frame: what the current
+   *   server has not taken is sent again
+   */
+  open(destination: Destination, atOnce = false): void {
+    this.replacement = new Replacement(this, new ServerRoute(destination), this.observer, this.now, atOnce);
     this.replacement.open(this.connections.current);
   }
 
@@ -132,6 +137,13 @@ export class ConnectionReplacer implements ReplacementOwner {
       if (old?.isElsewhere(connection) === true) old.removeStream(stream);
       this.connections.finishUnused();
     });
+  }
+
+  replacementReady(replacement: Replacement): void {
+    if (this.replacement !== replacement) return;
+    this.owner.closeConnection(this.connections.current);
+    this.use();
+    this.owner.streams.move(this.connections.streams, this.connections.current, true);
   }
 
   replacementFailed(replacement: Replacement, error: Error): void {

@@ -18,6 +18,8 @@ export interface ReplacementOwner {
   closeConnection(connection: RtmpConnection): void;
   /** The replacement is ready, and `stream` moves to it. */
   moveToReplacement(stream: TrackStream, replacement: Replacement, connection: RtmpConnection): void;
+  /** All streams may move at once. */
+  replacementReady(replacement: Replacement): void;
   /** The replacement could not be opened. The current connection stays in use. */
   replacementFailed(replacement: Replacement, error: Error): void;
 }
@@ -37,6 +39,7 @@ export class Replacement implements ReplyTarget {
     readonly route: ServerRoute,
     observer: ReplyObserver,
     now: () => number,
+    private readonly atOnce = false,
   ) {
     this.replies = new ReplyHandler(this, observer, route, now);
   }
@@ -58,8 +61,9 @@ export class Replacement implements ReplyTarget {
     this.owner.watchPublish(connection, stream);
   }
 
-  live(): void {
+  live(connection: RtmpConnection): void {
     // The stream's metadata is written when the stream moves.
+    if (this.atOnce && this.isReady(connection)) this.owner.replacementReady(this);
   }
 
   idTaken(): void {

@@ -1,0 +1,63 @@
+import { afterEach, describe, it } from 'node:test';
+import assert from 'node:assert/strict';
+import { Destinations, videoOf } from '../../support/destinations.js';
+import { eventually } from '../../support/eventually.js';
+import { framesOf, mediaOf } from '../../support/ingest-media.js';
+import { frameAt, type KmpSender } from '../../support/kmp-sender.js';
+import { videoFrames } from '../../support/live.js';
+import type { Script } from '../../support/scriptable-ingest.js';
+
+describe('failover because of lag', { timeout: 90_000 }, () => {
+  let site: Destinations;
+  let senders: { video: KmpSender; audio: KmpSender };
+  afterEach(() => site.close());
+
+  /** The primary destination has stopped to read, and a frame that the kernel does not take waits. */
+  async function lagging(scripts: readonly Script[], outFailoverLag = 5000): Promise<void> {
+    const settings = { outMemLimit: 2 ** 27, outTimeout: 1e9, outFailoverLag };
+    site = await Destinations.start(scripts, { settings });
+    senders = await site.publish();
+    const first = await site.live.ingest.next();
+    await first.until(() => framesOf(first).length === 16);
+    first.pause();
+    senders.video.send(frameAt(320, Buffer.alloc(15 * 2 ** 20)));
+    await site.live.received('video', 9);
+    await eventually(() => site.live.status().written_bytes > site.live.status().sent_bytes, 'the frame to wait');
+  }
+
+  it('moves to the backup once that has accepted the publish, and sends there what the server has not taken', async () => {
+    await lagging([{ unanswered: ['publish'] }]);
+    site.clock.advance(5000);
+    assert.equal(site.backup(1).connections.length, 0);
+    site.clock.advance(500);
+    const second = await site.backup(1).next();
+    await second.command('publish');
+    assert.equal(site.live.status().destination, 0);
+    second.sendStatus(1, 'status', 'NetStream.Publish.Start', '');
+    await site.inUse(1);
+    senders.video.send(...videoFrames(9, 12));
+    await second.until(() => videoOf(second).includes('v11'));
+    const video = mediaOf(second).filter(({ kind }) => kind === 'video');
+    assert.equal(video[0]?.key, true);
+    assert.ok(video.some(({ ms, text }) => ms === 320 && text.length === 15 * 2 ** 20));
+    const [event] = site.live.service.events.filter(({ type }) => type === 'failover');
+    assert.equal(event?.reason, 'lag');
+    assert.match(event?.message ?? '', /^backup 1 of 1 is used: the destination before lagged by 5500 ms$/);
+    assert.ok(!senders.video.isClosed);
+  });
+
+  it('leaves the primary destination in use if the backup does not accept', async () => {
+    await lagging([{ rejectPublish: { code: 'NetStream.Publish.BadName', description: 'in use' } }]);
+    site.clock.advance(5500);
+    await site.backup(1).next();
+    await eventually(() => /the replacement connection failed/.test(site.live.service.log.text), 'the log line');
+    assert.equal(site.live.status().destination, 0);
+    assert.equal(site.live.status().state, 'publishing');
+  });
+
+  it('never happens with kmp_rtmp_out_failover_lag never', async () => {
+    await lagging([{}], Infinity);
+    site.clock.advance(600_000);
+    assert.equal(site.backup(1).connections.length, 0);
+  });
+});
