@@ -99,7 +99,9 @@ function channel(out: BitWriter, common: boolean): void {
   out.bits(0, 3); // pulse_data_present, tns_data_present, gain_control_data_present
 }
 
-/** ics_info (table 4.6): ics_reserved_bit, ONLY_LONG_SEQUENCE (2), window_shape, max_sfb (6), predictor_data_present. */
+/**
+ * ics_info (table 4.6): ics_reserved_bit, ONLY_LONG_SEQUENCE (2), window_shape, max_sfb (6), predictor_data_present.
+ */
 function icsInfo(out: BitWriter): void {
   out.bits(0, 11);
 }

@@ -196,7 +196,7 @@ export class SessionWriter {
     const cts = frame.ptsDelay === 0 ? 0 : toMs(frame.dts + frame.ptsDelay, timescale) - toMs(frame.dts, timescale);
     head.set(frame.isKey, cts);
     const last = stream.lastMs;
-    if (last === undefined && frame.ms < 0) stream.shiftMs = -frame.ms;
+    if (last === undefined && frame.ms + stream.shiftMs < 0) stream.shiftMs = -frame.ms;
     const ms = frame.ms + stream.shiftMs;
     const difference = last === undefined ? 0 : ms - last;
     const absolute = stream.nextAbsolute || difference < 0 || difference >= EXTENDED_DIFFERENCE;

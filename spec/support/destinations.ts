@@ -71,7 +71,9 @@ export class Destinations {
   /** Settles when the stream is published at that destination. */
   async inUse(index: number): Promise<void> {
     const { live } = this;
-    const used = (): boolean => live.status().destination === index && live.status().state === 'publishing';
+    // The state of the upstream may say that its senders are silent, or that it lags.
+    const used = (): boolean =>
+      live.status().destination === index && live.upstream?.sessions.main.state === 'publishing';
     await eventually(used, `destination ${index} to be in use`);
   }
 

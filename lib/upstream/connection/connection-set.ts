@@ -60,7 +60,11 @@ export class ConnectionSet {
   /** From now on the frames of `stream` go to `connection`. */
   assign(stream: TrackStream, connection: RtmpConnection): void {
     this.connectionOf.set(stream, connection);
-    stream.state = connection.streams.get(stream) ?? UNKNOWN_STREAM;
+    const state = connection.streams.get(stream);
+    if (stream.state !== UNKNOWN_STREAM) stream.shiftMs = stream.state.shiftMs;
+    // The times of the stream go on, whatever connection it is on.
+    if (state?.lastMs === undefined && state !== undefined) state.shiftMs = stream.shiftMs;
+    stream.state = state ?? UNKNOWN_STREAM;
     stream.live = connection.publishes(stream);
   }
 

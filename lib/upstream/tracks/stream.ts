@@ -38,6 +38,7 @@ export class UpstreamStream implements TrackStream {
   readonly endedTracks = new EndedTracks();
   readonly timeline = new StreamTimeline(() => this.queues);
   state: StreamState = UNKNOWN_STREAM;
+  shiftMs = 0;
   outlet: StreamOutlet | undefined;
   /** True once its tracks are known, or the time to wait for them is over. From then on, it has metadata. */
   settled = false;

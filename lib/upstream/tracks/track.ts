@@ -62,6 +62,8 @@ export interface TrackStream extends QueueGroup {
   readonly outlet: StreamOutlet | undefined;
   /** The state of the stream on its present RTMP connection. */
   state: StreamState;
+  /** ms added to all its times, on every connection: they begin at 0 if the first one is below 0. */
+  shiftMs: number;
   /** True once its tracks are known, or the time to wait for them is over. From then on, it has metadata. */
   readonly settled: boolean;
   /**

@@ -133,24 +133,22 @@ describe('failback to the primary destination', { timeout: 90_000 }, () => {
 
   it('waits longer for each return that does not last', async () => {
     await onBackup(10_000);
+    let publishes = 2;
+    let sent = 8;
     for (const wait of [10_000, 20_000, 40_000]) {
       const primary = await site.live.startServer();
       site.clock.advance(wait - 1);
       assert.equal(primary.connections.length, 0);
       site.clock.advance(1);
       const there = await primary.next();
-      await there.command('publish');
-      await eventually(() => there.commands('publish').length === 1, 'the publish');
-      const from = site.live.status().streams['s']?.tracks.video?.input?.received_frames ?? 0;
-      await eventually(() => site.live.upstream?.streams.get('s') !== undefined, 'the stream');
-      await site.live.confirmed(site.live.ingest.connections.length);
-      // Until a key frame has moved the stream.
-      await eventually(() => {
-        const seen = site.live.status().streams['s']?.tracks.video?.input?.received_frames ?? from;
-        senders.video.send(...videoFrames(seen, seen + 5));
-        return site.live.status().destination === 0;
-      }, 'the return');
+      await site.live.confirmed(++publishes);
+      // A key frame moves the stream.
+      senders.video.send(...videoFrames(sent, sent + 5));
+      sent += 5;
+      await there.until(() => videoOf(there).length > 0);
+      await site.inUse(0);
       await site.live.killServer();
+      await site.live.confirmed(++publishes);
       await site.inUse(1);
     }
   });

@@ -198,7 +198,10 @@ export class Failover {
     else this.lag.start();
   }
 
-  /** Tries `one` beside the current destination, when it is its turn: with many upstreams, the others wait for its success. */
+  /**
+   * Tries `one` beside the current destination, when it is its turn: with many upstreams, the others wait for its
+   * success.
+   */
   private probe(one: SessionDestination, why: FailoverCause): void {
     if (this.probing !== undefined) {
       this.probeLater(why);

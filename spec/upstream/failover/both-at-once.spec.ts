@@ -1,0 +1,92 @@
+import { afterEach, describe, it } from 'node:test';
+import assert from 'node:assert/strict';
+import { eventually } from '../../support/eventually.js';
+import { FakeClock } from '../../support/fake-clock.js';
+import { framesOf, mediaOf } from '../../support/ingest-media.js';
+import { frameAt, type KmpSender } from '../../support/kmp-sender.js';
+import { Live } from '../../support/live.js';
+import { ScriptableIngest, type IngestConnection } from '../../support/scriptable-ingest.js';
+
+type Senders = Awaited<ReturnType<Live['both']>>;
+
+/** docs/control.md: two URLs with a space between them are two upstreams, each with its own senders. */
+describe('two destinations at once', { timeout: 90_000 }, () => {
+  const clock = new FakeClock();
+  let live: Live;
+  let other: ScriptableIngest;
+
+  async function start(): Promise<[Senders, Senders]> {
+    live = await Live.start({ clock, random: () => 0, settings: { outReconnects: Infinity } });
+    other = await ScriptableIngest.start({ answers: true });
+    return [await live.both(), await live.both(second())];
+  }
+
+  const second = (): object => ({ upstream_id: 'u2', url: `rtmp://127.0.0.1:${other.port}/app/s` });
+
+  /** Frames of a source whose first pictures have a dts below 0: a frame every 40 ms, groups of 5. */
+  function send(senders: readonly Senders[], from: number, to: number, first = -80): void {
+    for (let n = from; n < to; n++) {
+      for (const { video, audio } of senders) {
+        video.send(frameAt(first + n * 40, `v${n}`, { key: n % 5 === 0 }));
+        audio.send(frameAt(first + n * 40 + 10, `a${n}`));
+      }
+    }
+  }
+
+  /** The time of each frame, by its name. */
+  const times = (...connections: IngestConnection[]): Map<string, number> =>
+    new Map(
+      connections.flatMap((one) =>
+        mediaOf(one).flatMap(({ kind, text, ms }) =>
+          kind === 'video' || kind === 'audio' ? [[text, ms] as const] : [],
+        ),
+      ),
+    );
+
+  afterEach(async () => {
+    await live.close();
+    await other.close();
+    clock.advance(60_000);
+  });
+
+  for (const first of [-80, 1_000, 2 ** 32 - 200]) {
+    it(`have the same timestamps, also after one of them has reconnected (first dts ${first} ms)`, async () => {
+      const senders = await start();
+      send(senders, 0, 12, first);
+      const [one, two] = [await live.ingest.next(), await other.next()];
+      for (const connection of [one, two]) await connection.until(() => framesOf(connection).length === 24);
+      assert.deepEqual(times(one), times(two));
+      await live.killServer();
+      await live.state('reconnecting');
+      send(senders, 12, 17, first);
+      await live.startServer();
+      clock.advance(1000);
+      const again = await live.ingest.next();
+      send(senders, 17, 25, first);
+      await again.until(() => framesOf(again).includes('v24') && framesOf(again).includes('a24'));
+      await two.until(() => framesOf(two).length === 50);
+      const there = times(two);
+      // What was sent again has the time that it had before.
+      for (const connection of [one, again]) {
+        for (const [name, ms] of times(connection)) assert.equal(ms, there.get(name), name);
+      }
+      assert.equal(times(one, again).size, 50);
+    });
+  }
+
+  it('have the same timestamps if one of them begins later', async () => {
+    live = await Live.start({ clock, random: () => 0 });
+    other = await ScriptableIngest.start({ answers: true });
+    const one = await live.both();
+    send([one], 0, 10, 5000);
+    const first = await live.ingest.next();
+    await first.until(() => framesOf(first).length === 20);
+    const late: { video: KmpSender; audio: KmpSender } = await live.both(second());
+    send([one, late], 10, 20, 5000);
+    const two = await other.next();
+    await two.until(() => framesOf(two).length === 20);
+    await first.until(() => framesOf(first).length === 40);
+    for (const [name, ms] of times(two)) assert.equal(ms, times(first).get(name), name);
+    await eventually(() => live.service.registry.size === 2, 'both upstreams');
+  });
+});
