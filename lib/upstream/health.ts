@@ -2,6 +2,8 @@ import type { DegradedReason, ReportEvent } from './report/upstream-event.js';
 import type { DegradedStatus } from './report/status.js';
 import type { SessionSet } from './connection/session-set.js';
 import { emptySums, type Counting } from './report/totals.js';
+import { StalledInputs } from './input-stall.js';
+import type { UpstreamStream } from './tracks/stream.js';
 import type { LagLimits } from './tracks/lag-limits.js';
 
 /** An upstream is in order again after this long without a lag and without dropped frames, ms. */
@@ -11,6 +13,7 @@ const RECOVERED_AFTER = 10_000;
 export interface HealthOwner extends Counting {
   readonly isOpen: boolean;
   readonly sessions: SessionSet;
+  readonly streams: ReadonlyMap<string, UpstreamStream>;
   report: ReportEvent;
 }
 
@@ -27,18 +30,21 @@ interface Episode {
 
 /**
  * Whether viewers get what they should: an upstream is degraded while its server is further behind than
- * `kmp_rtmp_out_max_lag`, or while frames are dropped. It reports `degraded` and `recovered`.
+ * `kmp_rtmp_out_max_lag`, or while frames are dropped. It reports `degraded` and `recovered`, and inputs that stall.
  */
 export class Health {
   private episode: Episode | undefined;
   /** Dropped frames at the last check. */
   private dropped = 0;
   private wasPublishing = false;
+  private readonly stalls: StalledInputs;
 
   constructor(
     private readonly owner: HealthOwner,
     private readonly limits: LagLimits,
-  ) {}
+  ) {
+    this.stalls = new StalledInputs((event) => owner.report(event));
+  }
 
   get isDegraded(): boolean {
     return this.episode !== undefined;
@@ -57,6 +63,7 @@ export class Health {
     if (lag > limits.limit) this.degraded('lag', lag, droppedBefore, now);
     else if (dropping) this.degraded('frames_dropped', lag, droppedBefore, now);
     else if (isPublishing) this.recovers(lag, now);
+    if (owner.isOpen) this.stalls.check(owner.streams.values(), now);
   }
 
   /** @param now monotonic ms */

@@ -322,7 +322,9 @@ export class Upstream implements SessionHost, StreamSetOwner, WatchedUpstream, A
   }
 
   streamEnded(name: string): void {
-    this.publications.ended(name, this.finalReason, this.finalMessage);
+    const frozen = this.frozen && !this.isDropping;
+    if (frozen) this.publications.ended(name, 'input_timeout', INPUT_FROZEN);
+    else this.publications.ended(name, this.finalReason, this.finalMessage);
   }
 
   lastStreamEnded(): void {

@@ -31,6 +31,40 @@ describe('a sender that is connected and sends nothing', { timeout: 90_000 }, ()
     assert.equal(live.status().state, 'publishing');
   });
 
+  it('is reported, once for each track, and again when its frames arrive', async () => {
+    const clock = new FakeClock();
+    live = await Live.start({ clock });
+    const { video, audio } = await live.both();
+    video.send(...videoFrames(0, 3));
+    audio.send(...audioFrames(0, 3));
+    await live.received('video', 3);
+    await live.received('audio', 3);
+    await live.state('publishing');
+    const lines = (): unknown[] =>
+      live.service.log.lines
+        .filter(({ message }) => /^input_(lost|back)/.test(message))
+        .map(({ level, message, fields: { reason, track, away_ms } }) => [level, message, reason, track, away_ms]);
+    clock.advance(9_000);
+    assert.deepEqual(lines(), []);
+    audio.send(...audioFrames(3, 4));
+    await live.received('audio', 4);
+    clock.advance(5_000);
+    const lost = 'input_lost: no video arrives: the sender is connected and sends no media';
+    assert.deepEqual(lines(), [['warn', lost, 'input_stalled', 'video', undefined]]);
+    video.send(...videoFrames(3, 4));
+    await live.received('video', 4);
+    clock.advance(1_000);
+    const back = ['info', 'input_back: video arrives again after 14000 ms', 'input_stalled', 'video', 14_000];
+    assert.deepEqual(lines().slice(1), [back]);
+    // A sender that leaves is no stall that ends.
+    clock.advance(9_000);
+    assert.equal(lines().length, 4);
+    audio.destroy();
+    video.destroy();
+    await live.service.ended();
+    assert.equal(lines().length, 4);
+  });
+
   it('ends its upstream as input_timeout, not as done; one that leaves does not', async () => {
     live = await Live.start({ settings: { inReadTimeout: 300, inReadInterval: 0 } });
     await live.audio();
