@@ -74,6 +74,25 @@ describe('two destinations at once', { timeout: 90_000 }, () => {
     });
   }
 
+  it('have the same timestamps after a reconnect that sends nothing again, if the first dts is below 0', async () => {
+    live = await Live.start({ clock, random: () => 0, settings: { outReconnects: Infinity, outResend: 0 } });
+    other = await ScriptableIngest.start({ answers: true });
+    const senders = [await live.both(), await live.both(second())];
+    send(senders, 0, 12);
+    const [one, two] = [await live.ingest.next(), await other.next()];
+    for (const connection of [one, two]) await connection.until(() => framesOf(connection).length === 24);
+    await live.killServer();
+    await live.state('reconnecting');
+    await live.startServer();
+    clock.advance(1000);
+    const again = await live.ingest.next();
+    await live.confirmed(3);
+    send(senders, 15, 25);
+    await again.until(() => framesOf(again).includes('v24'));
+    await two.until(() => framesOf(two).length === 44);
+    for (const [name, ms] of times(again)) assert.equal(ms, times(two).get(name), name);
+  });
+
   it('have the same timestamps if one of them begins later', async () => {
     live = await Live.start({ clock, random: () => 0 });
     other = await ScriptableIngest.start({ answers: true });
