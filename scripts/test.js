@@ -17,6 +17,8 @@ const isResilience = suite === 'resilience';
 // Resilience measures the service, so its files run one after the other. External programs use much of the machine. All
 // other files mostly wait for sockets and processes: one more than there are processors keeps these busy.
 const concurrency = { resilience: 1, external: 2 }[suite] ?? Math.min(8, availableParallelism() + 1);
+// ms for a file. The long forms of the resilience suite take hours; one external spec has a timeline of two minutes.
+const timeout = isResilience ? 7_200_000 : suite === 'external' ? 300_000 : 120_000;
 
 const files = readdirSync(root, { recursive: true })
   .map(String)
@@ -39,8 +41,7 @@ const run = spawnSync(
     '--enable-source-maps',
     '--import=./scripts/spec-guard.js',
     '--test',
-    // The long forms take their time.
-    `--test-timeout=${isResilience ? 7_200_000 : 120_000}`,
+    `--test-timeout=${timeout}`,
     `--test-concurrency=${concurrency}`,
     ...(flags.some((flag) => flag.startsWith('--test-reporter')) ? [] : ['--test-reporter=./scripts/spec-reporter.js']),
     ...flags,
@@ -48,7 +49,7 @@ const run = spawnSync(
   ],
   {
     stdio: 'inherit',
-    env: { ...(isResilience ? { SPEC_FILE_TIMEOUT: '7200000' } : {}), ...process.env, NODE_ENV: 'test' },
+    env: { SPEC_FILE_TIMEOUT: String(timeout + 30_000), ...process.env, NODE_ENV: 'test' },
   },
 );
 process.exit(run.status ?? 1);

@@ -27,6 +27,8 @@ export interface NginxOptions {
   readonly server?: string;
   /** The port that one had that was killed; default: a free one. */
   readonly port?: number;
+  /** The folder for its recordings, which stay there when it ends; default: one of its own. */
+  readonly records?: string;
 }
 
 /** @throws Error if nginx or its module are not there, or do not start */
@@ -35,7 +37,7 @@ export async function startNginx(options: NginxOptions = {}): Promise<Nginx> {
   mkdirSync(join(folder, 'logs'));
   const records = new Records();
   const [port, doorbell] = await Promise.all([options.port ?? freePort(), records.listen()]);
-  writeFileSync(join(folder, 'nginx.conf'), configText(folder, port, doorbell, options.server ?? ''));
+  writeFileSync(join(folder, 'nginx.conf'), configText(folder, port, doorbell, options));
   const args = ['-p', folder, '-c', join(folder, 'nginx.conf'), '-e', join(folder, 'error.log')];
   const child = reap(spawn('nginx', args, { stdio: ['ignore', 'pipe', 'pipe'] }));
   let said = '';
@@ -59,7 +61,7 @@ export async function startNginx(options: NginxOptions = {}): Promise<Nginx> {
   return { port, recorded: (name) => records.of(name), stop, kill: () => end('SIGKILL') };
 }
 
-function configText(folder: string, port: number, doorbell: number, server: string): string {
+function configText(folder: string, port: number, doorbell: number, options: NginxOptions): string {
   return `
 load_module ${MODULE};
 daemon off;
@@ -72,11 +74,11 @@ rtmp {
   server {
     listen 127.0.0.1:${port};
     max_message 16m;
-    ${server}
+    ${options.server ?? ''}
     application live {
       live on;
       record all;
-      record_path ${folder};
+      record_path ${options.records ?? folder};
       record_unique on;
       on_record_done http://127.0.0.1:${doorbell}/;
     }

@@ -4,6 +4,7 @@ import { afterEach, describe, it } from 'node:test';
 import { mediaSettings, type MediaSettings } from '../../../lib/config/settings.js';
 import { notificationOf } from '../../../lib/upstream/notify/notification.js';
 import { Notifier } from '../../../lib/upstream/notify/notifier.js';
+import { eventually } from '../../support/eventually.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { httpTarget, reply, type HttpTarget } from '../../support/http-target.js';
 import { LogLines } from '../../support/log-lines.js';
@@ -201,6 +202,7 @@ describe('notifications', () => {
     for (let i = 0; i < 20; i++) notifier.notify({ ...closed, upstream_id: `id${i}` }, settings(slow.url));
     for (let i = 0; i < 20; i++) notifier.notify({ ...closed, upstream_id: `id${i}` }, settings(quick.url));
     await quick.received(20);
+    await eventually(() => notifier.counters.sent === 20, 'the answers');
     assert.equal(slow.mostOpen, 3);
     assert.ok(quick.mostOpen <= 4, `${quick.mostOpen} connections at a time`);
     assert.equal(await notifier.drain(20), false);
