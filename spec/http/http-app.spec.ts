@@ -34,10 +34,10 @@ describe('HTTP of a service', () => {
 
   it('accepts only the names of server_name over loopback', async () => {
     const config = parseConfig(
-      'http { server { listen 127.0.0.1:0; server_name kmp.test _ *.kmp.test; server_name live.test; location / { kmp_rtmp_api; } } }',
+      'http { server { listen 127.0.0.1:0; server_name kmp.test _ *.kmp.test ~^re$; server_name live.test; location / { kmp_rtmp_api; } } }',
       'a.conf',
     );
-    assert.match(config.warnings.join('\n'), /a\.conf:1: .*"\*\.kmp\.test" has no effect: only complete names/);
+    assert.match(config.warnings.join('\n'), /a\.conf:1: .*"~\^re\$" has no effect: only names and/);
     const service = new Service(config);
     await service.start();
     try {
@@ -49,9 +49,9 @@ describe('HTTP of a service', () => {
       };
       assert.deepEqual(
         await Promise.all(
-          ['kmp.test', 'live.test:80', 'localhost', '127.0.0.1', 'evil.test', 'a.kmp.test'].map(statusFor),
+          ['kmp.test', 'live.test:80', 'localhost', '127.0.0.1', 'evil.test', 'a.kmp.test', 're'].map(statusFor),
         ),
-        [200, 200, 200, 200, 421, 421],
+        [200, 200, 200, 200, 421, 200, 421],
       );
     } finally {
       service.kill();
