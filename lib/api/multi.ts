@@ -60,7 +60,14 @@ async function run(routes: readonly PathOperations[], request: object, { log, cl
     path.split('/').filter((segment) => segment !== ''),
   );
   if (found === undefined) return failure(404, 'not_found', `there is nothing at ${path.slice(0, 200)}`);
-  const operation = method === 'GET' ? found.route.get : method === 'DELETE' ? found.route.delete : undefined;
+  const operation =
+    method === 'GET'
+      ? found.route.get
+      : method === 'DELETE'
+        ? found.route.delete
+        : method === 'POST'
+          ? found.route.post
+          : undefined;
   if (operation === undefined) return failure(405, 'method_not_allowed', `${method} is not allowed here`);
   if ((Reflect.get(request, 'body') ?? null) !== null) {
     return failure(UNSUPPORTED, 'unsupported_request', `"body" is not allowed with ${method}`);

@@ -1,5 +1,5 @@
 import { DEFAULT_CLOSED, MAX_CLOSED } from '../upstream/report/closed.js';
-import type { GlobalStatus, Management } from '../upstream/report/status.js';
+import type { GlobalStatus, Management, OperatorOrder } from '../upstream/report/status.js';
 import type { WorkerUnavailable } from '../upstream/report/worker-unavailable.js';
 import { jsonBytes, type ErrorBody } from './answer.js';
 import { coalesce } from './coalesce.js';
@@ -30,7 +30,10 @@ export interface PathOperations {
   readonly path: string;
   readonly get?: Operation;
   readonly delete?: Operation;
+  readonly post?: Operation;
 }
+
+const ORDERS: readonly OperatorOrder[] = ['disable', 'enable', 'retry'];
 
 const DROPPED: Result = { status: 204 };
 
@@ -88,6 +91,23 @@ export function operations(management: Management, { write }: { readonly write: 
       },
       delete: async ([id = '']) => ((await management.dropUpstream(id)) ? DROPPED : noUpstream(id)),
     },
+    ...ORDERS.map((order) => ({
+      path: `/upstreams/:upstream/${order}`,
+      post: async ([id = '']: readonly string[]) =>
+        (await management.order(order, { id })) === undefined ? noUpstream(id) : DROPPED,
+    })),
+    ...ORDERS.map((order) => ({
+      path: `/routes/:route/${order}`,
+      post: async ([route = '']: readonly string[]) => {
+        if (!/^rtmps?:\/\/[^/]+\/[^/]+/i.test(route)) {
+          return failure(400, 'bad_request', 'a route is the URL of a server with its app, such as rtmp://host/app');
+        }
+        const upstreams = await management.order(order, { route });
+        return upstreams === undefined
+          ? failure(404, 'not_found', 'no upstream publishes there, or nothing was to be changed')
+          : ok({ upstreams });
+      },
+    })),
     {
       path: '/upstreams/:upstream/streams',
       async get([id = ''], list) {

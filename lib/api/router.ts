@@ -35,12 +35,15 @@ export function managementRouter(management: Management, options: ManagementOpti
   router.use(securityHeaders);
   if (!write) router.use(readOnly);
   router.use(sameSiteOnly);
-  for (const { path, get, delete: remove } of routes) {
+  for (const { path, get, delete: remove, post } of routes) {
+    if (post && !write) continue;
     const route = router.route(path);
     const names = [...path.matchAll(/:(\w+)/g)].map(([, name = '']) => name);
     if (get) route.get(handler(get, names, noLog));
     if (write && remove) route.delete(handler(remove, names, log));
-    allowOnly(route, [...(get ? ['GET', 'HEAD'] : []), ...(write && remove ? ['DELETE'] : []), 'OPTIONS']);
+    if (post) route.post(handler(post, names, log));
+    const writes = [...(remove ? ['DELETE'] : []), ...(post ? ['POST'] : [])];
+    allowOnly(route, [...(get ? ['GET', 'HEAD'] : []), ...(write ? writes : []), 'OPTIONS']);
   }
   if (write) {
     const multi = router.route(MULTI_PATH);

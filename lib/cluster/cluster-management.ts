@@ -2,7 +2,7 @@ import type { Clock } from '../time/clock.js';
 import { buildInfo, version } from '../base/version.js';
 import type { ClosedRecord } from '../upstream/report/closed-record.js';
 import type { ClosedQuery, ClosedUpstream } from '../upstream/report/closed.js';
-import type { GlobalStatus, Management, UpstreamStatus } from '../upstream/report/status.js';
+import type { GlobalStatus, Management, OperatorOrder, OrderScope, UpstreamStatus } from '../upstream/report/status.js';
 import type { Question } from './messages.js';
 import { slotOf } from './rendezvous.js';
 import type { Slot } from './slot.js';
@@ -59,6 +59,18 @@ export class ClusterManagement implements Management {
   async dropUpstream(id: string): Promise<boolean> {
     const slot = this.slotOf(id);
     return slot !== undefined && ask<boolean>(slot, { name: 'dropUpstream', id });
+  }
+
+  /** An order for a route is for all workers. */
+  async order(order: OperatorOrder, scope: OrderScope): Promise<number | undefined> {
+    const slots = 'id' in scope ? [this.slotOf(scope.id)] : this.slots;
+    const counts = await Promise.all(
+      slots.map((slot) =>
+        slot === undefined ? undefined : ask<number | undefined>(slot, { name: 'order', order, scope }),
+      ),
+    );
+    const known = counts.filter((count) => count !== undefined);
+    return known.length === 0 ? undefined : known.reduce((sum, count) => sum + count, 0);
   }
 
   async dropTrack(id: string, connection: number): Promise<boolean> {

@@ -1,5 +1,6 @@
 import type { Config } from '../config/config.js';
 import type { ClosedUpstreamReport } from '../upstream/report/closed.js';
+import type { OperatorOrder, OrderScope } from '../upstream/report/status.js';
 import type { Internal } from '../node-internals/internals.js';
 
 /** The messages from the primary to a worker. */
@@ -30,6 +31,7 @@ export type Question =
   | { readonly name: 'totals' }
   | { readonly name: 'process' }
   | { readonly name: 'dropUpstream'; readonly id: string }
+  | { readonly name: 'order'; readonly order: OperatorOrder; readonly scope: OrderScope }
   | { readonly name: 'dropTrack'; readonly id: string; readonly connection: number };
 
 /** The messages from a worker to the primary. */

@@ -96,6 +96,8 @@ export class Worker implements KmpRouter {
         return management.status();
       case 'dropUpstream':
         return management.dropUpstream(what.id);
+      case 'order':
+        return management.order(what.order, what.scope);
       case 'dropTrack':
         return management.dropTrack(what.id, what.connection);
       case 'totals':

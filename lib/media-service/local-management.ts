@@ -3,7 +3,7 @@ import { buildInfo, version } from '../base/version.js';
 import type { ClosedRecord } from '../upstream/report/closed-record.js';
 import type { ClosedQuery, ClosedUpstream } from '../upstream/report/closed.js';
 import type { Registry } from '../upstream/registry.js';
-import type { GlobalStatus, Management, UpstreamStatus } from '../upstream/report/status.js';
+import type { GlobalStatus, Management, OperatorOrder, OrderScope, UpstreamStatus } from '../upstream/report/status.js';
 
 /** The management of the upstreams of this process. */
 export class LocalManagement implements Management {
@@ -47,6 +47,10 @@ export class LocalManagement implements Management {
     const upstream = this.registry.get(id);
     upstream?.drop('api_delete', false);
     return Promise.resolve(upstream !== undefined);
+  }
+
+  order(order: OperatorOrder, scope: OrderScope): Promise<number | undefined> {
+    return Promise.resolve(this.registry.order(order, scope));
   }
 
   dropTrack(upstreamId: string, connection: number): Promise<boolean> {

@@ -75,10 +75,23 @@ export function describeUpstream(upstream: UpstreamFacts, sessions: SessionSet, 
             reason: lastBreakage.reason,
             message: lastBreakage.message,
             age: Math.floor((now - lastBreakage.at) / 1000),
-            at: new Date(lastBreakage.wall).toISOString(),
-            ...adviceFor(lastBreakage.reason, lastBreakage.message, serverStatus),
           },
+    ...errorDetails(lastBreakage, serverStatus),
     next_attempt: nextAttempt === undefined ? null : Math.max(0, Math.ceil((nextAttempt.at - now) / 1000)),
     next_attempt_at: nextAttempt === undefined ? null : new Date(nextAttempt.wall).toISOString(),
+  };
+}
+
+/** When and where the last error happened, and what to do. */
+function errorDetails(
+  breakage: Breakage | undefined,
+  status: LastStatus | null,
+): Pick<UpstreamStatus, 'last_error_at' | 'last_error_layer' | 'last_error_advice'> {
+  if (breakage === undefined) return { last_error_at: null, last_error_layer: null, last_error_advice: '' };
+  const { layer, advice } = adviceFor(breakage.reason, breakage.message, status);
+  return {
+    last_error_at: new Date(breakage.wall).toISOString(),
+    last_error_layer: layer,
+    last_error_advice: advice,
   };
 }

@@ -14,7 +14,7 @@ import { UpstreamStream } from './tracks/stream.js';
 import type { TrackInput } from './tracks/track-input.js';
 import { TrackMemory } from './tracks/track-memory.js';
 import { TrackRefused, TrackTaken } from './tracks/track-refused.js';
-import { Track } from './tracks/track.js';
+import { Track, type StreamOutlet } from './tracks/track.js';
 import type { UpstreamOptions } from './upstream-options.js';
 
 /** What the streams need from their upstream. */
@@ -24,6 +24,8 @@ export interface StreamSetOwner {
   readonly sessions: SessionSet;
   readonly absentInputs: AbsentInputs;
   readonly ended: boolean;
+  /** Where the streams are while an operator has disabled the upstream. */
+  readonly hold: StreamOutlet & { readonly isActive: boolean };
   /** A session for a stream. `names`: of the stream, at each destination. */
   newSession(names: readonly string[]): PublishSession;
   /** The names of the stream of `data` at each destination. */
@@ -202,16 +204,38 @@ export class StreamSet {
     const stream = new UpstreamStream(name, this.options.clock.now(), this.owner.streamNames(data));
     stream.onLive = () => this.owner.streamLive(name);
     this.byName.set(name, stream);
+    return this.publish(stream, codec) ? stream : undefined;
+  }
+
+  /** The stream gets a session again, with its tracks. The caller opens the main session. */
+  publishAgain(stream: UpstreamStream): void {
     const { main } = this.owner.sessions;
+    const tracks = stream.allTracks();
+    const alone = this.options.settings.outConnection === 'stream' && !main.streams.isEmpty;
+    const session = alone ? this.addSession(stream) : main;
+    stream.outlet = session.streams;
+    if (!alone) session.streams.addStream(stream);
+    for (const track of tracks) session.streams.addTrack(track);
+    if (stream.settled) session.streams.announce(stream);
+    if (alone) session.open(tracks.map((track) => track.latestInfo.codecId));
+  }
+
+  /** A new stream gets a session. Returns false if the upstream has failed because of this. */
+  private publish(stream: UpstreamStream, codec: number): boolean {
+    const { main } = this.owner.sessions;
+    if (this.owner.hold.isActive) {
+      stream.outlet = this.owner.hold;
+      return true;
+    }
     const { outConnection } = this.options.settings;
     // A stream that was refused a moment ago waits for its turn, and the others go on.
     const alone = main.oneStream || outConnection === 'stream' || main.destinations.isClosedOff(stream);
     if (!alone || main.streams.isEmpty) {
       stream.outlet = main.streams;
-      return main.streams.addStream(stream) ? stream : undefined;
+      return main.streams.addStream(stream);
     }
     this.addSession(stream).open([codec]);
-    return this.owner.ended ? undefined : stream;
+    return !this.owner.ended;
   }
 
   private createTrack(

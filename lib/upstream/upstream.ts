@@ -18,6 +18,7 @@ import { turnScheduleOf, type TurnSchedule } from '../time/turn-schedule.js';
 import { Publications } from './report/publications.js';
 import type { InputLostReason, UpstreamEvent } from './report/upstream-event.js';
 import { INPUT_FROZEN } from './input-stall.js';
+import { Hold } from './hold.js';
 import { Health } from './health.js';
 import type { LastStatus, UpstreamState, UpstreamStatus } from './report/status.js';
 import type { UpstreamStream } from './tracks/stream.js';
@@ -74,6 +75,7 @@ export class Upstream implements SessionHost, StreamSetOwner, WatchedUpstream, A
   private readonly options: UpstreamOptions;
   readonly destinations: readonly Destination[];
   private readonly streamSet: StreamSet;
+  readonly hold: Hold;
   private readonly senderWatch: SenderWatch;
   private readonly overload: Overload;
   private readonly publications: Publications;
@@ -102,9 +104,10 @@ export class Upstream implements SessionHost, StreamSetOwner, WatchedUpstream, A
       (event) => this.report(event),
       () => clock.now(),
     );
-    this.sessions = new SessionSet(newSession(this, options, this.streamNames(data), 0));
+    this.sessions = new SessionSet(this.mainSession());
     this.absentInputs = new AbsentInputs(this, clock, settings.outLinger);
     this.streamSet = new StreamSet(this, options);
+    this.hold = new Hold(this, this.streamSet);
     this.senderWatch = new SenderWatch(this, clock, settings.outLinger);
     this.health = new Health(this, lagLimitsOf(settings));
   }
@@ -120,7 +123,7 @@ export class Upstream implements SessionHost, StreamSetOwner, WatchedUpstream, A
       this.fail('alloc_failed', `the connect data (${copied} bytes) is larger than the memory limit`);
       return;
     }
-    this.sessions.main.open([codec]);
+    if (!this.hold.isActive) this.sessions.main.open([codec]);
   }
 
   get ended(): boolean {
@@ -138,6 +141,7 @@ export class Upstream implements SessionHost, StreamSetOwner, WatchedUpstream, A
 
   get state(): UpstreamState {
     if (!this.isOpen) return 'closing';
+    if (this.hold.isActive) return 'disabled';
     const { state } = this.sessions;
     return state === 'publishing' && this.streamSet.isInputLost ? 'input_lost' : state;
   }
@@ -308,6 +312,14 @@ export class Upstream implements SessionHost, StreamSetOwner, WatchedUpstream, A
     session.open(tracks.map((track) => track.info.codecId));
   }
 
+  mainSession(): PublishSession {
+    return newSession(this, this.options, this.streamNames(this.data), 0);
+  }
+
+  streamHeld(name: string): void {
+    this.publications.ended(name, 'api_delete', 'an operator has disabled the upstream');
+  }
+
   trackEnded(track: Track): void {
     if (!this.ended) this.streamSet.endTrack(track);
   }
@@ -342,6 +354,11 @@ export class Upstream implements SessionHost, StreamSetOwner, WatchedUpstream, A
 
   lastStatus(status: LastStatus): void {
     this.serverStatus = status;
+  }
+
+  /** The next attempt to connect is made now, if one is waited for. */
+  retry(): void {
+    for (const session of this.sessions) session.destinations.tryNow();
   }
 
   waiting({ reason, message, at }: PastFailure): void {

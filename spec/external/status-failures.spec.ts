@@ -107,6 +107,25 @@ describe('failures on the status page', { skip: hasBrowser ? false : 'no /usr/bi
     });
   });
 
+  it('an operator disables an upstream after a question, enables it, and has a failed one try now', async () => {
+    const fleet = fleetWith(12);
+    await withStatusPage(fleet, {}, async (page) => {
+      await page.click('tbody .name:text-is("ch2-youtube")');
+      await page.click('#detail button:text-is("Disable")');
+      await page.locator('#confirm', { hasText: 'Its senders stay connected' }).waitFor();
+      assert.equal(await page.locator('#confirm-yes').textContent(), 'Disable');
+      await page.click('#confirm-yes');
+      await row(page, 'ch2-youtube').locator('.pill[data-state=disabled]').waitFor();
+      await page.click('#detail button:text-is("Enable")');
+      await row(page, 'ch2-youtube').locator('.pill[data-state=connecting]').waitFor();
+      assert.equal(await page.locator('#detail button:text-is("Try now")').isVisible(), false);
+      await page.click('tbody .name:text-is("ch10-youtube")');
+      await page.click('#detail button:text-is("Try now")');
+      await page.locator('#announcer', { hasText: 'Done: retry upstream ch10-youtube' }).waitFor({ state: 'attached' });
+      assert.deepEqual(fleet.orders, ['disable ch2-youtube', 'enable ch2-youtube', 'retry ch10-youtube']);
+    });
+  });
+
   it('on a phone, the list is below one line of totals, and the panel leaves its row in sight', async () => {
     const fleet = fleetWith(300, { upstream_id: 'gone' });
     for (const dark of [false, true]) {

@@ -99,6 +99,9 @@ function newUpstream(n: number): UpstreamStatus {
     uptime: 60 + n * 97,
     last_error:
       n % 41 === 9 ? { reason: 'connect_rejected', message: 'the server said: too many connections', age: 3 } : null,
+    last_error_at: null,
+    last_error_layer: null,
+    last_error_advice: '',
     next_attempt: n % 41 === 9 ? 7 : null,
     lag_ms: 0,
     degraded: null,

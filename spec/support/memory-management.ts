@@ -3,6 +3,8 @@ import type {
   GlobalStatus,
   InputStatus,
   Management,
+  OperatorOrder,
+  OrderScope,
   StreamStatus,
   TrackStatus,
   UpstreamStatus,
@@ -93,6 +95,9 @@ export function sampleUpstream(changes: Partial<UpstreamStatus> = {}): UpstreamS
     failovers: 0,
     uptime: 12,
     last_error: null,
+    last_error_at: null,
+    last_error_layer: null,
+    last_error_advice: '',
     next_attempt: null,
     next_attempt_at: null,
     ...changes,
@@ -170,6 +175,19 @@ export class MemoryManagement implements Management {
     this.called();
     this.dropped.push(id);
     return this.upstreams.delete(id);
+  }
+
+  readonly orders: string[] = [];
+
+  async order(order: OperatorOrder, scope: OrderScope): Promise<number | undefined> {
+    this.called();
+    this.orders.push(`${order} ${'id' in scope ? scope.id : scope.route}`);
+    if (!('id' in scope)) return this.upstreams.size;
+    const upstream = this.upstreams.get(scope.id);
+    if (upstream === undefined) return undefined;
+    const state = order === 'disable' ? 'disabled' : 'connecting';
+    if (order !== 'retry') this.upstreams.set(scope.id, { ...upstream, state });
+    return 1;
   }
 
   async dropTrack(upstreamId: string, connection: number): Promise<boolean> {

@@ -8,6 +8,7 @@ const STATES: readonly UpstreamState[] = [
   'connecting',
   'handshaking',
   'publishing',
+  'disabled',
   'input_lost',
   'degraded',
   'input_stalled',

@@ -87,6 +87,7 @@ export const schemas: Readonly<Record<string, Schema>> = {
         'connecting',
         'handshaking',
         'publishing',
+        'disabled',
         'degraded',
         'input_lost',
         'input_stalled',
@@ -96,6 +97,7 @@ export const schemas: Readonly<Record<string, Schema>> = {
       description:
         'state of the upstream; waiting: its destination has failed lately, and it waits for its turn to connect; ' +
         'degraded: it publishes, but its server is too far behind, or frames are dropped; ' +
+        'disabled: an operator has disabled it; ' +
         'input_lost: it is published, but the media of all its tracks is missing; ' +
         'input_stalled: it is published, but a sender that is connected sends no frames',
     },
@@ -121,6 +123,12 @@ export const schemas: Readonly<Record<string, Schema>> = {
       oneOf: [ref('LastError'), { type: 'null' }],
       description: 'why the connection last broke or failed; null if it never did',
     },
+    last_error_at: { type: ['string', 'null'], description: 'when that was (ISO 8601, UTC)' },
+    last_error_layer: {
+      type: ['string', 'null'],
+      description: 'where that was: dns, tcp, tls or rtmp; null: not between this service and the server',
+    },
+    last_error_advice: text('what to do about it; empty if nothing has to be done'),
     next_attempt: {
       type: ['integer', 'null'],
       minimum: 0,
@@ -160,22 +168,11 @@ export const schemas: Readonly<Record<string, Schema>> = {
       description: 'when an upstream of this id was published again after that; null: not yet',
     },
   }),
-  LastError: object(
-    'Why an upstream reconnects',
-    {
-      reason: text('the close reason that the upstream would have ended with'),
-      message: text('what happened, for people'),
-      age: count('seconds since then'),
-    },
-    {
-      at: text('when that was (ISO 8601, UTC)'),
-      layer: {
-        type: ['string', 'null'],
-        description: 'where it failed: dns, tcp, tls or rtmp; null: not between this service and the server',
-      },
-      advice: text('what to do about it; empty if nothing has to be done'),
-    },
-  ),
+  LastError: object('Why an upstream reconnects', {
+    reason: text('the close reason that the upstream would have ended with'),
+    message: text('what happened, for people'),
+    age: count('seconds since then'),
+  }),
   Degraded: object('Why viewers get less than they should, or later', {
     reason: text('lag: the server is further behind than kmp_rtmp_out_max_lag; frames_dropped: frames are dropped'),
     message: text('for people'),
@@ -276,6 +273,7 @@ export const schemas: Readonly<Record<string, Schema>> = {
       body: { description: 'JSON of the answer; absent for 204' },
     },
   },
+  Concerned: object('Upstreams that an order is about', { upstreams: count('number of present upstreams') }),
   Error: object('What went wrong', {
     error: text('stable code: not_found, bad_request, method_not_allowed, forbidden, unauthorized, cross_site, ...'),
     message: text('for people'),

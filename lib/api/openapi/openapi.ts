@@ -186,6 +186,45 @@ const dropUpstream: Operation = {
   responses: { 204: dropped, ...noUpstream, ...writeErrors },
 };
 
+const ORDERS = [
+  [
+    'disable',
+    'its RTMP connection ends; its senders stay connected, and their frames are acknowledged and discarded, until it is enabled',
+  ],
+  ['enable', 'publish again, from a key frame on'],
+  ['retry', 'make the next attempt to connect now'],
+] as const;
+
+/** The orders of operators, for an upstream or for a route. */
+function orderPaths(): Record<string, PathItem> {
+  const route = pathId('route', 'URL of a server with its app, such as rtmp://host/app, percent-encoded');
+  const paths: Record<string, PathItem> = {};
+  for (const [order, what] of ORDERS) {
+    const name = order.charAt(0).toUpperCase() + order.slice(1);
+    paths[`/upstreams/{upstream_id}/${order}`] = {
+      post: {
+        operationId: `${order}Upstream`,
+        summary: `${name} an upstream: ${what}`,
+        parameters: [upstream],
+        responses: { 204: { description: 'Done' }, ...noUpstream, ...writeErrors },
+      },
+    };
+    paths[`/routes/{route}/${order}`] = {
+      post: {
+        operationId: `${order}Route`,
+        summary: `${name} all upstreams that publish to an app of a server, present and later ones`,
+        parameters: [route],
+        responses: {
+          200: json('How many upstreams are concerned now', ref('Concerned')),
+          404: error('No upstream publishes there, or nothing was to be changed'),
+          ...writeErrors,
+        },
+      },
+    };
+  }
+  return paths;
+}
+
 const dropTrack: Operation = {
   operationId: 'dropTrack',
   summary: 'Drop one KMP connection of an upstream',
@@ -224,6 +263,7 @@ export function openApiDocument(options: { readonly write: boolean }): OpenApiDo
   if (options.write) {
     paths[one] = { ...readPaths[one], delete: dropUpstream };
     paths[`${one}/tracks/{connection}`] = { delete: dropTrack };
+    Object.assign(paths, orderPaths());
     paths['/multi'] = { post: multi };
   }
   return {

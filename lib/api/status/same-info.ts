@@ -21,7 +21,7 @@ export function sameInfo(a: UpstreamStatus, b: UpstreamStatus): boolean {
     a.last_status?.description === b.last_status?.description &&
     a.last_error?.reason === b.last_error?.reason &&
     a.last_error?.message === b.last_error?.message &&
-    a.last_error?.at === b.last_error?.at &&
+    a.last_error_at === b.last_error_at &&
     a.degraded?.message === b.degraded?.message &&
     a.next_attempt_at === b.next_attempt_at &&
     sameStreams(a.streams, b.streams)

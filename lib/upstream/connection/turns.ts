@@ -66,6 +66,11 @@ export class Turns {
     this.attempt.begin();
   }
 
+  /** The next attempt at the destination is made now. */
+  tryNow(): void {
+    this.attempt?.backoff.tryNow();
+  }
+
   /** The handshake of `connection` is done. If the server does not say that it accepts the publish, time tells. */
   handshakeDone(connection: RtmpConnection): void {
     this.settleAfter(connection, SILENT_SUCCESS);

@@ -123,6 +123,12 @@ export class DestinationBackoff {
     return !this.closed && this.shortLived === 0;
   }
 
+  /** An operator wants the next attempt now. */
+  tryNow(): void {
+    this.nextTime = { at: this.clock.now(), wall: this.clock.wall() };
+    this.schedule();
+  }
+
   begin(attempt: Attempt): void {
     this.users++;
     if (!this.closed) {

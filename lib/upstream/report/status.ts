@@ -99,7 +99,7 @@ export interface StreamStatus {
  * for the first time; `reconnecting`: its connection broke, and it waits for the next attempt, or makes it;
  * `input_lost`: it is published, but the media of all its tracks is missing; `input_stalled`: it is published, but a
  * sender that is connected sends no frames; `degraded`: it publishes, but viewers get less than they should, or later
- * (see {@link DegradedStatus}).
+ * (see {@link DegradedStatus}); `disabled`: an operator has disabled it.
  */
 export type UpstreamState =
   | 'waiting'
@@ -107,6 +107,7 @@ export type UpstreamState =
   | 'connecting'
   | 'handshaking'
   | 'publishing'
+  | 'disabled'
   | 'degraded'
   | 'input_lost'
   | 'input_stalled'
@@ -131,12 +132,6 @@ export interface LastError {
   readonly message: string;
   /** s since the error. */
   readonly age: number;
-  /** When it happened, ISO 8601 in UTC. */
-  readonly at?: string;
-  /** Where it happened; null: not between this service and the server. */
-  readonly layer?: FailureLayer | null;
-  /** What to do about it; empty if nothing has to be done. */
-  readonly advice?: string;
 }
 
 export interface UpstreamStatus {
@@ -180,6 +175,12 @@ export interface UpstreamStatus {
   readonly uptime: number;
   /** null if the RTMP connection has never broken. */
   readonly last_error: LastError | null;
+  /** When the last error happened, ISO 8601 in UTC; null: never. */
+  readonly last_error_at: string | null;
+  /** Where it happened; null: not between this service and the server. */
+  readonly last_error_layer: FailureLayer | null;
+  /** What to do about it; empty if nothing has to be done. */
+  readonly last_error_advice: string;
   /**
    * s until the next attempt at the destination, whichever upstream makes it; 0 while another upstream makes one. null
    * if this upstream does not wait for an attempt.
@@ -208,6 +209,12 @@ export interface GlobalStatus {
   readonly missing_workers?: readonly number[];
 }
 
+/** What an operator can order for upstreams, beside dropping them. */
+export type OperatorOrder = 'disable' | 'enable' | 'retry';
+
+/** Which upstreams an order is about: the one with an id, or those that publish to the application of a URL. */
+export type OrderScope = { readonly id: string } | { readonly route: string };
+
 /**
  * What the API needs from the service. Questions about one upstream reject with `WorkerUnavailable` if its worker does
  * not answer. The methods are asynchronous because, with several workers, the answers come
@@ -222,6 +229,14 @@ export interface Management {
   closed(query?: ClosedQuery): Promise<readonly ClosedUpstream[]>;
   /** Drops an upstream with all its KMP inputs (reason `api_delete`). false: there is no such upstream. */
   dropUpstream(id: string): Promise<boolean>;
+  /**
+   * `disable`: ends the RTMP connections; senders stay connected, and their frames are acknowledged and discarded. It
+   * lasts until `enable`, also for upstreams that are created later. `enable`: publishes again, from a key frame on.
+   * `retry`: the next attempt to connect is made now.
+   *
+   * @returns how many upstreams were concerned; undefined if there is none, and no order to take back
+   */
+  order(order: OperatorOrder, scope: OrderScope): Promise<number | undefined>;
   /** Drops one KMP connection of an upstream. false: there is no such upstream or connection. */
   dropTrack(upstreamId: string, connection: number): Promise<boolean>;
 }

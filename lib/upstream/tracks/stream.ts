@@ -100,10 +100,10 @@ export class UpstreamStream implements TrackStream {
     this.queues.splice(this.queues.indexOf(track), 1);
   }
 
-  beginAtKey(): void {
+  beginAtKey(always = false): void {
     const { video } = this.tracks;
     if (video === undefined) return;
-    video.waitKey = video.hasGap && video.head?.isKey !== true;
+    video.waitKey = (always || video.hasGap) && video.head?.isKey !== true;
     this.audioWaits = video.waitKey;
     this.audioWaitsUntil = Infinity;
   }

@@ -45,6 +45,8 @@ export interface StreamOutlet {
   removeStream(stream: TrackStream): void;
   /** ms: the age of the first written byte of the stream's connection that the server has not taken; 0: none. */
   lagOf(stream: TrackStream): number;
+  /** True if frames are discarded here, so that they are acknowledged although no server publishes the stream. */
+  readonly discards?: boolean;
   /** True if no stream is left. */
   readonly isEmpty: boolean;
   /** True from when it has to wait for its turn to connect until it has published. */
@@ -71,8 +73,12 @@ export interface TrackStream extends QueueGroup {
    * that, no frame is acknowledged to senders.
    */
   live: boolean;
-  /** The next frame is the first one after a break. If there is video, no frame is written before its key frame. */
-  beginAtKey(): void;
+  /**
+   * The next frame is the first one after a break. If there is video, no frame is written before its key frame.
+   *
+   * @param always also if no frame was written before the break
+   */
+  beginAtKey(always?: boolean): void;
   /** Whether a frame may be written now. Otherwise it is dropped. @param now monotonic ms */
   mayWrite(track: Track, frame: Frame, now: number): boolean;
 }
@@ -313,7 +319,7 @@ export class Track extends TrackQueue implements Counting, TimedTrack {
   acknowledge(): void {
     const { ids } = this;
     const input = this.input ?? this.endedInput;
-    if (input === undefined || !this.stream.live) return;
+    if (input === undefined || !(this.stream.live || this.stream.outlet?.discards === true)) return;
     const done = Math.min(ids.firstUnderWay, this.head?.seq ?? ids.next, ids.next - input.toRepeat);
     const byGroup = this.mediaType === 'video' && input.acksGroups && input !== this.endedInput;
     const next = byGroup ? ids.groupStart(done) : done;

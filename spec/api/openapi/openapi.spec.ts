@@ -79,6 +79,18 @@ describe('OpenAPI document', () => {
     ['POST', '/multi', '/multi', 413, Array.from({ length: 1001 }, () => ({ method: 'GET', uri: '/' }))],
     ['GET', '/upstreams', '/upstreams', 200],
     ['GET', '/closed', '/closed', 200],
+    ['POST', '/upstreams/u2/disable', '/upstreams/{upstream_id}/disable', 204],
+    ['POST', '/upstreams/none/disable', '/upstreams/{upstream_id}/disable', 404],
+    ['POST', '/routes/rtmp%3A%2F%2Fhost%2Fapp/disable', '/routes/{route}/disable', 200],
+    ['POST', '/routes/none/disable', '/routes/{route}/disable', 400],
+    ['POST', '/upstreams/u2/enable', '/upstreams/{upstream_id}/enable', 204],
+    ['POST', '/upstreams/none/enable', '/upstreams/{upstream_id}/enable', 404],
+    ['POST', '/routes/rtmp%3A%2F%2Fhost%2Fapp/enable', '/routes/{route}/enable', 200],
+    ['POST', '/routes/none/enable', '/routes/{route}/enable', 400],
+    ['POST', '/upstreams/u2/retry', '/upstreams/{upstream_id}/retry', 204],
+    ['POST', '/upstreams/none/retry', '/upstreams/{upstream_id}/retry', 404],
+    ['POST', '/routes/rtmp%3A%2F%2Fhost%2Fapp/retry', '/routes/{route}/retry', 200],
+    ['POST', '/routes/none/retry', '/routes/{route}/retry', 400],
     ['GET', '/closed?limit=1&upstream_id=u9', '/closed', 200],
     ['GET', '/closed?limit=none', '/closed', 400],
     ['GET', '/upstreams?list=1', '/upstreams', 200],
@@ -116,7 +128,7 @@ describe('OpenAPI document', () => {
       assert.equal(reply.status, status);
       if (status === 204) {
         assert.equal(reply.text, '');
-        assert.ok(document.paths[documented]?.delete?.responses['204']);
+        assert.ok(document.paths[documented]?.[method === 'POST' ? 'post' : 'delete']?.responses['204']);
         return;
       }
       const validate = answerSchema(ajv, documented, method.toLowerCase(), status);

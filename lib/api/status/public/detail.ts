@@ -150,7 +150,7 @@ export class DetailView {
     live.attribute(broke, 'data-level', ({ info }) => (isDown(info.state) ? 'error' : ''));
     this.panel.append(
       el('header', {}, title, close),
-      el('p', { class: 'state' }, state, this.dropButton(upstream)),
+      el('p', { class: 'state' }, state, this.orderButtons(upstream)),
       endedSection(live),
       trouble,
       last,
@@ -177,8 +177,23 @@ export class DetailView {
     return this.live.shown(button, ({ failure }) => failure?.failed === true && failure.liveAgainAt === null);
   }
 
+  /** What an operator can do. */
+  private orderButtons(upstream: Upstream): HTMLElement {
+    const buttons = el('span', { class: 'orders' });
+    if (!this.dropper.can(upstream)) return buttons;
+    const order = (name: string, which: 'disable' | 'enable' | 'retry', test: (state: string) => boolean): void => {
+      const button = el('button', { type: 'button' }, name);
+      button.addEventListener('click', () => this.dropper.order(this.upstream ?? upstream, which));
+      buttons.append(this.live.shown(button, ({ info }) => test(info.state)));
+    };
+    buttons.append(this.dropButton(upstream));
+    order('Disable', 'disable', (state) => state !== 'disabled' && state !== 'closing');
+    order('Enable', 'enable', (state) => state === 'disabled');
+    order('Try now', 'retry', isDown);
+    return buttons;
+  }
+
   private dropButton(upstream: Upstream): Node {
-    if (!this.dropper.can(upstream)) return document.createTextNode('');
     const button = el('button', { type: 'button', class: 'danger' }, 'Drop upstream');
     button.addEventListener('click', () => this.dropper.upstream(upstream));
     return button;

@@ -48,6 +48,22 @@ export class Dropper {
     );
   }
 
+  /** Disables an upstream, after the user has confirmed it; enables it, or has it try to connect, at once. */
+  order(upstream: Upstream, order: 'disable' | 'enable' | 'retry'): void {
+    const { id } = upstream.info;
+    const run = (): Promise<void> => this.post(id, order);
+    if (order !== 'disable') {
+      void run();
+      return;
+    }
+    this.ask(
+      'Disable this upstream?',
+      `${nameOf(id)} stops publishing. Its senders stay connected, and what they send is discarded, until you enable it.`,
+      run,
+      'Disable',
+    );
+  }
+
   track(upstream: Upstream, track: Track): void {
     const { id } = upstream.info;
     const { media, input } = track.info;
@@ -59,12 +75,25 @@ export class Dropper {
     );
   }
 
-  private ask(title: string, text: string, yes: () => Promise<void>): void {
+  private ask(title: string, text: string, yes: () => Promise<void>, verb = 'Drop'): void {
     setText(byId('confirm-title', HTMLHeadingElement), title);
     setText(byId('confirm-text', HTMLParagraphElement), text);
+    setText(byId('confirm-yes', HTMLButtonElement), verb);
     this.yes = yes;
     this.dialog.showModal();
     byId('confirm-no', HTMLButtonElement).focus();
+  }
+
+  private async post(id: string, order: string): Promise<void> {
+    const what = `upstream ${nameOf(id)}`;
+    try {
+      const path = `${this.model.api ?? '.'}/upstreams/${encodeURIComponent(id)}/${order}`;
+      const { ok, status } = await this.access.request(path, { method: 'POST' });
+      if (ok) this.announcer.say('order', `Done: ${order} ${what}`);
+      else this.report(status === 404 ? `${what} has already ended` : `${order} ${what} failed: HTTP ${status}`);
+    } catch {
+      this.report(`${order} ${what} failed: the service does not answer`);
+    }
   }
 
   private async remove(path: string, what: string): Promise<void> {

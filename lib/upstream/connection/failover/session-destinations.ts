@@ -182,6 +182,11 @@ export class SessionDestinations {
     return this.hasOthers ? 'another destination is tried' : `next attempt in ${this.current.turns.delay} ms`;
   }
 
+  /** The next attempt is made now. */
+  tryNow(): void {
+    for (const { turns } of this.all) turns.tryNow();
+  }
+
   /** The session ends, or does not want a turn any more. */
   leave(): void {
     for (const { turns } of this.all) turns.leave();

@@ -1,0 +1,122 @@
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import assert from 'node:assert/strict';
+import { eventually } from '../support/eventually.js';
+import { framesOf } from '../support/ingest-media.js';
+import { frameAt, KmpSender, videoMinf } from '../support/kmp-sender.js';
+import { RunningService } from '../support/running-service.js';
+import { ScriptableIngest } from '../support/scriptable-ingest.js';
+
+const settings = `kmp_rtmp_out_min_process_delay 0ms; kmp_rtmp_out_flush_timeout 0ms; kmp_rtmp_out_write_meta_timeout 0ms;
+  kmp_rtmp_out_answer_timeout 5s; kmp_rtmp_in_read_interval 0; kmp_rtmp_in_ack frame;`;
+
+describe('what operators can order', { timeout: 90_000 }, () => {
+  let ingest: ScriptableIngest;
+  let running: RunningService;
+  const senders: KmpSender[] = [];
+
+  async function open(id = 'u1', frameId = 0n): Promise<KmpSender> {
+    const url = `rtmp://127.0.0.1:${ingest.port}/app/${id}`;
+    const sender = await KmpSender.open(running.kmpPort, { upstream_id: id, url }, { frameId });
+    senders.push(sender);
+    sender.send(videoMinf());
+    return sender;
+  }
+  const order = async (path: string): Promise<number> => (await running.request('POST', `/api${path}`)).status;
+  const state = (wanted: string, id = 'u1') => running.shows(id, (one) => one.state === wanted, wanted);
+  const acked = (sender: KmpSender, frameId: bigint): Promise<void> =>
+    eventually(() => (sender.lastAck ?? -1n) >= frameId, `the ack of ${frameId}`);
+
+  beforeEach(async () => {
+    ingest = await ScriptableIngest.start({ answers: true });
+    running = await RunningService.start({ media: settings });
+  });
+  afterEach(async () => {
+    for (const sender of senders.splice(0)) sender.destroy();
+    await running.close();
+    await ingest.close();
+  });
+
+  it('disable: the RTMP connection ends, senders stay and are acknowledged; enable: from a key frame on', async () => {
+    const sender = await open();
+    sender.send(frameAt(0, 'v0', { key: true }), frameAt(40, 'v1'));
+    const first = await ingest.next();
+    await first.until(() => framesOf(first).includes('v1'));
+    assert.equal(await order('/upstreams/u1/disable'), 204);
+    await state('disabled');
+    await first.command('deleteStream');
+    await eventually(() => first.isClosed, 'the end of the RTMP connection');
+    sender.send(frameAt(80, 'v2'), frameAt(120, 'v3', { key: true }), frameAt(160, 'v4'));
+    await acked(sender, 5n);
+    assert.equal(sender.isClosed, false);
+    assert.equal(ingest.connections.length, 1);
+
+    assert.equal(await order('/upstreams/u1/enable'), 204);
+    const second = await ingest.next();
+    await second.command('publish');
+    sender.send(frameAt(200, 'v5'), frameAt(240, 'v6', { key: true }), frameAt(280, 'v7'));
+    await second.until(() => framesOf(second).includes('v7'));
+    assert.deepEqual(framesOf(second), ['v6', 'v7']);
+    await state('publishing');
+    assert.match(running.log.text, /API: POST \/upstreams\/u1\/disable done, for 127\.0\.0\.1/);
+  });
+
+  it('disable outlives the senders: an upstream that they create again is disabled, until it is enabled', async () => {
+    const sender = await open();
+    sender.send(frameAt(0, 'v0', { key: true }));
+    await state('publishing');
+    assert.equal(await order('/upstreams/u1/disable'), 204);
+    await state('disabled');
+    sender.end();
+    await sender.closed;
+    await eventually(() => /upstream ended: done/.test(running.log.text), 'the end of the upstream');
+    const connections = ingest.connections.length;
+    const again = await open();
+    again.send(frameAt(0, 'w0', { key: true }), frameAt(40, 'w1'));
+    await acked(again, 2n);
+    await state('disabled');
+    assert.equal(ingest.connections.length, connections);
+    assert.equal(await order('/upstreams/u1/enable'), 204);
+    again.send(frameAt(80, 'w2', { key: true }));
+    await state('publishing');
+    const last = ingest.connections.at(-1);
+    await last?.until(() => framesOf(last).includes('w2'));
+  });
+
+  it('by route: all upstreams of a server and app, present and later ones, and no others', async () => {
+    await open('a');
+    await open('b');
+    await state('publishing', 'a');
+    await state('publishing', 'b');
+    const route = encodeURIComponent(`rtmp://127.0.0.1:${ingest.port}/app`);
+    const reply = await running.request('POST', `/api/routes/${route}/disable`);
+    assert.deepEqual([reply.status, reply.json], [200, { upstreams: 2 }]);
+    await state('disabled', 'a');
+    await state('disabled', 'b');
+    await open('c');
+    await state('disabled', 'c');
+    assert.equal(await order(`/routes/${encodeURIComponent('rtmp://127.0.0.1/other')}/enable`), 404);
+    assert.equal(await order(`/routes/none/disable`), 400);
+    assert.equal(await order(`/routes/${route}/enable`), 200);
+    for (const id of ['a', 'b', 'c']) await state('publishing', id);
+  });
+
+  it('retry: the next attempt is made now', async () => {
+    await running.close();
+    running = await RunningService.start({
+      media: `${settings} kmp_rtmp_out_reconnects unlimited; kmp_rtmp_out_reconnect_interval 30s;`,
+    });
+    ingest.script = { answers: true, rejectConnect: { code: 'NetConnection.Connect.Rejected', description: 'full' } };
+    await open();
+    await running.shows('u1', ({ next_attempt: next }) => next !== null && next > 5, 'the wait');
+    ingest.script = { answers: true };
+    assert.equal(await order('/upstreams/u1/retry'), 204);
+    await state('publishing');
+  });
+
+  it('nothing at an API that is read-only, and nothing for an upstream that is not there', async () => {
+    assert.equal(await order('/upstreams/none/disable'), 404);
+    assert.equal(await order('/upstreams/none/retry'), 404);
+    assert.equal((await running.request('POST', '/read/upstreams/u1/disable')).status, 405);
+    assert.equal((await running.request('GET', '/api/upstreams/u1/disable')).status, 405);
+  });
+});
