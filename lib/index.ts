@@ -118,8 +118,8 @@ export { openApiDocument, type OpenApiDocument } from './api/openapi/openapi.js'
 export type { FrameTotals, ServiceCounters, ServiceTotals } from './api/metrics/service-counters.js';
 
 // A KMP sender and a small RTMP server, for tests and tools.
-export { openSource } from './send/source/open.js';
-export type { MediaSource, SourceFrame, SourceOptions, SourceTrack } from './send/source/source.js';
+export { openSource } from './source/open.js';
+export type { MediaSource, SourceFrame, SourceOptions, SourceTrack } from './source/source.js';
 export { planTracks, type PlannedTrack, type PlanOptions } from './send/plan.js';
 export { toKmp, type ToKmpOptions } from './send/to-kmp.js';
 export { Sender, type SenderOptions, type SendProgress, type SendReport, type TrackReport } from './send/sender.js';

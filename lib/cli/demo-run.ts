@@ -11,7 +11,7 @@ import type { Logger } from '../base/logger.js';
 import type { MediaType } from '../media/codec.js';
 import { planTracks } from '../send/plan.js';
 import { Sender, type SendProgress } from '../send/sender.js';
-import type { MediaSource } from '../send/source/source.js';
+import type { MediaSource } from '../source/source.js';
 import { Service } from '../service.js';
 import { FrameComparison, type ComparisonReport } from './frame-comparison.js';
 

@@ -58,7 +58,7 @@ async function demo(file: string, options: DemoCommandOptions): Promise<boolean>
       `and records what arrives in ${options.out}.`,
   );
   // Imported only when needed, so that other commands start faster.
-  const { openSource } = await import('../send/source/open.js');
+  const { openSource } = await import('../source/open.js');
   const { runDemo } = await import('./demo-run.js');
   const source = await openSource(file, { onWarning: say });
   try {

@@ -3,7 +3,7 @@ import type { IngestMessage } from '../ingest/ingest-stream.js';
 import type { MediaType } from '../media/codec.js';
 import { toMs } from '../media/timescale.js';
 import type { OutFrame } from '../send/client-options.js';
-import { parseAudioBody, parseVideoBody } from '../send/source/flv/flv-body.js';
+import { parseAudioBody, parseVideoBody } from '../source/flv/flv-body.js';
 
 /** What was sent and received of one track. */
 export interface ComparisonReport {

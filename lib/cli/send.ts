@@ -4,7 +4,7 @@ import type { Logger } from '../base/logger.js';
 import { codecName } from '../media/codec.js';
 import { planTracks, type PlannedTrack } from '../send/plan.js';
 import { Sender, type SenderOptions, type SendReport } from '../send/sender.js';
-import type { MediaSource, SourceOptions } from '../send/source/source.js';
+import type { MediaSource, SourceOptions } from '../source/source.js';
 import type { SendTarget } from '../send/target.js';
 import { CommandError, ExitCode } from './exit.js';
 import { headers, type Header } from './rtmp/ingest.js';
@@ -215,8 +215,8 @@ function checkPipe(files: readonly string[], { loop, start }: SendOptions): void
 
 async function openInput(file: string, options: SourceOptions): Promise<MediaSource> {
   // Imported only when needed: the demuxers take time to load, and the service does not need them.
-  if (file !== PIPE) return (await import('../send/source/open.js')).openSource(file, options);
-  return (await import('../send/source/pipe.js')).openPipe(process.stdin, 'standard input', options);
+  if (file !== PIPE) return (await import('../source/open.js')).openSource(file, options);
+  return (await import('../source/pipe.js')).openPipe(process.stdin, 'standard input', options);
 }
 
 /** @throws CommandError if a track cannot be sent: the user asked for all of the file. */

@@ -1,8 +1,8 @@
 import { pipeline } from 'node:stream/promises';
 import { KmpRtmpError } from '../base/errors.js';
 import { KmpDecoder } from '../kmp/decoder.js';
-import { openSource } from '../send/source/open.js';
-import type { MediaSource } from '../send/source/source.js';
+import { openSource } from '../source/open.js';
+import type { MediaSource } from '../source/source.js';
 import { toKmp } from '../send/to-kmp.js';
 import { publishTo, type Publication, type PublishToOptions } from './publish-to.js';
 

@@ -4,8 +4,8 @@ import type { MediaInfo } from '../media/media-info.js';
 import type { EndReason, IngestMessage, IngestStream } from '../ingest/ingest-stream.js';
 import type { InputFields } from './controller.js';
 import { LiveTrack, type LiveContext, type LiveFailure } from './live-track.js';
-import { FlvTrackParser } from '../send/source/flv/flv-track.js';
-import { NO_RATES, readRates } from '../send/source/flv/flv-metadata.js';
+import { FlvTrackParser } from '../source/flv/flv-track.js';
+import { NO_RATES, readRates } from '../source/flv/flv-metadata.js';
 
 /** ms that the encoder may be kept waiting for a service that takes nothing. */
 const STALL_TIMEOUT = 60_000;

@@ -25,7 +25,7 @@ export function needsEnhanced(codecId: number): boolean {
 /** All codecs that are sent by FourCC. */
 const BY_FOURCC: readonly number[] = [Codec.H265, Codec.AC3, Codec.EAC3, Codec.OPUS];
 
-/** FourCCs that lib/send/source/flv reads, those of codecs with an FLV id of their own included. */
+/** FourCCs that lib/source/flv reads, those of codecs with an FLV id of their own included. */
 const RELAYED_VIDEO: readonly string[] = ['avc1', 'hvc1'];
 const RELAYED_AUDIO: readonly string[] = ['mp4a', '.mp3', 'Opus', 'ac-3', 'ec-3'];
 

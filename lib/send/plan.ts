@@ -1,6 +1,6 @@
 import { KmpRtmpError } from '../base/errors.js';
 import type { MediaType } from '../media/codec.js';
-import type { MediaSource, SourceTrack } from './source/source.js';
+import type { MediaSource, SourceTrack } from '../source/source.js';
 import { connectDataOf, streamName, type SendTarget } from './target.js';
 
 /** One track, and the KMP connection that it is sent on. */

@@ -1,6 +1,6 @@
 import type { MediaInfo } from '../media/media-info.js';
 import type { PlannedTrack } from './plan.js';
-import type { SourceFrame } from './source/source.js';
+import type { SourceFrame } from '../source/source.js';
 
 /** A frame and the time at which it is due. */
 export interface TimedFrame {

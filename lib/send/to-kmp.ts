@@ -2,7 +2,7 @@ import { systemClock, type Clock } from '../time/clock.js';
 import { Readable } from '../base/streams.js';
 import { writeEnd, writeFrame, writeMediaInfo } from '../kmp/writer.js';
 import { KEY_FRAME } from '../media/frame.js';
-import type { MediaSource, SourceFrame, SourceTrack } from './source/source.js';
+import type { MediaSource, SourceFrame, SourceTrack } from '../source/source.js';
 import { waitUntil } from './wait-until.js';
 
 /** Options of {@link toKmp}. */

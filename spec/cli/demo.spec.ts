@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { FrameComparison, percentile } from '../../lib/cli/frame-comparison.js';
-import { openSource } from '../../lib/send/source/open.js';
+import { openSource } from '../../lib/source/open.js';
 import type { OutFrame } from '../../lib/send/client-options.js';
 import { runCommand } from '../support/command.js';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { planTracks } from '../../lib/send/plan.js';
 import { Sender, type SendProgress, type SenderOptions } from '../../lib/send/sender.js';
-import type { MediaSource } from '../../lib/send/source/source.js';
+import type { MediaSource } from '../../lib/source/source.js';
 import { eventually } from '../support/eventually.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { KmpPeer, type PeerConnection } from '../support/kmp-peer.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { planTracks } from '../../lib/send/plan.js';
-import type { MediaSource, SourceFrame } from '../../lib/send/source/source.js';
+import type { MediaSource, SourceFrame } from '../../lib/source/source.js';
 import { timeline } from '../../lib/send/timeline.js';
 import { audioInfo, madeFrame, madeSource, videoInfo } from '../support/made-source.js';
 

@@ -1,5 +1,5 @@
 import type { AudioInfo, MediaInfo, VideoInfo } from '../../lib/media/media-info.js';
-import type { MediaSource, SourceFrame } from '../../lib/send/source/source.js';
+import type { MediaSource, SourceFrame } from '../../lib/source/source.js';
 
 /** Media info for specs that do not care. */
 export const videoInfo: VideoInfo = {

@@ -1,7 +1,7 @@
 /** A live encoder that a spec can kill or freeze: `node paced-sender.js FILE START_MS PORT CONNECT_DATA`. */
 import { planTracks } from '../../lib/send/plan.js';
 import { Sender } from '../../lib/send/sender.js';
-import { openSource } from '../../lib/send/source/open.js';
+import { openSource } from '../../lib/source/open.js';
 
 const [file = '', start = '0', port = '0', data = '{}'] = process.argv.slice(2);
 const source = await openSource(file, { start: Number(start) });

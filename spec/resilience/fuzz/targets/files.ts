@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { KmpRtmpError } from '../../../../lib/base/errors.js';
 import { inspect } from '../../../../lib/inspect/inspect.js';
 import { recordText } from '../../../../lib/inspect/text.js';
-import { parseAudioSpecificConfig, parseOpusHead, parseAdts } from '../../../../lib/send/source/codec/audio-config.js';
-import { parseAudioBody, parseVideoBody } from '../../../../lib/send/source/flv/flv-body.js';
-import { parseSps, spsOfAvcc } from '../../../../lib/send/source/codec/h264.js';
-import { parseHevcSps, spsOfHvcc } from '../../../../lib/send/source/codec/h265.js';
-import { openSource } from '../../../../lib/send/source/open.js';
-import { parseAc3Header, parseMp3Header } from '../../../../lib/send/source/codec/sync-frame.js';
+import { parseAudioSpecificConfig, parseOpusHead, parseAdts } from '../../../../lib/source/codec/audio-config.js';
+import { parseAudioBody, parseVideoBody } from '../../../../lib/source/flv/flv-body.js';
+import { parseSps, spsOfAvcc } from '../../../../lib/source/codec/h264.js';
+import { parseHevcSps, spsOfHvcc } from '../../../../lib/source/codec/h265.js';
+import { openSource } from '../../../../lib/source/open.js';
+import { parseAc3Header, parseMp3Header } from '../../../../lib/source/codec/sync-frame.js';
 import { cut, holds, refusal, type Target } from '../target.js';
 
 const media = (name: string): Buffer => readFileSync(join('spec', 'fixtures', 'media', name));

@@ -1,4 +1,4 @@
-import type { Readable } from '../../base/streams.js';
+import type { Readable } from '../base/streams.js';
 
 /** Smaller pieces are copied out of their chunk, so that a waiting audio frame does not keep 64 KB in memory. */
 const COPY_BELOW = 16 * 1024;

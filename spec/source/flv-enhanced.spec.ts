@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { openSource } from '../../../lib/send/source/open.js';
-import type { SourceTrack } from '../../../lib/send/source/source.js';
+import { openSource } from '../../lib/source/open.js';
+import type { SourceTrack } from '../../lib/source/source.js';
 
 /** A tag by hand: `hex` is its body. */
 function tag(type: 8 | 9 | 18, time: number, hex: string): Buffer {

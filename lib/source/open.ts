@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises';
-import { fileErrorText, KmpRtmpError } from '../../base/errors.js';
+import { fileErrorText, KmpRtmpError } from '../base/errors.js';
 import { openContainer } from './container.js';
 import { openFlv } from './flv/flv.js';
 import { isFlv } from './flv/flv-tags.js';

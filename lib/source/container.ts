@@ -15,7 +15,7 @@ import {
   WEBM,
   type InputTrack,
 } from 'mediabunny';
-import { KmpRtmpError, messageOf } from '../../base/errors.js';
+import { KmpRtmpError, messageOf } from '../base/errors.js';
 import { containerTrack, isSupported, type TrackReading } from './container-track.js';
 import { Continuity } from './continuity.js';
 import { checkMp4 } from './mp4-check.js';

@@ -1,5 +1,5 @@
-import { Codec } from '../../../media/codec.js';
-import type { MediaInfo } from '../../../media/media-info.js';
+import { Codec } from '../../media/codec.js';
+import type { MediaInfo } from '../../media/media-info.js';
 import { defaultLayout, parseAudioSpecificConfig, parseOpusHead, type AudioParameters } from '../codec/audio-config.js';
 import { fitInfo } from '../fit.js';
 import { frameRate } from '../codec/frame-rate.js';

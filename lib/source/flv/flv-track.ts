@@ -1,5 +1,5 @@
-import type { MediaType } from '../../../media/codec.js';
-import type { MediaInfo } from '../../../media/media-info.js';
+import type { MediaType } from '../../media/codec.js';
+import type { MediaInfo } from '../../media/media-info.js';
 import { parseAudioBody, parseVideoBody, type FlvBody } from './flv-body.js';
 import { flvInfo, needsConfig } from './flv-info.js';
 import type { StreamRates } from './flv-metadata.js';

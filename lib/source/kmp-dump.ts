@@ -1,9 +1,9 @@
 import { createReadStream } from 'node:fs';
-import { KmpRtmpError, messageOf } from '../../base/errors.js';
-import { readDump } from '../../kmp/dump.js';
-import type { KmpPacket } from '../../kmp/packet.js';
-import { Frame } from '../../media/frame.js';
-import { sameMediaInfo, type MediaInfo } from '../../media/media-info.js';
+import { KmpRtmpError, messageOf } from '../base/errors.js';
+import { readDump } from '../kmp/dump.js';
+import type { KmpPacket } from '../kmp/packet.js';
+import { Frame } from '../media/frame.js';
+import { sameMediaInfo, type MediaInfo } from '../media/media-info.js';
 import type { DumpConnect, MediaSource, SourceFrame, SourceOptions } from './source.js';
 
 /** Bytes of one read from the disk. */

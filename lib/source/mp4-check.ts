@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises';
-import { KmpRtmpError } from '../../base/errors.js';
+import { KmpRtmpError } from '../base/errors.js';
 import { FileReader } from './file-reader.js';
 
 const PARENTS = new Set(['moov', 'trak', 'mdia', 'minf', 'stbl', 'moof', 'traf']);

@@ -1,4 +1,4 @@
-import { Codec } from '../../../media/codec.js';
+import { Codec } from '../../media/codec.js';
 
 /** The content of an FLV audio or video tag. */
 export type FlvBody =

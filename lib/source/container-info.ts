@@ -1,6 +1,6 @@
 import type { InputTrack } from 'mediabunny';
-import { Codec } from '../../media/codec.js';
-import type { MediaInfo } from '../../media/media-info.js';
+import { Codec } from '../media/codec.js';
+import type { MediaInfo } from '../media/media-info.js';
 import { defaultLayout } from './codec/audio-config.js';
 import { fitInfo } from './fit.js';
 import { frameRate } from './codec/frame-rate.js';

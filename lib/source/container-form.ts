@@ -1,6 +1,6 @@
 import { type EncodedPacketSink, type InputTrack } from 'mediabunny';
-import { KmpRtmpError } from '../../base/errors.js';
-import { Codec, codecName } from '../../media/codec.js';
+import { KmpRtmpError } from '../base/errors.js';
+import { Codec, codecName } from '../media/codec.js';
 import { annexBUnits, avccOf, hvccOf, lengthPrefixed } from './codec/annexb.js';
 import { opusPreSkip, parseAdts } from './codec/audio-config.js';
 import { TIMESCALE } from './source.js';

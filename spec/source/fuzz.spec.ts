@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
-import { KmpRtmpError } from '../../../lib/base/errors.js';
-import { writeFrameHeader, writeMediaInfo } from '../../../lib/kmp/writer.js';
-import { openSource } from '../../../lib/send/source/open.js';
-import type { SourceTrack } from '../../../lib/send/source/source.js';
+import { KmpRtmpError } from '../../lib/base/errors.js';
+import { writeFrameHeader, writeMediaInfo } from '../../lib/kmp/writer.js';
+import { openSource } from '../../lib/source/open.js';
+import type { SourceTrack } from '../../lib/source/source.js';
 
 describe('files with bytes changed at random', () => {
   let folder = '';

@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { describe, it } from 'node:test';
-import { openSource } from '../../../lib/send/source/open.js';
-import { openPipe } from '../../../lib/send/source/pipe.js';
-import type { MediaSource, SourceFrame, SourceTrack } from '../../../lib/send/source/source.js';
+import { openSource } from '../../lib/source/open.js';
+import { openPipe } from '../../lib/source/pipe.js';
+import type { MediaSource, SourceFrame, SourceTrack } from '../../lib/source/source.js';
 
 const FOLDER = join('spec', 'fixtures', 'media');
 const fixture = (name: string): Buffer => readFileSync(join(FOLDER, name));

@@ -3,9 +3,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { KmpRtmpError } from '../../../lib/base/errors.js';
-import { openSource } from '../../../lib/send/source/open.js';
-import type { SourceFrame } from '../../../lib/send/source/source.js';
+import { KmpRtmpError } from '../../lib/base/errors.js';
+import { openSource } from '../../lib/source/open.js';
+import type { SourceFrame } from '../../lib/source/source.js';
 
 const FOLDER = join('spec', 'fixtures', 'media');
 

@@ -1,4 +1,4 @@
-import type { MediaInfo } from '../../media/media-info.js';
+import type { MediaInfo } from '../media/media-info.js';
 
 /** Timescale of all sources except KMP dumps, which keep theirs. */
 export const TIMESCALE = 90000;

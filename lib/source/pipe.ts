@@ -1,5 +1,5 @@
-import { KmpRtmpError } from '../../base/errors.js';
-import type { Readable } from '../../base/streams.js';
+import { KmpRtmpError } from '../base/errors.js';
+import type { Readable } from '../base/streams.js';
 import { openContainerPipe } from './container.js';
 import { openFlvPipe } from './flv/flv-pipe.js';
 import { PipeReader } from './pipe-reader.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { decodeTimes, reorderDepth } from '../../../lib/send/source/decode-order.js';
+import { decodeTimes, reorderDepth } from '../../lib/source/decode-order.js';
 
 async function dts(pts: readonly number[], depth: number): Promise<number[]> {
   async function* packets(): AsyncGenerator<{ pts: number }> {

@@ -1,6 +1,6 @@
-import { KmpRtmpError } from '../../../base/errors.js';
-import type { MediaType } from '../../../media/codec.js';
-import type { MediaInfo } from '../../../media/media-info.js';
+import { KmpRtmpError } from '../../base/errors.js';
+import type { MediaType } from '../../media/codec.js';
+import type { MediaInfo } from '../../media/media-info.js';
 import { Continuity } from '../continuity.js';
 import type { PipeReader } from '../pipe-reader.js';
 import { TIMESCALE, type MediaSource, type SourceFrame, type SourceOptions } from '../source.js';

@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
-import type { MediaInfo } from '../../../media/media-info.js';
+import type { MediaInfo } from '../../media/media-info.js';
 import { parseAudioBody, parseVideoBody } from './flv-body.js';
 import { flvInfo, needsConfig } from './flv-info.js';
 import { flvTags, Tag } from './flv-tags.js';

@@ -3,9 +3,9 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { codecName } from '../../../lib/media/codec.js';
-import { openSource } from '../../../lib/send/source/open.js';
-import type { SourceFrame, SourceTrack } from '../../../lib/send/source/source.js';
+import { codecName } from '../../lib/media/codec.js';
+import { openSource } from '../../lib/source/open.js';
+import type { SourceFrame, SourceTrack } from '../../lib/source/source.js';
 
 const FOLDER = join('spec', 'fixtures', 'media');
 

@@ -1,5 +1,5 @@
-import { Amf0Reader, asRecord } from '../../../rtmp/amf0/amf0-reader.js';
-import { RtmpError } from '../../../rtmp/errors.js';
+import { Amf0Reader, asRecord } from '../../rtmp/amf0/amf0-reader.js';
+import { RtmpError } from '../../rtmp/errors.js';
 
 /** What `onMetaData` says that the codec data does not; 0 if it is unknown. */
 export interface StreamRates {

@@ -1,4 +1,4 @@
-import type { MediaInfo } from '../../media/media-info.js';
+import type { MediaInfo } from '../media/media-info.js';
 
 const U16 = 0xffff;
 const U32 = 0xffff_ffff;

@@ -1,6 +1,6 @@
 import { open, type FileHandle } from 'node:fs/promises';
-import { KmpRtmpError } from '../../../base/errors.js';
-import type { MediaInfo } from '../../../media/media-info.js';
+import { KmpRtmpError } from '../../base/errors.js';
+import type { MediaInfo } from '../../media/media-info.js';
 import { parseAudioBody, parseVideoBody, type FlvBody } from './flv-body.js';
 import { flvInfo, needsConfig } from './flv-info.js';
 import { probeFlv, type FlvProbe, type FlvReports } from './flv-probe.js';

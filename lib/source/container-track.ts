@@ -1,6 +1,6 @@
 import { EncodedPacketSink, type EncodedPacket, type InputTrack, type MediaCodec } from 'mediabunny';
-import { KmpRtmpError, messageOf } from '../../base/errors.js';
-import { Codec } from '../../media/codec.js';
+import { KmpRtmpError, messageOf } from '../base/errors.js';
+import { Codec } from '../media/codec.js';
 import { bufferOf, packetForm } from './container-form.js';
 import { containerInfo } from './container-info.js';
 import type { Continuity } from './continuity.js';

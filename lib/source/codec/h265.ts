@@ -1,4 +1,4 @@
-import { BitReader, unescapeNal } from '../../../media/bits.js';
+import { BitReader, unescapeNal } from '../../media/bits.js';
 import type { VideoParameters } from './h264.js';
 
 /** NAL unit types (ITU-T H.265, table 7-1). */

@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { openSource } from '../../../lib/send/source/open.js';
-import type { SourceFrame } from '../../../lib/send/source/source.js';
-import { connectPacket } from '../../support/golden.js';
+import { openSource } from '../../lib/source/open.js';
+import type { SourceFrame } from '../../lib/source/source.js';
+import { connectPacket } from '../support/golden.js';
 
 /** Packets by hand (docs/protocol/kmp.md, Packet). */
 function packet(type: string, fields: Buffer, data = Buffer.alloc(0)): Buffer {

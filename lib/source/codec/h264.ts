@@ -1,4 +1,4 @@
-import { BitReader, unescapeNal } from '../../../media/bits.js';
+import { BitReader, unescapeNal } from '../../media/bits.js';
 
 /** What a parameter set contains about the video. */
 export interface VideoParameters {
