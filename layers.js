@@ -34,7 +34,7 @@ export const LAYERS = {
     'upstream/destination',
     'upstream/tracks',
   ],
-  'upstream/slate': ['media', 'rtmp', 'upstream/tracks'],
+  'upstream/slate': ['media', 'rtmp', 'source', 'upstream/tracks'],
   'upstream/notify': ['config', 'kmp', 'upstream/report'],
   upstream: [
     'media',
@@ -69,6 +69,7 @@ export const LAYERS = {
     'dump',
     'upstream',
     'upstream/report',
+    'upstream/slate',
     'upstream/intake',
     'upstream/notify',
   ],

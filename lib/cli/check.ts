@@ -4,9 +4,9 @@ import { CommandError } from './exit.js';
 import { checkFiles } from './files.js';
 
 /** Checks a configuration as `serve` would, and prints its warnings. @throws ConfigError, CommandError */
-export function checkConfiguration(options: ConfigurationOptions): void {
+export async function checkConfiguration(options: ConfigurationOptions): Promise<void> {
   const config = readConfiguration(options);
-  checkFiles(config);
+  await checkFiles(config);
   const { file, warnings } = config;
   for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
   process.stdout.write(`${file}: the configuration is good\n`);
@@ -23,6 +23,6 @@ export function checkCommand(): Command {
       const [file, ...more] = [argument, config].filter((name) => name !== undefined);
       if (file === undefined) throw new CommandError('check: no file given; use kmp-rtmp check FILE');
       if (more.length > 0) throw new CommandError(`check: give one file at a time, not ${file} and ${more.join()}`);
-      checkConfiguration({ config: file });
+      return checkConfiguration({ config: file });
     });
 }

@@ -3,7 +3,9 @@ import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Config } from '../config/config.js';
 import { readCertificates } from '../http/certificates.js';
-import { fileErrorText } from '../base/errors.js';
+import { slateFiles } from '../upstream/slate/slate-files.js';
+import { slatePathsOf } from '../media-service/slates.js';
+import { fileErrorText, messageOf } from '../base/errors.js';
 import { CommandError } from './exit.js';
 
 /**
@@ -13,11 +15,16 @@ import { CommandError } from './exit.js';
  * @throws CertificateError
  * @throws CommandError that names the directive, the path and what is wrong with it
  */
-export function checkFiles(config: Config): void {
+export async function checkFiles(config: Config): Promise<void> {
   for (const { media } of config.kmpServers) {
     checkCertificates('kmp_rtmp_out_ssl_trusted_certificate', media.outSslTrustedCertificate);
     checkFolder('kmp_rtmp_in_dump_folder', media.inDumpFolder);
     checkFolder('kmp_rtmp_out_dump_folder', media.outDumpFolder);
+  }
+  for (const path of slatePathsOf(config)) {
+    await slateFiles.load(path).catch((error: unknown) => {
+      throw new CommandError(`kmp_rtmp_out_slate: ${messageOf(error)}`, { cause: error });
+    });
   }
   for (const server of config.httpServers) readCertificates(server);
   for (const { target } of config.errorLogs) {

@@ -19,7 +19,7 @@ import { allowInternals } from '../node-internals/internals.js';
  */
 export async function runService(read: () => Config): Promise<void> {
   const config = read();
-  checkFiles(config);
+  await checkFiles(config);
   // The service goes on if the reader of its log goes away. Other commands end then (lib/cli/exit.ts).
   process.stderr.removeAllListeners('error').on('error', () => {});
   const logging = new Logging(config.errorLogs);
@@ -44,7 +44,7 @@ export async function runService(read: () => Config): Promise<void> {
       async reload() {
         await started;
         const next = read();
-        checkFiles(next);
+        await checkFiles(next);
         await service.reload(next);
         logging.configure(next.errorLogs);
         pid.move(next.pid);

@@ -172,6 +172,13 @@ export const str: ValueType<string> = singleArgument('str', 'a text without cont
 /** A file or a folder; empty: none. A relative path is resolved against the working directory of the process. */
 export const path: ValueType<string> = { ...str, syntax: 'path', expected: 'a path without control characters' };
 
+/** `none`, `freeze`, or the path of a file. */
+export const slate: ValueType<string> = singleArgument(
+  'none | freeze | path',
+  'none, freeze, or the path of a file without control characters',
+  (text) => (text === '' || hasControlCharacter(text) ? undefined : text),
+);
+
 /** A text; the empty text stands for the default. */
 export function strOrDefault(standard: string): ValueType<string> {
   return singleArgument('str', 'a text without control characters; empty for the default', (text) =>

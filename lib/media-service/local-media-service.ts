@@ -16,6 +16,7 @@ import { testInternals } from '../node-internals/self-test.js';
 import type { MediaService } from './media-service.js';
 import { notificationOf } from '../upstream/notify/notification.js';
 import { Notifier } from '../upstream/notify/notifier.js';
+import { loadSlates } from './slates.js';
 import { memoryLimit } from './memory-limit.js';
 import { ProcessMonitor, type ProcessStats } from '../process/process-stats.js';
 import { Registry } from '../upstream/registry.js';
@@ -125,6 +126,7 @@ export class LocalMediaService implements MediaService {
   }
 
   async reload(config: Config): Promise<void> {
+    await loadSlates(config, this.log);
     const prepared = await this.kmp.prepare(config.kmpServers);
     // stop() may have been called meanwhile.
     if (this.state === 'stopped') return prepared.rollback();

@@ -8,6 +8,7 @@ import { NO_ROOM } from './connection/stream-announcer.js';
 import type { CloseReason } from './report/close-reason.js';
 import { addSums, emptySums, type Sums } from './report/totals.js';
 import type { Ledger } from './tracks/ledger.js';
+import { slateFiles, slatePath } from './slate/slate-files.js';
 import { Slates } from './slate/slates.js';
 import { streamNameOf } from './tracks/stream-name.js';
 import { UpstreamStream } from './tracks/stream.js';
@@ -57,10 +58,12 @@ export class StreamSet {
     const { absentInputs, log } = owner;
     const { clock, settings } = options;
     if (settings.outSlate === 'none') return;
+    const path = slatePath(settings.outSlate);
     this.slates = new Slates({
       clock,
       log,
       after: settings.outSlateAfter,
+      file: () => (path === undefined ? undefined : slateFiles.get(path)),
       waits: (track) => absentInputs.waits(track),
       onMissing: (track) => absentInputs.missing(track),
     });

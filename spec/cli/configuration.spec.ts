@@ -109,6 +109,25 @@ describe('checking a configuration', () => {
     assert.equal((await kmpRtmp(['check', file])).code, 0);
   });
 
+  for (const [what, content, says] of [
+    ['is not there', undefined, /no\/such\.mp4 cannot be opened: the file does not exist\n$/],
+    ['is no media', 'hello, this is no film at all', /film\.mp4 cannot be read: .*\n$/],
+  ] as const) {
+    it(`a slate that ${what}: one line`, async () => {
+      const path = content === undefined ? '/no/such.mp4' : folder.file('film.mp4', content);
+      const file = folder.file('slate.conf', SAMPLE.replace('kmp_rtmp;', `kmp_rtmp; kmp_rtmp_out_slate ${path};`));
+      for (const args of [
+        ['-t', '-c', file],
+        ['-c', file],
+      ]) {
+        const { code, stderr } = await kmpRtmp(args);
+        assert.equal(code, 1);
+        assert.match(stderr, /^kmp-rtmp: kmp_rtmp_out_slate: /);
+        assert.match(stderr, says);
+      }
+    });
+  }
+
   it('a folder for dumps that is not there: one line that names directive and path', async () => {
     const file = folder.file('dump.conf', SAMPLE.replace('kmp_rtmp;', 'kmp_rtmp; kmp_rtmp_in_dump_folder /no/such;'));
     const { code, stderr } = await kmpRtmp(['-c', file]);

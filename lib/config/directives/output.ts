@@ -10,6 +10,7 @@ import {
   numOrUnlimited,
   path,
   size,
+  slate,
   str,
   strOrDefault,
 } from '../types.js';
@@ -178,14 +179,15 @@ export const outputDirectives = {
       end of the service end the stream at once. 0: the stream ends when all frames are sent.`,
     example: 'kmp_rtmp_out_linger 30s;',
   }),
-  kmp_rtmp_out_slate: row(choice('none', 'freeze'), 'none', {
+  kmp_rtmp_out_slate: row(slate, 'none', {
     contexts,
     doc: `What is sent in the place of missing media, when a track has received no frame for kmp_rtmp_out_slate_after: its
       sender is connected and silent, or away within kmp_rtmp_out_linger. freeze repeats the last key frame once a second, and
-      sends silence as AAC-LC or Opus; audio of other codecs pauses. The first key frame of the sender takes over from the
-      slate, and so does audio; frames that are older than the slate are dropped. A track without a frame so far has no
+      sends silence as AAC-LC or Opus; audio of other codecs pauses. A file (.mp4, .flv, up to 10 minutes and 32 MB of
+      media) is played in a loop, with its own sequence headers; its codecs must be those of the tracks. The first key frame of
+      the sender takes over from the slate, and so does audio; frames that are older than the slate are dropped. A track without a frame so far has no
       slate. none: nothing is sent.`,
-    example: 'kmp_rtmp_out_slate freeze;',
+    example: 'kmp_rtmp_out_slate /etc/kmp-rtmp/back-soon.mp4;',
   }),
   kmp_rtmp_out_slate_after: row(msec, '2s', {
     contexts,

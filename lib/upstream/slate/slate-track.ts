@@ -5,9 +5,6 @@ import { frameCharge } from '../tracks/ledger.js';
 import type { Track, TrackSlate } from '../tracks/track.js';
 import type { FrozenPicture, SlateSource } from './slate-source.js';
 
-/** ms of slate that are sent at once at most: what is older belongs to an outage of the server. */
-const MOST_AT_ONCE = 5_000;
-
 /** Frames that may wait. The rest waits for a slow server. */
 const MOST_WAITING = 1_000;
 
@@ -42,6 +39,11 @@ export class SlateTrack implements TrackSlate {
     return this.active;
   }
 
+  /** Time of the next frame, ms. */
+  get sentUntil(): number {
+    return this.nextMs;
+  }
+
   get floorMs(): number | undefined {
     if (!this.active) return undefined;
     const { writtenMs } = this.track;
@@ -71,6 +73,11 @@ export class SlateTrack implements TrackSlate {
     this.nextMs = source.begin(this.realMs);
   }
 
+  /** Leaves out the frames before `ms`. */
+  skipTo(ms: number): void {
+    if (this.source !== undefined && this.nextMs < ms) this.nextMs = this.source.begin(ms);
+  }
+
   /** Sends the frames up to the time `until`, ms. @param now monotonic ms, of their arrival */
   fill(now: number, until: number): void {
     const { track, source } = this;
@@ -78,33 +85,23 @@ export class SlateTrack implements TrackSlate {
     const frames: Frame[] = [];
     let bytes = 0;
     while (this.nextMs <= until && track.length + frames.length < MOST_WAITING) {
-      const part = source.next(this.nextMs);
+      const part = source.next();
       if (part === undefined) break;
       const { isKey, ctsMs, data, durationMs } = part;
-      const skipped = Math.max(0, Math.floor((until - MOST_AT_ONCE - this.nextMs) / durationMs));
-      if (skipped > 0) {
-        this.nextMs += skipped * durationMs;
-        continue;
-      }
+      const ms = Math.round(this.nextMs);
       const { timescale } = source.shown?.info ?? track.info;
       const units = (ms: number): number => Math.round((ms * timescale) / 1000);
-      const frame = new Frame(
-        units(this.wall()),
-        units(this.nextMs),
-        isKey ? KEY_FRAME : 0,
-        units(ctsMs),
-        data.length,
-        data,
-      );
+      const frame = new Frame(units(this.wall()), units(ms), isKey ? KEY_FRAME : 0, units(ctsMs), data.length, data);
       bytes += frameCharge(frame);
+      this.lastDuration = durationMs;
+      this.nextMs += durationMs;
+      // The frame is left out: the server is slow.
       if (!track.memory.hasRoom(bytes)) break;
-      frame.ms = Math.round(this.nextMs);
+      frame.ms = ms;
       frame.arrivedAt = Math.floor(now);
       frame.seq = track.ids.next;
       frame.sentAt = SLATE_FRAME;
       frames.push(frame);
-      this.lastDuration = durationMs;
-      this.nextMs += durationMs;
     }
     if (frames.length === 0 || track.memory.admit(frames) !== undefined) return;
     track.stream.outlet?.write(track, frames);

@@ -1,18 +1,29 @@
 import { maskKey } from '../../base/mask.js';
 import type { Logger } from '../../base/logger.js';
 import type { Clock, Timer } from '../../time/clock.js';
-import type { Track } from '../tracks/track.js';
-import { frozenVideo, silentAudio, type SlateSource } from './slate-source.js';
+import { codecName } from '../../media/codec.js';
+import type { MediaInfo } from '../../media/media-info.js';
+import type { Track, TrackStream } from '../tracks/track.js';
+import type { SlateFile } from './slate-file.js';
+import { frozenVideo, playedFile, silentAudio, type SlateSource } from './slate-source.js';
 import { SlateTrack } from './slate-track.js';
 
 /** ms between two turns while a slate sends. */
 const PERIOD = 100;
+
+/** ms of slate that are sent at once at most: what is older belongs to an outage of the server. */
+const MOST_AT_ONCE = 5_000;
+
+/** ms of slate that are sent on one track before the next track is looked at. */
+const STEP = 40;
 
 export interface SlatesOptions {
   readonly clock: Clock;
   readonly log: Logger;
   /** ms without a frame after which the slate begins (`kmp_rtmp_out_slate_after`). */
   readonly after: number;
+  /** The file that is played; undefined: freeze. */
+  readonly file: () => SlateFile | undefined;
   /** True if the track has a sender, or waits for one. */
   readonly waits: (track: Track) => boolean;
   /** The media of a track is missing. */
@@ -26,6 +37,9 @@ export interface SlatesOptions {
 export class Slates {
   private readonly tracks = new Map<Track, SlateTrack>();
   private timer: Timer | undefined;
+  private warned = false;
+  /** When the file begins in each stream, ms of its timestamps. */
+  private readonly begins = new WeakMap<TrackStream, number>();
 
   constructor(private readonly options: SlatesOptions) {}
 
@@ -68,35 +82,75 @@ export class Slates {
     this.timer = undefined;
     const now = this.options.clock.now();
     for (const [track, slate] of this.tracks) {
-      if (slate.isActive || this.begins(track, slate, now)) this.fill(track, slate, now);
+      if (slate.isActive && !this.options.waits(track)) slate.close();
+      else if (!slate.isActive) this.beginIfMissing(track, slate, now);
+    }
+    const sending = [...this.tracks].filter(([track, slate]) => slate.isActive && canSend(track));
+    for (const [track, slate] of sending) slate.skipTo(positionOf(track, now) - MOST_AT_ONCE);
+    // In steps, so that the frames of all tracks are in order also if they do not wait for each other in the merger.
+    for (let behind = Math.max(0, ...sending.map((one) => behindOf(one, now))); behind > -STEP; behind -= STEP) {
+      for (const [track, slate] of sending) slate.fill(now, positionOf(track, now) - Math.max(0, behind));
     }
     if (this.tracks.size > 0) this.timer = this.schedule();
   }
 
-  private begins(track: Track, slate: SlateTrack, now: number): boolean {
+  private beginIfMissing(track: Track, slate: SlateTrack, now: number): void {
     // Media that is dropped because the server is slow is not missing.
-    if (track.lag.silentFor(now) < this.options.after || track.dropping || !canSend(track)) return false;
-    if (!this.options.waits(track)) return false;
+    if (track.lag.silentFor(now) < this.options.after || track.dropping || !canSend(track)) return;
+    if (!this.options.waits(track)) return;
     this.options.onMissing(track);
     const source = this.sourceFor(track, slate);
-    if (source === undefined) return false;
+    if (source === undefined) return;
     slate.start(source);
     const { name } = track.stream;
     this.options.log.info('the slate begins', { stream: maskKey(name), track: track.mediaType });
-    return true;
-  }
-
-  private fill(track: Track, slate: SlateTrack, now: number): void {
-    if (!this.options.waits(track)) slate.close();
-    // A server that does not take media now gets the later part.
-    else if (canSend(track)) slate.fill(now, track.stream.timeline.expected(now));
   }
 
   private sourceFor(track: Track, slate: SlateTrack): SlateSource | undefined {
     const info = track.infoOfLastFrame;
+    const played = this.fileFor(track, info);
+    if (played !== undefined) return played;
     if (info.mediaType === 'audio') return silentAudio(info);
     return slate.picture && frozenVideo(() => slate.picture);
   }
+
+  /** The track of the file, if its picture can be shown in the place of that of the stream. */
+  private fileFor({ stream, mediaType }: Track, info: MediaInfo): SlateSource | undefined {
+    const file = this.options.file();
+    if (file === undefined) return undefined;
+    const { video } = stream.tracks;
+    const found = file.tracks[mediaType];
+    const fits = video === undefined || file.tracks.video?.info.codecId === video.infoOfLastFrame.codecId;
+    if (fits && found?.info.codecId === info.codecId) return playedFile(found, file.durationMs, this.beginOf(stream));
+    if (!this.warned) {
+      const what = fits ? 'silence is sent' : 'the last picture is repeated instead';
+      this.options.log.warn(`the slate ${file.path} has no ${codecName(info.codecId)} ${mediaType}: ${what}`);
+    }
+    this.warned = true;
+    return undefined;
+  }
+
+  /** When the file begins in a stream: its tracks play it together. */
+  private beginOf(stream: TrackStream): number {
+    let begin = this.begins.get(stream);
+    const idle = ![...this.tracks].some(([track, slate]) => track.stream === stream && slate.isActive);
+    if (begin === undefined || idle) {
+      const { video, audio } = stream.tracks;
+      begin = 1 + Math.max(video?.lastMs ?? -Infinity, audio?.lastMs ?? -Infinity);
+      this.begins.set(stream, begin);
+    }
+    return begin;
+  }
+}
+
+/** The present time of a track, ms. */
+function positionOf({ stream }: Track, now: number): number {
+  return stream.timeline.expected(now);
+}
+
+/** ms of slate that are due on a track. */
+function behindOf([track, slate]: readonly [Track, SlateTrack], now: number): number {
+  return positionOf(track, now) - slate.sentUntil;
 }
 
 /** True if the server takes frames of the track. */

@@ -217,7 +217,7 @@ describe('kmp_rtmp_out_slate freeze', { timeout: 90_000 }, () => {
   });
 
   it('goes on after a reconnect, with a key frame first', async () => {
-    await start({ outReconnects: Infinity, outResend: 0 });
+    await start({ outReconnects: Infinity, outResend: 0, outLinger: 600_000 });
     await away();
     clock.advance(4000);
     await filled(4, 180);
@@ -231,8 +231,18 @@ describe('kmp_rtmp_out_slate freeze', { timeout: 90_000 }, () => {
     await live.state('input_lost');
     clock.advance(2000);
     await connection.until(() => of('video').length >= 2 && of('audio').length > 40);
+    assert.ok((of('video')[0]?.ms ?? 0) > 4280 && (of('audio')[0]?.ms ?? 0) > 4280);
     assert.deepEqual(kindsOf(connection).slice(0, 4), ['metadata', 'video header', 'audio header', 'video']);
     assert.equal(of('video')[0]?.text, 'v5');
+    inOrder();
+  });
+
+  it('of a long gap, the last 5 s are filled', async () => {
+    await start({ outSlateAfter: 20_000 });
+    await away();
+    clock.advance(20_100);
+    const { video, audio } = await filled(4, 200);
+    assert.ok(video.every(({ ms }) => ms > 15_000) && audio.every(({ ms }) => ms > 15_000));
     inOrder();
   });
 
