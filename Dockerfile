@@ -19,7 +19,8 @@ COPY assets assets
 COPY packaging/container.conf /etc/kmp-rtmp/kmp-rtmp.conf
 RUN chmod 755 dist/bin/kmp-rtmp.js && ln -s /app/dist/bin/kmp-rtmp.js /usr/local/bin/kmp-rtmp
 
-ENV NODE_ENV=production
+# The option keeps Node from opening its debugger on SIGUSR1, also in the moment before the program handles the signal.
+ENV NODE_ENV=production NODE_OPTIONS=--disable-sigusr1
 USER node
 # KMP, and HTTP for status page, API, metrics and health.
 EXPOSE 8005 8001

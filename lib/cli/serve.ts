@@ -17,7 +17,7 @@ Every directive can be given as a flag, as an environment variable (--kmp-rtmp-o
 default. Examples of times: 500ms, 10s, 1m; of sizes: 4096, 64k, 16m.
 
 Signals: SIGTERM, SIGINT and SIGQUIT end the service in order, a second one ends it at once. SIGHUP reads the
-configuration again and reopens the log files; SIGUSR2 reopens the log files only. -s sends a signal to the process whose id
+configuration again and reopens the log files; SIGUSR1 and SIGUSR2 reopen the log files only. -s sends a signal to the process whose id
 is in the file of the directive pid.
 
 Examples:

@@ -1,4 +1,5 @@
 // The process of one worker (lib/cluster). The primary starts it, and sends it all settings.
+import '../process/no-debugger.js';
 import type { Socket } from 'node:net';
 import type { ToPrimary, ToWorker } from '../cluster/messages.js';
 import { Worker } from '../cluster/worker.js';

@@ -26,6 +26,12 @@ export interface ClusterMediaServiceOptions {
 }
 
 /**
+ * Newer versions of Node have an option against their debugger on SIGUSR1. For others, and for the primary, see
+ * lib/process/no-debugger.ts.
+ */
+const NO_DEBUGGER = process.allowedNodeEnvironmentFlags.has('--disable-sigusr1') ? ['--disable-sigusr1'] : [];
+
+/**
  * The media side in several worker processes (`worker_processes`). All of them accept connections; the tracks of an
  * upstream meet in one of them, which follows from the upstream's id. A worker that dies is replaced; only its own
  * upstreams are lost.
@@ -83,6 +89,7 @@ export class ClusterMediaService implements MediaService, SlotOwner {
     cluster.setupPrimary({
       exec: fileURLToPath(new URL('../cli/worker-main.js', import.meta.url)),
       args: [],
+      execArgv: [...process.execArgv, ...NO_DEBUGGER],
       serialization: 'advanced',
     });
     try {

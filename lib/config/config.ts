@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import type { AccessRule } from './access/access.js';
-import { formatAddress, type ListenAddress, type ResolverSettings } from './access/addresses.js';
+import { formatAddress, overlaps, type ListenAddress, type ResolverSettings } from './access/addresses.js';
 import { processDirectives, serverDirectives } from './directives/core.js';
 import { httpServerDirectives } from './directives/http.js';
 import { defaultErrorLog, type ErrorLog } from './error-log.js';
@@ -88,7 +88,7 @@ export function buildConfig(file: string, main: Scope, context: BuildContext): C
     );
   }
   if (kmpScopes.length === 0) warnings.add(`${file}: no server accepts KMP; expected a server in stream with kmp_rtmp`);
-  const addresses = new Map<string, Origin>();
+  const addresses = new Map<string, TakenAddress>();
   const kmpServers = kmpScopes.map((scope) => kmpServer(scope, overrides, addresses, warnings));
   const httpServers = httpScopes.map((scope) => httpServer(scope, addresses, context));
   const logs = errorLogs.length === 0 ? [defaultErrorLog] : errorLogs;
@@ -103,7 +103,7 @@ function settingLookup(scope: Scope, overrides: Overrides): SettingLookup {
 function kmpServer(
   scope: Scope,
   overrides: Overrides,
-  addresses: Map<string, Origin>,
+  addresses: Map<string, TakenAddress>,
   warnings: Warnings,
 ): KmpServerConfig {
   const find = settingLookup(scope, overrides);
@@ -124,7 +124,7 @@ function kmpServer(
   return { listen, resolver, resolverTimeout, access, media };
 }
 
-function httpServer(scope: Scope, addresses: Map<string, Origin>, context: BuildContext): HttpServerConfig {
+function httpServer(scope: Scope, addresses: Map<string, TakenAddress>, context: BuildContext): HttpServerConfig {
   const { overrides } = context;
   const find = settingLookup(scope, overrides);
   const ownListen: SettingLookup = (setting) =>
@@ -136,6 +136,8 @@ function httpServer(scope: Scope, addresses: Map<string, Origin>, context: Build
     throw new ConfigError('CONFIG_VALUE', originOf(scope), reason);
   }
   const certificates = certificatesOf(scope, find, listen, context);
+  const locations = locationsOf(scope, context);
+  warnOfOpenApi(listen, locations, originOf(scope), context.warnings);
   const { httpMaxConnections, httpMaxConnectionsPerAddress } = collectSettings(httpServerDirectives, find);
   return {
     listen,
@@ -143,8 +145,28 @@ function httpServer(scope: Scope, addresses: Map<string, Origin>, context: Build
     names: [...serverName, ...listen.flatMap(({ host }) => (host === '' || isIP(host) !== 0 ? [] : [host]))],
     certificates,
     limits: { maxConnections: httpMaxConnections, maxPerAddress: httpMaxConnectionsPerAddress },
-    locations: locationsOf(scope, context),
+    locations,
   };
+}
+
+/** Warns of an API that anyone who reaches this machine can change things with. */
+function warnOfOpenApi(
+  listen: readonly ListenAddress[],
+  locations: readonly LocationConfig[],
+  origin: Origin,
+  warnings: Warnings,
+): void {
+  const isLocal = ({ host, path }: ListenAddress): boolean =>
+    path !== undefined || host === 'localhost' || host === '::1' || host.startsWith('127.');
+  if (listen.every(isLocal)) return;
+  for (const { path, api, token, tokens, access } of locations) {
+    const isClosed = access.some(({ action, who }) => action === 'deny' && who === 'all');
+    if (api?.write !== true || token !== undefined || tokens.length > 0 || isClosed) continue;
+    warnings.add(
+      `${formatOrigin(origin)}: "kmp_rtmp_api write=on" in "location ${path}" can be used by everyone who reaches this ` +
+        'server; add kmp_rtmp_api_token_file, or allow and "deny all", or listen on 127.0.0.1',
+    );
+  }
 }
 
 /** @throws ConfigError if a certificate has no key, or if `listen ... ssl` has no certificate */
@@ -178,8 +200,14 @@ function originOf({ opened }: Scope): Origin {
   return opened ?? { file: '', line: 0 };
 }
 
+/** An address that a server listens on, and the place of that server. */
+interface TakenAddress {
+  readonly origin: Origin;
+  readonly address: ListenAddress;
+}
+
 /** @throws ConfigError if there is no address, or if another server has the same address */
-function checkListen(listen: readonly ListenAddress[], scope: Scope, taken: Map<string, Origin>): void {
+function checkListen(listen: readonly ListenAddress[], scope: Scope, taken: Map<string, TakenAddress>): void {
   const origin = originOf(scope);
   if (listen.length === 0) {
     const example = scope.context === 'stream server' ? 'listen 8005;' : 'listen 127.0.0.1:8001;';
@@ -188,11 +216,16 @@ function checkListen(listen: readonly ListenAddress[], scope: Scope, taken: Map<
   for (const address of listen) {
     const key = formatAddress(address);
     const other = taken.get(key);
+    const overlap = [...taken.values()].find((one) => overlaps(address, one.address));
+    if (other === undefined && overlap !== undefined) {
+      const where = `${formatAddress(overlap.address)} (${formatOrigin(overlap.origin)})`;
+      throw new ConfigError('CONFIG_DUPLICATE', origin, `${key} and ${where} cannot both be listened on: they overlap`);
+    }
     if (other !== undefined && (address.port !== 0 || address.path !== undefined)) {
-      const who = other === origin ? 'this server' : `the server at ${formatOrigin(other)}`;
+      const who = other.origin === origin ? 'this server' : `the server at ${formatOrigin(other.origin)}`;
       throw new ConfigError('CONFIG_DUPLICATE', origin, `${who} already listens on ${key}`);
     }
-    taken.set(key, origin);
+    taken.set(key, { origin, address });
   }
 }
 

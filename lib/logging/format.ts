@@ -1,5 +1,6 @@
 import type { LogFields, LogLevel } from '../base/logger.js';
 import { maskText } from '../base/mask.js';
+import { escapeInvisible } from '../base/visible.js';
 
 /** A log line before formatting. */
 export interface LogEntry {
@@ -27,7 +28,7 @@ export const textLine: LineFormat = ({ level, message, fields, time }) => {
   const about = connection === undefined ? '' : `*${fieldText(connection)} `;
   const given = Object.entries(others).filter(([, value]) => value !== undefined);
   const rest = given.map(([name, value]) => `, ${name}: ${fieldText(value)}`);
-  return `${localTime(time)} [${level}] ${process.pid}#0: ${about}${escapeControls(truncate(maskText(message), MAX_MESSAGE))}${rest.join('')}`;
+  return `${localTime(time)} [${level}] ${process.pid}#0: ${about}${escapeInvisible(truncate(maskText(message), MAX_MESSAGE))}${rest.join('')}`;
 };
 
 /** One JSON object for each line: time (ISO 8601), level, pid, message, and the fields. */
@@ -38,7 +39,7 @@ export const jsonLine: LineFormat = ({ level, message, fields, time }) => {
   line['pid'] = process.pid;
   line['message'] = truncate(maskText(message), MAX_MESSAGE);
   for (const [name, value] of Object.entries(fields)) if (!(name in line)) line[name] = jsonValue(value);
-  return JSON.stringify(line);
+  return escapeInvisible(JSON.stringify(line));
 };
 
 /** The text and the fields of a line, masked and shortened, for a log that formats lines itself. */
@@ -71,20 +72,11 @@ function textOf(value: unknown): string {
 /** The value of a field in a text line, quoted unless it is a simple word. */
 function fieldText(value: unknown): string {
   const text = String(jsonValue(value));
-  return /^[\w.:/@[\]*?+-]+$/.test(text) ? text : escapeControls(JSON.stringify(text));
+  return /^[\w.:/@[\]*?+-]+$/.test(text) ? text : escapeInvisible(JSON.stringify(text));
 }
 
 function truncate(text: string, most: number): string {
   return text.length <= most ? text : `${text.slice(0, most)}… (${text.length} characters)`;
-}
-
-/** Escapes control characters, Unicode line breaks and bidirectional marks as \uXXXX. */
-function escapeControls(text: string): string {
-  return text.replace(
-    // eslint-disable-next-line no-control-regex
-    /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
 }
 
 function localTime(ms: number): string {

@@ -15,7 +15,7 @@ const LEVELS: Readonly<Record<LogLevel, number>> = { error: 0, warn: 1, info: 2,
 export interface LoggingOptions {
   readonly clock?: Clock;
   /** Stream for the target `stderr`. Default: process.stderr. */
-  readonly stderr?: { write(text: string): unknown };
+  readonly stderr?: ErrorStream;
   /**
    * Transports of winston that get all lines too, each from its own `level` on (default `info`), with text and fields
    * masked and a `timestamp`. They stay when the targets change, and are never closed.
@@ -30,7 +30,7 @@ export interface LoggingOptions {
 export class Logging {
   readonly log: Logger;
   private readonly clock: Clock;
-  private readonly stderr: { write(text: string): unknown };
+  private readonly stderr: ErrorStream;
   private readonly winston: winston.Logger;
   private readonly root: LogRoot;
   private sinks: LineSink[] = [];
@@ -222,16 +222,35 @@ class SinkStream extends Writable {
   }
 }
 
+/** Maximum size of lines that wait in the process, in bytes, when nobody reads the pipe. */
+const MAX_STDERR_BYTES = 4 * 2 ** 20;
+
+/** What of stderr is used. */
+interface ErrorStream {
+  write(text: string): unknown;
+  /** Bytes that wait to be written. */
+  readonly writableLength?: number;
+}
+
 /**
- * Node writes to stderr synchronously if it is a file or a pipe. Errors are ignored: there is no place to report them.
+ * Writes to stderr. If it is a pipe that nobody reads, lines are lost and counted, and the process is not affected.
+ * Errors are ignored: there is no place to report them.
  */
 class StderrSink implements LineSink {
-  constructor(private readonly stream: { write(text: string): unknown }) {
+  private lost = 0;
+
+  constructor(private readonly stream: ErrorStream) {
     if (stream === process.stderr && process.stderr.listenerCount('error') === 0) process.stderr.on('error', () => {});
   }
 
   write(line: string): void {
-    this.stream.write(`${line}\n`);
+    if ((this.stream.writableLength ?? 0) > MAX_STDERR_BYTES) {
+      this.lost++;
+      return;
+    }
+    const lost = this.lost === 0 ? '' : `${this.lost} log lines were lost here, because nobody read stderr\n`;
+    this.lost = 0;
+    this.stream.write(`${lost}${line}\n`);
   }
 
   reopen(): void {}

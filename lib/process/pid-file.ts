@@ -1,4 +1,4 @@
-import { readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { systemClock, type Clock } from '../time/clock.js';
 import { KmpRtmpError, messageOf } from '../base/errors.js';
@@ -45,7 +45,7 @@ function removeStale(path: string): void {
       `${path} exists and is not a pid file; it was not overwritten (directive "pid")`,
     );
   }
-  if (pid !== undefined && pid !== process.pid && isOurProcess(pid)) {
+  if (pid !== undefined && pid !== process.pid && isOurProcess(pid, path)) {
     throw new PidFileError('PID_RUNNING', `kmp-rtmp is already running as process ${pid} (pid file ${path})`);
   }
   unlinkSync(path);
@@ -63,7 +63,7 @@ const SIGNALS: Readonly<Record<ProcessCommand, readonly NodeJS.Signals[]>> = {
   reload: ['SIGHUP'],
   quit: ['SIGTERM'],
   stop: ['SIGTERM', 'SIGINT'],
-  // Not SIGUSR1 as in nginx: Node opens its debugger port on that signal.
+  // Not SIGUSR1 as in nginx: versions before this one open the debugger of Node on it.
   reopen: ['SIGUSR2'],
 };
 
@@ -120,7 +120,7 @@ export function readPidFile(path: string): number {
   const pid = parsePid(text);
   if (pid === undefined)
     throw new PidFileError('PID_FILE', `${path} is not a pid file: it does not contain a process id`);
-  if (!isOurProcess(pid)) {
+  if (!isOurProcess(pid, path)) {
     throw new PidFileError('PID_STALE', `no kmp-rtmp is running as process ${pid}: the pid file ${path} is stale`);
   }
   return pid;
@@ -142,18 +142,38 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Returns whether the process is a running kmp-rtmp. Process ids are reused, in containers very soon. */
-function isOurProcess(pid: number): boolean {
+/** How much later than its process a pid file may seem to be older, in ms: the clocks of both are not exact. */
+const CLOCK_TOLERANCE = 2000;
+
+/**
+ * Returns whether the process of a pid file is a running kmp-rtmp. Process ids are reused, in containers very soon: a
+ * process that began after the file was written did not write it, whatever its name is.
+ */
+function isOurProcess(pid: number, path: string): boolean {
   if (!isAlive(pid)) return false;
   let command: string;
+  let began: number;
   try {
     command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+    began = systemClock.wall() - process.uptime() * 1000 + (startTicks(pid) - startTicks(process.pid)) * TICK;
   } catch {
     // Without /proc, the process with this id is assumed to be kmp-rtmp.
     return true;
   }
+  if (began > statSync(path).mtimeMs + CLOCK_TOLERANCE) return false;
   const own = basename(process.argv[1] ?? '');
   return command.includes('kmp-rtmp') || (own !== '' && command.includes(own));
+}
+
+/** Duration of a tick of the kernel in /proc, in ms (USER_HZ, 100 a second on all platforms of Node). */
+const TICK = 10;
+
+/** When a process began, in ticks since the start of the machine: field 22 of /proc/PID/stat (proc(5)). */
+function startTicks(pid: number): number {
+  const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  // The second field is the name, in parentheses; it may contain anything.
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return Number(fields[22 - 3]);
 }
 
 function codeOf(error: unknown): string {

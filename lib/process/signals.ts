@@ -29,7 +29,7 @@ const QUIT_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const;
 /**
  * Installs the signal handlers. SIGTERM, SIGINT and SIGQUIT shut down gracefully with exit status 0; a second one of
  * them ends the process at once with status 128 plus its number. SIGHUP reloads the configuration and reopens the log
- * files. SIGUSR2 reopens the log files only.
+ * files. SIGUSR1, as in nginx, and SIGUSR2 reopen the log files only.
  *
  * @returns a function that removes the handlers
  */
@@ -96,9 +96,9 @@ export function handleSignals(actions: SignalActions, options: SignalOptions = {
     signal,
     onQuit,
   ]);
-  listeners.push(['SIGHUP', onReload], ['SIGUSR2', onReopen]);
-  // Windows supports neither of these two.
-  const known = listeners.filter(([name]) => process.platform !== 'win32' || !/QUIT|USR2/.test(name));
+  listeners.push(['SIGHUP', onReload], ['SIGUSR1', onReopen], ['SIGUSR2', onReopen]);
+  // Windows does not support these.
+  const known = listeners.filter(([name]) => process.platform !== 'win32' || !/QUIT|USR/.test(name));
   for (const [name, listener] of known) process.on(name, listener);
   return () => {
     for (const [name, listener] of known) process.off(name, listener);

@@ -89,6 +89,23 @@ describe('kmp-rtmp -c FILE', () => {
     for (const path of ['metrics', 'readyz', 'healthz']) assert.equal((await fetch(http + path)).status, 200, path);
   });
 
+  it('does not open the debugger of Node on SIGUSR1, neither itself nor in a worker', async () => {
+    const { run, api } = await start(`worker_processes 2; ${CONFIG}`);
+    const children = readFileSync(`/proc/${run.pid}/task/${run.pid}/children`, 'utf8').trim().split(' ').map(Number);
+    // Other children may have ended meanwhile.
+    const workers = children.filter((pid) => {
+      const path = `/proc/${pid}/cmdline`;
+      return existsSync(path) && readFileSync(path, 'utf8').includes('worker-main');
+    });
+    assert.equal(workers.length, 2);
+    for (const pid of [run.pid, ...workers]) process.kill(pid, 'SIGUSR1');
+    await status(api);
+    run.kill('SIGTERM');
+    const { code, stderr } = await run.ended;
+    assert.equal(code, 0);
+    assert.doesNotMatch(stderr, /Debugger/i);
+  });
+
   it('outlives the reader of its log', async () => {
     const { run, api } = await start();
     run.closeStderr();

@@ -60,7 +60,10 @@ http {
     );
     assert.deepEqual(config, {
       file: 'sample.conf',
-      warnings: [],
+      warnings: [
+        'sample.conf:11: "kmp_rtmp_api write=on" in "location /kmp_rtmp_api/" can be used by everyone who reaches this server; ' +
+          'add kmp_rtmp_api_token_file, or allow and "deny all", or listen on 127.0.0.1',
+      ],
       workerProcesses: 1,
       nodeInternals: true,
       memLimit: 'auto',
@@ -211,6 +214,33 @@ describe('inheritance', () => {
     assert.deepEqual(config.resolver, { servers: ['127.0.0.1:5353'], valid: 60_000, ipv4: true, ipv6: true });
     assert.equal(config.resolverTimeout, 5000);
     assert.equal(kmp('').resolver, undefined);
+  });
+
+  it('allows addresses that do not overlap', () => {
+    for (const [a, b] of [
+      ['1', '[::]:1'],
+      ['127.0.0.1:1', '127.0.0.2:1'],
+      ['[::1]:1', '1'],
+      ['1', '127.0.0.1:2'],
+      ['0', '127.0.0.1:0'],
+    ]) {
+      const text = `stream { server { listen ${a}; kmp_rtmp; } } http { server { listen ${b}; location / { kmp_rtmp_health; } } }`;
+      assert.deepEqual(parseConfig(text).warnings, [], `${a} and ${b}`);
+    }
+  });
+
+  it('warns of a writable API that anyone can reach', () => {
+    const warnings = (server: string, api = 'kmp_rtmp_api write=on;'): number =>
+      parseConfig(`stream { server { listen 8005; kmp_rtmp; } } http { server { ${server} location / { ${api} } } }`)
+        .warnings.length;
+    for (const server of ['listen 1;', 'listen [::]:1;', 'listen 192.0.2.1:1;', 'listen 1; allow 10.0.0.0/8;']) {
+      assert.equal(warnings(server), 1, server);
+    }
+    const local = ['listen 127.0.0.1:1;', 'listen [::1]:1;', 'listen localhost:1;', 'listen unix:/run/x;'];
+    for (const server of [...local, 'listen 1; allow 10.0.0.0/8; deny all;', 'listen 1; kmp_rtmp_api_token t;']) {
+      assert.equal(warnings(server), 0, server);
+    }
+    assert.equal(warnings('listen 1;', 'kmp_rtmp_api;'), 0);
   });
 
   it('reads the certificates of HTTP servers with ssl, relative to the file', () => {
@@ -488,6 +518,18 @@ describe('errors name file, line and what was expected', () => {
     [
       `${S}} }\nhttp {\nserver { listen 1; location / { kmp_rtmp_api; } } }`,
       'CONFIG_DUPLICATE a.conf:4: the server at a.conf:1 already listens on 0.0.0.0:1',
+    ],
+    ...[
+      ['listen 127.0.0.1:1;', '127.0.0.1:1'],
+      ['listen localhost:1;', 'localhost:1'],
+      ['listen [::]:1 ipv6only=off;', '[::]:1'],
+    ].map(([listen = '', name = '']): [string, string] => [
+      `stream { server { kmp_rtmp; listen 1; } } http { server {\n${listen} location / { kmp_rtmp_health; } } }`,
+      `CONFIG_DUPLICATE a.conf:1: ${name} and 0.0.0.0:1 (a.conf:1) cannot both be listened on: they overlap`,
+    ]),
+    [
+      `stream { server { kmp_rtmp; listen 1; kmp_rtmp_out_timeout 0; } }`,
+      'CONFIG_VALUE a.conf:1: kmp_rtmp_out_timeout: "0" is not a time of at least 1ms, such as 500ms, 10s or 1m (without a unit: seconds)',
     ],
     [`${S}listen 1; } }`, 'CONFIG_DUPLICATE a.conf:1: this server already listens on 0.0.0.0:1'],
     ['', 'CONFIG_MISSING a.conf: nothing to serve; expected stream { server { listen 8005; kmp_rtmp; } }'],

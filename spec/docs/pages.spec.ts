@@ -127,7 +127,10 @@ describe('pages', () => {
     for (const { page, text } of ours) {
       // Lines without a block are those of a KMP server.
       const whole = text.includes('{') ? text : `stream { server { listen 8005; kmp_rtmp; ${text} } }`;
-      assert.deepEqual(parseConfig(whole, page, { source }).warnings, [], page);
+      const { warnings } = parseConfig(whole, page, { source });
+      // The sample of the module has a writable API on all addresses. The page says that this is warned of.
+      const others = warnings.filter((one) => page !== 'docs/moving-from-nginx.md' || !one.includes('write=on'));
+      assert.deepEqual(others, [], page);
     }
   });
 

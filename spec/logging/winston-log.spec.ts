@@ -109,6 +109,25 @@ describe('logging', () => {
     assert.ok(stderr.text.length < 1000);
   });
 
+  it('escapes the same in JSON, whose value stays', () => {
+    const stderr = new Text();
+    const { log } = logging([{ target: 'stderr', level: 'info', format: 'json' }], { stderr });
+    const id = 'a\u0085b\u009b2Jc\u2028d\u2029e\u202ef\u2066g\u200fh\u061ci\u007f';
+    log.info('x', { id });
+    assert.doesNotMatch(stderr.text, /[^\n\x20-\x7e]/);
+    assert.equal((JSON.parse(stderr.text) as { id: string }).id, id);
+  });
+
+  it('loses and counts lines, instead of keeping them, while nobody reads stderr', () => {
+    const stderr = Object.assign(new Text(), { writableLength: 5 * 2 ** 20 });
+    const { log } = logging([{ target: 'stderr', level: 'info', format: 'text' }], { stderr });
+    for (let n = 0; n < 3; n++) log.info('lost');
+    assert.equal(stderr.text, '');
+    stderr.writableLength = 0;
+    log.info('read');
+    assert.match(stderr.text, /^3 log lines were lost here, because nobody read stderr\n.* read\n$/);
+  });
+
   it('masks URLs of RTMP servers in any text', () => {
     const stderr = new Text();
     const formats = ['text', 'json'] as const;

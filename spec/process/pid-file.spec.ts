@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -80,6 +80,24 @@ describe('pid file', () => {
     } finally {
       ours.kill('SIGKILL');
       stranger.kill('SIGKILL');
+    }
+  });
+
+  it('does not trust a process that began after the file was written, whatever its name is', async () => {
+    if (!existsSync('/proc/self/stat')) return;
+    const other = await start();
+    try {
+      const path = fresh();
+      writeFileSync(path, `${other.pid}\n`);
+      assert.equal(readPidFile(path), other.pid);
+      const earlier = new Date(Date.now() - 60_000);
+      utimesSync(path, earlier, earlier);
+      await assert.rejects(signalProcess(path, 'stop'), { code: 'PID_STALE' });
+      assert.equal(other.process.exitCode, null);
+      writePidFile(path);
+      assert.equal(readFileSync(path, 'utf8'), `${process.pid}\n`);
+    } finally {
+      other.kill('SIGKILL');
     }
   });
 

@@ -2,6 +2,9 @@ import { createHash } from 'node:crypto';
 import type { UpstreamStatus, StreamStatus } from '../../upstream/report/status.js';
 
 const MAX_LABEL_LENGTH = 128;
+/** What Prometheus refuses, and what changes how a dashboard shows the label: see lib/base/visible.ts. */
+// eslint-disable-next-line no-control-regex
+const INVALID = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\p{Surrogate}]/gu;
 
 /**
  * The label value of an upstream id. Ids come from senders and may contain anything. Prometheus rejects the whole
@@ -9,8 +12,7 @@ const MAX_LABEL_LENGTH = 128;
  * characters, are corrected, shortened and made unique with a part of their hash.
  */
 export function upstreamLabel(id: string): string {
-  // eslint-disable-next-line no-control-regex
-  const corrected = id.replace(/[\u0000-\u001f\u007f\p{Surrogate}]/gu, '\ufffd');
+  const corrected = id.replace(INVALID, '\ufffd');
   if (corrected === id && id.length <= MAX_LABEL_LENGTH) return id;
   const hash = createHash('sha256').update(id, 'utf16le').digest('hex').slice(0, 12);
   return `${[...corrected].slice(0, MAX_LABEL_LENGTH).join('')}~${hash}`;

@@ -51,6 +51,27 @@ export function formatAddress({ host, port, path }: Pick<ListenAddress, 'host' |
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
+/** The addresses of a family that a host stands for. */
+function coverage({ host, ipv6Only }: ListenAddress): {
+  readonly v4: 'all' | 'one' | '';
+  readonly v6: 'all' | 'one' | '';
+} {
+  if (host === '0.0.0.0') return { v4: 'all', v6: '' };
+  if (host === '::') return { v4: ipv6Only ? '' : 'all', v6: 'all' };
+  if (host === 'localhost') return { v4: 'one', v6: 'one' };
+  return { v4: isIP(host) === 4 ? 'one' : '', v6: isIPv6(host) ? 'one' : '' };
+}
+
+/** Whether the system refuses to listen on both: a port of all addresses, and the same port of one or all of them. */
+export function overlaps(a: ListenAddress, b: ListenAddress): boolean {
+  if (a.path !== undefined || b.path !== undefined || a.port === 0 || a.port !== b.port) return false;
+  const [one, other] = [coverage(a), coverage(b)];
+  return (['v4', 'v6'] as const).some((family) => {
+    const both = [one[family], other[family]];
+    return both.includes('all') && !both.includes('');
+  });
+}
+
 /** Parameters that change what clients may send or how they are identified. Ignoring them would be wrong. */
 const REJECTED = new Map([
   ['quic', 'QUIC is not available'],

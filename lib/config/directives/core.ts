@@ -2,7 +2,7 @@ import { accessRule } from '../access/access.js';
 import { listen, resolver } from '../access/addresses.js';
 import { errorLog } from '../error-log.js';
 import { block, optional, repeatable, row, switchRow, type Context } from '../row.js';
-import { flag, msec, numOrAuto, path, serverNames, sizeOrAuto, type ValueType } from '../types.js';
+import { flag, numOrAuto, path, serverNames, sizeOrAuto, msecFromOne, type ValueType } from '../types.js';
 
 const main: readonly Context[] = ['main'];
 const everywhere: readonly Context[] = ['main', 'stream', 'stream server', 'http', 'http server', 'location'];
@@ -19,7 +19,7 @@ export const processDirectives = {
       by the same process.`,
     example: 'worker_processes auto;',
   }),
-  worker_shutdown_timeout: row(msec, '10s', {
+  worker_shutdown_timeout: row(msecFromOne, '10s', {
     contexts: main,
     doc: `Maximum duration of a graceful shutdown. During a shutdown, streams are unpublished, buffered bytes are
       written and notifications are sent. What is not finished at the timeout is aborted.`,
@@ -137,7 +137,7 @@ export const serverDirectives = {
       that family.`,
     example: 'resolver 192.0.2.53 valid=30s;',
   }),
-  resolver_timeout: row(msec, '30s', {
+  resolver_timeout: row(msecFromOne, '30s', {
     contexts: inStream,
     ignoredIn: inHttp,
     doc: `Maximum time for resolving the host of an upstream.`,

@@ -1,5 +1,5 @@
 import { row, type Context } from '../row.js';
-import { choice, msec, num, path, size } from '../types.js';
+import { choice, msec, num, path, size, msecFromOne } from '../types.js';
 
 const contexts: readonly Context[] = ['stream', 'stream server'];
 
@@ -8,9 +8,9 @@ export const inputDirectives = {
   kmp_rtmp_in_read_timeout: row(msec, '20s', {
     contexts,
     doc: `Maximum time between two reads from a KMP connection. A connection that delivers nothing for this time is
-      closed, and so is one whose connect packet is not complete after this time.`,
+      closed, and so is one whose connect packet is not complete after this time. 0: no limit.`,
   }),
-  kmp_rtmp_in_send_timeout: row(msec, '10s', {
+  kmp_rtmp_in_send_timeout: row(msecFromOne, '10s', {
     contexts,
     doc: `Maximum time between two writes of acknowledgements to a KMP connection. A sender that does not read its
       acknowledgements for this time is disconnected.`,

@@ -1,6 +1,6 @@
 import { header } from '../header.js';
 import { repeatable, row, type Context } from '../row.js';
-import { choices, msec, path, size, str, url } from '../types.js';
+import { choices, msec, path, size, str, msecFromOne, url } from '../types.js';
 
 const contexts: readonly Context[] = ['stream', 'stream server'];
 
@@ -62,11 +62,11 @@ export const notificationDirectives = {
       if the inner block has none.`,
     example: 'kmp_rtmp_out_notif_add_header X-Source kmp-rtmp;',
   }),
-  kmp_rtmp_out_notif_timeout: row(msec, '2s', {
+  kmp_rtmp_out_notif_timeout: row(msecFromOne, '2s', {
     contexts,
     doc: `Maximum time for connecting to the notification URL and sending the request.`,
   }),
-  kmp_rtmp_out_notif_read_timeout: row(msec, '20s', {
+  kmp_rtmp_out_notif_read_timeout: row(msecFromOne, '20s', {
     contexts,
     doc: `Maximum time for reading the response to a notification.`,
   }),

@@ -60,7 +60,7 @@ export const outputDirectives = {
     doc: `In the nginx module, the number of free output buffers that are kept for later use.`,
     noEffect: `the garbage collector decides which memory is kept and reused; there is no list of free buffers`,
   }),
-  kmp_rtmp_out_timeout: row(msec, '10s', {
+  kmp_rtmp_out_timeout: row(msecFromOne, '10s', {
     contexts,
     doc: `Maximum time without progress while an upstream connects, in each step of its handshake, and in each write.
       When it expires, the connection counts as broken.`,

@@ -7,11 +7,12 @@ import { KmpDecoder } from '../../kmp/decoder.js';
 import { blockOf } from '../../media/block.js';
 import type { ConnectPacket } from '../../kmp/packet.js';
 import type { Logger } from '../../base/logger.js';
-import { peerName } from '../../net/peer.js';
+import { peerAddress, peerName } from '../../net/peer.js';
 import { pumpify } from '../../base/streams.js';
 import { streamLabel } from '../tracks/stream-name.js';
 import { kmpDumpName } from '../../dump/dump-name.js';
 import { openDump } from '../../dump/dump.js';
+import type { ErrorLog } from './error-log.js';
 import { frameLog } from './frame-log.js';
 import { Input } from './input.js';
 import { readInTurns } from '../../node-internals/socket-turn-reader.js';
@@ -25,6 +26,7 @@ export interface KmpConnectionOptions {
   readonly log: Logger;
   readonly join: (data: ConnectData, codec: number) => Upstream;
   readonly totals?: Totals | undefined;
+  readonly errors: ErrorLog;
 }
 
 /**
@@ -34,6 +36,7 @@ export interface KmpConnectionOptions {
 export function openKmpConnection(socket: Socket, options: KmpConnectionOptions): Input {
   const { connection, settings, clock } = options;
   const peer = peerName(socket);
+  const address = peerAddress(socket) ?? '';
   let log = options.log.child({ peer, connection });
   // Loggers passed to other code must change when the connect packet says more about the connection.
   const latest: Logger = {
@@ -93,7 +96,7 @@ export function openKmpConnection(socket: Socket, options: KmpConnectionOptions)
     // A connection that was cut by either side is an ordinary end. Invalid bytes are an error.
     const premature = 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
     if (premature || error.message === 'premature close') log.info(`KMP connection lost: ${messageOf(error)}`);
-    else log.error(`KMP connection closed: ${messageOf(error)}`);
+    else options.errors.error(address, log, `KMP connection closed: ${messageOf(error)}`);
   };
   socket.on('error', tell);
   decoder.on('error', tell);

@@ -6,6 +6,7 @@ import type { Listener } from '../../net/listener-set.js';
 import type { Logger } from '../../base/logger.js';
 import { peerAddress, peerName, setPeer, UNIX_PEER } from '../../net/peer.js';
 import { readProxyHeader, takeProxyHeader } from '../../net/read-proxy-header.js';
+import { ErrorLog } from './error-log.js';
 import { openKmpConnection } from './kmp-connection.js';
 import { readConnect } from './read-connect.js';
 import { stopReadingForGood } from '../../node-internals/stop-reading.js';
@@ -70,6 +71,9 @@ export class KmpCounter {
 /** The least time between two log lines about refused connections, ms. Many refusals must not fill the log. */
 const REFUSAL_LOG_INTERVAL = 1000;
 
+/** Maximum time for the header of a load balancer without `kmp_rtmp_in_read_timeout`, in ms. */
+const PROXY_HEADER_TIMEOUT = 20_000;
+
 /** A listener for KMP connections on one address. */
 export class KmpListener implements Listener {
   /** The port, once listening. */
@@ -77,6 +81,7 @@ export class KmpListener implements Listener {
   private readonly options: KmpListenerOptions;
   private readonly server: Server;
   private readonly sockets = new Set<Socket>();
+  private readonly errors: ErrorLog;
   /** Connections whose PROXY protocol header has not arrived yet. */
   private readonly awaitingHeader = new Set<Socket>();
   /** The headers of connections that may have to move to another worker. */
@@ -89,6 +94,7 @@ export class KmpListener implements Listener {
     public context: KmpListenerContext,
   ) {
     this.options = options;
+    this.errors = new ErrorLog(options.clock);
     this.port = options.address.port;
     this.server = createServer({ noDelay: true }, (socket) => this.accept(socket));
   }
@@ -137,7 +143,7 @@ export class KmpListener implements Listener {
     }
     this.awaitingHeader.add(socket);
     socket.once('close', () => this.awaitingHeader.delete(socket));
-    readProxyHeader(socket, settings.inReadTimeout, clock, (header, problem) => {
+    readProxyHeader(socket, settings.inReadTimeout || PROXY_HEADER_TIMEOUT, clock, (header, problem) => {
       this.awaitingHeader.delete(socket);
       if (header === undefined) {
         this.refuse(socket, problem);
@@ -224,6 +230,7 @@ export class KmpListener implements Listener {
     const permit = permitFor?.(peerAddress(socket));
     const joinContext = permit === undefined ? context : { ...context, permit };
     openKmpConnection(socket, {
+      errors: this.errors,
       connection: options.nextConnection(),
       settings: context.settings,
       clock: options.clock,

@@ -62,6 +62,22 @@ describe('the limits of a KMP connection', { timeout: 90_000 }, () => {
     await eventually(() => service.registry.get('u'.repeat(256)) !== undefined, 'the upstream');
   });
 
+  it('errors of one address are logged twenty times, and then once a second', async () => {
+    await start({});
+    sender = await KmpSender.open(service.port, { upstream_id: 'u0', url: 'rtmp://192.0.2.1/a/b' });
+    const lines = (): number => service.log.of('error').filter(({ message }) => /connect data/.test(message)).length;
+    const bad = async (): Promise<void> => {
+      const other = await KmpSender.open(service.port, { upstream_id: '', url: '' });
+      await other.closed;
+    };
+    for (let n = 0; n < 30; n++) await bad();
+    assert.equal(lines(), 20);
+    clock.advance(1000);
+    await bad();
+    assert.equal(lines(), 21);
+    assert.match(service.log.text, /\(10 such lines about this address were left out\)/);
+  });
+
   it('16384 frames may wait, but not one more; waiting frames are written', async () => {
     await start({ outMemLimit: 2 ** 26 });
     const connection = await open();
