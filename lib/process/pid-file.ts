@@ -155,7 +155,7 @@ function isOurProcess(pid: number, path: string): boolean {
   let began: number;
   try {
     command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-    began = systemClock.wall() - process.uptime() * 1000 + (startTicks(pid) - startTicks(process.pid)) * TICK;
+    began = performance.timeOrigin + (startTicks(pid) - startTicks(process.pid)) * TICK;
   } catch {
     // Without /proc, the process with this id is assumed to be kmp-rtmp.
     return true;
