@@ -155,6 +155,8 @@ function isOurProcess(pid: number, path: string): boolean {
   let began: number;
   try {
     command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+    // When this process began, a constant, is the only use of the machine's own time here.
+    // eslint-disable-next-line no-restricted-globals
     began = performance.timeOrigin + (startTicks(pid) - startTicks(process.pid)) * TICK;
   } catch {
     // Without /proc, the process with this id is assumed to be kmp-rtmp.
