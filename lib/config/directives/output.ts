@@ -184,7 +184,8 @@ export const outputDirectives = {
     doc: `What is sent in the place of missing media, when a track has received no frame for kmp_rtmp_out_slate_after: its
       sender is connected and silent, or away within kmp_rtmp_out_linger. freeze repeats the last key frame once a second, and
       sends silence as AAC-LC or Opus; audio of other codecs pauses. A file (.mp4, .flv, up to 10 minutes and 32 MB of
-      media) is played in a loop, with its own sequence headers; its codecs must be those of the tracks. The first key frame of
+      media) is played in a loop, with its own sequence headers; its codecs must be those of the tracks. Make it with their
+      picture size, sample rate and channels: many players, and HLS made by remuxing, do not follow a change. The first key frame of
       the sender takes over from the slate, and so does audio; frames that are older than the slate are dropped. A track without a frame so far has no
       slate. none: nothing is sent.`,
     example: 'kmp_rtmp_out_slate /etc/kmp-rtmp/back-soon.mp4;',
