@@ -4,7 +4,7 @@ import type { Health } from './health.js';
 import type { SessionSet } from './connection/session-set.js';
 import { inputStalledFor } from './input-stall.js';
 import { adviceFor } from './report/advice.js';
-import type { LastStatus, StreamStatus, UpstreamState, UpstreamStatus } from './report/status.js';
+import type { LastStatus, OutageStatus, StreamStatus, UpstreamState, UpstreamStatus } from './report/status.js';
 import type { Ledger } from './tracks/ledger.js';
 import type { UpstreamStream } from './tracks/stream.js';
 
@@ -66,6 +66,7 @@ export function describeUpstream(upstream: UpstreamFacts, sessions: SessionSet, 
     state: degraded !== null ? 'degraded' : stalled !== undefined ? 'input_stalled' : state,
     degraded,
     input_stalled: stalled === undefined ? null : Math.floor(stalled / 1000),
+    outage: sessions.failingSince === undefined ? null : outageOf(sessions.failingSince, sessions.tries),
     last_status: serverStatus,
     uptime: Math.floor((now - createdAt) / 1000),
     last_error:
@@ -94,4 +95,8 @@ function errorDetails(
     last_error_layer: layer,
     last_error_advice: advice,
   };
+}
+
+function outageOf(since: number, attempts: number): OutageStatus {
+  return { since: new Date(since).toISOString(), attempts };
 }

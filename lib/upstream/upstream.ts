@@ -25,7 +25,7 @@ import type { UpstreamStream } from './tracks/stream.js';
 import { BYTES } from './report/byte-counts.js';
 import type { Counting, Sums } from './report/totals.js';
 import { lagLimitsOf } from './tracks/lag-limits.js';
-import type { AdmitFailure } from './tracks/track-memory.js';
+import { ADMITTED } from './tracks/track-memory.js';
 import type { Track, TrackStream } from './tracks/track.js';
 import type { TrackInput } from './tracks/track-input.js';
 import { streamNameOf } from './tracks/stream-name.js';
@@ -35,13 +35,6 @@ import { maskSecrets } from './mask-secrets.js';
 import { newSession, type SessionHost } from './new-session.js';
 import { StreamSet, type StreamSetOwner } from './stream-set.js';
 import type { UpstreamOptions } from './upstream-options.js';
-
-/** What used the memory when the limit was reached, by close reason. */
-const ADMITTED: Readonly<Record<AdmitFailure, string>> = {
-  get_buf_failed: 'received frames',
-  alloc_chain_failed: 'pieces of frames',
-  push_frame_failed: 'queued frames',
-};
 
 /**
  * - `open`: tracks join and leave;
@@ -97,7 +90,8 @@ export class Upstream implements SessionHost, StreamSetOwner, WatchedUpstream, A
     this.log = log;
     this.destinations = destinationsOf(data, settings, (problem) => log.warn(`connect data: ${problem}`));
     this.ledger = new Ledger(settings.outMemLimit, options.memory);
-    this.overload = new Overload(this.ledger, log);
+    const limits = lagLimitsOf(settings);
+    this.overload = new Overload(this.ledger, log, limits, () => clock.now());
     this.schedule = turnScheduleOf(settings, clock);
     this.createdAt = clock.now();
     this.publications = new Publications(
@@ -109,7 +103,7 @@ export class Upstream implements SessionHost, StreamSetOwner, WatchedUpstream, A
     this.streamSet = new StreamSet(this, options);
     this.hold = new Hold(this, this.streamSet);
     this.senderWatch = new SenderWatch(this, clock, settings.outLinger);
-    this.health = new Health(this, lagLimitsOf(settings));
+    this.health = new Health(this, limits);
   }
 
   get streams(): ReadonlyMap<string, UpstreamStream> {
@@ -204,12 +198,22 @@ export class Upstream implements SessionHost, StreamSetOwner, WatchedUpstream, A
       const waiting = [...this.allTracks()].filter((one) => one.stream.outlet?.isWaiting === true);
       return overload.admitsWaiting(track, frame, waiting);
     }
-    if (this.options.settings.outOverload === 'drop_frames') return overload.admits(track, frame, this.allTracks());
+    if (this.mayDrop) return overload.admits(track, frame, this.allTracks());
     return overload.endsGroup(track, frame);
+  }
+
+  /** Makes room for `bytes`, if frames may be dropped for that. Returns false if there is none. */
+  makesRoom(bytes: number): boolean {
+    return this.ledger.left >= bytes || (this.mayDrop && this.overload.free(bytes, this.allTracks()));
+  }
+
+  private get mayDrop(): boolean {
+    return this.options.settings.outOverload === 'drop_frames';
   }
 
   /** Takes numbered frames: counts their memory and passes them to the merger. */
   accept(track: Track, frames: readonly Frame[]): void {
+    if (this.mayDrop && !this.overload.takes(track, frames, () => this.allTracks())) return;
     const failure = track.memory.admit(frames);
     if (failure !== undefined) {
       this.fail(failure, `the memory limit of ${this.ledger.limit} bytes was reached by ${ADMITTED[failure]}`);

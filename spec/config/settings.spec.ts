@@ -60,6 +60,7 @@ describe('media settings', () => {
     outFailback: 60_000,
     outFailoverTimeout: 1500,
     outFailoverLag: 5000,
+    outReconnectMaxInterval: 30_000,
     outResend: 1000,
     outNotifEvents: ['rtmp_close'],
     outOverload: 'drop_upstream',

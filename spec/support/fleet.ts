@@ -105,6 +105,7 @@ function newUpstream(n: number): UpstreamStatus {
     next_attempt: n % 41 === 9 ? 7 : null,
     lag_ms: 0,
     degraded: null,
+    outage: null,
     next_attempt_at: n % 41 === 9 ? '2026-11-28T12:00:07.000Z' : null,
   };
 }

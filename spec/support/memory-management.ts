@@ -86,6 +86,7 @@ export function sampleUpstream(changes: Partial<UpstreamStatus> = {}): UpstreamS
     input_stalled: null,
     last_status: { level: 'status', code: 'NetStream.Publish.Start', description: 'Start publishing' },
     degraded: null,
+    outage: null,
     acked_bytes: 5000,
     lag_ms: 498,
     reconnects: 2,

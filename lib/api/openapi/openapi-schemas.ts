@@ -113,6 +113,10 @@ export const schemas: Readonly<Record<string, Schema>> = {
     last_status: { oneOf: [ref('LastStatus'), { type: 'null' }], description: 'last status message of the server' },
     acked_bytes: count('bytes of sent_bytes that the server has acknowledged; 0 if it sends no acknowledgements'),
     lag_ms: count('the largest lag_ms of its tracks'),
+    outage: {
+      oneOf: [ref('Outage'), { type: 'null' }],
+      description: 'the time without a server; null while it publishes, and before the first attempt has failed',
+    },
     reconnects: count('number of reconnects'),
     destination: count('the destination that is in use, or tried: 0 is that of url, n the n-th backup'),
     destinations: count('number of destinations: 1, and the backups'),
@@ -172,6 +176,10 @@ export const schemas: Readonly<Record<string, Schema>> = {
     reason: text('the close reason that the upstream would have ended with'),
     message: text('what happened, for people'),
     age: count('seconds since then'),
+  }),
+  Outage: object('The time in which an upstream has no server', {
+    since: text('time of the first failure since it was last published (ISO 8601, UTC)'),
+    attempts: count('attempts to connect, with the one whose connection broke'),
   }),
   Degraded: object('Why viewers get less than they should, or later', {
     reason: text('lag: the server is further behind than kmp_rtmp_out_max_lag; frames_dropped: frames are dropped'),

@@ -156,10 +156,16 @@ export const outputDirectives = {
   kmp_rtmp_out_reconnect_interval: row(msec, '1s', {
     contexts,
     doc: `Wait after a destination (host, port, application, stream) has failed. It doubles with each further failure, with
-      some jitter, up to 30 s. It holds for all upstreams of a process that have this destination, for new ones too, and
+      some jitter, up to kmp_rtmp_out_reconnect_max_interval. It holds for all upstreams of a process that have this destination, for new ones too, and
       without kmp_rtmp_out_reconnects: they wait, one of them tries, and the others follow its success. The first success
       ends the wait. A connection that breaks within a minute counts as a failure; after a longer one, the waits begin with
       the shortest again.`,
+  }),
+  kmp_rtmp_out_reconnect_max_interval: row(msec, '30s', {
+    contexts,
+    doc: `Longest wait between two attempts to connect to a destination that fails. A shorter one finds the server sooner
+      after a long outage. If it is shorter than kmp_rtmp_out_reconnect_interval, it applies to all waits.`,
+    example: 'kmp_rtmp_out_reconnect_max_interval 10s;',
   }),
   kmp_rtmp_out_resend: row(msec, '1s', {
     contexts,

@@ -18,8 +18,9 @@ import type { TurnSchedule } from '../../time/turn-schedule.js';
 import { FrameEncoder, type EncodedBatch, type EncoderOwner } from './delivery/frame-encoder.js';
 import { ServerLag } from './delivery/server-lag.js';
 import type { ByteCounts } from '../report/byte-counts.js';
-import { lagLimitsOf } from '../tracks/lag-limits.js';
+import { lagLimitsOf, type LagLimits } from '../tracks/lag-limits.js';
 import { LateFrames } from '../tracks/late-frames.js';
+import { leaveOutOld } from '../tracks/outage-window.js';
 import { tracksOf } from '../tracks/stream.js';
 import type { Track, TrackStream } from '../tracks/track.js';
 
@@ -104,6 +105,7 @@ export class RtmpConnection {
   state: PublisherState | undefined;
   /** Monotonic ms at which the handshake was done. */
   publishingSince = Infinity;
+  private readonly limits: LagLimits;
   private readonly reader: ServerReader;
   /** The last Window Acknowledgement Size that was sent to the server, bytes; 0: none. */
   private window = 0;
@@ -124,7 +126,7 @@ export class RtmpConnection {
       onFiPeriod: settings.outOnfiPeriod,
       enhanced: settings.outEnhanced === 'on',
     });
-    const limits = lagLimitsOf(settings);
+    const limits = (this.limits = lagLimitsOf(settings));
     const late = new LateFrames(limits);
     const encoder = new FrameEncoder(this.writer, ledger, encoderOwner, () => clock.now(), late);
     this.encoder = encoder;
@@ -249,6 +251,12 @@ export class RtmpConnection {
   /** ms: the age of the first written byte that the server has not taken; 0 if there is none. */
   get lagMs(): number {
     return this.lag.value(this.options.clock.now());
+  }
+
+  /** The first frames of `stream` are about to be written: those that are too old are left out. */
+  leaveOutOld(stream: TrackStream): void {
+    const { drops, limit } = this.limits;
+    if (drops) leaveOutOld(stream, this.options.clock.now() - limit);
   }
 
   /** Bytes transferred over the connection so far. */

@@ -21,6 +21,7 @@ export function announceStream(stream: TrackStream, connection: RtmpConnection, 
   if (!stream.settled || !state.live) return;
   connection.askForAcks();
   const fresh = tracksOf(stream).filter((track) => !track.ready);
+  if (fresh.length === tracksOf(stream).length) connection.leaveOutOld(stream);
   for (const track of fresh) {
     track.slate?.switchTo(false);
     track.applyChanges(track.head?.seq ?? track.ids.next);

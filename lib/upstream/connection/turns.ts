@@ -1,7 +1,7 @@
 import { messageOf } from '../../base/errors.js';
 import type { Timer } from '../../time/clock.js';
 import { reasonOf } from '../report/close-reason.js';
-import { STABLE_AFTER } from '../destination/backoff.js';
+import { reconnectWaits, STABLE_AFTER } from '../destination/backoff.js';
 import type { Attempt, AttemptTime, PastFailure } from '../destination/destination-backoff.js';
 import type { DestinationName, Destinations } from '../destination/destinations.js';
 import type { Destination } from './destination.js';
@@ -62,7 +62,7 @@ export class Turns {
   request(onTurn: () => void): void {
     this.leave();
     const { destinations, settings } = this.options;
-    this.attempt = destinations.attempt(this.name, settings.outReconnectInterval, onTurn);
+    this.attempt = destinations.attempt(this.name, reconnectWaits(settings), onTurn);
     this.attempt.begin();
   }
 
@@ -105,7 +105,7 @@ export class Turns {
   streamFailed(name: string, error: Error): void {
     const { destinations, settings } = this.options;
     const failure = { reason: reasonOf(error), message: this.mask(messageOf(error)) };
-    destinations.fail({ ...this.name, name }, settings.outReconnectInterval, failure);
+    destinations.fail({ ...this.name, name }, reconnectWaits(settings), failure);
   }
 
   /** True if the stream of that name has failed a moment ago. */

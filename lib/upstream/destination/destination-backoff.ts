@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../../time/clock.js';
 import type { CloseReason } from '../report/close-reason.js';
-import { backoffDelay, STABLE_AFTER } from './backoff.js';
+import { backoffDelay, STABLE_AFTER, type ReconnectWaits } from './backoff.js';
 
 /** Why an attempt failed. */
 export interface AttemptFailure {
@@ -37,12 +37,12 @@ export class Attempt {
   startedAt = 0;
 
   /**
-   * @param interval ms to wait if it is the first in sequence that fails
+   * @param waits how long to wait if it fails
    * @param onTurn called once, when it may connect
    */
   constructor(
     readonly backoff: DestinationBackoff,
-    readonly interval: number,
+    readonly waits: ReconnectWaits,
     readonly onTurn: () => void,
   ) {}
 
@@ -163,7 +163,8 @@ export class DestinationBackoff {
       if (lasted) this.shortLived = 0;
       if (attempt.phase === 'published' && !lasted) this.shortLived++;
       else this.failures++;
-      const delay = backoffDelay(this.failures + this.shortLived, attempt.interval, this.random);
+      const { first, longest } = attempt.waits;
+      const delay = backoffDelay(this.failures + this.shortLived, first, this.random, longest);
       this.nextTime = { at: now + delay, wall: clock.wall() + delay };
       this.lastFailure = { reason, message, at: now };
       this.closed = true;

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../time/clock.js';
-import { MAX_DELAY } from './backoff.js';
+import type { ReconnectWaits } from './backoff.js';
 import { Attempt, DestinationBackoff, type AttemptFailure } from './destination-backoff.js';
 
 /** A destination that nobody uses is remembered for this long, ms, after the time of its next attempt. */
-const FORGET_AFTER = 2 * MAX_DELAY;
+const FORGET_AFTER = 60_000;
 
 /** Most destinations that are remembered although nobody uses them: senders choose them. */
 const MAX_UNUSED = 1000;
@@ -38,16 +38,16 @@ export class Destinations {
   /**
    * A new attempt to publish at a destination.
    *
-   * @param interval ms to wait after the first failure in sequence (`kmp_rtmp_out_reconnect_interval`)
+   * @param waits how long to wait after failures
    * @param onTurn called once, when it may connect
    */
-  attempt(destination: DestinationName, interval: number, onTurn: () => void): Attempt {
-    return new Attempt(this.of(keyOf(destination)), interval, onTurn);
+  attempt(destination: DestinationName, waits: ReconnectWaits, onTurn: () => void): Attempt {
+    return new Attempt(this.of(keyOf(destination)), waits, onTurn);
   }
 
   /** Something failed at a destination that is no attempt of its own: it is closed off, if it was open. */
-  fail(destination: DestinationName, interval: number, failure: AttemptFailure): void {
-    const attempt = this.attempt(destination, interval, () => attempt.failed(failure, Infinity));
+  fail(destination: DestinationName, waits: ReconnectWaits, failure: AttemptFailure): void {
+    const attempt = this.attempt(destination, waits, () => attempt.failed(failure, Infinity));
     attempt.begin();
     attempt.leave();
   }

@@ -370,7 +370,9 @@ export class Input extends Writable implements TrackInput, Counting {
     if (this.over) return;
     const first = !this.partialCharged && this.counters.frames === 0;
     this.partialCharged = held > 0;
-    if (this.track?.memory.setPartial(held) === false) {
+    const { track } = this;
+    if (track === undefined || track.memory.setPartial(held)) return;
+    if (!upstream.makesRoom(held) || !track.memory.setPartial(held)) {
       upstream.fail(
         first ? 'mem_limit_exceeded' : 'get_buf_failed',
         `the memory limit of ${upstream.ledger.limit} bytes was reached by an incomplete packet, of which ${held} bytes have arrived`,

@@ -114,6 +114,14 @@ export type UpstreamState =
   | 'reconnecting'
   | 'closing';
 
+/** The time in which the upstream has no server. */
+export interface OutageStatus {
+  /** The first failure since it was last published, ISO 8601 in UTC. */
+  readonly since: string;
+  /** Attempts to connect, with the one whose connection broke. */
+  readonly attempts: number;
+}
+
 /** Why viewers get less than they should, or later. */
 export interface DegradedStatus {
   /** `lag`: the server is further behind than `kmp_rtmp_out_max_lag`; `frames_dropped`: frames are dropped. */
@@ -161,6 +169,8 @@ export interface UpstreamStatus {
   readonly degraded: DegradedStatus | null;
   /** The largest `lag_ms` of its tracks. */
   readonly lag_ms: number;
+  /** null while it publishes, and before the first attempt has failed. */
+  readonly outage: OutageStatus | null;
   /** How often the RTMP connection was opened again. */
   readonly reconnects: number;
   /** Which of its destinations is in use, or tried: 0 is that of `url`, n the n-th backup (`backup_urls`). */

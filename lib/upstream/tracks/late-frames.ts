@@ -74,8 +74,6 @@ export function laterKey(track: Track, since: number): Frame | undefined {
 /** Drops the queued frames before `start`; all of them, and those that follow up to a key frame, if it is undefined. */
 export function dropUntil(track: Track, start: Frame | undefined): void {
   let keep = false;
-  const out = track.removeUnless((frame) => (keep ||= frame === start));
-  for (const frame of out) track.drop(frame);
-  track.acknowledge();
+  track.discardAll(track.removeUnless((frame) => (keep ||= frame === start)));
   if (start === undefined) track.dropping = true;
 }

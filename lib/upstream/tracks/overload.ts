@@ -1,6 +1,8 @@
 import type { Frame } from '../../media/frame.js';
 import type { Logger } from '../../base/logger.js';
+import type { LagLimits } from './lag-limits.js';
 import { frameCharge, type Ledger } from './ledger.js';
+import { leaveOutOld } from './outage-window.js';
 import type { Track } from './track.js';
 
 /** Share of the memory limit above which new groups of pictures are dropped. */
@@ -9,6 +11,12 @@ const HIGH = 0.75;
 const VERY_HIGH = 0.9;
 /** Share below which new groups are accepted again. */
 const LOW = 0.5;
+
+/** Below this share of the memory limit, frames may have to be dropped before others are taken. */
+const NEARLY_FULL = 0.25;
+
+/** Frames are left out in one go when the oldest is this much older than the limit, ms. */
+const WINDOW_STEP = 1_000;
 
 /** Most frames of a track that wait while no server takes them: more would close its connection. */
 const MOST_WAITING = 8192;
@@ -25,6 +33,8 @@ export class Overload {
   constructor(
     private readonly ledger: Ledger,
     private readonly log: Logger,
+    private readonly limits: LagLimits,
+    private readonly now: () => number,
   ) {}
 
   /**
@@ -61,11 +71,15 @@ export class Overload {
   }
 
   /**
-   * As {@link admits}, while no server takes anything. Audio may go, too: when there is no video left to drop, the
-   * older half of what waits.
+   * As {@link admits}, while no server takes anything. What is too old to be sent later goes first: see {@link
+   * leaveOutOld}. Beyond the limit of the memory, older groups go before newer ones. Audio may go, too: when there is
+   * no video left to drop, the older half of what waits.
    */
   admitsWaiting(track: Track, frame: Frame, tracks: Iterable<Track>): boolean {
     const all = [...tracks];
+    this.moveWindow(track, frame);
+    const isNearlyFull = this.ledger.used > this.ledger.limit * HIGH;
+    if (this.limits.drops && frame.isKey && track.mediaType === 'video' && isNearlyFull) this.makeRoom(all);
     if (track.length >= MOST_WAITING) {
       if (track.mediaType === 'video') this.makeRoom([track]);
       else this.dropOlderHalf(track);
@@ -92,11 +106,55 @@ export class Overload {
     return true;
   }
 
+  /**
+   * Drops queued frames, so that `bytes` more can be charged: video, then the older half of the audio, then all of it.
+   * Returns false if that is not enough.
+   */
+  free(bytes: number, tracks: Iterable<Track>): boolean {
+    const all = [...tracks];
+    if (this.ledger.left < bytes) this.makeRoom(all);
+    for (let i = 0; i < 8 && this.ledger.left < bytes; i++) {
+      for (const one of all) if (one.mediaType === 'audio') this.dropOlderHalf(one);
+    }
+    return this.ledger.left >= bytes;
+  }
+
+  /**
+   * Makes room for received frames. If there is none, drops them and returns false: they must not be queued.
+   *
+   * @param tracks returns all tracks of the upstream
+   */
+  takes(track: Track, frames: readonly Frame[], tracks: () => Iterable<Track>): boolean {
+    const { ledger } = this;
+    if (ledger.left > ledger.limit * NEARLY_FULL) return true;
+    const needed = frames.reduce((sum, frame) => sum + frameCharge(frame), 0);
+    if (ledger.left >= needed || this.free(needed, tracks())) return true;
+    this.begin();
+    for (const frame of frames) {
+      frame.release();
+      this.drop(track);
+    }
+    if (track.mediaType === 'video') track.dropping = true;
+    return false;
+  }
+
+  private moveWindow(track: Track, frame: Frame): void {
+    const { drops, limit } = this.limits;
+    const { video, audio } = track.stream.tracks;
+    // Video continues with a key frame, so nothing changes before the next one.
+    const decides = track.mediaType === 'video' ? frame.isKey : video === undefined || video.length === 0;
+    if (!drops || !decides) return;
+    const now = this.now();
+    const isOld = (one: Track | undefined): boolean =>
+      one?.head !== undefined && now - one.head.arrivedAt > limit + WINDOW_STEP;
+    if (isOld(video) || isOld(audio)) leaveOutOld(track.stream, now - limit);
+  }
+
   private dropOlderHalf(track: Track): void {
     const half = Math.ceil(track.length / 2);
     let n = 0;
     const out = track.removeUnless(() => n++ >= half);
-    for (const frame of out) track.discard(frame);
+    track.discardAll(out);
     this.dropped += out.length;
   }
 
@@ -113,7 +171,7 @@ export class Overload {
         if (frame.isKey) inGroup = true;
         return !inGroup;
       });
-      for (const frame of out) track.discard(frame);
+      track.discardAll(out);
       this.dropped += out.length;
       if (out.length > 0) track.dropping = true;
     }

@@ -8,6 +8,12 @@ export type AdmitFailure = 'get_buf_failed' | 'alloc_chain_failed' | 'push_frame
 
 /** Share of the memory limit that frames of a slate leave free. */
 const SPARED = 0.25;
+/** What used the memory when the limit was reached, by close reason. */
+export const ADMITTED: Readonly<Record<AdmitFailure, string>> = {
+  get_buf_failed: 'received frames',
+  alloc_chain_failed: 'pieces of frames',
+  push_frame_failed: 'queued frames',
+};
 
 /**
  * The memory that one track has charged to the ledger of its upstream. Only this class charges and releases memory for

@@ -158,6 +158,8 @@ export class Track extends TrackQueue implements Counting, TimedTrack {
    * comes.
    */
   private endedInput: TrackInput | undefined;
+  /** True once queued frames were dropped on purpose. */
+  private leftOut = false;
   /** The sequence number of the last ack: all frames before it are done. */
   private ackedNext = 0;
 
@@ -319,8 +321,11 @@ export class Track extends TrackQueue implements Counting, TimedTrack {
   acknowledge(): void {
     const { ids } = this;
     const input = this.input ?? this.endedInput;
-    if (input === undefined || !(this.stream.live || this.stream.outlet?.discards === true)) return;
-    const done = Math.min(ids.firstUnderWay, this.head?.seq ?? ids.next, ids.next - input.toRepeat);
+    const acks = this.stream.live || this.stream.outlet?.discards === true;
+    if (input === undefined || !(acks || this.leftOut)) return;
+    // Before the server publishes, only frames count that were left out on purpose, not those that were written.
+    const kept = acks ? Infinity : this.retained.firstSeq;
+    const done = Math.min(kept, ids.firstUnderWay, this.head?.seq ?? ids.next, ids.next - input.toRepeat);
     const byGroup = this.mediaType === 'video' && input.acksGroups && input !== this.endedInput;
     const next = byGroup ? ids.groupStart(done) : done;
     if (next > this.ackedNext) {
@@ -355,6 +360,21 @@ export class Track extends TrackQueue implements Counting, TimedTrack {
   /** Drops a frame that was taken from the queue. It counts as done. */
   discard(frame: Frame): void {
     this.drop(frame);
+    this.acknowledge();
+  }
+
+  /**
+   * Drops frames that were taken from the queue on purpose. They count as done, also while no server publishes the
+   * stream: their sender does not have to keep them. Media infos that only they needed are forgotten.
+   */
+  discardAll(frames: readonly Frame[]): void {
+    if (frames.length === 0) return;
+    for (const frame of frames) this.drop(frame);
+    this.leftOut = true;
+    const next = this.head?.seq ?? this.ids.next;
+    let superseded = 0;
+    while ((this.changes[superseded + 1]?.seq ?? Infinity) <= next) superseded++;
+    if (this.changes.splice(0, superseded).length > 0) this.chargeInfos();
     this.acknowledge();
   }
 

@@ -51,6 +51,15 @@ describe('how far a server is behind', { timeout: 120_000, skip: linux ? false :
     await live.service.registry.refreshLags();
   }
 
+  /** A measurement that was under way may have been of the time before. */
+  async function lagBecomes(ms: number): Promise<void> {
+    for (let i = 0; i < 5 && live.status().lag_ms !== ms; i++) {
+      clock.advance(1000);
+      await measured();
+    }
+    assert.equal(live.status().lag_ms, ms);
+  }
+
   const video = (): number[] =>
     framesOf(connection).flatMap((text) => (text.startsWith('v') ? [Number(text.slice(1).split(' ', 1)[0])] : []));
   const audio = (): string[] => framesOf(connection).filter((text) => text.startsWith('a'));
@@ -66,8 +75,7 @@ describe('how far a server is behind', { timeout: 120_000, skip: linux ? false :
 
   it('is the age of what it has not read, although the kernel has taken everything', async () => {
     await start();
-    await measured();
-    assert.ok(live.status().lag_ms <= 200, `${live.status().lag_ms} ms`);
+    await lagBecomes(0);
     connection.pause();
     for (let s = 0; s < 6; s++) await second();
     const { lag_ms, streams, sent_bytes, written_bytes } = live.status();
@@ -78,9 +86,7 @@ describe('how far a server is behind', { timeout: 120_000, skip: linux ? false :
     assert.equal(streams['s']?.tracks.audio?.lag_ms, lag_ms);
     connection.resume();
     await arrived(sent);
-    clock.advance(1000);
-    await measured();
-    assert.equal(live.status().lag_ms, 0);
+    await lagBecomes(0);
   });
 
   it('is the age of what it has not acknowledged, if it acknowledges', async () => {
