@@ -57,7 +57,7 @@ describe('failback to the primary destination', { timeout: 90_000 }, () => {
     assert.deepEqual([...audioOf(backup), ...audioOf(third)], names('a', 0, 18));
     assert.equal(mediaOf(third).find(({ kind }) => kind === 'video')?.ms, 15 * 40);
     assert.ok(timesOf(third).every((ms) => ms >= 15 * 40));
-    // The backup gets that the stream has ended.
+    // The stream is ended at the backup.
     assert.deepEqual(
       backup
         .commands()
