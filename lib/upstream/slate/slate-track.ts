@@ -2,7 +2,8 @@ import { Frame, KEY_FRAME, SLATE_FRAME } from '../../media/frame.js';
 import { sameMediaInfo, type MediaInfo } from '../../media/media-info.js';
 import { toMs } from '../../media/timescale.js';
 import { frameCharge } from '../tracks/ledger.js';
-import type { Track, TrackSlate } from '../tracks/track.js';
+import type { Track } from '../tracks/track.js';
+import type { TrackSlate } from '../tracks/track-slate.js';
 import type { FrozenPicture, SlateSource } from './slate-source.js';
 
 /** Frames that may wait. The rest waits for a slow server. */

@@ -11,6 +11,7 @@ import { Retention, type Kept } from './retention.js';
 import type { TrackMemory } from './track-memory.js';
 import type { TrackStatus } from '../report/status.js';
 import type { TrackInput } from './track-input.js';
+import type { TrackSlate } from './track-slate.js';
 import type { Counting, Sums } from '../report/totals.js';
 import type { Gap, StreamTimeline, TimedTrack } from './stream-timeline.js';
 
@@ -81,26 +82,6 @@ export interface TrackStream extends QueueGroup {
   beginAtKey(always?: boolean): void;
   /** Whether a frame may be written now. Otherwise it is dropped. @param now monotonic ms */
   mayWrite(track: Track, frame: Frame, now: number): boolean;
-}
-
-/** What fills the gaps of a track (lib/upstream/slate/), as the track sees it. */
-export interface TrackSlate {
-  /** True while it sends. */
-  readonly isActive: boolean;
-  /** While it sends: no frame of the sender may have a lower time, ms. */
-  readonly floorMs: number | undefined;
-  /** The media of the slate while it is the one that is written, if it is other media than that of the sender. */
-  readonly shown: { readonly info: MediaInfo; readonly tagHead: TagHead } | undefined;
-  /**
-   * The next frame is one of the slate, or of the sender. Returns true if its media has to be announced.
-   */
-  switchTo(slate: boolean): boolean;
-  /** A key frame of the sender has arrived. */
-  keyFrame(frame: Frame, info: MediaInfo): void;
-  /** `frame` of the sender takes over. Slate frames that are not written, and would come after it, are dropped. */
-  end(frame: Frame): void;
-  /** The track has ended. */
-  close(): void;
 }
 
 /** One video or audio rendition of a stream: its queue of frames, and the state that is needed to write them. */
