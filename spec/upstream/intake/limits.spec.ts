@@ -153,11 +153,12 @@ describe('the limits of a KMP connection', { timeout: 90_000 }, () => {
   });
 
   it('one that sends something now and then is not', async () => {
-    await start({ inReadTimeout: 200 });
+    await start({ inReadTimeout: 3000 });
     await open();
     sender.send(videoMinf());
+    // Longer than the timeout in all, with much room in each step.
     for (let i = 0; i < 12; i++) {
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await new Promise((resolve) => setTimeout(resolve, 300));
       sender.send(packet('null'));
     }
     assert.equal(sender.isClosed, false);
