@@ -1,7 +1,6 @@
 import type { ConnectData } from '../kmp/connect-data.js';
 import type { Logger } from '../base/logger.js';
 import { maskKey } from '../base/mask.js';
-import type { Frame } from '../media/frame.js';
 import { codecName } from '../media/codec.js';
 import type { MediaInfo } from '../media/media-info.js';
 import { lacksPrivateData } from '../rtmp/media-tags.js';
@@ -25,10 +24,10 @@ import type { UpstreamStream } from './tracks/stream.js';
 import { BYTES } from './report/byte-counts.js';
 import type { Counting, Sums } from './report/totals.js';
 import { lagLimitsOf } from './tracks/lag-limits.js';
-import { ADMITTED } from './tracks/track-memory.js';
 import type { Track, TrackStream } from './tracks/track.js';
 import type { TrackInput } from './tracks/track-input.js';
 import { streamNameOf } from './tracks/stream-name.js';
+import { FrameAdmission, type AdmissionOwner } from './frame-admission.js';
 import { AbsentInputs, type AbsentInputsOwner } from './absent-inputs.js';
 import { SenderWatch, type WatchedUpstream } from './sender-watch.js';
 import { maskSecrets } from './mask-secrets.js';
@@ -49,7 +48,9 @@ type Phase = 'open' | 'dropping' | 'closing' | 'ended';
  * tracks. A {@link PublishSession} does the RTMP side. There are several if the server supports only one stream per
  * connection.
  */
-export class Upstream implements SessionHost, StreamSetOwner, WatchedUpstream, AbsentInputsOwner, Counting {
+export class Upstream
+  implements SessionHost, StreamSetOwner, WatchedUpstream, AbsentInputsOwner, AdmissionOwner, Counting
+{
   readonly id: string;
   readonly connection: number;
   readonly data: ConnectData;
@@ -70,7 +71,7 @@ export class Upstream implements SessionHost, StreamSetOwner, WatchedUpstream, A
   private readonly streamSet: StreamSet;
   readonly hold: Hold;
   private readonly senderWatch: SenderWatch;
-  private readonly overload: Overload;
+  readonly admission: FrameAdmission;
   private readonly publications: Publications;
   private phase: Phase = 'open';
   /** Inputs that only wait for the acks of the frames they have sent. */
@@ -91,7 +92,8 @@ export class Upstream implements SessionHost, StreamSetOwner, WatchedUpstream, A
     this.destinations = destinationsOf(data, settings, (problem) => log.warn(`connect data: ${problem}`));
     this.ledger = new Ledger(settings.outMemLimit, options.memory);
     const limits = lagLimitsOf(settings);
-    this.overload = new Overload(this.ledger, log, limits, () => clock.now());
+    const overload = new Overload(this.ledger, log, limits, () => clock.now());
+    this.admission = new FrameAdmission(this, overload, clock, settings);
     this.schedule = turnScheduleOf(settings, clock);
     this.createdAt = clock.now();
     this.publications = new Publications(
@@ -186,41 +188,6 @@ export class Upstream implements SessionHost, StreamSetOwner, WatchedUpstream, A
       );
     }
     this.streamSet.chargeInfos(track);
-  }
-
-  /**
-   * Whether a received frame is admitted, or dropped because memory runs out; see `kmp_rtmp_out_overload`. While the
-   * upstream waits for a server, nothing can take its frames: they are dropped without that directive, too.
-   */
-  admits(track: Track, frame: Frame): boolean {
-    const { overload } = this;
-    if (track.stream.outlet?.isWaiting === true) {
-      const waiting = [...this.allTracks()].filter((one) => one.stream.outlet?.isWaiting === true);
-      return overload.admitsWaiting(track, frame, waiting);
-    }
-    if (this.mayDrop) return overload.admits(track, frame, this.allTracks());
-    return overload.endsGroup(track, frame);
-  }
-
-  /** Makes room for `bytes`, if frames may be dropped for that. Returns false if there is none. */
-  makesRoom(bytes: number): boolean {
-    return this.ledger.left >= bytes || (this.mayDrop && this.overload.free(bytes, this.allTracks()));
-  }
-
-  private get mayDrop(): boolean {
-    return this.options.settings.outOverload === 'drop_frames';
-  }
-
-  /** Takes numbered frames: counts their memory and passes them to the merger. */
-  accept(track: Track, frames: readonly Frame[]): void {
-    if (this.mayDrop && !this.overload.takes(track, frames, () => this.allTracks())) return;
-    const failure = track.memory.admit(frames);
-    if (failure !== undefined) {
-      this.fail(failure, `the memory limit of ${this.ledger.limit} bytes was reached by ${ADMITTED[failure]}`);
-      return;
-    }
-    track.receivedAt = this.options.clock.now();
-    track.stream.outlet?.write(track, frames);
   }
 
   /**

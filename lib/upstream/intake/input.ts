@@ -339,7 +339,7 @@ export class Input extends Writable implements TrackInput, Counting {
       this.rules.waitKey = info.mediaType === 'video';
       return false;
     }
-    return upstream.admits(track, frame);
+    return upstream.admission.admits(track, frame);
   }
 
   /** @param bytes of the read that contained the frames */
@@ -349,7 +349,7 @@ export class Input extends Writable implements TrackInput, Counting {
     copyOutOfLargeRead(frames, bytes);
     // The bytes held for the first frame's packet are part of its payload now.
     this.account(0);
-    upstream.accept(track, frames);
+    upstream.admission.accept(track, frames);
     checkPendingFrames(track.length);
   }
 
@@ -372,7 +372,7 @@ export class Input extends Writable implements TrackInput, Counting {
     this.partialCharged = held > 0;
     const { track } = this;
     if (track === undefined || track.memory.setPartial(held)) return;
-    if (!upstream.makesRoom(held) || !track.memory.setPartial(held)) {
+    if (!upstream.admission.makesRoom(held) || !track.memory.setPartial(held)) {
       upstream.fail(
         first ? 'mem_limit_exceeded' : 'get_buf_failed',
         `the memory limit of ${upstream.ledger.limit} bytes was reached by an incomplete packet, of which ${held} bytes have arrived`,

@@ -5,7 +5,8 @@ import { describeMedia } from './describe-media.js';
 import { TagHead } from '../../rtmp/media-tags.js';
 import type { StreamState } from '../../rtmp/session-writer.js';
 import { NEVER_WRITTEN, SLATE_FRAME, type Frame } from '../../media/frame.js';
-import type { FrameIds, UnderWay } from './frame-ids.js';
+import type { BatchShare } from './batch-share.js';
+import type { FrameIds } from './frame-ids.js';
 import { infoCharge } from './ledger.js';
 import { Retention, type Kept } from './retention.js';
 import type { TrackMemory } from './track-memory.js';
@@ -13,24 +14,8 @@ import type { TrackStatus } from '../report/status.js';
 import type { TrackInput } from './track-input.js';
 import type { TrackSlate } from './track-slate.js';
 import type { Counting, Sums } from '../report/totals.js';
+import type { InfoChange } from './info-change.js';
 import type { Gap, StreamTimeline, TimedTrack } from './stream-timeline.js';
-
-/** A media info that takes effect at a position in the queue (docs/protocol/rtmp.md, Improvements over the module). */
-interface InfoChange {
-  readonly seq: number;
-  readonly info: MediaInfo;
-}
-
-/** The part of a batch of encoded frames that belongs to one track. */
-export interface BatchShare {
-  /** Sequence number of its last frame. */
-  seq: number;
-  /** Bytes charged for encoding, beside the frames. */
-  encoded: number;
-  /** Frames that are not needed once the batch is sent. */
-  readonly frames: Frame[];
-  readonly underWay: UnderWay;
-}
 
 /** Publishes a stream. An upstream uses only this interface of an RTMP session for its streams and tracks. */
 export interface StreamOutlet {
@@ -75,9 +60,8 @@ export interface TrackStream extends QueueGroup {
    */
   live: boolean;
   /**
-   * The next frame is the first one after a break. If there is video, no frame is written before its key frame.
-   *
-   * @param always also if no frame was written before the break
+   * The next frame is the first one after a break: with video, no frame is written before its key frame. `always`: also
+   * if no frame was written before the break.
    */
   beginAtKey(always?: boolean): void;
   /** Whether a frame may be written now. Otherwise it is dropped. @param now monotonic ms */
@@ -134,10 +118,7 @@ export class Track extends TrackQueue implements Counting, TimedTrack {
   complete = false;
   /** Sequence number of the first written frame. */
   private firstWritten: number | undefined;
-  /**
-   * The input of a sender that has announced the end. It is kept until its last frame is acknowledged or another input
-   * comes.
-   */
+  /** The input of a sender that has announced the end, until its last frame is acknowledged or another one comes. */
   private endedInput: TrackInput | undefined;
   /** True once queued frames were dropped on purpose. */
   private leftOut = false;
@@ -201,9 +182,7 @@ export class Track extends TrackQueue implements Counting, TimedTrack {
     this.complete = false;
   }
 
-  /**
-   * The input's position in the count is known. Later frames, and those that it repeats, will be acknowledged to it.
-   */
+  /** The input's position in the count is known. Later frames, and those that it repeats, are acknowledged to it. */
   startAcks(input: TrackInput): void {
     this.ackedNext = this.ids.next - input.toRepeat - 1;
   }

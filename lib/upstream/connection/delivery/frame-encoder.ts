@@ -8,7 +8,8 @@ import type { SessionWriter } from '../../../rtmp/session-writer.js';
 import type { CloseReason } from '../../report/close-reason.js';
 import { BATCH_COST, ENCODED_COST, type Ledger } from '../../tracks/ledger.js';
 import type { LateFrames } from '../../tracks/late-frames.js';
-import type { BatchShare, Track } from '../../tracks/track.js';
+import type { BatchShare } from '../../tracks/batch-share.js';
+import type { Track } from '../../tracks/track.js';
 
 /** No frame has arrived. */
 const NONE = -1;

@@ -1,0 +1,63 @@
+import type { Clock } from '../time/clock.js';
+import type { MediaSettings } from '../config/settings.js';
+import type { Frame } from '../media/frame.js';
+import type { CloseReason } from './report/close-reason.js';
+import type { Ledger } from './tracks/ledger.js';
+import type { Overload } from './tracks/overload.js';
+import { ADMITTED } from './tracks/track-memory.js';
+import type { Track } from './tracks/track.js';
+
+/** What is needed from the upstream. */
+export interface AdmissionOwner {
+  readonly ledger: Ledger;
+  allTracks(): Iterable<Track>;
+  /** Ends the upstream at once. */
+  fail(reason: CloseReason, message: string): void;
+}
+
+/** Decides which received frames an upstream takes, and charges their memory; see `kmp_rtmp_out_overload`. */
+export class FrameAdmission {
+  private readonly mayDrop: boolean;
+
+  constructor(
+    private readonly owner: AdmissionOwner,
+    private readonly overload: Overload,
+    private readonly clock: Clock,
+    settings: Pick<MediaSettings, 'outOverload'>,
+  ) {
+    this.mayDrop = settings.outOverload === 'drop_frames';
+  }
+
+  /**
+   * Whether a received frame is admitted, or dropped because memory runs out. While the upstream waits for a server,
+   * nothing can take its frames: they are dropped without that directive, too.
+   */
+  admits(track: Track, frame: Frame): boolean {
+    const { overload, owner } = this;
+    if (track.stream.outlet?.isWaiting === true) {
+      const waiting = [...owner.allTracks()].filter((one) => one.stream.outlet?.isWaiting === true);
+      return overload.admitsWaiting(track, frame, waiting);
+    }
+    if (this.mayDrop) return overload.admits(track, frame, owner.allTracks());
+    return overload.endsGroup(track, frame);
+  }
+
+  /** Makes room for `bytes`, if frames may be dropped for that. Returns false if there is none. */
+  makesRoom(bytes: number): boolean {
+    const { owner } = this;
+    return owner.ledger.left >= bytes || (this.mayDrop && this.overload.free(bytes, owner.allTracks()));
+  }
+
+  /** Takes numbered frames: counts their memory and passes them to the merger. */
+  accept(track: Track, frames: readonly Frame[]): void {
+    const { owner } = this;
+    if (this.mayDrop && !this.overload.takes(track, frames, () => owner.allTracks())) return;
+    const failure = track.memory.admit(frames);
+    if (failure !== undefined) {
+      owner.fail(failure, `the memory limit of ${owner.ledger.limit} bytes was reached by ${ADMITTED[failure]}`);
+      return;
+    }
+    track.receivedAt = this.clock.now();
+    track.stream.outlet?.write(track, frames);
+  }
+}
