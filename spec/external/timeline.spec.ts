@@ -30,6 +30,7 @@ const MEDIA = `
   kmp_rtmp_out_answer_timeout 5s;
   kmp_rtmp_out_reconnects unlimited;
   kmp_rtmp_out_reconnect_interval 500ms;
+  kmp_rtmp_out_reconnect_max_interval 4s;
   kmp_rtmp_out_overload drop_frames;
   kmp_rtmp_out_max_lag 4s;
   kmp_rtmp_out_linger 30s;

@@ -79,8 +79,13 @@ export class SlateTrack implements TrackSlate {
     if (this.source !== undefined && this.nextMs < ms) this.nextMs = this.source.begin(ms);
   }
 
-  /** Sends the frames up to the time `until`, ms. @param now monotonic ms, of their arrival */
-  fill(now: number, until: number): void {
+  /**
+   * Sends the frames up to the time `until`, ms.
+   *
+   * @param now monotonic ms, of their arrival
+   * @param seq the sequence number of the next frame of the sender
+   */
+  fill(now: number, until: number, seq = this.track.ids.next): void {
     const { track, source } = this;
     if (source === undefined) return;
     const frames: Frame[] = [];
@@ -100,7 +105,7 @@ export class SlateTrack implements TrackSlate {
       if (!track.memory.hasRoom(bytes)) break;
       frame.ms = ms;
       frame.arrivedAt = Math.floor(now);
-      frame.seq = track.ids.next;
+      frame.seq = seq;
       frame.sentAt = SLATE_FRAME;
       frames.push(frame);
     }
@@ -117,6 +122,8 @@ export class SlateTrack implements TrackSlate {
   end(frame: Frame): void {
     const { track } = this;
     if (!this.active) return;
+    // Up to the frame of the sender: players stop at a gap in the sound.
+    this.fill(frame.arrivedAt, frame.ms - this.lastDuration, frame.seq);
     this.active = false;
     const overlaps = track.removeUnless((one) => one.sentAt !== SLATE_FRAME || this.endOf(one.ms) <= frame.ms);
     for (const one of overlaps) track.drop(one);

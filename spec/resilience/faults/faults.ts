@@ -73,7 +73,7 @@ export const faults: readonly Fault[] = [
     name: 'senders frozen',
     async happen(fleet, victim) {
       for (const sender of victim.senders) sender.frozen = true;
-      return ends(fleet, victim, 'done');
+      return ends(fleet, victim, 'input_timeout');
     },
   },
   {

@@ -147,6 +147,28 @@ describe('kmp_rtmp_out_slate freeze', { timeout: 90_000 }, () => {
     assert.equal(tracks().video?.slate, false);
   });
 
+  it('has no gap in the sound up to the first frame of the sender, also if that is ahead', async () => {
+    await start();
+    await away();
+    clock.advance(5000);
+    await filled(5, 220);
+    const audio = await back(audioMinf({ extraData: ASC }), 8n);
+    // The same sender continues, 250 ms ahead of what was sent.
+    audio.send(frameAt(5540, 'A0'));
+    await connection.until(() => framesOf(connection).includes('A0'));
+    const sound = of('audio');
+    const last = sound.findIndex(({ text }) => text === 'A0');
+    const times = sound.slice(8, last + 1).map(({ ms }) => ms);
+    assert.equal(times.at(-1), 5540);
+    assert.ok(
+      times.every((ms, i) => i === 0 || ms - (times[i - 1] ?? 0) <= 43),
+      times.slice(-15).join(' '),
+    );
+    inOrder();
+    await audio.acked(9n);
+    assert.equal(audio.lastAck, 9n);
+  });
+
   it('the same sender resumes: what the slate has covered is dropped, up to a key frame', async () => {
     await start();
     clock.advance(3000);
