@@ -82,7 +82,9 @@ async function startService(one: Case, settings: RunSettings, folder: string): P
 }
 
 function configuration(port: number, workers: number, directives: readonly string[]): string {
-  const lines = [`listen 127.0.0.1:${port};`, 'kmp_rtmp;', ...directives].map((line) => `        ${line}`);
+  // The ingest of the benchmarks answers nothing: the service must not wait for it.
+  const answers = directives.some((one) => one.includes('answer_timeout')) ? [] : ['kmp_rtmp_out_answer_timeout 0;'];
+  const lines = [`listen 127.0.0.1:${port};`, 'kmp_rtmp;', ...answers, ...directives].map((line) => `        ${line}`);
   return `worker_processes ${workers};\n\nstream {\n    server {\n${lines.join('\n')}\n    }\n}\n`;
 }
 

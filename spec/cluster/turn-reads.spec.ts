@@ -58,12 +58,16 @@ describe('workers', { timeout: 90_000 }, () => {
     await until('all tracks', status, () => senders.every(({ lastAck }) => lastAck === 1n));
     const pids = await service.workers();
     const earlier = pids.map(reads);
+    const began = performance.now();
     for (let n = 0; n < PACKETS; n++) {
       for (const sender of senders) sender.send(nullPacket);
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
+    const took = performance.now() - began;
     for (const sender of senders) sender.send(frameAt(40, 'b'));
     await until('the frames', status, () => senders.every(({ lastAck }) => lastAck === 2n));
+    // If packets come as slowly as sockets are read, the numbers say nothing.
+    if (took > 2 * PACKETS) return t.skip(`the machine is too slow: ${PACKETS} packets took ${Math.round(took)} ms`);
     // Read whenever something comes, each worker would make up to 3000 reads.
     pids.forEach((pid, i) => {
       const made = reads(pid) - (earlier[i] ?? 0);
