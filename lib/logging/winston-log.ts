@@ -225,7 +225,7 @@ class SinkStream extends Writable {
 /** Maximum size of lines that wait in the process, in bytes, when nobody reads the pipe. */
 const MAX_STDERR_BYTES = 4 * 2 ** 20;
 
-/** What of stderr is used. */
+/** The parts of stderr that {@link StderrSink} uses. */
 interface ErrorStream {
   write(text: string): unknown;
   /** Bytes that wait to be written. */

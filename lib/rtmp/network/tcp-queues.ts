@@ -30,7 +30,7 @@ const TICK = 1_000;
  */
 const PAUSE = { fixed: 200, perCharacter: 0.001 } as const;
 
-/** A measurement that is not older than this, ms, is as good as a new one for somebody who asks. */
+/** Maximum age of a measurement that is returned without a new reading, ms. */
 const FRESH = 1_000;
 
 /** Bytes of one reading of a table, and the most that is read: a machine with 500,000 connections. */
