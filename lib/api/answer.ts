@@ -1,6 +1,7 @@
 import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
 import { messageOf } from '../base/errors.js';
 import { noLog, type Logger } from '../base/logger.js';
+import { maskUrl } from '../base/mask.js';
 import { bodySender } from './send-body.js';
 
 /** Body of every error response. `error` is stable, and programs may test it; `message` is for people. */
@@ -44,7 +45,7 @@ export function answerError(res: Response, status: number, error: string, messag
 
 /** Answers 404 if no route matched. */
 export const notFound: RequestHandler = (req, res) => {
-  answerError(res, 404, 'not_found', `there is nothing at ${loggablePath(req.originalUrl)}`);
+  answerError(res, 404, 'not_found', `there is nothing at ${loggableUrl(req.originalUrl)}`);
 };
 
 /**
@@ -55,7 +56,7 @@ export function errorHandler(log: Logger = noLog): ErrorRequestHandler {
   return (error: unknown, req, res, next) => {
     const status = statusOf(error);
     if (status === undefined) {
-      log.error(`HTTP ${req.method} ${loggablePath(req.originalUrl)} failed: ${messageOf(error)}`, { error });
+      log.error(`HTTP ${req.method} ${loggableUrl(req.originalUrl)} failed: ${messageOf(error)}`, { error });
     }
     // The response has begun. Express closes the connection, so the client does not mistake a partial body for a
     // complete one.
@@ -74,8 +75,26 @@ function statusOf(error: unknown): number | undefined {
   return typeof status === 'number' && status >= 400 && status < 500 ? status : undefined;
 }
 
-/** A path for a response or a log: without its query, which may contain a secret, and limited in length. */
-function loggablePath(url: string): string {
-  const path = url.split('?', 1)[0] ?? '';
+/** A URL for a response or a log: without its query, which may contain a secret. */
+function loggableUrl(url: string): string {
+  return loggablePath(url.split('?', 1)[0] ?? '');
+}
+
+/**
+ * A path for a response or a log: limited in length, and with masked URLs. A URL in a path is percent-encoded
+ * (`/routes/rtmp%3A%2F%2Fhost%2Fapp`), so the masking of the log does not see it.
+ */
+export function loggablePath(whole: string): string {
+  const path = whole.split('/').map(maskSegment).join('/');
   return path.length > 200 ? `${path.slice(0, 200)}...` : path;
+}
+
+function maskSegment(segment: string): string {
+  if (!segment.includes('%')) return segment;
+  try {
+    const decoded = decodeURIComponent(segment);
+    return decoded.includes('://') ? maskUrl(decoded) : segment;
+  } catch {
+    return segment;
+  }
 }

@@ -1,5 +1,6 @@
 import { messageOf } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
+import { loggablePath } from './answer.js';
 import { failure, type PathOperations, type Result, workerUnavailable } from './operations.js';
 import { WorkerUnavailable } from '../upstream/report/worker-unavailable.js';
 
@@ -18,7 +19,7 @@ export interface MultiContext {
 
 /** The log line of a request that has changed something. */
 export function changeText(method: string, path: string, client: string): string {
-  return `API: ${method} ${path.slice(0, 200)} done, for ${client}`;
+  return `API: ${method} ${loggablePath(path)} done, for ${client}`;
 }
 
 /**
@@ -52,7 +53,7 @@ async function run(routes: readonly PathOperations[], request: object, { log, cl
   const method: unknown = Reflect.get(request, 'method');
   const uri: unknown = Reflect.get(request, 'uri');
   if (typeof method !== 'string' || !/^(GET|POST|PUT|DELETE)$/.test(method) || typeof uri !== 'string' || uri === '') {
-    return failure(UNSUPPORTED, 'unsupported_request', 'expected a "method" (GET or DELETE) and a "uri"');
+    return failure(UNSUPPORTED, 'unsupported_request', 'expected a "method" (GET, DELETE or POST) and a "uri"');
   }
   const [path = '', query = ''] = splitQuery(uri);
   const found = match(
@@ -78,7 +79,7 @@ async function run(routes: readonly PathOperations[], request: object, { log, cl
     return result;
   } catch (error) {
     if (error instanceof WorkerUnavailable) return workerUnavailable(error);
-    log.error(`HTTP multi: ${method} ${path.slice(0, 200)} failed: ${messageOf(error)}`, { error });
+    log.error(`HTTP multi: ${method} ${loggablePath(path)} failed: ${messageOf(error)}`, { error });
     return failure(500, 'internal_error', 'the request failed; see the log of the service');
   }
 }

@@ -60,6 +60,17 @@ describe('what operators can order', { timeout: 90_000 }, () => {
     assert.match(running.log.text, /API: POST \/upstreams\/u1\/disable done, for 127\.0\.0\.1/);
   });
 
+  it('an order for a route is logged without the stream key and the login that the route contains', async () => {
+    const sender = await open();
+    sender.send(frameAt(0, 'v0', { key: true }));
+    await state('publishing');
+    const route = encodeURIComponent(`rtmp://name:pa55word@127.0.0.1:${ingest.port}/app/secret_key_1?token=t0ken`);
+    assert.equal((await running.request('POST', `/api/routes/${route}/disable`)).status, 200);
+    await state('disabled');
+    assert.match(running.log.text, /API: POST \/routes\/rtmp:\/\/\*\*\*@127\.0\.0\.1:\d+\/app\/sec\*\*\*\S*\/disable done/);
+    assert.doesNotMatch(running.log.text, /pa55word|secret_key_1|t0ken/);
+  });
+
   it('disable outlives the senders: an upstream that they create again is disabled, until it is enabled', async () => {
     const sender = await open();
     sender.send(frameAt(0, 'v0', { key: true }));

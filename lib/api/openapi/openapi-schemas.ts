@@ -268,7 +268,7 @@ export const schemas: Readonly<Record<string, Schema>> = {
     description: 'A request in the body of POST /multi',
     required: ['method', 'uri'],
     properties: {
-      method: { type: 'string', enum: ['GET', 'DELETE'], description: 'HTTP method' },
+      method: { type: 'string', enum: ['GET', 'DELETE', 'POST'], description: 'HTTP method' },
       uri: text('path below the API, with ?list=1 if needed; not percent-encoded, as in the module'),
     },
   },
