@@ -1,4 +1,4 @@
-import { maskIn, maskKey, maskUrl } from '../../base/mask.js';
+import { maskKey, maskUrl } from '../../base/mask.js';
 import type { GlobalStatus, StreamStatus, TrackStatus, UpstreamStatus } from '../../upstream/report/status.js';
 import type { ServiceTotals } from '../metrics/service-counters.js';
 import type { Ended, InputInfo, ServiceInfo, StreamInfo, Sums, TrackInfo, UpstreamInfo } from './public/data/wire.js';
@@ -9,7 +9,6 @@ const MAX_LENGTH = { id: 512, text: 256 } as const;
 /** The data of an upstream for the page, without counters and without anything that gives access to its destination. */
 export function upstreamInfo(id: string, upstream: UpstreamStatus): UpstreamInfo {
   const { url, last_status: last, last_error: error } = upstream;
-  const secrets = secretsOf(upstream);
   return {
     ...shortenId(id),
     url: shorten(maskUrl(url)),
@@ -19,16 +18,16 @@ export function upstreamInfo(id: string, upstream: UpstreamStatus): UpstreamInfo
     connection: upstream.connection,
     state: upstream.state,
     degraded: upstream.degraded && shorten(upstream.degraded.message),
-    // Servers often repeat the name of the stream ("Publishing live_1234").
+    // What a server said is masked where it arrives, as are failures.
     lastStatus: last && {
-      level: shorten(maskIn(last.level, secrets)),
-      code: shorten(maskIn(last.code, secrets)),
-      description: shorten(maskIn(last.description, secrets)),
+      level: shorten(last.level),
+      code: shorten(last.code),
+      description: shorten(last.description),
     },
-    lastError: error && `${error.reason}: ${shorten(maskIn(error.message, secrets))}`,
+    lastError: error && `${error.reason}: ${shorten(error.message)}`,
     lastErrorAt: upstream.last_error_at,
     advice: upstream.last_error_advice,
-    ...troubleOf(upstream, secrets),
+    ...troubleOf(upstream),
     nextAttempt: upstream.next_attempt_at,
     reconnects: upstream.reconnects,
     memLimit: upstream.mem_limit,
@@ -37,13 +36,10 @@ export function upstreamInfo(id: string, upstream: UpstreamStatus): UpstreamInfo
 }
 
 /** What is wrong with an upstream that is published, and for how many s. Nothing in the text changes all the time. */
-function troubleOf(
-  upstream: UpstreamStatus,
-  secrets: ReadonlySet<string>,
-): Pick<UpstreamInfo, 'trouble' | 'troubleAge'> {
+function troubleOf(upstream: UpstreamStatus): Pick<UpstreamInfo, 'trouble' | 'troubleAge'> {
   const { state, degraded, input_stalled: stalled, streams } = upstream;
   if (state === 'degraded' && degraded !== null) {
-    const said = shorten(maskIn(degraded.message, secrets));
+    const said = shorten(degraded.message);
     return { trouble: `${said}. Check the uplink and the server, or lower the bitrate.`, troubleAge: degraded.age };
   }
   if (state === 'input_stalled') {
@@ -127,18 +123,6 @@ function inputInfo(input: NonNullable<TrackStatus['input']>): InputInfo {
 function tracksOf({ tracks }: StreamStatus): (readonly ['video' | 'audio', TrackStatus])[] {
   const { video, audio } = tracks;
   return [...(video ? [['video', video] as const] : []), ...(audio ? [['audio', audio] as const] : [])];
-}
-
-/**
- * All texts that may contain the stream key: the names of the streams with and without query, and the ends of the URLs.
- */
-function secretsOf({ url, destination_url, streams }: UpstreamStatus): Set<string> {
-  const ends = [url, destination_url].flatMap((one) => {
-    const path = one.replace(/^[a-z][a-z0-9+.-]*:\/\//i, '').split('/');
-    return [path.slice(2).join('/'), path.at(-1) ?? ''];
-  });
-  const names = [...Object.keys(streams), ...ends];
-  return new Set(names.flatMap((name) => [name, name.split(/[?#]/, 1)[0] ?? '']));
 }
 
 function shorten(text: string): string {

@@ -39,6 +39,9 @@ export interface ReplyObserver {
   mask(text: string): string;
 }
 
+/** Levels that say nothing about a stream, even if its key is the same word. Servers may send any text as level. */
+const LEVELS: ReadonlySet<string> = new Set(['status', 'warning', 'error']);
+
 /**
  * Acts on a server's answers: ids, refusals, logins, redirects. See docs/protocol/servers.md, Waiting for answers.
  */
@@ -171,10 +174,14 @@ export class ReplyHandler {
     if (status === undefined) return;
     const { level, code, description } = status;
     const { observer } = this;
-    observer.lastStatus({ level, code, description: observer.mask(description) });
+    observer.lastStatus({
+      level: LEVELS.has(level) ? level : observer.mask(level),
+      code: observer.mask(code),
+      description: observer.mask(description),
+    });
   }
 
-  private text(status: StatusText): string {
-    return [status.code, this.observer.mask(status.description)].filter((part) => part !== '').join(': ');
+  private text({ code, description }: StatusText): string {
+    return this.observer.mask([code, description].filter((part) => part !== '').join(': '));
   }
 }

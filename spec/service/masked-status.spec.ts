@@ -1,0 +1,93 @@
+import http from 'node:http';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import assert from 'node:assert/strict';
+import { frameAt, KmpSender, videoMinf } from '../support/kmp-sender.js';
+import { RunningService } from '../support/running-service.js';
+import { ScriptableIngest } from '../support/scriptable-ingest.js';
+
+const KEY = 'live_123456789_abcdefABCDEF12345';
+const settings = `kmp_rtmp_out_min_process_delay 0ms; kmp_rtmp_out_flush_timeout 0ms; kmp_rtmp_out_write_meta_timeout 0ms;
+  kmp_rtmp_out_answer_timeout 5s;`;
+
+/** The first events of the status page, up to the one that contains `until`. */
+function events(port: number, until: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const request = http.get({ host: '127.0.0.1', port, path: '/page/events', agent: false }, (res) => {
+      let text = '';
+      res.on('data', (part: Buffer) => {
+        text += part.toString();
+        if (!text.includes(until)) return;
+        request.destroy();
+        resolve(text);
+      });
+      res.on('end', () => reject(new Error(`ended: ${text}`)));
+    });
+    request.on('error', reject);
+  });
+}
+
+describe('a server that repeats the stream key and the login', { timeout: 90_000 }, () => {
+  let ingest: ScriptableIngest;
+  let running: RunningService;
+  let sender: KmpSender | undefined;
+
+  beforeEach(async () => {
+    ingest = await ScriptableIngest.start({ answers: true });
+    running = await RunningService.start({ media: settings, http: 'location /page/ { kmp_rtmp_status; }' });
+  });
+  afterEach(async () => {
+    sender?.destroy();
+    await running.close();
+    await ingest.close();
+  });
+
+  async function publish(): Promise<void> {
+    const url = `rtmp://hiddenuser:hiddenpassword@127.0.0.1:${ingest.port}/app/${KEY}?token=hiddentoken`;
+    sender = await KmpSender.open(running.kmpPort, { upstream_id: 'u1', url });
+    sender.send(videoMinf(), frameAt(0, 'v0', { key: true }));
+  }
+
+  function check(text: string): void {
+    for (const secret of [KEY, 'hiddenuser', 'hiddenpassword', 'hiddentoken']) {
+      assert.ok(!text.includes(secret), `${secret} in ${text}`);
+    }
+  }
+
+  const words = [
+    `level ${KEY}`,
+    `Code.${KEY}.hiddenpassword`,
+    `hiddenuser publishes ${KEY}?token=hiddentoken`,
+  ] as const;
+
+  it('in any field of a status: neither the API, the page nor the log shows them', async () => {
+    await publish();
+    const connection = await ingest.next();
+    await connection.command('publish');
+    connection.sendStatus(1, ...words);
+    const { last_status: status } = await running.shows(
+      'u1',
+      (one) => /publishes/.test(one.last_status?.description ?? ''),
+      'it',
+    );
+    assert.deepEqual(status, {
+      level: 'level liv***',
+      code: 'Code.liv***.hid***',
+      description: 'hi*** publishes liv***',
+    });
+    check(await events(running.service.httpAddresses[0]?.port ?? 0, 'publishes'));
+    assert.match(running.log.text, /server: Code\.liv/);
+    check(running.log.text);
+  });
+
+  it('in a refusal: the record of the end and the page do not show them', async () => {
+    const [, code, description] = words;
+    ingest.script = { answers: true, rejectPublish: { code: `NetStream.Publish.${code}`, description } };
+    await publish();
+    await sender?.closed;
+    const { text } = await running.request('GET', '/api/closed');
+    assert.match(text, /publish_rejected/);
+    check(text);
+    check(await events(running.service.httpAddresses[0]?.port ?? 0, 'publish_rejected'));
+    check(running.log.text);
+  });
+});
