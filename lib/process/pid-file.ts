@@ -1,4 +1,4 @@
-import { readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, statSync, unlinkSync, writeSync, type Stats } from 'node:fs';
 import { basename } from 'node:path';
 import { systemClock, type Clock } from '../time/clock.js';
 import { KmpRtmpError, messageOf } from '../base/errors.js';
@@ -7,21 +7,22 @@ import { KmpRtmpError, messageOf } from '../base/errors.js';
 export class PidFileError extends KmpRtmpError {}
 
 /**
- * Writes the id of this process to `path`. A stale file of a process that has ended is replaced.
+ * Writes the id of this process to `path`. A stale file of a process that has ended is replaced. The file stays open:
+ * this proves to other processes that it belongs to this one.
  *
- * @returns a function that removes the file if it still contains the id of this process
+ * @returns a function that closes the file, and removes it if it still contains the id of this process
  * @throws PidFileError PID_RUNNING if it belongs to a running kmp-rtmp, PID_FILE if it cannot be written or is not a
  *   pid file
  */
 export function writePidFile(path: string): () => void {
-  const write = (): void => writeFileSync(path, `${process.pid}\n`, { flag: 'wx', mode: 0o644 });
+  let file: number;
   try {
     try {
-      write();
+      file = create(path);
     } catch (error) {
       if (codeOf(error) !== 'EEXIST') throw error;
       removeStale(path);
-      write();
+      file = create(path);
     }
   } catch (error) {
     if (error instanceof PidFileError) throw error;
@@ -29,11 +30,24 @@ export function writePidFile(path: string): () => void {
   }
   return () => {
     try {
+      closeSync(file);
       if (parsePid(readFileSync(path, 'utf8')) === process.pid) unlinkSync(path);
     } catch {
       // The file is gone or cannot be removed; the process ends anyway.
     }
   };
+}
+
+/** @returns the open file */
+function create(path: string): number {
+  const file = openSync(path, 'wx', 0o644);
+  try {
+    writeSync(file, `${process.pid}\n`);
+    return file;
+  } catch (error) {
+    closeSync(file);
+    throw error;
+  }
 }
 
 function removeStale(path: string): void {
@@ -142,19 +156,23 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** How much later than its process a pid file may seem to be older, in ms: the clocks of both are not exact. */
+/** Tolerance, in ms, for a process that seems to have begun after its pid file was written. */
 const CLOCK_TOLERANCE = 2000;
 
 /**
  * Returns whether the process of a pid file is a running kmp-rtmp. Process ids are reused, in containers very soon: a
- * process that began after the file was written did not write it, whatever its name is.
+ * process that began after the file was written did not write it, whatever its name is. The time of the file means
+ * nothing if the clock of the machine was set since (by NTP after the start, for example). A process that has the file
+ * open wrote it, whatever the times are.
  */
 function isOurProcess(pid: number, path: string): boolean {
   if (!isAlive(pid)) return false;
   let command: string;
   let began: number;
+  let file: Stats;
   try {
     command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+    file = statSync(path);
     // When this process began, a constant, is the only use of the machine's own time here.
     // eslint-disable-next-line no-restricted-globals
     began = performance.timeOrigin + (startTicks(pid) - startTicks(process.pid)) * TICK;
@@ -162,9 +180,28 @@ function isOurProcess(pid: number, path: string): boolean {
     // Without /proc, the process with this id is assumed to be kmp-rtmp.
     return true;
   }
-  if (began > statSync(path).mtimeMs + CLOCK_TOLERANCE) return false;
+  const { mtimeMs: written } = file;
+  const inDoubt = began > written + CLOCK_TOLERANCE || written > systemClock.wall() + CLOCK_TOLERANCE;
+  if (inDoubt) return hasOpen(pid, file);
   const own = basename(process.argv[1] ?? '');
   return command.includes('kmp-rtmp') || (own !== '' && command.includes(own));
+}
+
+/** Returns whether a process has this file open; false if it belongs to another user, and this one may not see it. */
+function hasOpen(pid: number, { dev, ino }: Stats): boolean {
+  const folder = `/proc/${pid}/fd`;
+  try {
+    return readdirSync(folder).some((name) => {
+      try {
+        const one = statSync(`${folder}/${name}`);
+        return one.dev === dev && one.ino === ino;
+      } catch {
+        return false;
+      }
+    });
+  } catch {
+    return false;
+  }
 }
 
 /** Duration of a tick of the kernel in /proc, in ms (USER_HZ, 100 a second on all platforms of Node). */

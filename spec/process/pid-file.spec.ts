@@ -101,6 +101,38 @@ describe('pid file', () => {
     }
   });
 
+  it('trusts a process that wrote the file, and no other, after the clock was set forward or back', async () => {
+    if (!existsSync('/proc/self/stat')) return;
+    for (const hours of [-1, 1]) {
+      const path = fresh();
+      const module = new URL('../../lib/process/pid-file.js', import.meta.url).href;
+      const writer = startChild([
+        '-e',
+        `import(${JSON.stringify(module)}).then(({ writePidFile }) => {
+          writePidFile(${JSON.stringify(path)});
+          process.stdout.write('written\\n');
+          setInterval(() => {}, 1000);
+        });`,
+        'kmp-rtmp',
+      ]);
+      const other = await start();
+      try {
+        await writer.says('written\n');
+        // Seen from a clock that was set forward, the file is old; from one that was set back, it is of the future.
+        const then = new Date(Date.now() + hours * 3_600_000);
+        utimesSync(path, then, then);
+        assert.equal(readPidFile(path), writer.pid, `${hours} h`);
+        assert.throws(() => writePidFile(path), { code: 'PID_RUNNING' });
+        writeFileSync(path, `${other.pid}\n`);
+        utimesSync(path, then, then);
+        assert.throws(() => readPidFile(path), { code: 'PID_STALE' }, `${hours} h`);
+      } finally {
+        writer.kill('SIGKILL');
+        other.kill('SIGKILL');
+      }
+    }
+  });
+
   it('does not overwrite other files, and reports a file that cannot be written', () => {
     const path = fresh();
     writeFileSync(path, 'precious\n');
