@@ -2,7 +2,7 @@ import { after, before, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { mediaSettings } from '../../lib/config/settings.js';
-import { UPSTREAM_EVENTS } from '../../lib/upstream/report/upstream-event.js';
+import { UPSTREAM_EVENTS } from '../../lib/base/upstream-events.js';
 import { notificationOf } from '../../lib/upstream/notify/notification.js';
 import { Notifier } from '../../lib/upstream/notify/notifier.js';
 import { httpTarget, reply, type HttpTarget } from '../support/http-target.js';

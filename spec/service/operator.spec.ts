@@ -67,7 +67,10 @@ describe('what operators can order', { timeout: 90_000 }, () => {
     const route = encodeURIComponent(`rtmp://name:pa55word@127.0.0.1:${ingest.port}/app/secret_key_1?token=t0ken`);
     assert.equal((await running.request('POST', `/api/routes/${route}/disable`)).status, 200);
     await state('disabled');
-    assert.match(running.log.text, /API: POST \/routes\/rtmp:\/\/\*\*\*@127\.0\.0\.1:\d+\/app\/sec\*\*\*\S*\/disable done/);
+    assert.match(
+      running.log.text,
+      /API: POST \/routes\/rtmp:\/\/\*\*\*@127\.0\.0\.1:\d+\/app\/sec\*\*\*\S*\/disable done/,
+    );
     assert.doesNotMatch(running.log.text, /pa55word|secret_key_1|t0ken/);
   });
 

@@ -1,3 +1,4 @@
+import { UPSTREAM_EVENTS } from '../../base/upstream-events.js';
 import { header } from '../header.js';
 import { repeatable, row, type Context } from '../row.js';
 import { choices, msec, path, size, str, msecFromOne, url } from '../types.js';
@@ -8,34 +9,19 @@ const contexts: readonly Context[] = ['stream', 'stream server'];
 export const notificationDirectives = {
   kmp_rtmp_out_notif_url: row(url, '', {
     contexts,
-    doc: `URL that a JSON notification is posted to when an upstream ends. Without a scheme, http:// is added. If empty,
-      no notification is sent.`,
+    doc: `URL that notifications are posted to, as JSON. Without a scheme, http:// is added. If empty, no notification is
+      sent.`,
     example: 'kmp_rtmp_out_notif_url http://127.0.0.1:8080/events;',
   }),
-  kmp_rtmp_out_notif_events: row(
-    choices(
-      'rtmp_close',
-      'rtmp_reconnect',
-      'publish_start',
-      'publish_end',
-      'publish_failed',
-      'input_lost',
-      'input_back',
-      'degraded',
-      'recovered',
-      'failover',
-    ),
-    'rtmp_close',
-    {
-      contexts,
-      doc: `Events that cause a notification. rtmp_close: the end of an upstream. rtmp_reconnect: its connection is opened
-        again. publish_start, publish_end, publish_failed: the server publishes a stream, does not any more, or refuses it.
-        input_lost, input_back: the media of senders is missing while the destination is kept, and arrives again. degraded,
-        recovered: viewers get less than they should or later, and then not any more. failover: another destination is
-        used. See docs/notifications.md.`,
-      example: 'kmp_rtmp_out_notif_events rtmp_close publish_start publish_failed;',
-    },
-  ),
+  kmp_rtmp_out_notif_events: row(choices(...UPSTREAM_EVENTS), 'rtmp_close', {
+    contexts,
+    doc: `Events that cause a notification. rtmp_close: the end of an upstream. rtmp_reconnect: its connection is opened
+      again. publish_start, publish_end, publish_failed: the server publishes a stream, does not any more, or refuses
+      it. input_lost, input_back: the media of senders is missing while the destination is kept, and arrives again.
+      degraded, recovered: viewers get less than they should or later, and then not any more. failover: another
+      destination is used. See docs/notifications.md.`,
+    example: 'kmp_rtmp_out_notif_events rtmp_close publish_start publish_failed;',
+  }),
   kmp_rtmp_out_notif_retry: row(msec, '5m', {
     contexts,
     doc: `Time for which a notification that could not be delivered is sent again: after 1 s, 2 s, 4 s and so on, up to 30

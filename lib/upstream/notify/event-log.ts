@@ -1,6 +1,7 @@
 import type { Logger, LogLevel } from '../../base/logger.js';
 import { maskKey } from '../../base/mask.js';
-import type { UpstreamEvent, UpstreamEventType } from '../report/upstream-event.js';
+import type { UpstreamEventType } from '../../base/upstream-events.js';
+import type { UpstreamEvent } from '../report/upstream-event.js';
 
 /** The level of the log line of an event. Without a level, the code that reports the event writes the line. */
 const LEVELS: Readonly<Record<UpstreamEventType, LogLevel | undefined>> = {

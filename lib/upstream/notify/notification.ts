@@ -1,7 +1,8 @@
 import type { MediaSettings } from '../../config/settings.js';
 import type { ConnectData } from '../../kmp/connect-data.js';
 import type { LastStatus } from '../report/status.js';
-import type { UpstreamEvent, UpstreamEventType } from '../report/upstream-event.js';
+import type { UpstreamEventType } from '../../base/upstream-events.js';
+import type { UpstreamEvent } from '../report/upstream-event.js';
 
 /** The settings that decide whether, where and how a notification is sent. */
 export type NotificationSettings = Pick<

@@ -1,5 +1,5 @@
 import type { MediaType } from '../../media/codec.js';
-import { UPSTREAM_EVENTS, type UpstreamEventType } from './upstream-event.js';
+import { UPSTREAM_EVENTS, type UpstreamEventType } from '../../base/upstream-events.js';
 import { CLOSE_REASONS, type CloseReason } from './close-reason.js';
 
 /** Frames of one media type, over all tracks since the start. */

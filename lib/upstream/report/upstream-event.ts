@@ -34,7 +34,8 @@ export type FailoverReason = NotificationReason | 'lag' | 'failback';
 
 /**
  * Something that happened to an upstream, at the moment of the report. `Upstream.report` takes one: it is then logged,
- * counted in the metrics, and sent as a notification if `kmp_rtmp_out_notif_events` names its type.
+ * counted in the metrics, and sent as a notification if `kmp_rtmp_out_notif_events` names its type: one of
+ * `UPSTREAM_EVENTS` in lib/base/upstream-events.ts.
  */
 export type UpstreamEvent =
   /** The upstream has ended. The last event of each upstream. */
@@ -82,22 +83,6 @@ export type UpstreamEvent =
       /** How many there are. */
       readonly destinations: number;
     });
-
-export type UpstreamEventType = UpstreamEvent['type'];
-
-/** The types of all events, in the order of the documentation. The first two are those of the module. */
-export const UPSTREAM_EVENTS = [
-  'rtmp_close',
-  'rtmp_reconnect',
-  'publish_start',
-  'publish_end',
-  'publish_failed',
-  'input_lost',
-  'input_back',
-  'degraded',
-  'recovered',
-  'failover',
-] as const satisfies readonly UpstreamEventType[];
 
 /** Takes the events of an upstream. */
 export type ReportEvent = (event: UpstreamEvent) => void;
