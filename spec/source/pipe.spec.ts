@@ -94,20 +94,47 @@ describe('media from a pipe', () => {
     assert.match(warnings.join(), /^the pipe ends in the middle of the tag at byte \d+$/);
   });
 
+  const tag = (type: number, time: number, body: Buffer): Buffer => {
+    const bytes = Buffer.alloc(11 + body.length + 4);
+    bytes.writeUInt8(type, 0);
+    bytes.writeUIntBE(body.length, 1, 3);
+    bytes.writeUIntBE(time, 4, 3);
+    body.copy(bytes, 11);
+    return bytes;
+  };
+  const header = Buffer.from('464c5601050000000900000000', 'hex');
+  const config = tag(9, 0, Buffer.from('17000000000164001effe000', 'hex'));
+  const soundOf = (n: number, size: number): Buffer =>
+    tag(8, n * 40, Buffer.concat([Buffer.from('2e', 'hex'), Buffer.alloc(size)]));
+  const picture = (n: number): Buffer =>
+    tag(9, n * 40, Buffer.concat([Buffer.from('1701000000', 'hex'), Buffer.alloc(500_000)]));
+
+  it('keeps the other track whole when a track comes again after a long pause', async () => {
+    const pictures = Array.from({ length: 70 }, (_, n) => picture(n));
+    // 40 MB of each follow.
+    const both = Array.from({ length: 80 }, (_, n) => [picture(70 + n), soundOf(70 + n, 500_000)]).flat();
+    const stream = piped(Buffer.concat([header, config, soundOf(0, 400), ...pictures, ...both]), 100_000);
+    const warnings: string[] = [];
+    const source = await openPipe(stream, 'the pipe', { onWarning: (message) => void warnings.push(message) });
+    const [video, audio] = source.tracks;
+    assert.equal((await all(audio)).length, 1);
+    assert.equal((await all(video)).length, 150);
+    assert.deepEqual(warnings, ['the pipe brings no more audio: this track ends']);
+  });
+
+  it('keeps a track whole when nobody wants the other one any more', async () => {
+    const both = Array.from({ length: 80 }, (_, n) => [picture(n), soundOf(n, 500_000)]).flat();
+    const source = await openPipe(piped(Buffer.concat([header, config, ...both]), 100_000), 'the pipe');
+    const [video, audio] = source.tracks;
+    for await (const frame of audio?.frames() ?? []) {
+      assert.ok(frame.data.length > 0);
+      break;
+    }
+    assert.equal((await all(video)).length, 80);
+  });
+
   it('ends a track that brings nothing for long, so that the other one goes on', async () => {
-    const tag = (type: number, time: number, body: Buffer): Buffer => {
-      const bytes = Buffer.alloc(11 + body.length + 4);
-      bytes.writeUInt8(type, 0);
-      bytes.writeUIntBE(body.length, 1, 3);
-      bytes.writeUIntBE(time, 4, 3);
-      body.copy(bytes, 11);
-      return bytes;
-    };
-    const header = Buffer.from('464c5601050000000900000000', 'hex');
-    const config = tag(9, 0, Buffer.from('17000000000164001effe000', 'hex'));
-    const sound = tag(8, 0, Buffer.concat([Buffer.from('2e', 'hex'), Buffer.alloc(400)]));
-    const picture = (n: number): Buffer =>
-      tag(9, n * 40, Buffer.concat([Buffer.from('1701000000', 'hex'), Buffer.alloc(500_000)]));
+    const sound = soundOf(0, 400);
     const pictures = Array.from({ length: 80 }, (_, n) => picture(n));
     const warnings: string[] = [];
     const stream = piped(Buffer.concat([header, config, sound, ...pictures]), 100_000);

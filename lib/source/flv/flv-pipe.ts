@@ -24,6 +24,8 @@ class PipeTrack {
   changed: MediaInfo | undefined;
   frames: SourceFrame[] = [];
   bytes = 0;
+  /** Its frames are not wanted any more. */
+  ended = false;
 
   constructor(
     readonly type: MediaType,
@@ -31,6 +33,13 @@ class PipeTrack {
   ) {
     this.parser = new FlvTrackParser(type);
     this.continuous = continuity.track();
+  }
+
+  /** Ends the track: later frames would wait for nobody, and end the other track when there are too many. */
+  end(): void {
+    this.ended = true;
+    this.frames = [];
+    this.bytes = 0;
   }
 }
 
@@ -65,16 +74,20 @@ class FlvPipe {
   }
 
   async *frames(track: PipeTrack): AsyncGenerator<SourceFrame> {
-    for (;;) {
-      const frame = track.frames.shift();
-      if (frame !== undefined) {
-        track.bytes -= frame.data.length;
-        yield frame;
-      } else if (this.ended) return;
-      else if (this.tracks.some((other) => other.bytes > MAX_WAITING)) {
-        this.warn(`brings no more ${track.type}: this track ends`);
-        return;
-      } else await this.read();
+    try {
+      for (;;) {
+        const frame = track.frames.shift();
+        if (frame !== undefined) {
+          track.bytes -= frame.data.length;
+          yield frame;
+        } else if (this.ended) return;
+        else if (this.tracks.some((other) => other.bytes > MAX_WAITING)) {
+          this.warn(`brings no more ${track.type}: this track ends`);
+          return;
+        } else await this.read();
+      }
+    } finally {
+      track.end();
     }
   }
 
@@ -95,6 +108,7 @@ class FlvPipe {
   }
 
   private take(track: PipeTrack, { time, body }: FlvTag): void {
+    if (track.ended) return;
     const media = track.parser.take(body, this.rates);
     if (media.kind === 'unsupported') this.missing(`has ${media.what}, which is left out`);
     if (media.kind === 'info') track.changed = media.info;
@@ -107,8 +121,9 @@ class FlvPipe {
     const changed = track.changed === undefined ? {} : { info: track.changed };
     track.changed = undefined;
     const dts = track.continuous(time * PER_MS);
-    track.frames.push({ dts, ptsDelay: cts * PER_MS, key, data, ...changed });
-    track.bytes += data.length;
+    const frame = { dts, ptsDelay: cts * PER_MS, key, data, ...changed };
+    track.frames.push(frame);
+    track.bytes += frame.data.length;
   }
 }
 
