@@ -2,6 +2,7 @@ import { messageOf } from '../base/errors.js';
 import type { Clock } from '../time/clock.js';
 import type { Logger } from '../base/logger.js';
 import { codecName } from '../media/codec.js';
+import { heldBytes } from '../media/held-bytes.js';
 import type { MediaInfo } from '../media/media-info.js';
 import type { OutFrame } from '../send/client-options.js';
 import { ControlError, type Controller, type PublishTargets, type TrackFields } from './controller.js';
@@ -9,7 +10,7 @@ import { LiveUpstream } from './live-upstream.js';
 
 /** Limits of live tracks. */
 export interface LiveSettings {
-  /** Most bytes of frames held for one track and upstream. */
+  /** Most bytes that frames held for one track and upstream may take. */
   readonly maxHeld: number;
   /** ms without success after which an upstream that is required ends. Others are tried as long as the input lasts. */
   readonly retryFor: number;
@@ -67,7 +68,7 @@ export class LiveTrack {
   frame(frame: OutFrame, info: MediaInfo): void {
     if (this.state === 'asking') {
       this.waiting.push({ frame, info });
-      this.waitingBytes += frame.data.length;
+      this.waitingBytes += heldBytes(frame);
     } else for (const upstream of [...this.upstreams]) upstream.frame(frame, info);
   }
 

@@ -43,7 +43,7 @@ export interface KmpClientOptions extends KmpTarget {
   readonly live?: boolean;
   /** ms that connecting may take. Default 10000. */
   readonly connectTimeout?: number;
-  /** Bytes of unsent and unacknowledged frames from which on `frame()` waits. Default 64 MiB. */
+  /** Bytes of memory for unsent and unacknowledged frames from which on `frame()` waits. Default 64 MiB. */
   readonly maxHeld?: number;
   /**
    * Whether the server acknowledges frames. Default true: the track is complete only if all its frames were

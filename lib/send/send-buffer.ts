@@ -1,3 +1,4 @@
+import { heldBytes } from '../media/held-bytes.js';
 import type { MediaInfo } from '../media/media-info.js';
 
 /** A frame as it is written to the connection. */
@@ -38,7 +39,7 @@ export class SendBuffer {
     return this.firstId + this.entries.length - this.head;
   }
 
-  /** Bytes of all frames in the buffer. */
+  /** Bytes that all frames in the buffer take. */
   get bytes(): number {
     return this.byteCount;
   }
@@ -79,5 +80,5 @@ export class SendBuffer {
 }
 
 function sizeOf(frame: BufferedFrame): number {
-  return frame.header.length + frame.payload.length;
+  return frame.header.length + heldBytes({ data: frame.payload });
 }

@@ -426,3 +426,18 @@ describe('Relay: upstreams that fail', () => {
     assert.match(lastStatus(publisher).description ?? '', /the controller refuses: gone/);
   });
 });
+  for (const [what, asks] of [
+    ['before the controller has answered', true],
+    ['while an upstream cannot be reached', false],
+  ] as const) {
+    it(`counts what a frame takes beside its bytes: ${what}`, async () => {
+      const controller = new ScriptedController({ u1: await deadPort() });
+      if (asks) controller.onPublish = () => new Promise(() => undefined);
+      const { port } = await start(controller, { maxHeld: 100_000, timeout: 1e9, retryFor: 1e9 });
+      const publisher = await publish(port, 'cam', 'video');
+      for (let n = 0; n < 1000; n++) video(publisher, n * 40, 'x', true);
+      await passTime(() => publisher.isClosed, 'the end of the encoder');
+      assert.match(lastStatus(publisher).description ?? '', /the service has taken nothing for 60 s/);
+    });
+  }
+

@@ -228,7 +228,7 @@ describe('KmpClient', () => {
   });
 
   it('waits for acknowledgements once as many bytes are held as it may hold', async () => {
-    const client = make({ maxHeld: 10_000 });
+    const client = make({ maxHeld: 10 * (1000 + 256) });
     await client.open();
     const connection = await peer.connection(0);
     connection.ack(1000n);

@@ -1,5 +1,6 @@
 import { KmpRtmpError } from '../../base/errors.js';
 import type { MediaType } from '../../media/codec.js';
+import { heldBytes } from '../../media/held-bytes.js';
 import type { MediaInfo } from '../../media/media-info.js';
 import { Continuity } from '../continuity.js';
 import type { PipeReader } from '../pipe-reader.js';
@@ -12,7 +13,7 @@ const PER_MS = TIMESCALE / 1000;
 /** The beginning of the pipe in which all tracks must appear: ms of media, and bytes. */
 const PROBE_TIME = 5000;
 const PROBE_BYTES = 16 * 1024 * 1024;
-/** Bytes of frames that wait for a frame of the other track; beyond it, the other track is taken for ended. */
+/** Bytes held in frames that wait for a frame of the other track; beyond it, the other track is taken for ended. */
 const MAX_WAITING = 32 * 1024 * 1024;
 
 /** One track, and its frames that were read and not yet asked for. */
@@ -78,7 +79,7 @@ class FlvPipe {
       for (;;) {
         const frame = track.frames.shift();
         if (frame !== undefined) {
-          track.bytes -= frame.data.length;
+          track.bytes -= heldBytes(frame);
           yield frame;
         } else if (this.ended) return;
         else if (this.tracks.some((other) => other.bytes > MAX_WAITING)) {
@@ -123,7 +124,7 @@ class FlvPipe {
     const dts = track.continuous(time * PER_MS);
     const frame = { dts, ptsDelay: cts * PER_MS, key, data, ...changed };
     track.frames.push(frame);
-    track.bytes += frame.data.length;
+    track.bytes += heldBytes(frame);
   }
 }
 
