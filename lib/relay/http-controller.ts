@@ -3,7 +3,10 @@ import https from 'node:https';
 import fetch, { FetchError, type RequestInit } from 'node-fetch';
 import type { Clock } from '../time/clock.js';
 import { KmpRtmpError, messageOf } from '../base/errors.js';
+import { maskUrl } from '../base/mask.js';
+import { withoutLogin } from '../base/url-login.js';
 import { version } from '../base/version.js';
+import { waitUntil } from '../send/wait-until.js';
 import { connectBody, publishBody, republishBody, unpublishBody } from './control-bodies.js';
 import { readPublish, readRepublish } from './control-answers.js';
 import {
@@ -30,7 +33,7 @@ export interface HttpControllerOptions {
   /** Ask before a connection is accepted. Default true. */
   readonly askConnect?: boolean;
   readonly clock: Clock;
-  /** Cancels all requests. */
+  /** Cancels the request that waits for its answer, and ends the repeats. A later question is asked once. */
   readonly signal?: AbortSignal;
 }
 
@@ -45,18 +48,13 @@ export class HttpController implements Controller {
   /** @throws KmpRtmpError `control_url` */
   constructor(private readonly options: HttpControllerOptions) {
     if (!URL.canParse(options.url) || !/^https?:/i.test(options.url))
-      throw new KmpRtmpError('control_url', `the controller's address ${options.url} is not http://HOST:PORT/PATH`);
-    const url = new URL(options.url);
-    const { username, password } = url;
-    const headers = [...(options.headers ?? [])];
-    // fetch rejects a URL with user and password.
-    if (username !== '' || password !== '') {
-      const credentials = [username, password].map((part) => decodeURIComponent(part)).join(':');
-      headers.push(['Authorization', `Basic ${Buffer.from(credentials).toString('base64')}`]);
-      [url.username, url.password] = ['', ''];
-    }
+      throw new KmpRtmpError(
+        'control_url',
+        `the controller's address ${maskUrl(options.url)} is not http://HOST:PORT/PATH`,
+      );
+    const { url, authorization } = withoutLogin(options.url);
     this.url = url;
-    this.headers = headers;
+    this.headers = [...(options.headers ?? []), ...(authorization ? [['Authorization', authorization] as const] : [])];
   }
 
   async connect(input: InputFields): Promise<void> {
@@ -89,9 +87,11 @@ export class HttpController implements Controller {
         checkCode(answer);
         return read?.(answer);
       } catch (error) {
+        const { clock, signal } = this.options;
         const final = error instanceof ControlError && error.code === 'control_refused';
-        if (final || attempt >= attempts || this.options.signal?.aborted === true) throw error;
-        await new Promise<void>((resolve) => this.options.clock.after(RETRY_AFTER, resolve, false));
+        if (final || attempt >= attempts || signal?.aborted === true) throw error;
+        await waitUntil(clock, clock.now() + RETRY_AFTER, signal);
+        if (isAborted(signal)) throw error;
       }
     }
   }
@@ -123,8 +123,8 @@ export class HttpController implements Controller {
       return JSON.parse(text);
     } catch (error) {
       if (error instanceof ControlError) throw error;
-      const late = abort.signal.aborted && signal?.aborted !== true;
-      throw failed(late ? `did not answer within ${TIMEOUT / 1000} s` : reasonOf(error), error);
+      if (isAborted(signal)) throw failed('has not answered: the request was cancelled', error);
+      throw failed(abort.signal.aborted ? `did not answer within ${TIMEOUT / 1000} s` : reasonOf(error), error);
     } finally {
       timer.cancel();
       signal?.removeEventListener('abort', cancel);
@@ -134,6 +134,11 @@ export class HttpController implements Controller {
 
 function failed(why: string, cause?: unknown): ControlError {
   return new ControlError('control_failed', `the controller ${why}`, { cause });
+}
+
+/** A function, because the signal changes while a request waits. */
+function isAborted(signal: AbortSignal | undefined): boolean {
+  return signal?.aborted === true;
 }
 
 /** fetch puts the URL into its messages, which may contain a token. */

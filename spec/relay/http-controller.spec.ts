@@ -81,6 +81,28 @@ describe('HttpController', () => {
     assert.throws(() => new HttpController({ url: 'ftp://x/', clock }), { code: 'control_url' });
   });
 
+  it('takes a password with a percent sign as it is, and shows none in an error', async () => {
+    answer = json({ code: 'ok', message: 'ok' });
+    await new HttpController({ url: target.url.replace('//', '//us%er%40:pw%zz@'), clock }).connect(input);
+    const basic = Buffer.from('us%er@:pw%zz').toString('base64');
+    assert.match(target.requests[0]?.head ?? '', new RegExp(`^authorization: Basic ${basic}$`, 'im'));
+    assert.throws(() => new HttpController({ url: 'ftp://user:hunter22@192.0.2.1/', clock }), {
+      code: 'control_url',
+      message: "the controller's address ftp://***@192.0.2.1/ is not http://HOST:PORT/PATH",
+    });
+  });
+
+  it('asks no more once it is cancelled, also in the pause between two attempts', async () => {
+    answer = (socket) => reply(socket, 503);
+    const abort = new AbortController();
+    const result = make({ signal: abort.signal }).publish(track);
+    await eventually(() => target.requests.length === 1 && clock.untilNext === 2000, 'the first attempt');
+    abort.abort();
+    // The clock stands still: the pause itself ends.
+    await assert.rejects(result, /the controller answered with HTTP status 503/);
+    assert.equal(target.requests.length, 1);
+  });
+
   it('asks nothing about a connection if it shall not', async () => {
     await make({ askConnect: false }).connect(input);
     assert.equal(target.requests.length, 0);

@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import fetch, { Headers } from 'node-fetch';
 import type { Clock, Timer } from '../../time/clock.js';
 import { fileErrorText, KmpRtmpError, messageOf } from '../../base/errors.js';
+import { withoutLogin } from '../../base/url-login.js';
 import { version } from '../../base/version.js';
 import { signatureHeaders, type NotificationRequest } from './message.js';
 import type { NotificationSettings } from './notification.js';
@@ -113,32 +114,14 @@ function refusal(status: number, retryAfter: string | null): NotificationError {
   });
 }
 
-/** node-fetch rejects a URL with user and password; they are sent in the `Authorization` header instead. */
 function addressed(settings: NotificationSettings): { url: URL; headers: Headers } {
-  const url = new URL(settings.outNotifUrl);
+  const { url, authorization } = withoutLogin(settings.outNotifUrl);
   const headers = new Headers();
   for (const { name, value } of settings.outNotifAddHeader) headers.append(name, value);
   addHeader(headers, 'Content-Type', 'application/json');
   addHeader(headers, 'User-Agent', `kmp-rtmp/${version}`);
-  if (url.username !== '' || url.password !== '') {
-    addHeader(headers, 'Authorization', basic(url));
-    url.username = '';
-    url.password = '';
-  }
+  if (authorization !== undefined) addHeader(headers, 'Authorization', authorization);
   return { url, headers };
-}
-
-function basic({ username, password }: URL): string {
-  const credentials = [username, password].map((part) => unescape(part)).join(':');
-  return `Basic ${Buffer.from(credentials).toString('base64')}`;
-}
-
-function unescape(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }
 
 /** The text of fetch's own errors contains the URL, so only the system's message is passed on. */
