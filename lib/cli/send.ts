@@ -148,7 +148,7 @@ async function send(files: readonly string[], options: SendOptions): Promise<boo
     const stop = stopOnSignal();
     // A pipe that brings nothing must not delay the end.
     if (files.includes(PIPE)) stop.addEventListener('abort', () => process.stdin.destroy(), { once: true });
-    const control = await controlled(tracks, files, options, warn);
+    const control = await controlled(tracks, files, options, warn, stop);
     if (options.quiet !== true) process.stdout.write(`${heading(tracks, options)}\n`);
     const sender = new Sender({
       ...options.to,
@@ -189,6 +189,7 @@ async function controlled(
   files: readonly string[],
   options: SendOptions,
   warn: (message: string) => void,
+  signal: AbortSignal,
 ): Promise<ControlledSend | undefined> {
   const { control: url, controlHeader: headers = [], connectEvent: askConnect, app = 'live' } = options;
   if (url === undefined) return undefined;
@@ -196,7 +197,7 @@ async function controlled(
   const first = fileStreamName(files[0] ?? '-');
   const nameOf = ({ connectData }: PlannedTrack): string =>
     (JSON.parse(String(connectData)) as { name?: string }).name ?? first;
-  return askController({ url, headers, askConnect, app, tracks, nameOf, warn });
+  return askController({ url, headers, askConnect, app, tracks, nameOf, warn, signal });
 }
 
 /** The file name that stands for standard input. */

@@ -2,18 +2,10 @@ import type { Clock } from '../time/clock.js';
 import { messageOf } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
 import type { MediaInfo } from '../media/media-info.js';
-import type { KmpTarget, OutFrame } from '../send/client-options.js';
+import type { OutFrame } from '../send/client-options.js';
 import { KmpClient } from '../send/kmp-client.js';
-import {
-  ControlError,
-  type Controller,
-  type PublishTargets,
-  type TrackFields,
-  type UpstreamTarget,
-} from './controller.js';
-
-/** Refusals of `republish` in a row after which the upstream ends. */
-const MAX_REFUSED = 5;
+import type { Controller, PublishTargets, TrackFields, UpstreamTarget } from './controller.js';
+import { renewer } from './renewer.js';
 
 export interface LiveUpstreamOptions {
   readonly target: UpstreamTarget;
@@ -37,21 +29,18 @@ export interface LiveUpstreamOptions {
 export class LiveUpstream {
   readonly client: KmpClient;
   readonly required: boolean;
-  private connectData: KmpTarget['connectData'];
-  private refused = 0;
   private isOver = false;
-  /** Frames left out since there was no room; 0 while there is. */
+  /** Frames left out since the buffer became full; 0 while it has room. */
   private leftOut = 0;
 
   constructor(private readonly options: LiveUpstreamOptions) {
-    const { target, ids, track, clock, log, maxHeld, retryFor } = options;
+    const { target, ids, track, controller, clock, log, maxHeld, retryFor } = options;
     const { host, port, connectData } = target;
     this.required = target.required;
-    this.connectData = connectData;
     this.client = new KmpClient({
       ...{ host, port, connectData, clock, log, maxHeld, retryFor },
       ...{ ...ids, info: track.info, live: true, retryFirst: true },
-      renew: () => this.renew(),
+      renew: renewer({ controller, track, ids, target, onRefused: (why) => this.fail(why) }),
     });
     this.client.start();
   }
@@ -61,7 +50,7 @@ export class LiveUpstream {
    * are left out instead.
    */
   get isFull(): boolean {
-    return this.required && !this.isOver && this.client.isFull;
+    return this.required && !this.isOver && this.client.isFull();
   }
 
   /** Settles when the upstream is not full, or has ended. */
@@ -79,7 +68,7 @@ export class LiveUpstream {
     }
   }
 
-  /** Ends in order, within about twice `wait` ms. */
+  /** Ends in order, within three times `wait` ms. */
   async end(wait: number): Promise<void> {
     if (this.isOver) return;
     this.isOver = true;
@@ -94,7 +83,7 @@ export class LiveUpstream {
   /** False for a frame that is left out. Video continues at a key frame then. */
   private hasPlace({ key }: OutFrame, { mediaType }: MediaInfo): boolean {
     const waitsForKey = this.leftOut > 0 && mediaType === 'video' && !key;
-    if (!this.required && (waitsForKey || this.client.isFull)) {
+    if (!this.required && (waitsForKey || this.client.isFull())) {
       if (this.leftOut++ === 0)
         this.options.log.warn(`${this.name}: the service does not take the track: frames are left out`);
       return false;
@@ -107,20 +96,6 @@ export class LiveUpstream {
   private get name(): string {
     const { target, track } = this.options;
     return `upstream ${target.id} (${track.info.mediaType})`;
-  }
-
-  private async renew(): Promise<KmpTarget> {
-    const { controller, track, ids, target } = this.options;
-    try {
-      const moved = await controller.republish(track, ids, target.id);
-      this.refused = 0;
-      this.connectData = moved.connectData ?? this.connectData;
-      return { ...moved, connectData: this.connectData };
-    } catch (error) {
-      if (error instanceof ControlError && error.code === 'control_refused' && ++this.refused >= MAX_REFUSED)
-        this.fail(error.message);
-      throw error;
-    }
   }
 
   private fail(why: string): void {

@@ -1,4 +1,5 @@
 import { systemClock, type Clock } from '../time/clock.js';
+import { KmpRtmpError } from '../base/errors.js';
 import { noLog, type Logger } from '../base/logger.js';
 import type { MediaInfo } from '../media/media-info.js';
 
@@ -8,6 +9,13 @@ export interface KmpTarget {
   readonly port: number;
   /** JSON with at least `upstream_id` and `url`. */
   readonly connectData: string | Buffer;
+}
+
+/** Rejection of {@link KmpClientOptions.renew}: no further attempt is wanted. */
+export class UpstreamRefused extends KmpRtmpError {
+  constructor(message: string, cause: unknown) {
+    super('send_refused', message, { cause });
+  }
 }
 
 /** Options of `KmpClient`. */
@@ -31,7 +39,7 @@ export interface KmpClientOptions extends KmpTarget {
   readonly retryFor?: number;
   /**
    * Called before each connection but the first; a controller may have moved the upstream. If it rejects, the attempt
-   * has failed. Default: the target stays the same.
+   * has failed; with {@link UpstreamRefused}, the client fails. Default: the target stays the same.
    */
   readonly renew?: () => Promise<KmpTarget>;
   /** Treat a failure of the first connection like one of a later connection. Default false: it is final. */

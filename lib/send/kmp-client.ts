@@ -4,6 +4,7 @@ import { writeConnect, writeEnd, writeFrameHeader, writeMediaInfo } from '../kmp
 import { KEY_FRAME } from '../media/frame.js';
 import type { MediaInfo } from '../media/media-info.js';
 import {
+  UpstreamRefused,
   withDefaults,
   type CompleteOptions,
   type KmpClientOptions,
@@ -30,7 +31,7 @@ const LAST_GROUP_WAIT = 2000;
  * Taking over).
  *
  * Errors: `send_connect` (no connection), `send_closed` (the server closed it), `send_gave_up` (reconnecting failed for
- * `retryFor` ms). After an error, every later call throws the same error.
+ * `retryFor` ms), `send_refused` (`renew` has ended it). After an error, every later call throws the same error.
  */
 export class KmpClient {
   private readonly options: CompleteOptions;
@@ -98,7 +99,7 @@ export class KmpClient {
   }
 
   /**
-   * Adds a frame without waiting; the caller has to respect {@link isFull}. Throws the error that the client failed
+   * Adds a frame without waiting; the caller has to ask {@link isFull} first. Throws the error that the client failed
    * with.
    */
   push(frame: OutFrame): void {
@@ -109,8 +110,11 @@ export class KmpClient {
     this.pump();
   }
 
-  /** True if more than `maxHeld` bytes of frames are held, so that further ones have to wait or to be dropped. */
-  get isFull(): boolean {
+  /**
+   * True if frames take `maxHeld` bytes or more, so that further ones have to wait or to be dropped. If the source is
+   * live, frames that were written are forgotten first, the oldest before the others.
+   */
+  isFull(): boolean {
     const { live, maxHeld } = this.options;
     if (live && this.buffer.bytes >= maxHeld) this.forgetWritten(maxHeld / 2);
     return this.buffer.bytes >= maxHeld;
@@ -118,7 +122,7 @@ export class KmpClient {
 
   /** Resolves when the client is not full. Throws the error that the client failed with. */
   async room(): Promise<void> {
-    await this.until(() => !this.isFull);
+    await this.until(() => !this.isFull());
   }
 
   /** Sets the media info of the frames that follow. */
@@ -140,7 +144,8 @@ export class KmpClient {
 
   /**
    * Ends a live track: writes the end of the stream as soon as all frames are written, waits for acknowledgements, and
-   * closes the connection. Each of the two waits takes at most `wait` ms.
+   * closes the connection. Each of the three waits (for frames, acknowledgements and the end of the connection) takes
+   * at most `wait` ms.
    */
   async end(wait: number): Promise<void> {
     try {
@@ -223,7 +228,7 @@ export class KmpClient {
 
   private hasRoom(): boolean {
     if (!this.ackSeen) this.forgetOld();
-    const full = this.isFull;
+    const full = this.isFull();
     // Without a connection, frames are buffered up to the limit, so that a paced sender keeps its pace.
     return !full && (!this.connected || this.connection?.writable === true);
   }
@@ -350,7 +355,10 @@ export class KmpClient {
         this.target = target;
         if (this.failure === undefined) this.connect();
       },
-      (reason: unknown) => this.closed(reason instanceof Error ? reason : new Error(String(reason))),
+      (reason: unknown) => {
+        if (reason instanceof UpstreamRefused) this.failure ??= reason;
+        this.closed(reason instanceof Error ? reason : new Error(String(reason)));
+      },
     );
   }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { KmpRtmpError } from '../../lib/base/errors.js';
 import type { VideoInfo } from '../../lib/media/media-info.js';
-import type { KmpClientOptions, OutFrame } from '../../lib/send/client-options.js';
+import { UpstreamRefused, type KmpClientOptions, type OutFrame } from '../../lib/send/client-options.js';
 import { KmpClient } from '../../lib/send/kmp-client.js';
 import { eventually } from '../support/eventually.js';
 import { FakeClock } from '../support/fake-clock.js';
@@ -244,6 +244,17 @@ describe('KmpClient', () => {
     await eventually(() => connection.frames.length === 15, 'five more');
     connection.ack(1015n);
     await sending;
+  });
+
+  it('ends when it is told that its upstream is refused, with the reason', async () => {
+    const renew = (): Promise<never> => Promise.reject(new UpstreamRefused('no route any more', undefined));
+    const client = make({ renew });
+    await client.open();
+    (await peer.connection(0)).socket.destroy();
+    await eventually(() => clock.untilNext === 200, 'the wait');
+    const room = assert.rejects(client.finish(), { code: 'send_refused', message: 'no route any more' });
+    clock.advance(200);
+    await room;
   });
 
   it('a server that never acknowledges: nothing is kept for longer than ten seconds, and the end is not held up', async () => {

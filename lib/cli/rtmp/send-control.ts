@@ -3,7 +3,7 @@ import { messageOf } from '../../base/errors.js';
 import { version } from '../../base/version.js';
 import type { PublishTargets, TrackFields } from '../../relay/controller.js';
 import { HttpController } from '../../relay/http-controller.js';
-import type { KmpTarget } from '../../send/client-options.js';
+import { renewer } from '../../relay/renewer.js';
 import type { PlannedTrack } from '../../send/plan.js';
 import type { SendRoute } from '../../send/sender.js';
 import { systemClock } from '../../time/clock.js';
@@ -23,6 +23,8 @@ export interface ControlledSendOptions {
   readonly nameOf: (track: PlannedTrack) => string;
   /** Called with what went wrong at the end. */
   readonly warn: (message: string) => void;
+  /** Stops asking. */
+  readonly signal: AbortSignal;
 }
 
 /** Where a controller sends the tracks. */
@@ -40,40 +42,56 @@ export function fileStreamName(file: string): string {
 /**
  * Asks a controller for each track where it goes to, as nginx-kmp-out does, and again when a connection breaks.
  *
- * @throws ControlError; CommandError if the controller names no upstream
+ * @throws ControlError; CommandError if the controller names no upstream, or after the signal. Tracks that the controller
+ * has accepted are unpublished then
  */
 export async function askController(options: ControlledSendOptions): Promise<ControlledSend> {
-  const { url, headers, askConnect, app, tracks, nameOf, warn } = options;
-  const controller = new HttpController({ url, headers, askConnect, clock: systemClock });
+  const { url, headers, askConnect, app, tracks, nameOf, warn, signal } = options;
+  const controller = new HttpController({ url, headers, askConnect, clock: systemClock, signal });
   const input = {
     ...{ app, flashVer: `kmp-rtmp/${version}`, swfUrl: '', tcUrl: `rtmp://127.0.0.1/${app}`, pageUrl: '' },
     ...{ address: '127.0.0.1', connection: process.pid },
   };
-  await controller.connect(input);
   const published = new Map<PlannedTrack, { readonly fields: TrackFields; readonly targets: PublishTargets }>();
-  for (const track of tracks) {
-    const fields = { input, name: nameOf(track), args: '', publishType: 'live', info: track.track.info };
-    const targets = await controller.publish(fields);
-    if (targets.upstreams.length === 0)
-      throw new CommandError(`the controller names no upstream for "${fields.name}" (${fields.info.mediaType})`);
-    published.set(track, { fields, targets });
+  /** The track that the controller is asked about. */
+  let asked: TrackFields | undefined;
+  const unpublish = async (reason: string): Promise<void> => {
+    const accepted = [...published.values()].map(({ fields }) => fields);
+    for (const fields of asked === undefined ? accepted : [...accepted, asked])
+      await controller.unpublish(fields, reason).catch((error: unknown) => warn(messageOf(error)));
+  };
+  try {
+    await controller.connect(input);
+    for (const track of tracks) {
+      if (signal.aborted) throw stopped();
+      const fields = { input, name: nameOf(track), args: '', publishType: 'live', info: track.track.info };
+      asked = fields;
+      const targets = await controller.publish(fields);
+      asked = undefined;
+      published.set(track, { fields, targets });
+      if (targets.upstreams.length === 0)
+        throw new CommandError(`the controller names no upstream for "${fields.name}" (${fields.info.mediaType})`);
+    }
+  } catch (error) {
+    // An answer that was not waited for may be "ok": the controller counts the track as published then.
+    if (!signal.aborted) asked = undefined;
+    await unpublish('rtmp_error');
+    throw signal.aborted ? stopped(error) : error;
   }
 
   const routes = (track: PlannedTrack): readonly SendRoute[] => {
     const found = published.get(track);
     if (found === undefined) return [];
     const { upstreams, ...ids } = found.targets;
-    return upstreams.map(({ id, host, port, connectData, required }) => {
-      const renew = async (): Promise<KmpTarget> => ({
-        connectData,
-        ...(await controller.republish(found.fields, ids, id)),
-      });
+    return upstreams.map((target) => {
+      const { host, port, connectData, required } = target;
+      const renew = renewer({ controller, track: found.fields, ids, target });
       return { ...ids, host, port, connectData, required, renew };
     });
   };
-  const unpublish = async (): Promise<void> => {
-    for (const { fields } of published.values())
-      await controller.unpublish(fields, 'end_of_file').catch((error: unknown) => warn(messageOf(error)));
-  };
-  return { routes, unpublish };
+  return { routes, unpublish: () => unpublish('end_of_file') };
+}
+
+function stopped(cause?: unknown): CommandError {
+  return new CommandError('the sending was stopped before the controller had answered', { cause });
 }

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { kmpRtmp } from '../../support/cli.js';
-import { httpTarget, type HttpTarget } from '../../support/http-target.js';
+import { kmpRtmp, Run } from '../../support/cli.js';
+import { eventually } from '../../support/eventually.js';
+import { httpTarget, reply, type HttpTarget } from '../../support/http-target.js';
 import { KmpPeer, type PeerConnection } from '../../support/kmp-peer.js';
 
 const FOLDER = 'spec/fixtures/media';
@@ -70,17 +71,26 @@ describe('kmp-rtmp send --control', () => {
   /** The upstreams that the controller names, beside the good one. */
   let others: object[];
   let refusal: string | undefined;
+  /** The event that has no answer. */
+  let unanswered: string | undefined;
+  /** The type of media that is refused. */
+  let refused: string | undefined;
+  /** How many requests fail, from the first. */
+  let failures: number;
   beforeEach(async () => {
-    [others, refusal] = [[], undefined];
+    [others, refusal, unanswered, refused, failures] = [[], undefined, undefined, undefined, 0];
     peer = await KmpPeer.listen();
     peer.onConnection = acknowledge;
     controller = await httpTarget((socket, { body }) => {
       const { event_type: event, media_info: media } = JSON.parse(body) as Record<string, { media_type?: string }>;
       const data = Buffer.from('{"upstream_id":"u1","url":"rtmp://h/a/s"}').toString('base64');
       const good = { id: 'u1', url: `kmp://127.0.0.1:${peer.port}`, connect_data: data, required: false };
+      if (String(event) === unanswered) return;
+      if (failures-- > 0) return reply(socket, 503);
+      const why = String(event) === 'publish' && media?.media_type === refused ? `no ${refused}` : refusal;
       const answer =
-        refusal !== undefined
-          ? { code: 'error', message: refusal }
+        why !== undefined
+          ? { code: 'error', message: why }
           : String(event) === 'publish'
             ? { code: 'ok', channel_id: 'ch', track_id: media?.media_type ?? '', upstreams: [good, ...others] }
             : { code: 'ok', url: `kmp://127.0.0.1:${peer.port}` };
@@ -135,6 +145,44 @@ describe('kmp-rtmp send --control', () => {
     assert.equal(code, 1, 'not everything was sent');
     assert.match(stderr, /warning: .*the KMP server cannot be reached/);
     assert.deepEqual(peer.connections.map(({ frames }) => frames.length).sort(), [50, 88]);
+  });
+
+  it('ends on Ctrl-C while the controller does not answer', async () => {
+    unanswered = 'publish';
+    const run = new Run(['send', `${FOLDER}/h264-aac.mp4`, '--control', controller.url, '--fast']);
+    await eventually(() => asked().length === 2, 'the question');
+    run.kill('SIGINT');
+    await eventually(() => !run.running, 'the end').finally(() => run.kill('SIGKILL'));
+    const { code, stderr } = await run.ended;
+    assert.equal(code, 1);
+    assert.match(stderr, /^kmp-rtmp: the sending was stopped before the controller had answered$/m);
+    // The answer may be on its way: the controller must not keep the track.
+    assert.deepEqual(
+      asked().map(({ event_type: event }) => event),
+      ['connect', 'publish', 'unpublish'],
+    );
+  });
+
+  it('waits for a controller that is not ready', async () => {
+    failures = 1;
+    const { code, stderr } = await send();
+    assert.deepEqual([code, stderr], [0, '']);
+    assert.deepEqual(
+      asked().map(({ event_type: event }) => event),
+      ['connect', 'connect', 'publish', 'publish', 'unpublish', 'unpublish'],
+    );
+  });
+
+  it('unpublishes the first track if the second one is refused', async () => {
+    refused = 'audio';
+    const { code, stderr } = await send();
+    assert.equal(code, 1);
+    assert.match(stderr, /the controller refuses: no audio/);
+    assert.deepEqual(
+      asked().map(({ event_type: event }) => event),
+      ['connect', 'publish', 'publish', 'unpublish'],
+    );
+    assert.match(String(asked()[3]?.['input_id']), /\/video$/);
   });
 
   it('sends nothing if the controller refuses', async () => {
