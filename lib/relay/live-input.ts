@@ -124,14 +124,14 @@ export class LiveInput {
       this.fail({ refused: true, why: `${why}; choose one of these in the encoder` });
       return;
     }
-    if (!this.reported.has(what)) this.context.log.warn(`"${this.name}" has ${what}, which is left out`);
+    if (!this.reported.has(what)) this.context.log.warn(`"${this.context.label}" has ${what}, which is left out`);
     this.reported.add(what);
   }
 
   private fail({ refused, why }: LiveFailure): void {
     if (this.failed) return;
     this.failed = true;
-    this.context.log.warn(`the publisher of "${this.name}" is disconnected: ${why}`, {
+    this.context.log.warn(`the publisher of "${this.context.label}" is disconnected: ${why}`, {
       peer: this.stream.remoteAddress,
     });
     this.stream.refuse({ code: refused ? 'NetStream.Publish.Rejected' : 'NetStream.Failed', description: why });

@@ -1,5 +1,5 @@
 import { messageOf } from '../base/errors.js';
-import type { Clock } from '../time/clock.js';
+import type { Clock, Timer } from '../time/clock.js';
 import type { Logger } from '../base/logger.js';
 import { codecName } from '../media/codec.js';
 import { heldBytes } from '../media/held-bytes.js';
@@ -24,6 +24,8 @@ export interface LiveContext {
   readonly clock: Clock;
   readonly log: Logger;
   readonly settings: LiveSettings;
+  /** Name of the stream in the log. */
+  readonly label: string;
 }
 
 /** Why a track cannot go on. */
@@ -43,6 +45,8 @@ export class LiveTrack {
   private waitingBytes = 0;
   private state: 'asking' | 'active' | 'ended' = 'asking';
   private answered: Promise<void>;
+  /** Why the track has ended, for the controller. */
+  private endReason = 'rtmp_close';
 
   constructor(
     private readonly fields: TrackFields,
@@ -77,11 +81,12 @@ export class LiveTrack {
     if (this.state === 'ended') return;
     const published = this.state === 'active';
     this.state = 'ended';
+    this.endReason = reason;
     this.waiting = [];
-    const { settings, controller, log } = this.context;
+    const { settings, clock } = this.context;
     await Promise.all(this.upstreams.map((upstream) => upstream.end(settings.endWait)));
-    if (!published) return;
-    await controller.unpublish(this.fields, reason).catch((error: unknown) => log.debug(messageOf(error)));
+    if (published) await this.unpublish();
+    else await within(settings.endWait, this.answered, clock);
   }
 
   /** Closes all connections at once. */
@@ -95,13 +100,19 @@ export class LiveTrack {
     const { fields } = this;
     try {
       const targets = await this.context.controller.publish(fields);
-      if (this.state !== 'asking') return;
+      // The controller counts the track as published, although it has ended meanwhile.
+      if (this.state !== 'asking') return await this.unpublish();
       this.begin(targets);
     } catch (error) {
       if (this.state !== 'asking') return;
       const refused = error instanceof ControlError && error.code === 'control_refused';
       this.onFailure({ refused, why: messageOf(error) });
     }
+  }
+
+  private async unpublish(): Promise<void> {
+    const { controller, log } = this.context;
+    await controller.unpublish(this.fields, this.endReason).catch((error: unknown) => log.debug(messageOf(error)));
   }
 
   private begin({ upstreams, ...ids }: PublishTargets): void {
@@ -117,8 +128,8 @@ export class LiveTrack {
       );
     }
     this.state = 'active';
-    const { info, name } = fields;
-    context.log.info(`${info.mediaType} (${describe(info)}) of "${name}" goes to ${count(upstreams.length)}`);
+    const { info } = fields;
+    context.log.info(`${info.mediaType} (${describe(info)}) of "${context.label}" goes to ${count(upstreams.length)}`);
     for (const { frame, info: of } of this.waiting.splice(0)) this.frame(frame, of);
     this.waitingBytes = 0;
   }
@@ -126,10 +137,18 @@ export class LiveTrack {
   private upstreamEnded(upstream: LiveUpstream, why: string): void {
     this.upstreams.splice(this.upstreams.indexOf(upstream), 1);
     if (this.state === 'ended') return;
-    this.context.log.warn(`an upstream of "${this.fields.name}" has ended: ${why}`);
+    this.context.log.warn(`an upstream of "${this.context.label}" has ended: ${why}`);
     // An upstream that is required takes all others with it.
     if (upstream.required || this.upstreams.length === 0) this.onFailure({ refused: false, why });
   }
+}
+
+/** Waits for `done`, but at most `wait` ms. */
+async function within(wait: number, done: Promise<void>, clock: Clock): Promise<void> {
+  let timer: Timer | undefined;
+  const late = new Promise<void>((resolve) => (timer = clock.after(wait, resolve)));
+  await Promise.race([done, late]);
+  timer?.cancel();
 }
 
 function count(upstreams: number): string {

@@ -2,6 +2,7 @@ import type tls from 'node:tls';
 import { systemClock, type Clock } from '../time/clock.js';
 import { messageOf } from '../base/errors.js';
 import { noLog, type Logger } from '../base/logger.js';
+import { maskKey } from '../base/mask.js';
 import {
   Ingest,
   type ConnectRequest,
@@ -112,6 +113,11 @@ export class Relay {
     }
   }
 
+  /** A stream name for the log. Where no key is asked for, the name may be the stream key of another service. */
+  private labelOf(name: string): string {
+    return this.keys === undefined && this.options.name === undefined ? maskKey(name) : name;
+  }
+
   private forgetEnds(): void {
     const before = this.clock.now() - REMEMBERED;
     for (const [key, { at }] of this.ends) if (at < before) this.ends.delete(key);
@@ -119,16 +125,17 @@ export class Relay {
 
   private begin(stream: IngestStream): void {
     const name = stream.name.replace(/\?.*$/s, '');
-    this.log.info(`"${name}" is published`, { peer: stream.remoteAddress, encoder: stream.connect.flashVer });
+    const label = this.labelOf(name);
+    this.log.info(`"${label}" is published`, { peer: stream.remoteAddress, encoder: stream.connect.flashVer });
     const { maxHeld = 32 * 1024 * 1024, retryFor = 60_000, endWait = 5000, controller } = this.options;
     const settings = { maxHeld, retryFor, endWait };
-    const context = { controller, settings, clock: this.clock, log: this.log };
+    const context = { controller, settings, clock: this.clock, log: this.log, label };
     const key = `${stream.app}/${name}`;
     this.forgetEnds();
     const input = new LiveInput(stream, inputFields(stream), context, this.ends.get(key));
     this.inputs.add(input);
     stream.once('end', (reason) => {
-      this.log.info(`"${name}" has ended: ${reason}`, { peer: stream.remoteAddress });
+      this.log.info(`"${label}" has ended: ${reason}`, { peer: stream.remoteAddress });
       if (input.end !== undefined) this.ends.set(key, input.end);
     });
     void input.ended.then(() => this.inputs.delete(input));

@@ -294,6 +294,58 @@ describe('Relay', () => {
   });
 });
 
+describe('Relay: a name that may be a key', () => {
+  it('is masked in the log, whatever happens to the stream', async () => {
+    const peer = await listen();
+    const controller = new ScriptedController({ u1: peer.port });
+    const { port, relay } = await start(controller);
+    const av1 = Buffer.concat([hex('90'), Buffer.from('av01'), hex('0a0b')]);
+    const publisher = await publish(port, 'live_8472_SeCrEtKeY?token=hunter22', 'video');
+    video(publisher, 0, 'v0', true);
+    await brings(await connectionOf(peer, 'v1'), 1);
+    publisher.send({ type: 9, streamId: 1, payload: av1 });
+    await publisher.closed();
+    await eventually(() => relay.streams.length === 0, 'the end of the stream');
+
+    controller.onRepublish = () => Promise.reject(new ControlError('control_refused', 'the controller refuses: gone'));
+    const second = await publish(port, 'live_8472_SeCrEtKeY', 'video');
+    video(second, 0, 'v0', true);
+    (await connectionOf(peer, 'v1', 1)).socket.destroy();
+    await eventually(() => {
+      if (!second.isClosed) clock.advance(100);
+      return second.isClosed;
+    }, 'the end of the upstream');
+    await eventually(() => relay.streams.length === 0, 'the end of the stream');
+    for (const part of ['is published', 'goes to 1 upstream', 'is disconnected', 'has ended:'])
+      assert.ok(log.text.includes(`"liv***" ${part}`), part);
+    assert.match(log.text, /an upstream of "liv\*\*\*" has ended/);
+    assert.doesNotMatch(log.text, /SeCrEtKeY|hunter22/);
+    assert.equal(controller.tracks[0]?.name, 'live_8472_SeCrEtKeY');
+  });
+});
+
+describe('Relay: a track that ends while the controller is asked', () => {
+  it('is unpublished if the answer allows it', async () => {
+    const controller = new ScriptedController({ u1: 9 });
+    let answer: () => void = () => undefined;
+    const answered = new Promise<void>((resolve) => (answer = resolve));
+    controller.onPublish = async () => {
+      await answered;
+      return { channelId: 'ch', trackId: 'v1', upstreams: [] };
+    };
+    const { port, relay } = await start(controller);
+    const publisher = await publish(port, 'cam', 'video');
+    video(publisher, 0, 'v0', true);
+    await eventually(() => controller.tracks.length === 1, 'the question');
+    publisher.socket.destroy();
+    await eventually(() => relay.streams.length === 0, 'the end of the stream');
+    assert.ok(!controller.asked.some((what) => what.startsWith('unpublish')));
+    answer();
+    await eventually(() => controller.asked.at(-1) === 'unpublish cam video rtmp_close', 'unpublish');
+    await relay.close();
+  });
+});
+
 describe('Relay: new keys', () => {
   it('hold for the next publisher, and leave those alone that publish', async () => {
     const peer = await listen();
@@ -402,6 +454,21 @@ describe('Relay: upstreams that fail', () => {
     assert.match(lastStatus(publisher).description ?? '', /the service has taken nothing for 60 s/);
   });
 
+  for (const [what, asks] of [
+    ['before the controller has answered', true],
+    ['while an upstream cannot be reached', false],
+  ] as const) {
+    it(`counts what a frame takes beside its bytes: ${what}`, async () => {
+      const controller = new ScriptedController({ u1: await deadPort() });
+      if (asks) controller.onPublish = () => new Promise(() => undefined);
+      const { port } = await start(controller, { maxHeld: 100_000, timeout: 1e9, retryFor: 1e9 });
+      const publisher = await publish(port, 'cam', 'video');
+      for (let n = 0; n < 1000; n++) video(publisher, n * 40, 'x', true);
+      await passTime(() => publisher.isClosed, 'the end of the encoder');
+      assert.match(lastStatus(publisher).description ?? '', /the service has taken nothing for 60 s/);
+    });
+  }
+
   it('does not wait for acknowledgements: frames that were written are forgotten at the limit', async () => {
     const peer = await listen();
     const { port } = await start(new ScriptedController({ u1: peer.port }), { maxHeld: 100_000 });
@@ -426,18 +493,3 @@ describe('Relay: upstreams that fail', () => {
     assert.match(lastStatus(publisher).description ?? '', /the controller refuses: gone/);
   });
 });
-  for (const [what, asks] of [
-    ['before the controller has answered', true],
-    ['while an upstream cannot be reached', false],
-  ] as const) {
-    it(`counts what a frame takes beside its bytes: ${what}`, async () => {
-      const controller = new ScriptedController({ u1: await deadPort() });
-      if (asks) controller.onPublish = () => new Promise(() => undefined);
-      const { port } = await start(controller, { maxHeld: 100_000, timeout: 1e9, retryFor: 1e9 });
-      const publisher = await publish(port, 'cam', 'video');
-      for (let n = 0; n < 1000; n++) video(publisher, n * 40, 'x', true);
-      await passTime(() => publisher.isClosed, 'the end of the encoder');
-      assert.match(lastStatus(publisher).description ?? '', /the service has taken nothing for 60 s/);
-    });
-  }
-
