@@ -132,8 +132,8 @@ export class Registry {
   }
 
   /** Measures the lag of all upstreams, unless that was done a moment ago. Never rejects. */
-  refreshLags(): Promise<void> {
-    return this.queues.refresh();
+  async refreshLags(): Promise<void> {
+    await this.queues.refresh();
   }
 
   status(): Record<string, UpstreamStatus> {

@@ -36,9 +36,9 @@ export interface PublisherOptions {
   readonly penalties?: AddressPenalties | undefined;
   /**
    * Returns a number that grows whenever the server is seen to take something that the kernel had accepted before.
-   * Default: only what the kernel accepts shows that the server takes something.
+   * undefined: nobody knows at present. Default: only what the kernel accepts shows that the server takes something.
    */
-  readonly progress?: () => Promise<number>;
+  readonly progress?: () => Promise<number | undefined>;
   readonly onState?: (state: PublisherState) => void;
   /** Called with all bytes of the server, including the handshake, before they are parsed. */
   readonly onReceived?: (bytes: Buffer) => void;
@@ -319,12 +319,17 @@ export class RtmpPublisher extends Writable {
     }, half);
   }
 
-  private async checkProgress(socket: Socket, before: Promise<number>, after: Promise<number>): Promise<void> {
+  private async checkProgress(
+    socket: Socket,
+    before: Promise<number | undefined>,
+    after: Promise<number | undefined>,
+  ): Promise<void> {
     const { sentBytes } = this;
     const [from, to] = await Promise.all([before, after]);
     // The batch may have been taken meanwhile.
     if (this.destroyed || this.pendingBytes === 0 || this.sentBytes !== sentBytes) return;
-    if (to > from) this.watchProgress(socket, writeQueueSize(socket));
+    const isUnknown = from === undefined || to === undefined;
+    if (isUnknown || to > from) this.watchProgress(socket, writeQueueSize(socket));
     else this.stalled();
   }
 

@@ -45,7 +45,7 @@ const MOST = 64 * 1024 * 1024;
 export class TcpQueues {
   private readonly watchers = new Map<QueueWatcher, string>();
   private timer: Timer | undefined;
-  private reading: Promise<void> | undefined;
+  private reading: Promise<boolean> | undefined;
   /** Monotonic ms. */
   private readAt = -Infinity;
   /** ms that pass after the last reading. */
@@ -76,14 +76,18 @@ export class TcpQueues {
     this.timer = undefined;
   }
 
-  /** Measures now, unless the last measurement is fresh. Resolves when the watchers know. Never rejects. */
-  refresh(): Promise<void> {
+  /**
+   * Measures now, unless the last measurement is fresh. Resolves when the watchers know, at once if this system does not
+   * show the queues; with false if the measurement failed. Never rejects.
+   *
+   * @param maxAge of a fresh measurement, ms
+   */
+  refresh(maxAge = FRESH): Promise<boolean> {
     if (this.reading !== undefined) return this.reading;
-    return this.clock.now() - this.readAt < FRESH ? Promise.resolve() : this.measure();
+    return this.clock.now() - this.readAt < maxAge ? Promise.resolve(true) : this.measure();
   }
 
-  /** Measures now. Resolves when the watchers know, at once if this system does not show the queues. Never rejects. */
-  measure(): Promise<void> {
+  private measure(): Promise<boolean> {
     this.reading ??= this.read().finally(() => (this.reading = undefined));
     return this.reading;
   }
@@ -102,9 +106,9 @@ export class TcpQueues {
     this.schedule();
   }
 
-  private async read(): Promise<void> {
-    if (!this.isSupported || this.watchers.size === 0) return;
-    this.readAt = this.clock.now();
+  private async read(): Promise<boolean> {
+    if (!this.isSupported || this.watchers.size === 0) return true;
+    const now = this.clock.now();
     // Bytes that are written during the reading may or may not be counted by the table. They count as written later.
     const asked = [...this.watchers].map(([watcher, key]) => ({ watcher, key, asOf: watcher.handed }));
     let text: string | undefined;
@@ -112,11 +116,12 @@ export class TcpQueues {
       text = await this.readTables();
     } catch {
       // No descriptor is free, for example. The next tick tries again.
-      return;
+      return false;
     }
+    this.readAt = now;
     if (text === undefined) {
       this.isSupported = false;
-      return;
+      return true;
     }
     this.pause = PAUSE.fixed + PAUSE.perCharacter * text.length;
     const found = new Map<string, TcpQueueSizes>();
@@ -126,6 +131,7 @@ export class TcpQueues {
       if (own === undefined || !this.watchers.has(watcher)) continue;
       watcher.measured({ unsent: own.unsent, unread: found.get(otherEnd(key))?.unread ?? 0 }, asOf);
     }
+    return true;
   }
 }
 

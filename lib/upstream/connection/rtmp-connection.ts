@@ -180,10 +180,8 @@ export class RtmpConnection {
       clock,
       resolve,
       penalties,
-      progress: async () => {
-        await queues.measure();
-        return this.lag.progress;
-      },
+      // Two measurements that are compared are half of the timeout apart.
+      progress: async () => ((await queues.refresh(settings.outTimeout / 4)) ? this.lag.progress : undefined),
       ...(permit === undefined ? {} : { permit }),
       ...(dump === undefined ? {} : { onReceived: (bytes) => dump.write(bytes), onClosed: () => dump.close() }),
       onState: (state) => {

@@ -125,7 +125,7 @@ describe('the queues of the kernel', () => {
     clock.advance(60_000);
     await turns();
     assert.equal(reads, 3);
-    await one.measure();
+    await one.refresh(0);
     one.remove(watcher);
   });
 });

@@ -23,9 +23,9 @@ const AHEAD = { ms: 2_000, bytes: 32 * 1024 } as const;
 
 /**
  * How often the kernel's queue is measured, ms: if the server may be slow; if the lag has a limit, and nothing else
- * shows it; only to show it.
+ * shows it; only to show it: then requests to the API measure it, too.
  */
-const MEASURE = { slow: 900, limited: 2_500, shown: 5_000 } as const;
+const MEASURE = { slow: 900, limited: 2_500, shown: 15_000 } as const;
 
 /** A server that was slow for a while counts as fast again if the lag is about the usual one for this long, ms. */
 const CALM = 10_000;
@@ -178,7 +178,8 @@ export class ServerLag implements QueueWatcher {
     // A server with nothing to take does not show the rate at which it would.
     const left = acked.inUse ? handed - position - acked.step : queued;
     if (left > 0) this.rate.reached(position, now);
-    // If it has taken all that it was allowed, it takes more than is known. If there was no more, that says nothing.
+    // The server has taken everything that was written, so its rate is higher than the measured one. If it was paced,
+    // the limit was this service's own, and the rate stays.
     else if (this.isPaced && this.sources.taken < this.allowedEnd) this.rate.pause();
     else this.rate.reset();
     if (this.limits.drops) this.pace(now, position);
