@@ -239,10 +239,10 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
         if (this.destroyed) return false;
         continue;
       }
-      const source = rule.incompleteBefore(queue);
+      const source = rule.incompleteBefore(queue, now);
       if (source !== undefined) {
         source.onComplete = this.processAgain;
-        rule.wakeAt = Infinity;
+        rule.wakeAt = rule.latestOf(queue);
         break;
       }
       const frame = queue.shift();

@@ -97,8 +97,17 @@ export class MergeRule {
     return stale !== undefined;
   }
 
-  /** The source of another track whose read goes on, and may still bring a frame before the head of `queue`. */
-  incompleteBefore(queue: TrackQueue): TrackSource | undefined {
+  /** Monotonic ms at which the head of `queue` waits for nothing any more. */
+  latestOf(queue: TrackQueue): number {
+    return queue.headArrival + this.delays.maxDelay;
+  }
+
+  /**
+   * The source of another track whose read goes on, and may still bring a frame before the head of `queue`. After
+   * `maxDelay`, nothing is waited for.
+   */
+  incompleteBefore(queue: TrackQueue, now: number): TrackSource | undefined {
+    if (now >= this.latestOf(queue)) return undefined;
     for (let i = 0; i < this.queues.length; i++) {
       const other = this.queues[i];
       if (other?.source?.incomplete && other !== queue && other.lastMs < queue.headMs) return other.source;
