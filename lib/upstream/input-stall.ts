@@ -59,6 +59,8 @@ export class StalledInputs {
 
   private begin(track: Track, stall: Stall): void {
     this.stalls.set(track, stall);
+    if (track.isReportedLost) return;
+    track.isReportedLost = true;
     const message = `no ${track.mediaType} arrives: the sender is connected and sends no media`;
     const { name } = track.stream;
     this.report({ type: 'input_lost', reason: 'input_stalled', message, stream: name, track: track.mediaType });
@@ -66,11 +68,15 @@ export class StalledInputs {
 
   private checkStall(track: Track, { input, since }: Stall): void {
     const { receivedAt = since, mediaType } = track;
-    // If the sender has left, the reason is another one from now on.
     const left = track.isGone || track.input !== input;
-    if (!left && receivedAt <= since) return;
+    // A gap that is filled, or waits for another sender, is reported by AbsentInputs.
+    const isGap = track.gap !== undefined;
+    if (!left && !isGap && receivedAt <= since) return;
     this.stalls.delete(track);
-    if (left) return;
+    if (isGap) return;
+    const wasReported = track.isReportedLost;
+    track.isReportedLost = false;
+    if (left || !wasReported) return;
     const away = Math.round(receivedAt - since);
     const message = `${mediaType} arrives again after ${away} ms`;
     const about = { stream: track.stream.name, track: mediaType, away_ms: away };
