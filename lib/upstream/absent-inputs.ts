@@ -32,6 +32,8 @@ const CAUSES: Readonly<Record<InputLostReason, string>> = {
  */
 export class AbsentInputs {
   private readonly absences = new Map<Track, Absence>();
+  /** Frames that were dropped because a slate had covered their time. */
+  lateFrames = 0;
 
   /** @param linger ms for which a track waits for another sender; 0: it does not */
   constructor(
@@ -70,6 +72,7 @@ export class AbsentInputs {
   endsGap(track: Track, gap: Gap, frame: Frame, timescale: number): boolean {
     if (!track.stream.timeline.place(track, gap, frame, timescale, this.clock.now())) {
       track.droppedFrames++;
+      this.lateFrames++;
       return false;
     }
     track.slate?.end(frame);
@@ -81,6 +84,7 @@ export class AbsentInputs {
     const absence = this.absences.get(track);
     if (absence === undefined) return;
     this.forget(track);
+    track.isReportedLost = false;
     const away = Math.round(this.clock.now() - gap.since);
     const message = `${track.mediaType} arrives again after ${away} ms`;
     this.owner.report({ type: 'input_back', ...detailsOf(track), reason: absence.reason, message, away_ms: away });
@@ -110,7 +114,9 @@ export class AbsentInputs {
   }
 
   private lost(track: Track, reason: InputLostReason, timer: Timer | undefined): void {
-    this.absences.set(track, { reason, timer });
+    this.absences.set(track, { reason: track.isReportedLost ? 'input_stalled' : reason, timer });
+    if (track.isReportedLost) return;
+    track.isReportedLost = true;
     const message = `no ${track.mediaType} arrives: ${CAUSES[reason]}`;
     this.owner.report({ type: 'input_lost', ...detailsOf(track), reason, message });
   }

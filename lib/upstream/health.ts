@@ -1,7 +1,6 @@
 import type { DegradedReason, ReportEvent } from './report/upstream-event.js';
 import type { DegradedStatus } from './report/status.js';
 import type { SessionSet } from './connection/session-set.js';
-import { emptySums, type Counting } from './report/totals.js';
 import { StalledInputs } from './input-stall.js';
 import type { UpstreamStream } from './tracks/stream.js';
 import type { LagLimits } from './tracks/lag-limits.js';
@@ -10,9 +9,11 @@ import type { LagLimits } from './tracks/lag-limits.js';
 const RECOVERED_AFTER = 10_000;
 
 /** An upstream, as its health sees it. */
-export interface HealthOwner extends Counting {
+export interface HealthOwner {
   readonly isOpen: boolean;
   readonly sessions: SessionSet;
+  /** Frames that were dropped because the server is too slow, over all tracks, ended ones too. */
+  readonly droppedFrames: number;
   readonly streams: ReadonlyMap<string, UpstreamStream>;
   report: ReportEvent;
 }
@@ -52,7 +53,8 @@ export class Health {
 
   /** Call it about once a second. @param now monotonic ms */
   check(now: number): void {
-    const { owner, limits, wasPublishing, droppedFrames: dropped } = this;
+    const { owner, limits, wasPublishing } = this;
+    const dropped = owner.droppedFrames;
     const isPublishing = owner.isOpen && owner.sessions.state === 'publishing';
     // What an outage costs is no sign of a bad line now.
     const dropping = isPublishing && wasPublishing && dropped > this.dropped;
@@ -72,7 +74,7 @@ export class Health {
     if (episode === undefined) return null;
     const { reason, message, since, droppedBefore } = episode;
     const age = Math.floor((now - since) / 1000);
-    return { reason, message, age, dropped_frames: this.droppedFrames - droppedBefore };
+    return { reason, message, age, dropped_frames: this.owner.droppedFrames - droppedBefore };
   }
 
   private degraded(reason: DegradedReason, lag: number, droppedBefore: number, now: number): void {
@@ -104,13 +106,7 @@ export class Health {
     this.owner.report({ type: 'recovered', reason, message, ...numbers, degraded_ms: ms });
   }
 
-  private get droppedFrames(): number {
-    const sums = emptySums();
-    this.owner.addTo(sums);
-    return sums.frames.video.dropped + sums.frames.audio.dropped;
-  }
-
   private numbers(lag: number, droppedBefore: number): { readonly lag_ms: number; readonly dropped_frames: number } {
-    return { lag_ms: lag, dropped_frames: this.droppedFrames - droppedBefore };
+    return { lag_ms: lag, dropped_frames: this.owner.droppedFrames - droppedBefore };
   }
 }

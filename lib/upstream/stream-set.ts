@@ -197,6 +197,14 @@ export class StreamSet {
     for (const stream of this.byName.values()) stream.metaTimer?.cancel();
   }
 
+  /** Dropped frames of its tracks, present and ended, without those that came too late after a gap. */
+  get droppedFrames(): number {
+    const { video, audio } = this.endedTracks.frames;
+    let dropped = video.dropped + audio.dropped - this.owner.absentInputs.lateFrames;
+    for (const track of this.allTracks()) dropped += track.droppedFrames;
+    return dropped;
+  }
+
   /** Adds the counts of its tracks, present and ended. */
   addTo(sums: Sums): void {
     addSums(sums, this.endedTracks);

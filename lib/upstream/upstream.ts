@@ -142,6 +142,10 @@ export class Upstream
     return state === 'publishing' && this.streamSet.isInputLost ? 'input_lost' : state;
   }
 
+  get droppedFrames(): number {
+    return this.streamSet.droppedFrames;
+  }
+
   get reconnects(): number {
     return this.sessions.reconnects;
   }

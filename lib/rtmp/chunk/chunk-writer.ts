@@ -24,7 +24,7 @@ export const MAX_PAYLOAD = MAX_MESSAGE - MAX_HEAD;
  * Splits messages into chunks (docs/protocol/rtmp.md, Chunks; RTMP 1.0, 5.3.1). Chunk headers of format 0 carry an
  * absolute time, those of format 1 the difference to the previous message of the same chunk stream.
  *
- * basic header   1-3 bytes   fmt(2) csid(6); csid field 0: one more byte, id - 64; 1: two more, id - 64 little-endian
+ *     basic header   1-3 bytes   fmt(2) csid(6); csid field 0: one more byte, id - 64; 1: two more, little-endian
  *     message header 11 / 7      time(3) length(3) type(1) [message stream id(4, little-endian): format 0 only]
  *     extended time  4           if the time field is 0xffffff; repeated in each type-3 chunk of the message
  */

@@ -77,8 +77,8 @@ export class TcpQueues {
   }
 
   /**
-   * Measures now, unless the last measurement is fresh. Resolves when the watchers know, at once if this system does not
-   * show the queues; with false if the measurement failed. Never rejects.
+   * Measures now, unless the last measurement is fresh. Resolves when the watchers know, at once if this system does
+   * not show the queues; with false if the measurement failed. Never rejects.
    *
    * @param maxAge of a fresh measurement, ms
    */

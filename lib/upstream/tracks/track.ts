@@ -92,7 +92,7 @@ export class Track extends TrackQueue implements Counting, TimedTrack {
   slateFrames = 0;
   /** Time of the last frame that was written, ms. */
   writtenMs = -Infinity;
-  /** True from the event `input_lost` to `input_back`: each loss is reported once, whoever notices it. */
+  /** True from the event `input_lost` to `input_back`: each loss is reported once. */
   isReportedLost = false;
   /** Monotonic ms at which frames were last received, or its sender has come. */
   receivedAt: number | undefined;
