@@ -18,6 +18,10 @@ export interface AdmissionOwner {
 /** Decides which received frames an upstream takes, and charges their memory; see `kmp_rtmp_out_overload`. */
 export class FrameAdmission {
   private readonly mayDrop: boolean;
+  // Asked for only if frames are dropped, which is rare: not for each frame.
+  private readonly allTracks = (): Track[] => [...this.owner.allTracks()];
+  private readonly waitingTracks = (): Track[] =>
+    this.allTracks().filter((one) => one.stream.outlet?.isWaiting === true);
 
   constructor(
     private readonly owner: AdmissionOwner,
@@ -33,25 +37,22 @@ export class FrameAdmission {
    * nothing can take its frames: they are dropped without that directive, too.
    */
   admits(track: Track, frame: Frame): boolean {
-    const { overload, owner } = this;
-    if (track.stream.outlet?.isWaiting === true) {
-      const waiting = [...owner.allTracks()].filter((one) => one.stream.outlet?.isWaiting === true);
-      return overload.admitsWaiting(track, frame, waiting);
-    }
-    if (this.mayDrop) return overload.admits(track, frame, owner.allTracks());
+    const { overload } = this;
+    if (track.stream.outlet?.isWaiting === true) return overload.admitsWaiting(track, frame, this.waitingTracks);
+    if (this.mayDrop) return overload.admits(track, frame, this.allTracks);
     return overload.endsGroup(track, frame);
   }
 
   /** Makes room for `bytes`, if frames may be dropped for that. Returns false if there is none. */
   makesRoom(bytes: number): boolean {
     const { owner } = this;
-    return owner.ledger.left >= bytes || (this.mayDrop && this.overload.free(bytes, owner.allTracks()));
+    return owner.ledger.left >= bytes || (this.mayDrop && this.overload.free(bytes, this.allTracks));
   }
 
   /** Takes numbered frames: counts their memory and passes them to the merger. */
   accept(track: Track, frames: readonly Frame[]): void {
     const { owner } = this;
-    if (this.mayDrop && !this.overload.takes(track, frames, () => owner.allTracks())) return;
+    if (this.mayDrop && !this.overload.takes(track, frames, this.allTracks)) return;
     const failure = track.memory.admit(frames);
     if (failure !== undefined) {
       owner.fail(failure, `the memory limit of ${owner.ledger.limit} bytes was reached by ${ADMITTED[failure]}`);

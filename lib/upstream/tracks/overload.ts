@@ -43,12 +43,12 @@ export class Overload {
    *
    * @param tracks all tracks of the upstream
    */
-  admits(track: Track, frame: Frame, tracks: Iterable<Track>): boolean {
+  admits(track: Track, frame: Frame, tracks: () => readonly Track[]): boolean {
     const { ledger } = this;
     const used = ledger.used / ledger.limit;
     if (this.active && used < LOW) this.end();
     if (track.mediaType !== 'video') {
-      if (used > VERY_HIGH) this.makeRoom(tracks);
+      if (used > VERY_HIGH) this.makeRoom(tracks());
       return true;
     }
     if (track.dropping) {
@@ -63,7 +63,7 @@ export class Overload {
     }
     if (used > VERY_HIGH) {
       this.begin();
-      this.makeRoom(tracks);
+      this.makeRoom(tracks());
       track.dropping = true;
       return this.drop(track);
     }
@@ -75,24 +75,23 @@ export class Overload {
    * leaveOutOld}. Beyond the limit of the memory, older groups go before newer ones. Audio may go, too: when there is
    * no video left to drop, the older half of what waits.
    */
-  admitsWaiting(track: Track, frame: Frame, tracks: Iterable<Track>): boolean {
-    const all = [...tracks];
+  admitsWaiting(track: Track, frame: Frame, tracks: () => readonly Track[]): boolean {
     this.moveWindow(track, frame);
     const isNearlyFull = this.ledger.used > this.ledger.limit * HIGH;
-    if (this.limits.drops && frame.isKey && track.mediaType === 'video' && isNearlyFull) this.makeRoom(all);
+    if (this.limits.drops && frame.isKey && track.mediaType === 'video' && isNearlyFull) this.makeRoom(tracks());
     if (track.length >= MOST_WAITING) {
       if (track.mediaType === 'video') this.makeRoom([track]);
       else this.dropOlderHalf(track);
     }
-    if (!this.admits(track, frame, all)) return false;
+    if (!this.admits(track, frame, tracks)) return false;
     if (track.mediaType === 'video' && this.ledger.left < frameCharge(frame)) {
-      this.makeRoom(all);
+      this.makeRoom(tracks());
       track.dropping = true;
       return this.drop(track);
     }
     if (this.ledger.used > this.ledger.limit * VERY_HIGH) {
       this.begin();
-      for (const one of all) if (one.mediaType === 'audio') this.dropOlderHalf(one);
+      for (const one of tracks()) if (one.mediaType === 'audio') this.dropOlderHalf(one);
     }
     return true;
   }
@@ -110,9 +109,9 @@ export class Overload {
    * Drops queued frames, so that `bytes` more can be charged: video, then the older half of the audio, then all of it.
    * Returns false if that is not enough.
    */
-  free(bytes: number, tracks: Iterable<Track>): boolean {
-    const all = [...tracks];
-    if (this.ledger.left < bytes) this.makeRoom(all);
+  free(bytes: number, tracks: () => readonly Track[]): boolean {
+    const all = tracks();
+    this.makeRoom(all);
     for (let i = 0; i < 8 && this.ledger.left < bytes; i++) {
       for (const one of all) if (one.mediaType === 'audio') this.dropOlderHalf(one);
     }
@@ -124,11 +123,11 @@ export class Overload {
    *
    * @param tracks returns all tracks of the upstream
    */
-  takes(track: Track, frames: readonly Frame[], tracks: () => Iterable<Track>): boolean {
+  takes(track: Track, frames: readonly Frame[], tracks: () => readonly Track[]): boolean {
     const { ledger } = this;
     if (ledger.left > ledger.limit * NEARLY_FULL) return true;
     const needed = frames.reduce((sum, frame) => sum + frameCharge(frame), 0);
-    if (ledger.left >= needed || this.free(needed, tracks())) return true;
+    if (ledger.left >= needed || this.free(needed, tracks)) return true;
     this.begin();
     for (const frame of frames) {
       frame.release();
