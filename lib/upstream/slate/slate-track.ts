@@ -101,8 +101,11 @@ export class SlateTrack implements TrackSlate {
       bytes += frameCharge(frame);
       this.lastDuration = durationMs;
       this.nextMs += durationMs;
-      // The frame is left out: the server is slow.
-      if (!track.memory.hasRoom(bytes)) break;
+      if (!track.memory.hasRoom(bytes)) {
+        // The server is slow. The source continues at a frame that can be decoded without the one that is left out.
+        this.nextMs = source.begin(ms);
+        break;
+      }
       frame.ms = ms;
       frame.arrivedAt = Math.floor(now);
       frame.seq = seq;
@@ -132,6 +135,7 @@ export class SlateTrack implements TrackSlate {
   close(): void {
     this.active = false;
     this.kept = undefined;
+    this.track.memory.setKept(0);
   }
 
   /** The lowest time of a frame behind the one at `ms`. */
