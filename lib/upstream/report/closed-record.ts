@@ -8,7 +8,7 @@ import {
 } from './closed.js';
 
 /** An upstream that was published for less than this, ms, before it failed did not recover from earlier failures. */
-const STABLE_AFTER = 60_000;
+const RECOVERED_AFTER = 60_000;
 
 /** Most UTF-16 units of a text in a record; senders and servers decide how long it would be. */
 const MAX_TEXT = 500;
@@ -33,7 +33,7 @@ export class ClosedRecord {
     const { published_ms, ...closed } = shortened(report);
     const before = this.last(closed.upstream_id);
     const failed = isFailure(closed.reason);
-    const continues = before !== undefined && before.failed && failed && published_ms < STABLE_AFTER;
+    const continues = before !== undefined && before.failed && failed && published_ms < RECOVERED_AFTER;
     if (continues) this.remove(before);
     const record: ClosedUpstream = {
       ...closed,
