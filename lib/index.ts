@@ -99,8 +99,10 @@ export type {
   Management,
   StreamStatus,
   TrackStatus,
+  UpstreamIds,
   UpstreamState,
   UpstreamStatus,
+  UpstreamStatuses,
 } from './upstream/report/status.js';
 
 // Express routers, for your own app.

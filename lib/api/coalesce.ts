@@ -18,7 +18,11 @@ export function coalesce<T>(make: () => Promise<T>): () => Promise<T> {
   return () => {
     if (next === undefined) {
       next = begin(last);
-      last = next.catch(() => {});
+      // Without its value: a large result is not kept until the next request.
+      last = next.then(
+        () => {},
+        () => {},
+      );
     }
     return next;
   };

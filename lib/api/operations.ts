@@ -41,9 +41,16 @@ export function ok(value: unknown): Result {
   return { status: 200, body: jsonBytes(value) };
 }
 
-/** An answer from all workers. It names those that did not answer. */
-function okOfAll(value: unknown, { missing_workers: missing = [] }: GlobalStatus): Result {
-  return { ...ok(value), missing };
+/** An answer made from answers of all workers. It names those that did not answer. */
+function okOfAll(value: unknown, ...parts: readonly Pick<GlobalStatus, 'missing_workers'>[]): Result {
+  const missing = new Set(parts.flatMap(({ missing_workers: workers = [] }) => workers));
+  return { ...ok(value), missing: [...missing].sort((a, b) => a - b) };
+}
+
+/** Makes a result when it is first needed, and keeps it. */
+function once(make: () => Result): () => Result {
+  let result: Result | undefined;
+  return () => (result ??= make());
 }
 
 /** The answer if the worker of an upstream does not answer: nobody knows whether there is such an upstream. */
@@ -63,22 +70,31 @@ function noUpstream(id: string): Result {
 /** All operations of the management API (docs/protocol/behaviour.md, API endpoints). */
 export function operations(management: Management, { write }: { readonly write: boolean }): readonly PathOperations[] {
   const document = ok(openApiDocument({ write }));
-  const all = (part: (status: GlobalStatus) => unknown): (() => Promise<Result>) =>
-    coalesce(async () => {
-      const status = await management.status();
-      return okOfAll(part(status), status);
-    });
-  const status = all((whole) => whole);
-  const upstreams = all((whole) => whole.upstreams);
-  const ids = all((whole) => Object.keys(whole.upstreams));
+  // Simultaneous requests share the status of all upstreams, and the answers made from it.
+  const whole = coalesce(async () => {
+    const all = await management.status();
+    return { status: once(() => okOfAll(all, all)), upstreams: once(() => okOfAll(all.upstreams, all)) };
+  });
+  const upstreamIds = coalesce(() => management.upstreamIds());
   return [
-    { path: '/', get: async (_, list) => (list ? ok(['multi', 'upstreams']) : status()) },
+    { path: '/', get: async (_, list) => (list ? ok(['multi', 'upstreams']) : (await whole()).status()) },
     { path: '/openapi.json', get: () => Promise.resolve(document) },
     {
       path: '/upstreams',
       async get(_, list, query) {
-        if (query?.['limit'] === undefined && query?.['after'] === undefined) return list ? ids() : upstreams();
-        return upstreamPage(await management.status(), list, query);
+        const { limit, after } = query ?? {};
+        if (limit === undefined && after === undefined) {
+          if (!list) return (await whole()).upstreams();
+          const known = await upstreamIds();
+          return okOfAll(known.ids, known);
+        }
+        const most = pageSize(limit);
+        if (most === undefined) return failure(400, 'bad_request', `"limit" is a number from 1 to ${MAX_PAGE}`);
+        const known = await upstreamIds();
+        const { ids, next } = page(known.ids, most, after);
+        if (list) return { ...okOfAll(ids, known), next };
+        const shown = await management.statusOf(ids);
+        return { ...okOfAll(shown.upstreams, known, shown), next };
       },
     },
     { path: '/closed', get: (_, _list, query) => closed(management, query) },
@@ -142,17 +158,20 @@ export function operations(management: Management, { write }: { readonly write: 
 /** Maximum number of upstreams on a page of the list. */
 const MAX_PAGE = 1000;
 
-/** A page of the upstreams, sorted by id: `limit` of them, those behind the id `after`. */
-function upstreamPage(status: GlobalStatus, list: boolean, { limit = `${MAX_PAGE}`, after }: Query): Result {
+function pageSize(limit = `${MAX_PAGE}`): number | undefined {
   const most = /^\d{1,4}$/.test(limit) ? Number(limit) : 0;
-  if (most < 1 || most > MAX_PAGE) return failure(400, 'bad_request', `"limit" is a number from 1 to ${MAX_PAGE}`);
-  const ids = Object.keys(status.upstreams)
-    .filter((id) => after === undefined || id > after)
-    .sort();
-  const page = ids.slice(0, most);
-  const upstreams = Object.create(null) as Record<string, unknown>;
-  for (const id of page) upstreams[id] = status.upstreams[id];
-  return { ...okOfAll(list ? page : upstreams, status), next: ids.length > most ? page.at(-1) : undefined };
+  return most < 1 || most > MAX_PAGE ? undefined : most;
+}
+
+/** The first `most` ids behind the id `after`, sorted. `next`: the last of them, if there are more. */
+function page(
+  all: readonly string[],
+  most: number,
+  after: string | undefined,
+): { readonly ids: readonly string[]; readonly next: string | undefined } {
+  const behind = all.filter((id) => after === undefined || id > after).sort();
+  const ids = behind.slice(0, most);
+  return { ids, next: behind.length > most ? ids.at(-1) : undefined };
 }
 
 async function closed(management: Management, { limit, upstream_id: upstreamId }: Query = {}): Promise<Result> {

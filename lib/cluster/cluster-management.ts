@@ -2,7 +2,15 @@ import type { Clock } from '../time/clock.js';
 import { buildInfo, version } from '../base/version.js';
 import type { ClosedRecord } from '../upstream/report/closed-record.js';
 import type { ClosedQuery, ClosedUpstream } from '../upstream/report/closed.js';
-import type { GlobalStatus, Management, OperatorOrder, OrderScope, UpstreamStatus } from '../upstream/report/status.js';
+import type {
+  GlobalStatus,
+  Management,
+  OperatorOrder,
+  OrderScope,
+  UpstreamIds,
+  UpstreamStatus,
+  UpstreamStatuses,
+} from '../upstream/report/status.js';
 import type { Question } from './messages.js';
 import { slotOf } from './rendezvous.js';
 import type { Slot } from './slot.js';
@@ -22,13 +30,7 @@ export class ClusterManagement implements Management {
   }
 
   async status(): Promise<GlobalStatus> {
-    const parts = await Promise.allSettled(this.slots.map((slot) => ask<GlobalStatus>(slot, { name: 'status' })));
-    const upstreams = Object.create(null) as Record<string, UpstreamStatus>;
-    const missing: number[] = [];
-    for (const [slot, part] of parts.entries()) {
-      if (part.status === 'rejected') missing.push(slot);
-      else for (const [id, one] of Object.entries(part.value.upstreams)) upstreams[id] = one;
-    }
+    const { answers, missing } = await askAll<GlobalStatus>(this.slots.entries(), () => ({ name: 'status' }));
     return {
       version,
       nginx_version: `node/${process.versions.node}`,
@@ -36,20 +38,33 @@ export class ClusterManagement implements Management {
       built: buildInfo.built,
       pid: process.pid,
       uptime: Math.floor((this.clock.now() - this.startedAt) / 1000),
-      upstreams,
+      upstreams: together(answers),
       missing_workers: missing,
     };
   }
 
-  async upstreamIds(): Promise<string[]> {
-    return Object.keys((await this.status()).upstreams);
+  async upstreamIds(): Promise<UpstreamIds> {
+    const { answers, missing } = await askAll<UpstreamIds>(this.slots.entries(), () => ({ name: 'upstreamIds' }));
+    return { ids: answers.flatMap(({ ids }) => ids), missing_workers: missing };
+  }
+
+  /** Asks only the workers that these upstreams belong to. */
+  async statusOf(ids: readonly string[]): Promise<UpstreamStatuses> {
+    const idsOf = this.slots.map((): string[] => []);
+    for (const id of ids) idsOf[slotOf(id, this.slots.length)]?.push(id);
+    const { answers, missing } = await askAll<UpstreamStatuses>(
+      [...this.slots.entries()].filter(([slot]) => idsOf[slot]?.length !== 0),
+      (slot) => ({ name: 'statusOf', ids: idsOf[slot] ?? [] }),
+    );
+    const all = together(answers);
+    const upstreams = Object.create(null) as Record<string, UpstreamStatus>;
+    for (const id of ids) if (all[id] !== undefined) upstreams[id] = all[id];
+    return { upstreams, missing_workers: missing };
   }
 
   async upstream(id: string): Promise<UpstreamStatus | undefined> {
     const slot = this.slotOf(id);
-    if (slot === undefined) return undefined;
-    const { upstreams } = await ask<GlobalStatus>(slot, { name: 'status' });
-    return Object.hasOwn(upstreams, id) ? upstreams[id] : undefined;
+    return slot && ask<UpstreamStatus | undefined>(slot, { name: 'upstream', id });
   }
 
   closed(query?: ClosedQuery): Promise<readonly ClosedUpstream[]> {
@@ -85,4 +100,22 @@ export class ClusterManagement implements Management {
 
 function ask<T>(slot: Slot, what: Question): Promise<T> {
   return slot.ask(what) as Promise<T>;
+}
+
+/** The answers of workers, and the numbers of the workers that did not answer. */
+async function askAll<T>(
+  slots: Iterable<readonly [number, Slot]>,
+  what: (slot: number) => Question,
+): Promise<{ readonly answers: T[]; readonly missing: number[] }> {
+  const asked = [...slots];
+  const results = await Promise.allSettled(asked.map(([number, slot]) => ask<T>(slot, what(number))));
+  const answers = results.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  const missing = asked.flatMap(([number], n) => (results[n]?.status === 'rejected' ? [number] : []));
+  return { answers, missing };
+}
+
+function together(answers: readonly UpstreamStatuses[]): Record<string, UpstreamStatus> {
+  const all = Object.create(null) as Record<string, UpstreamStatus>;
+  for (const { upstreams } of answers) for (const [id, one] of Object.entries(upstreams)) all[id] = one;
+  return all;
 }

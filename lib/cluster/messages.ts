@@ -28,6 +28,9 @@ export type ToWorker =
 /** Questions to each worker's part of the management. */
 export type Question =
   | { readonly name: 'status' }
+  | { readonly name: 'upstreamIds' }
+  | { readonly name: 'statusOf'; readonly ids: readonly string[] }
+  | { readonly name: 'upstream'; readonly id: string }
   | { readonly name: 'totals' }
   | { readonly name: 'process' }
   | { readonly name: 'dropUpstream'; readonly id: string }

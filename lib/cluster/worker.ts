@@ -94,6 +94,12 @@ export class Worker implements KmpRouter {
     switch (what.name) {
       case 'status':
         return management.status();
+      case 'upstreamIds':
+        return management.upstreamIds();
+      case 'statusOf':
+        return management.statusOf(what.ids);
+      case 'upstream':
+        return management.upstream(what.id);
       case 'dropUpstream':
         return management.dropUpstream(what.id);
       case 'order':

@@ -3,7 +3,15 @@ import { buildInfo, version } from '../base/version.js';
 import type { ClosedRecord } from '../upstream/report/closed-record.js';
 import type { ClosedQuery, ClosedUpstream } from '../upstream/report/closed.js';
 import type { Registry } from '../upstream/registry.js';
-import type { GlobalStatus, Management, OperatorOrder, OrderScope, UpstreamStatus } from '../upstream/report/status.js';
+import type {
+  GlobalStatus,
+  Management,
+  OperatorOrder,
+  OrderScope,
+  UpstreamIds,
+  UpstreamStatus,
+  UpstreamStatuses,
+} from '../upstream/report/status.js';
 
 /** The management of the upstreams of this process. */
 export class LocalManagement implements Management {
@@ -30,8 +38,13 @@ export class LocalManagement implements Management {
     };
   }
 
-  upstreamIds(): Promise<string[]> {
-    return Promise.resolve(this.registry.ids());
+  upstreamIds(): Promise<UpstreamIds> {
+    return Promise.resolve({ ids: this.registry.ids() });
+  }
+
+  async statusOf(ids: readonly string[]): Promise<UpstreamStatuses> {
+    await this.registry.refreshLags();
+    return { upstreams: this.registry.status(ids) };
   }
 
   async upstream(id: string): Promise<UpstreamStatus | undefined> {

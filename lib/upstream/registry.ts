@@ -136,10 +136,14 @@ export class Registry {
     await this.queues.refresh();
   }
 
-  status(): Record<string, UpstreamStatus> {
-    const all = Object.create(null) as Record<string, UpstreamStatus>;
-    for (const [id, upstream] of this.byId) all[id] = upstream.status();
-    return all;
+  /** @param ids which ones, in their order; default: all. Ids without an upstream are left out. */
+  status(ids: Iterable<string> = this.byId.keys()): Record<string, UpstreamStatus> {
+    const statuses = Object.create(null) as Record<string, UpstreamStatus>;
+    for (const id of ids) {
+      const upstream = this.byId.get(id);
+      if (upstream !== undefined) statuses[id] = upstream.status();
+    }
+    return statuses;
   }
 
   /**

@@ -45,11 +45,13 @@ describe('shared results', () => {
     assert.equal(await ask(), 2);
   });
 
-  for (const [path, router] of [
+  const lists = ['/', '/upstreams', '/upstreams?list=1', '/upstreams?limit=2', '/upstreams?after=a&list=1'];
+  for (const [path, router, below = ['']] of [
     ['/api/', (management: MemoryManagement) => managementRouter(management, { write: false })],
+    ['/api', (management: MemoryManagement) => managementRouter(management, { write: false }), lists],
     ['/metrics', (management: MemoryManagement) => metricsRouter(management, { upstreams: true })],
   ] as const) {
-    it(`GET ${path} of a hundred connections takes at most two snapshots`, async () => {
+    it(`GET ${path}${below.join(' ')} of a hundred connections takes at most two snapshots`, async () => {
       const management = new MemoryManagement();
       let asked = 0;
       let came = 0;
@@ -66,7 +68,9 @@ describe('shared results', () => {
           handle(req, res, next);
         }),
       );
-      const all = await Promise.all(Array.from({ length: 100 }, () => server.get(path))).finally(() => server.close());
+      const all = await Promise.all(
+        Array.from({ length: 100 }, (_, n) => server.get(path + (below[n % below.length] ?? ''))),
+      ).finally(() => server.close());
       assert.ok(all.every(({ status: code }) => code === 200));
       assert.ok(asked <= 2, `${asked} times`);
     });

@@ -53,6 +53,28 @@ describe('management API, read-only', () => {
     }
   });
 
+  it('builds the status only of the upstreams that a list shows', async () => {
+    const management = new MemoryManagement(['c', 'b', 'a', 'd'].map((id) => [id, sampleUpstream()]));
+    const own = await serve(appWith('/', managementRouter(management, { write: false })));
+    try {
+      for (const [query, built] of [
+        ['list=1', []],
+        ['list=1&limit=2', []],
+        ['list=1&after=a', []],
+        ['limit=2', ['a', 'b']],
+        ['after=b&limit=1', ['c']],
+        ['after=d', []],
+        ['limit=0', []],
+      ] as const) {
+        management.built.length = 0;
+        await own.get(`/upstreams?${query}`);
+        assert.deepEqual(management.built, built, query);
+      }
+    } finally {
+      await own.close();
+    }
+  });
+
   it('answers the complete status at its root, with and without a trailing slash', async () => {
     for (const path of ['/kmp_rtmp_api', '/kmp_rtmp_api/', '/kmp_rtmp_api/?x=1']) {
       const { status, headers, json } = await server.get(path);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import net from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { slotOf } from '../../lib/cluster/rendezvous.js';
-import type { GlobalStatus } from '../../lib/upstream/report/status.js';
+import type { GlobalStatus, UpstreamStatus } from '../../lib/upstream/report/status.js';
 import { connectPacket, goldenFile } from '../support/golden.js';
 import { ScriptableIngest } from '../support/scriptable-ingest.js';
 import { until } from '../support/until.js';
@@ -46,6 +46,20 @@ describe('two workers', { timeout: 90_000 }, () => {
     ]);
     assert.equal(new Set(numbers).size, 36);
     assert.equal(new Set(ids.map((id) => slotOf(id, 2))).size, 2, 'both workers have some');
+
+    const sorted = [...ids].sort();
+    const [first, rest] = [
+      await service.get('upstreams?limit=7'),
+      await service.get(`upstreams?after=${encodeURIComponent(sorted[6] ?? '')}`),
+    ];
+    assert.deepEqual(
+      [first, rest].map((page) => Object.keys(page as object)),
+      [sorted.slice(0, 7), sorted.slice(7)],
+    );
+    assert.equal(
+      ((await service.get('upstreams/many-5')) as UpstreamStatus).connection,
+      all.upstreams['many-5']?.connection,
+    );
 
     assert.equal(await service.drop('upstreams/many-3'), 204);
     await until('the end of it', status, ({ upstreams }) => upstreams['many-3'] === undefined);

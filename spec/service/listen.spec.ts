@@ -98,7 +98,7 @@ describe('listen', { timeout: 90_000 }, () => {
     await arrives('u3');
     const second = open(tcp(), header('192.0.2.9'), media('u4'));
     await closed(second);
-    assert.deepEqual(await service.management.upstreamIds(), ['u2', 'u3']);
+    assert.deepEqual((await service.management.upstreamIds()).ids, ['u2', 'u3']);
   });
 
   it('proxy_protocol rejects a connection without a header, and one whose header does not arrive', async () => {
@@ -109,7 +109,7 @@ describe('listen', { timeout: 90_000 }, () => {
       /KMP connection refused: no valid PROXY protocol header: the connection begins with other data/,
     );
     await closed(open(tcp(), Buffer.from('PROXY TC')));
-    assert.deepEqual(await service.management.upstreamIds(), []);
+    assert.deepEqual((await service.management.upstreamIds()).ids, []);
   });
 
   it('proxy_protocol counts connections without a header towards the limit', async () => {

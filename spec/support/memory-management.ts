@@ -7,7 +7,9 @@ import type {
   OrderScope,
   StreamStatus,
   TrackStatus,
+  UpstreamIds,
   UpstreamStatus,
+  UpstreamStatuses,
 } from '../../lib/upstream/report/status.js';
 
 /** A table without a prototype, as the API wants it: `__proto__` is a key like any other. */
@@ -137,6 +139,8 @@ export class MemoryManagement implements Management {
   /** When set, every call fails with it. */
   failure: Error | undefined;
   calls = 0;
+  /** The ids of the upstreams whose status was built. */
+  readonly built: string[] = [];
 
   constructor(upstreams: Iterable<readonly [string, UpstreamStatus]> = []) {
     this.upstreams = new Map(upstreams);
@@ -144,6 +148,7 @@ export class MemoryManagement implements Management {
 
   async status(): Promise<GlobalStatus> {
     this.called();
+    this.built.push(...this.upstreams.keys());
     return {
       version: '0.1.0',
       nginx_version: 'node/20.20.2',
@@ -155,9 +160,22 @@ export class MemoryManagement implements Management {
     };
   }
 
-  async upstreamIds(): Promise<string[]> {
+  async upstreamIds(): Promise<UpstreamIds> {
     this.called();
-    return [...this.upstreams.keys()];
+    return { ids: [...this.upstreams.keys()] };
+  }
+
+  async statusOf(ids: readonly string[]): Promise<UpstreamStatuses> {
+    this.called();
+    this.built.push(...ids);
+    return {
+      upstreams: table(
+        ids.flatMap((id) => {
+          const upstream = this.upstreams.get(id);
+          return upstream === undefined ? [] : [[id, upstream] as const];
+        }),
+      ),
+    };
   }
 
   async upstream(id: string): Promise<UpstreamStatus | undefined> {

@@ -200,7 +200,26 @@ export interface UpstreamStatus {
   readonly next_attempt_at: string | null;
 }
 
-export interface GlobalStatus {
+/** An answer about many upstreams, from all workers that answered. */
+interface FromWorkers {
+  /**
+   * The workers that do not answer or are being replaced, by number from 0: the answer lacks their upstreams. Absent if
+   * there is one process only.
+   */
+  readonly missing_workers?: readonly number[];
+}
+
+/** The status of several upstreams, by id. */
+export interface UpstreamStatuses extends FromWorkers {
+  readonly upstreams: Readonly<Record<string, UpstreamStatus>>;
+}
+
+/** The ids of all upstreams, in any order. */
+export interface UpstreamIds extends FromWorkers {
+  readonly ids: readonly string[];
+}
+
+export interface GlobalStatus extends UpstreamStatuses {
   readonly version: string;
   /** The runtime, e.g. `node/20.20.2`. The key is the module's, because tools read it. */
   readonly nginx_version: string;
@@ -211,12 +230,6 @@ export interface GlobalStatus {
   readonly pid: number;
   /** s */
   readonly uptime: number;
-  readonly upstreams: Readonly<Record<string, UpstreamStatus>>;
-  /**
-   * The workers that do not answer or are being replaced, by number from 0: `upstreams` lacks theirs. Absent if there
-   * is one process only.
-   */
-  readonly missing_workers?: readonly number[];
 }
 
 /** What an operator can order for upstreams, beside dropping them. */
@@ -232,7 +245,10 @@ export type OrderScope = { readonly id: string } | { readonly route: string };
  */
 export interface Management {
   status(): Promise<GlobalStatus>;
-  upstreamIds(): Promise<string[]>;
+  /** Builds no status, so it costs little. */
+  upstreamIds(): Promise<UpstreamIds>;
+  /** The status of the upstreams with these ids, in their order, without those that do not exist. */
+  statusOf(ids: readonly string[]): Promise<UpstreamStatuses>;
   /** undefined: there is no such upstream. */
   upstream(id: string): Promise<UpstreamStatus | undefined>;
   /** How upstreams have ended, the last end first. */
