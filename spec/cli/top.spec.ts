@@ -3,6 +3,10 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { after, describe, it } from 'node:test';
 import express from 'express';
+import { sort } from '../../lib/api/status/public/data/order.js';
+import { Times } from '../../lib/api/status/public/data/series.js';
+import { Upstream } from '../../lib/api/status/public/data/upstream.js';
+import { upstreamInfo, upstreamNumbers } from '../../lib/api/status/rows.js';
 import { rowsOf } from '../../lib/cli/top/rows.js';
 import { Screen } from '../../lib/cli/top/screen.js';
 import { readFailed, readStatus, type ServiceSample } from '../../lib/cli/top/status.js';
@@ -11,6 +15,7 @@ import { FakeClock } from '../support/fake-clock.js';
 import { FakeKeyboard, FakeTerminal } from '../support/fake-terminal.js';
 import { serve } from '../support/http.js';
 import { connect, packet, videoFields } from '../support/kmp-bytes.js';
+import { sampleUpstream } from '../support/memory-management.js';
 
 interface Numbers {
   readonly received?: number;
@@ -97,6 +102,34 @@ describe('the rows of top', () => {
     );
     // Too short a time to say.
     assert.ok(rowsOf({ ...now, at: 300 }, before).every(({ silent }) => !silent));
+  });
+
+  it('the order is that of the status page: what is on its way or disabled has its place', () => {
+    const states = ['publishing', 'closing', 'disabled', 'handshaking', 'degraded', 'waiting', 'input_lost'] as const;
+    const now = sample(0, Object.fromEntries(states.map((state) => [state, upstream({ state })])));
+    const page = states.map((state) => {
+      const one = sampleUpstream({ state });
+      return new Upstream(
+        { key: 0, info: upstreamInfo(state, one), uptime: 1, numbers: upstreamNumbers(one) },
+        0,
+        new Times(),
+      );
+    });
+    const expected = ['input_lost', 'waiting', 'degraded', 'handshaking', 'disabled', 'closing', 'publishing'];
+    assert.deepEqual(
+      rowsOf(now, undefined).map(({ id }) => id),
+      expected,
+    );
+    assert.deepEqual(
+      sort(page, { column: 'state', direction: 'ascending' }).map(({ info }) => info.id),
+      expected,
+    );
+  });
+
+  it('of what is degraded, why, as on the status page', () => {
+    const degraded = { reason: 'lag', message: 'the server is 9 s behind', age: 3 };
+    const [row] = rowsOf(sample(0, { u: { ...upstream({ state: 'degraded' }), degraded } }), undefined);
+    assert.equal(row?.lastStatus, 'the server is 9 s behind');
   });
 
   it('of what reconnects, why it does; of others, what the server last said', () => {

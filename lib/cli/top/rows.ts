@@ -1,3 +1,4 @@
+import { failureWord, isFailureShown, newsFrom, shownState, urgencyOf } from '../../api/status/public/data/states.js';
 import type { FailedSample, InputSample, ServiceSample, TrackSample, UpstreamSample } from './status.js';
 
 /** One upstream, as `top` shows it. Rates are undefined before its second sample. */
@@ -32,22 +33,6 @@ export type Order = (typeof ORDERS)[number];
  */
 const SILENCE = 0.9;
 
-/** The same as on the status page. Unknown states need no attention. */
-const RANKS = [
-  'refused',
-  'failed',
-  'input_lost',
-  'reconnecting',
-  'waiting',
-  'input_stalled',
-  'degraded',
-  'resolving',
-  'connecting',
-  'handshaking',
-  'silent',
-  'closing',
-];
-
 /** The sorted upstreams of a sample. Equal ones are sorted by bit rate, highest first, then by id. */
 export function rowsOf(sample: ServiceSample, earlier: ServiceSample | undefined, order: Order = 'state'): Row[] {
   const seconds = earlier === undefined ? 0 : (sample.at - earlier.at) / 1000;
@@ -58,9 +43,9 @@ export function rowsOf(sample: ServiceSample, earlier: ServiceSample | undefined
   for (const failed of sample.failed ?? []) {
     const row = live.get(failed.id);
     if (row === undefined) rows.push(failedRow(failed));
-    else if (row.state !== 'publishing') Object.assign(row, failing(failed, row.state));
+    else if (row.state !== 'publishing' && isFailureShown(row.state)) Object.assign(row, failing(failed, row.state));
   }
-  const rank = (row: Row): number => (order === 'state' ? rankOf(row) : 0);
+  const rank = (row: Row): number => (order === 'state' ? urgencyOf(shownState(row.state, row.silent)) : 0);
   const weight = (row: Row): number => (order === 'id' ? 0 : Math.max(row.bitsIn ?? 0, row.bitsOut ?? 0));
   return rows.sort((a, b) => rank(a) - rank(b) || weight(b) - weight(a) || (a.id < b.id ? -1 : 1));
 }
@@ -85,16 +70,10 @@ function failedRow(failed: FailedSample): Row {
 
 /** State and news of an upstream that has failed, whether it is gone or tries again. */
 function failing({ reason, why, since, count }: FailedSample, state: string): Pick<Row, 'state' | 'lastStatus'> {
-  const name = /_rejected$/.test(reason) ? 'refused' : 'failed';
   const times = count > 1 ? `${count} times ` : '';
   const from = Number.isNaN(since) ? '' : `since ${new Date(since).toTimeString().slice(0, 8)}`;
   const now = state === '' ? '' : `, now ${state}`;
-  return { state: name, lastStatus: `${times}${from}${now}: ${why}`.trim() };
-}
-
-function rankOf({ state, silent }: Row): number {
-  const rank = RANKS.indexOf(silent ? 'silent' : state);
-  return rank < 0 ? RANKS.length : rank;
+  return { state: failureWord(reason, true), lastStatus: `${times}${from}${now}: ${why}`.trim() };
 }
 
 function rowOf(id: string, upstream: UpstreamSample, earlier: UpstreamSample | undefined, seconds: number): Row {
@@ -122,11 +101,16 @@ function rowOf(id: string, upstream: UpstreamSample, earlier: UpstreamSample | u
   };
 }
 
-/** What it reconnects or waits for, and when it tries next, is news; what the server said before is not. */
-function newsOf({ state, backup, lastStatus, lastError, nextAttempt }: UpstreamSample): string {
-  if (state !== 'reconnecting' && state !== 'waiting') return [backup, lastStatus].filter(Boolean).join(': ');
-  const next = nextAttempt === undefined ? '' : `next attempt in ${nextAttempt} s`;
-  return [next, lastError || lastStatus].filter(Boolean).join(': ');
+/** What is new about an upstream: `newsFrom`. The next attempt is a time from now. */
+function newsOf({ state, degraded, backup, lastStatus, lastError, nextAttempt }: UpstreamSample): string {
+  return newsFrom({
+    state,
+    degraded,
+    backup,
+    said: lastStatus,
+    lastError,
+    nextAttempt: nextAttempt === undefined ? '' : `next attempt in ${nextAttempt} s`,
+  });
 }
 
 function growth(now: number, before: number): number {

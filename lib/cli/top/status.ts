@@ -1,3 +1,5 @@
+import { backupName } from '../../api/status/public/data/states.js';
+
 /**
  * The answer of the API, as far as `top` needs it. Missing fields count as zero or empty: nginx-kmp-rtmp-module answers
  * in the same form with fewer fields.
@@ -28,6 +30,8 @@ export interface FailedSample {
 
 export interface UpstreamSample {
   readonly state: string;
+  /** Why it is degraded; empty: it is not. */
+  readonly degraded: string;
   /** The last status of the server. */
   readonly lastStatus: string;
   /** Which backup is in use: "backup 1 of 2"; empty: none. */
@@ -127,6 +131,7 @@ function upstreamOf(fields: Fields): UpstreamSample {
   const error = fieldsOf(fields['last_error']);
   return {
     state: text(fields, 'state'),
+    degraded: joined(fieldsOf(fields['degraded']), 'message'),
     lastStatus: joined(said, 'code', 'description'),
     backup: backupOf(fields),
     lastError: joined(error, 'reason', 'message'),
@@ -141,7 +146,7 @@ function upstreamOf(fields: Fields): UpstreamSample {
 
 function backupOf(fields: Fields): string {
   const index = number(fields, 'destination');
-  return index === 0 ? '' : `backup ${index} of ${number(fields, 'destinations') - 1}`;
+  return index === 0 ? '' : backupName(index, number(fields, 'destinations') - 1);
 }
 
 function joined(fields: Fields | undefined, ...names: readonly string[]): string {

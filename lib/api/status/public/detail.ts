@@ -2,9 +2,9 @@ import { Chart } from './chart.js';
 import { byId, el, Live } from './dom.js';
 import type { Dropper } from './drop.js';
 import { bitrate, bytes, count, duration, frames, milliseconds, nameOf, percent, timeOfDay } from './data/format.js';
-import { backupName } from './data/news.js';
 import type { Model } from './data/model.js';
-import { displayState, isDown } from './data/order.js';
+import { displayState } from './data/order.js';
+import { backupName, isDown } from './data/states.js';
 import type { Times } from './data/series.js';
 import { endedSection } from './ended-section.js';
 import { ago, pillOf, troubleText } from './data/news.js';
@@ -33,7 +33,9 @@ const FACTS: readonly Fact[] = [
 
 /** The URL that is in use, and which backup it is. */
 function destinationOf({ url, backup }: Upstream['info']): string {
-  return backup === null ? url : `${backup.url} (${backupName(backup)}; the primary destination is ${url})`;
+  return backup === null
+    ? url
+    : `${backup.url} (${backupName(backup.number, backup.count)}; the primary destination is ${url})`;
 }
 
 /** The panel with the details of an upstream. */

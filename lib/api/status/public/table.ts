@@ -1,6 +1,6 @@
 import { byId, el } from './dom.js';
 import type { Model } from './data/model.js';
-import { isTroubled, matches, sort, type Group, type Sorting } from './data/order.js';
+import { isTroubled, matches, sort, type Choice, type Sorting } from './data/order.js';
 import { RowView } from './row.js';
 import type { Upstream } from './data/upstream.js';
 import { bodyParts, visibleRows } from './data/visible-rows.js';
@@ -23,7 +23,7 @@ export class TableView {
   order: readonly Upstream[] = [];
   sorting: Sorting = { column: 'state', direction: 'ascending' };
   text = '';
-  group: Group = 'all';
+  group: Choice = 'all';
   /** Key of the upstream in the details panel. */
   selected: number | undefined;
   private readonly table = byId('table', HTMLTableElement);

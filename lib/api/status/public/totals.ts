@@ -3,7 +3,8 @@ import { byId, el, Live } from './dom.js';
 import { bitrate, bytes, count, frames, percent } from './data/format.js';
 import type { Model } from './data/model.js';
 import { stateName } from './data/news.js';
-import { GROUPS, groupOfUpstream } from './data/order.js';
+import { groupOfUpstream } from './data/order.js';
+import { GROUPS } from './data/states.js';
 import type { Line } from './data/series.js';
 
 interface Card {

@@ -1,7 +1,7 @@
 // What the activity list says about changes.
 import type { NewEnd } from './closed-book.js';
 import { count } from './format.js';
-import { isDown } from './order.js';
+import { isDown } from './states.js';
 import type { Upstream } from './upstream.js';
 import type { ClosedInfo, Ended } from './wire.js';
 

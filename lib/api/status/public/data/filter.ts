@@ -1,18 +1,19 @@
 import { byId, el, setText } from '../dom.js';
-import { GROUPS, groupOfUpstream, type Group } from './order.js';
+import { groupOfUpstream, type Choice } from './order.js';
 import { stateName } from './news.js';
+import { GROUPS } from './states.js';
 import type { Upstream } from './upstream.js';
 
 /** In the filter, the usual state comes first. */
-const CHOICES: readonly Group[] = ['all', 'publishing', ...GROUPS.filter((group) => group !== 'publishing')];
+const CHOICES: readonly Choice[] = ['all', 'publishing', ...GROUPS.filter((group) => group !== 'publishing')];
 
 /** The filters of the table: a text and a state. */
 export class Filter {
   private readonly input = byId('filter', HTMLInputElement);
-  private readonly counts = new Map<Group, HTMLElement>();
-  private readonly choices = new Map<Group, HTMLInputElement>();
+  private readonly counts = new Map<Choice, HTMLElement>();
+  private readonly choices = new Map<Choice, HTMLInputElement>();
 
-  constructor(private readonly change: (text: string, group: Group) => void) {
+  constructor(private readonly change: (text: string, group: Choice) => void) {
     this.input.addEventListener('input', () => this.changed());
     this.input.addEventListener('keydown', (event) => {
       if (event.key === 'Escape' && this.input.value !== '') {
@@ -33,7 +34,7 @@ export class Filter {
 
   /** Shows the number of upstreams in each state. */
   show(upstreams: Iterable<Upstream>): void {
-    const counted = new Map<Group, number>(CHOICES.map((group) => [group, 0]));
+    const counted = new Map<Choice, number>(CHOICES.map((group) => [group, 0]));
     for (const upstream of upstreams) {
       for (const group of ['all', groupOfUpstream(upstream)] as const)
         counted.set(group, (counted.get(group) ?? 0) + 1);

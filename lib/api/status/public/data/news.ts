@@ -1,19 +1,19 @@
 import { count, duration, timeOfDay } from './format.js';
-import { displayState, isDown } from './order.js';
+import { displayState } from './order.js';
+import { backupName, failureWord, isDown, newsFrom } from './states.js';
 import type { Upstream } from './upstream.js';
-import type { BackupInfo, ClosedInfo } from './wire.js';
+import type { ClosedInfo } from './wire.js';
 
-/**
- * Why an upstream is degraded; what one that reconnects or waits does so for, and when it tries next; else what the
- * server last said, and whether it is a backup.
- */
-export function newsOf(info: Upstream['info']): string {
-  const { state, degraded, lastError, lastStatus, nextAttempt, backup } = info;
-  if (degraded !== null) return degraded;
-  const said = shortCode(lastStatus?.code ?? '');
-  if (!isDown(state)) return backup === null ? said : [backupName(backup), said].filter(Boolean).join(': ');
-  const next = nextAttempt === null ? '' : `next attempt at ${timeOfDay(Date.parse(nextAttempt))}`;
-  return [next, lastError ?? said].filter(Boolean).join(': ');
+/** What is new about an upstream: `newsFrom`. The next attempt is a time of day. */
+export function newsOf({ state, degraded, lastError, lastStatus, nextAttempt, backup }: Upstream['info']): string {
+  return newsFrom({
+    state,
+    degraded: degraded ?? '',
+    backup: backup === null ? '' : backupName(backup.number, backup.count),
+    said: shortCode(lastStatus?.code ?? ''),
+    lastError: lastError ?? '',
+    nextAttempt: nextAttempt === null ? '' : `next attempt at ${timeOfDay(Date.parse(nextAttempt))}`,
+  });
 }
 
 /** A state for people: `input lost`. */
@@ -25,7 +25,7 @@ export function stateName(state: string): string {
 export function pillOf(upstream: Upstream): string {
   const { failure, info } = upstream;
   if (failure !== undefined && displayState(upstream) === 'failed') {
-    return /_rejected$/.test(failure.reason) ? 'refused' : failure.failed ? 'failed' : 'ended';
+    return failureWord(failure.reason, failure.failed);
   }
   return stateName(info.state);
 }
@@ -76,10 +76,6 @@ export function clockTime(iso: string, now: number): string {
 /** `5 min 03 s ago`. */
 export function ago(iso: string, now: number): string {
   return `${duration(Math.max(0, (now - Date.parse(iso)) / 1000))} ago`;
-}
-
-export function backupName({ number, count }: BackupInfo): string {
-  return `backup ${number} of ${count}`;
 }
 
 /** `NetStream.Publish.BadName` is known by its end. */

@@ -1,9 +1,10 @@
+import { groupOf, isFailureShown, isUrgent, shownState, urgencyOf, type Group } from './states.js';
 import type { Upstream } from './upstream.js';
 
 /** Columns for sorting: the compared value and the initial direction. */
 export const COLUMNS = {
   id: { value: ({ info }: Upstream) => info.id, start: 'ascending' },
-  state: { value: (upstream: Upstream) => RANKS.indexOf(displayState(upstream)), start: 'ascending' },
+  state: { value: (upstream: Upstream) => urgencyOf(displayState(upstream)), start: 'ascending' },
   bitrateIn: { value: ({ bitrateIn }: Upstream) => bitrateIn, start: 'descending' },
   bitrateOut: { value: ({ bitrateOut }: Upstream) => bitrateOut, start: 'descending' },
   frames: { value: ({ frames }: Upstream) => frames, start: 'descending' },
@@ -22,55 +23,28 @@ export interface Sorting {
   readonly direction: Direction;
 }
 
-/** Groups of states in the filter, the worst first. */
-export const GROUPS = [
-  'failed',
-  'input_lost',
-  'reconnecting',
-  'waiting',
-  'input_stalled',
-  'degraded',
-  'connecting',
-  'disabled',
-  'closing',
-  'publishing',
-] as const;
-
-export type Group = 'all' | (typeof GROUPS)[number];
-
-/** States by urgency. `silent`: published, but the page sees that no data arrives. */
-const RANKS: readonly string[] = GROUPS.flatMap((group) => (group === 'input_stalled' ? [group, 'silent'] : group));
-
 /** The state for display: the group, or "silent" if no data arrives. */
 export function displayState({ info, silent, failure }: Upstream): string {
-  if (failure !== undefined && info.state !== 'disabled') return 'failed';
-  return silent ? 'silent' : groupOf(info.state);
+  if (failure !== undefined && isFailureShown(info.state)) return 'failed';
+  return shownState(groupOf(info.state), silent);
 }
 
 /** True if its row has lines that say what is wrong. For a silent one, a few words are enough. */
 export function isTroubled(upstream: Upstream): boolean {
-  const state = displayState(upstream);
-  return state !== 'silent' && RANKS.indexOf(state) < RANKS.indexOf('connecting');
-}
-
-export function groupOf(state: string): Exclude<Group, 'all'> {
-  if (state === 'ended') return 'failed';
-  return GROUPS.find((group) => group === state) ?? 'connecting';
+  return isUrgent(displayState(upstream));
 }
 
 /** The group of an upstream in the filter. */
-export function groupOfUpstream(upstream: Upstream): Exclude<Group, 'all'> {
+export function groupOfUpstream(upstream: Upstream): Group {
   const state = displayState(upstream);
   return state === 'silent' ? 'input_stalled' : groupOf(state);
 }
 
-/** True if it has no connection to its server, and waits for the next attempt. */
-export function isDown(state: string): boolean {
-  return state === 'reconnecting' || state === 'waiting';
-}
+/** What the table can be limited to. */
+export type Choice = 'all' | Group;
 
 /** Whether the upstream contains each word of `text`. */
-export function matches(upstream: Upstream, text: string, group: Group): boolean {
+export function matches(upstream: Upstream, text: string, group: Choice): boolean {
   if (group !== 'all' && groupOfUpstream(upstream) !== group) return false;
   return text
     .toLowerCase()
