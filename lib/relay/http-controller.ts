@@ -50,7 +50,7 @@ export class HttpController implements Controller {
     if (!URL.canParse(options.url) || !/^https?:/i.test(options.url))
       throw new KmpRtmpError(
         'control_url',
-        `the controller's address ${maskUrl(options.url)} is not http://HOST:PORT/PATH`,
+        `the controller's address ${shown(options.url)} is not http://HOST:PORT/PATH`,
       );
     const { url, authorization } = withoutLogin(options.url);
     this.url = url;
@@ -134,6 +134,11 @@ export class HttpController implements Controller {
 
 function failed(why: string, cause?: unknown): ControlError {
   return new ControlError('control_failed', `the controller ${why}`, { cause });
+}
+
+/** What is no address is printed in full, unless it may contain a login or a token. */
+function shown(url: string): string {
+  return /[@?]/.test(url) ? maskUrl(url) : url;
 }
 
 /** A function, because the signal changes while a request waits. */
