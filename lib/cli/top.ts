@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { systemClock, type Clock } from '../time/clock.js';
 import { parseTime } from '../config/types.js';
-import { headLine, tableLines } from './top/render.js';
+import { headLine, lackLine, tableLines } from './top/render.js';
 import { ORDERS, rowsOf, type Order } from './top/rows.js';
 import { Screen } from './top/screen.js';
 import type { ServiceSample } from './top/status.js';
@@ -87,6 +87,11 @@ async function printOnce(
   await new Promise<void>((resolve) => clock.after(interval, resolve));
   const last = await sample();
   const rows = rowsOf(last, earlier, order);
-  const lines = [headLine(last, rows), ...(rows.length === 0 ? [] : tableLines(rows))];
+  const lack = lackLine(last);
+  const lines = [
+    headLine(last, rows),
+    ...(lack === undefined ? [] : [lack]),
+    ...(rows.length === 0 ? [] : tableLines(rows)),
+  ];
   process.stdout.write(`${lines.join('\n')}\n`);
 }

@@ -226,10 +226,11 @@ describe('the screen of top', () => {
     const output = new FakeTerminal(columns, rows);
     const input = new FakeKeyboard();
     const clock = new FakeClock();
-    const state: { upstreams: Record<string, object>; failure?: string } = { upstreams };
+    const state: { upstreams: Record<string, object>; failure?: string; failedUnknown?: string } = { upstreams };
     const read = async (): Promise<ServiceSample> => {
       if (state.failure !== undefined) throw new Error(state.failure);
-      return Promise.resolve(sample(clock.now(), state.upstreams));
+      const { failedUnknown } = state;
+      return Promise.resolve({ ...sample(clock.now(), state.upstreams), ...(failedUnknown && { failedUnknown }) });
     };
     const screen = new Screen({ output, input, clock, interval: 1000, sample: read, colors: true });
     /** Lets one interval pass, and the answer come in. */
@@ -353,6 +354,9 @@ describe('the screen of top', () => {
     delete state.failure;
     await next();
     assert.equal(output.lines[1], '');
+    state.failedUnknown = 'no record: \u001b[2J';
+    await next();
+    assert.match(output.lines[1] ?? '', /^the failed upstreams are not known: no record: \\u001b/);
     input.press('q');
     await run;
   });
@@ -390,6 +394,40 @@ describe('kmp-rtmp top --once', () => {
     sender.destroy();
     run.kill('SIGKILL');
     ingest.close();
+  });
+
+  it('says why the failed upstreams are not known', async () => {
+    const { port, close } = await serve(
+      express()
+        .get('/api/', (_, res) => void res.json(answer({})))
+        .get('/api/closed', (_, res) => void res.status(500).json({}))
+        .get('/module/', (_, res) => void res.json(answer({}))),
+    );
+    const run = (path: string): ReturnType<typeof kmpRtmp> =>
+      kmpRtmp(['top', '--once', '-i', '100ms', '--api', `http://127.0.0.1:${port}${path}`]);
+    const [{ code, stdout }, module] = [await run('/api/'), await run('/module/')];
+    await close();
+    assert.equal(code, 0);
+    const why = `http://127.0.0.1:${port}/api/closed?limit=1000 answers 500: the API does not work as it should`;
+    assert.deepEqual(stdout.split('\n').slice(1), [`the failed upstreams are not known: ${why}`, '']);
+    assert.doesNotMatch(module.stdout, /not known/, 'a service without this record answers 404');
+  });
+
+  it('takes user and password from the address, and never prints them', async () => {
+    const { port, close } = await serve(
+      express().get('/api/', (req, res) => {
+        const isKnown = req.headers.authorization === `Basic ${Buffer.from('me:hunter22').toString('base64')}`;
+        if (isKnown) res.json(answer({}));
+        else res.status(401).json({});
+      }),
+    );
+    const run = (login: string): ReturnType<typeof kmpRtmp> =>
+      kmpRtmp(['top', '--once', '-i', '100ms', '--api', `http://${login}@127.0.0.1:${port}/api/`]);
+    const [{ stdout }, { stderr }] = [await run('me:hunter22'), await run('me:hunter33')];
+    await close();
+    assert.match(stdout, /0 upstreams/);
+    assert.match(stderr, /127\.0\.0\.1:\d+\/api\/ answers 401/);
+    assert.doesNotMatch(stderr, /hunter33/);
   });
 
   it('sends the token, and says what is wrong without it', async () => {

@@ -54,6 +54,11 @@ export function tableLines(rows: readonly Row[], width = Infinity): string[] {
   });
 }
 
+/** What the answer of the API lacks, as a line; undefined if it lacks nothing. */
+export function lackLine({ failedUnknown }: ServiceSample): string | undefined {
+  return failedUnknown === undefined ? undefined : printable(`the failed upstreams are not known: ${failedUnknown}`);
+}
+
 /** The line above the table. */
 export function headLine({ version, pid, uptime, upstreams }: ServiceSample, rows: readonly Row[]): string {
   const sum = (read: (row: Row) => number | undefined): string =>

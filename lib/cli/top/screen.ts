@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../../time/clock.js';
 import { messageOf } from '../../base/errors.js';
 import { printable } from '../../inspect/printable.js';
-import { headLine, tableLines } from './render.js';
+import { headLine, lackLine, tableLines } from './render.js';
 import { ORDERS, rowsOf, type Order, type Row } from './rows.js';
 import type { ServiceSample } from './status.js';
 import { fit } from './width.js';
@@ -153,7 +153,8 @@ export class Screen {
   };
 
   private lines(width: number, height: number): string[] {
-    const { last, trouble } = this;
+    const { last } = this;
+    const trouble = this.trouble ?? (last && lackLine(last));
     const alarm = trouble === undefined ? '' : this.styled('\u001b[31m', fit(printable(trouble), width));
     if (last === undefined) return [trouble === undefined ? 'asking the API ...' : alarm, '', 'q quits'];
     const rows = rowsOf(last, this.earlier, this.order);

@@ -14,6 +14,8 @@ export interface ServiceSample {
   readonly upstreams: ReadonlyMap<string, UpstreamSample>;
   /** Upstreams that have failed and are not published again, the last failure first. */
   readonly failed?: readonly FailedSample[];
+  /** Why they are not known; undefined if they are, or if the service has no record of them. */
+  readonly failedUnknown?: string;
 }
 
 /** How an upstream has failed. */
