@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import type { AccessRule } from './access/access.js';
 import { formatAddress, overlaps, type ListenAddress, type ResolverSettings } from './access/addresses.js';
+import { openApis, type HttpAccess } from './access/open-api.js';
 import { processDirectives, serverDirectives } from './directives/core.js';
 import { httpServerDirectives } from './directives/http.js';
 import { defaultErrorLog, type ErrorLog } from './error-log.js';
@@ -137,7 +138,7 @@ function httpServer(scope: Scope, addresses: Map<string, TakenAddress>, context:
   }
   const certificates = certificatesOf(scope, find, listen, context);
   const locations = locationsOf(scope, context);
-  warnOfOpenApi(listen, locations, originOf(scope), context.warnings);
+  warnOfOpenApi({ listen, locations }, originOf(scope), context.warnings);
   const { httpMaxConnections, httpMaxConnectionsPerAddress } = collectSettings(httpServerDirectives, find);
   return {
     listen,
@@ -150,18 +151,8 @@ function httpServer(scope: Scope, addresses: Map<string, TakenAddress>, context:
 }
 
 /** Warns of an API that anyone who reaches this machine can change things with. */
-function warnOfOpenApi(
-  listen: readonly ListenAddress[],
-  locations: readonly LocationConfig[],
-  origin: Origin,
-  warnings: Warnings,
-): void {
-  const isLocal = ({ host, path }: ListenAddress): boolean =>
-    path !== undefined || host === 'localhost' || host === '::1' || host.startsWith('127.');
-  if (listen.every(isLocal)) return;
-  for (const { path, api, token, tokens, access } of locations) {
-    const isClosed = access.some(({ action, who }) => action === 'deny' && who === 'all');
-    if (api?.write !== true || token !== undefined || tokens.length > 0 || isClosed) continue;
+function warnOfOpenApi(server: HttpAccess, origin: Origin, warnings: Warnings): void {
+  for (const { path } of openApis(server)) {
     warnings.add(
       `${formatOrigin(origin)}: "kmp_rtmp_api write=on" in "location ${path}" can be used by everyone who reaches this ` +
         'server; add kmp_rtmp_api_token_file, or allow and "deny all", or listen on 127.0.0.1',

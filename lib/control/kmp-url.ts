@@ -1,6 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { KmpRtmpError } from '../base/errors.js';
+import { isAnyHost } from '../config/access/special-addresses.js';
 
 /** Address at which senders reach the KMP server. */
 export interface KmpAddress {
@@ -18,8 +19,7 @@ export interface KmpAddress {
 export async function kmpUrl(kmp: KmpAddress | undefined, localAddress: string | undefined): Promise<string> {
   if (!kmp) throw new KmpRtmpError('kmp_unknown', 'this service has no KMP server; set kmp= of kmp_rtmp_control');
   const { host, port } = kmp;
-  const any = host === '0.0.0.0' || host === '::' || host === '*';
-  const name = (any ? localAddress : host)?.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '') ?? '';
+  const name = (isAnyHost(host) ? localAddress : host)?.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '') ?? '';
   const address = isIP(name) === 0 ? await resolve(name) : name;
   return `kmp://${address.includes(':') ? `[${address}]` : address}:${port}`;
 }

@@ -233,11 +233,18 @@ describe('inheritance', () => {
     const warnings = (server: string, api = 'kmp_rtmp_api write=on;'): number =>
       parseConfig(`stream { server { listen 8005; kmp_rtmp; } } http { server { ${server} location / { ${api} } } }`)
         .warnings.length;
-    for (const server of ['listen 1;', 'listen [::]:1;', 'listen 192.0.2.1:1;', 'listen 1; allow 10.0.0.0/8;']) {
+    const open = ['listen 1;', 'listen [::]:1;', 'listen 192.0.2.1:1;', 'listen 127.example.invalid:1;'];
+    for (const server of [...open, 'listen 1; allow 10.0.0.0/8;']) {
       assert.equal(warnings(server), 1, server);
     }
     const local = ['listen 127.0.0.1:1;', 'listen [::1]:1;', 'listen localhost:1;', 'listen unix:/run/x;'];
-    for (const server of [...local, 'listen 1; allow 10.0.0.0/8; deny all;', 'listen 1; kmp_rtmp_api_token t;']) {
+    const same = ['listen 127.9.9.9:1;', 'listen [0:0:0:0:0:0:0:1]:1;', 'listen LocalHost:1;'];
+    for (const server of [
+      ...local,
+      ...same,
+      'listen 1; allow 10.0.0.0/8; deny all;',
+      'listen 1; kmp_rtmp_api_token t;',
+    ]) {
       assert.equal(warnings(server), 0, server);
     }
     assert.equal(warnings('listen 1;', 'kmp_rtmp_api;'), 0);
@@ -523,6 +530,7 @@ describe('errors name file, line and what was expected', () => {
       ['listen 127.0.0.1:1;', '127.0.0.1:1'],
       ['listen localhost:1;', 'localhost:1'],
       ['listen [::]:1 ipv6only=off;', '[::]:1'],
+      ['listen [0::0]:1 ipv6only=off;', '[0::0]:1'],
     ].map(([listen = '', name = '']): [string, string] => [
       `stream { server { kmp_rtmp; listen 1; } } http { server {\n${listen} location / { kmp_rtmp_health; } } }`,
       `CONFIG_DUPLICATE a.conf:1: ${name} and 0.0.0.0:1 (a.conf:1) cannot both be listened on: they overlap`,

@@ -311,7 +311,8 @@ describe('KMP address in the answers', () => {
       (await ask({ host: 'localhost', port: 8003 })).upstreams?.[0]?.url ?? '',
       /^kmp:\/\/(127\.0\.0\.1|\[::1\]):8003$/,
     );
-    assert.equal((await ask({ host: '::', port: 8003 })).upstreams?.[0]?.url, 'kmp://127.0.0.1:8003');
+    for (const host of ['::', '0::0', '0.0.0.0'])
+      assert.equal((await ask({ host, port: 8003 })).upstreams?.[0]?.url, 'kmp://127.0.0.1:8003');
   });
 
   it('is an error without a KMP server', async () => {

@@ -3,6 +3,7 @@ import { createSecureContext } from 'node:tls';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { fileErrorText, messageOf } from '../../base/errors.js';
 import { splitHostPort } from '../../config/access/addresses.js';
+import { isLoopbackHost } from '../../config/access/special-addresses.js';
 import { parseSize } from '../../config/types.js';
 import { parseKeyFile, parsePublishKey, type PublishKey } from '../../relay/publish-keys.js';
 import type { RelayOptions } from '../../relay/relay.js';
@@ -97,7 +98,7 @@ function publishKeys({ key = [], keyFile, allowAny, listen }: RtmpOptions): Publ
   const keys = [...key.map(parsePublishKey), ...fromFile];
   if (keys.length > 0) return keys;
   if (keyFile !== undefined) throw new CommandError(`${keyFile} contains no key`);
-  if (allowAny === true || /^(127\.|::1$|localhost$)/i.test(listen.host)) return undefined;
+  if (allowAny === true || isLoopbackHost(listen.host)) return undefined;
   throw new CommandError(
     `everyone who reaches ${listen.host} could publish; give --key KEY or --key-file FILE, or --allow-any if that is wanted`,
   );

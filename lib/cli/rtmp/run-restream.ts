@@ -1,6 +1,8 @@
 import { hostname } from 'node:os';
 import { maskKey } from '../../base/mask.js';
 import { version } from '../../base/version.js';
+import { openApis } from '../../config/access/open-api.js';
+import { isAnyHost } from '../../config/access/special-addresses.js';
 import type { Config } from '../../config/config.js';
 import { parseConfig } from '../../config/load.js';
 import type { OverrideTexts } from '../../config/overrides.js';
@@ -10,6 +12,7 @@ import { handleSignals } from '../../process/signals.js';
 import { Relay, type RelayOptions } from '../../relay/relay.js';
 import { Service } from '../../service.js';
 import { systemClock } from '../../time/clock.js';
+import { CommandError } from '../exit.js';
 import type { Address } from '../send-values.js';
 import { FixedController, STREAM, type Destination } from './destinations.js';
 import { EventLines } from './event-lines.js';
@@ -37,7 +40,11 @@ const HIDDEN = /^takes over at frame /;
 /** Variables that would move the addresses, which have flags of their own here. */
 const OWN_ADDRESSES: ReadonlySet<string> = new Set(['KMP_RTMP_LISTEN', 'KMP_RTMP_HTTP_LISTEN']);
 
-/** The service: KMP from this process only, and the status page. @throws ConfigError */
+/**
+ * The service: KMP from this process only, and the status page.
+ *
+ * @throws ConfigError; CommandError if other machines could change things without a token
+ */
 function configuration(http: Address, flags: RestreamRun['directives']): Config {
   const text = `
 stream {
@@ -57,7 +64,14 @@ http {
     }
 }`;
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !OWN_ADDRESSES.has(name)));
-  return parseConfig(text, '(restream)', { flags, env });
+  const config = parseConfig(text, '(restream)', { flags, env });
+  if (config.httpServers.some((server) => openApis(server).length > 0))
+    throw new CommandError(
+      `everyone who reaches ${addressName(http)} could end the stream of a destination; put a token into ` +
+        'KMP_RTMP_API_TOKEN, or name a file of tokens in KMP_RTMP_API_TOKEN_FILE, or limit the clients by ' +
+        `KMP_RTMP_ALLOW=ADDRESS and KMP_RTMP_DENY=all, or give --http 127.0.0.1:${http.port}`,
+    );
+  return config;
 }
 
 /**
@@ -130,5 +144,5 @@ function heading({ keys, tls, destinations, listen, page }: Heading): string {
 
 /** An address that an encoder can enter: that of this machine, if it listens on all addresses. */
 function reachable({ host, port }: Address): Address {
-  return { host: host === '0.0.0.0' || host === '::' || host === '*' ? hostname() : host, port };
+  return { host: isAnyHost(host) ? hostname() : host, port };
 }

@@ -1,6 +1,7 @@
 import { isIP, isIPv6 } from 'node:net';
 import { ValueError } from '../errors.js';
 import { hasControlCharacter, parseDigits, parseTime, type ValueType } from '../types.js';
+import { isAnyHost } from './special-addresses.js';
 
 /** An address to listen on. */
 export interface ListenAddress {
@@ -56,9 +57,8 @@ function coverage({ host, ipv6Only }: ListenAddress): {
   readonly v4: 'all' | 'one' | '';
   readonly v6: 'all' | 'one' | '';
 } {
-  if (host === '0.0.0.0') return { v4: 'all', v6: '' };
-  if (host === '::') return { v4: ipv6Only ? '' : 'all', v6: 'all' };
-  if (host === 'localhost') return { v4: 'one', v6: 'one' };
+  if (isAnyHost(host)) return isIPv6(host) ? { v4: ipv6Only ? '' : 'all', v6: 'all' } : { v4: 'all', v6: '' };
+  if (host.toLowerCase() === 'localhost') return { v4: 'one', v6: 'one' };
   return { v4: isIP(host) === 4 ? 'one' : '', v6: isIPv6(host) ? 'one' : '' };
 }
 

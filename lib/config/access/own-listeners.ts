@@ -1,6 +1,6 @@
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import { specialAddress, withoutZone } from './special-addresses.js';
+import { isAnyHost, specialAddress, withoutZone } from './special-addresses.js';
 
 /** An address that this process listens on. A Unix-domain socket has the port 0. */
 export interface OwnListener {
@@ -19,12 +19,9 @@ export function reachesListener(address: string, port: number, listeners: readon
   if (special === 'unspecified') return true;
   const isLocal = special === 'loopback' || isSame(address, ownAddresses());
   return (
-    isLocal && hosts.some((host) => (!isIPv4(host) && !isIPv6(host) ? true : isAny(host) || isSame(address, [host])))
+    isLocal &&
+    hosts.some((host) => (!isIPv4(host) && !isIPv6(host) ? true : isAnyHost(host) || isSame(address, [host])))
   );
-}
-
-function isAny(host: string): boolean {
-  return specialAddress(host) === 'unspecified';
 }
 
 function isSame(address: string, others: readonly string[]): boolean {

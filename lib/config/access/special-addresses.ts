@@ -44,6 +44,19 @@ export function specialAddress(address: string): SpecialAddress | undefined {
   return lists.find(([, list]) => list.check(plain, isIPv4(plain) ? 'ipv4' : 'ipv6'))?.[0];
 }
 
+/**
+ * Whether an address to listen on, or `localhost`, is reached by programs on this machine only. A name such as
+ * `127.example.com` may have any address.
+ */
+export function isLoopbackHost(host: string): boolean {
+  return host.toLowerCase() === 'localhost' || specialAddress(host) === 'loopback';
+}
+
+/** Whether a host stands for all addresses of this machine: `*`, `0.0.0.0`, `::` and its longer forms. */
+export function isAnyHost(host: string): boolean {
+  return host === '*' || specialAddress(host) === 'unspecified';
+}
+
 /** An address without its IPv6 zone, and IPv4 for an IPv4-mapped address in dotted form. */
 export function withoutZone(address: string): string {
   return address.replace(/%.*$/, '').replace(/^::ffff:(?=\d+\.)/i, '');

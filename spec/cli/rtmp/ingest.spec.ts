@@ -95,6 +95,7 @@ describe('kmp-rtmp ingest', () => {
   it('says what is wrong with what it was given', async () => {
     const rows: [string[], RegExp][] = [
       [['--listen', '0.0.0.0:1'], /everyone who reaches 0\.0\.0\.0 could publish; give --key KEY/],
+      [['--listen', '127.example.invalid:1'], /everyone who reaches 127\.example\.invalid could publish/],
       [['--key', 'short'], /a publish key needs at least 8/],
       [['--key-file', '/nowhere/keys'], /\/nowhere\/keys cannot be read: the file does not exist/],
       [['--key-file', folder.file('empty', '# none\n')], /empty contains no key/],

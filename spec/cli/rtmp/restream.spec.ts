@@ -118,12 +118,29 @@ describe('kmp-rtmp restream', () => {
       [['--listen', busy, '--http', '127.0.0.1:0', url], /cannot listen on 127\.0\.0\.1:\d+: another process/],
       [['--listen', '127.0.0.1:0', '--http', busy, url], /cannot listen on 127\.0\.0\.1:\d+: another process/],
       [['--kmp-rtmp-out-overload', 'x', url], /--kmp-rtmp-out-overload/],
+      [
+        ['--http', '192.0.2.1:8001', url],
+        /everyone who reaches 192\.0\.2\.1:8001 could end .*KMP_RTMP_API_TOKEN_FILE.* --http 127\.0\.0\.1:8001/,
+      ],
+      [['--http', '127.example.invalid:1', url], /everyone who reaches 127\.example\.invalid:1 could end/],
     ];
     for (const [args, expected] of rows) {
       const { code, stderr } = await kmpRtmp(['restream', ...args]);
       assert.equal(code, 1, args.join(' '));
       assert.match(stderr, expected, args.join(' '));
       assert.doesNotMatch(stderr, /some-long-key/);
+    }
+  });
+
+  it('answers HTTP on any address if a token guards the API', async () => {
+    for (const env of [{ KMP_RTMP_API_TOKEN: 't0ken' }, { KMP_RTMP_DENY: 'all' }]) {
+      // No machine has this address: the attempt to listen shows that it is allowed.
+      const { code, stderr } = await kmpRtmp(
+        ['restream', '--http', '192.0.2.1:8001', 'rtmp://127.0.0.1/live/key'],
+        env,
+      );
+      assert.equal(code, 1);
+      assert.match(stderr, /cannot listen on 192\.0\.2\.1:8001: this machine does not have this address/);
     }
   });
 });
