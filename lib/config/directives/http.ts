@@ -37,8 +37,8 @@ export const locationDirectives = {
   kmp_rtmp_metrics: optional(parameters({ upstreams: true }), {
     contexts,
     doc: `Serves metrics for Prometheus. upstreams=off omits the metrics of single upstreams. Their number grows with
-      the number of upstreams: at most 1000 upstreams have metrics of their own, those that are not in order first, and the
-      100 that failed last.`,
+      the number of upstreams: at most 1000 upstreams have metrics of their own, those that are not in order first, and
+      the 100 that failed last.`,
     example: 'kmp_rtmp_metrics upstreams=off;',
   }),
   kmp_rtmp_health: switchRow({

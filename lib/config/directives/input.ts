@@ -49,13 +49,14 @@ export const inputDirectives = {
   }),
   kmp_rtmp_in_ack: row(choice('on', 'group', 'frame', 'off'), 'on', {
     contexts,
-    doc: `Acknowledges frames to KMP senders, so that a sender that reconnects knows where to continue.
-      A frame is done when the server is known to publish the stream, or never answers at all, and the kernel has taken the
-      last byte of the frame. A frame that was skipped or dropped on purpose is done, too. "group" is the same as "on": audio
-      is acknowledged frame by frame, and video up to the newest key frame that has only done frames before it. So the sender
-      still has that key frame if it has to continue at another process or upstream. "frame": video is acknowledged frame by
-      frame, too. A sender that knows nothing of key frames then loses the rest of a group when the service restarts. At the
-      end of stream, every frame is acknowledged as soon as it is done, and the connection is closed after that. "off": no acknowledgements.`,
+    doc: `Acknowledges frames to KMP senders, so that a sender that reconnects knows where to continue. A frame is done
+      when the server is known to publish the stream, or never answers at all, and the kernel has taken the last byte of
+      the frame. A frame that was skipped or dropped on purpose is done, too. "group" is the same as "on": audio is
+      acknowledged frame by frame, and video up to the newest key frame that has only done frames before it. So the
+      sender still has that key frame if it has to continue at another process or upstream. "frame": video is
+      acknowledged frame by frame, too. A sender that knows nothing of key frames then loses the rest of a group when
+      the service restarts. At the end of stream, every frame is acknowledged as soon as it is done, and the connection
+      is closed after that. "off": no acknowledgements.`,
   }),
   kmp_rtmp_in_max_skip_frames: row(num(0, 2 ** 32), '2000', {
     contexts,

@@ -9,8 +9,8 @@ const contexts: readonly Context[] = ['stream', 'stream server'];
 export const notificationDirectives = {
   kmp_rtmp_out_notif_url: row(url, '', {
     contexts,
-    doc: `URL that notifications are posted to, as JSON. Without a scheme, http:// is added. If empty, no notification is
-      sent.`,
+    doc: `URL that notifications are posted to, as JSON. Without a scheme, http:// is added. If empty, no notification
+      is sent.`,
     example: 'kmp_rtmp_out_notif_url http://127.0.0.1:8080/events;',
   }),
   kmp_rtmp_out_notif_events: row(choices(...UPSTREAM_EVENTS), 'rtmp_close', {
@@ -24,9 +24,9 @@ export const notificationDirectives = {
   }),
   kmp_rtmp_out_notif_retry: row(msec, '5m', {
     contexts,
-    doc: `Time for which a notification that could not be delivered is sent again: after 1 s, 2 s, 4 s and so on, up to 30
-      s. Later notifications of the same upstream wait for it, so that they arrive in order. Answers with a status of 3xx
-      or 4xx are final, except 408, 425 and 429. 0: each notification is sent once, as in the nginx module.`,
+    doc: `Time for which a notification that could not be delivered is sent again: after 1 s, 2 s, 4 s and so on, up to
+      30 s. Later notifications of the same upstream wait for it, so that they arrive in order. Answers with a status of
+      3xx or 4xx are final, except 408, 425 and 429. 0: each notification is sent once, as in the nginx module.`,
     example: 'kmp_rtmp_out_notif_retry 10m;',
   }),
   kmp_rtmp_out_notif_secret: row(str, '', {
@@ -38,8 +38,8 @@ export const notificationDirectives = {
   kmp_rtmp_out_notif_secret_file: row(path, '', {
     contexts,
     doc: `File that contains the secret of kmp_rtmp_out_notif_secret; spaces and line breaks at its end do not belong to
-      it. It is read for each request, so a new secret is used at once. If both directives are present, the file is used.
-      While the file cannot be read, no notification is sent.`,
+      it. It is read for each request, so a new secret is used at once. If both directives are present, the file is
+      used. While the file cannot be read, no notification is sent.`,
     example: 'kmp_rtmp_out_notif_secret_file /run/secrets/notifications;',
   }),
   kmp_rtmp_out_notif_add_header: repeatable(header, {

@@ -36,8 +36,8 @@ export const outputDirectives = {
   }),
   kmp_rtmp_out_max_lag: row(msec, '5s', {
     contexts,
-    doc: `How far a server may be behind: the time since the arrival of the oldest frame that it has not taken (lag_ms in
-      the API). What waits in the kernel does not count as taken. Above this limit, the upstream is degraded. With
+    doc: `How far a server may be behind: the time since the arrival of the oldest frame that it has not taken (lag_ms
+      in the API). What waits in the kernel does not count as taken. Above this limit, the upstream is degraded. With
       kmp_rtmp_out_overload drop_frames, video is dropped in whole groups of pictures, so that the lag stays near the
       limit; audio is kept. After an outage, older frames are left out. The limit is at least
       kmp_rtmp_out_max_process_delay and kmp_rtmp_out_flush_timeout together, and one second more. 0: no limit.`,
@@ -140,31 +140,31 @@ export const outputDirectives = {
   }),
   kmp_rtmp_out_enhanced: row(choice('auto', 'on', 'off'), 'auto', {
     contexts,
-    doc: `Use of Enhanced RTMP. With auto, Opus, AC-3 and E-AC-3 are sent by FourCC, and announced in the connect command
-      only if such a codec is used; H.265 is sent as the nginx module sends it. With on, every connect command announces
-      all FourCC codecs, and the metadata names H.265 by its FourCC, as Enhanced RTMP v2 specifies. With off, tracks
-      with Opus, AC-3 or E-AC-3 are rejected.`,
+    doc: `Use of Enhanced RTMP. With auto, Opus, AC-3 and E-AC-3 are sent by FourCC, and announced in the connect
+      command only if such a codec is used; H.265 is sent as the nginx module sends it. With on, every connect command
+      announces all FourCC codecs, and the metadata names H.265 by its FourCC, as Enhanced RTMP v2 specifies. With off,
+      tracks with Opus, AC-3 or E-AC-3 are rejected.`,
   }),
   kmp_rtmp_out_reconnects: row(numOrUnlimited(1_000_000), '0', {
     contexts,
     doc: `Maximum number of consecutive reconnects after an RTMP connection breaks. Meanwhile the KMP connections stay
-      open and frames are queued within the memory limit. 0: the upstream ends with its connection. An upstream without KMP
-      connections stops trying: at once if nothing is queued, after ten seconds if the server never accepted a publish, after
-      a minute otherwise.`,
+      open and frames are queued within the memory limit. 0: the upstream ends with its connection. An upstream without
+      KMP connections stops trying: at once if nothing is queued, after ten seconds if the server never accepted a
+      publish, after a minute otherwise.`,
     example: 'kmp_rtmp_out_reconnects unlimited;',
   }),
   kmp_rtmp_out_reconnect_interval: row(msec, '1s', {
     contexts,
-    doc: `Wait after a destination (host, port, application, stream) has failed. It doubles with each further failure, with
-      some jitter, up to kmp_rtmp_out_reconnect_max_interval. It holds for all upstreams of a process that have this destination, for new ones too, and
-      without kmp_rtmp_out_reconnects: they wait, one of them tries, and the others follow its success. The first success
-      ends the wait. A connection that breaks within a minute counts as a failure; after a longer one, the waits begin with
-      the shortest again.`,
+    doc: `Wait after a destination (host, port, application, stream) has failed. It doubles with each further failure,
+      with some jitter, up to kmp_rtmp_out_reconnect_max_interval. It holds for all upstreams of a process that have
+      this destination, for new ones too, and without kmp_rtmp_out_reconnects: they wait, one of them tries, and the
+      others follow its success. The first success ends the wait. A connection that breaks within a minute counts as a
+      failure; after a longer one, the waits begin with the shortest again.`,
   }),
   kmp_rtmp_out_reconnect_max_interval: row(msec, '30s', {
     contexts,
-    doc: `Longest wait between two attempts to connect to a destination that fails. A shorter one finds the server sooner
-      after a long outage. If it is shorter than kmp_rtmp_out_reconnect_interval, it applies to all waits.`,
+    doc: `Longest wait between two attempts to connect to a destination that fails. A shorter one finds the server
+      sooner after a long outage. If it is shorter than kmp_rtmp_out_reconnect_interval, it applies to all waits.`,
     example: 'kmp_rtmp_out_reconnect_max_interval 10s;',
   }),
   kmp_rtmp_out_resend: row(msec, '1s', {
@@ -177,29 +177,30 @@ export const outputDirectives = {
   }),
   kmp_rtmp_out_linger: row(msec, '0', {
     contexts,
-    doc: `Time for which a track stays when its sender is gone: closed, cut, killed, silent for kmp_rtmp_in_read_timeout, or
-      ended (end of stream). Its RTMP stream stays published, and its connection open; a connection that breaks meanwhile is
-      restored as kmp_rtmp_out_reconnects says. A sender that returns in time continues the stream without a new publish. If
-      its timestamps do not continue, they get an offset, so that the stream continues by the time that has passed. Many
-      services drop a publisher that sends nothing for ten to thirty seconds. DELETE of the API, a reload that drains and the
-      end of the service end the stream at once. 0: the stream ends when all frames are sent.`,
+    doc: `Time for which a track stays when its sender is gone: closed, cut, killed, silent for
+      kmp_rtmp_in_read_timeout, or ended (end of stream). Its RTMP stream stays published, and its connection open; a
+      connection that breaks meanwhile is restored as kmp_rtmp_out_reconnects says. A sender that returns in time
+      continues the stream without a new publish. If its timestamps do not continue, they get an offset, so that the
+      stream continues by the time that has passed. Many services drop a publisher that sends nothing for ten to thirty
+      seconds. DELETE of the API, a reload that drains and the end of the service end the stream at once. 0: the stream
+      ends when all frames are sent.`,
     example: 'kmp_rtmp_out_linger 30s;',
   }),
   kmp_rtmp_out_slate: row(slate, 'none', {
     contexts,
-    doc: `What is sent in the place of missing media, when a track has received no frame for kmp_rtmp_out_slate_after: its
-      sender is connected and silent, or away within kmp_rtmp_out_linger. freeze repeats the last key frame once a second, and
-      sends silence as AAC-LC or Opus; audio of other codecs pauses. A file (.mp4, .flv, up to 10 minutes and 32 MB of
-      media) is played in a loop, with its own sequence headers; its codecs must be those of the tracks. Make it with their
-      picture size, sample rate and channels: many players, and HLS made by remuxing, do not follow a change. The first key frame of
-      the sender takes over from the slate, and so does audio; frames that are older than the slate are dropped. A track without a frame so far has no
-      slate. none: nothing is sent.`,
+    doc: `What is sent in the place of missing media, when a track has received no frame for kmp_rtmp_out_slate_after:
+      its sender is connected and silent, or away within kmp_rtmp_out_linger. freeze repeats the last key frame once a
+      second, and sends silence as AAC-LC or Opus; audio of other codecs pauses. A file (.mp4, .flv, up to 10 minutes
+      and 32 MB of media) is played in a loop, with its own sequence headers; its codecs must be those of the tracks.
+      Make it with their picture size, sample rate and channels: many players, and HLS made by remuxing, do not follow a
+      change. The first key frame of the sender takes over from the slate, and so does audio; frames that are older than
+      the slate are dropped. A track without a frame so far has no slate. none: nothing is sent.`,
     example: 'kmp_rtmp_out_slate /etc/kmp-rtmp/back-soon.mp4;',
   }),
   kmp_rtmp_out_slate_after: row(msec, '2s', {
     contexts,
-    doc: `Time without a frame of a track after which kmp_rtmp_out_slate begins. It must be longer than the pauses of senders
-      that send in bursts, and than the time between two frames.`,
+    doc: `Time without a frame of a track after which kmp_rtmp_out_slate begins. It must be longer than the pauses of
+      senders that send in bursts, and than the time between two frames.`,
     example: 'kmp_rtmp_out_slate_after 1s;',
   }),
   kmp_rtmp_out_failback: row(msecOrNever, '1m', {
@@ -221,8 +222,8 @@ export const outputDirectives = {
   kmp_rtmp_out_failover_timeout: row(msecFromOne, '1500ms', {
     contexts,
     doc: `Maximum time of an attempt to connect while there is another destination to try: from the look-up of the host
-      name to the end of the RTMP handshake. It doubles with each failure in sequence at this destination, so that a slow
-      server is still reached. Without another destination, kmp_rtmp_out_timeout holds for each step.`,
+      name to the end of the RTMP handshake. It doubles with each failure in sequence at this destination, so that a
+      slow server is still reached. Without another destination, kmp_rtmp_out_timeout holds for each step.`,
   }),
   kmp_rtmp_out_ssl_verify: row(flag, 'on', {
     contexts,
@@ -244,8 +245,8 @@ export const outputDirectives = {
   kmp_rtmp_out_header: row(choice('on', 'off', 'proxy'), 'on', {
     contexts,
     doc: `What a sender may let the service write before the RTMP handshake (header in the connect data). on: anything.
-      proxy: only a header of the PROXY protocol, version 1. off: nothing. The connection of a sender with another header
-      is closed. With off or proxy, a sender cannot make the service send bytes of another protocol.`,
+      proxy: only a header of the PROXY protocol, version 1. off: nothing. The connection of a sender with another
+      header is closed. With off or proxy, a sender cannot make the service send bytes of another protocol.`,
     example: 'kmp_rtmp_out_header proxy;',
   }),
   kmp_rtmp_out_allow: repeatable(destinationRule('allow'), {
@@ -253,12 +254,12 @@ export const outputDirectives = {
     setting: 'outAccess',
     doc: `Allows upstreams to connect to a destination. The rules of kmp_rtmp_out_allow and kmp_rtmp_out_deny are
       checked in the order of the file; the first match decides. A destination that matches no rule is allowed, with
-      these exceptions: link-local addresses (such as 169.254.169.254, where clouds keep credentials), 0.0.0.0 and ::, and
-      loopback addresses unless the sender is on this machine, too. A rule that names the address, its network or the
-      complete host name can allow those. The service's own listeners are never a destination. A host
-      name is compared with the host of the URL; an address or a network is compared with the addresses that the host
-      resolves to. Write the deny rules for internal networks first: an allowed host name could resolve to an internal
-      address. Rules of an outer block are inherited only if the inner block has none.`,
+      these exceptions: link-local addresses (such as 169.254.169.254, where clouds keep credentials), 0.0.0.0 and ::,
+      and loopback addresses unless the sender is on this machine, too. A rule that names the address, its network or
+      the complete host name can allow those. The service's own listeners are never a destination. A host name is
+      compared with the host of the URL; an address or a network is compared with the addresses that the host resolves
+      to. Write the deny rules for internal networks first: an allowed host name could resolve to an internal address.
+      Rules of an outer block are inherited only if the inner block has none.`,
     example: 'kmp_rtmp_out_deny 10.0.0.0/8; kmp_rtmp_out_allow *.example.com:1935; kmp_rtmp_out_deny all;',
   }),
   kmp_rtmp_out_deny: repeatable(destinationRule('deny'), {
