@@ -1,10 +1,18 @@
-/**
- * The layers of lib/: which folder may import which (docs/architecture.md, Layers). `npm run lint` checks it, type imports
- * included. Everything that is not listed is forbidden, so a new folder has to state its place here first.
- *
- * A folder's key is its path below lib/. Files that lie directly in `upstream/` are the layer `upstream`; its sub-folders are
- * layers of their own.
- */
+// The layers of lib/: which folder may import which (docs/architecture.md, Layers). `npm run lint` checks it, type imports
+// included. Everything that is not listed is forbidden, so a new folder has to state its place here first.
+//
+// A folder's key is its path below lib/. Files that lie directly in `upstream/` are the layer `upstream`; its sub-folders are
+// layers of their own.
+
+/** Layers that every other one may use. */
+export const BASE = ['base', 'time', 'net'];
+
+/** What one upstream is made of. */
+const UPSTREAM_PARTS = ['upstream/report', 'upstream/destination', 'upstream/tracks'];
+/** What the parts of an upstream work with. */
+const PROTOCOLS = ['media', 'kmp', 'rtmp', 'merge', 'config'];
+
+/** Folder: the folders that it may import. */
 export const LAYERS = {
   // Every layer may use these three.
   base: [],
@@ -23,33 +31,10 @@ export const LAYERS = {
   'upstream/report': ['media', 'rtmp'],
   'upstream/tracks': ['media', 'kmp', 'rtmp', 'merge', 'upstream/report'],
   'upstream/destination': ['upstream/report'],
-  'upstream/connection': [
-    'media',
-    'kmp',
-    'rtmp',
-    'merge',
-    'config',
-    'dump',
-    'upstream/report',
-    'upstream/destination',
-    'upstream/tracks',
-  ],
+  'upstream/connection': [...PROTOCOLS, 'dump', ...UPSTREAM_PARTS],
   'upstream/slate': ['media', 'rtmp', 'source', 'upstream/tracks'],
   'upstream/notify': ['config', 'kmp', 'upstream/report'],
-  upstream: [
-    'media',
-    'kmp',
-    'rtmp',
-    'merge',
-    'config',
-    'dump',
-    'upstream/report',
-    'upstream/destination',
-    'upstream/tracks',
-    'upstream/connection',
-    'upstream/notify',
-    'upstream/slate',
-  ],
+  upstream: [...PROTOCOLS, 'dump', ...UPSTREAM_PARTS, 'upstream/connection', 'upstream/notify', 'upstream/slate'],
   'upstream/intake': [
     'media',
     'kmp',
@@ -83,22 +68,5 @@ export const LAYERS = {
   ingest: ['media', 'rtmp'],
   relay: ['media', 'rtmp', 'send', 'source', 'ingest'],
   inspect: ['media', 'kmp', 'rtmp'],
-  compose: [
-    'media',
-    'kmp',
-    'rtmp',
-    'merge',
-    'config',
-    'send',
-    'source',
-    'upstream',
-    'upstream/report',
-    'upstream/destination',
-    'upstream/tracks',
-    'upstream/connection',
-    'upstream/intake',
-  ],
+  compose: [...PROTOCOLS, 'send', 'source', 'upstream', ...UPSTREAM_PARTS, 'upstream/connection', 'upstream/intake'],
 };
-
-/** Layers that every other one may use. */
-export const BASE = ['base', 'time', 'net'];

@@ -1,20 +1,12 @@
-import type { GlobalStatus, TrackStatus, UpstreamState, UpstreamStatus } from '../../upstream/report/status.js';
+import {
+  UPSTREAM_STATES,
+  type GlobalStatus,
+  type TrackStatus,
+  type UpstreamStatus,
+} from '../../upstream/report/status.js';
 import type { Sample, SampledMetric, SingleValueMetric } from './metric.js';
 import type { ServiceTotals } from './service-counters.js';
 
-const STATES: readonly UpstreamState[] = [
-  'waiting',
-  'resolving',
-  'connecting',
-  'handshaking',
-  'publishing',
-  'disabled',
-  'input_lost',
-  'degraded',
-  'input_stalled',
-  'reconnecting',
-  'closing',
-];
 const MEDIA = ['video', 'audio'] as const;
 
 /** Totals since the start, including ended upstreams. */
@@ -31,40 +23,20 @@ export const TOTAL_METRICS: readonly SampledMetric<ServiceTotals>[] = [
   frames('dropped', 'Frames dropped because an RTMP server was too slow'),
   frames('slate', 'Frames of slates, written to RTMP servers in the place of missing media'),
   frames('skipped', 'Frames skipped: duplicate, empty, without media info, before the first key frame'),
-  {
-    type: 'counter',
-    name: 'closed_upstreams_total',
-    help: 'Upstreams that have ended, by reason',
-    labels: ['reason'],
-    samples: (t) => Object.entries(t.closed_upstreams).map(([reason, n]): Sample => [{ reason }, n]),
-  },
-  {
-    type: 'counter',
-    name: 'upstream_events_total',
-    help: 'Events of upstreams, by type',
-    labels: ['event'],
-    samples: (t) => Object.entries(t.upstream_events).map(([event, n]): Sample => [{ event }, n]),
-  },
-  {
-    type: 'counter',
-    name: 'input_connections_total',
-    help: 'KMP connections, by whether they were accepted',
-    labels: ['result'],
-    samples: ({ kmp_connections: { accepted, refused } }) => [
-      [{ result: 'accepted' }, accepted],
-      [{ result: 'refused' }, refused],
-    ],
-  },
-  {
-    type: 'counter',
-    name: 'notifications_total',
-    help: 'HTTP notifications, by whether they were delivered',
-    labels: ['result'],
-    samples: ({ notifications: { sent, failed } }) => [
-      [{ result: 'sent' }, sent],
-      [{ result: 'failed' }, failed],
-    ],
-  },
+  counters('closed_upstreams_total', 'Upstreams that have ended, by reason', 'reason', (t) => t.closed_upstreams),
+  counters('upstream_events_total', 'Events of upstreams, by type', 'event', (t) => t.upstream_events),
+  counters(
+    'input_connections_total',
+    'KMP connections, by whether they were accepted',
+    'result',
+    ({ kmp_connections: { accepted, refused } }) => ({ accepted, refused }),
+  ),
+  counters(
+    'notifications_total',
+    'HTTP notifications, by whether they were delivered',
+    'result',
+    ({ notifications: { sent, failed } }) => ({ sent, failed }),
+  ),
   counter('notification_retries_total', 'Attempts to deliver a notification again', (t) => t.notifications.retried),
   counter(
     'notifications_dropped_total',
@@ -82,38 +54,24 @@ export const CURRENT_METRICS: readonly SampledMetric<GlobalStatus>[] = [
     labels: ['version', 'runtime', 'compiler'],
     samples: (s) => [[{ version: s.version, runtime: s.nginx_version, compiler: s.compiler }, 1]],
   },
-  {
-    type: 'gauge',
-    name: 'missing_workers',
-    help: 'Workers that do not answer or are being replaced; the other metrics lack their upstreams',
-    labels: [],
-    samples: (s) => [[{}, s.missing_workers?.length ?? 0]],
-  },
-  { type: 'gauge', name: 'uptime_seconds', help: 'Time since the start', labels: [], samples: (s) => [[{}, s.uptime]] },
+  gauge(
+    'missing_workers',
+    'Workers that do not answer or are being replaced; the other metrics lack their upstreams',
+    (s) => s.missing_workers?.length ?? 0,
+  ),
+  gauge('uptime_seconds', 'Time since the start', (s) => s.uptime),
   {
     type: 'gauge',
     name: 'upstreams',
     help: 'Upstreams, by state',
     labels: ['state'],
-    samples: (s) => STATES.map((state): Sample => [{ state }, sum(s, (u) => Number(u.state === state))]),
+    samples: (s) => UPSTREAM_STATES.map((state): Sample => [{ state }, sum(s, (u) => Number(u.state === state))]),
   },
-  {
-    type: 'gauge',
-    name: 'streams',
-    help: 'RTMP streams',
-    labels: [],
-    samples: (s) => [[{}, sum(s, (u) => Object.keys(u.streams).length)]],
-  },
+  gauge('streams', 'RTMP streams', (s) => sum(s, (u) => Object.keys(u.streams).length)),
   tracks('tracks', 'Tracks', () => 1),
   tracks('inputs', 'Tracks with a KMP connection', (track) => (track.input === null ? 0 : 1)),
   tracks('pending_frames', 'Frames that wait in the queue', (track) => track.pending_frames),
-  {
-    type: 'gauge',
-    name: 'memory_used_bytes',
-    help: 'Memory charged to upstreams',
-    labels: [],
-    samples: (s) => [[{}, sum(s, memoryUsed)]],
-  },
+  gauge('memory_used_bytes', 'Memory charged to upstreams', (s) => sum(s, memoryUsed)),
 ];
 
 /** Metrics of each upstream; label: upstream. */
@@ -221,6 +179,22 @@ export const TRACK_METRICS: readonly SingleValueMetric<TrackStatus>[] = [
 
 function counter(name: string, help: string, value: (totals: ServiceTotals) => number): SampledMetric<ServiceTotals> {
   return { type: 'counter', name, help, labels: [], samples: (totals) => [[{}, value(totals)]] };
+}
+
+/** A counter with one sample for each name of a table. */
+function counters(
+  name: string,
+  help: string,
+  label: string,
+  table: (totals: ServiceTotals) => Readonly<Record<string, number>>,
+): SampledMetric<ServiceTotals> {
+  const samples = (totals: ServiceTotals): Sample[] =>
+    Object.entries(table(totals)).map(([one, value]) => [{ [label]: one }, value]);
+  return { type: 'counter', name, help, labels: [label], samples };
+}
+
+function gauge(name: string, help: string, value: (status: GlobalStatus) => number): SampledMetric<GlobalStatus> {
+  return { type: 'gauge', name, help, labels: [], samples: (status) => [[{}, value(status)]] };
 }
 
 function frames(which: keyof ServiceTotals['frames']['video'], help: string): SampledMetric<ServiceTotals> {

@@ -1,4 +1,5 @@
 import { CLOSE_REASONS } from '../../upstream/report/close-reason.js';
+import { UPSTREAM_STATES } from '../../upstream/report/status.js';
 
 /** The part of JSON Schema (draft 2020-12) that this API uses. */
 export interface Schema {
@@ -81,19 +82,7 @@ export const schemas: Readonly<Record<string, Schema>> = {
     streams: byId(ref('Stream'), 'by stream name, which may be a stream key'),
     state: {
       type: 'string',
-      enum: [
-        'waiting',
-        'resolving',
-        'connecting',
-        'handshaking',
-        'publishing',
-        'disabled',
-        'degraded',
-        'input_lost',
-        'input_stalled',
-        'reconnecting',
-        'closing',
-      ],
+      enum: UPSTREAM_STATES,
       description:
         'state of the upstream; waiting: its destination has failed lately, and it waits for its turn to connect; ' +
         'degraded: it publishes, but its server is too far behind, or frames are dropped; ' +
@@ -137,7 +126,8 @@ export const schemas: Readonly<Record<string, Schema>> = {
       type: ['integer', 'null'],
       minimum: 0,
       description:
-        'seconds until the next attempt at the destination; 0 while another upstream makes one; null if none is waited for',
+        'seconds until the next attempt at the destination; 0 while another upstream makes one; ' +
+        'null if it waits for none',
     },
     next_attempt_at: {
       type: ['string', 'null'],

@@ -101,18 +101,21 @@ export interface StreamStatus {
  * sender that is connected sends no frames; `degraded`: it publishes, but viewers get less than they should, or later
  * (see {@link DegradedStatus}); `disabled`: an operator has disabled it.
  */
-export type UpstreamState =
-  | 'waiting'
-  | 'resolving'
-  | 'connecting'
-  | 'handshaking'
-  | 'publishing'
-  | 'disabled'
-  | 'degraded'
-  | 'input_lost'
-  | 'input_stalled'
-  | 'reconnecting'
-  | 'closing';
+export type UpstreamState = (typeof UPSTREAM_STATES)[number];
+
+export const UPSTREAM_STATES = [
+  'waiting',
+  'resolving',
+  'connecting',
+  'handshaking',
+  'publishing',
+  'disabled',
+  'degraded',
+  'input_lost',
+  'input_stalled',
+  'reconnecting',
+  'closing',
+] as const;
 
 /** The time in which the upstream has no server. */
 export interface OutageStatus {
