@@ -7,7 +7,7 @@ import { getHeapStatistics } from 'node:v8';
 
 /** What a process uses, and how much of it there is. */
 export interface ProcessStats {
-  /** How late timers are: 99th percentile and maximum since the last reading, s. */
+  /** How late timers are, s: 99th percentile and maximum since the last reading, by any reader; 0 at the first one. */
   readonly loop_lag: number;
   readonly loop_lag_max: number;
   /** Bytes of memory. */

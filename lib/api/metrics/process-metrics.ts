@@ -9,8 +9,16 @@ export type Processes = Readonly<Record<string, ProcessStats>>;
  * process that answers, which does not handle media if there are workers.
  */
 export const PROCESS_METRICS: readonly SampledMetric<Processes>[] = [
-  each('event_loop_lag_seconds', 'How late timers are, 99th percentile since the last scrape', (p) => p.loop_lag),
-  each('event_loop_lag_max_seconds', 'The same, maximum since the last scrape', (p) => p.loop_lag_max),
+  each(
+    'event_loop_lag_seconds',
+    'How late timers are, 99th percentile since the last reading, by any reader; 0 at the first one',
+    (p) => p.loop_lag,
+  ),
+  each(
+    'event_loop_lag_max_seconds',
+    'How late timers are, maximum since the last reading, by any reader; 0 at the first one',
+    (p) => p.loop_lag_max,
+  ),
   each('resident_memory_bytes', 'Memory of the process', (p) => p.resident),
   each(
     'memory_limit_bytes',

@@ -75,7 +75,8 @@ const commonErrors = {
   421: error('The Host is not a name of this server (server_name)'),
   500: error('The service failed; its log has the reason'),
   503: error(
-    'The worker process that has the upstream does not answer or is being replaced, or all connections of this server are busy; try again after Retry-After',
+    'The worker process that has the upstream does not answer or is being replaced, ' +
+      'or all connections of this server are busy; try again after Retry-After',
   ),
 };
 const writeErrors = { ...commonErrors, 405: error('The API is read-only') };
@@ -104,7 +105,8 @@ const readPaths = {
         ),
         query(
           'after',
-          'id, percent-encoded: the page begins behind it. The header X-Kmp-Rtmp-Next has the value for the next page, and is absent on the last one',
+          'id, percent-encoded: the page begins behind it. ' +
+            'The header X-Kmp-Rtmp-Next has the value for the next page, and is absent on the last one',
         ),
         pretty,
       ],
@@ -189,7 +191,8 @@ const dropUpstream: Operation = {
 const ORDERS = [
   [
     'disable',
-    'its RTMP connection ends; its senders stay connected, and their frames are acknowledged and discarded, until it is enabled',
+    'its RTMP connection ends; its senders stay connected, ' +
+      'and their frames are acknowledged and discarded, until it is enabled',
   ],
   ['enable', 'publish again, from a key frame on'],
   ['retry', 'make the next attempt to connect now'],

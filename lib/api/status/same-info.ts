@@ -1,8 +1,8 @@
 import type { StreamStatus, TrackStatus, UpstreamStatus } from '../../upstream/report/status.js';
 
 /**
- * Returns whether two states of an upstream are equal for the page except for counters and times. It compares
- * everything that `upstreamInfo` uses. It is called for every upstream once a second, so it allocates no objects.
+ * Returns whether the page shows two states of an upstream alike, counters and times aside. It is called for every
+ * upstream once a second, so it compares the states themselves: to build `upstreamInfo` of both costs much more.
  */
 export function sameInfo(a: UpstreamStatus, b: UpstreamStatus): boolean {
   return (
