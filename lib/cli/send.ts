@@ -5,7 +5,7 @@ import { codecName } from '../media/codec.js';
 import { planTracks, type PlannedTrack } from '../send/plan.js';
 import { Sender, type SenderOptions, type SendReport } from '../send/sender.js';
 import type { MediaSource, SourceOptions } from '../source/source.js';
-import type { SendTarget } from '../send/target.js';
+import { numberedName, type SendTarget } from '../send/target.js';
 import { CommandError, ExitCode } from './exit.js';
 import { headers, type Header } from './rtmp/ingest.js';
 import type { ControlledSend } from './rtmp/send-control.js';
@@ -48,7 +48,7 @@ the names given by --name.
 The exit code is 0 only if every track was sent and every frame was acknowledged, which the service does after it
 has sent a frame to the RTMP server. Otherwise it is 1. If a track cannot be sent, nothing is sent.
 
-With --control, the stream name is that of --name, or the name of the file. The controller is asked again when a connection
+With --control, the stream name is that of --name, or the name of the first file, with _2, _3 and so on. The controller is asked again when a connection
 breaks.
 
 "-" reads standard input, at the speed of --speed. If its source is live, give --fast: the source has the right speed. The
@@ -139,7 +139,7 @@ async function send(files: readonly string[], options: SendOptions): Promise<boo
   try {
     for (const file of files) sources.push(await openInput(file, { start: options.start, ...reports }));
     checkStart(files, sources, options.start);
-    const target = targetOf(options, files);
+    const target = targetOf(options);
     const names = options.name;
     const tracks = planTracks(sources, { ...(target && { target }), ...(names && { names }), ...reports });
     refuseMissing(missing);
@@ -195,8 +195,10 @@ async function controlled(
   if (url === undefined) return undefined;
   const { askController, fileStreamName } = await import('./rtmp/send-control.js');
   const first = fileStreamName(files[0] ?? '-');
-  const nameOf = ({ connectData }: PlannedTrack): string =>
-    (JSON.parse(String(connectData)) as { name?: string }).name ?? first;
+  const nameOf = ({ connectData, stream }: PlannedTrack): string => {
+    const given = (JSON.parse(String(connectData)) as { name?: string }).name;
+    return options.name === undefined || given === undefined ? numberedName(first, stream) : given;
+  };
   return askController({ url, headers, askConnect, app, tracks, nameOf, warn, signal });
 }
 
@@ -244,14 +246,13 @@ function unacknowledged({ tracks, stopped }: SendReport): string[] {
     });
 }
 
-function targetOf(options: SendOptions, files: readonly string[]): SendTarget | undefined {
+function targetOf(options: SendOptions): SendTarget | undefined {
   const { upstreamId, url, header, opaque, app, flashVer, tcUrl, pageUrl, swfUrl } = options;
   if (options.control !== undefined) {
     if (upstreamId !== undefined || url !== undefined)
       throw new CommandError('the controller says where to publish to: give --control, or --upstream-id and --url');
-    // Only the names of the streams are used.
-    const name = (files[0] ?? '').replace(/^.*[\\/]|\.[^.]*$/g, '').replace(/[^\w.-]/g, '_');
-    return { upstreamId: 'control', url: `rtmp://127.0.0.1/live/${name === '-' || name === '' ? 'live' : name}` };
+    // The controller chooses both. Of the plan, only the streams and the names given by --name are used.
+    return { upstreamId: 'control', url: 'rtmp://127.0.0.1/live/live' };
   }
   if (upstreamId === undefined && url === undefined) return undefined;
   if (upstreamId === undefined || upstreamId === '')

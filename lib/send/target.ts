@@ -36,8 +36,7 @@ export function connectDataOf(target: SendTarget, name: string | undefined): str
 }
 
 /**
- * The name of stream `index` (from 0) of an upstream: the name in the URL for the first, and that name with `_2`, `_3`
- * and so on for the others. The suffix goes before a query string.
+ * The name of stream `index` (from 0) of an upstream: the name in the URL, numbered by {@link numberedName}.
  *
  * @throws KmpRtmpError RTMP_BAD_URL; `send_no_stream` if the URL has no stream part
  */
@@ -45,8 +44,13 @@ export function streamName(url: string, index: number): string {
   const { stream } = parseRtmpUrl(url);
   if (stream === '')
     throw new KmpRtmpError('send_no_stream', 'the RTMP URL has no stream name after the app; add one, or give --name');
-  if (index === 0) return stream;
-  const query = stream.indexOf('?');
-  const at = query === -1 ? stream.length : query;
-  return `${stream.slice(0, at)}_${index + 1}${stream.slice(at)}`;
+  return numberedName(stream, index);
+}
+
+/** `name` for stream 0, and with `_2`, `_3` and so on for the others. The suffix goes before a query string. */
+export function numberedName(name: string, index: number): string {
+  if (index === 0) return name;
+  const query = name.indexOf('?');
+  const at = query === -1 ? name.length : query;
+  return `${name.slice(0, at)}_${index + 1}${name.slice(at)}`;
 }

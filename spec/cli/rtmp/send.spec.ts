@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { afterEach, beforeEach, describe, it } from 'node:test';
-import { kmpRtmp, Run } from '../../support/cli.js';
+import { after, afterEach, beforeEach, describe, it } from 'node:test';
+import { Folder, kmpRtmp, Run } from '../../support/cli.js';
 import { eventually } from '../../support/eventually.js';
 import { httpTarget, reply, type HttpTarget } from '../../support/http-target.js';
 import { KmpPeer, type PeerConnection } from '../../support/kmp-peer.js';
@@ -77,6 +77,8 @@ describe('kmp-rtmp send --control', () => {
   let refused: string | undefined;
   /** How many requests fail, from the first. */
   let failures: number;
+  const folder = new Folder();
+  after(() => folder.remove());
   beforeEach(async () => {
     [others, refusal, unanswered, refused, failures] = [[], undefined, undefined, undefined, 0];
     peer = await KmpPeer.listen();
@@ -161,6 +163,16 @@ describe('kmp-rtmp send --control', () => {
       asked().map(({ event_type: event }) => event),
       ['connect', 'publish', 'unpublish'],
     );
+  });
+
+  it('names further streams after the first file', async () => {
+    const file = folder.file('my film.mp4', readFileSync(`${FOLDER}/h264-aac.mp4`));
+    const { code } = await kmpRtmp(['send', file, `${FOLDER}/h264-aac.mp4`, '--control', controller.url, '--fast']);
+    assert.equal(code, 0);
+    const names = asked()
+      .filter(({ event_type: event }) => event === 'publish')
+      .map(({ rtmp }) => (rtmp as { name: string }).name);
+    assert.deepEqual(names, ['my film', 'my film', 'my film_2', 'my film_2']);
   });
 
   it('waits for a controller that is not ready', async () => {
