@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
-import tls, { type SecureContextOptions } from 'node:tls';
-import { fileErrorText, KmpRtmpError, messageOf } from '../base/errors.js';
+import type { SecureContextOptions } from 'node:tls';
+import { fileErrorText, KmpRtmpError } from '../base/errors.js';
 import type { CertificateFiles, HttpServerConfig } from '../config/config.js';
+import { pairProblem, type CertificatePair } from '../net/certificate-pair.js';
 
 /** A certificate or key for `listen ... ssl` cannot be read or used. */
 export class CertificateError extends KmpRtmpError {
@@ -24,15 +25,12 @@ export function readCertificates({
   return { cert: pairs.map(({ cert }) => cert), key: pairs.map(({ key }) => key) };
 }
 
-function readPair({ certificate, key }: CertificateFiles): { readonly cert: Buffer; readonly key: Buffer } {
+function readPair({ certificate, key }: CertificateFiles): CertificatePair {
   const pair = { cert: read('ssl_certificate', certificate), key: read('ssl_certificate_key', key) };
-  try {
-    tls.createSecureContext(pair);
-  } catch (error) {
-    const files = `ssl_certificate ${certificate} and ssl_certificate_key ${key}`;
-    throw new CertificateError(`${files} cannot be used together: ${problemOf(error)}`, error);
-  }
-  return pair;
+  const problem = pairProblem(pair);
+  if (problem === undefined) return pair;
+  const files = `ssl_certificate ${certificate} and ssl_certificate_key ${key}`;
+  throw new CertificateError(`${files} cannot be used together: ${problem.message}`, problem.cause);
 }
 
 function read(directive: string, path: string): Buffer {
@@ -45,12 +43,4 @@ function read(directive: string, path: string): Buffer {
   // OpenSSL ignores text that is not PEM.
   if (text.includes('-----BEGIN ')) return text;
   throw new CertificateError(`${directive}: ${path} is not in PEM form`, undefined);
-}
-
-/** The most frequent errors of OpenSSL, in plain words. */
-function problemOf(error: unknown): string {
-  const message = messageOf(error);
-  if (/key values mismatch/i.test(message)) return 'the key belongs to another certificate';
-  if (/interrupted or cancelled|bad decrypt|bad password/i.test(message)) return 'the key has a password';
-  return message;
 }

@@ -6,6 +6,7 @@ import { AckWindow } from '../rtmp/chunk/ack-window.js';
 import { ChunkReader, type RtmpMessage } from '../rtmp/chunk/chunk-reader.js';
 import { ChunkWriter } from '../rtmp/chunk/chunk-writer.js';
 import { ServerHandshake } from '../rtmp/handshake/server.js';
+import { isCommand } from '../rtmp/message/command.js';
 import { acknowledgement, pingResponse, readControl } from '../rtmp/message/control.js';
 import { MessageType } from '../rtmp/message-type.js';
 import { OutputBuffer } from '../rtmp/chunk/output-buffer.js';
@@ -170,7 +171,8 @@ export class IngestConnection implements StreamFlow {
         continue;
       }
       const answered = this.session.take(message);
-      this.limitHeld();
+      // Only commands begin and end streams.
+      if (isCommand(message.type)) this.limitHeld();
       if (answered === undefined) continue;
       this.waiting = messages.slice(at + 1);
       this.pause();

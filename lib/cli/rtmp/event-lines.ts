@@ -1,5 +1,6 @@
 import { maskText } from '../../base/mask.js';
 import type { LogFields, Logger } from '../../base/logger.js';
+import { printable } from '../../inspect/printable.js';
 import type { Clock } from '../../time/clock.js';
 
 /** Where the lines go, and how they are made. */
@@ -64,10 +65,4 @@ export class EventLines implements Logger {
     // Texts of servers and encoders must not control the terminal.
     write(`${time.join(':')}  ${printable(maskText(`${about}  ${text}`))}\n`);
   }
-}
-
-/** Replaces control characters, and marks that change the direction of text. */
-function printable(text: string): string {
-  // eslint-disable-next-line no-control-regex
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, '\ufffd');
 }

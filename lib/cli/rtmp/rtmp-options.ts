@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { createSecureContext } from 'node:tls';
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { fileErrorText, messageOf } from '../../base/errors.js';
+import { fileErrorText } from '../../base/errors.js';
 import { splitHostPort } from '../../config/access/addresses.js';
 import { isLoopbackHost } from '../../config/access/special-addresses.js';
 import { parseSize } from '../../config/types.js';
+import { pairProblem } from '../../net/certificate-pair.js';
 import { parseKeyFile, parsePublishKey, type PublishKey } from '../../relay/publish-keys.js';
 import type { RelayOptions } from '../../relay/relay.js';
 import { CommandError } from '../exit.js';
@@ -116,14 +116,10 @@ function tlsFiles({ tlsCert, tlsKey }: RtmpOptions): { tls: { cert: string; key:
   if (tlsCert === undefined || tlsKey === undefined)
     throw new CommandError('--tls-cert and --tls-key belong together: give both');
   const files = { cert: readText(tlsCert), key: readText(tlsKey) };
-  try {
-    createSecureContext(files);
-  } catch (error) {
-    throw new CommandError(`${tlsCert} and ${tlsKey} are no certificate with its private key: ${messageOf(error)}`, {
-      cause: error,
-    });
-  }
-  return { tls: files };
+  const problem = pairProblem(files);
+  if (problem === undefined) return { tls: files };
+  const why = `${tlsCert} and ${tlsKey} are no certificate with its private key: ${problem.message}`;
+  throw new CommandError(why, { cause: problem.cause });
 }
 
 function readText(path: string): string {
