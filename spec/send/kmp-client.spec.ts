@@ -246,7 +246,7 @@ describe('KmpClient', () => {
     await sending;
   });
 
-  it('ends when it is told that its upstream is refused, with the reason', async () => {
+  it('ends when its upstream is refused, with the reason', async () => {
     const renew = (): Promise<never> => Promise.reject(new UpstreamRefused('no route any more', undefined));
     const client = make({ renew });
     await client.open();

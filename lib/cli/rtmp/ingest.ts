@@ -14,7 +14,7 @@ interface IngestCommandOptions extends RtmpOptions {
 const details = `
 The controller is asked over HTTP where each track goes to, as nginx-kmp-out asks it: connect, publish, republish and
 unpublish. kmp_rtmp_control of this service is such a controller. Tracks are sent over KMP, with acknowledgements; after a
-broken connection they continue at the first frame that was not acknowledged.
+broken connection they continue at the key frame before the first frame that was not acknowledged.
 
 An encoder that is refused, or whose destination ends for good, is disconnected with the reason. While the service takes
 nothing, frames wait up to --mem-limit; then the encoder has to wait. A stream name can be published once at a time. A second

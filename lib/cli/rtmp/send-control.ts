@@ -42,8 +42,8 @@ export function fileStreamName(file: string): string {
 /**
  * Asks a controller for each track where it goes to, as nginx-kmp-out does, and again when a connection breaks.
  *
- * @throws ControlError; CommandError if the controller names no upstream, or after the signal. Tracks that the controller
- * has accepted are unpublished then
+ * @throws ControlError; CommandError if the controller names no upstream, or after the signal. Tracks that the
+ * controller has accepted are unpublished then
  */
 export async function askController(options: ControlledSendOptions): Promise<ControlledSend> {
   const { url, headers, askConnect, app, tracks, nameOf, warn, signal } = options;

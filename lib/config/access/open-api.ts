@@ -2,7 +2,7 @@ import type { LocationConfig } from '../locations.js';
 import type { ListenAddress } from './addresses.js';
 import { isLoopbackHost } from './special-addresses.js';
 
-/** What decides who reaches an API. */
+/** What decides whether other machines can use an API. */
 export interface HttpAccess {
   readonly listen: readonly ListenAddress[];
   readonly locations: readonly LocationConfig[];
