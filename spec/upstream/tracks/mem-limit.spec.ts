@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import type { UpstreamStatus } from '../../../lib/upstream/report/status.js';
+import { FakeClock } from '../../support/fake-clock.js';
 import { audioMinf, frameAt, KmpSender, videoMinf } from '../../support/kmp-sender.js';
 import { RunningService } from '../../support/running-service.js';
 import { ScriptableIngest } from '../../support/scriptable-ingest.js';
@@ -16,8 +17,9 @@ describe('the memory limit of an upstream, and where it is reached', { timeout: 
   let running: RunningService;
   const senders: KmpSender[] = [];
 
-  const start = async (media: string): Promise<void> => {
+  const start = async (media: string, clock?: FakeClock): Promise<void> => {
     running = await RunningService.start({
+      ...(clock === undefined ? {} : { clock }),
       media: `kmp_rtmp_in_max_name_length 0; kmp_rtmp_in_read_interval 0; kmp_rtmp_out_onfi_period 0; ${media}`,
     });
   };
@@ -49,13 +51,25 @@ describe('the memory limit of an upstream, and where it is reached', { timeout: 
     );
     return mem_left;
   }
-  /** A frame that, queued, leaves less than `spare` bytes; what a queued frame costs beside its payload is measured. */
-  async function frameLeaving(spare: number, sender: KmpSender, ms: number): Promise<Buffer> {
+  /**
+   * Queues a frame that leaves exactly `spare` bytes, while the service's clock stands still. What a queued frame costs
+   * beside its payload is measured with another one.
+   */
+  async function fillUpTo(spare: number, sender: KmpSender): Promise<void> {
     const before = await left();
-    sender.send(frameAt(ms, Buffer.alloc(1)));
+    sender.send(frameAt(0, Buffer.alloc(1)));
     const { mem_left } = await running.shows('u1', ({ mem_left }) => mem_left < before, 'a queued frame');
     const cost = before - mem_left - 1;
-    return frameAt(ms + 1, Buffer.alloc(mem_left - cost - spare));
+    sender.send(frameAt(1, Buffer.alloc(mem_left - cost - spare)));
+    await running.shows('u1', (upstream) => upstream.mem_left === spare, `${spare} bytes left`);
+  }
+
+  /** The time to wait for another track, which is 0, is over, and that for a batch to be sent as well. */
+  async function metadataWritten(clock: FakeClock): Promise<void> {
+    await left();
+    const { written_bytes: before } = (await running.upstream('u1')) ?? {};
+    clock.advance(3000);
+    await running.shows('u1', ({ written_bytes }) => written_bytes > (before ?? Infinity), 'the metadata');
   }
 
   beforeEach(async () => {
@@ -156,34 +170,42 @@ describe('the memory limit of an upstream, and where it is reached', { timeout: 
   });
 
   it('process_frame_failed: a frame that is encoded', async () => {
-    await start(
-      `kmp_rtmp_out_mem_limit ${LIMIT}; kmp_rtmp_out_write_meta_timeout 0; kmp_rtmp_out_min_process_delay 300ms;`,
-    );
+    const clock = new FakeClock();
+    const slow = 'kmp_rtmp_out_write_meta_timeout 0; kmp_rtmp_out_min_process_delay 300ms;';
+    await start(`kmp_rtmp_out_mem_limit ${LIMIT}; ${slow}`, clock);
     const sender = await open();
     sender.send(audioMinf());
-    sender.send(await frameLeaving(10, sender, 0));
+    await metadataWritten(clock);
+    await fillUpTo(10, sender);
+    // The process delay, and the next turn of the upstream.
+    clock.advance(1000);
     await endedFor('process_frame_failed');
   });
 
   it('flush_failed: the batch that is sent', async () => {
+    const clock = new FakeClock();
     const slow = 'kmp_rtmp_out_min_process_delay 300ms; kmp_rtmp_out_flush_timeout 0;';
-    await start(`kmp_rtmp_out_mem_limit ${LIMIT}; kmp_rtmp_out_write_meta_timeout 0; ${slow}`);
+    await start(`kmp_rtmp_out_mem_limit ${LIMIT}; kmp_rtmp_out_write_meta_timeout 0; ${slow}`, clock);
     const sender = await open();
     sender.send(audioMinf());
-    sender.send(await frameLeaving(400, sender, 0));
+    await metadataWritten(clock);
+    await fillUpTo(400, sender);
+    clock.advance(300);
     await endedFor('flush_failed');
   });
 
   it('write_meta_failed: the metadata of the stream', async () => {
-    await start(`kmp_rtmp_out_mem_limit ${LIMIT}; kmp_rtmp_out_write_meta_timeout 500ms;`);
+    const clock = new FakeClock();
+    await start(`kmp_rtmp_out_mem_limit ${LIMIT}; kmp_rtmp_out_write_meta_timeout 500ms;`, clock);
     const sender = await open();
     sender.send(audioMinf());
-    sender.send(await frameLeaving(100, sender, 0));
+    await fillUpTo(100, sender);
+    clock.advance(500);
     await endedFor('write_meta_failed');
   });
 
   it('unpublish_stream_failed: the commands that take a stream back', async () => {
-    await start(`kmp_rtmp_out_mem_limit ${LIMIT}; kmp_rtmp_out_write_meta_timeout 500ms;`);
+    await start(`kmp_rtmp_out_mem_limit ${LIMIT}; kmp_rtmp_out_write_meta_timeout 500ms;`, new FakeClock());
     // Longer than what the track gives back when it leaves.
     const leaving = await open({ name: 'x'.repeat(3000) });
     leaving.send(videoMinf());
@@ -191,8 +213,7 @@ describe('the memory limit of an upstream, and where it is reached', { timeout: 
     const staying = await open();
     staying.send(audioMinf());
     await running.shows('u1', ({ streams }) => Object.keys(streams).length === 2, 'two streams');
-    staying.send(await frameLeaving(100, staying, 0));
-    await running.shows('u1', ({ mem_left }) => mem_left === 100, 'all but 100 bytes in use');
+    await fillUpTo(100, staying);
     leaving.end();
     await endedFor('unpublish_stream_failed');
   });
