@@ -10,6 +10,7 @@ import { FakeClock } from '../support/fake-clock.js';
 import { ScriptableIngest } from '../support/scriptable-ingest.js';
 import { StalledServer } from '../support/stalled-server.js';
 import { ca, serverTls } from '../support/tls-fixture.js';
+import { turns } from '../support/turns.js';
 
 const TIMEOUT = 10_000;
 
@@ -86,7 +87,7 @@ describe('a host name with several addresses', { timeout: 90_000 }, () => {
     await eventually(() => clock.pending === 2, 'the first attempt');
     assert.equal(clock.untilNext, 250);
     clock.advance(249);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await turns();
     assert.equal(ingest.connections.length, 0);
     clock.advance(1);
     await connectedTo(it, '127.0.0.1');
@@ -101,7 +102,7 @@ describe('a host name with several addresses', { timeout: 90_000 }, () => {
     await eventually(() => clock.pending === 2, 'the first attempt');
     clock.advance(250);
     // 127.0.0.3 refuses at once; 127.0.0.2 still has the rest of its 10 s.
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await turns(50);
     clock.advance(TIMEOUT - 251);
     assert.equal(it.destroyed, false);
     clock.advance(1);

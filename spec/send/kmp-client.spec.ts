@@ -8,6 +8,7 @@ import { eventually } from '../support/eventually.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { freePort } from '../support/free-port.js';
 import { KmpPeer, type PeerConnection } from '../support/kmp-peer.js';
+import { turns } from '../support/turns.js';
 
 const info: VideoInfo = {
   mediaType: 'video',
@@ -218,7 +219,7 @@ describe('KmpClient', () => {
     // Until two rounds of the loop take nothing more.
     while (before !== taken) {
       before = taken;
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await turns(50);
     }
     assert.ok(taken < 40, `${taken} MB were taken, though nothing was read`);
     connection.socket.resume();
@@ -238,7 +239,7 @@ describe('KmpClient', () => {
       for (; taken < 20; taken++) await client.frame(frame(taken, 1000));
     })();
     await eventually(() => connection.frames.length === 10, 'ten frames');
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await turns();
     assert.equal(taken, 9);
     connection.ack(1005n);
     await eventually(() => connection.frames.length === 15, 'five more');

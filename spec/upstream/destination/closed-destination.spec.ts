@@ -7,6 +7,7 @@ import { FakeClock } from '../../support/fake-clock.js';
 import { framesOf } from '../../support/ingest-media.js';
 import { frameAt, KmpSender, videoMinf } from '../../support/kmp-sender.js';
 import { audioFrames, Live, names, videoFrames, type LiveOptions } from '../../support/live.js';
+import { turns } from '../../support/turns.js';
 
 /** An RTMP server that is broken: it takes connections and closes them at once. */
 class ClosingServer {
@@ -79,7 +80,7 @@ describe('a destination that fails', { timeout: 90_000 }, () => {
       const again = await sender('u1', deadUrl());
       await waits('u1');
       clock.advance(wait * 1000 - 1);
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await turns();
       assert.deepEqual([dead.connections, again.isClosed], [tries, false], `not before ${wait} s`);
       clock.advance(1);
       await again.closed;
@@ -212,7 +213,7 @@ describe('a destination that fails', { timeout: 90_000 }, () => {
       const again = await sender('u1', live.url('b'));
       await waits('u1');
       clock.advance(wait - 1);
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await turns();
       assert.deepEqual([publishes(), again.isClosed], [before, false]);
       clock.advance(1);
       await again.closed;
