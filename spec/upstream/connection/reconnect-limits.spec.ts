@@ -51,6 +51,32 @@ describe('the limits of reconnecting', { timeout: 60_000 }, () => {
     });
   }
 
+  for (const { held, attempts } of [
+    { held: 59_999, attempts: 2 },
+    { held: 60_000, attempts: 4 },
+  ]) {
+    it(`a connection that held for ${held} ms: of two allowed attempts in sequence, ${attempts} are made in all`, async () => {
+      await start({ settings: { outReconnects: 2 } });
+      await live.both();
+      let made = 0;
+      let connection = await live.ingest.next();
+      for (;;) {
+        await connection.command('publish');
+        await live.state('publishing');
+        // The last allowed attempt has the connection that lasts.
+        if (made === 2) clock.advance(held);
+        connection.reset();
+        await eventually(() => live.upstream?.state !== 'publishing', 'the break');
+        if (live.upstream === undefined) break;
+        clock.advance(30_000);
+        connection = await live.ingest.next();
+        made++;
+      }
+      assert.equal((await live.service.ended()).reason, 'recv_failed');
+      assert.equal(made, attempts);
+    });
+  }
+
   it('a server that does not answer connect for 1 s counts as one that never does: without reconnects, nothing is kept', async () => {
     const settings = { outReconnects: 0, outStreamId: 'assume' } as const;
     await start({ script: { answers: false }, settings });

@@ -258,8 +258,11 @@ describe('a connection that breaks', { timeout: 90_000 }, () => {
     assert.equal(live.status().last_error, null);
     await live.killServer();
     await live.state('reconnecting');
+    const broken = live.status().last_error;
     // Whichever notices it first.
-    assert.match(live.status().last_error?.reason ?? '', /^(recv|send)_failed$/);
+    assert.match(broken?.reason ?? '', /^(recv|send)_failed$/);
+    assert.notEqual(broken?.message, '');
+    assert.equal(broken?.age, 0);
     clock.advance(4000);
     await eventually(() => live.status().reconnects === 2, 'the second break');
     const { reason, message, age } = live.status().last_error ?? {};
@@ -294,6 +297,9 @@ describe('a connection that breaks', { timeout: 90_000 }, () => {
     await live.ingest.next();
     await eventually(() => live.status().reconnects === 2, 'the second break');
     assert.equal(live.status().last_status?.code, bad.code);
+    const { reason, message, age } = live.status().last_error ?? {};
+    assert.deepEqual([reason, age], ['publish_rejected', 0]);
+    assert.match(message ?? '', /NetStream\.Publish\.BadName: Already publishing/);
     live.ingest.script = { answers: true };
     clock.advance(2000);
     const third = await live.ingest.next();

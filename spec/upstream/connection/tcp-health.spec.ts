@@ -101,10 +101,14 @@ for (const scheme of ['rtmp', 'rtmps'] as const) {
       clock.advance(10_000);
       clock.advance(10_000);
       await live.state('reconnecting');
+      const { reason, message, age } = live.status().last_error ?? {};
+      assert.deepEqual([reason, age], ['send_failed', 0]);
+      assert.match(message ?? '', /took no byte for 10000 ms/);
       clock.advance(1000);
       await live.ingest.next();
       await live.state('publishing');
       assert.ok(!sender.isClosed);
+      assert.deepEqual([live.status().last_error?.reason, live.status().last_error?.age], [reason, 1]);
     });
   });
 }
