@@ -7,6 +7,7 @@ import { framesOf, kindsOf, mediaOf, type MediaMessage } from '../../support/ing
 import { audioMinf, frameAt, KmpSender, videoMinf } from '../../support/kmp-sender.js';
 import { audioFrames, Live, videoFrames } from '../../support/live.js';
 import type { IngestConnection } from '../../support/scriptable-ingest.js';
+import { turns } from '../../support/turns.js';
 
 /** AAC-LC, 48 kHz, stereo: a frame lasts 21.33 ms. */
 const ASC = Buffer.from([0x11, 0x90]);
@@ -66,7 +67,8 @@ describe('kmp_rtmp_out_slate freeze', { timeout: 90_000 }, () => {
     await start();
     await away();
     clock.advance(1999);
-    assert.equal(of('video').length, 8);
+    await turns();
+    assert.deepEqual([of('video').length, of('audio').length], [8, 8]);
     clock.advance(2001);
     const { video, audio } = await filled(4, 180);
     assert.deepEqual(
@@ -85,7 +87,8 @@ describe('kmp_rtmp_out_slate freeze', { timeout: 90_000 }, () => {
   it('while the sender is connected, and silent', async () => {
     await start();
     clock.advance(4000);
-    await filled(4, 180);
+    const { video, audio } = await filled(4, 180);
+    assert.ok(video.every(({ text }) => text === 'v5') && audio.every(({ text }) => text === SILENCE));
     assert.equal(live.status().state, 'input_lost');
     assert.match(
       live.service.log.text,
@@ -197,6 +200,13 @@ describe('kmp_rtmp_out_slate freeze', { timeout: 90_000 }, () => {
       clock.advance(400);
     }
     await connection.until(() => framesOf(connection).includes('v100'));
+    // Five seconds late, and no picture missing, once it is known that the sender stays behind.
+    assert.deepEqual(
+      of('video')
+        .slice(-5)
+        .map(({ ms, text }) => [ms, text]),
+      [60, 70, 80, 90, 100].map((n, i) => [7290 + 400 * i, `v${n}`]),
+    );
     inOrder();
   });
 
@@ -220,7 +230,9 @@ describe('kmp_rtmp_out_slate freeze', { timeout: 90_000 }, () => {
     await live.received('audio', 9);
     clock.advance(4000);
     await connection.until(() => of('video').length >= 12);
+    await turns();
     assert.equal(tracks().audio?.slate_frames, 0);
+    assert.equal(of('audio').length, 9);
   });
 
   it('a media info without a key frame does not change what is shown', async () => {
@@ -264,7 +276,12 @@ describe('kmp_rtmp_out_slate freeze', { timeout: 90_000 }, () => {
     await away();
     clock.advance(20_100);
     const { video, audio } = await filled(4, 200);
-    assert.ok(video.every(({ ms }) => ms > 15_000) && audio.every(({ ms }) => ms > 15_000));
+    for (const times of [video, audio].map((frames) => frames.map(({ ms }) => ms))) {
+      const gaps = times.slice(1).map((ms, i) => ms - (times[i] ?? 0));
+      assert.ok((times[0] ?? 0) > 15_000 && (times[0] ?? 0) < 16_300, `begins at ${times[0]}`);
+      assert.ok(Math.max(...gaps) <= 1000, `gaps of ${gaps.join(' ')}`);
+    }
+    assert.ok((audio.at(-1)?.ms ?? 0) > 20_000, `ends at ${audio.at(-1)?.ms}`);
     inOrder();
   });
 
@@ -289,17 +306,39 @@ describe('kmp_rtmp_out_slate freeze', { timeout: 90_000 }, () => {
   });
 
   it('does not fill the memory of an upstream whose server has stopped reading', async () => {
-    await start({ outMemLimit: 400_000, outTimeout: 1e9 });
-    await away();
+    await start({ outMemLimit: 1_000_000, outTimeout: 1e9, outLinger: 600_000 });
     connection.pause();
-    for (let i = 0; i < 100; i++) clock.advance(600);
-    assert.ok(live.upstream !== undefined && live.upstream.ledger.left > 50_000);
+    // Until the kernel takes no more, and frames pile up.
+    let sent = 8;
+    for (let more = 5; more > 0;) {
+      const { sent_bytes: before } = live.status();
+      senders.audio.send(frameAt(sent++ * 40 + 10, Buffer.alloc(40_000)));
+      await live.received('audio', sent);
+      await turns(20);
+      if (live.status().sent_bytes === before) more--;
+    }
+    await away();
+    // Much more than fits.
+    for (let i = 0; i < 900; i++) clock.advance(600);
+    const left = live.upstream?.ledger.left ?? 0;
+    // A quarter is spared for the sender. The slate takes all of the rest, and no more.
+    assert.ok(left >= 250_000 && left < 260_000, `${left} bytes left`);
+    assert.equal(live.status().state, 'input_lost');
+    connection.resume();
+    await eventually(
+      () => (tracks().audio?.slate_frames ?? 0) > 0 && (tracks().video?.slate_frames ?? 0) > 0,
+      'the slate',
+    );
   });
 
   it('none: nothing is sent, and no timer runs', async () => {
     await start({ outSlate: 'none' });
+    const timers = clock.pending;
     clock.advance(4000);
-    assert.equal(tracks().video?.slate_frames, 0);
+    await turns();
+    assert.deepEqual([tracks().video?.slate_frames, tracks().audio?.slate_frames], [0, 0]);
+    assert.deepEqual([of('video').length, of('audio').length], [8, 8]);
     assert.equal(live.status().state, 'publishing');
+    assert.ok(clock.pending <= timers, `${clock.pending} timers, ${timers} before`);
   });
 });
