@@ -93,6 +93,22 @@ describe('two destinations at once', { timeout: 90_000 }, () => {
     for (const [name, ms] of times(again)) assert.equal(ms, times(two).get(name), name);
   });
 
+  it('differ by the shift of the first one if that begins below 0, and the other one later', async () => {
+    live = await Live.start({ clock, random: () => 0 });
+    other = await ScriptableIngest.start({ answers: true });
+    const one = await live.both();
+    send([one], 0, 10);
+    const first = await live.ingest.next();
+    await first.until(() => framesOf(first).length === 20);
+    const late: { video: KmpSender; audio: KmpSender } = await live.both(second());
+    send([one, late], 10, 20);
+    const two = await other.next();
+    await two.until(() => framesOf(two).length === 20);
+    await first.until(() => framesOf(first).length === 40);
+    assert.equal(times(two).size, 20);
+    for (const [name, ms] of times(two)) assert.equal(ms + 80, times(first).get(name), name);
+  });
+
   it('have the same timestamps if one of them begins later', async () => {
     live = await Live.start({ clock, random: () => 0 });
     other = await ScriptableIngest.start({ answers: true });

@@ -108,6 +108,38 @@ describe('failback to the primary destination', { timeout: 90_000 }, () => {
     });
   }
 
+  for (const [interval, waits] of [
+    [100_000, [100_000, 200_000, 300_000, 300_000]],
+    [400_000, [400_000, 400_000]],
+  ] as const) {
+    it(`waits for five minutes at most, or for kmp_rtmp_out_failback ${interval / 1000}s`, async () => {
+      await onBackup(interval);
+      const log = (text: string): number => site.live.service.log.text.split(text).length - 1;
+      for (const [n, wait] of waits.entries()) {
+        site.clock.advance(wait - 1);
+        assert.equal(log('is tried beside'), n);
+        site.clock.advance(1);
+        assert.equal(log('is tried beside'), n + 1);
+        await eventually(() => log('the replacement connection failed') === n + 1, `attempt ${n + 1} to fail`);
+      }
+    });
+  }
+
+  it('does not happen to a server that answers no command', async () => {
+    await onBackup(10_000);
+    const primary = await site.live.startServer({ answers: false });
+    site.clock.advance(10_000);
+    const there = await primary.next();
+    await there.command('connect');
+    await eventually(() => {
+      site.clock.advance(1000);
+      return site.live.service.log.text.includes('the replacement connection failed');
+    }, 'the attempt to fail');
+    senders.video.send(...videoFrames(8, 13));
+    await backup.until(() => videoOf(backup).includes('v12'));
+    assert.deepEqual([site.live.status().destination, framesOf(there)], [1, []]);
+  });
+
   it('never happens with kmp_rtmp_out_failback never', async () => {
     await onBackup(Infinity);
     const primary = await site.live.startServer();

@@ -177,6 +177,29 @@ describe('failover to a backup', { timeout: 90_000 }, () => {
     assert.equal(live.status().failovers, 3);
   });
 
+  for (const { held, tried } of [
+    { held: 59_999, tried: 1 },
+    { held: 60_000, tried: 2 },
+  ]) {
+    it(`a final refusal counts until a connection has lasted for a minute (${held} ms)`, async () => {
+      site = await Destinations.start([{}], {
+        script: { rejectPublish: { code: 'NetStream.Publish.Denied', description: 'no' } },
+        settings: { outFailback: Infinity },
+      });
+      const { live } = site;
+      await site.publish();
+      await site.inUse(1);
+      site.clock.advance(held);
+      const { reconnects } = live.status();
+      await site.backup(1).close();
+      // The primary destination if that may be tried again, and the backup when its wait is over.
+      await eventually(() => live.status().reconnects >= reconnects + tried, 'each to be tried');
+      site.clock.advance(1000);
+      await eventually(() => live.status().reconnects > reconnects + tried, 'the backup to be tried again');
+      assert.equal(live.ingest.connections.length, tried);
+    });
+  }
+
   it('begins with a backup while the primary destination is closed off by the failure of another upstream', async () => {
     site = await Destinations.start([{}], {
       script: { rejectPublish: { code: 'NetStream.Publish.BadName', description: '' } },

@@ -13,8 +13,8 @@ describe('failover because of lag', { timeout: 90_000 }, () => {
   afterEach(() => site.close());
 
   /** The primary destination has stopped to read, and a frame that the kernel does not take waits. */
-  async function lagging(scripts: readonly Script[], outFailoverLag = 5000): Promise<void> {
-    const settings = { outMemLimit: 2 ** 27, outTimeout: 1e9, outFailoverLag };
+  async function lagging(scripts: readonly Script[], outFailoverLag = 5000, outTimeout = 1e9): Promise<void> {
+    const settings = { outMemLimit: 2 ** 27, outTimeout, outFailoverLag, outFailback: Infinity };
     site = await Destinations.start(scripts, { settings });
     senders = await site.publish();
     const first = await site.live.ingest.next();
@@ -53,6 +53,39 @@ describe('failover because of lag', { timeout: 90_000 }, () => {
     await eventually(() => /the replacement connection failed/.test(site.live.service.log.text), 'the log line');
     assert.equal(site.live.status().destination, 0);
     assert.equal(site.live.status().state, 'publishing');
+  });
+
+  it('does not return for a minute to a destination that has lagged, though the backup lags as well', async () => {
+    await lagging([{}]);
+    const tried = (): number => site.live.service.log.text.split('is tried beside').length - 1;
+    site.clock.advance(5500);
+    const second = await site.backup(1).next();
+    await site.inUse(1);
+    // All that waited is taken, before the backup stops to read as well.
+    await second.until(() => framesOf(second).length === 17);
+    second.pause();
+    const { written_bytes: before } = site.live.status();
+    senders.video.send(frameAt(360, Buffer.alloc(15 * 2 ** 20), { key: true }));
+    await site.live.received('video', 10);
+    await eventually(() => site.live.status().written_bytes > before + 15 * 2 ** 20, 'the frame to be written');
+    site.clock.advance(59_999);
+    assert.deepEqual([tried(), site.live.status().destination], [1, 1]);
+    site.clock.advance(501);
+    await eventually(() => tried() === 2, 'the primary destination to be tried');
+    await site.inUse(0);
+  });
+
+  it('does not keep a server that takes no byte for longer than kmp_rtmp_out_timeout', async () => {
+    const rejectPublish = { code: 'NetStream.Publish.BadName', description: 'in use' };
+    await lagging([{ rejectPublish }], 5000, 10_000);
+    site.clock.advance(5500);
+    await eventually(() => /the replacement connection failed/.test(site.live.service.log.text), 'the log line');
+    assert.equal(site.live.status().reconnects, 0);
+    await eventually(() => {
+      site.clock.advance(1000);
+      return site.live.status().reconnects > 0;
+    }, 'the primary destination to be given up');
+    assert.match(site.live.service.log.text, /took no byte for 10000 ms/);
   });
 
   it('never happens with kmp_rtmp_out_failover_lag never', async () => {
