@@ -4,29 +4,27 @@
  */
 import { after, before, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { Browser, hasBrowser } from '../support/browser.js';
-import { startChild, type Child } from '../support/child.js';
 import { Folder } from '../support/cli.js';
-import { ffmpeg, packetsOf } from '../support/ffmpeg.js';
+import { ffmpeg, packetsOf, type Packet } from '../support/ffmpeg.js';
+import { FilmSenders, largestGap, playsWithoutComplaint } from '../support/film.js';
 import { startNginx, type Nginx } from '../support/nginx.js';
 import { RunningService } from '../support/running-service.js';
-
-const SENDER = fileURLToPath(new URL('../support/paced-sender.js', import.meta.url));
+import { until } from '../support/until.js';
+import type { TrackStatus } from '../../lib/upstream/report/status.js';
 
 describe('a slate, as HLS', { timeout: 180_000 }, () => {
   const folder = new Folder();
   const film = join(folder.path, 'film.flv');
   const slate = join(folder.path, 'slate.mp4');
-  const senders: Child[] = [];
+  const records = join(folder.path, 'records');
+  const senders = new FilmSenders(film);
   const services: RunningService[] = [];
   let nginx: Nginx;
 
@@ -39,15 +37,15 @@ describe('a slate, as HLS', { timeout: 180_000 }, () => {
     );
 
   before(async () => {
-    mkdirSync(join(folder.path, 'hls'));
+    for (const name of ['hls', 'records']) mkdirSync(join(folder.path, name));
     await Promise.all([make('testsrc2', 30, film), make('smptebars', 2, slate)]);
     nginx = await startNginx({
       server: `application hls { live on; hls on; hls_path ${folder.path}/hls; hls_fragment 1s; hls_playlist_length 1h;
-                                 hls_cleanup off; }`,
+                                 hls_cleanup off; record all; record_path ${records}; record_unique on; }`,
     });
   });
   after(async () => {
-    for (const sender of senders) sender.kill('SIGKILL');
+    senders.kill();
     for (const service of services) await service.close();
     await nginx.stop();
     folder.remove();
@@ -58,47 +56,84 @@ describe('a slate, as HLS', { timeout: 180_000 }, () => {
     ['file', slate],
   ] as const) {
     it(`${name} plays across both joints, without a second publish`, async () => {
-      const media = `kmp_rtmp_out_answer_timeout 5s; kmp_rtmp_out_linger 30s; kmp_rtmp_out_slate_after 500ms;
+      const media = `kmp_rtmp_out_answer_timeout 5s; kmp_rtmp_out_linger 30s; kmp_rtmp_out_slate_after 2s;
         kmp_rtmp_out_slate ${directive}; kmp_rtmp_out_notif_events publish_start input_back rtmp_close;`;
       const service = await RunningService.start({ media });
       services.push(service);
-      const data = JSON.stringify({ upstream_id: name, url: `rtmp://127.0.0.1:${nginx.port}/hls/${name}` });
-      const send = (start: number): Child => {
-        const sender = startChild([SENDER, film, String(start), String(service.kmpPort), data]);
-        senders.push(sender);
-        return sender;
+      const data = { upstream_id: name, url: `rtmp://127.0.0.1:${nginx.port}/hls/${name}` };
+      /** Waits until both tracks have `count` more of something than now. */
+      const more = async (counter: 'sent_frames' | 'slate_frames', count: number): Promise<void> => {
+        const tracks = async (): Promise<TrackStatus[]> => {
+          const upstream = await service.upstream(name);
+          return Object.values(upstream?.streams ?? {}).flatMap((stream) => Object.values(stream.tracks));
+        };
+        const before = (await tracks()).map((track) => track[counter]);
+        const all = (now: TrackStatus[]): boolean =>
+          now.length === 2 && now.every((track, i) => track[counter] >= (before[i] ?? 0) + count);
+        await until(`${count} more ${counter} of both tracks`, tracks, all);
       };
-      const first = send(0);
+      const first = senders.send(0, service.kmpPort, data);
       assert.equal((await service.notified()).event_type, 'publish_start');
-      await sleep(5000);
+      await more('sent_frames', 120);
       first.kill('SIGKILL');
       await service.shows(name, ({ state }) => state === 'input_lost', 'the slate');
-      await sleep(5000);
-      const second = send(12_000);
+      // A frozen picture comes once a second, a film with 25 of them.
+      await more('slate_frames', name === 'freeze' ? 4 : 100);
+      const second = senders.send(12_000, service.kmpPort, data);
       assert.equal((await service.notified()).event_type, 'input_back');
-      await sleep(5000);
+      await more('sent_frames', 120);
       second.kill('SIGKILL');
       await service.request('DELETE', `/api/upstreams/${name}`);
-      const types = [await service.notified(), await service.notified()].map(({ event_type: type }) => type);
-      assert.deepEqual(types, ['input_back', 'rtmp_close']);
+      const types: string[] = [];
+      while (types.at(-1) !== 'rtmp_close') types.push((await service.notified()).event_type);
+      assert.deepEqual([...new Set(types)], ['input_back', 'rtmp_close'], 'no second publish');
 
       const playlist = await wholePlaylist(join(folder.path, 'hls'), name);
-      const args = ['-v', 'warning', '-nostdin', '-i', playlist, '-f', 'null', '-'];
-      const { stderr } = await promisify(execFile)('ffmpeg', args);
-      assert.equal(stderr, '');
+      await playsWithoutComplaint(playlist, 'warning');
       const packets = await packetsOf(playlist);
-      for (const type of ['video', 'audio']) {
+      for (const type of ['video', 'audio'] as const) {
         const times = packets.filter((packet) => packet.type === type).map(({ dts }) => dts);
-        assert.ok(
-          times.every((dts, i) => i === 0 || dts > (times[i - 1] ?? 0)),
-          `${type} goes back`,
-        );
+        const back = times.flatMap((dts, i) => (i > 0 && dts <= (times[i - 1] ?? 0) ? [[times[i - 1], dts]] : []));
+        assert.deepEqual(back, [], `${type} goes back`);
         assert.ok((times.at(-1) ?? 0) - (times[0] ?? 0) > 12_000, `${type} ends early`);
       }
+      const gaps = { video: largestGap(packets, 'video'), audio: largestGap(packets, 'audio') };
+      assert.ok(gaps.video <= 1100 && gaps.audio <= 50, `gaps of ${gaps.video} and ${gaps.audio} ms`);
+      const recorded = readdirSync(records).filter((file) => file.startsWith(`${name}-`));
+      assert.equal(recorded.length, 1, 'one publish, one recording');
+      assertSlate(
+        await packetsOf(join(records, recorded[0] ?? '')),
+        await packetsOf(film),
+        name === 'file' ? await packetsOf(slate) : undefined,
+      );
       if (hasBrowser) assert.deepEqual(await played(join(folder.path, 'hls'), name), { error: '', complete: true });
     });
   }
 });
+
+/**
+ * The slate was recorded, and the film behind it: frames are known by their bytes. A slate is all frames of `file`, or
+ * else a frame of each kind that comes again and again.
+ */
+function assertSlate(recorded: readonly Packet[], film: readonly Packet[], file: readonly Packet[] | undefined): void {
+  for (const type of ['video', 'audio'] as const) {
+    const md5s = recorded.filter((packet) => packet.type === type).map(({ md5 }) => md5);
+    const slate = new Set(file?.flatMap((packet) => (packet.type === type ? [packet.md5] : [])) ?? repeated(md5s));
+    const missing = [...slate].filter((md5) => !md5s.includes(md5));
+    assert.deepEqual([slate.size > 0, missing], [true, []], `${type} of the slate that was not recorded`);
+    const filmed = new Set(film.map(({ md5 }) => md5));
+    const after = md5s.slice(md5s.findLastIndex((md5) => slate.has(md5)) + 1).filter((md5) => filmed.has(md5));
+    assert.ok(after.length >= 100, `${after.length} frames of ${type} of the film behind the slate`);
+  }
+}
+
+/** The one that comes most often, if it comes at least four times. */
+function repeated(md5s: readonly string[]): string[] {
+  const count = new Map<string, number>();
+  for (const md5 of md5s) count.set(md5, (count.get(md5) ?? 0) + 1);
+  const [most] = [...count].sort(([, a], [, b]) => b - a);
+  return most !== undefined && most[1] >= 4 ? [most[0]] : [];
+}
 
 const TYPES = { m3u8: 'application/vnd.apple.mpegurl', ts: 'video/mp2t' } as const;
 
@@ -135,8 +170,14 @@ async function played(folder: string, name: string): Promise<Played> {
     await page.goto(`http://127.0.0.1:${(web.address() as AddressInfo).port}/`);
     return await page.evaluate<Played>(`new Promise((resolve) => {
       const video = document.querySelector('video');
-      const done = () => resolve({ error: video.error?.message ?? '', complete: video.currentTime > 12 });
-      for (const type of ['ended', 'error']) video.addEventListener(type, done);
+      const done = (error) => resolve({ error, complete: video.currentTime > 12 });
+      for (const type of ['ended', 'error']) video.addEventListener(type, () => done(video.error?.message ?? ''));
+      // A player that shows nothing new for ten seconds has stalled.
+      let last = -1;
+      setInterval(() => {
+        if (video.currentTime === last) done('stalled at ' + last + ' s');
+        last = video.currentTime;
+      }, 10_000);
       video.src = '/${name}-whole.m3u8';
       video.playbackRate = 4;
       video.play().catch(() => {});
