@@ -15,8 +15,12 @@ export const header: ValueType<Header> = {
   syntax: 'name value',
   expected: 'the name and the value of a header',
   args: [2, 2],
+  secret: true,
   parse([name = '', value = '']) {
-    if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name)) throw new ValueError(`"${name}" is not the name of a header`);
+    if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name))
+      throw new ValueError(
+        'the first argument (not shown here) is not the name of a header; expected letters, digits and "-"',
+      );
     if (FRAMING.has(name.toLowerCase()))
       throw new ValueError(`"${name}" cannot be set: it is reserved for the request itself`);
     // A header cannot carry characters above 0xff; a line break would begin another header.

@@ -88,7 +88,10 @@ function contentDirectives({
 }
 
 /** The tokens of the innermost block that has any; flags and variables replace those of the file. */
-function tokensOf(scope: Scope, { overrides, files }: LocationContext): Pick<LocationConfig, 'token' | 'tokens'> {
+function tokensOf(
+  scope: Scope,
+  { overrides, files, warnings }: LocationContext,
+): Pick<LocationConfig, 'token' | 'tokens'> {
   const names = ['token', 'tokenFiles'];
   const given = names.some((name) => overrides.has(name)) ? overrides : scope.nearest(names)?.settings;
   const find: SettingLookup = (setting) => given?.get(setting);
@@ -96,7 +99,7 @@ function tokensOf(scope: Scope, { overrides, files }: LocationContext): Pick<Loc
   const origin = find('tokenFiles')?.origin ?? { file: '', line: 0 };
   const tokens = tokenFiles.flatMap((name) => {
     const path = files.resolve(name, origin);
-    return parseTokens(files.read(path, origin, TOKEN_FILE_BYTES), path);
+    return parseTokens(files.read(path, origin, TOKEN_FILE_BYTES), path, (warning) => warnings.once(warning, warning));
   });
   return { token, tokens };
 }

@@ -1,4 +1,5 @@
 import { messageOf } from '../base/errors.js';
+import { maskUrl } from '../base/mask.js';
 import { splitHostPort } from './access/addresses.js';
 import { ValueError } from './errors.js';
 import { linearPattern } from './linear-pattern.js';
@@ -25,6 +26,7 @@ export const route: ValueType<Route> = {
   expected:
     'a regular expression and at least one RTMP URL, each with optional backups (url|url) and an optional "required" or "optional"',
   args: [2, 129],
+  secret: true,
   parse([text = '', ...args]) {
     const { pattern, groups } = compile(text);
     const urls: string[] = [];
@@ -39,12 +41,14 @@ export const route: ValueType<Route> = {
       const [primary = '', ...others] = arg.split(BACKUP);
       for (const url of [primary, ...others]) checkUrl(url, text, groups);
       if (others.length > MAX_BACKUPS) {
-        throw new ValueError(`"${primary}" has ${others.length} backups; the maximum is ${MAX_BACKUPS}`);
+        throw new ValueError(`"${maskUrl(primary)}" has ${others.length} backups; the maximum is ${MAX_BACKUPS}`);
       }
+      checkRepeated([primary, ...others]);
       urls.push(primary);
       backups.push(others);
       required.push(undefined);
     }
+    checkRepeated(urls);
     return {
       pattern,
       urls,
@@ -54,24 +58,36 @@ export const route: ValueType<Route> = {
   },
 };
 
-/** Stands between a URL and its backup. A `|` that no URL follows is a part of a stream name. */
-const BACKUP = /\|(?=rtmps?:\/\/)/i;
+/** Stands between a URL and its backup. Any other `|` is a part of a stream name. */
+const BACKUP = /\|(?=[a-z][a-z\d+.-]*:\/\/)/i;
+/** A `|` that no stream name contains: at the end, before another one, or before a URL without a scheme. */
+const LOST_BACKUP = /\|(?=$|\||[^|]*\/)/;
 
 /** The most backups of a URL, as in connect data (`backup_urls`). */
 const MAX_BACKUPS = 8;
 
-/** @throws ValueError */
+/** Messages show the URL masked: it contains the stream key, and perhaps a password. @throws ValueError */
 function checkUrl(url: string, pattern: string, groups: number): void {
-  // The second test finds a backup whose scheme is mistyped.
-  if (!/^rtmps?:\/\/[^/]+\/./i.test(url) || /\|[^|/]*:\/\//.test(url) || hasControlCharacter(url)) {
-    throw new ValueError(`"${url}" is not a URL such as rtmp://host/app/name or rtmps://host/app/$1`);
+  if (!/^rtmps?:\/\/[^/]+\/./i.test(url) || hasControlCharacter(url)) {
+    throw new ValueError(`"${maskUrl(url)}" is not a URL such as rtmp://host/app/name or rtmps://host/app/$1`);
+  }
+  if (LOST_BACKUP.test(url)) {
+    throw new ValueError(
+      `a "|" in "${maskUrl(url)}" is not followed by the URL of a backup; expected rtmp://host/app/name`,
+    );
   }
   const beyond = [...url.matchAll(/\$(\d)/g)].find(([, n]) => Number(n) > groups || Number(n) === 0);
   if (beyond !== undefined) {
     throw new ValueError(
-      `"${beyond[0]}" in "${url}": the pattern "${pattern}" has ${groups} group${groups === 1 ? '' : 's'}`,
+      `"${beyond[0]}" in "${maskUrl(url)}": the pattern "${pattern}" has ${groups} group${groups === 1 ? '' : 's'}`,
     );
   }
+}
+
+/** @throws ValueError if a URL is there twice */
+function checkRepeated(urls: readonly string[]): void {
+  const twice = urls.find((url, index) => urls.indexOf(url) !== index);
+  if (twice !== undefined) throw new ValueError(`"${maskUrl(twice)}" is given twice in one route`);
 }
 
 function compile(text: string): { pattern: RegExp; groups: number } {

@@ -23,7 +23,8 @@ export function checkArguments(row: Row, written: WrittenDirective): void {
   if (args.length >= min && args.length <= max) return;
   const swallowed = args.findIndex((arg) => directives.has(arg));
   const before = swallowed > 0 ? args[swallowed - 1] : name;
-  const hint = swallowed < 0 ? '' : ` (is a ";" missing after "${before}"?)`;
+  const after = swallowed > 0 && row.type.secret === true ? `the value of "${name}"` : `"${before}"`;
+  const hint = swallowed < 0 ? '' : ` (is a ";" missing after ${after}?)`;
   const found = args.length === 0 ? 'no argument' : args.length === 1 ? '1 argument' : `${args.length} arguments`;
   throw new ConfigError('CONFIG_VALUE', written, `"${name}" has ${found}${hint}; expected ${syntaxOf(name, row)}`);
 }

@@ -1,3 +1,4 @@
+import { maskUrl } from '../base/mask.js';
 import { ValueError } from './errors.js';
 
 /** Reports a value that is accepted, but not exactly as written. */
@@ -13,6 +14,8 @@ export interface ValueType<V> {
   readonly args: readonly [min: number, max: number];
   /** A block follows the arguments. */
   readonly block?: true;
+  /** An argument is a secret, or contains one: no message may quote it. */
+  readonly secret?: true;
   /** The number of arguments has been checked. @throws ValueError if they are not valid */
   parse(args: readonly string[], warn: Warn): V;
   /** Combines two occurrences in one block. Absent if the directive must not be repeated. */
@@ -35,6 +38,36 @@ export function singleArgument<V>(
       return value;
     },
   };
+}
+
+/** Shortest secret without a warning, in characters: a shorter one can be guessed. */
+const SHORTEST_SECRET = 8;
+
+/** Returns whether a secret can be guessed. The empty text is no secret. */
+export function isShortSecret({ length }: string): boolean {
+  return length > 0 && length < SHORTEST_SECRET;
+}
+
+/** A type with one argument that is a secret. Messages do not contain it; a short one causes a warning. */
+export function secretArgument(
+  syntax: string,
+  expected: string,
+  read: (text: string) => string | undefined,
+): ValueType<string> {
+  return {
+    ...{ syntax, expected, args: [1, 1], secret: true },
+    parse([text = ''], warn) {
+      const value = read(text);
+      if (value === undefined) throw new ValueError(`the value (not shown here) is not ${expected}`);
+      if (isShortSecret(value)) warn(shortSecret(value));
+      return value;
+    },
+  };
+}
+
+/** The warning for a secret that is too short. */
+export function shortSecret({ length }: string): string {
+  return `a secret of ${length} character${length === 1 ? '' : 's'} can be guessed; use at least ${SHORTEST_SECRET}`;
 }
 
 /** Parses decimal digits, like numbers in nginx; undefined for any other text and above 2^53. */
@@ -169,6 +202,11 @@ export const str: ValueType<string> = singleArgument('str', 'a text without cont
   hasControlCharacter(text) ? undefined : text,
 );
 
+/** A secret text without control characters; empty: none. */
+export const secret: ValueType<string> = secretArgument('str', 'a text without control characters', (text) =>
+  hasControlCharacter(text) ? undefined : text,
+);
+
 /** A file or a folder; empty: none. A relative path is resolved against the working directory of the process. */
 export const path: ValueType<string> = { ...str, syntax: 'path', expected: 'a path without control characters' };
 
@@ -187,21 +225,30 @@ export function strOrDefault(standard: string): ValueType<string> {
 }
 
 /** An http or https URL; empty: none. As in the nginx module, `http://` is added to a URL without a scheme. */
-export const url: ValueType<string> = singleArgument(
-  'url',
-  'a URL that begins with http:// or https:// (or a host: http:// is then added)',
-  (text) => {
-    if (text === '') return text;
-    // A mistyped scheme is not a host.
-    if (/^https?:(?!\/\/)/i.test(text)) return undefined;
-    const complete = /^[a-z][a-z\d+.-]*:\/\//i.test(text) ? text : `http://${text}`;
-    const valid = /^https?:\/\/[^/:?#\s]/i.test(complete) && !/[\s\\]/.test(complete) && !hasControlCharacter(complete);
-    return valid && URL.canParse(complete) ? complete : undefined;
+export const url: ValueType<string> = {
+  syntax: 'url',
+  expected: 'a URL that begins with http:// or https:// (or a host: http:// is then added)',
+  args: [1, 1],
+  // User, password, path and query can be secrets.
+  secret: true,
+  parse([text = '']) {
+    const value = readUrl(text);
+    if (value === undefined) throw new ValueError(`"${maskUrl(text)}" is not ${url.expected}`);
+    return value;
   },
-);
+};
+
+function readUrl(text: string): string | undefined {
+  if (text === '') return text;
+  // A mistyped scheme is not a host.
+  if (/^https?:(?!\/\/)/i.test(text)) return undefined;
+  const complete = /^[a-z][a-z\d+.-]*:\/\//i.test(text) ? text : `http://${text}`;
+  const valid = /^https?:\/\/[^/:?#\s]/i.test(complete) && !/[\s\\]/.test(complete) && !hasControlCharacter(complete);
+  return valid && URL.canParse(complete) ? complete : undefined;
+}
 
 /** A bearer token (b64token of RFC 6750). */
-export const token: ValueType<string> = singleArgument(
+export const token: ValueType<string> = secretArgument(
   'token',
   'a token of letters, digits and -._~+/ (and = at the end)',
   (text) => (/^[\w.~+/-]+=*$/.test(text) ? text : undefined),

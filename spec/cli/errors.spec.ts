@@ -24,6 +24,13 @@ describe('errors of the command line', () => {
     });
   }
 
+  it('do not show the header of a request, which may be a token', async () => {
+    const { code, stderr } = await kmpRtmp(['ingest', '--control-header', 'Authorization s3cret']);
+    assert.equal(code, 1);
+    assert.match(stderr, /^kmp-rtmp: a header \(--control-header, .*must be "Name: value"/);
+    assert.doesNotMatch(stderr, /s3cret/);
+  });
+
   it('do not concern help', async () => {
     const [general, own] = await Promise.all([kmpRtmp(['help']), kmpRtmp(['help', 'restream'])]);
     assert.deepEqual([general.code, own.code, general.stderr, own.stderr], [0, 0, '', '']);

@@ -128,6 +128,35 @@ describe('URLs, headers and routes', () => {
       assert.throws(() => read(types.url, text), /http:\/\/ or https:\/\//);
     }
   });
+  it('does not repeat a secret that is not valid', () => {
+    const rows: [ValueType<unknown>, ...string[]][] = [
+      [types.token, 's3cret token'],
+      [types.secret, 's3cret\n'],
+      [types.url, 'htp://user:s3cret@host/'],
+      [types.url, 'https://host/hook/s3cret token'],
+      [types.url, 'http:host?key=s3cret'],
+      [header, 'Authorization: Bearer s3cret', ''],
+      [header, 'X-Key', 's3cret\n'],
+    ];
+    for (const [type, ...args] of rows) {
+      assert.throws(
+        () => read(type, ...args),
+        (error: Error) => error.message !== '' && !error.message.includes('s3cret'),
+        args.join(' '),
+      );
+    }
+  });
+  it('warns of a secret that can be guessed', () => {
+    const warnings: string[] = [];
+    const parse = (type: ValueType<unknown>, text: string): unknown =>
+      type.parse([text], (text) => warnings.push(text));
+    for (const type of [types.token, types.secret]) parse(type, '12345678');
+    assert.equal(parse(types.secret, ''), '');
+    assert.deepEqual(warnings, []);
+    for (const type of [types.token, types.secret]) parse(type, '1234567');
+    const warning = 'a secret of 7 characters can be guessed; use at least 8';
+    assert.deepEqual(warnings, [warning, warning]);
+  });
   it('accepts a header, and rejects header injection', () => {
     assert.deepEqual(read(header, 'X-Key', 'a b'), { name: 'X-Key', value: 'a b' });
     for (const [name, value] of [
@@ -155,12 +184,23 @@ describe('URLs, headers and routes', () => {
     [['a(?=b)', 'rtmp://a/b/c'], /lookahead, lookbehind and backreferences are not supported/],
     [['(?<!a)b', 'rtmp://a/b/c'], /lookahead, lookbehind and backreferences are not supported/],
     [['(.)\\1', 'rtmp://a/b/c'], /lookahead, lookbehind and backreferences are not supported/],
-    [['(a)', 'rtmp://a/b/$2'], /"\$2" in "rtmp:\/\/a\/b\/\$2": the pattern "\(a\)" has 1 group/],
+    [['(a)', 'rtmp://a/b/$2'], /"\$2" in "rtmp:\/\/a\/b\/\*\*\*": the pattern "\(a\)" has 1 group/],
     [['a', 'http://a/b'], /"http:\/\/a\/b" is not a URL such as rtmp/],
     [['a', 'rtmp://a'], /is not a URL/],
+    [['a', 'rtmp://a/b/s3cret|x.example.com/live/s3cret'], /a "\|" in .* is not followed by the URL of a backup/],
+    [['a', 'rtmp://a/b/s3cret|rtp://a/b/s3cret'], /"rtp:\/\/a\/b\/s\*\*\*" is not a URL/],
+    [['a', 'rtmp://a/b/s3cret|'], /a "\|" in .* is not followed by/],
+    [['a', 'rtmp://a/b/s3cret||rtmp://c/d/e'], /a "\|" in .* is not followed by/],
+    [['a', 'rtmp://a/b/s3cret|rtmp://a/b/s3cret'], /"rtmp:\/\/a\/b\/s\*\*\*" is given twice in one route/],
+    [['a', 'rtmp://a/b/s3cret', 'rtmp://a/b/s3cret'], /is given twice in one route/],
+    [['a', 's3cret', 'rtmp://a/b/s3cret'], /is not a URL/],
     [['a', 'required', 'rtmp://a/b/c'], /"required" must follow a URL/],
     [['a', 'rtmp://a/b/c', 'required', 'optional'], /"optional" must follow a URL/],
   ] as const) {
-    it(`rejects the route ${args.join(' ')}`, () => assert.throws(() => read(route, ...args), error));
+    it(`rejects the route ${args.join(' ')}`, () =>
+      assert.throws(
+        () => read(route, ...args),
+        (thrown: Error) => error.test(thrown.message) && !thrown.message.includes('s3cret'),
+      ));
   }
 });

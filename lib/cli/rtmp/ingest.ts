@@ -1,5 +1,6 @@
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { addRtmpOptions, admission, limits, type RtmpOptions } from './rtmp-options.js';
+import { CommandError } from '../exit.js';
 import { time } from '../send-values.js';
 
 interface IngestCommandOptions extends RtmpOptions {
@@ -53,11 +54,17 @@ export function ingestCommand(): Command {
 /** A header of a request. */
 export type Header = readonly [name: string, value: string];
 
-/** Adds `Name: value` to the headers before it. @throws InvalidArgumentError */
+/**
+ * Adds `Name: value` to the headers before it.
+ *
+ * @throws CommandError that does not contain the value: it may be a token
+ */
 export function headers(text: string, before: readonly Header[] = []): readonly Header[] {
   const [, name, value] = /^([\w!#$%&'*+.^`|~-]+):[ \t]*([\x20-\x7e]*)$/.exec(text) ?? [];
   if (name === undefined || value === undefined)
-    throw new InvalidArgumentError('It must be a header such as "Authorization: Bearer TOKEN".');
+    throw new CommandError(
+      'a header (--control-header, its value is not shown here) must be "Name: value", such as "Authorization: Bearer TOKEN"',
+    );
   return [...before, [name, value]];
 }
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { ConfigError } from '../errors.js';
+import { ConfigError, formatOrigin } from '../errors.js';
+import { isShortSecret, shortSecret, type Warn } from '../types.js';
 
 /** What the bearer of a token may do. `write` includes `read`. */
 export const ROLES = ['read', 'write', 'control'] as const;
@@ -34,9 +35,10 @@ export function fullToken(token: string): AccessToken {
  * Parses a file of `kmp_rtmp_api_token_file`: one token for each line, as `NAME ROLES TOKEN`. Empty lines, and lines
  * that begin with `#`, are skipped. Messages never contain a token.
  *
+ * @param warn takes a text about a token that can be guessed
  * @throws ConfigError CONFIG_VALUE with the line of the file
  */
-export function parseTokens(text: string, file: string): AccessToken[] {
+export function parseTokens(text: string, file: string, warn: Warn = () => {}): AccessToken[] {
   const tokens: AccessToken[] = [];
   for (const [index, content] of text.split('\n').entries()) {
     const line = content.trim();
@@ -49,6 +51,7 @@ export function parseTokens(text: string, file: string): AccessToken[] {
     if (!/^[\w.@-]{1,64}$/.test(name)) fail('a name has 1 to 64 letters, digits and "_", ".", "-", "@"');
     const sha256 =
       digestOf(secret) ?? fail('a token has letters, digits and -._~+/ (and = at the end), or is sha256:HEX');
+    if (isShortSecret(secret)) warn(`${formatOrigin({ file, line: index + 1 })}: ${shortSecret(secret)}`);
     const known = rolesOf(roles) ?? fail(`roles are a list of ${ROLES.join(', ')} (with "," and no spaces), or all`);
     if (tokens.some((one) => one.sha256 === sha256)) fail('an earlier line has the same token');
     tokens.push({ name, roles: known, sha256 });

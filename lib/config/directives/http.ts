@@ -69,7 +69,7 @@ export const locationDirectives = {
     contexts: tokenContexts,
     setting: 'token',
     doc: `Bearer token that clients of the API, the status page, metrics and control must send (Authorization: Bearer
-      TOKEN). Its bearer may do everything that the location allows. Health checks do not need it. An inner block with
+      TOKEN). Its bearer may do everything that the location allows. A token of less than 8 characters causes a warning. Health checks do not need it. An inner block with
       this directive or kmp_rtmp_api_token_file inherits neither of them.`,
   }),
   kmp_rtmp_api_token_file: repeatable(path, {

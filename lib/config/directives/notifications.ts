@@ -1,7 +1,7 @@
 import { UPSTREAM_EVENTS } from '../../base/upstream-events.js';
 import { header } from '../header.js';
 import { repeatable, row, type Context } from '../row.js';
-import { choices, msec, path, size, str, msecFromOne, url } from '../types.js';
+import { choices, msec, path, secret, size, msecFromOne, url } from '../types.js';
 
 const contexts: readonly Context[] = ['stream', 'stream server'];
 
@@ -29,10 +29,11 @@ export const notificationDirectives = {
       3xx or 4xx are final, except 408, 425 and 429. 0: each notification is sent once, as in the nginx module.`,
     example: 'kmp_rtmp_out_notif_retry 10m;',
   }),
-  kmp_rtmp_out_notif_secret: row(str, '', {
+  kmp_rtmp_out_notif_secret: row(secret, '', {
     contexts,
     doc: `Secret that notifications are signed with (HMAC-SHA256), so that a receiver can check that they come from this
-      service. See docs/notifications.md. If empty, notifications are not signed.`,
+      service. See docs/notifications.md. If empty, notifications are not signed. A secret of less than 8 characters causes a
+      warning.`,
     example: 'kmp_rtmp_out_notif_secret "at least 32 random characters";',
   }),
   kmp_rtmp_out_notif_secret_file: row(path, '', {

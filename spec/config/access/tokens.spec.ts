@@ -63,6 +63,15 @@ admin all x
   }
 });
 
+describe('a token that can be guessed', () => {
+  it('causes a warning with the line of the file, which does not contain it', () => {
+    const warnings: string[] = [];
+    const text = `a read 12345678\nb read s3cret\nc read sha256:${'0'.repeat(64)}\n`;
+    parseTokens(text, 'tokens', (warning) => warnings.push(warning));
+    assert.deepEqual(warnings, ['tokens:2: a secret of 6 characters can be guessed; use at least 8']);
+  });
+});
+
 describe('kmp_rtmp_api_token_file', () => {
   let folder: Folder;
   beforeEach(() => {
