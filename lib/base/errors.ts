@@ -23,8 +23,19 @@ const FILE_PROBLEMS: ReadonlyMap<string, string> = new Map([
   ['ENOENT', 'the file does not exist'],
   ['EACCES', 'permission denied'],
   ['EISDIR', 'it is a folder'],
+  ['EPERM', 'permission denied'],
   ['ENOTDIR', 'a part of the path is not a folder'],
+  ['ENAMETOOLONG', 'the path is too long'],
+  ['ELOOP', 'the path has a symbolic link that leads back to itself'],
+  ['EROFS', 'the file system is read-only'],
+  ['ENOSPC', 'the disk is full'],
 ]);
+
+/** Why a file cannot be created or written, as a text after its name and a colon. */
+export function writeErrorText(error: unknown): string {
+  const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+  return missing ? 'its folder does not exist; create it first' : fileErrorText(error);
+}
 
 /** Why a file cannot be read, as a text after its name and a colon. */
 export function fileErrorText(error: unknown): string {

@@ -3,12 +3,12 @@ import { readConfiguration, type ConfigurationOptions } from './configuration.js
 import { CommandError } from './exit.js';
 import { checkFiles } from './files.js';
 
-/** Checks a configuration as `serve` would, and prints its warnings. @throws ConfigError, CommandError */
+/** Checks a configuration as `serve` would, and prints its warnings. @throws ConfigError */
 export async function checkConfiguration(options: ConfigurationOptions): Promise<void> {
   const config = readConfiguration(options);
-  await checkFiles(config);
+  const found = await checkFiles(config);
   const { file, warnings } = config;
-  for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
+  for (const warning of [...warnings, ...found]) process.stderr.write(`warning: ${warning}\n`);
   process.stdout.write(`${file}: the configuration is good\n`);
 }
 

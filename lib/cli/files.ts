@@ -1,80 +1,152 @@
 import { X509Certificate } from 'node:crypto';
-import { accessSync, constants, readFileSync, statSync } from 'node:fs';
+import { accessSync, constants, readFileSync, statSync, type Stats } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Config } from '../config/config.js';
+import { ConfigError, formatOrigin } from '../config/errors.js';
+import type { NamedFile } from '../config/named-files.js';
+import { isShortSecret, shortSecret } from '../config/types.js';
 import { readCertificates } from '../http/certificates.js';
-import { slateFiles } from '../upstream/slate/slate-files.js';
-import { slatePathsOf } from '../media-service/slates.js';
+import { slateFiles, slatePath } from '../upstream/slate/slate-files.js';
 import { fileErrorText, messageOf } from '../base/errors.js';
-import { CommandError } from './exit.js';
+
+/** What is checked for a file or folder. Returns a text to warn with. @throws Error whose message says what is wrong */
+type Check = (path: string) => string | void | Promise<void>;
+
+const CHECKS: ReadonlyMap<string, Check> = new Map<string, Check>([
+  ['pid', checkWritable],
+  ['error_log', checkWritable],
+  ['kmp_rtmp_in_dump_folder', checkFolder],
+  ['kmp_rtmp_out_dump_folder', checkFolder],
+  ['kmp_rtmp_out_ssl_trusted_certificate', checkCertificates],
+  ['kmp_rtmp_out_slate', checkSlate],
+  ['kmp_rtmp_out_notif_secret_file', checkSecret],
+]);
+
+/** Files with these directives contain secrets. */
+const SECRET_FILES = ['kmp_rtmp_out_notif_secret_file', 'kmp_rtmp_api_token_file', 'ssl_certificate_key'];
 
 /**
  * Checks that all files of the configuration can be written or read. Otherwise the error would come with the first
- * dump, or the first server to be verified.
+ * dump, the first notification, or the first server to be verified.
  *
- * @throws CertificateError
- * @throws CommandError that names the directive, the path and what is wrong with it
+ * @returns warnings with the place of the directive
+ * @throws ConfigError CONFIG_FILE with the place of the directive, the path and what is wrong with it
  */
-export async function checkFiles(config: Config): Promise<void> {
-  for (const { media } of config.kmpServers) {
-    checkCertificates('kmp_rtmp_out_ssl_trusted_certificate', media.outSslTrustedCertificate);
-    checkFolder('kmp_rtmp_in_dump_folder', media.inDumpFolder);
-    checkFolder('kmp_rtmp_out_dump_folder', media.outDumpFolder);
+export async function checkFiles(config: Pick<Config, 'files' | 'httpServers'>): Promise<string[]> {
+  const warnings: string[] = [];
+  for (const file of config.files) {
+    const { directive, path, origin } = file;
+    const warn = (text: string): void => void warnings.push(`${formatOrigin(origin)}: ${about(file, text)}`);
+    try {
+      const warning = await CHECKS.get(directive)?.(path);
+      if (typeof warning === 'string') warn(warning);
+    } catch (error) {
+      throw failed(file, error);
+    }
+    if (SECRET_FILES.includes(directive) && isPublic(path)) {
+      warn(`every user of this machine can read ${path}; forbid it with: chmod o-r ${path}`);
+    }
   }
-  for (const path of slatePathsOf(config)) {
-    await slateFiles.load(path).catch((error: unknown) => {
-      throw new CommandError(`kmp_rtmp_out_slate: ${messageOf(error)}`, { cause: error });
-    });
+  for (const server of config.httpServers) {
+    try {
+      readCertificates(server);
+    } catch (error) {
+      const [first] = server.certificates;
+      const file = config.files.find(({ path }) => path === first?.certificate);
+      // The message has the directive already.
+      throw file === undefined
+        ? error
+        : new ConfigError('CONFIG_FILE', file.origin, messageOf(error), { cause: error });
+    }
   }
-  for (const server of config.httpServers) readCertificates(server);
-  for (const { target } of config.errorLogs) {
-    if (typeof target === 'object' && 'file' in target) checkFile('error_log', target.file);
+  return warnings;
+}
+
+function failed(file: NamedFile, error: unknown): ConfigError {
+  return new ConfigError('CONFIG_FILE', file.origin, about(file, messageOf(error)), { cause: error });
+}
+
+/** The place of a flag or a variable is its name. */
+function about({ directive, origin }: NamedFile, text: string): string {
+  return origin.line === 0 ? text : `${directive}: ${text}`;
+}
+
+/** Returns whether users other than the owner and the group of a file may read it. */
+function isPublic(path: string): boolean {
+  const found = statOf(path);
+  return process.platform !== 'win32' && found !== undefined && found.isFile() && (found.mode & 0o004) !== 0;
+}
+
+function readBytes(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new Error(`cannot read ${path}: ${fileErrorText(error)}`, { cause: error });
   }
-  if (config.pid !== undefined && config.pid !== '') checkFile('pid', config.pid);
 }
 
 /** Node's TLS ignores text that is not a certificate without an error. Then no server could be verified. */
-function checkCertificates(directive: string, file: string): void {
-  if (file === '') return;
-  let text: Buffer;
-  try {
-    text = readFileSync(file);
-  } catch (error) {
-    throw new CommandError(`${directive}: cannot read ${file}: ${fileErrorText(error)}`, { cause: error });
-  }
+function checkCertificates(path: string): void {
+  const text = readBytes(path);
   try {
     if (!text.includes('-----BEGIN ')) throw new Error('not PEM');
     new X509Certificate(text);
   } catch (error) {
-    throw new CommandError(`${directive}: ${file} has no certificate in PEM form`, { cause: error });
+    throw new Error(`${path} has no certificate in PEM form`, { cause: error });
   }
 }
 
-function checkFolder(directive: string, folder: string): void {
-  if (folder === '') return;
-  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() === false)
-    refuse(directive, folder, 'it is not a folder');
-  check(directive, folder, constants.W_OK | constants.X_OK);
+async function checkSlate(slate: string): Promise<void> {
+  const path = slatePath(slate);
+  if (path !== undefined) await slateFiles.load(path);
 }
 
-function checkFile(directive: string, file: string): void {
-  const found = statSync(file, { throwIfNoEntry: false });
-  if (found?.isDirectory() === true) refuse(directive, file, 'it is a folder');
-  if (found !== undefined) check(directive, file, constants.W_OK);
-  else check(directive, dirname(file), constants.W_OK | constants.X_OK);
+function checkSecret(path: string): string | undefined {
+  const secret = readBytes(path).toString().trimEnd();
+  if (secret === '') throw new Error(`${path} is empty; write the secret to it`);
+  return isShortSecret(secret) ? `${path}: ${shortSecret(secret)}` : undefined;
 }
 
-function check(directive: string, path: string, mode: number): void {
+function checkFolder(path: string): void {
+  if (statOf(path)?.isDirectory() === false) throw refused(path, 'it is not a folder');
+  checkAccess(path, constants.W_OK | constants.X_OK);
+}
+
+/** A file that exists, or that can be created. */
+function checkWritable(path: string): void {
+  const found = statOf(path);
+  if (found?.isDirectory() === true) throw refused(path, 'it is a folder; expected a file');
+  if (found !== undefined) checkAccess(path, constants.W_OK);
+  else {
+    const folder = dirname(path);
+    if (statOf(folder)?.isDirectory() === false) throw refused(path, `${folder} is not a folder`);
+    checkAccess(folder, constants.W_OK | constants.X_OK, path);
+  }
+}
+
+/** undefined: it does not exist, or cannot be seen; then {@link checkAccess} says why. */
+function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+/** @param file the path of the message: `path`, or a file in it */
+function checkAccess(path: string, mode: number, file = path): void {
   try {
     accessSync(path, mode);
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code === 'ENOENT') refuse(directive, path, 'there is no such folder; create it first', error);
-    if (code === 'ENOTDIR') refuse(directive, path, 'a part of the path is not a folder', error);
-    refuse(directive, path, 'this user has no permission to write there', error);
+    const folder = path === file ? '' : ` ${path}`;
+    if (code === 'ENOENT') throw refused(file, `there is no such folder${folder}; create it first`, error);
+    if (code === 'ENOTDIR') throw refused(file, 'a part of the path is not a folder', error);
+    if (code === 'EACCES') throw refused(file, 'this user has no permission to write there', error);
+    throw refused(file, fileErrorText(error), error);
   }
 }
 
-function refuse(directive: string, path: string, why: string, cause?: unknown): never {
-  throw new CommandError(`${directive}: cannot write to ${path}: ${why}`, { cause });
+function refused(path: string, why: string, cause?: unknown): Error {
+  return new Error(`cannot write to ${path}: ${why}`, { cause });
 }

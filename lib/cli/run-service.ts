@@ -19,13 +19,13 @@ import { allowInternals } from '../node-internals/internals.js';
  */
 export async function runService(read: () => Config): Promise<void> {
   const config = read();
-  await checkFiles(config);
+  const warnings = await checkFiles(config);
   // The service goes on if the reader of its log goes away. Other commands end then (lib/cli/exit.ts).
   process.stderr.removeAllListeners('error').on('error', () => {});
   const logging = new Logging(config.errorLogs);
   const { log } = logging;
   endOnBug(logging);
-  for (const warning of config.warnings) log.warn(warning);
+  for (const warning of [...config.warnings, ...warnings]) log.warn(warning);
   const pid = new PidFile(config.pid);
   allowInternals(config.nodeInternals);
   const service = new Service(config, { log });
@@ -44,11 +44,11 @@ export async function runService(read: () => Config): Promise<void> {
       async reload() {
         await started;
         const next = read();
-        await checkFiles(next);
+        const found = await checkFiles(next);
         await service.reload(next);
         logging.configure(next.errorLogs);
         pid.move(next.pid);
-        for (const warning of next.warnings) log.warn(warning);
+        for (const warning of [...next.warnings, ...found]) log.warn(warning);
         announce(service, log);
       },
       reopen: () => {

@@ -9,6 +9,7 @@ import { ConfigError, formatOrigin, type Origin } from './errors.js';
 import type { SettingValue } from './setting-value.js';
 import { locationsOf, type LocationConfig } from './locations.js';
 import type { ConfigFiles } from './files.js';
+import { FILE_DIRECTIVES, namedFiles, withoutRepeated, type NamedFile } from './named-files.js';
 import type { Overrides } from './overrides.js';
 import type { Scope } from './scope.js';
 import { collectSettings, mediaDirectives, type SettingLookup, type MediaSettings } from './settings.js';
@@ -31,6 +32,8 @@ export interface Config {
   readonly errorLogs: readonly ErrorLog[];
   readonly kmpServers: readonly KmpServerConfig[];
   readonly httpServers: readonly HttpServerConfig[];
+  /** The files and folders that directives name. */
+  readonly files: readonly NamedFile[];
 }
 
 /** A server in `stream` that contains `kmp_rtmp`. */
@@ -93,7 +96,25 @@ export function buildConfig(file: string, main: Scope, context: BuildContext): C
   const kmpServers = kmpScopes.map((scope) => kmpServer(scope, overrides, addresses, warnings));
   const httpServers = httpScopes.map((scope) => httpServer(scope, addresses, context));
   const logs = errorLogs.length === 0 ? [defaultErrorLog] : errorLogs;
-  return { file, ...settings, errorLogs: logs, kmpServers, httpServers, warnings: warnings.list };
+  const files = filesOf(main, context);
+  return { file, ...settings, errorLogs: logs, kmpServers, httpServers, warnings: warnings.list, files };
+}
+
+/** The files that the directives of all blocks name. */
+function filesOf(main: Scope, { overrides, files }: BuildContext): NamedFile[] {
+  const inScopes = (scopes: readonly Scope[], names: readonly string[]): NamedFile[] =>
+    scopes.flatMap((scope) =>
+      namedFiles(names, settingLookup(scope, overrides), (path, origin) => files.resolve(path, origin)),
+    );
+  // Only files for HTTP are relative to the folder of the configuration file.
+  return withoutRepeated([
+    ...namedFiles(FILE_DIRECTIVES.main, settingLookup(main, overrides)),
+    ...main
+      .descendants('stream server')
+      .flatMap((scope) => namedFiles(FILE_DIRECTIVES.kmp, settingLookup(scope, overrides))),
+    ...inScopes(main.descendants('http server'), FILE_DIRECTIVES.http),
+    ...inScopes(main.descendants('location'), FILE_DIRECTIVES.location),
+  ]);
 }
 
 /** Looks up flags and variables first, then this block, then the outer blocks. */

@@ -8,6 +8,8 @@ import type { Warn } from './types.js';
 export interface SettingValue {
   readonly value: unknown;
   readonly origin: Origin;
+  /** The place of each occurrence, in the order of a repeated directive's values. */
+  readonly origins: readonly Origin[];
 }
 
 /** A directive with its arguments, from a file, a flag or a variable. */
@@ -59,8 +61,9 @@ export function addSetting(
     throw new ConfigError('CONFIG_DUPLICATE', written, `"${written.name}" is repeated in this block; ${first}`);
   }
   const value = parseArguments(row, written, warn);
-  if (earlier === undefined) level.set(setting, { value, origin: written });
-  else level.set(setting, { value: row.type.join?.(earlier.value, value), origin: earlier.origin });
+  const { origin = written, origins = [] } = earlier ?? {};
+  const joined = earlier === undefined ? value : row.type.join?.(earlier.value, value);
+  level.set(setting, { value: joined, origin, origins: [...origins, written] });
 }
 
 /** `; did you mean "x"?`, or an empty text. */

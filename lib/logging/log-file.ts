@@ -1,11 +1,11 @@
 import { closeSync, openSync, write, writeSync } from 'node:fs';
-import { KmpRtmpError, messageOf } from '../base/errors.js';
+import { KmpRtmpError, messageOf, writeErrorText } from '../base/errors.js';
 import type { LogLevel } from '../base/logger.js';
 
 /** A log file cannot be opened. At the start this is fatal; later the previous file stays in use. */
 export class LogFileError extends KmpRtmpError {
   constructor(path: string, cause: unknown) {
-    super('LOG_FILE', `the log file ${path} cannot be opened: ${messageOf(cause)} (error_log)`, { cause });
+    super('LOG_FILE', `the log file ${path} cannot be opened: ${writeErrorText(cause)} (error_log)`, { cause });
   }
 }
 

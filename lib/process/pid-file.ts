@@ -1,7 +1,7 @@
 import { closeSync, openSync, readdirSync, readFileSync, statSync, unlinkSync, writeSync, type Stats } from 'node:fs';
 import { basename } from 'node:path';
 import { systemClock, type Clock } from '../time/clock.js';
-import { KmpRtmpError, messageOf } from '../base/errors.js';
+import { fileErrorText, KmpRtmpError, messageOf, writeErrorText } from '../base/errors.js';
 
 /** The pid file cannot be written, or does not belong to a running kmp-rtmp. `code` begins with `PID_`. */
 export class PidFileError extends KmpRtmpError {}
@@ -26,7 +26,13 @@ export function writePidFile(path: string): () => void {
     }
   } catch (error) {
     if (error instanceof PidFileError) throw error;
-    throw new PidFileError('PID_FILE', `the pid file ${path} cannot be written: ${messageOf(error)}`, { cause: error });
+    throw new PidFileError(
+      'PID_FILE',
+      `the pid file ${path} cannot be written: ${writeErrorText(error)} (directive "pid")`,
+      {
+        cause: error,
+      },
+    );
   }
   return () => {
     try {
@@ -128,7 +134,9 @@ export function readPidFile(path: string): number {
     text = readFileSync(path, 'utf8');
   } catch (error) {
     const why =
-      codeOf(error) === 'ENOENT' ? 'does not exist: is kmp-rtmp running with this configuration?' : messageOf(error);
+      codeOf(error) === 'ENOENT'
+        ? 'does not exist: is kmp-rtmp running with this configuration?'
+        : `cannot be read: ${fileErrorText(error)}`;
     throw new PidFileError('PID_FILE', `the pid file ${path} ${why} (directive "pid")`, { cause: error });
   }
   const pid = parsePid(text);

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { chmodSync, rmSync } from 'node:fs';
 import { after, describe, it } from 'node:test';
 import { Folder, kmpRtmp, Run } from '../support/cli.js';
 
@@ -99,7 +100,7 @@ describe('checking a configuration', () => {
       ]) {
         const { code, stderr } = await kmpRtmp(args);
         assert.equal(code, 1);
-        assert.match(stderr, /^kmp-rtmp: kmp_rtmp_out_ssl_trusted_certificate: /);
+        assert.match(stderr, /^kmp-rtmp: .*tls\.conf:6: kmp_rtmp_out_ssl_trusted_certificate: /);
         assert.match(stderr, says);
       }
     });
@@ -124,7 +125,7 @@ describe('checking a configuration', () => {
       ]) {
         const { code, stderr } = await kmpRtmp(args);
         assert.equal(code, 1);
-        assert.match(stderr, /^kmp-rtmp: kmp_rtmp_out_slate: /);
+        assert.match(stderr, /^kmp-rtmp: .*slate\.conf:6: kmp_rtmp_out_slate: /);
         assert.match(stderr, says);
       }
     });
@@ -136,7 +137,58 @@ describe('checking a configuration', () => {
     assert.equal(code, 1);
     assert.match(
       stderr,
-      /^kmp-rtmp: kmp_rtmp_in_dump_folder: cannot write to \/no\/such: there is no such folder.*\n$/,
+      /^kmp-rtmp: .*dump\.conf:6: kmp_rtmp_in_dump_folder: cannot write to \/no\/such: there is no such folder.*\n$/,
+    );
+  });
+
+  for (const [line, says] of [
+    [
+      'pid /no/such/a.pid;',
+      /kmp\.conf:1: pid: cannot write to \/no\/such\/a\.pid: there is no such folder \/no\/such; create/,
+    ],
+    ['error_log /dev/null/a;', /kmp\.conf:1: error_log: cannot write to \/dev\/null\/a: \/dev\/null is not a folder/],
+    [`pid /tmp/${'x'.repeat(300)}/a;`, /kmp\.conf:1: pid: cannot write to .*: the path is too long/],
+    ['error_log stderr; error_log /tmp;', /kmp\.conf:1: error_log: cannot write to \/tmp: it is a folder/],
+  ] as const) {
+    it(`a file that cannot be written: file, line and directive: ${line.slice(0, 40)}`, async () => {
+      const file = folder.file('kmp.conf', `${line}\n${SAMPLE}`);
+      for (const args of [['-t'], []]) {
+        const { code, stderr } = await kmpRtmp([...args, '-c', file]);
+        assert.equal(code, 1);
+        assert.match(stderr, says);
+      }
+    });
+  }
+
+  it('a secret of notifications: its file must exist, must not be empty, and should not be readable by all', async () => {
+    const secret = folder.file('secret', '');
+    const text = SAMPLE.replace('kmp_rtmp;', `kmp_rtmp; kmp_rtmp_out_notif_secret_file ${secret};`);
+    const file = folder.file('secret.conf', text);
+    const empty = await kmpRtmp(['-t', '-c', file]);
+    assert.equal(empty.code, 1);
+    assert.match(empty.stderr, /secret\.conf:6: kmp_rtmp_out_notif_secret_file: .*secret is empty; write the secret/);
+
+    folder.file('secret', 's3cret\n');
+    chmodSync(secret, 0o644);
+    const open = await kmpRtmp(['-t', '-c', file]);
+    assert.equal(open.code, 0);
+    assert.match(open.stderr, /secret\.conf:6: .*secret: a secret of 6 characters can be guessed; use at least 8\n/);
+    assert.match(open.stderr, /secret\.conf:6: .*every user of this machine can read .*secret; .*: chmod o-r/);
+    assert.doesNotMatch(open.stderr, /s3cret/);
+
+    folder.file('secret', 'a long secret\n');
+    chmodSync(secret, 0o640);
+    assert.doesNotMatch((await kmpRtmp(['-t', '-c', file])).stderr, /secret\.conf:6/);
+
+    rmSync(secret);
+    const missing = await kmpRtmp(['-t', '-c', file]);
+    assert.equal(missing.code, 1);
+    assert.match(missing.stderr, /secret\.conf:6: .*cannot read .*secret: the file does not exist\n$/);
+    const restream = await kmpRtmp(['restream', '--kmp-rtmp-out-notif-secret-file', secret, 'rtmp://127.0.0.1/a/b']);
+    assert.equal(restream.code, 1);
+    assert.match(
+      restream.stderr,
+      /^kmp-rtmp: --kmp-rtmp-out-notif-secret-file: cannot read .*secret: the file does not/,
     );
   });
 

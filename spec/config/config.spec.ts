@@ -101,7 +101,32 @@ http {
           ],
         },
       ],
+      files: [],
     });
+  });
+
+  it('knows the place of each directive that names a file', () => {
+    const text = `pid /run/a.pid; error_log a.log;
+error_log stderr;
+error_log b.log info;
+stream { kmp_rtmp_out_notif_secret_file secret;
+  server { listen 1; kmp_rtmp; kmp_rtmp_out_slate s.mp4; } server { listen 2; kmp_rtmp; } }
+http { server { listen 3 ssl; ssl_certificate a.pem; ssl_certificate_key a.key; location / { kmp_rtmp_health; } } }`;
+    const flags = { 'kmp-rtmp-in-dump-folder': 'dumps' };
+    const { files } = parseConfig(text, '/etc/kmp.conf', { flags });
+    assert.deepEqual(
+      files.map(({ directive, path, origin: { file, line } }) => `${file}:${line} ${directive} ${path}`),
+      [
+        '/etc/kmp.conf:1 pid /run/a.pid',
+        '/etc/kmp.conf:1 error_log a.log',
+        '/etc/kmp.conf:3 error_log b.log',
+        '--kmp-rtmp-in-dump-folder:0 kmp_rtmp_in_dump_folder dumps',
+        '/etc/kmp.conf:5 kmp_rtmp_out_slate s.mp4',
+        '/etc/kmp.conf:4 kmp_rtmp_out_notif_secret_file secret',
+        '/etc/kmp.conf:6 ssl_certificate /etc/a.pem',
+        '/etc/kmp.conf:6 ssl_certificate_key /etc/a.key',
+      ],
+    );
   });
 
   it('has a built-in configuration for the loopback interface', () => {

@@ -13,6 +13,7 @@ import { Relay, type RelayOptions } from '../../relay/relay.js';
 import { Service } from '../../service.js';
 import { systemClock } from '../../time/clock.js';
 import { CommandError } from '../exit.js';
+import { checkFiles } from '../files.js';
 import type { Address } from '../send-values.js';
 import { FixedController, STREAM, type Destination } from './destinations.js';
 import { EventLines } from './event-lines.js';
@@ -82,6 +83,7 @@ http {
 export async function runRestream(options: RestreamRun): Promise<void> {
   const { destinations, listen, http, admission } = options;
   const config = configuration(http, options.directives);
+  const warnings = await checkFiles(config);
   const admitted = admission();
   const write = (text: string): void => void process.stdout.write(text);
   const upstreams = new Map(destinations.map(({ id, label }) => [id, label]));
@@ -114,7 +116,7 @@ export async function runRestream(options: RestreamRun): Promise<void> {
     { log: new EventLines({ ...lines, subject: 'restream' }) },
   );
   void tuneHeap();
-  for (const warning of config.warnings) write(`warning: ${warning}\n`);
+  for (const warning of [...config.warnings, ...warnings]) write(`warning: ${warning}\n`);
   const [page = http] = service.httpAddresses;
   write(heading({ ...admitted, destinations, listen: { host: listen.host, port }, page }));
 }
