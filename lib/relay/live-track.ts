@@ -122,7 +122,7 @@ export class LiveTrack {
       this.upstreams.push(
         new LiveUpstream({
           ...{ target, ids, maxHeld, track: fields, retryFor: target.required ? retryFor : Infinity },
-          ...{ controller: context.controller, clock: context.clock, log: context.log },
+          ...{ controller: context.controller, clock: context.clock, log: context.log, label: context.label },
           onEnd: (upstream, why) => this.upstreamEnded(upstream, why),
         }),
       );

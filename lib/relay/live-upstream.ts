@@ -9,6 +9,8 @@ import { renewer } from './renewer.js';
 
 export interface LiveUpstreamOptions {
   readonly target: UpstreamTarget;
+  /** Name of the stream in the log. */
+  readonly label: string;
   readonly track: TrackFields;
   readonly ids: Omit<PublishTargets, 'upstreams'>;
   readonly controller: Controller;
@@ -94,8 +96,10 @@ export class LiveUpstream {
   }
 
   private get name(): string {
-    const { target, track } = this.options;
-    return `upstream ${target.id} (${track.info.mediaType})`;
+    const { target, track, label } = this.options;
+    // The controller of this project begins the id with the name of the stream.
+    const id = track.name === '' ? target.id : target.id.replaceAll(track.name, label);
+    return `upstream ${id} (${track.info.mediaType})`;
   }
 
   private fail(why: string): void {

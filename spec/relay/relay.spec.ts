@@ -87,6 +87,14 @@ function lastStatus(publisher: RawPublisher): { code?: string; description?: str
   return (statuses.at(-1)?.[3] ?? {}) as { code?: string; description?: string };
 }
 
+/** A port where nothing listens. */
+async function deadPort(): Promise<number> {
+  const peer = await KmpPeer.listen();
+  const { port } = peer;
+  await peer.close();
+  return port;
+}
+
 describe('Relay', () => {
   it('sends each track over KMP: connect packet, media info, frames with their times, end of stream', async () => {
     const peer = await listen();
@@ -322,6 +330,16 @@ describe('Relay: a name that may be a key', () => {
     assert.doesNotMatch(log.text, /SeCrEtKeY|hunter22/);
     assert.equal(controller.tracks[0]?.name, 'live_8472_SeCrEtKeY');
   });
+
+  it('is masked in the id of an upstream, too', async () => {
+    const id = 'live_8472_SeCrEtKeY-192.0.2.1-0a1b2c3d';
+    const { port } = await start(new ScriptedController({ [id]: await deadPort() }, false), { maxHeld: 100_000 });
+    const publisher = await publish(port, 'live_8472_SeCrEtKeY', 'video');
+    for (let n = 0; n < 100; n++) video(publisher, n * 40, 'x'.repeat(2000), true);
+    await eventually(() => log.text.includes('frames are left out'), 'the end of the room');
+    assert.match(log.text, /upstream liv\*\*\*-192\.0\.2\.1-0a1b2c3d \(video\)/);
+    assert.doesNotMatch(log.text, /SeCrEtKeY/);
+  });
 });
 
 describe('Relay: a track that ends while the controller is asked', () => {
@@ -363,14 +381,6 @@ describe('Relay: new keys', () => {
 });
 
 describe('Relay: upstreams that fail', () => {
-  /** A port where nothing listens. */
-  async function deadPort(): Promise<number> {
-    const peer = await KmpPeer.listen();
-    const { port } = peer;
-    await peer.close();
-    return port;
-  }
-
   /** Moves the clock from timer to timer until `holds`. */
   async function passTime(holds: () => boolean, what: string): Promise<void> {
     await eventually(() => {
