@@ -7,17 +7,16 @@ import type { CloseReason } from './report/close-reason.js';
 import { emptySums } from './report/totals.js';
 import type { Upstream } from './upstream.js';
 
-/** What the record of ended upstreams says about `upstream`, which has just ended. */
+/** What the record of ended upstreams says about `upstream`, which has just ended. @param message without secrets */
 export function describeClosed(
   upstream: Upstream,
   reason: CloseReason,
-  text: string,
+  message: string,
   clock: Pick<Clock, 'now' | 'wall'>,
 ): ClosedUpstreamReport {
   const { id, data, connection, serverStatus, sessions, createdAt } = upstream;
   const wall = clock.wall();
   const started = wall - (clock.now() - createdAt);
-  const message = upstream.mask(text);
   const since = isFailure(reason) ? (sessions.failingSince ?? wall) : started;
   return {
     upstream_id: id,

@@ -43,9 +43,14 @@ export interface StreamSetOwner {
   lastStreamEnded(): void;
 }
 
+/** How many names of ended streams are known, for masking. */
+const MAX_ENDED_NAMES = 32;
+
 /** The streams of an upstream and their tracks: how they begin and end (docs/protocol/behaviour.md, Lifetimes). */
 export class StreamSet {
   readonly byName = new Map<string, UpstreamStream>();
+  /** Names of the streams that ended last, at all destinations. A server may still speak of them. */
+  private endedNames: string[] = [];
   /** Counts of ended tracks. */
   private readonly endedTracks = emptySums();
   private dropping = false;
@@ -91,6 +96,11 @@ export class StreamSet {
 
   *allTracks(): Iterable<Track> {
     for (const stream of this.byName.values()) yield* stream.allTracks();
+  }
+
+  /** The names of the streams at all destinations, and of those that ended last. */
+  knownNames(): string[] {
+    return [...this.endedNames, ...this.all().flatMap(({ names }) => names)];
   }
 
   /**
@@ -294,6 +304,7 @@ export class StreamSet {
   private removeStream(stream: UpstreamStream): void {
     stream.metaTimer?.cancel();
     this.byName.delete(stream.name);
+    this.endedNames = [...new Set([...this.endedNames, ...stream.names])].slice(-MAX_ENDED_NAMES);
     stream.outlet?.removeStream(stream);
     this.owner.log.info('stream ended', { stream: maskKey(stream.name) });
     this.owner.streamEnded(stream.name);

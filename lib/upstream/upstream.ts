@@ -324,7 +324,7 @@ export class Upstream
   }
 
   mask(text: string): string {
-    return maskSecrets(text, this.streams.values(), this.destinations);
+    return maskSecrets(text, this.streamSet.knownNames(), this.destinations);
   }
 
   lastStatus(status: LastStatus): void {
@@ -381,13 +381,14 @@ export class Upstream
     return newSession(this, this.options, names, this.sessions.main.destination.index);
   }
 
-  private end(reason: CloseReason, message: string): void {
+  private end(reason: CloseReason, text: string): void {
     if (this.ended) return;
+    const message = this.mask(text);
     const begun = this.phase === 'closing' || this.streams.size > 0;
     this.phase = 'ended';
     this.senderWatch.stop();
     for (const name of begun ? this.streams.keys() : [streamNameOf(this.data)])
-      this.publications.ended(name, reason, this.mask(message));
+      this.publications.ended(name, reason, message);
     this.absentInputs.stop();
     for (const input of this.finishing) input.close(reason);
     this.ledger.leaveTotal();

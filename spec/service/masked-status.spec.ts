@@ -1,7 +1,9 @@
 import http from 'node:http';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
+import { eventually } from '../support/eventually.js';
 import { frameAt, KmpSender, videoMinf } from '../support/kmp-sender.js';
+import type { IngestConnection } from '../support/script-connection.js';
 import { RunningService } from '../support/running-service.js';
 import { ScriptableIngest } from '../support/scriptable-ingest.js';
 
@@ -41,8 +43,8 @@ describe('a server that repeats the stream key and the login', { timeout: 90_000
     await ingest.close();
   });
 
-  async function publish(): Promise<void> {
-    const url = `rtmp://hiddenuser:hiddenpassword@127.0.0.1:${ingest.port}/app/${KEY}?token=hiddentoken`;
+  async function publish(path = `app/${KEY}?token=hiddentoken`): Promise<void> {
+    const url = `rtmp://hiddenuser:hiddenpassword@127.0.0.1:${ingest.port}/${path}`;
     sender = await KmpSender.open(running.kmpPort, { upstream_id: 'u1', url });
     sender.send(videoMinf(), frameAt(0, 'v0', { key: true }));
   }
@@ -76,6 +78,59 @@ describe('a server that repeats the stream key and the login', { timeout: 90_000
     });
     check(await events(running.service.httpAddresses[0]?.port ?? 0, 'publishes'));
     assert.match(running.log.text, /server: Code\.liv/);
+    check(running.log.text);
+  });
+
+  /** What the log and the API show of a status with this description. */
+  async function shown(connection: IngestConnection, description: string): Promise<string | undefined> {
+    connection.sendStatus(1, 'status', 'NetStream.Data', description);
+    const { last_status: status } = await running.shows(
+      'u1',
+      (one) => one.last_status?.code === 'NetStream.Data',
+      'the status',
+    );
+    assert.match(running.log.text, /server: NetStream\.Data/);
+    return status?.description;
+  }
+
+  it('by parts: the token of a query, of the stream or of the app, and a key without its percent-encoding', async () => {
+    await publish('app?access=hiddenaccess/live%2Bhidden%2Fkey?token=hidden%3Dtoken&vhost=cdn.example');
+    const connection = await ingest.next();
+    await connection.command('publish');
+    const text = await shown(
+      connection,
+      'bad hidden%3Dtoken (hidden=token) or hiddenaccess for live+hidden/key at cdn.example',
+    );
+    assert.match(text ?? '', /^bad hid\*+.* \(hid\*+\) or hid\*+ for liv\*+ at cdn\.example$/);
+    assert.doesNotMatch(running.log.text, /hidden[%=]|hiddenaccess|hidden\/key/);
+  });
+
+  it('after the end of the stream', async () => {
+    const connect = { upstream_id: 'u1', url: `rtmp://127.0.0.1:${ingest.port}/app` };
+    sender = await KmpSender.open(running.kmpPort, { ...connect, name: 'live_first_key' });
+    const other = await KmpSender.open(running.kmpPort, { ...connect, name: 'live_second_key' });
+    try {
+      for (const one of [sender, other]) one.send(videoMinf(), frameAt(0, 'v0', { key: true }));
+      const connection = await ingest.next();
+      await eventually(() => connection.commands('publish').length === 2, 'both streams');
+      other.destroy();
+      await running.shows('u1', ({ streams }) => Object.keys(streams).length === 1, 'the end of the second');
+      assert.equal(await shown(connection, 'live_second_key is unpublished'), 'liv*** is unpublished');
+      assert.doesNotMatch(running.log.text, /live_second_key/);
+    } finally {
+      other.destroy();
+    }
+  });
+
+  it('in a request to log in: the log and the record of the end do not show them', async () => {
+    const description = '[ AccessManager.Reject ] : [ authmod=hiddenpassword ]';
+    ingest.script = { answers: true, rejectConnect: { code: 'NetConnection.Connect.Rejected', description } };
+    await publish();
+    await sender?.closed;
+    const { text } = await running.request('GET', '/api/closed');
+    assert.match(text, /a login that is not known/);
+    check(text);
+    assert.match(running.log.text, /upstream ended: connect_rejected: .* a login that is not known/);
     check(running.log.text);
   });
 
