@@ -14,7 +14,7 @@ export interface LiveSettings {
   readonly maxHeld: number;
   /** ms without success after which an upstream that is required ends. Others are tried as long as the input lasts. */
   readonly retryFor: number;
-  /** ms of each wait at the end of a track: for the controller, the last frames, acknowledgements, and the other end. */
+  /** ms of each wait at the end of a track: for the controller, the last frames, acknowledgements, the other end. */
   readonly endWait: number;
 }
 
