@@ -105,7 +105,7 @@ describe('kmp-rtmp ingest', () => {
         /a\.pem and \S*b\.pem are no certificate with its private key/,
       ],
       [['--control', 'nowhere'], /the controller's address nowhere is not http:\/\/HOST:PORT\/PATH/],
-      [['--control-header', 'x'], /It must be a header/],
+      [['--control-header', 'x'], /a header \(--control-header, .*must be "Name: value"/],
       [['--mem-limit', '1k'], /from 1m on/],
       [
         ['--listen', `127.0.0.1:${peer.port}`],
