@@ -5,10 +5,8 @@ import net from 'node:net';
 import { DnsServer } from '../support/dns-server.js';
 import { eventually } from '../support/eventually.js';
 import { audioMinf, frameAt, KmpSender } from '../support/kmp-sender.js';
-import { RunningService, type ServiceSetup } from '../support/running-service.js';
+import { AT_ONCE_DIRECTIVES, RunningService, type ServiceSetup } from '../support/running-service.js';
 import { ScriptableIngest } from '../support/scriptable-ingest.js';
-
-const QUICK = 'kmp_rtmp_out_write_meta_timeout 0; kmp_rtmp_out_flush_timeout 0; kmp_rtmp_out_min_process_delay 0;';
 
 /** KMP connections so far, by whether they were let in. */
 async function connections(running: RunningService): Promise<{ accepted: number; refused: number }> {
@@ -98,7 +96,9 @@ describe('where a service publishes to', { timeout: 90_000 }, () => {
       'six.test': ['::1'],
       'none.test': ['127.0.0.2', '127.0.0.3'],
     });
-    running = await RunningService.start({ media: `${QUICK} resolver ${dns.address}; kmp_rtmp_out_timeout 1s;` });
+    running = await RunningService.start({
+      media: `${AT_ONCE_DIRECTIVES} resolver ${dns.address}; kmp_rtmp_out_timeout 1s;`,
+    });
   });
   afterEach(async () => {
     for (const sender of senders.splice(0)) sender.destroy();

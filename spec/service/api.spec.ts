@@ -4,10 +4,8 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { openApiDocument } from '../../lib/api/openapi/openapi.js';
 import { eventually } from '../support/eventually.js';
 import { audioMinf, frameAt, KmpSender, videoMinf } from '../support/kmp-sender.js';
-import { RunningService } from '../support/running-service.js';
+import { AT_ONCE_DIRECTIVES, RunningService } from '../support/running-service.js';
 import { ScriptableIngest } from '../support/scriptable-ingest.js';
-
-const QUICK = 'kmp_rtmp_out_write_meta_timeout 0; kmp_rtmp_out_flush_timeout 0; kmp_rtmp_out_min_process_delay 0;';
 
 /** `name: type` of all fields, with nesting; keys that are ids stand as they are. */
 function shapeOf(value: unknown): unknown {
@@ -32,7 +30,7 @@ describe('the API of a running service', { timeout: 90_000 }, () => {
 
   beforeEach(async () => {
     ingest = await ScriptableIngest.start();
-    running = await RunningService.start({ media: QUICK });
+    running = await RunningService.start({ media: AT_ONCE_DIRECTIVES });
   });
   afterEach(async () => {
     for (const sender of senders.splice(0)) sender.destroy();

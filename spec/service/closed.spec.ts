@@ -7,12 +7,12 @@ import { parseConfig } from '../../lib/config/load.js';
 import { DnsServer } from '../support/dns-server.js';
 import { freePort } from '../support/free-port.js';
 import { audioMinf, frameAt, KmpSender } from '../support/kmp-sender.js';
-import { RunningService } from '../support/running-service.js';
+import { AT_ONCE_DIRECTIVES, RunningService } from '../support/running-service.js';
 import { ScriptableIngest, type Script } from '../support/scriptable-ingest.js';
 import { serverTls } from '../support/tls-fixture.js';
 import { until } from '../support/until.js';
 
-const settings = `kmp_rtmp_out_min_process_delay 0ms; kmp_rtmp_out_flush_timeout 0ms; kmp_rtmp_out_write_meta_timeout 0ms;
+const settings = `${AT_ONCE_DIRECTIVES}
   kmp_rtmp_out_answer_timeout 5s; kmp_rtmp_in_read_interval 0;`;
 
 const KEY = 'live_5203_kDwq8sPzY';

@@ -12,9 +12,9 @@ import { connect } from '../support/kmp-bytes.js';
 import { audioMinf, frameAt } from '../support/kmp-sender.js';
 import { LogLines } from '../support/log-lines.js';
 import { ScriptableIngest } from '../support/scriptable-ingest.js';
+import { AT_ONCE_DIRECTIVES } from '../support/running-service.js';
 
-const QUICK =
-  'kmp_rtmp_out_answer_timeout 0; kmp_rtmp_out_write_meta_timeout 0; kmp_rtmp_out_flush_timeout 0; kmp_rtmp_out_min_process_delay 0;';
+const QUICK = `kmp_rtmp_out_answer_timeout 0; ${AT_ONCE_DIRECTIVES}`;
 
 describe('listen', { timeout: 90_000 }, () => {
   let ingest: ScriptableIngest;

@@ -4,11 +4,11 @@ import assert from 'node:assert/strict';
 import { eventually } from '../support/eventually.js';
 import { frameAt, KmpSender, videoMinf } from '../support/kmp-sender.js';
 import type { IngestConnection } from '../support/script-connection.js';
-import { RunningService } from '../support/running-service.js';
+import { AT_ONCE_DIRECTIVES, RunningService } from '../support/running-service.js';
 import { ScriptableIngest } from '../support/scriptable-ingest.js';
 
 const KEY = 'live_123456789_abcdefABCDEF12345';
-const settings = `kmp_rtmp_out_min_process_delay 0ms; kmp_rtmp_out_flush_timeout 0ms; kmp_rtmp_out_write_meta_timeout 0ms;
+const settings = `${AT_ONCE_DIRECTIVES}
   kmp_rtmp_out_answer_timeout 5s;`;
 
 /** The first events of the status page, up to the one that contains `until`. */

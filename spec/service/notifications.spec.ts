@@ -4,11 +4,11 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { audioMinf, frameAt, KmpSender } from '../support/kmp-sender.js';
-import { RunningService, type ServiceSetup } from '../support/running-service.js';
+import { AT_ONCE_DIRECTIVES, RunningService, type ServiceSetup } from '../support/running-service.js';
 import { ScriptableIngest } from '../support/scriptable-ingest.js';
 
 const quick = `
-  kmp_rtmp_out_min_process_delay 0ms; kmp_rtmp_out_flush_timeout 0ms; kmp_rtmp_out_write_meta_timeout 0ms;`;
+  ${AT_ONCE_DIRECTIVES}`;
 const silent = (): void => {};
 
 describe('the service notifies', { timeout: 90_000 }, () => {

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { eventually } from '../support/eventually.js';
 import { framesOf } from '../support/ingest-media.js';
 import { frameAt, KmpSender, videoMinf } from '../support/kmp-sender.js';
-import { RunningService } from '../support/running-service.js';
+import { AT_ONCE_DIRECTIVES, RunningService } from '../support/running-service.js';
 import { ScriptableIngest } from '../support/scriptable-ingest.js';
 
-const settings = `kmp_rtmp_out_min_process_delay 0ms; kmp_rtmp_out_flush_timeout 0ms; kmp_rtmp_out_write_meta_timeout 0ms;
+const settings = `${AT_ONCE_DIRECTIVES}
   kmp_rtmp_out_answer_timeout 5s; kmp_rtmp_in_read_interval 0; kmp_rtmp_in_ack frame;`;
 
 describe('what operators can order', { timeout: 90_000 }, () => {

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { audioMinf, frameAt, KmpSender } from '../support/kmp-sender.js';
-import { RunningService } from '../support/running-service.js';
+import { AT_ONCE_DIRECTIVES, RunningService } from '../support/running-service.js';
 import { ScriptableIngest } from '../support/scriptable-ingest.js';
 
 const settings = `
-  kmp_rtmp_out_min_process_delay 0ms; kmp_rtmp_out_flush_timeout 0ms; kmp_rtmp_out_write_meta_timeout 0ms;
+  ${AT_ONCE_DIRECTIVES}
   kmp_rtmp_out_answer_timeout 5s; kmp_rtmp_out_onfi_period 0;
   kmp_rtmp_out_notif_events rtmp_close rtmp_reconnect publish_start publish_end publish_failed;`;
 

@@ -1,15 +1,9 @@
 import type { MediaSettings } from '../../lib/config/settings.js';
 import { FakeClock } from './fake-clock.js';
 import { eventually } from './eventually.js';
-import { framesOf, mediaOf } from './ingest-media.js';
+import { mediaOf } from './ingest-media.js';
 import { audioFrames, Live, videoFrames, type LiveOptions } from './live.js';
 import { ScriptableIngest, type IngestConnection, type Script } from './scriptable-ingest.js';
-
-/** The video frames of a connection so far, by their payloads; and those of audio. */
-export const videoOf = (connection: IngestConnection): string[] =>
-  framesOf(connection).filter((name) => name.startsWith('v'));
-export const audioOf = (connection: IngestConnection): string[] =>
-  framesOf(connection).filter((name) => name.startsWith('a'));
 
 /** Times of the frames of a connection, in their order. */
 export const timesOf = (connection: IngestConnection): number[] =>

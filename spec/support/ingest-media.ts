@@ -49,6 +49,12 @@ export function framesOf(connection: IngestConnection, streamId?: number): strin
     .map(({ text }) => text);
 }
 
+/** The video frames of a connection so far, by their payloads; and those of audio. */
+export const videoOf = (connection: IngestConnection): string[] =>
+  framesOf(connection).filter((name) => name.startsWith('v'));
+export const audioOf = (connection: IngestConnection): string[] =>
+  framesOf(connection).filter((name) => name.startsWith('a'));
+
 /** The kinds of messages so far; runs of frames are one. */
 export function kindsOf(connection: IngestConnection, streamId?: number): string[] {
   return mediaOf(connection, streamId)

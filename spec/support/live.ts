@@ -39,8 +39,14 @@ export class Live {
     return `rtmp://${authority}/app/${name}`;
   }
 
-  async open(minf: Buffer, data: object = {}): Promise<KmpSender> {
-    const sender = await KmpSender.open(this.service.port, { upstream_id: 'u1', url: this.url(), ...data });
+  /** A sender that returns at the frame `frameId`, with its media info sent. */
+  reopen(minf: Buffer, frameId: bigint): Promise<KmpSender> {
+    return this.open(minf, {}, frameId);
+  }
+
+  async open(minf: Buffer, data: object = {}, frameId = 0n): Promise<KmpSender> {
+    const all = { upstream_id: 'u1', url: this.url(), ...data };
+    const sender = await KmpSender.open(this.service.port, all, { frameId });
     this.senders.push(sender);
     sender.send(minf);
     return sender;

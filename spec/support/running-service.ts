@@ -8,6 +8,10 @@ import { send, type Reply } from './http.js';
 import { httpTarget, reply, type HttpTarget } from './http-target.js';
 import { LogLines } from './log-lines.js';
 
+/** Directives with which metadata and frames go out as they come. */
+export const AT_ONCE_DIRECTIVES =
+  'kmp_rtmp_out_write_meta_timeout 0; kmp_rtmp_out_flush_timeout 0; kmp_rtmp_out_min_process_delay 0;';
+
 export interface ServiceSetup {
   /** Directives of the main context, in nginx syntax. */
   readonly main?: string;
@@ -86,9 +90,9 @@ export class RunningService {
     return (await this.status()).upstreams[id];
   }
 
-  /** Asks the API until `fits` says yes. */
+  /** Asks the API until `fits` says yes; it gives up after thirty seconds, as `eventually` does. */
   async shows(id: string, fits: (upstream: UpstreamStatus) => boolean, what: string): Promise<UpstreamStatus> {
-    const giveUp = performance.now() + 10_000;
+    const giveUp = performance.now() + 30_000;
     for (;;) {
       const upstream = await this.upstream(id);
       if (upstream !== undefined && fits(upstream)) return upstream;

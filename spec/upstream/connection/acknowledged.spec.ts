@@ -2,13 +2,11 @@ import { afterEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { eventually } from '../../support/eventually.js';
 import { FakeClock } from '../../support/fake-clock.js';
-import { framesOf, kindsOf, mediaOf } from '../../support/ingest-media.js';
+import { audioOf, kindsOf, mediaOf, videoOf } from '../../support/ingest-media.js';
 import { frameAt } from '../../support/kmp-sender.js';
 import { audioFrames, Live, names, videoFrames, type LiveOptions } from '../../support/live.js';
 import type { IngestConnection } from '../../support/scriptable-ingest.js';
 
-const video = (connection: IngestConnection): string[] => framesOf(connection).filter((name) => name.startsWith('v'));
-const audio = (connection: IngestConnection): string[] => framesOf(connection).filter((name) => name.startsWith('a'));
 /** The Window Acknowledgement Sizes that were sent to the server. */
 const windows = ({ messages }: IngestConnection): number[] =>
   messages.filter(({ type }) => type === 5).map(({ payload }) => payload.readUInt32BE(0));
@@ -36,7 +34,9 @@ describe('a server that acknowledges what it reads', { timeout: 90_000 }, () => 
   ): Promise<void> {
     senders.video.send(...videoFrames(from, to));
     senders.audio.send(...audioFrames(from, to));
-    await connection.until(() => video(connection).includes(`v${to - 1}`) && audio(connection).includes(`a${to - 1}`));
+    await connection.until(
+      () => videoOf(connection).includes(`v${to - 1}`) && audioOf(connection).includes(`a${to - 1}`),
+    );
   }
 
   async function restart(): Promise<IngestConnection> {
@@ -63,8 +63,8 @@ describe('a server that acknowledges what it reads', { timeout: 90_000 }, () => 
     const second = await restart();
     await send(senders, second, 13, 16);
     assert.deepEqual(kindsOf(second).slice(0, 4), ['metadata', 'video header', 'audio header', 'video']);
-    assert.deepEqual(video(second), names('v', 10, 16));
-    assert.deepEqual(audio(second), names('a', 10, 16));
+    assert.deepEqual(videoOf(second), names('v', 10, 16));
+    assert.deepEqual(audioOf(second), names('a', 10, 16));
     const times = mediaOf(second)
       .filter(({ kind }) => kind === 'video' || kind === 'audio')
       .map(({ ms }) => ms);
@@ -86,8 +86,8 @@ describe('a server that acknowledges what it reads', { timeout: 90_000 }, () => 
     await send(senders, first, 8, 13);
     const second = await restart();
     await send(senders, second, 13, 16);
-    assert.deepEqual(video(second), names('v', 5, 16));
-    assert.deepEqual(audio(second), names('a', 5, 16));
+    assert.deepEqual(videoOf(second), names('v', 5, 16));
+    assert.deepEqual(audioOf(second), names('a', 5, 16));
   });
 
   it('gets old frames again, too, if it should have acknowledged them by now', async () => {
@@ -97,19 +97,19 @@ describe('a server that acknowledges what it reads', { timeout: 90_000 }, () => 
     clock.advance(3000);
     const first = await live.ingest.next();
     sender.send(...audioFrames(0, 2));
-    await first.until(() => audio(first).includes('a1'));
+    await first.until(() => audioOf(first).includes('a1'));
     await acknowledged(first);
     // A window of 16 KiB is full.
     sender.send(frameAt(100, `a2${' '.repeat(17_000)}`), ...audioFrames(3, 5));
-    await first.until(() => audio(first).includes('a4'));
+    await first.until(() => audioOf(first).includes('a4'));
     clock.advance(5000);
     sender.send(...audioFrames(5, 6));
-    await first.until(() => audio(first).includes('a5'));
+    await first.until(() => audioOf(first).includes('a5'));
     await live.state('publishing');
     const second = await restart();
-    await second.until(() => audio(second).includes('a5'));
+    await second.until(() => audioOf(second).includes('a5'));
     assert.deepEqual(
-      audio(second).map((text) => text.trim()),
+      audioOf(second).map((text) => text.trim()),
       names('a', 2, 6),
     );
   });
@@ -121,18 +121,18 @@ describe('a server that acknowledges what it reads', { timeout: 90_000 }, () => 
     clock.advance(3000);
     const first = await live.ingest.next();
     sender.send(...audioFrames(0, 2));
-    await first.until(() => audio(first).includes('a1'));
+    await first.until(() => audioOf(first).includes('a1'));
     await acknowledged(first);
     sender.send(...audioFrames(2, 5));
-    await first.until(() => audio(first).includes('a4'));
+    await first.until(() => audioOf(first).includes('a4'));
     await eventually(() => live.status().sent_bytes === first.receivedBytes + 3073, 'all to be sent');
     clock.advance(5000);
     sender.send(...audioFrames(5, 6));
-    await first.until(() => audio(first).includes('a5'));
+    await first.until(() => audioOf(first).includes('a5'));
     await eventually(() => live.status().sent_bytes === first.receivedBytes + 3073, 'all to be sent');
     const second = await restart();
-    await second.until(() => audio(second).includes('a5'));
-    assert.deepEqual(audio(second), ['a5']);
+    await second.until(() => audioOf(second).includes('a5'));
+    assert.deepEqual(audioOf(second), ['a5']);
   });
 
   it('is ignored if it acknowledges more than it was sent', async () => {
@@ -146,7 +146,7 @@ describe('a server that acknowledges what it reads', { timeout: 90_000 }, () => 
     const second = await restart();
     await send(senders, second, 13, 16);
     assert.equal(live.status().acked_bytes, 0);
-    assert.deepEqual([video(second), audio(second)], [names('v', 0, 16), names('a', 0, 16)]);
+    assert.deepEqual([videoOf(second), audioOf(second)], [names('v', 0, 16), names('a', 0, 16)]);
   });
 
   it('is asked to acknowledge four times a second, by the bitrate of the tracks', async () => {
@@ -159,7 +159,7 @@ describe('a server that acknowledges what it reads', { timeout: 90_000 }, () => 
     // Not again for a little more.
     await live.audio({}, { bitrate: 128_000 });
     sender.send(...videoFrames(0, 1));
-    await first.until(() => video(first).includes('v0'));
+    await first.until(() => videoOf(first).includes('v0'));
     assert.deepEqual(windows(first), [250_000]);
   });
 
@@ -217,7 +217,7 @@ describe('a server that acknowledges what it reads', { timeout: 90_000 }, () => 
       clock.advance(3000);
       sender.send(...audioFrames(0, 2));
       const first = await live.ingest.next();
-      await first.until(() => audio(first).includes('a1'));
+      await first.until(() => audioOf(first).includes('a1'));
       assert.deepEqual(windows(first), []);
     });
   }

@@ -4,14 +4,11 @@ import type { MediaSettings } from '../../../lib/config/settings.js';
 import { eventually } from '../../support/eventually.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { freePort } from '../../support/free-port.js';
-import { framesOf, kindsOf, mediaOf } from '../../support/ingest-media.js';
+import { audioOf, framesOf, kindsOf, mediaOf, videoOf } from '../../support/ingest-media.js';
 import { frameAt, type KmpSender } from '../../support/kmp-sender.js';
 import { audioFrames, Live, names, videoFrames } from '../../support/live.js';
 import { ScriptableIngest, type IngestConnection, type Script } from '../../support/scriptable-ingest.js';
 import { turns } from '../../support/turns.js';
-
-const video = (connection: IngestConnection): string[] => framesOf(connection).filter((name) => name.startsWith('v'));
-const audio = (connection: IngestConnection): string[] => framesOf(connection).filter((name) => name.startsWith('a'));
 
 describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
   const clock = new FakeClock();
@@ -63,20 +60,20 @@ describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
       assert.equal(live.status().reconnects, 0);
       senders.video.send(...videoFrames(8, 10));
       senders.audio.send(...audioFrames(8, 10));
-      await first.until(() => video(first).includes('v9') && audio(first).includes('a9'));
+      await first.until(() => videoOf(first).includes('v9') && audioOf(first).includes('a9'));
       assert.deepEqual(framesOf(second), []);
       // The server's answers to the second have long been there; the key frame moves everything.
       senders.video.send(...videoFrames(10, 14));
-      await second.until(() => video(second).includes('v13'));
+      await second.until(() => videoOf(second).includes('v13'));
       senders.audio.send(...audioFrames(10, 14));
-      await second.until(() => audio(second).includes('a13'));
+      await second.until(() => audioOf(second).includes('a13'));
       await first.closed;
       assert.deepEqual(kindsOf(second).slice(0, 4), ['metadata', 'video header', 'audio header', 'video']);
       const head = mediaOf(second).find(({ kind }) => kind === 'video');
       assert.deepEqual([head?.text, head?.key, head?.fmt, head?.ms], ['v10', true, 0, 400]);
       // Nothing twice, nothing missing.
-      assert.deepEqual([...video(first), ...video(second)], names('v', 0, 14));
-      assert.deepEqual([...audio(first), ...audio(second)], names('a', 0, 14));
+      assert.deepEqual([...videoOf(first), ...videoOf(second)], names('v', 0, 14));
+      assert.deepEqual([...audioOf(first), ...audioOf(second)], names('a', 0, 14));
       assert.equal(live.status().reconnects, 1);
       assert.equal(live.status().remote_addr, `127.0.0.1:${there.port}`);
       assert.equal(live.status().state, 'publishing');
@@ -110,7 +107,7 @@ describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
     await second.command('publish');
     await live.confirmed(2);
     senders.video.send(...videoFrames(8, 12));
-    await second.until(() => video(second).length > 0);
+    await second.until(() => videoOf(second).length > 0);
     ask(second);
     const third = await live.ingest.next();
     const [, , again] = await third.command('connect');
@@ -118,7 +115,7 @@ describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
     await third.command('publish');
     await live.confirmed(3);
     senders.video.send(...videoFrames(12, 17));
-    await third.until(() => video(third).includes('v16'));
+    await third.until(() => videoOf(third).includes('v16'));
     assert.equal(live.status().reconnects, 2);
   });
 
@@ -134,15 +131,15 @@ describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
     await second.until(() => second.commands('publish').length === 2);
     await live.confirmed(4);
     one.video.send(...videoFrames(8, 12));
-    await second.until(() => video(second).includes('v11'));
+    await second.until(() => videoOf(second).includes('v11'));
     // The other one's group is not over yet.
     two.video.send(...videoFrames(8, 10));
-    await first.until(() => video(first).filter((name) => name === 'v9').length === 2);
+    await first.until(() => videoOf(first).filter((name) => name === 'v9').length === 2);
     one.video.send(...videoFrames(12, 13));
-    await second.until(() => video(second).includes('v12'));
+    await second.until(() => videoOf(second).includes('v12'));
     assert.ok(!first.isClosed);
     two.video.send(...videoFrames(10, 13));
-    await second.until(() => video(second).filter((name) => name === 'v12').length === 2);
+    await second.until(() => videoOf(second).filter((name) => name === 'v12').length === 2);
     await first.closed;
     for (const id of [1, 2]) {
       assert.deepEqual(
@@ -168,7 +165,7 @@ describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
     await second.until(() => second.commands('publish').length === 2);
     await live.confirmed(4);
     one.video.send(...videoFrames(8, 12));
-    await second.until(() => video(second).includes('v11'));
+    await second.until(() => videoOf(second).includes('v11'));
     // The second stream is still within its group, on the connection that will be replaced.
     first.reset();
     await eventually(() => /the replaced connection ended early/.test(live.service.log.text), 'the log line');
@@ -243,7 +240,7 @@ describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
     const { video: sender } = await live.both();
     sender.send(...videoFrames(0, 2));
     const first = await live.ingest.next();
-    await first.until(() => video(first).length === 2);
+    await first.until(() => videoOf(first).length === 2);
     const there = await other();
     ask(first, `rtmp://127.0.0.1:${there.port}/app`);
     const second = await there.next();
@@ -254,12 +251,12 @@ describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
     sender.send(frameAt(80, Buffer.alloc(15 * 2 ** 20)));
     await live.received('video', 3);
     sender.send(...videoFrames(5, 10));
-    await second.until(() => video(second).length === 5);
+    await second.until(() => videoOf(second).length === 5);
     const stuck = live.status();
     assert.ok(stuck.written_bytes > stuck.sent_bytes);
     clock.advance(1000);
     sender.send(...videoFrames(10, 11));
-    await second.until(() => video(second).length === 6);
+    await second.until(() => videoOf(second).length === 6);
     clock.advance(1000);
     first.resume();
     await first.closed;
@@ -276,7 +273,7 @@ describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
     const { video: sender } = await live.both();
     sender.send(...videoFrames(0, 2));
     const first = await live.ingest.next();
-    await first.until(() => video(first).length === 2);
+    await first.until(() => videoOf(first).length === 2);
     const there = await other();
     ask(first, `rtmp://127.0.0.1:${there.port}/app`);
     const second = await there.next();
@@ -286,7 +283,7 @@ describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
     sender.send(frameAt(80, Buffer.alloc(size)));
     await live.received('video', 3);
     sender.send(...videoFrames(5, 10));
-    await second.until(() => video(second).length === 5);
+    await second.until(() => videoOf(second).length === 5);
     assert.ok((live.upstream?.ledger.used ?? 0) > size);
     first.reset();
     await eventually(() => (live.upstream?.ledger.used ?? Infinity) < 100_000, 'the memory to be released');
@@ -308,7 +305,7 @@ describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
     clock.advance(5000);
     senders.video.send(...videoFrames(8, 12));
     senders.audio.send(...audioFrames(8, 12));
-    await second.until(() => video(second).includes('v11'));
+    await second.until(() => videoOf(second).includes('v11'));
     assert.equal(mediaOf(second).find(({ kind }) => kind === 'video')?.key, true);
     assert.ok(!senders.video.isClosed);
     assert.equal(live.status().reconnects, 1);
@@ -339,7 +336,7 @@ describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
       await another.next()
     ).closed;
     senders.video.send(...videoFrames(8, 20));
-    await first.until(() => video(first).includes('v19'));
+    await first.until(() => videoOf(first).includes('v19'));
     assert.equal(live.status().reconnects, 0);
     assert.equal(live.status().state, 'publishing');
   });
@@ -376,9 +373,9 @@ describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
     await third.command('publish');
     await live.confirmed(2);
     senders.video.send(...videoFrames(8, 12));
-    await third.until(() => video(third).includes('v11'));
+    await third.until(() => videoOf(third).includes('v11'));
     await first.closed;
-    assert.deepEqual([...video(first), ...video(third)], names('v', 0, 12));
+    assert.deepEqual([...videoOf(first), ...videoOf(third)], names('v', 0, 12));
     await live.finish();
   });
 
@@ -404,9 +401,9 @@ describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
     await live.confirmed(4);
     one.video.send(...videoFrames(8, 11));
     two.video.send(...videoFrames(8, 11));
-    await second.until(() => video(second).length === 2);
+    await second.until(() => videoOf(second).length === 2);
     await first.closed;
-    assert.deepEqual(video(second), ['v10', 'v10']);
+    assert.deepEqual(videoOf(second), ['v10', 'v10']);
     await live.finish();
   });
 });

@@ -2,13 +2,10 @@ import { afterEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { eventually } from '../../support/eventually.js';
 import { FakeClock } from '../../support/fake-clock.js';
-import { framesOf, kindsOf, mediaOf } from '../../support/ingest-media.js';
+import { audioOf, framesOf, kindsOf, mediaOf, videoOf } from '../../support/ingest-media.js';
 import { frameAt, type KmpSender } from '../../support/kmp-sender.js';
 import { audioFrames, Live, names, videoFrames, type LiveOptions } from '../../support/live.js';
 import type { IngestConnection } from '../../support/scriptable-ingest.js';
-
-const video = (frames: readonly string[]): string[] => frames.filter((name) => name.startsWith('v'));
-const audio = (frames: readonly string[]): string[] => frames.filter((name) => name.startsWith('a'));
 
 /** Times never go back, but to 0 where metadata and headers are. */
 function assertInOrder(connection: IngestConnection): void {
@@ -76,13 +73,12 @@ describe('a connection that breaks', { timeout: 90_000 }, () => {
     clock.advance(1000);
     const second = await live.ingest.next();
     await second.until(() => framesOf(second).includes('a19'));
-    const frames = framesOf(second);
     assert.deepEqual(kindsOf(second).slice(0, 4), ['metadata', 'video header', 'audio header', 'video']);
     const [head] = mediaOf(second).filter(({ kind }) => kind === 'video');
     assert.deepEqual([head?.key, head?.fmt], [true, 0]);
     // All of this happened within the second that kmp_rtmp_out_resend has by default.
-    assert.deepEqual(video(frames), names('v', 0, 20));
-    assert.deepEqual(audio(frames), names('a', 0, 20));
+    assert.deepEqual(videoOf(second), names('v', 0, 20));
+    assert.deepEqual(audioOf(second), names('a', 0, 20));
     assertInOrder(second);
     assert.ok(!senders.video.isClosed && !senders.audio.isClosed);
     assert.equal(live.status().reconnects, 1);
@@ -107,8 +103,8 @@ describe('a connection that breaks', { timeout: 90_000 }, () => {
     const second = await restart();
     await second.until(() => framesOf(second).includes('a39'));
     // v39 left at 0 s, v37 at -0.8 s, v35, the key frame, at -1.6 s: all in front of it is safe.
-    assert.deepEqual(video(framesOf(second)), names('v', 35, 40));
-    assert.deepEqual(audio(framesOf(second)), names('a', 35, 40));
+    assert.deepEqual(videoOf(second), names('v', 35, 40));
+    assert.deepEqual(audioOf(second), names('a', 35, 40));
   });
 
   it('without resending continues at the next key frame, audio too', async () => {
@@ -126,8 +122,8 @@ describe('a connection that breaks', { timeout: 90_000 }, () => {
     senders.audio.send(...audioFrames(15, 18));
     await second.until(() => framesOf(second).includes('a17'));
     assert.equal(framesOf(second)[0], 'v15');
-    assert.deepEqual(video(framesOf(second)), names('v', 15, 18));
-    assert.deepEqual(audio(framesOf(second)), names('a', 15, 18));
+    assert.deepEqual(videoOf(second), names('v', 15, 18));
+    assert.deepEqual(audioOf(second), names('a', 15, 18));
     assert.equal(live.status().streams['s']?.tracks.video?.dropped_frames, 2);
     // What was left out counts as done for its sender.
     clock.advance(100);
@@ -304,7 +300,7 @@ describe('a connection that breaks', { timeout: 90_000 }, () => {
     clock.advance(2000);
     const third = await live.ingest.next();
     await third.until(() => framesOf(third).includes('v12') && framesOf(third).includes('a12'));
-    assert.deepEqual(video(framesOf(third)), names('v', 0, 13));
+    assert.deepEqual(videoOf(third), names('v', 0, 13));
     assert.ok(!senders.video.isClosed);
   });
 
@@ -348,8 +344,8 @@ describe('a connection that breaks', { timeout: 90_000 }, () => {
     const { reason, upstream } = await live.service.ended();
     await second.closed;
     assert.equal(reason, 'done');
-    assert.deepEqual(video(framesOf(second)), names('v', 0, 15));
-    assert.deepEqual(audio(framesOf(second)), names('a', 0, 13));
+    assert.deepEqual(videoOf(second), names('v', 0, 15));
+    assert.deepEqual(audioOf(second), names('a', 0, 13));
     assert.deepEqual(
       second
         .commands()

@@ -1,8 +1,8 @@
 import { afterEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
-import { audioOf, Destinations, timesOf, videoOf } from '../../support/destinations.js';
+import { Destinations, timesOf } from '../../support/destinations.js';
 import { eventually } from '../../support/eventually.js';
-import { framesOf, kindsOf, mediaOf } from '../../support/ingest-media.js';
+import { audioOf, framesOf, kindsOf, mediaOf, videoOf } from '../../support/ingest-media.js';
 import { audioFrames, names, videoFrames } from '../../support/live.js';
 import type { KmpSender } from '../../support/kmp-sender.js';
 import type { IngestConnection, Script } from '../../support/scriptable-ingest.js';

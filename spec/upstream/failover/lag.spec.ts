@@ -1,8 +1,8 @@
 import { afterEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
-import { Destinations, videoOf } from '../../support/destinations.js';
+import { Destinations } from '../../support/destinations.js';
 import { eventually } from '../../support/eventually.js';
-import { framesOf, mediaOf } from '../../support/ingest-media.js';
+import { framesOf, mediaOf, videoOf } from '../../support/ingest-media.js';
 import { frameAt, type KmpSender } from '../../support/kmp-sender.js';
 import { videoFrames } from '../../support/live.js';
 import type { Script } from '../../support/scriptable-ingest.js';

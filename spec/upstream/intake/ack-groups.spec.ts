@@ -4,7 +4,7 @@ import type { MediaSettings } from '../../../lib/config/settings.js';
 import { eventually } from '../../support/eventually.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { framesOf } from '../../support/ingest-media.js';
-import { audioMinf, frameAt, KmpSender, videoMinf } from '../../support/kmp-sender.js';
+import { audioMinf, frameAt, videoMinf } from '../../support/kmp-sender.js';
 import { audioFrames, Live, names, videoFrames } from '../../support/live.js';
 import type { IngestConnection, Script } from '../../support/scriptable-ingest.js';
 
@@ -16,12 +16,6 @@ describe('acks of video', { timeout: 90_000 }, () => {
 
   async function start(settings: Partial<MediaSettings> = {}, script: Script = {}): Promise<void> {
     live = await Live.start({ clock, settings: { outWriteMetaTimeout: 0, ...settings }, script });
-  }
-  async function back(minf: Buffer, frameId: bigint): Promise<KmpSender> {
-    const sender = await KmpSender.open(live.service.port, { upstream_id: 'u1', url: live.url() }, { frameId });
-    live.senders.push(sender);
-    sender.send(minf);
-    return sender;
   }
   const arrived = (frames: number): Promise<void> =>
     eventually(() => framesOf(connection).length >= frames, `${frames} frames`);
@@ -163,7 +157,7 @@ describe('acks of video', { timeout: 90_000 }, () => {
     first.send(...videoFrames(1, 8, 1));
     await live.received('video', 7);
     first.end();
-    const second = await back(videoMinf(), 7n);
+    const second = await live.reopen(videoMinf(), 7n);
     await first.closed;
     second.send(...videoFrames(8, 10, 1));
     await live.received('video', 2);
@@ -212,7 +206,7 @@ describe('acks of video', { timeout: 90_000 }, () => {
     await arrived(13);
     first.destroy();
     await eventually(() => live.status().streams['s']?.tracks.audio === undefined, 'the end of the audio track');
-    const second = await back(audioMinf(), 4n);
+    const second = await live.reopen(audioMinf(), 4n);
     second.send(...audioFrames(4, 6));
     await eventually(() => input('audio')?.skipped_frames.duplicate === 2, 'two known frames');
     clock.advance(1000);
@@ -250,7 +244,7 @@ describe('acks of video', { timeout: 90_000 }, () => {
     first.destroy();
     await eventually(() => input('video') === null, 'a track without input');
     assert.equal(first.lastAck, 600n);
-    const second = await back(videoMinf(), 600n);
+    const second = await live.reopen(videoMinf(), 600n);
     second.send(...frames(600, 1201));
     await live.received('video', 2);
     assert.equal(input('video')?.skipped_frames.duplicate, 599);

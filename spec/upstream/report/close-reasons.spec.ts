@@ -4,10 +4,10 @@ import { DnsServer } from '../../support/dns-server.js';
 import { eventually } from '../../support/eventually.js';
 import { freePort } from '../../support/free-port.js';
 import { audioMinf, frameAt, KmpSender } from '../../support/kmp-sender.js';
-import { RunningService } from '../../support/running-service.js';
+import { AT_ONCE_DIRECTIVES, RunningService } from '../../support/running-service.js';
 import { ScriptableIngest, type Script } from '../../support/scriptable-ingest.js';
 
-const QUICK = `kmp_rtmp_out_write_meta_timeout 0; kmp_rtmp_out_flush_timeout 0; kmp_rtmp_out_min_process_delay 0;
+const QUICK = `${AT_ONCE_DIRECTIVES}
   kmp_rtmp_in_read_interval 0;`;
 
 describe('the close reason in the notification is why the upstream ended', { timeout: 90_000 }, () => {

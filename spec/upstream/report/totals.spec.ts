@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { eventually } from '../../support/eventually.js';
 import { gone } from '../../support/gone.js';
 import { audioMinf, frameAt, KmpSender, videoMinf } from '../../support/kmp-sender.js';
-import { RunningService } from '../../support/running-service.js';
+import { AT_ONCE_DIRECTIVES, RunningService } from '../../support/running-service.js';
 import { ScriptableIngest } from '../../support/scriptable-ingest.js';
 
 describe('the sums since the start', { timeout: 90_000 }, () => {
@@ -29,7 +29,7 @@ describe('the sums since the start', { timeout: 90_000 }, () => {
 
   beforeEach(async () => {
     ingest = await ScriptableIngest.start();
-    const media = 'kmp_rtmp_out_write_meta_timeout 0; kmp_rtmp_out_flush_timeout 0; kmp_rtmp_out_min_process_delay 0;';
+    const media = AT_ONCE_DIRECTIVES;
     running = await RunningService.start({ media });
   });
   afterEach(async () => {

@@ -4,7 +4,8 @@ import type { MediaSettings } from '../../../lib/config/settings.js';
 import { eventually } from '../../support/eventually.js';
 import { FakeClock } from '../../support/fake-clock.js';
 import { framesOf, kindsOf, mediaOf, type MediaMessage } from '../../support/ingest-media.js';
-import { audioMinf, frameAt, KmpSender, videoMinf } from '../../support/kmp-sender.js';
+import type { KmpSender } from '../../support/kmp-sender.js';
+import { audioMinf, frameAt, videoMinf } from '../../support/kmp-sender.js';
 import { audioFrames, Live, videoFrames } from '../../support/live.js';
 import type { IngestConnection } from '../../support/scriptable-ingest.js';
 import { turns } from '../../support/turns.js';
@@ -35,12 +36,6 @@ describe('kmp_rtmp_out_slate freeze', { timeout: 90_000 }, () => {
     senders.video.destroy();
     senders.audio.destroy();
     await live.state('input_lost');
-  }
-  async function back(minf: Buffer, frameId: bigint): Promise<KmpSender> {
-    const sender = await KmpSender.open(live.service.port, { upstream_id: 'u1', url: live.url() }, { frameId });
-    live.senders.push(sender);
-    sender.send(minf);
-    return sender;
   }
   const tracks = () => live.status().streams['s']?.tracks ?? {};
   const of = (kind: MediaMessage['kind']): MediaMessage[] => mediaOf(connection).filter((one) => one.kind === kind);
@@ -133,7 +128,10 @@ describe('kmp_rtmp_out_slate freeze', { timeout: 90_000 }, () => {
     await away();
     clock.advance(5000);
     await filled(5, 220);
-    senders = { audio: await back(audioMinf({ extraData: ASC }), 0n), video: await back(videoMinf(), 0n) };
+    senders = {
+      audio: await live.reopen(audioMinf({ extraData: ASC }), 0n),
+      video: await live.reopen(videoMinf(), 0n),
+    };
     senders.audio.send(frameAt(0, 'A0'), frameAt(21, 'A1'));
     await connection.until(() => framesOf(connection).includes('A1'));
     senders.video.send(frameAt(10, 'V0', { key: true }), frameAt(50, 'V1'));
@@ -155,7 +153,7 @@ describe('kmp_rtmp_out_slate freeze', { timeout: 90_000 }, () => {
     await away();
     clock.advance(5000);
     await filled(5, 220);
-    const audio = await back(audioMinf({ extraData: ASC }), 8n);
+    const audio = await live.reopen(audioMinf({ extraData: ASC }), 8n);
     // The same sender continues, 250 ms ahead of what was sent.
     audio.send(frameAt(5540, 'A0'));
     await connection.until(() => framesOf(connection).includes('A0'));

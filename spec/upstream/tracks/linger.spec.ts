@@ -37,14 +37,8 @@ describe('kmp_rtmp_out_linger: the stream stays published while its senders are 
     await live.state('input_lost');
     clock.advance(ms);
   }
-  async function back(minf: Buffer, frameId: bigint): Promise<KmpSender> {
-    const sender = await KmpSender.open(live.service.port, { upstream_id: 'u1', url: live.url() }, { frameId });
-    live.senders.push(sender);
-    sender.send(minf);
-    return sender;
-  }
   async function bothBack(frameId: bigint, video: Buffer[], audio: Buffer[]): Promise<void> {
-    senders = { audio: await back(audioMinf(), frameId), video: await back(videoMinf(), frameId) };
+    senders = { audio: await live.reopen(audioMinf(), frameId), video: await live.reopen(videoMinf(), frameId) };
     senders.audio.send(...audio);
     await eventually(() => tracks().audio?.input_lost === null, 'audio');
     senders.video.send(...video);
@@ -145,7 +139,7 @@ describe('kmp_rtmp_out_linger: the stream stays published while its senders are 
 
     it('with other media: metadata and its header come first', async () => {
       await away();
-      senders.video = await back(videoMinf({ extraData: Buffer.from('avcC other') }), 0n);
+      senders.video = await live.reopen(videoMinf({ extraData: Buffer.from('avcC other') }), 0n);
       senders.video.send(frameAt(0, 'N0', { key: true }));
       assert.equal(await timeOf('N0'), 3290);
       const last = mediaOf(connection).slice(-3);
@@ -166,7 +160,7 @@ describe('kmp_rtmp_out_linger: the stream stays published while its senders are 
       clock.advance(3000);
       senders.video.send(frameAt(3280, 'v8', { key: true }));
       await timeOf('v8');
-      senders.audio = await back(audioMinf(), 0n);
+      senders.audio = await live.reopen(audioMinf(), 0n);
       senders.audio.send(frameAt(0, 'M0'));
       assert.equal(await timeOf('M0'), 3290);
       onePublish();
@@ -200,7 +194,7 @@ describe('kmp_rtmp_out_linger: the stream stays published while its senders are 
       /warn input_lost: no audio arrives: the sender has sent nothing for kmp_rtmp_in/,
     );
     clock.advance(3000);
-    senders.audio = await back(audioMinf(), 0n);
+    senders.audio = await live.reopen(audioMinf(), 0n);
     senders.audio.send(frameAt(0, 'M0'));
     assert.equal(await timeOf('M0'), 3290);
     onePublish();
@@ -227,7 +221,7 @@ describe('kmp_rtmp_out_linger: the stream stays published while its senders are 
   it('a sender that connects and sends nothing does not keep it for ever', async () => {
     await start();
     await away(LINGER / 2);
-    senders.video = await back(videoMinf(), 8n);
+    senders.video = await live.reopen(videoMinf(), 8n);
     await eventually(() => tracks().video?.input !== null, 'the sender');
     clock.advance(LINGER);
     assert.deepEqual(Object.keys(tracks()), ['video']);
@@ -278,10 +272,10 @@ describe('kmp_rtmp_out_linger: the stream stays published while its senders are 
     assert.deepEqual(kindsOf(connection), ['metadata', 'video header', 'audio header']);
     await live.state('input_lost');
     // Sound waits for the first picture on a new connection.
-    senders.video = await back(videoMinf(), 0n);
+    senders.video = await live.reopen(videoMinf(), 0n);
     senders.video.send(...videoFrames(0, 3).map(renamed));
     assert.equal(await timeOf('N0'), 4290);
-    senders.audio = await back(audioMinf(), 0n);
+    senders.audio = await live.reopen(audioMinf(), 0n);
     senders.audio.send(...audioFrames(0, 3).map(renamed));
     assert.equal(await timeOf('M0'), 4300);
   });

@@ -7,10 +7,10 @@ import { FakeClock } from '../../support/fake-clock.js';
 import { frameFields, packet } from '../../support/kmp-bytes.js';
 import { audioMinf, frameAt, KmpSender, videoMinf } from '../../support/kmp-sender.js';
 import { startKmp, type KmpService } from '../../support/kmp-service.js';
-import { RunningService } from '../../support/running-service.js';
+import { AT_ONCE_DIRECTIVES, RunningService } from '../../support/running-service.js';
 import { ScriptableIngest } from '../../support/scriptable-ingest.js';
 
-const QUICK = `kmp_rtmp_out_write_meta_timeout 0; kmp_rtmp_out_flush_timeout 0; kmp_rtmp_out_min_process_delay 0;
+const QUICK = `${AT_ONCE_DIRECTIVES}
   kmp_rtmp_in_read_interval 0;`;
 
 describe('a server that stops reading', { timeout: 90_000 }, () => {

@@ -3,13 +3,10 @@ import assert from 'node:assert/strict';
 import type { MediaSettings } from '../../../lib/config/settings.js';
 import { eventually } from '../../support/eventually.js';
 import { FakeClock } from '../../support/fake-clock.js';
-import { framesOf } from '../../support/ingest-media.js';
+import { audioOf, framesOf, videoOf } from '../../support/ingest-media.js';
 import { frameAt, KmpSender, videoMinf } from '../../support/kmp-sender.js';
 import { audioFrames, Live, names, videoFrames } from '../../support/live.js';
 import type { IngestConnection } from '../../support/scriptable-ingest.js';
-
-const video = (connection: IngestConnection): string[] => framesOf(connection).filter((name) => name.startsWith('v'));
-const audio = (connection: IngestConnection): string[] => framesOf(connection).filter((name) => name.startsWith('a'));
 
 /** Once a frame is acknowledged, only this service can send it again. */
 describe('a track without a sender, with reconnects', { timeout: 90_000 }, () => {
@@ -73,9 +70,9 @@ describe('a track without a sender, with reconnects', { timeout: 90_000 }, () =>
     clock.advance(900);
     const second = await restart();
     senders.video.send(...videoFrames(12, 14));
-    await second.until(() => video(second).includes('v13'));
-    assert.deepEqual(audio(second), names('a', 0, 12));
-    assert.deepEqual(video(second), names('v', 0, 14));
+    await second.until(() => videoOf(second).includes('v13'));
+    assert.deepEqual(audioOf(second), names('a', 0, 12));
+    assert.deepEqual(videoOf(second), names('v', 0, 14));
   });
 
   it('as its whole stream', async () => {
@@ -87,7 +84,7 @@ describe('a track without a sender, with reconnects', { timeout: 90_000 }, () =>
     clock.advance(1000);
     const { reason, upstream } = await live.service.ended();
     assert.equal(reason, 'done');
-    assert.deepEqual([video(second), audio(second)], [names('v', 0, 12), names('a', 0, 12)]);
+    assert.deepEqual([videoOf(second), audioOf(second)], [names('v', 0, 12), names('a', 0, 12)]);
     assert.equal(upstream.ledger.used, Buffer.byteLength(JSON.stringify(upstream.data)));
   });
 
@@ -98,7 +95,7 @@ describe('a track without a sender, with reconnects', { timeout: 90_000 }, () =>
     await Promise.all([senders.video.closed, senders.audio.closed]);
     const second = await restart();
     await second.until(() => framesOf(second).length === 24);
-    assert.deepEqual([video(second), audio(second)], [names('v', 0, 12), names('a', 0, 12)]);
+    assert.deepEqual([videoOf(second), audioOf(second)], [names('v', 0, 12), names('a', 0, 12)]);
   });
 
   it('ends after kmp_rtmp_out_resend', async () => {
@@ -159,8 +156,8 @@ describe('a track without a sender, with reconnects', { timeout: 90_000 }, () =>
     clock.advance(100);
     assert.deepEqual(Object.keys(tracks()), ['video']);
     first.resume();
-    await first.until(() => video(first).includes('v13'));
-    assert.deepEqual(video(first), names('v', 0, 14));
+    await first.until(() => videoOf(first).includes('v13'));
+    assert.deepEqual(videoOf(first), names('v', 0, 14));
     assert.equal(live.ingest.connections.length, 1);
   });
 
@@ -185,8 +182,8 @@ describe('a track without a sender, with reconnects', { timeout: 90_000 }, () =>
           connection = await live.ingest.next();
         }
         connection.resume();
-        await eventually(() => video(connection).length >= 15, 'all frames');
-        assert.deepEqual(video(connection), [...names('v', 0, 12), 'v5', 'v6', 'v7']);
+        await eventually(() => videoOf(connection).length >= 15, 'all frames');
+        assert.deepEqual(videoOf(connection), [...names('v', 0, 12), 'v5', 'v6', 'v7']);
         assert.equal(tracks().video?.input?.skipped_frames.duplicate, 0);
         await senders.video.acked(frameId + 5n);
       });
@@ -205,7 +202,7 @@ describe('a track without a sender, with reconnects', { timeout: 90_000 }, () =>
     const second = await live.ingest.next();
     assert.equal(((await second.command('connect'))[2] as { app: string }).app, 'other');
     await second.until(() => framesOf(second).length === 4);
-    assert.deepEqual([video(second), audio(second)], [names('v', 12, 14), names('a', 12, 14)]);
+    assert.deepEqual([videoOf(second), audioOf(second)], [names('v', 12, 14), names('a', 12, 14)]);
     clock.advance(100);
     const { reason, upstream } = await live.service.ended();
     assert.deepEqual([upstream === old, reason], [true, 'done']);
@@ -240,7 +237,7 @@ describe('a track without a sender, with reconnects', { timeout: 90_000 }, () =>
     clock.advance(1000);
     await eventually(() => framesOf(second).length === 2, 'the last frames');
     await first.closed;
-    assert.deepEqual([video(second), audio(second)], [['v1'], ['a1']]);
+    assert.deepEqual([videoOf(second), audioOf(second)], [['v1'], ['a1']]);
     clock.advance(1000);
     await gone('audio');
     const { reason, upstream } = await live.service.ended();
