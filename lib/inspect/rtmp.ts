@@ -9,6 +9,11 @@ import { TrackStats, type TimeFault } from './track-stats.js';
 
 /** Commands whose fourth value is a stream name. */
 const STREAM_COMMANDS = /^(publish|releaseStream|FCPublish|FCUnpublish|FCSubscribe|play|play2|closeStream)$/;
+/**
+ * How servers name a stream in the description of a status: "KEY is now published", "Publishing KEY.", "stream KEY".
+ */
+const NAMED =
+  /(?:^(?=\S+ is (?:now|already|not|being) )|\b(?:un)?publish(?:ed|ing)? (?:of |as )?|\bstream (?:name )?(?:is |of )?)["'`[]?([^\s"'`\]]+?)["'`\]]?[.:;,]?(?=\s|$)/i;
 /** Size of the handshake of one side: the version byte and two blocks of 1536 bytes. */
 const HANDSHAKE_SIZE = 1 + 2 * 1536;
 /** Most tracks and names that are distinguished; more indicate a damaged dump. */
@@ -157,12 +162,26 @@ export class RtmpInspector {
     return track.stats.add({ dtsMs: track.ms, bytes: payload.length - media.headerSize, isKey });
   }
 
+  /** @param name a stream name, perhaps with a query, which servers leave out */
+  private addName(name: string): void {
+    for (const one of [name, name.replace(/\?.*$/s, '')]) {
+      if (one !== '' && this.names.size < MAX_ENTRIES) this.names.add(one);
+    }
+  }
+
   /** The values as they may be shown: stream names are keys. */
   private masked(values: readonly unknown[]): unknown[] {
     if (this.showKeys) return [...values];
     const [command, , , name] = values;
     const hasStreamName = typeof command === 'string' && STREAM_COMMANDS.test(command) && typeof name === 'string';
-    if (hasStreamName && this.names.size < MAX_ENTRIES) this.names.add(name);
+    if (hasStreamName) this.addName(name);
+    // A status names the stream that it is about; its description often repeats the name.
+    for (const value of values) {
+      if (typeof value !== 'object' || value === null) continue;
+      const { details, description } = value as { details?: unknown; description?: unknown };
+      if (typeof details === 'string') this.addName(details);
+      if (typeof description === 'string') this.addName(NAMED.exec(description)?.[1] ?? '');
+    }
     return values.map((value, at) => {
       if (at === 0) return value;
       return hasStreamName && at === 3 ? maskKey(name) : maskFields(value, this.names);

@@ -185,6 +185,29 @@ describe('inspecting what a publisher sent', () => {
     assert.match(JSON.stringify(messages(shown)), /my stream\?key=1&x=2/);
   });
 
+  it('masks the stream name in the words of a server, also if no command has named it', async () => {
+    for (const description of [
+      's3cretkey is now published',
+      'Publishing s3cretkey.',
+      'Stream "s3cretkey" is already publishing',
+      '/live/s3cretkey is now published',
+      'Start publishing s3cretkey',
+    ]) {
+      const body = concat(
+        concat(text('onStatus'), hex('00 0000000000000000 05 03')),
+        concat(key('code'), text('NetStream.Publish.Start')),
+        concat(key('description'), text(description), hex('000009')),
+      );
+      assert.ok(body.length <= 128);
+      const all = await records(
+        concat(handshake, hex('05 000000 0000'), Buffer.of(body.length), hex('14 01000000'), body),
+      );
+      const [status] = messages(all);
+      assert.match(JSON.stringify(status), /NetStream\.Publish\.Start/, description);
+      assert.doesNotMatch(JSON.stringify(all), /s3cretkey/, description);
+    }
+  });
+
   it('follows timestamps where they wrap', async () => {
     const audio = (time: string): Buffer => hex(`04 ffffff 000002 08 01000000 ${time} 2f00`);
     const all = await records(concat(handshake, audio('ffffffec'), audio('00000000'), audio('00000014')));
