@@ -1,10 +1,9 @@
 import { Command, Option } from 'commander';
-import type { Config } from '../config/config.js';
 import { checkConfiguration } from './check.js';
 import { readConfiguration, type ConfigurationOptions } from './configuration.js';
-import { PROCESS_COMMANDS, signalProcess, type ProcessCommand } from '../process/pid-file.js';
-import { CommandError } from './exit.js';
+import { PROCESS_COMMANDS, type ProcessCommand } from '../process/pid-file.js';
 import { addDirectiveFlags } from './directive-flags.js';
+import { tellRunning } from './tell-running.js';
 
 interface ServeOptions extends ConfigurationOptions {
   readonly test?: boolean;
@@ -57,16 +56,8 @@ export function serveCommand(): Command {
 
 async function serve(options: ServeOptions): Promise<void> {
   if (options.test === true) return checkConfiguration(options);
-  if (options.signal !== undefined) return tellRunning(options.signal, readConfiguration(options));
+  if (options.signal !== undefined) return tellRunning(options.signal, options);
   // Imported only when needed, so that other commands start faster.
   const { runService } = await import('./run-service.js');
   await runService(() => readConfiguration(options));
-}
-
-/** @throws PidFileError, CommandError */
-async function tellRunning(command: ProcessCommand, { file, pid }: Config): Promise<void> {
-  if (pid === undefined || pid === '') {
-    throw new CommandError(`${file}: there is no directive "pid", so the process is unknown; add pid FILE;`);
-  }
-  await signalProcess(pid, command);
 }

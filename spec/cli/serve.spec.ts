@@ -201,6 +201,31 @@ describe('kmp-rtmp -c FILE', () => {
     assert.match(without.stderr, /^kmp-rtmp: .*no directive "pid".*\n$/);
   });
 
+  it('-s quit and stop work although the configuration is not valid any more; -s reload says that nothing changes', async () => {
+    const pid = `${folder.path}/kmp.pid`;
+    for (const [command, text] of [
+      ['quit', `worker_processes x;\npid ${pid};\n${CONFIG}`],
+      ['stop', `worker_processes 2\npid ${pid};\nstream {`],
+    ] as const) {
+      const { run } = await start(`pid ${pid};\n${CONFIG}`);
+      const broken = folder.file('broken.conf', text);
+      const reload = await kmpRtmp(['-s', 'reload', '-c', broken]);
+      assert.equal(reload.code, 1);
+      assert.match(reload.stderr, /^kmp-rtmp: .*broken\.conf:\d+: .*; the running service was not told to reload.*\n$/);
+      const { code, stderr } = await kmpRtmp(['-s', command, '-c', broken]);
+      assert.match(
+        stderr,
+        /^warning: .*broken\.conf:\d+: .*; ".*" is sent to the process of .*kmp\.pid nevertheless\n$/,
+      );
+      assert.equal(code, 0);
+      await run.ended;
+      assert.equal(existsSync(pid), false);
+    }
+    const none = await kmpRtmp(['-s', 'quit', '-c', folder.file('broken.conf', 'stream {')]);
+    assert.equal(none.code, 1);
+    assert.match(none.stderr, /^kmp-rtmp: .*broken\.conf:1: .*; no directive "pid" was found.*--pid FILE\n$/);
+  });
+
   it('--log-format and --log-level go before error_log', async () => {
     const { run } = await start(`error_log stderr error;\n${CONFIG}`, ['--log-format', 'json', '--log-level', 'info']);
     run.kill('SIGTERM');
