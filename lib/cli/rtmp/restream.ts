@@ -41,7 +41,7 @@ export function restreamCommand(): Command {
   return addDirectiveFlags(command, ['Upstreams', 'Notifications'])
     .addHelpText('after', details)
     .action(async (urls: string[], options: RestreamOptions) => {
-      const destinations = destinationsOf(urls);
+      const destinations = destinationsOf(urls, options.listen);
       // Imported only when needed, so that other commands start faster.
       const { runRestream } = await import('./run-restream.js');
       await runRestream({

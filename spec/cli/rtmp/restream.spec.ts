@@ -107,13 +107,21 @@ describe('kmp-rtmp restream', () => {
   });
 
   it('says what is wrong with what it was given', async () => {
-    const url = 'rtmp://127.0.0.1/live/some-long-key';
+    const url = 'rtmp://192.0.2.1/live/some-long-key';
     const busy = `127.0.0.1:${refusing.port}`;
     const rows: [string[], RegExp][] = [
       [[], /missing required argument 'url'/],
       [['rtmp://host/app'], /rtmp:\/\/host\/app has no stream key behind the app; expected rtmp:\/\/HOST\/APP\/KEY/],
       [['http://host/app/key'], /has the scheme "http", not rtmp or rtmps/],
-      [[url, url], /rtmp:\/\/127\.0\.0\.1\/live\/som\*\*\* is given twice/],
+      [[url, url], /rtmp:\/\/192\.0\.2\.1\/live\/som\*\*\* is given twice/],
+      [[''], /destination 1 is empty .*; expected rtmp:\/\/HOST\/APP\/KEY/],
+      [[url, ` ${url}`], /destination 2 begins or ends with a space/],
+      [[`${url}|${url}2`], /destination 1 contains several URLs with "\|" between them; quote each URL on its own/],
+      [[`${url},${url}2`], /destination 1 contains several URLs with "," between them/],
+      [[`${url}, ${url}2`], /destination 1 contains several URLs with "," between them/],
+      [[`${url}|`], /destination 1 contains a "," ";" or "\|" after the URL/],
+      [['rtmp://127.0.0.1:1935/live/some-long-key'], /live\/som\*\*\* is the address of this command itself/],
+      [['rtmp://LOCALHOST/live/some-long-key'], /live\/som\*\*\* is the address of this command itself/],
       [['--listen', '0.0.0.0:1935', url], /everyone who reaches 0\.0\.0\.0 could publish/],
       [['--listen', busy, '--http', '127.0.0.1:0', url], /cannot listen on 127\.0\.0\.1:\d+: another process/],
       [['--listen', '127.0.0.1:0', '--http', busy, url], /cannot listen on 127\.0\.0\.1:\d+: another process/],
@@ -136,7 +144,7 @@ describe('kmp-rtmp restream', () => {
     for (const env of [{ KMP_RTMP_API_TOKEN: 't0ken' }, { KMP_RTMP_DENY: 'all' }]) {
       // No machine has this address: the attempt to listen shows that it is allowed.
       const { code, stderr } = await kmpRtmp(
-        ['restream', '--http', '192.0.2.1:8001', 'rtmp://127.0.0.1/live/key'],
+        ['restream', '--http', '192.0.2.1:8001', 'rtmp://192.0.2.1/live/key'],
         env,
       );
       assert.equal(code, 1);
