@@ -160,5 +160,5 @@ function describe(info: MediaInfo): string {
   const codec = codecName(info.codecId);
   return info.mediaType === 'video'
     ? `${codec}, ${info.width}x${info.height}`
-    : `${codec}, ${info.sampleRate} Hz, ${info.channels} channels`;
+    : `${codec}, ${info.sampleRate} Hz, ${info.channels === 1 ? '1 channel' : `${info.channels} channels`}`;
 }

@@ -17,6 +17,8 @@ import type { MediaSource, SourceOptions } from './source.js';
 export async function openSource(path: string, given: SourceOptions = {}): Promise<MediaSource> {
   const options = given.strict === true ? { ...given, ...THROWING } : given;
   const head = await firstBytes(path);
+  if (head.length === 0)
+    throw new KmpRtmpError('source_format', `${path} is empty; expected a media file, such as .mp4 or .flv`);
   if (isKmpDump(head)) return openKmpDump(path, options);
   return isFlv(head) ? openFlv(path, options) : openContainer(path, options);
 }

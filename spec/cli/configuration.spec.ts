@@ -114,6 +114,7 @@ describe('checking a configuration', () => {
 
   for (const [what, content, says] of [
     ['is not there', undefined, /no\/such\.mp4 cannot be opened: the file does not exist\n$/],
+    ['is empty', '', /film\.mp4 is empty; expected a media file, such as \.mp4 or \.flv\n$/],
     ['is no media', 'hello, this is no film at all', /film\.mp4 cannot be read: .*\n$/],
   ] as const) {
     it(`a slate that ${what}: one line`, async () => {
@@ -184,7 +185,7 @@ describe('checking a configuration', () => {
     const missing = await kmpRtmp(['-t', '-c', file]);
     assert.equal(missing.code, 1);
     assert.match(missing.stderr, /secret\.conf:6: .*cannot read .*secret: the file does not exist\n$/);
-    const restream = await kmpRtmp(['restream', '--kmp-rtmp-out-notif-secret-file', secret, 'rtmp://127.0.0.1/a/b']);
+    const restream = await kmpRtmp(['restream', '--kmp-rtmp-out-notif-secret-file', secret, 'rtmp://192.0.2.1/a/b']);
     assert.equal(restream.code, 1);
     assert.match(
       restream.stderr,

@@ -3,7 +3,7 @@ import { PublishError } from '../../rtmp/publish-error.js';
 import type { PublisherState } from '../../rtmp/network/publisher.js';
 import type { ServerEvent } from '../../rtmp/server-event.js';
 import type { Refusal } from '../../rtmp/server-reply.js';
-import { reasonOf } from '../report/close-reason.js';
+import { connectionText, reasonOf } from '../report/close-reason.js';
 import type { UpstreamState } from '../report/status.js';
 import type { TrackStream } from '../tracks/track.js';
 import { AnswerTimeouts, type AnswerTimeoutOwner } from './server/answer-timeouts.js';
@@ -329,7 +329,7 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, ReplacerOwn
       this.giveUp(error, rejected);
       return;
     }
-    this.owner.log.warn(`RTMP connection broken: ${messageOf(error)}; ${this.destinations.plan}`);
+    this.owner.log.warn(`${connectionText(error)}; ${this.destinations.plan}`);
     this.phase = 'waiting';
     this.renewCurrent();
     this.reconnecting(error);

@@ -295,7 +295,8 @@ export class Input extends Writable implements TrackInput, Counting {
     this.rules.waitKey = info.mediaType === 'video';
     if (track.gap !== undefined) track.gap.continues = false;
     if (found.kind === 'gap') {
-      log.warn(`takes over at frame ${initialFrameId} where ${expected} was expected: ${found.lost} frames are lost`);
+      const lost = `${found.lost} frames are lost: the sender of this ${info.mediaType} track left them out`;
+      log.warn(`takes over at frame ${initialFrameId} where ${expected} was expected: ${lost}`);
       return;
     }
     log.warn(`restarts at frame ${initialFrameId}: ${track.length} pending frames are dropped`);

@@ -1,3 +1,4 @@
+import { messageOf } from '../../base/errors.js';
 import { PublishError } from '../../rtmp/publish-error.js';
 
 /**
@@ -53,4 +54,16 @@ const byStage = {
 /** The close reason for an upstream whose connection failed with `error`. */
 export function reasonOf(error: unknown): CloseReason {
   return error instanceof PublishError ? byStage[error.stage] : 'send_failed';
+}
+
+/** Errors of these stages are those of an attempt to connect. */
+const BEFORE_CONNECTION: ReadonlySet<string> = new Set(['start_resolve', 'resolve', 'start_connect', 'handshake']);
+
+/** A text for the log about a connection that is lost, or that was never made. */
+export function connectionText(error: unknown): string {
+  const message = messageOf(error);
+  if (!(error instanceof PublishError) || !BEFORE_CONNECTION.has(error.stage))
+    return `RTMP connection broken: ${message}`;
+  const [, address] = /^could not connect: (.+)$/s.exec(message) ?? [];
+  return address === undefined ? `RTMP: cannot connect: ${message}` : `RTMP: cannot connect to ${address}`;
 }

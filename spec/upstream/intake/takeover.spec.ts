@@ -76,7 +76,10 @@ describe('a sender that returns to a track with pending frames', { timeout: 90_0
     second.send(videoMinf(), frameAt(10, 'f20'), frameAt(11, 'f21', { key: true }), frameAt(12, 'f22'));
     await received(2);
     assert.equal(track()?.input?.skipped_frames.no_key, 1);
-    assert.match(service.log.text, /warn takes over at frame 20 where 14 was expected: 6 frames are lost/);
+    assert.match(
+      service.log.text,
+      /warn takes over at frame 20 where 14 was expected: 6 frames are lost: the sender of this video track/,
+    );
     assert.deepEqual(await flushed('f22'), ['f10', 'f11', 'f12', 'f13', 'f21', 'f22']);
   });
 
