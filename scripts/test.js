@@ -1,14 +1,19 @@
 // Runs the compiled specs with Node's own test runner. Arguments: parts of file names to run only those
-// (`npm test -- kmp merge`). Suites that need programs from outside npm live in spec/external and are run by
-// `npm run test:external`; those that take their time in spec/resilience, by `npm run test:resilience`: SUITE names the
-// folder. KMP_RTMP_NODE_INTERNALS=off runs them all without what Node does not document.
+// (`npm test -- kmp merge`), or paths (`npm test -- spec/kmp/decoder.spec.ts`). Suites that need programs from outside
+// npm live in spec/external and are run by `npm run test:external`; those that take their time in spec/resilience, by
+// `npm run test:resilience`: SUITE names the folder. KMP_RTMP_NODE_INTERNALS=off runs them all without what Node does
+// not document.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 
 const root = 'dist/spec';
-const only = process.argv.slice(2).filter((arg) => !arg.startsWith('--'));
+const only = process.argv
+  .slice(2)
+  .filter((arg) => !arg.startsWith('--'))
+  // A path of a source, as editors and shells complete it.
+  .map((arg) => arg.replace(/^(\.\/)?(dist\/)?spec\//, '').replace(/\.ts$/, '.js'));
 const flags = process.argv.slice(2).filter((arg) => arg.startsWith('--'));
 const suite = process.env['EXTERNAL'] === '1' ? 'external' : (process.env['SUITE'] ?? '');
 // Without the internals of Node, one process does all the work: there are no workers (docs/running.md).

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, afterEach, describe, it } from 'node:test';
 import * as door from '../../lib/index.js';
 import { startChild, type Child } from '../support/child.js';
+import { freePort } from '../support/free-port.js';
 import { loadScenario, playScenario } from '../support/golden.js';
 import type { ParsedMessage } from '../support/rtmp-parse.js';
 import { assertSameBytes } from '../support/same-bytes.js';
@@ -64,7 +65,7 @@ describe('examples', () => {
    * Starts the README's program, with an ingest of the spec and these files; its exit code and what it writes to
    * stderr.
    */
-  function readme(ingest: ScriptableIngest, files: readonly string[]): Child {
+  function readme(ingest: Pick<ScriptableIngest, 'port'>, files: readonly string[]): Child {
     const [block = ''] = blocks({ path: 'README.md', text: readFileSync('README.md', 'utf8') })
       .filter(({ language }) => language === 'ts')
       .map(({ text }) => text);
@@ -85,6 +86,14 @@ describe('examples', () => {
     const { messages, closed } = await ingest.next();
     await closed;
     assert.deepEqual([media(messages, VIDEO).length, media(messages, AUDIO).length], [61, 89]);
+  });
+
+  it('the one of the README, when nothing listens: the reason, not a stack', async () => {
+    const child = readme({ port: await freePort() }, dumps);
+    await child.says('PUBLICATION_FAILED: handshake_failed: could not connect');
+    assert.doesNotMatch(await child.rest(), /\bat /);
+    await child.says('handshake_failed could not connect');
+    assert.equal(await child.exit, 1);
   });
 
   const folder = mkdtempSync(join(tmpdir(), 'kmp-rtmp-examples-'));
