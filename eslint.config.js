@@ -5,7 +5,7 @@ import tseslint from 'typescript-eslint';
 const CLOCK = 'Time is handed in: take a Clock (lib/time/clock.ts), so that specs can set it.';
 
 export default tseslint.config(
-  { ignores: ['dist/**', 'node_modules/**', 'docs/**', 'demo-out/**', 'bench-out/**'] },
+  { ignores: ['dist/**', 'node_modules/**', 'docs/**', 'demo-out/**', 'bench-out/**', 'release/**'] },
   js.configs.recommended,
   ...tseslint.configs.recommended,
   {

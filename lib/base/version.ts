@@ -1,22 +1,14 @@
-import { readFileSync } from 'node:fs';
+import { readPackageFile } from './package-files.js';
 
-// dist/lib/base/version.js is three levels below the root of the package, lib/base/version.ts is two levels below.
-function readVersion(): string {
-  for (const up of ['../../../package.json', '../../package.json']) {
-    try {
-      const parsed: unknown = JSON.parse(readFileSync(new URL(up, import.meta.url), 'utf8'));
-      if (typeof parsed === 'object' && parsed !== null && 'name' in parsed && parsed.name === 'kmp-rtmp') {
-        if ('version' in parsed && typeof parsed.version === 'string') return parsed.version;
-      }
-    } catch {
-      // No such file: try the next one.
-    }
-  }
-  return '0.0.0';
+/** The texts of a JSON file of the package, by their keys. */
+function textsIn(path: string): Readonly<Record<string, string>> {
+  const parsed: unknown = JSON.parse(readPackageFile(path)?.toString('utf8') ?? '{}');
+  if (typeof parsed !== 'object' || parsed === null) return {};
+  return Object.fromEntries(Object.entries(parsed).filter(([, value]) => typeof value === 'string'));
 }
 
 /** This package's version, from its package.json. */
-export const version: string = readVersion();
+export const version: string = textsIn('package.json')['version'] ?? '0.0.0';
 
 interface BuildInfo {
   /** Name and version of the compiler, for `compiler` in the API. */
@@ -26,16 +18,9 @@ interface BuildInfo {
 }
 
 function readBuildInfo(): BuildInfo {
-  try {
-    // Written by scripts/build-info.js, the last step of `npm run build`.
-    const parsed: unknown = JSON.parse(readFileSync(new URL('../build-info.json', import.meta.url), 'utf8'));
-    if (typeof parsed === 'object' && parsed !== null && 'compiler' in parsed && 'built' in parsed) {
-      return { compiler: String(parsed.compiler), built: String(parsed.built) };
-    }
-  } catch {
-    // There is no such file if another tool compiled the code.
-  }
-  return { compiler: 'typescript', built: '' };
+  // Written by scripts/build-info.js, the last step of `npm run build`. There is none if another tool compiled.
+  const { compiler = 'typescript', built = '' } = textsIn('dist/lib/build-info.json');
+  return { compiler, built };
 }
 
 /** How this copy was built. */

@@ -1,8 +1,10 @@
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Command } from 'commander';
 import { KmpRtmpError } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
+import { packageFilePath, readPackageFile } from '../base/package-files.js';
 import { codecName } from '../media/codec.js';
 import { percentile } from './frame-comparison.js';
 import type { DemoTrack } from './demo-run.js';
@@ -33,17 +35,26 @@ export function demoCommand(): Command {
     .option('--fast', 'send as fast as the server takes it')
     .addHelpText('after', examples)
     .action(async (file: string | undefined, options: DemoCommandOptions) => {
-      if (!(await demo(file ?? samplePath(), options))) process.exitCode = 1;
+      if (!(await (file === undefined ? demoSample(options) : demo(file, options)))) process.exitCode = 1;
     });
 }
 
-/** Path of the sample in the package's folder, two or three levels above this file. */
-function samplePath(): string {
-  for (const up of ['../../../assets/sample.mp4', '../../assets/sample.mp4']) {
-    const path = fileURLToPath(new URL(up, import.meta.url));
-    if (existsSync(path)) return path;
+/** Plays the sample of the package. A single executable writes it to a file, because MP4 is read from files. */
+async function demoSample(options: DemoCommandOptions): Promise<boolean> {
+  const path = packageFilePath('assets/sample.mp4');
+  if (path !== undefined) return demo(path, options);
+  const sample = readPackageFile('assets/sample.mp4');
+  if (sample === undefined) {
+    throw new KmpRtmpError('demo_no_sample', 'assets/sample.mp4 is missing from the package; name a file to play');
   }
-  throw new KmpRtmpError('demo_no_sample', 'assets/sample.mp4 is missing from the package; name a file to play');
+  const folder = mkdtempSync(join(tmpdir(), 'kmp-rtmp-demo-'));
+  try {
+    const file = join(folder, 'sample.mp4');
+    writeFileSync(file, sample);
+    return await demo(file, options);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 /** True if every frame arrived. */

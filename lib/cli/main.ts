@@ -9,6 +9,7 @@ import { helpStyle } from './help.js';
 import { ingestCommand } from './rtmp/ingest.js';
 import { restreamCommand } from './rtmp/restream.js';
 import { inspectCommand } from './inspect.js';
+import { licensesCommand } from './about/licenses.js';
 import { sendCommand } from './send.js';
 import { serveCommand } from './serve.js';
 import { topCommand } from './top.js';
@@ -34,6 +35,7 @@ export function createProgram(): Command {
     checkCommand(),
     topCommand(),
     demoCommand(),
+    licensesCommand(),
   ];
   for (const command of [serveCommand(), ...tools, completionCommand(() => program, DEFAULT_COMMAND)]) {
     command.copyInheritedSettings(program).showHelpAfterError(`see ${program.name()} ${command.name()} --help`);

@@ -1,7 +1,6 @@
 import cluster from 'node:cluster';
 import { availableParallelism } from 'node:os';
 import type { Socket } from 'node:net';
-import { fileURLToPath } from 'node:url';
 import { systemClock, type Clock } from '../time/clock.js';
 import type { Config } from '../config/config.js';
 import { addressName } from '../net/listen.js';
@@ -18,18 +17,13 @@ import { ClusterTotals } from './cluster-totals.js';
 import type { ToPrimary } from './messages.js';
 import { Slot, type SlotOwner } from './slot.js';
 import { WorkerUnavailable } from '../upstream/report/worker-unavailable.js';
+import { workerProgram } from './worker-program.js';
 
 export interface ClusterMediaServiceOptions {
   /** Default: nothing is logged. */
   readonly log?: Logger;
   readonly clock?: Clock;
 }
-
-/**
- * Newer versions of Node have an option against their debugger on SIGUSR1. For others, and for the primary, see
- * lib/process/no-debugger.ts.
- */
-const NO_DEBUGGER = process.allowedNodeEnvironmentFlags.has('--disable-sigusr1') ? ['--disable-sigusr1'] : [];
 
 /**
  * The media side in several worker processes (`worker_processes`). All of them accept connections; the tracks of an
@@ -87,9 +81,7 @@ export class ClusterMediaService implements MediaService, SlotOwner {
       this.all.length = 1;
     }
     cluster.setupPrimary({
-      exec: fileURLToPath(new URL('../cli/worker-main.js', import.meta.url)),
-      args: [],
-      execArgv: [...process.execArgv, ...NO_DEBUGGER],
+      ...workerProgram(),
       serialization: 'advanced',
     });
     try {

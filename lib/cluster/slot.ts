@@ -1,4 +1,4 @@
-import cluster, { type Worker as ChildWorker } from 'node:cluster';
+import type { Worker as ChildWorker } from 'node:cluster';
 import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../time/clock.js';
 import type { Config } from '../config/config.js';
@@ -12,6 +12,7 @@ import { Deliveries } from './deliveries.js';
 import type { Question, ToPrimary, ToWorker } from './messages.js';
 import { WorkerWatch } from './worker-watch.js';
 import { WorkerUnavailable } from '../upstream/report/worker-unavailable.js';
+import { forkWorker } from './worker-program.js';
 
 /** A worker that lived for less than this, ms, is replaced after a delay, which grows with each such worker. */
 const QUICK_DEATH = 5_000;
@@ -137,7 +138,7 @@ export class Slot {
   private fork(): void {
     this.generation++;
     this.startedAt = this.owner.clock.now();
-    const worker = cluster.fork();
+    const worker = forkWorker();
     this.worker = worker;
     worker.on('message', (message: ToPrimary, socket?: Socket) => this.onMessage(message, socket));
     worker.on('error', () => {});

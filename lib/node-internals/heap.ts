@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 import { promisify } from 'node:util';
 import { messageOf } from '../base/errors.js';
+import { readPackageFile } from '../base/package-files.js';
 import { systemClock, type Clock } from '../time/clock.js';
 import { internalsAllowed } from './internals.js';
 
@@ -21,6 +22,9 @@ const WITHOUT_THREADS = [
 
 /** V8 reads this flag each time the young generation could grow. */
 const GROWTH = '--semi-space-growth-factor';
+
+/** The list of V8's flags in a single executable, which does not print it as Node does. */
+const EMBEDDED_LIST = 'v8-options.txt';
 
 /** The longest that Node may take to print its list of flags, ms. */
 const LIST_TIMEOUT = 10_000;
@@ -43,12 +47,18 @@ export async function tuneHeap(clock: Clock = systemClock): Promise<string | und
 
 /** Returns a test for the flags that V8 knows. @throws if Node does not list them */
 async function knownFlags(): Promise<(flag: string) => boolean> {
+  const embedded = readPackageFile(EMBEDDED_LIST)?.toString('utf8');
+  const list = embedded ?? (await askNode());
+  return (flag) => list.includes(nameIn(flag));
+}
+
+async function askNode(): Promise<string> {
   const { stdout } = await promisify(execFile)(process.execPath, ['--v8-options'], {
     maxBuffer: 2 ** 24,
     timeout: LIST_TIMEOUT,
     env: {},
   });
-  return (flag) => stdout.includes(nameIn(flag));
+  return stdout;
 }
 
 /** A flag's name in the list: always the positive form, followed by its description. */

@@ -16,6 +16,17 @@ export interface Ended {
   readonly stderr: string;
 }
 
+/** The program to run, what stands before its arguments, and where and as which user it runs. */
+export interface HowToRun {
+  readonly command: string;
+  readonly before?: readonly string[];
+  readonly cwd?: string;
+  readonly uid?: number;
+  readonly gid?: number;
+}
+
+const compiled: HowToRun = { command: process.execPath, before: [program] };
+
 /** A run that has begun. */
 export class Run {
   stdout = '';
@@ -23,10 +34,11 @@ export class Run {
   readonly ended: Promise<Ended>;
   private readonly child: ChildProcess;
 
-  constructor(args: readonly string[], env: NodeJS.ProcessEnv = {}, input?: Buffer) {
+  constructor(args: readonly string[], env: NodeJS.ProcessEnv = {}, input?: Buffer, how: HowToRun = compiled) {
     // Nothing of the surroundings that stands for a directive.
     const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('KMP_RTMP_')));
-    this.child = reap(spawn(process.execPath, [program, ...args], { env: { ...clean, ...env } }));
+    const { command, before = [], ...options } = how;
+    this.child = reap(spawn(command, [...before, ...args], { ...options, env: { ...clean, ...env } }));
     this.child.stdin?.on('error', () => {});
     this.child.stdin?.end(input);
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.stdout += text));

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { extname } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { embeddedFiles } from '../../base/package-files.js';
 
 /** A file of the page, as it is sent. */
 export interface Asset {
@@ -28,6 +29,25 @@ export function readAssets(): ReadonlyMap<string, Asset> {
 let assets: ReadonlyMap<string, Asset> | undefined;
 
 function loadAssets(): ReadonlyMap<string, Asset> {
+  const found = new Map<string, Asset>();
+  for (const [name, content] of embeddedPage() ?? pageOnDisk()) {
+    const type = TYPES[extname(name)];
+    if (type !== undefined) found.set(name, assetOf(type, content));
+  }
+  return found;
+}
+
+/** The folder of the page's files in a single executable (scripts/package/assets.js). */
+const EMBEDDED = 'status-page/';
+
+function embeddedPage(): [string, Buffer][] | undefined {
+  const files = embeddedFiles();
+  return files?.names
+    .filter((name) => name.startsWith(EMBEDDED))
+    .map((name) => [name.slice(EMBEDDED.length), files.read(name)]);
+}
+
+function pageOnDisk(): [string, Buffer][] {
   const { resolve } = createRequire(import.meta.url);
   const folder = new URL('public/', import.meta.url);
   const own = readdirSync(folder, { recursive: true }).map((found): [string, string | URL] => {
@@ -39,12 +59,9 @@ function loadAssets(): ReadonlyMap<string, Asset> {
     ['uplot.js', resolve('uplot/dist/uPlot.esm.js')],
     ['uplot.css', resolve('uplot/dist/uPlot.min.css')],
   ];
-  const found = new Map<string, Asset>();
-  for (const [name, path] of [...own, ...foreign]) {
-    const type = TYPES[extname(name)];
-    if (type !== undefined) found.set(name, assetOf(type, readFileSync(path)));
-  }
-  return found;
+  return [...own, ...foreign]
+    .filter(([name]) => TYPES[extname(name)] !== undefined)
+    .map(([name, path]) => [name, readFileSync(path)]);
 }
 
 function assetOf(type: string, plain: Buffer): Asset {
