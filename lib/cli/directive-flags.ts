@@ -17,7 +17,7 @@ const LISTEN = {
 /** The first sentence of the directive's paragraph (outside of parentheses), and its default. */
 function summary({ row, setting }: OverrideName): string {
   if (setting === 'listen' || setting === 'httpListen') return LISTEN[setting];
-  const [sentence = row.doc] = /^(?:\([^)]*\)|[^(])*?(?=[.;](?: |$))/.exec(row.doc) ?? [];
+  const [sentence = row.doc] = /^(?:\([^)]*\)|[^(])*?(?=(?<!\.)[.;](?: |$))/.exec(row.doc) ?? [];
   const effect = row.noEffect === undefined ? sentence : `Accepted, but has no effect here. ${sentence}`;
   return row.defaultText === '' ? effect : `${effect} (default: ${row.defaultText})`;
 }
