@@ -109,6 +109,36 @@ describe('two destinations at once', { timeout: 90_000 }, () => {
     for (const [name, ms] of times(two)) assert.equal(ms + 80, times(first).get(name), name);
   });
 
+  it('have the same timestamps after a sender has returned with others, if its frames carry the clock of the source', async () => {
+    live = await Live.start({ clock, random: () => 0, settings: { outLinger: 60_000 } });
+    other = await ScriptableIngest.start({ answers: true });
+    const frames = (name: string, dts: number, created: number): [Buffer, Buffer] => [
+      frameAt(dts, `v${name}`, { key: true, created }),
+      frameAt(dts + 10, `a${name}`, { created: created + 10 }),
+    ];
+    const sendBoth = ({ video, audio }: Senders, [picture, sound]: [Buffer, Buffer]): void => {
+      video.send(picture);
+      audio.send(sound);
+    };
+    const senders = [await live.both(), await live.both(second())];
+    for (const one of senders) sendBoth(one, frames('0', 320, 5320));
+    const connections = [await live.ingest.next(), await other.next()];
+    for (const connection of connections) await connection.until(() => framesOf(connection).length === 2);
+    for (const { video, audio } of senders) for (const sender of [video, audio]) sender.destroy();
+    const lost = (id: string): boolean => live.service.registry.get(id)?.state === 'input_lost';
+    await eventually(() => lost('u1') && lost('u2'), 'both to have lost their input');
+    // The second one returns later, with the same frames.
+    for (const [i, data] of [{}, second()].entries()) {
+      clock.advance(700);
+      sendBoth(await live.both(data), frames('1', 0, 6220));
+      const connection = connections[i];
+      await connection?.until(() => framesOf(connection).length === 4);
+    }
+    const [one, two] = connections.map((connection) => times(connection));
+    assert.deepEqual([one?.get('v1'), one?.get('a1')], [1220, 1230]);
+    assert.deepEqual(one, two);
+  });
+
   it('have the same timestamps if one of them begins later', async () => {
     live = await Live.start({ clock, random: () => 0 });
     other = await ScriptableIngest.start({ answers: true });
