@@ -19,7 +19,7 @@ import { until } from '../support/until.js';
 /** Bytes a second of the film. */
 const BYTE_RATE = 60_000;
 /** s; longer than all phases together. */
-const LENGTH = 200;
+const LENGTH = 260;
 
 const MEDIA = `
   kmp_rtmp_out_answer_timeout 5s;
@@ -43,7 +43,7 @@ interface Seen {
   readonly event: Notified;
 }
 
-describe('a timeline of failures', { timeout: 240_000 }, () => {
+describe('a timeline of failures', { timeout: 280_000 }, () => {
   const folder = new Folder();
   const film = join(folder.path, 'film.flv');
   const records = join(folder.path, 'records');
