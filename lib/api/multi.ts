@@ -1,7 +1,8 @@
 import { messageOf } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
 import { loggablePath } from './answer.js';
-import { failure, type PathOperations, type Result, workerUnavailable } from './operations.js';
+import { failure, type PathOperations, type Result } from './operation.js';
+import { workerUnavailable } from './operations.js';
 import { WorkerUnavailable } from '../upstream/report/worker-unavailable.js';
 
 /** Maximum number of requests in one body. */
@@ -17,9 +18,9 @@ export interface MultiContext {
   readonly client: string;
 }
 
-/** The log line of a request that has changed something. */
-export function changeText(method: string, path: string, client: string): string {
-  return `API: ${method} ${loggablePath(path)} done, for ${client}`;
+/** The log line of a request that has changed something. @param note what was changed */
+export function changeText(method: string, path: string, client: string, note?: string): string {
+  return `API: ${method} ${loggablePath(path)} done, for ${client}${note === undefined ? '' : `: ${note}`}`;
 }
 
 /**
@@ -70,12 +71,13 @@ async function run(routes: readonly PathOperations[], request: object, { log, cl
           ? found.route.post
           : undefined;
   if (operation === undefined) return failure(405, 'method_not_allowed', `${method} is not allowed here`);
-  if ((Reflect.get(request, 'body') ?? null) !== null) {
+  const body: unknown = Reflect.get(request, 'body') ?? undefined;
+  if (body !== undefined && !(method === 'POST' && found.route.takesBody === true)) {
     return failure(UNSUPPORTED, 'unsupported_request', `"body" is not allowed with ${method}`);
   }
   try {
-    const result = await operation(found.params, query === 'list=1');
-    if (method !== 'GET' && result.status < 300) log.info(changeText(method, path, client));
+    const result = await operation(found.params, query === 'list=1', undefined, body);
+    if (method !== 'GET' && result.status < 300) log.info(changeText(method, path, client, result.note));
     return result;
   } catch (error) {
     if (error instanceof WorkerUnavailable) return workerUnavailable(error);

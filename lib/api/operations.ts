@@ -1,45 +1,12 @@
 import { DEFAULT_CLOSED, MAX_CLOSED } from '../upstream/report/closed.js';
-import type { GlobalStatus, Management, OperatorOrder } from '../upstream/report/status.js';
+import type { GlobalStatus, Management } from '../upstream/report/status.js';
 import type { WorkerUnavailable } from '../upstream/report/worker-unavailable.js';
-import { jsonBytes, type ErrorBody } from './answer.js';
 import { coalesce } from './coalesce.js';
 import { openApiDocument } from './openapi/openapi.js';
-
-/** Result of an operation: an HTTP status, and the body as JSON unless the status is 204. */
-export interface Result {
-  readonly status: number;
-  readonly body?: Buffer;
-  /** The workers that the answer lacks, by number. */
-  readonly missing?: readonly number[];
-  /** Where the next page of a list begins. */
-  readonly next?: string | undefined;
-}
-
-/** The parameters of the query of a request, by name. */
-export type Query = Readonly<Record<string, string | undefined>>;
-
-/**
- * @param params the values of the parameters of the path, decoded, in their order
- * @param list whether only names are requested (`list=1`)
- * @param query all parameters of the query; none in POST /multi
- */
-export type Operation = (params: readonly string[], list: boolean, query?: Query) => Promise<Result>;
-
-/** The operations at one path. `path` has a leading ":" in the segments that are parameters. */
-export interface PathOperations {
-  readonly path: string;
-  readonly get?: Operation;
-  readonly delete?: Operation;
-  readonly post?: Operation;
-}
-
-const ORDERS: readonly OperatorOrder[] = ['disable', 'enable', 'retry'];
+import { failure, noUpstream, ok, type PathOperations, type Query, type Result } from './operation.js';
+import { orderOperations } from './orders.js';
 
 const DROPPED: Result = { status: 204 };
-
-export function ok(value: unknown): Result {
-  return { status: 200, body: jsonBytes(value) };
-}
 
 /** An answer made from answers of all workers. It names those that did not answer. */
 function okOfAll(value: unknown, ...parts: readonly Pick<GlobalStatus, 'missing_workers'>[]): Result {
@@ -56,15 +23,6 @@ function once(make: () => Result): () => Result {
 /** The answer if the worker of an upstream does not answer: nobody knows whether there is such an upstream. */
 export function workerUnavailable({ message }: WorkerUnavailable): Result {
   return failure(503, 'worker_unavailable', `${message}; its upstreams are not known. Try again in a few seconds`);
-}
-
-export function failure(status: number, error: string, message: string): Result {
-  const body: ErrorBody = { error, message };
-  return { status, body: jsonBytes(body) };
-}
-
-function noUpstream(id: string): Result {
-  return failure(404, 'not_found', `there is no upstream with the id ${JSON.stringify(id.slice(0, 200))}`);
 }
 
 /** All operations of the management API (docs/protocol/behaviour.md, API endpoints). */
@@ -107,23 +65,7 @@ export function operations(management: Management, { write }: { readonly write: 
       },
       delete: async ([id = '']) => ((await management.dropUpstream(id)) ? DROPPED : noUpstream(id)),
     },
-    ...ORDERS.map((order) => ({
-      path: `/upstreams/:upstream/${order}`,
-      post: async ([id = '']: readonly string[]) =>
-        (await management.order(order, { id })) === undefined ? noUpstream(id) : DROPPED,
-    })),
-    ...ORDERS.map((order) => ({
-      path: `/routes/:route/${order}`,
-      post: async ([route = '']: readonly string[]) => {
-        if (!/^rtmps?:\/\/[^/]+\/[^/]+/i.test(route)) {
-          return failure(400, 'bad_request', 'a route is the URL of a server with its app, such as rtmp://host/app');
-        }
-        const upstreams = await management.order(order, { route });
-        return upstreams === undefined
-          ? failure(404, 'not_found', 'no upstream publishes there, or nothing was to be changed')
-          : ok({ upstreams });
-      },
-    })),
+    ...orderOperations(management),
     {
       path: '/upstreams/:upstream/streams',
       async get([id = ''], list) {

@@ -4,7 +4,8 @@ import type { Management } from '../upstream/report/status.js';
 import { answerBytes, answerError, errorHandler, notFound } from './answer.js';
 import { clientName } from './client.js';
 import { changeText, runMulti } from './multi.js';
-import { operations, workerUnavailable, type Operation, type Query, type Result } from './operations.js';
+import type { Operation, Query, Result } from './operation.js';
+import { operations, workerUnavailable } from './operations.js';
 import { WorkerUnavailable } from '../upstream/report/worker-unavailable.js';
 import { sameSiteOnly, securityHeaders } from './security.js';
 
@@ -16,7 +17,7 @@ export interface ManagementOptions {
 }
 
 const MULTI_PATH: string = '/multi';
-/** Maximum size of the body of POST /multi, in bytes: the default of nginx. */
+/** Maximum size of a body, in bytes: the default of nginx. */
 const MAX_BODY = 2 ** 20;
 
 /**
@@ -35,12 +36,13 @@ export function managementRouter(management: Management, options: ManagementOpti
   router.use(securityHeaders);
   if (!write) router.use(readOnly);
   router.use(sameSiteOnly);
-  for (const { path, get, delete: remove, post } of routes) {
+  for (const { path, get, delete: remove, post, takesBody = false } of routes) {
     if (post && !write) continue;
     const route = router.route(path);
     const names = [...path.matchAll(/:(\w+)/g)].map(([, name = '']) => name);
     if (get) route.get(handler(get, names, noLog));
     if (write && remove) route.delete(handler(remove, names, log));
+    if (post && takesBody) route.post(express.json({ limit: MAX_BODY, strict: false }));
     if (post) route.post(handler(post, names, log));
     const writes = [...(remove ? ['DELETE'] : []), ...(post ? ['POST'] : [])];
     allowOnly(route, [...(get ? ['GET', 'HEAD'] : []), ...(write ? writes : []), 'OPTIONS']);
@@ -65,8 +67,8 @@ function handler(operation: Operation, names: readonly string[], log: Logger): R
       const value = req.params[name];
       return typeof value === 'string' ? value : '';
     });
-    const result = await resultOf(operation(params, req.query['list'] === '1', queryOf(req)));
-    if (result.status < 300) log.info(changeText(req.method, req.path, clientName(req)));
+    const result = await resultOf(operation(params, req.query['list'] === '1', queryOf(req), req.body));
+    if (result.status < 300) log.info(changeText(req.method, req.path, clientName(req), result.note));
     respond(req, res, result);
   };
 }

@@ -2,11 +2,18 @@ import type { Clock } from '../time/clock.js';
 import { buildInfo, version } from '../base/version.js';
 import type { ClosedRecord } from '../upstream/report/closed-record.js';
 import type { ClosedQuery, ClosedUpstream } from '../upstream/report/closed.js';
+import { formRefusal, TOO_MANY } from '../upstream/orders/destination-check.js';
+import type { Orders } from '../upstream/orders/orders.js';
+import {
+  isRefusal,
+  type ElsewhereUrls,
+  type OperatorOrder,
+  type OrderAnswer,
+  type OrderScope,
+} from '../upstream/report/orders.js';
 import type {
   GlobalStatus,
   Management,
-  OperatorOrder,
-  OrderScope,
   UpstreamIds,
   UpstreamStatus,
   UpstreamStatuses,
@@ -14,6 +21,9 @@ import type {
 import type { Question } from './messages.js';
 import { slotOf } from './rendezvous.js';
 import type { Slot } from './slot.js';
+
+/** How long the check of a destination may take, ms: names have to be resolved. */
+const CHECK_TIMEOUT = 7_000;
 
 /**
  * The management of all workers as one. The status names the workers that do not answer: their upstreams are not in it.
@@ -24,6 +34,7 @@ export class ClusterManagement implements Management {
   constructor(
     private readonly slots: readonly Slot[],
     private readonly record: Pick<ClosedRecord, 'list'>,
+    private readonly orders: Orders,
     private readonly clock: Clock,
   ) {
     this.startedAt = clock.now();
@@ -76,16 +87,60 @@ export class ClusterManagement implements Management {
     return slot !== undefined && ask<boolean>(slot, { name: 'dropUpstream', id });
   }
 
-  /** An order for a route is for all workers. */
-  async order(order: OperatorOrder, scope: OrderScope): Promise<number | undefined> {
-    const slots = 'id' in scope ? [this.slotOf(scope.id)] : this.slots;
-    const counts = await Promise.all(
-      slots.map((slot) =>
-        slot === undefined ? undefined : ask<number | undefined>(slot, { name: 'order', order, scope }),
-      ),
-    );
-    const known = counts.filter((count) => count !== undefined);
-    return known.length === 0 ? undefined : known.reduce((sum, count) => sum + count, 0);
+  async order(order: OperatorOrder, scope: OrderScope): Promise<OrderAnswer> {
+    const { orders } = this;
+    if (order === 'disable' && !orders.hasRoom(order, scope)) return TOO_MANY;
+    return this.carryOut(scope, { name: 'order', order, scope }, () => {
+      if (order === 'disable') orders.disable(scope);
+      if (order === 'enable') orders.enable(scope);
+    });
+  }
+
+  /** All workers check an order for a route before one of them follows it. */
+  async sendElsewhere(scope: OrderScope, urls: ElsewhereUrls | undefined): Promise<OrderAnswer> {
+    const { orders } = this;
+    const to = urls && { ...urls, since: this.clock.wall() };
+    if (to !== undefined) {
+      const refusal = formRefusal(scope, to) ?? (orders.hasRoom('elsewhere', scope) ? undefined : TOO_MANY);
+      if (refusal !== undefined) return refusal;
+      const answer = await this.askAll(scope, { name: 'checkElsewhere', scope, to }, CHECK_TIMEOUT);
+      if (answer.total === undefined || isRefusal(answer.total)) return answer.total;
+    }
+    return this.carryOut(scope, { name: 'applyElsewhere', scope, to }, () => orders.send(scope, to));
+  }
+
+  /**
+   * Has the workers carry out an order, and records it for those that replace them. A worker that does not answer gets
+   * it when it does again.
+   */
+  private async carryOut(scope: OrderScope, what: Question, record: () => void): Promise<OrderAnswer> {
+    const { total, silent } = await this.askAll(scope, what);
+    if (total === undefined || isRefusal(total)) return total;
+    record();
+    for (const slot of silent) slot.giveOrders();
+    return total;
+  }
+
+  /**
+   * Asks the workers that an order concerns: for a route, all of them.
+   *
+   * @returns the number of concerned upstreams or the first refusal, and the workers that have not answered
+   * @throws WorkerUnavailable if none answers
+   */
+  private async askAll(
+    scope: OrderScope,
+    what: Question,
+    timeout?: number,
+  ): Promise<{ readonly total: OrderAnswer; readonly silent: readonly Slot[] }> {
+    const slots = 'id' in scope ? [this.slotOf(scope.id)].filter((slot) => slot !== undefined) : this.slots;
+    const results = await Promise.allSettled(slots.map((slot) => slot.ask(what, timeout) as Promise<OrderAnswer>));
+    const failed = results.filter((result) => result.status === 'rejected');
+    if (failed.length === results.length && failed[0] !== undefined) throw failed[0].reason;
+    const answers = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+    const counts = answers.filter((answer) => typeof answer === 'number');
+    const total = counts.length === 0 ? undefined : counts.reduce((sum, count) => sum + count, 0);
+    const silent = slots.filter((_, n) => results[n]?.status === 'rejected');
+    return { total: answers.find(isRefusal) ?? total, silent };
   }
 
   async dropTrack(id: string, connection: number): Promise<boolean> {

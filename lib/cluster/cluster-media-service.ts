@@ -8,6 +8,7 @@ import { noLog, type Logger } from '../base/logger.js';
 import { inUse } from '../node-internals/internals.js';
 import { testInternals } from '../node-internals/self-test.js';
 import type { MediaService } from '../media-service/media-service.js';
+import { Orders } from '../upstream/orders/orders.js';
 import { ClosedRecord } from '../upstream/report/closed-record.js';
 import type { Management } from '../upstream/report/status.js';
 import { ProcessMonitor, type ProcessStats } from '../process/process-stats.js';
@@ -36,6 +37,7 @@ export class ClusterMediaService implements MediaService, SlotOwner {
   readonly log: Logger;
   config: Config;
   readonly closed: ClosedRecord;
+  readonly orders = new Orders();
   private readonly all: Slot[];
   private readonly sums: ClusterTotals;
   private ports: readonly number[] = [];
@@ -49,7 +51,7 @@ export class ClusterMediaService implements MediaService, SlotOwner {
     const length = config.workerProcesses === 'auto' ? availableParallelism() : config.workerProcesses;
     this.all = Array.from({ length }, (_, i) => new Slot(i, this));
     this.closed = new ClosedRecord(() => this.clock.wall());
-    this.management = new ClusterManagement(this.all, this.closed, this.clock);
+    this.management = new ClusterManagement(this.all, this.closed, this.orders, this.clock);
     this.sums = new ClusterTotals(this.all);
   }
 

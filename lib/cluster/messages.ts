@@ -1,6 +1,7 @@
 import type { Config } from '../config/config.js';
 import type { ClosedUpstreamReport } from '../upstream/report/closed.js';
-import type { OperatorOrder, OrderScope } from '../upstream/report/status.js';
+import type { OrdersSnapshot } from '../upstream/orders/orders.js';
+import type { Elsewhere, OperatorOrder, OrderScope } from '../upstream/report/orders.js';
 import type { Internal } from '../node-internals/internals.js';
 
 /** The messages from the primary to a worker. */
@@ -13,12 +14,16 @@ export type ToWorker =
       /** The number of workers that this slot has had before. */
       readonly generation: number;
       readonly config: Config;
+      /** The orders of operators that are in force. */
+      readonly orders: OrdersSnapshot;
       /** The internals of Node that the primary has tested, for the worker to use. */
       readonly internals: readonly Internal[];
     }
   | { readonly kind: 'reload'; readonly call: number; readonly config: Config }
   | { readonly kind: 'stop'; readonly call: number }
   | { readonly kind: 'reopen' }
+  /** The orders of operators that are in force, in place of those before. */
+  | { readonly kind: 'orders'; readonly orders: OrdersSnapshot }
   /** A sign of life is requested. */
   | { readonly kind: 'ping' }
   | { readonly kind: 'ask'; readonly call: number; readonly what: Question }
@@ -35,6 +40,8 @@ export type Question =
   | { readonly name: 'process' }
   | { readonly name: 'dropUpstream'; readonly id: string }
   | { readonly name: 'order'; readonly order: OperatorOrder; readonly scope: OrderScope }
+  | { readonly name: 'checkElsewhere'; readonly scope: OrderScope; readonly to: Elsewhere }
+  | { readonly name: 'applyElsewhere'; readonly scope: OrderScope; readonly to: Elsewhere | undefined }
   | { readonly name: 'dropTrack'; readonly id: string; readonly connection: number };
 
 /** The messages from a worker to the primary. */

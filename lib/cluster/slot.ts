@@ -6,6 +6,7 @@ import { KmpRtmpError, messageOf } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
 import { internalsReport } from '../node-internals/internals.js';
 import { stopReadingForGood } from '../node-internals/stop-reading.js';
+import type { Orders } from '../upstream/orders/orders.js';
 import type { ClosedRecord } from '../upstream/report/closed-record.js';
 import { Calls } from './calls.js';
 import { Deliveries } from './deliveries.js';
@@ -30,6 +31,8 @@ export interface SlotOwner {
   /** The configuration for new workers. */
   readonly config: Config;
   readonly slots: number;
+  /** The orders of operators: a worker that replaces another one gets them before it accepts senders. */
+  readonly orders: Pick<Orders, 'changes' | 'snapshot'>;
   /** The record of ended upstreams, over all workers and their replacements. */
   readonly closed: Pick<ClosedRecord, 'add' | 'live'>;
   misplaced(message: Extract<ToPrimary, { kind: 'misplaced' }>, socket: Socket): void;
@@ -51,6 +54,8 @@ export class Slot {
   private watch: WorkerWatch | undefined;
   private readonly calls: Calls;
   private readonly deliveries = new Deliveries();
+  /** The number of changes that the orders had which the worker has got last. */
+  private ordersGiven = 0;
   /** Settles {@link start}; undefined once that is done. */
   private starting: { resolve(ports: readonly number[]): void; reject(error: Error): void } | undefined;
 
@@ -85,11 +90,18 @@ export class Slot {
    *
    * @throws WorkerUnavailable if the worker is being replaced, dies, or does not answer
    */
-  ask(what: Question): Promise<unknown> {
+  ask(what: Question, timeout = ANSWER_TIMEOUT): Promise<unknown> {
     if (this.up && !this.ready) {
       return Promise.reject(new WorkerUnavailable(`worker ${this.slot} does not answer`));
     }
-    return this.call((call) => ({ kind: 'ask', call, what }), ANSWER_TIMEOUT);
+    return this.call((call) => ({ kind: 'ask', call, what }), timeout);
+  }
+
+  /** Gives the worker all orders of operators. One that is being started gets them as soon as it can take them. */
+  giveOrders(): void {
+    if (!this.up) return;
+    this.ordersGiven = this.owner.orders.changes;
+    this.worker?.send({ kind: 'orders', orders: this.owner.orders.snapshot() } satisfies ToWorker);
   }
 
   /** Gives the worker a new configuration. @throws as {@link ask} */
@@ -157,18 +169,21 @@ export class Slot {
       case 'alive':
         return;
       case 'online':
+        this.ordersGiven = owner.orders.changes;
         this.worker?.send({
           kind: 'start',
           slot: this.slot,
           slots: owner.slots,
           generation: this.generation,
           config: owner.config,
+          orders: owner.orders.snapshot(),
           internals: internalsReport().inUse,
         } satisfies ToWorker);
         return;
       case 'started':
         this.up = true;
         this.timer?.cancel();
+        if (this.ordersGiven !== owner.orders.changes) this.giveOrders();
         this.watch = new WorkerWatch(
           owner.clock,
           () => this.worker?.send({ kind: 'ping' } satisfies ToWorker),

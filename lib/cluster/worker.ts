@@ -30,7 +30,7 @@ export class Worker implements KmpRouter {
     private readonly host: WorkerProcess,
     log: Logger,
   ) {
-    const { slot, slots, generation } = start;
+    const { slot, slots, generation, orders } = start;
     this.numbers = generation * NUMBERS;
     // The slots take turns, so that no two workers give the same number.
     const nextConnection = (): number => this.numbers++ * slots + slot + 1;
@@ -38,7 +38,8 @@ export class Worker implements KmpRouter {
       add: (report: ClosedUpstreamReport) => host.send({ kind: 'closed', report }),
       live: (id: string) => host.send({ kind: 'live', id }),
     };
-    this.media = new LocalMediaService(start.config, { log, nextConnection, workers: slots, router: this, closed });
+    const options = { log, nextConnection, workers: slots, router: this, closed, orders };
+    this.media = new LocalMediaService(start.config, options);
   }
 
   async run(): Promise<void> {
@@ -75,6 +76,9 @@ export class Worker implements KmpRouter {
       case 'reload':
         this.answer(message.call, () => this.media.reload(message.config));
         return;
+      case 'orders':
+        this.media.management.loadOrders(message.orders);
+        return;
       case 'stop':
         this.answer(message.call, () => this.media.stop());
         return;
@@ -104,6 +108,10 @@ export class Worker implements KmpRouter {
         return management.dropUpstream(what.id);
       case 'order':
         return management.order(what.order, what.scope);
+      case 'checkElsewhere':
+        return management.checkElsewhere(what.scope, what.to);
+      case 'applyElsewhere':
+        return management.applyElsewhere(what.scope, what.to);
       case 'dropTrack':
         return management.dropTrack(what.id, what.connection);
       case 'totals':

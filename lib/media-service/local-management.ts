@@ -3,11 +3,11 @@ import { buildInfo, version } from '../base/version.js';
 import type { ClosedRecord } from '../upstream/report/closed-record.js';
 import type { ClosedQuery, ClosedUpstream } from '../upstream/report/closed.js';
 import type { Registry } from '../upstream/registry.js';
+import type { OrdersSnapshot } from '../upstream/orders/orders.js';
+import type { Elsewhere, ElsewhereUrls, OperatorOrder, OrderAnswer, OrderScope } from '../upstream/report/orders.js';
 import type {
   GlobalStatus,
   Management,
-  OperatorOrder,
-  OrderScope,
   UpstreamIds,
   UpstreamStatus,
   UpstreamStatuses,
@@ -62,8 +62,27 @@ export class LocalManagement implements Management {
     return Promise.resolve(upstream !== undefined);
   }
 
-  order(order: OperatorOrder, scope: OrderScope): Promise<number | undefined> {
-    return Promise.resolve(this.registry.order(order, scope));
+  order(order: OperatorOrder, scope: OrderScope): Promise<OrderAnswer> {
+    return Promise.resolve(this.registry.orders.order(order, scope));
+  }
+
+  sendElsewhere(scope: OrderScope, to: ElsewhereUrls | undefined): Promise<OrderAnswer> {
+    return this.registry.orders.send(scope, to && { ...to, since: this.clock.wall() });
+  }
+
+  /** The first half of {@link sendElsewhere}: nothing is changed. */
+  checkElsewhere(scope: OrderScope, to: Elsewhere): Promise<OrderAnswer> {
+    return this.registry.orders.check(scope, to);
+  }
+
+  /** The second half of {@link sendElsewhere}. */
+  applyElsewhere(scope: OrderScope, to: Elsewhere | undefined): Promise<OrderAnswer> {
+    return Promise.resolve(this.registry.orders.apply(scope, to));
+  }
+
+  /** Replaces all orders by those of the primary process. */
+  loadOrders(orders: OrdersSnapshot): void {
+    this.registry.orders.load(orders);
   }
 
   dropTrack(upstreamId: string, connection: number): Promise<boolean> {

@@ -20,6 +20,7 @@ import { loadSlates } from './slates.js';
 import { memoryLimit } from './memory-limit.js';
 import { ProcessMonitor, type ProcessStats } from '../process/process-stats.js';
 import { Registry } from '../upstream/registry.js';
+import type { OrdersSnapshot } from '../upstream/orders/orders.js';
 import { ClosedRecord } from '../upstream/report/closed-record.js';
 import { Totals, type ServiceTotals } from '../upstream/report/totals.js';
 
@@ -39,6 +40,8 @@ export interface LocalMediaServiceOptions {
    * configuration.
    */
   readonly ownListeners?: () => readonly OwnListener[];
+  /** The orders of operators that are in force; default: none. */
+  readonly orders?: OrdersSnapshot;
   /** The number of processes that share the memory; default 1. */
   readonly workers?: number;
   /** Decides which worker a new connection belongs to; default: all stay in this process. */
@@ -88,6 +91,7 @@ export class LocalMediaService implements MediaService {
     });
     this.notifier = new Notifier({ clock: this.clock, log: this.log });
     this.management = new LocalManagement(this.registry, record, this.clock);
+    if (options.orders !== undefined) this.management.loadOrders(options.orders);
   }
 
   get kmpAddresses(): { host: string; port: number }[] {

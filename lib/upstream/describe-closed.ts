@@ -14,13 +14,13 @@ export function describeClosed(
   message: string,
   clock: Pick<Clock, 'now' | 'wall'>,
 ): ClosedUpstreamReport {
-  const { id, data, connection, serverStatus, sessions, createdAt } = upstream;
+  const { id, target, connection, serverStatus, sessions, createdAt } = upstream;
   const wall = clock.wall();
   const started = wall - (clock.now() - createdAt);
   const since = isFailure(reason) ? (sessions.failingSince ?? wall) : started;
   return {
     upstream_id: id,
-    url: maskUrl(data.url),
+    url: maskUrl(target.url),
     reason,
     message,
     ...adviceFor(reason, message, serverStatus),

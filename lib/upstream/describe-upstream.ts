@@ -4,8 +4,17 @@ import type { Health } from './health.js';
 import type { SessionSet } from './connection/session-set.js';
 import { inputStalledFor } from './input-stall.js';
 import { adviceFor } from './report/advice.js';
-import type { LastStatus, OutageStatus, StreamStatus, UpstreamState, UpstreamStatus } from './report/status.js';
+import type { Elsewhere } from './report/orders.js';
+import type {
+  ElsewhereStatus,
+  LastStatus,
+  OutageStatus,
+  StreamStatus,
+  UpstreamState,
+  UpstreamStatus,
+} from './report/status.js';
 import type { Ledger } from './tracks/ledger.js';
+import type { Target } from './orders/target.js';
 import type { UpstreamStream } from './tracks/stream.js';
 
 /** Why the RTMP connection last broke. */
@@ -28,6 +37,7 @@ export interface UpstreamFacts {
   readonly serverStatus: LastStatus | null;
   readonly lastBreakage: Breakage | undefined;
   readonly destinations: readonly unknown[];
+  readonly target: Target;
   readonly streams: ReadonlyMap<string, UpstreamStream>;
   /** Monotonic ms. */
   readonly createdAt: number;
@@ -61,6 +71,7 @@ export function describeUpstream(upstream: UpstreamFacts, sessions: SessionSet, 
     destination: main.destination.index,
     destinations: upstream.destinations.length,
     destination_url: withoutCredentials(main.destination.given),
+    elsewhere: elsewhereOf(upstream.target.elsewhere),
     failovers: sessions.failovers,
     streams,
     state: degraded !== null ? 'degraded' : stalled !== undefined ? 'input_stalled' : state,
@@ -80,6 +91,16 @@ export function describeUpstream(upstream: UpstreamFacts, sessions: SessionSet, 
     ...errorDetails(lastBreakage, serverStatus),
     next_attempt: nextAttempt === undefined ? null : Math.max(0, Math.ceil((nextAttempt.at - now) / 1000)),
     next_attempt_at: nextAttempt === undefined ? null : new Date(nextAttempt.wall).toISOString(),
+  };
+}
+
+function elsewhereOf(elsewhere: Elsewhere | undefined): ElsewhereStatus | null {
+  if (elsewhere === undefined) return null;
+  const { url, backupUrls, since } = elsewhere;
+  return {
+    url: withoutCredentials(url),
+    backup_urls: backupUrls.map(withoutCredentials),
+    since: new Date(since).toISOString(),
   };
 }
 

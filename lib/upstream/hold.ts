@@ -40,9 +40,8 @@ export class Hold implements StreamOutlet {
     const { sessions } = this.owner;
     const before = [...sessions];
     for (const stream of this.streams.all()) this.take(stream);
-    sessions.main = this.owner.mainSession();
-    sessions.add(sessions.main);
-    for (const session of before) session.finish();
+    sessions.replaceAll(this.owner.mainSession());
+    for (const session of before) session.finish(true);
   }
 
   /** Publishes again, from the next key frame on. */
@@ -77,20 +76,16 @@ export class Hold implements StreamOutlet {
 
   announce(): void {}
 
+  leaves(): void {}
+
   lagOf(): number {
     return 0;
   }
 
   private take(stream: UpstreamStream): void {
-    const { outlet } = stream;
-    for (const track of stream.allTracks()) {
-      for (const frame of track.removeUnless(() => false)) track.drop(frame);
-      outlet?.removeTrack(track);
-      track.forgetRetained(() => true);
-    }
-    outlet?.removeStream(stream);
+    for (const track of stream.allTracks()) for (const frame of track.removeUnless(() => false)) track.drop(frame);
+    this.streams.leaveSession(stream);
     stream.outlet = this;
-    stream.live = false;
     this.owner.streamHeld(stream.name);
     for (const track of stream.allTracks()) {
       // Without a sender, there is nothing to wait for.

@@ -13,8 +13,8 @@ import { TcpQueues } from '../rtmp/network/tcp-queues.js';
 import { Destinations } from './destination/destinations.js';
 import { logEvent } from './notify/event-log.js';
 import { isForOtherDestination } from './other-destination.js';
-import { Orders } from './orders.js';
-import type { OperatorOrder, OrderScope, UpstreamStatus } from './report/status.js';
+import { OrderDesk } from './orders/order-desk.js';
+import type { UpstreamStatus } from './report/status.js';
 import type { Totals } from './report/totals.js';
 import type { UpstreamEvent } from './report/upstream-event.js';
 import { ProcessMemory } from './tracks/process-memory.js';
@@ -58,7 +58,8 @@ export class Registry {
   private readonly byId = new Map<string, Upstream>();
   /** All upstreams that have not ended, including closing ones whose id a new upstream has taken. */
   private readonly active = new Set<Upstream>();
-  private readonly orders = new Orders();
+  /** What operators have ordered, and how it is carried out. */
+  readonly orders: OrderDesk;
   private waiters: (() => void)[] = [];
   private draining = false;
 
@@ -75,6 +76,7 @@ export class Registry {
     this.memory = new ProcessMemory(options.memLimit ?? Infinity, options.clock, options.measureMemory);
     this.memory.onExceeded = (message) => this.endLargest(message);
     this.queues = new TcpQueues(options.clock);
+    this.orders = new OrderDesk(() => this.byId.values(), options.clock);
   }
 
   get size(): number {
@@ -105,10 +107,12 @@ export class Registry {
     existing?.absentInputs.endAll();
     const { clock, log, nextConnection } = this.options;
     const connection = nextConnection();
+    const elsewhere = this.orders.elsewhereOf(data);
     const upstream: Upstream = this.create({
       id: data.upstreamId,
       connection,
       data,
+      elsewhere,
       settings: context.settings,
       clock,
       log: log.child({ upstream: data.upstreamId, connection }),
@@ -126,7 +130,9 @@ export class Registry {
     this.watchHealth();
     this.options.totals?.enter(upstream);
     upstream.log.info('upstream begins', { url: maskUrl(data.url) });
-    if (this.orders.isDisabled(data.upstreamId, data.url)) upstream.hold.begin();
+    if (elsewhere !== undefined)
+      upstream.log.info('an operator has sent it elsewhere', { url: maskUrl(elsewhere.url) });
+    this.orders.begins(upstream);
     upstream.start(codec);
     return upstream;
   }
@@ -163,19 +169,6 @@ export class Registry {
       if (largest === undefined || upstream.ledger.used > largest.ledger.used) largest = upstream;
     }
     largest?.fail('mem_limit_exceeded', message);
-  }
-
-  /** Carries out an order of an operator; see `Management.order`. */
-  order(order: OperatorOrder, scope: OrderScope): number | undefined {
-    const concerned = [...this.byId.values()].filter(({ id, data }) => this.orders.concerns(scope, id, data.url));
-    if (order === 'disable' && 'id' in scope && concerned.length === 0) return undefined;
-    const changed = order !== 'retry' && this.orders.set(scope, order === 'disable');
-    for (const upstream of concerned) {
-      if (order === 'retry') upstream.retry();
-      else if (this.orders.isDisabled(upstream.id, upstream.data.url)) upstream.hold.begin();
-      else upstream.hold.end();
-    }
-    return concerned.length > 0 || changed ? concerned.length : undefined;
   }
 
   /** Ends all upstreams at once. */

@@ -1,6 +1,8 @@
 import { maskKey } from '../base/mask.js';
 import type { ConnectData } from '../kmp/connect-data.js';
+import { codecName } from '../media/codec.js';
 import type { MediaInfo } from '../media/media-info.js';
+import { lacksPrivateData } from '../rtmp/media-tags.js';
 import type { AbsentInputs } from './absent-inputs.js';
 import type { PublishSession } from './connection/session.js';
 import type { SessionSet } from './connection/session-set.js';
@@ -12,6 +14,7 @@ import { slateFiles, slatePath } from './slate/slate-files.js';
 import { Slates } from './slate/slates.js';
 import { streamNameOf } from './tracks/stream-name.js';
 import { UpstreamStream } from './tracks/stream.js';
+import type { Target } from './orders/target.js';
 import type { TrackInput } from './tracks/track-input.js';
 import { TrackMemory } from './tracks/track-memory.js';
 import { TrackRefused, TrackTaken } from './tracks/track-refused.js';
@@ -29,8 +32,8 @@ export interface StreamSetOwner {
   readonly hold: StreamOutlet & { readonly isActive: boolean };
   /** A session for a stream. `names`: of the stream, at each destination. */
   newSession(names: readonly string[]): PublishSession;
-  /** The names of the stream of `data` at each destination. */
-  streamNames(data: ConnectData): readonly string[];
+  /** Where the upstream publishes. */
+  readonly target: Target;
   /** Ends the upstream at once. */
   fail(reason: CloseReason, message: string): void;
   /** The input of a track must finish: its sender gets the acks of the frames that were sent, then it is closed. */
@@ -100,7 +103,7 @@ export class StreamSet {
 
   /** The names of the streams at all destinations, and of those that ended last. */
   knownNames(): string[] {
-    return [...this.endedNames, ...this.all().flatMap(({ names }) => names)];
+    return [...this.endedNames, ...this.all().flatMap(({ names, askedNames }) => [...names, ...askedNames])];
   }
 
   /**
@@ -140,6 +143,30 @@ export class StreamSet {
   chargeInfos(track: Track): boolean {
     if (track.chargeInfos()) return true;
     this.owner.fail('add_media_info_failed', NO_ROOM);
+    return false;
+  }
+
+  /** Takes a media info for an existing track. A changed one is queued between the frames. */
+  changeInfo(track: Track, info: MediaInfo): void {
+    track.setInfo(info);
+    if (lacksPrivateData(info) && !track.privateDataMissed) {
+      track.privateDataMissed = true;
+      const codec = codecName(info.codecId);
+      this.owner.log.warn(
+        `no codec private data for ${codec}: the stream has no sequence header, and most players cannot decode it`,
+        { stream: maskKey(track.stream.name), track: track.mediaType },
+      );
+    }
+    this.chargeInfos(track);
+  }
+
+  /** Drops one KMP connection. Returns false if it does not belong to this upstream. */
+  dropInput(connection: number): boolean {
+    for (const { input } of this.allTracks()) {
+      if (input?.connection !== connection) continue;
+      input.close('api_delete');
+      return true;
+    }
     return false;
   }
 
@@ -222,10 +249,30 @@ export class StreamSet {
   }
 
   private createStream(name: string, data: ConnectData, codec: number): UpstreamStream | undefined {
-    const stream = new UpstreamStream(name, this.options.clock.now(), this.owner.streamNames(data));
+    const { target } = this.owner;
+    const stream = new UpstreamStream(name, this.options.clock.now(), target.askedNames(data));
+    stream.names = target.namesOf(stream);
     stream.onLive = () => this.owner.streamLive(name);
     this.byName.set(name, stream);
     return this.publish(stream, codec) ? stream : undefined;
+  }
+
+  /** The stream leaves its session, with its tracks and queued frames. */
+  leaveSession(stream: UpstreamStream): void {
+    stream.outlet?.leaves(stream);
+    for (const track of stream.allTracks()) track.ready = false;
+    stream.live = false;
+  }
+
+  /** The destinations have changed: the streams have other names there. */
+  renameAll(): void {
+    for (const stream of this.byName.values()) stream.names = this.owner.target.namesOf(stream);
+  }
+
+  /** Tracks without a sender that do not wait for one have to end in their new session. */
+  endAbsent(): void {
+    for (const track of [...this.allTracks()])
+      if (!this.owner.absentInputs.waits(track)) track.stream.outlet?.inputLeft(track);
   }
 
   /** The stream gets a session again, with its tracks. The caller opens the main session. */

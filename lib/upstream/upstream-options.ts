@@ -7,6 +7,7 @@ import type { Resolve } from '../rtmp/network/resolve.js';
 import type { TcpQueues } from '../rtmp/network/tcp-queues.js';
 import type { Destinations } from './destination/destinations.js';
 import type { CloseReason } from './report/close-reason.js';
+import type { Elsewhere } from './report/orders.js';
 import type { ProcessMemory } from './tracks/process-memory.js';
 import type { ReportEvent } from './report/upstream-event.js';
 
@@ -17,6 +18,8 @@ export interface UpstreamOptions {
   readonly connection: number;
   readonly data: ConnectData;
   readonly settings: MediaSettings;
+  /** Where an operator sends the upstream, instead of where the connect data asks for. */
+  readonly elsewhere?: Elsewhere | undefined;
   readonly clock: Clock;
   readonly log: Logger;
   readonly resolve: Resolve;

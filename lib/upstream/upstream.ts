@@ -1,13 +1,10 @@
 import type { ConnectData } from '../kmp/connect-data.js';
 import type { Logger } from '../base/logger.js';
 import { maskKey } from '../base/mask.js';
-import { codecName } from '../media/codec.js';
 import type { MediaInfo } from '../media/media-info.js';
-import { lacksPrivateData } from '../rtmp/media-tags.js';
 import type { CloseReason, NotificationReason } from './report/close-reason.js';
 import { describeUpstream, type Breakage } from './describe-upstream.js';
 import type { Destination } from './connection/destination.js';
-import { destinationsOf, streamNamesOf } from './connection/failover/backups.js';
 import { Ledger } from './tracks/ledger.js';
 import type { PublishSession } from './connection/session.js';
 import { SessionSet } from './connection/session-set.js';
@@ -19,6 +16,7 @@ import type { InputLostReason, UpstreamEvent } from './report/upstream-event.js'
 import { INPUT_FROZEN } from './input-stall.js';
 import { Hold } from './hold.js';
 import { Health } from './health.js';
+import type { Elsewhere } from './report/orders.js';
 import type { LastStatus, UpstreamState, UpstreamStatus } from './report/status.js';
 import type { UpstreamStream } from './tracks/stream.js';
 import { BYTES } from './report/byte-counts.js';
@@ -30,6 +28,8 @@ import { streamNameOf } from './tracks/stream-name.js';
 import { FrameAdmission, type AdmissionOwner } from './frame-admission.js';
 import { AbsentInputs, type AbsentInputsOwner } from './absent-inputs.js';
 import { SenderWatch, type WatchedUpstream } from './sender-watch.js';
+import { moveStreams, type MoveOwner } from './move.js';
+import { Target } from './orders/target.js';
 import { maskSecrets } from './mask-secrets.js';
 import { newSession, type SessionHost } from './new-session.js';
 import { StreamSet, type StreamSetOwner } from './stream-set.js';
@@ -49,7 +49,7 @@ type Phase = 'open' | 'dropping' | 'closing' | 'ended';
  * connection.
  */
 export class Upstream
-  implements SessionHost, StreamSetOwner, WatchedUpstream, AbsentInputsOwner, AdmissionOwner, Counting
+  implements SessionHost, StreamSetOwner, WatchedUpstream, AbsentInputsOwner, AdmissionOwner, MoveOwner, Counting
 {
   readonly id: string;
   readonly connection: number;
@@ -66,8 +66,9 @@ export class Upstream
   /** The last status that the server sent. */
   serverStatus: LastStatus | null = null;
   lastBreakage: Breakage | undefined;
-  private readonly options: UpstreamOptions;
-  readonly destinations: readonly Destination[];
+  readonly options: UpstreamOptions;
+  /** Where it publishes. */
+  readonly target: Target;
   private readonly streamSet: StreamSet;
   readonly hold: Hold;
   private readonly senderWatch: SenderWatch;
@@ -89,7 +90,7 @@ export class Upstream
     this.connection = connection;
     this.data = data;
     this.log = log;
-    this.destinations = destinationsOf(data, settings, (problem) => log.warn(`connect data: ${problem}`));
+    this.target = new Target(data, settings, log, options.elsewhere);
     this.ledger = new Ledger(settings.outMemLimit, options.memory);
     const limits = lagLimitsOf(settings);
     const overload = new Overload(this.ledger, log, limits, () => clock.now());
@@ -106,6 +107,10 @@ export class Upstream
     this.hold = new Hold(this, this.streamSet);
     this.senderWatch = new SenderWatch(this, clock, settings.outLinger);
     this.health = new Health(this, limits);
+  }
+
+  get destinations(): readonly Destination[] {
+    return this.target.destinations;
   }
 
   get streams(): ReadonlyMap<string, UpstreamStream> {
@@ -146,10 +151,6 @@ export class Upstream
     return this.streamSet.droppedFrames;
   }
 
-  get reconnects(): number {
-    return this.sessions.reconnects;
-  }
-
   /** True if it has had no sender for so long that none is likely to return. */
   get isDeserted(): boolean {
     return this.senderWatch.isDeserted;
@@ -162,7 +163,7 @@ export class Upstream
 
   /** True if its destination was tried, by itself or by others, and never took anything. */
   get wasInVain(): boolean {
-    const failed = this.reconnects > 0 || this.sessions.nextAttempt !== undefined;
+    const failed = this.sessions.reconnects > 0 || this.sessions.nextAttempt !== undefined;
     return failed && [...this.sessions].every((session) => !session.destinations.everPublished);
   }
 
@@ -182,16 +183,7 @@ export class Upstream
 
   /** Takes a media info for an existing track. A changed one is queued between the frames. */
   changeInfo(track: Track, info: MediaInfo): void {
-    track.setInfo(info);
-    if (lacksPrivateData(info) && !track.privateDataMissed) {
-      track.privateDataMissed = true;
-      const codec = codecName(info.codecId);
-      this.log.warn(
-        `no codec private data for ${codec}: the stream has no sequence header, and most players cannot decode it`,
-        { stream: maskKey(track.stream.name), track: track.mediaType },
-      );
-    }
-    this.streamSet.chargeInfos(track);
+    this.streamSet.changeInfo(track, info);
   }
 
   /**
@@ -239,12 +231,7 @@ export class Upstream
 
   /** Drops one KMP connection. Returns false if it does not belong to this upstream. */
   dropInput(connection: number): boolean {
-    for (const { input } of this.allTracks()) {
-      if (input?.connection !== connection) continue;
-      input.close('api_delete');
-      return true;
-    }
-    return false;
+    return this.streamSet.dropInput(connection);
   }
 
   /**
@@ -288,7 +275,24 @@ export class Upstream
   }
 
   mainSession(): PublishSession {
-    return newSession(this, this.options, this.streamNames(this.data), 0);
+    return newSession(this, this.options, this.target.mainNames, 0);
+  }
+
+  /**
+   * Publishes elsewhere, or again where the senders ask for (undefined), from a key frame on. The senders stay
+   * connected.
+   *
+   * @throws RtmpUrlError if a URL is invalid
+   */
+  sendTo(elsewhere: Elsewhere | undefined): void {
+    if (this.phase !== 'open' || !this.target.change(elsewhere)) return;
+    this.lastBreakage = undefined;
+    this.serverStatus = null;
+    moveStreams(this, this.streamSet);
+  }
+
+  streamMoved(name: string): void {
+    this.publications.lost(name, 'api_delete', 'an operator has changed the destination');
   }
 
   streamHeld(name: string): void {
@@ -324,7 +328,7 @@ export class Upstream
   }
 
   mask(text: string): string {
-    return maskSecrets(text, this.streamSet.knownNames(), this.destinations);
+    return maskSecrets(text, this.streamSet.knownNames(), this.target.known);
   }
 
   lastStatus(status: LastStatus): void {
@@ -371,10 +375,6 @@ export class Upstream
 
   allTracks(): Iterable<Track> {
     return this.streamSet.allTracks();
-  }
-
-  streamNames(data: ConnectData): readonly string[] {
-    return streamNamesOf(data, this.destinations);
   }
 
   newSession(names: readonly string[]): PublishSession {

@@ -53,6 +53,23 @@ describe('POST /multi', () => {
     assert.equal((await server.get('/api/upstreams/gone')).status, 404);
   });
 
+  it('passes the body of a request on where there is one', async () => {
+    const elsewhere = { method: 'POST', uri: '/upstreams/u1/elsewhere' };
+    const body = { url: 'rtmp://host/app/x' };
+    assert.deepEqual(
+      await codes(
+        { ...elsewhere, body },
+        elsewhere,
+        { ...elsewhere, body: [] },
+        { method: 'DELETE', uri: '/upstreams/u1/elsewhere', body },
+        { method: 'POST', uri: '/upstreams/u1/retry', body },
+        { method: 'DELETE', uri: '/upstreams/u1/elsewhere' },
+      ),
+      [204, 415, 415, 415, 415, 204],
+    );
+    assert.deepEqual(management.orders, ['elsewhere u1 rtmp://host/app/x', 'elsewhere u1 back']);
+  });
+
   it('answers every GET of the API, also with list=1', async () => {
     const uris = ['/', '/upstreams', '/upstreams/u1', '/upstreams/u1/streams', '/upstreams/u1/streams/name'];
     const bodies = (await parts(...uris.map((uri) => ({ method: 'GET', uri })))).map(({ body }) => body);

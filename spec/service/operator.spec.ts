@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { eventually } from '../support/eventually.js';
-import { framesOf } from '../support/ingest-media.js';
+import { framesOf, kindsOf } from '../support/ingest-media.js';
 import { frameAt, KmpSender, videoMinf } from '../support/kmp-sender.js';
 import { AT_ONCE_DIRECTIVES, RunningService } from '../support/running-service.js';
 import { ScriptableIngest } from '../support/scriptable-ingest.js';
@@ -56,6 +56,7 @@ describe('what operators can order', { timeout: 90_000 }, () => {
     sender.send(frameAt(200, 'v5'), frameAt(240, 'v6', { key: true }), frameAt(280, 'v7'));
     await second.until(() => framesOf(second).includes('v7'));
     assert.deepEqual(framesOf(second), ['v6', 'v7']);
+    assert.deepEqual(kindsOf(second).slice(0, 3), ['metadata', 'video header', 'video']);
     await state('publishing');
     assert.match(running.log.text, /API: POST \/upstreams\/u1\/disable done, for 127\.0\.0\.1/);
   });
@@ -72,6 +73,24 @@ describe('what operators can order', { timeout: 90_000 }, () => {
       /API: POST \/routes\/rtmp:\/\/\*\*\*@127\.0\.0\.1:\d+\/app\/sec\*\*\*\S*\/disable done/,
     );
     assert.doesNotMatch(running.log.text, /pa55word|secret_key_1|t0ken/);
+  });
+
+  it('disable: a server that resets the connection does not end the upstream', async () => {
+    const sender = await open();
+    sender.send(frameAt(0, 'v0', { key: true }));
+    const first = await ingest.next();
+    await first.until(() => framesOf(first).includes('v0'));
+    await state('publishing');
+    assert.equal(await order('/upstreams/u1/disable'), 204);
+    first.reset();
+    sender.send(frameAt(40, 'v1'));
+    await acked(sender, 2n);
+    await state('disabled');
+    assert.equal(sender.isClosed, false);
+    assert.equal(await order('/upstreams/u1/enable'), 204);
+    sender.send(frameAt(80, 'v2', { key: true }));
+    await state('publishing');
+    assert.doesNotMatch(running.log.text, /upstream ended/);
   });
 
   it('disable outlives the senders: an upstream that they create again is disabled, until it is enabled', async () => {

@@ -79,6 +79,10 @@ describe('tokens with names and roles', { timeout: 60_000 }, () => {
     assert.deepEqual(await statuses('DELETE', '/api/upstreams/none'), [401, 401, 403, 404, 403, 404]);
     const multi = JSON.stringify([{ method: 'GET', uri: '/upstreams' }]);
     assert.deepEqual(await statuses('POST', '/api/multi', multi), [401, 401, 403, 200, 403, 200]);
+    const elsewhere = JSON.stringify({ url: 'rtmp://192.0.2.1/app/x' });
+    const path = '/api/upstreams/none/elsewhere';
+    assert.deepEqual(await statuses('POST', path, elsewhere), [401, 401, 403, 404, 403, 404]);
+    assert.deepEqual(await statuses('DELETE', path), [401, 401, 403, 404, 403, 404]);
     assert.deepEqual(await statuses('POST', '/control', CALLBACK), [401, 401, 403, 403, 200, 200]);
     assert.deepEqual(await statuses('GET', '/healthz'), [200, 200, 200, 200, 200, 200]);
   });
@@ -99,6 +103,14 @@ describe('tokens with names and roles', { timeout: 60_000 }, () => {
   it('put the name and the address behind each drop into the log', async () => {
     await upstream('u1');
     assert.equal((await request('w-token', 'DELETE', '/api/upstreams/u1')).status, 204);
+    await upstream('u3');
+    const there = JSON.stringify({ url: `rtmp://127.0.0.1:${ingest.port}/app/secret-key` });
+    assert.equal((await request('w-token', 'POST', '/api/upstreams/u3/elsewhere', there)).status, 204);
+    assert.match(
+      log.text,
+      /info API: POST \/upstreams\/u3\/elsewhere done, for "night" \([^)]*\): rtmp:.*\/app\/se\*\*\*/,
+    );
+    assert.doesNotMatch(log.text, /secret-key/);
     await upstream('u2');
     const multi = JSON.stringify([{ method: 'DELETE', uri: '/upstreams/u2' }]);
     assert.equal((await request('a-token', 'POST', '/api/multi', multi)).status, 200);

@@ -95,6 +95,7 @@ function newUpstream(n: number): UpstreamStatus {
     destination: 0,
     destinations: 1,
     destination_url: url,
+    elsewhere: null,
     failovers: 0,
     uptime: 60 + n * 97,
     last_error:

@@ -1,10 +1,9 @@
 import { DEFAULT_CLOSED, type ClosedQuery, type ClosedUpstream } from '../../lib/upstream/report/closed.js';
+import type { ElsewhereUrls, OperatorOrder, OrderAnswer, OrderScope } from '../../lib/upstream/report/orders.js';
 import type {
   GlobalStatus,
   InputStatus,
   Management,
-  OperatorOrder,
-  OrderScope,
   StreamStatus,
   TrackStatus,
   UpstreamIds,
@@ -95,6 +94,7 @@ export function sampleUpstream(changes: Partial<UpstreamStatus> = {}): UpstreamS
     destination: 0,
     destinations: 1,
     destination_url: 'rtmp://127.0.0.1:1935/live/name',
+    elsewhere: null,
     failovers: 0,
     uptime: 12,
     last_error: null,
@@ -206,6 +206,21 @@ export class MemoryManagement implements Management {
     if (upstream === undefined) return undefined;
     const state = order === 'disable' ? 'disabled' : 'connecting';
     if (order !== 'retry') this.upstreams.set(scope.id, { ...upstream, state });
+    return 1;
+  }
+
+  /** The answer to orders to send upstreams elsewhere, instead of that they are carried out. */
+  refusal: OrderAnswer;
+
+  async sendElsewhere(scope: OrderScope, to: ElsewhereUrls | undefined): Promise<OrderAnswer> {
+    this.called();
+    this.orders.push(`elsewhere ${'id' in scope ? scope.id : scope.route} ${to?.url ?? 'back'}`);
+    if (this.refusal !== undefined) return this.refusal;
+    if (!('id' in scope)) return this.upstreams.size;
+    const upstream = this.upstreams.get(scope.id);
+    if (upstream === undefined) return undefined;
+    const elsewhere = to && { url: to.url, backup_urls: to.backupUrls, since: '2026-11-28T02:14:00.000Z' };
+    this.upstreams.set(scope.id, { ...upstream, elsewhere: elsewhere ?? null });
     return 1;
   }
 

@@ -81,6 +81,12 @@ export class RunningService {
     return send(this.service.httpAddresses[0]?.port ?? 0, method, path, headers);
   }
 
+  /** A POST with a body of JSON. */
+  postJson(path: string, body: unknown): Promise<Reply> {
+    const headers = { 'content-type': 'application/json' };
+    return send(this.service.httpAddresses[0]?.port ?? 0, 'POST', path, headers, '127.0.0.1', JSON.stringify(body));
+  }
+
   async status(): Promise<GlobalStatus> {
     return (await this.request('GET', '/api/')).json as GlobalStatus;
   }

@@ -57,6 +57,13 @@ export class WorkerService {
     return (await fetch(`${this.http}/api/${path}`, { method: 'DELETE' })).status;
   }
 
+  /** Gives an order to the API; its HTTP status and answer. */
+  async order(path: string, body?: object): Promise<readonly [status: number, answer: unknown]> {
+    const json = body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
+    const answer = await fetch(`${this.http}/api/${path}`, { method: 'POST', ...json });
+    return [answer.status, answer.status === 204 ? undefined : await answer.json()];
+  }
+
   /** The values of the metrics, by name and labels as they are written there. */
   async metrics(): Promise<Map<string, number>> {
     const text = await (await fetch(`${this.http}/metrics`)).text();

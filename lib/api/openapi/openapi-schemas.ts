@@ -110,6 +110,10 @@ export const schemas: Readonly<Record<string, Schema>> = {
     destination: count('the destination that is in use, or tried: 0 is that of url, n the n-th backup'),
     destinations: count('number of destinations: 1, and the backups'),
     destination_url: text('URL of that destination, without user and password'),
+    elsewhere: {
+      oneOf: [ref('Elsewhere'), { type: 'null' }],
+      description: 'where an operator has sent the upstream, instead of to url; null: nowhere else',
+    },
     failovers: count('how often another destination was taken into use'),
     uptime: count('seconds since the upstream was created'),
     last_error: {
@@ -253,6 +257,26 @@ export const schemas: Readonly<Record<string, Schema>> = {
     max: { type: 'number', description: 'maximum' },
     avg: { type: 'number', description: 'mean' },
   }),
+  Elsewhere: object('Where an operator has sent an upstream', {
+    url: text('URL of the primary destination there, without user and password'),
+    backup_urls: { type: 'array', items: { type: 'string' }, description: 'URLs of its backups' },
+    since: text('when that was ordered (ISO 8601, UTC)'),
+  }),
+  Destinations: {
+    type: 'object',
+    description: 'Where upstreams are sent',
+    required: ['url'],
+    properties: {
+      url: text(
+        '[rtmp://|rtmps://][user:password@]host[:port]/app/stream. Without a stream, each stream keeps its name',
+      ),
+      backup_urls: {
+        type: 'array',
+        items: { type: 'string' },
+        description: 'at most 8 URLs, which are tried when the one before fails',
+      },
+    },
+  },
   MultiRequest: {
     type: 'object',
     description: 'A request in the body of POST /multi',
@@ -260,6 +284,7 @@ export const schemas: Readonly<Record<string, Schema>> = {
     properties: {
       method: { type: 'string', enum: ['GET', 'DELETE', 'POST'], description: 'HTTP method' },
       uri: text('path below the API, with ?list=1 if needed; not percent-encoded, as in the module'),
+      body: { description: 'the body of a POST that has one' },
     },
   },
   MultiResult: {
@@ -273,7 +298,9 @@ export const schemas: Readonly<Record<string, Schema>> = {
   },
   Concerned: object('Upstreams that an order is about', { upstreams: count('number of present upstreams') }),
   Error: object('What went wrong', {
-    error: text('stable code: not_found, bad_request, method_not_allowed, forbidden, unauthorized, cross_site, ...'),
+    error: text(
+      'stable code: not_found, bad_request, method_not_allowed, forbidden, unauthorized, cross_site, bad_destination, destination_refused, ...',
+    ),
     message: text('for people'),
   }),
 };

@@ -1,36 +1,24 @@
 import { DEFAULT_CLOSED, MAX_CLOSED } from '../../upstream/report/closed.js';
 import { version } from '../../base/version.js';
+import {
+  commonErrors,
+  dropped,
+  error,
+  ids,
+  json,
+  list,
+  listPaths,
+  noUpstream,
+  pathId,
+  pretty,
+  query,
+  upstream,
+  writeErrors,
+  type Operation,
+  type PathItem,
+} from './openapi-parts.js';
 import { byId, ref, schemas, type Schema } from './openapi-schemas.js';
-
-interface Parameter {
-  readonly name: string;
-  readonly in: 'path' | 'query';
-  readonly required?: boolean;
-  readonly description: string;
-  readonly schema: Schema;
-}
-
-interface ApiResponse {
-  readonly description: string;
-  readonly content?: Readonly<Record<string, { readonly schema: Schema }>>;
-}
-
-interface Operation {
-  readonly operationId: string;
-  readonly summary: string;
-  readonly parameters?: readonly Parameter[];
-  readonly requestBody?: {
-    readonly required: boolean;
-    readonly content: Readonly<Record<string, { readonly schema: Schema }>>;
-  };
-  readonly responses: Readonly<Record<string, ApiResponse>>;
-}
-
-export interface PathItem {
-  readonly get?: Operation;
-  readonly post?: Operation;
-  readonly delete?: Operation;
-}
+import { orderPaths } from './order-paths.js';
 
 /** The part of an OpenAPI 3.1 document that the management API uses. */
 export interface OpenApiDocument {
@@ -44,42 +32,6 @@ export interface OpenApiDocument {
   };
   readonly security: readonly Readonly<Record<string, readonly string[]>>[];
 }
-
-const json = (description: string, schema: Schema): ApiResponse => ({
-  description,
-  content: { 'application/json': { schema } },
-});
-const error = (description: string): ApiResponse => json(description, ref('Error'));
-const pathId = (name: string, description: string, type = 'string'): Parameter => {
-  return { name, in: 'path', required: true, description, schema: { type } };
-};
-
-const query = (name: string, description: string): Parameter => ({
-  name,
-  in: 'query',
-  description,
-  schema: { type: 'string' },
-});
-const list = query('list', '1: return the ids only, as an array');
-const listPaths = query('list', '1: return the names of the paths below this one, as an array');
-const pretty = query('pretty', '1: indent the JSON');
-const ids: Schema = { type: 'array', items: { type: 'string' } };
-const upstream = pathId('upstream_id', 'id of the upstream, percent-encoded');
-const noUpstream = { 404: error('There is no upstream with this id') };
-const dropped: ApiResponse = { description: 'Dropped' };
-// Errors of every route.
-const commonErrors = {
-  400: error('The path is malformed'),
-  401: error('A token is required, or the token is not valid'),
-  403: error('The address of the client, the role of its token, or the origin of the page is not allowed'),
-  421: error('The Host is not a name of this server (server_name)'),
-  500: error('The service failed; its log has the reason'),
-  503: error(
-    'The worker process that has the upstream does not answer or is being replaced, ' +
-      'or all connections of this server are busy; try again after Retry-After',
-  ),
-};
-const writeErrors = { ...commonErrors, 405: error('The API is read-only') };
 
 const readPaths = {
   '/': {
@@ -187,46 +139,6 @@ const dropUpstream: Operation = {
   parameters: [upstream],
   responses: { 204: dropped, ...noUpstream, ...writeErrors },
 };
-
-const ORDERS = [
-  [
-    'disable',
-    'its RTMP connection ends; its senders stay connected, ' +
-      'and their frames are acknowledged and discarded, until it is enabled',
-  ],
-  ['enable', 'publish again, from a key frame on'],
-  ['retry', 'make the next attempt to connect now'],
-] as const;
-
-/** The orders of operators, for an upstream or for a route. */
-function orderPaths(): Record<string, PathItem> {
-  const route = pathId('route', 'URL of a server with its app, such as rtmp://host/app, percent-encoded');
-  const paths: Record<string, PathItem> = {};
-  for (const [order, what] of ORDERS) {
-    const name = order.charAt(0).toUpperCase() + order.slice(1);
-    paths[`/upstreams/{upstream_id}/${order}`] = {
-      post: {
-        operationId: `${order}Upstream`,
-        summary: `${name} an upstream: ${what}`,
-        parameters: [upstream],
-        responses: { 204: { description: 'Done' }, ...noUpstream, ...writeErrors },
-      },
-    };
-    paths[`/routes/{route}/${order}`] = {
-      post: {
-        operationId: `${order}Route`,
-        summary: `${name} all upstreams that publish to an app of a server, present and later ones`,
-        parameters: [route],
-        responses: {
-          200: json('How many upstreams are concerned now', ref('Concerned')),
-          404: error('No upstream publishes there, or nothing was to be changed'),
-          ...writeErrors,
-        },
-      },
-    };
-  }
-  return paths;
-}
 
 const dropTrack: Operation = {
   operationId: 'dropTrack',

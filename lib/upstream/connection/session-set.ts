@@ -9,6 +9,8 @@ import type { PublishSession } from './session.js';
  */
 export class SessionSet {
   private readonly all = new Set<PublishSession>();
+  /** Those whose streams have left for other sessions. They only end. */
+  private readonly retired = new WeakSet<PublishSession>();
   /** Byte counts of closed sessions. */
   private pastBytes = NO_BYTES;
   private pastReconnects = 0;
@@ -27,7 +29,7 @@ export class SessionSet {
   /** If one session reconnects or waits for its turn, that is the state of the upstream. */
   get state(): UpstreamState {
     for (const wanted of ['reconnecting', 'waiting'] as const) {
-      for (const session of this.all) if (session.state === wanted) return wanted;
+      for (const session of this.inUse) if (session.state === wanted) return wanted;
     }
     return this.main.state;
   }
@@ -35,7 +37,7 @@ export class SessionSet {
   /** ms: the largest lag of a session. */
   get lagMs(): number {
     let lag = 0;
-    for (const session of this.all) lag = Math.max(lag, session.lagMs);
+    for (const session of this.inUse) lag = Math.max(lag, session.lagMs);
     return lag;
   }
 
@@ -57,6 +59,13 @@ export class SessionSet {
     this.all.add(session);
   }
 
+  /** The streams have left the present sessions, and the upstream continues with `main`. The caller retires the others. */
+  replaceAll(main: PublishSession): void {
+    for (const session of this.all) this.retired.add(session);
+    this.main = main;
+    this.all.add(main);
+  }
+
   /** The session is closed. Its counts are kept. */
   remove(session: PublishSession): void {
     if (!this.all.delete(session)) return;
@@ -73,8 +82,14 @@ export class SessionSet {
       const other = [...this.all].find((one) => !one.streams.isEmpty);
       if (other === undefined) return;
       if (session === this.main) this.main = other;
-      session.finish();
+      this.retired.add(session);
+      session.finish(true);
     }
+  }
+
+  /** Those that have streams, or will get some. */
+  private get inUse(): PublishSession[] {
+    return [...this.all].filter((session) => !this.retired.has(session));
   }
 
   get bytes(): ByteCounts {
@@ -98,7 +113,7 @@ export class SessionSet {
 
   /** ms since 1970 of the first failure that a session has not recovered from; undefined: none has failed. */
   get failingSince(): number | undefined {
-    const times = [...this.all].flatMap(({ destinations }) => destinations.record.failingSince ?? []);
+    const times = this.inUse.flatMap(({ destinations }) => destinations.record.failingSince ?? []);
     return times.length === 0 ? undefined : Math.min(...times);
   }
 

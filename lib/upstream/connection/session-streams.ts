@@ -1,4 +1,7 @@
 import type { Frame } from '../../media/frame.js';
+import { messageOf } from '../../base/errors.js';
+import type { Logger } from '../../base/logger.js';
+import { tracksOf } from '../tracks/stream.js';
 import type { CloseReason } from '../report/close-reason.js';
 import type { StreamOutlet, Track, TrackStream } from '../tracks/track.js';
 import type { ConnectionOpener } from './connection-opener.js';
@@ -11,9 +14,12 @@ import { announceStream } from './stream-announcer.js';
 
 /** What the streams of a session need from the upstream. */
 export interface SessionStreamsOwner {
+  readonly log: Logger;
   /** True while the upstream is being dropped. */
   readonly isDropping: boolean;
   fail(reason: CloseReason, message: string): void;
+  streamRejected(stream: TrackStream, message: string): void;
+  streamNeedsSession(stream: TrackStream, refusal?: string): void;
 }
 
 /**
@@ -30,7 +36,7 @@ export class SessionStreams implements StreamOutlet {
     private readonly opener: ConnectionOpener,
     private readonly delivery: Delivery,
     private readonly owner: SessionStreamsOwner,
-    private readonly destinations: Pick<SessionDestinations, 'hasWaited'>,
+    private readonly destinations: Pick<SessionDestinations, 'hasWaited' | 'streamFailed' | 'retriesAlone'>,
     private readonly now: () => number,
   ) {}
 
@@ -63,6 +69,16 @@ export class SessionStreams implements StreamOutlet {
     this.deferred.forgetStream(stream);
     this.connections.unassign(stream);
     this.connections.finishUnused();
+  }
+
+  leaves(stream: TrackStream): void {
+    const tracks = tracksOf(stream);
+    for (const connection of this.connections) connection.leave(tracks);
+    for (const track of tracks) {
+      this.removeTrack(track);
+      track.forgetRetained(() => true);
+    }
+    this.removeStream(stream);
   }
 
   addTrack(track: Track): void {
@@ -135,6 +151,23 @@ export class SessionStreams implements StreamOutlet {
       this.deferred.add('announce', stream, this.now(), () => this.announceNow(stream));
     }
     if (lost) this.delivery.tracksMoved();
+  }
+
+  /**
+   * The server refuses one of several streams. If another attempt is allowed, or there is a backup, the stream tries
+   * again with its own session. The others continue.
+   */
+  oneRejected(connection: RtmpConnection, stream: TrackStream, isFinal: boolean, error: Error): void {
+    const { destinations, owner } = this;
+    destinations.streamFailed(stream, error);
+    if (!destinations.retriesAlone(connection, error, isFinal)) {
+      owner.streamRejected(stream, messageOf(error));
+      return;
+    }
+    owner.log.warn(messageOf(error));
+    this.removeStream(stream);
+    connection.merger.flush();
+    owner.streamNeedsSession(stream, messageOf(error));
   }
 
   close(): void {

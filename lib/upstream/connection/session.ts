@@ -41,13 +41,13 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, ReplacerOwn
   /** True once the server has shown that it supports only one stream per connection. */
   oneStream = false;
   private phase: SessionPhase = 'new';
+  private retired = false;
   private readonly now: () => number;
   private readonly route: ServerRoute;
   private readonly replies: ReplyHandler;
   private readonly delivery: Delivery;
   private readonly timeouts: AnswerTimeouts;
   private readonly opener: ConnectionOpener;
-
   private readonly replacer: ConnectionReplacer;
 
   /**
@@ -129,8 +129,13 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, ReplacerOwn
     this.connections.stopWaiting();
   }
 
-  /** No more frames will come. Encoded bytes are sent, then the connection is closed. */
-  finish(): void {
+  /**
+   * No more frames will come. Encoded bytes are sent, then the connection is closed.
+   *
+   * @param retired the streams have left for another session: if the rest cannot be sent, only this session ends
+   */
+  finish(retired = false): void {
+    this.retired ||= retired;
     if (this.phase === 'closing' || this.phase === 'closed') return;
     if (this.phase === 'waiting') this.destinations.leave();
     this.phase = 'closing';
@@ -253,7 +258,7 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, ReplacerOwn
 
   streamRejected(connection: RtmpConnection, stream: TrackStream, refusal: Refusal, error: PublishError): void {
     const isFinal = this.destinations.current.policy.isFinal(refusal);
-    if (connection.streams.size > 1) this.oneRejected(connection, stream, isFinal, error);
+    if (connection.streams.size > 1) this.streams.oneRejected(connection, stream, isFinal, error);
     else this.currentBroken(connection, error, isFinal, stream);
   }
 
@@ -311,6 +316,11 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, ReplacerOwn
    * @param isFinal a further attempt at this destination is useless
    */
   private currentBroken(connection: RtmpConnection, error: Error, isFinal = false, rejected?: TrackStream): void {
+    if (this.retired) {
+      this.owner.log.info(`an RTMP connection that is not needed any more ended early: ${messageOf(error)}`);
+      this.connectionFinished(connection);
+      return;
+    }
     const closing = this.phase === 'closing';
     if (this.replacer.connection !== undefined) {
       this.owner.log.warn(`the connection broke before its replacement was ready: ${messageOf(error)}`);
@@ -372,23 +382,6 @@ export class PublishSession implements ConnectionOwner, ReplyTarget, ReplacerOwn
     // undone.
     fresh.merger.hold(true);
     this.streams.move(this.connections.streams, fresh, true);
-  }
-
-  /**
-   * The server refuses one of several streams. If another attempt is allowed, or there is a backup, the stream tries
-   * again with its own session. The others continue.
-   */
-  private oneRejected(connection: RtmpConnection, stream: TrackStream, isFinal: boolean, error: PublishError): void {
-    const { destinations } = this;
-    destinations.streamFailed(stream, error);
-    if (!destinations.retriesAlone(connection, error, isFinal)) {
-      this.owner.streamRejected(stream, messageOf(error));
-      return;
-    }
-    this.owner.log.warn(messageOf(error));
-    this.streams.removeStream(stream);
-    connection.merger.flush();
-    this.owner.streamNeedsSession(stream, messageOf(error));
   }
 
   private closeIfFinished(): void {

@@ -1,6 +1,7 @@
 import type { MediaSettings } from '../../config/settings.js';
 import { KmpRtmpError } from '../../base/errors.js';
 import type { ConnectData } from '../../kmp/connect-data.js';
+import { tooLong } from '../../kmp/name-limits.js';
 import { codecName } from '../../media/codec.js';
 import type { MediaInfo } from '../../media/media-info.js';
 import { MAX_PAYLOAD } from '../../rtmp/chunk/chunk-writer.js';
@@ -76,33 +77,10 @@ export function checkHeader(header: string, { outHeader }: Pick<MediaSettings, '
   throw new InputError('KMP_HEADER_REFUSED', `connect data: header is not allowed, ${expected} (kmp_rtmp_out_header)`);
 }
 
-/** How much longer than a name its query, and the whole URL, may be: they have room for signed tokens. */
-const QUERY_FACTOR = 8;
-const URL_FACTOR = 16;
-
-/**
- * Checks the length of ids and names (`kmp_rtmp_in_max_name_length`). They appear in logs, the API and metrics, and one
- * sender could fill these with a few of them.
- *
- * @throws InputError
- */
-export function checkNames(
-  { upstreamId, name, app, url }: ConnectData,
-  { inMaxNameLength: most }: Pick<MediaSettings, 'inMaxNameLength'>,
-): void {
-  if (most === 0) return;
-  const texts: [field: string, length: number, most: number][] = [
-    ['upstream_id', upstreamId.length, most],
-    ['name without its query', name?.split('?', 1)[0]?.length ?? 0, most],
-    ['name', name?.length ?? 0, most * QUERY_FACTOR],
-    ['app', app?.length ?? 0, most * QUERY_FACTOR],
-    ['url', url.length, most * URL_FACTOR],
-  ];
-  for (const [field, length, limit] of texts) {
-    if (length <= limit) continue;
-    const reason = `${field} has ${length} characters, the maximum is ${limit} (kmp_rtmp_in_max_name_length)`;
-    throw new InputError('KMP_NAME_TOO_LONG', `connect data: ${reason}`);
-  }
+/** Checks the length of ids and names (`kmp_rtmp_in_max_name_length`). @throws InputError */
+export function checkNames(data: ConnectData, { inMaxNameLength }: Pick<MediaSettings, 'inMaxNameLength'>): void {
+  const problem = tooLong(data, inMaxNameLength);
+  if (problem !== undefined) throw new InputError('KMP_NAME_TOO_LONG', `connect data: ${problem}`);
 }
 
 /** @throws InputError if `length` frames are too many to be pending on a track */

@@ -1,3 +1,4 @@
+import type { ElsewhereUrls, OperatorOrder, OrderAnswer, OrderScope } from './orders.js';
 import type { ClosedQuery, ClosedUpstream } from './closed.js';
 import type { FailureLayer } from './advice.js';
 import type { LastStatus } from './last-status.js';
@@ -145,6 +146,15 @@ export interface LastError {
   readonly age: number;
 }
 
+/** Where an operator has sent an upstream. */
+export interface ElsewhereStatus {
+  /** Without user and password. */
+  readonly url: string;
+  readonly backup_urls: readonly string[];
+  /** When it was ordered, ISO 8601 in UTC. */
+  readonly since: string;
+}
+
 export interface UpstreamStatus {
   /** As given by the sender. */
   readonly url: string;
@@ -182,6 +192,8 @@ export interface UpstreamStatus {
   readonly destinations: number;
   /** The URL of the destination, without user and password. */
   readonly destination_url: string;
+  /** Where an operator has sent it, instead of to `url`; null: nowhere else. */
+  readonly elsewhere: ElsewhereStatus | null;
   /** How often another destination was taken into use. */
   readonly failovers: number;
   /** s since the upstream was created. */
@@ -235,12 +247,6 @@ export interface GlobalStatus extends UpstreamStatuses {
   readonly uptime: number;
 }
 
-/** What an operator can order for upstreams, beside dropping them. */
-export type OperatorOrder = 'disable' | 'enable' | 'retry';
-
-/** Which upstreams an order is about: the one with an id, or those that publish to the application of a URL. */
-export type OrderScope = { readonly id: string } | { readonly route: string };
-
 /**
  * What the API needs from the service. Questions about one upstream reject with `WorkerUnavailable` if its worker does
  * not answer. The methods are asynchronous because, with several workers, the answers come
@@ -263,9 +269,17 @@ export interface Management {
    * lasts until `enable`, also for upstreams that are created later. `enable`: publishes again, from a key frame on.
    * `retry`: the next attempt to connect is made now.
    *
-   * @returns how many upstreams were concerned; undefined if there is none, and no order to take back
+   * A route stands for upstreams that publish there now, wherever their senders ask for.
    */
-  order(order: OperatorOrder, scope: OrderScope): Promise<number | undefined>;
+  order(order: OperatorOrder, scope: OrderScope): Promise<OrderAnswer>;
+  /**
+   * Sends upstreams elsewhere: their RTMP connections end in order, and the new ones begin at a key frame, while the
+   * senders stay connected. It lasts until it is taken back, also for upstreams that are created later. A route stands
+   * for upstreams whose senders ask for it; an order for an id comes before one for a route.
+   *
+   * @param to undefined: back to what the senders ask for
+   */
+  sendElsewhere(scope: OrderScope, to: ElsewhereUrls | undefined): Promise<OrderAnswer>;
   /** Drops one KMP connection of an upstream. false: there is no such upstream or connection. */
   dropTrack(upstreamId: string, connection: number): Promise<boolean>;
 }

@@ -53,13 +53,18 @@ export class UpstreamStream implements TrackStream {
   /** Monotonic ms until which audio waits, counted from the first frame that could be written. */
   private audioWaitsUntil = Infinity;
 
-  /** @param names its names at the destinations of the upstream */
+  /** Its names at the present destinations of the upstream. */
+  names: readonly string[];
+
   constructor(
     readonly name: string,
     /** Monotonic ms. */
     readonly createdAt: number,
-    readonly names: readonly string[] = [name],
-  ) {}
+    /** Its names at the destinations that the senders ask for. */
+    readonly askedNames: readonly string[] = [name],
+  ) {
+    this.names = askedNames;
+  }
 
   nameAt(destination: number): string {
     return this.names[destination] ?? this.name;

@@ -29,6 +29,11 @@ export interface StreamOutlet {
   inputLeft(track: Track): void;
   /** All tracks of the stream have ended, and it is unpublished. */
   removeStream(stream: TrackStream): void;
+  /**
+   * The stream leaves, with its tracks, for another outlet. Frames that are encoded here are still sent, and then
+   * forgotten.
+   */
+  leaves(stream: TrackStream): void;
   /** ms: the age of the first written byte of the stream's connection that the server has not taken; 0: none. */
   lagOf(stream: TrackStream): number;
   /** True if frames are discarded here, so that they are acknowledged although no server publishes the stream. */

@@ -91,6 +91,17 @@ describe('OpenAPI document', () => {
     ['POST', '/upstreams/none/retry', '/upstreams/{upstream_id}/retry', 404],
     ['POST', '/routes/rtmp%3A%2F%2Fhost%2Fapp/retry', '/routes/{route}/retry', 200],
     ['POST', '/routes/none/retry', '/routes/{route}/retry', 400],
+    ['POST', '/upstreams/u2/elsewhere', '/upstreams/{upstream_id}/elsewhere', 204, { url: 'rtmp://host/app/x' }],
+    ['GET', '/upstreams/u2', '/upstreams/{upstream_id}', 200],
+    ['POST', '/upstreams/u2/elsewhere', '/upstreams/{upstream_id}/elsewhere', 400, { url: 1 }],
+    ['POST', '/upstreams/u2/elsewhere', '/upstreams/{upstream_id}/elsewhere', 415],
+    ['POST', '/upstreams/none/elsewhere', '/upstreams/{upstream_id}/elsewhere', 404, { url: 'rtmp://host/app/x' }],
+    ['DELETE', '/upstreams/u2/elsewhere', '/upstreams/{upstream_id}/elsewhere', 204],
+    ['DELETE', '/upstreams/none/elsewhere', '/upstreams/{upstream_id}/elsewhere', 404],
+    ['POST', '/routes/rtmp%3A%2F%2Fhost%2Fapp/elsewhere', '/routes/{route}/elsewhere', 200, { url: 'rtmp://host/app' }],
+    ['POST', '/routes/none/elsewhere', '/routes/{route}/elsewhere', 400, { url: 'rtmp://host/app' }],
+    ['DELETE', '/routes/rtmp%3A%2F%2Fhost%2Fapp/elsewhere', '/routes/{route}/elsewhere', 200],
+    ['DELETE', '/routes/none/elsewhere', '/routes/{route}/elsewhere', 400],
     ['GET', '/closed?limit=1&upstream_id=u9', '/closed', 200],
     ['GET', '/closed?limit=none', '/closed', 400],
     ['GET', '/upstreams?list=1', '/upstreams', 200],
@@ -133,6 +144,21 @@ describe('OpenAPI document', () => {
       }
       const validate = answerSchema(ajv, documented, method.toLowerCase(), status);
       assert.ok(validate(reply.json), JSON.stringify(validate.errors));
+    });
+  }
+
+  for (const [refused, status] of [
+    ['destination_refused', 422],
+    ['too_many_orders', 409],
+  ] as const) {
+    it(`describes an order that is refused with ${status}`, async () => {
+      management.refusal = { error: refused, message: 'no' };
+      const headers = { 'content-type': 'application/json' };
+      const body = JSON.stringify({ url: 'rtmp://host/app/x' });
+      const reply = await server.request('POST', '/api/upstreams/u1/elsewhere', headers, body);
+      management.refusal = undefined;
+      assert.deepEqual([reply.status, reply.json], [status, { error: refused, message: 'no' }]);
+      assert.ok(answerSchema(ajv, '/upstreams/{upstream_id}/elsewhere', 'post', status)(reply.json));
     });
   }
 

@@ -48,10 +48,11 @@ export class Delivery implements EncoderOwner {
       announceChange(track, ms, connection, (reason, message) => this.fail(reason, message));
   }
 
-  framesSent(track: Track): void {
+  framesSent(track: Track, acked: AckedBytes): void {
     const connection = this.connectionOf(track.stream);
-    // Without a connection, the stream has ended. Its frames are forgotten here, or in ResendPolicy.framesLost.
-    if (connection === undefined) track.forgetRetained(() => true);
+    // Without a connection, the stream has ended, or is in another session by now. The frames that were written here
+    // are forgotten here, or in ResendPolicy.framesLost.
+    if (connection === undefined) track.forgetRetained((kept) => track.isGone || kept.acked === acked);
     else this.resend.sent(track, connection);
     this.trackEnds.deliveryChanged();
   }

@@ -50,8 +50,8 @@ export interface EncoderOwner {
   mediaInfoChanged(track: Track, ms: number): void;
   /** The last frame of a track without an input has been written. */
   trackWritten(track: Track): void;
-  /** The kernel has taken frames of the track. */
-  framesSent(track: Track): void;
+  /** The kernel has taken frames of the track, on the connection of `acked`. */
+  framesSent(track: Track, acked: AckedBytes): void;
   /** Frames of the track on the connection of `acked` will not arrive. */
   framesLost(track: Track, acked: AckedBytes): void;
   /** The upstream cannot continue. */
@@ -196,7 +196,7 @@ export class FrameEncoder implements FrameSink<Track, EncodedBatch> {
       track.retained.sent(seq, now);
       this.release(share);
       track.sent();
-      this.owner.framesSent(track);
+      this.owner.framesSent(track, this.acked);
     }
   }
 

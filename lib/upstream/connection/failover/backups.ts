@@ -1,6 +1,7 @@
 import { messageOf } from '../../../base/errors.js';
 import type { MediaSettings } from '../../../config/settings.js';
 import type { ConnectData } from '../../../kmp/connect-data.js';
+import type { Elsewhere } from '../../report/orders.js';
 import { parseUrlOf, streamNameOf } from '../../tracks/stream-name.js';
 import { destinationOf, type Destination } from '../destination.js';
 
@@ -61,7 +62,7 @@ export function streamNamesOf(data: ConnectData, destinations: readonly Destinat
  *
  * @throws RtmpUrlError
  */
-function backupData(data: ConnectData, url: string): ConnectData {
+export function backupData(data: ConnectData, url: string): ConnectData {
   const { app, stream } = parseUrlOf({ url, app: data.app });
   return {
     ...data,
@@ -70,6 +71,15 @@ function backupData(data: ConnectData, url: string): ConnectData {
     name: stream === '' ? streamNameOf(data) : undefined,
     tcUrl: undefined,
   };
+}
+
+/**
+ * The connect data of an upstream whose senders ask for `asked`, and that an operator sends elsewhere.
+ *
+ * @throws RtmpUrlError
+ */
+export function dataElsewhere(asked: ConnectData, { url, backupUrls }: Elsewhere): ConnectData {
+  return { ...backupData(asked, url), backupUrls };
 }
 
 function identityOf({ url, params, streamName }: Destination): string {

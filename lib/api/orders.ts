@@ -1,0 +1,78 @@
+import { maskUrl } from '../base/mask.js';
+import { isRefusal, type ElsewhereUrls, type OperatorOrder, type OrderAnswer } from '../upstream/report/orders.js';
+import type { Management } from '../upstream/report/status.js';
+import { failure, noUpstream, ok, type PathOperations, type Result } from './operation.js';
+
+const ORDERS: readonly OperatorOrder[] = ['disable', 'enable', 'retry'];
+
+const DONE: Result = { status: 204 };
+
+/** The orders of operators, for an upstream and for a route (docs/api.md). */
+export function orderOperations(management: Management): readonly PathOperations[] {
+  return [
+    ...ORDERS.map((order) => ({
+      path: `/upstreams/:upstream/${order}`,
+      post: async ([id = '']: readonly string[]) => ofUpstream(id, await management.order(order, { id })),
+    })),
+    ...ORDERS.map((order) => ({
+      path: `/routes/:route/${order}`,
+      post: ([route = '']: readonly string[]) => ofRoute(route, () => management.order(order, { route })),
+    })),
+    {
+      path: '/upstreams/:upstream/elsewhere',
+      takesBody: true,
+      post: async ([id = ''], _list, _query, body) =>
+        withUrls(body, async (to) => ofUpstream(id, await management.sendElsewhere({ id }, to))),
+      delete: async ([id = '']) => ofUpstream(id, await management.sendElsewhere({ id }, undefined)),
+    },
+    {
+      path: '/routes/:route/elsewhere',
+      takesBody: true,
+      post: ([route = ''], _list, _query, body) =>
+        withUrls(body, (to) => ofRoute(route, () => management.sendElsewhere({ route }, to))),
+      delete: ([route = '']) => ofRoute(route, () => management.sendElsewhere({ route }, undefined)),
+    },
+  ];
+}
+
+function ofUpstream(id: string, answer: OrderAnswer): Result {
+  if (isRefusal(answer)) return refused(answer);
+  return answer === undefined ? noUpstream(id) : DONE;
+}
+
+async function ofRoute(route: string, order: () => Promise<OrderAnswer>): Promise<Result> {
+  if (!/^rtmps?:\/\/[^/]+\/[^/]+/i.test(route)) {
+    return failure(400, 'bad_request', 'a route is the URL of a server with its app, such as rtmp://host/app');
+  }
+  const upstreams = await order();
+  if (isRefusal(upstreams)) return refused(upstreams);
+  return upstreams === undefined
+    ? failure(404, 'not_found', 'no upstream publishes there, or nothing was to be changed')
+    : ok({ upstreams });
+}
+
+/** Nothing was changed: an order that clashes with the number of others (409), or that cannot be carried out (422). */
+function refused({ error, message }: Exclude<OrderAnswer, number | undefined>): Result {
+  return failure(error === 'too_many_orders' ? 409 : 422, error, message);
+}
+
+/** Reads the body `{ "url": ..., "backup_urls": [...] }`. The log shows the URLs masked. */
+async function withUrls(body: unknown, send: (to: ElsewhereUrls) => Promise<Result>): Promise<Result> {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+    return failure(415, 'unsupported_body', 'the body must be a JSON object with "url", and application/json its type');
+  }
+  const url = field(body, 'url');
+  const backupUrls = field(body, 'backup_urls') ?? [];
+  if (typeof url !== 'string' || url === '') return failure(400, 'bad_request', '"url" must be a URL');
+  if (!isListOfUrls(backupUrls)) return failure(400, 'bad_request', '"backup_urls" must be an array of URLs');
+  const result = await send({ url, backupUrls });
+  return { ...result, note: [url, ...backupUrls].map(maskUrl).join(', ') };
+}
+
+function field(body: object, name: string): unknown {
+  return Object.hasOwn(body, name) ? Reflect.get(body, name) : undefined;
+}
+
+function isListOfUrls(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((one) => typeof one === 'string' && one !== '');
+}

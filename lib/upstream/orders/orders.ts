@@ -1,0 +1,149 @@
+import type { Elsewhere, OrderScope } from '../report/orders.js';
+import { parseUrlOf } from '../tracks/stream-name.js';
+
+/** Most upstreams and routes that may be disabled. Beyond it, an order is refused. */
+const MAX_DISABLED = 10_000;
+/** Most upstreams and routes that may be sent elsewhere: each order has several URLs. */
+const MAX_ELSEWHERE = 1_000;
+
+/** All orders, for another process. It contains stream keys. */
+export interface OrdersSnapshot {
+  readonly disabled: OrderTable<true>;
+  readonly elsewhere: OrderTable<Elsewhere>;
+}
+
+/** The orders of one kind: by the id of the upstream, and by the place that {@link placeOf} gives for a route. */
+interface OrderTable<T> {
+  readonly ids: ReadonlyMap<string, T>;
+  readonly places: ReadonlyMap<string, T>;
+}
+
+/**
+ * What operators have ordered: which upstreams are disabled, and which publish elsewhere. An order is for the upstream
+ * with an id, or for all that publish to an application of a server (a route). Orders live as long as the process, so
+ * an upstream that its senders create again still follows them. With workers, the primary process keeps them too, for
+ * the workers that replace others.
+ */
+export class Orders {
+  private disabled = new Table<true>(MAX_DISABLED);
+  private elsewhere = new Table<Elsewhere>(MAX_ELSEWHERE);
+  /** How often anything was changed. */
+  changes = 0;
+
+  /** True if an upstream with this id, which publishes to `url`, is disabled. */
+  isDisabled(id: string, url: string): boolean {
+    return this.disabled.find(id, url) !== undefined;
+  }
+
+  /**
+   * Where the upstream with this id is sent, if its senders ask for `url`. An order for its id comes before one for its
+   * route.
+   */
+  elsewhereOf(id: string, url: string): Elsewhere | undefined {
+    return this.elsewhere.find(id, url);
+  }
+
+  /** Returns 'full' if there are too many orders. */
+  disable(scope: OrderScope): Change {
+    return this.count(this.disabled.set(scope, true));
+  }
+
+  enable(scope: OrderScope): Change {
+    return this.count(this.disabled.delete(scope));
+  }
+
+  /** Returns 'full' if there are too many orders. @param to undefined: back to what the senders ask for */
+  send(scope: OrderScope, to: Elsewhere | undefined): Change {
+    return this.count(to === undefined ? this.elsewhere.delete(scope) : this.elsewhere.set(scope, to));
+  }
+
+  /** Whether one more order of this kind is possible. */
+  hasRoom(kind: 'disable' | 'elsewhere', scope: OrderScope): boolean {
+    return kind === 'disable' ? this.disabled.hasRoom(scope) : this.elsewhere.hasRoom(scope);
+  }
+
+  snapshot(): OrdersSnapshot {
+    return { disabled: this.disabled.snapshot(), elsewhere: this.elsewhere.snapshot() };
+  }
+
+  /** Replaces all orders. */
+  load({ disabled, elsewhere }: OrdersSnapshot): void {
+    this.disabled = new Table(MAX_DISABLED, disabled);
+    this.elsewhere = new Table(MAX_ELSEWHERE, elsewhere);
+    this.changes++;
+  }
+
+  private count(change: Change): Change {
+    if (change === 'changed') this.changes++;
+    return change;
+  }
+}
+
+/** What an order has changed. `full`: nothing, because there are too many. */
+export type Change = 'changed' | 'same' | 'full';
+
+class Table<T> implements OrderTable<T> {
+  readonly ids: Map<string, T>;
+  readonly places: Map<string, T>;
+
+  constructor(
+    private readonly most: number,
+    from?: OrderTable<T>,
+  ) {
+    this.ids = new Map(from?.ids);
+    this.places = new Map(from?.places);
+  }
+
+  snapshot(): OrderTable<T> {
+    return { ids: new Map(this.ids), places: new Map(this.places) };
+  }
+
+  find(id: string, url: string): T | undefined {
+    const byId = this.ids.get(id);
+    if (byId !== undefined || this.places.size === 0) return byId;
+    const place = placeOf(url);
+    return place === undefined ? undefined : this.places.get(place);
+  }
+
+  hasRoom(scope: OrderScope): boolean {
+    const [map, key] = this.at(scope);
+    return map.size < this.most || (key !== undefined && map.has(key));
+  }
+
+  set(scope: OrderScope, order: T): Change {
+    const [map, key] = this.at(scope);
+    if (key === undefined || map.get(key) === order) return 'same';
+    if (!this.hasRoom(scope)) return 'full';
+    map.set(key, order);
+    return 'changed';
+  }
+
+  delete(scope: OrderScope): Change {
+    const [map, key] = this.at(scope);
+    return key !== undefined && map.delete(key) ? 'changed' : 'same';
+  }
+
+  private at(scope: OrderScope): [map: Map<string, T>, key: string | undefined] {
+    return 'id' in scope ? [this.ids, scope.id] : [this.places, placeOf(scope.route)];
+  }
+}
+
+/** True if an order is about an upstream with this id and URL. */
+export function concerns(scope: OrderScope, id: string, url: string): boolean {
+  if ('id' in scope) return scope.id === id;
+  const place = placeOf(scope.route);
+  return place !== undefined && place === placeOf(url);
+}
+
+/** Server and application of a URL, without its stream; undefined if it is invalid. */
+function placeOf(url: string): string | undefined {
+  try {
+    const { host, port, app } = parseUrlOf({
+      url: /^[a-z]+:\/\/[^/]+\/[^/]+$/i.test(url) ? `${url}/` : url,
+      app: undefined,
+    });
+    return JSON.stringify([host.toLowerCase(), port, app.split('?', 1)[0]]);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,45 @@
+/** What an operator can order for upstreams, beside dropping them and sending them elsewhere. */
+export type OperatorOrder = 'disable' | 'enable' | 'retry';
+
+/** Which upstreams an order is about: the one with an id, or those that publish to the application of a URL. */
+export type OrderScope = { readonly id: string } | { readonly route: string };
+
+/** Where an operator sends upstreams, instead of where their senders ask for. */
+export interface Elsewhere extends ElsewhereUrls {
+  /** When it was ordered, ms since 1970. */
+  readonly since: number;
+}
+
+/** The URLs of such an order. */
+export interface ElsewhereUrls {
+  /**
+   * `[rtmp://]host[:port]/app/stream`. Without a stream, each stream keeps its name. It contains the stream key: never
+   * log it.
+   */
+  readonly url: string;
+  /** At most 8; they are tried when the one before fails. They contain stream keys too. */
+  readonly backupUrls: readonly string[];
+}
+
+/** Why an order was refused. Nothing was changed then. */
+export interface OrderRefusal {
+  /**
+   * - `bad_destination`: a URL is invalid, or too long;
+   * - `destination_refused`: the service may not connect there;
+   * - `destination_unresolved`: its name has no address;
+   * - `too_many_orders`
+   */
+  readonly error: 'bad_destination' | 'destination_refused' | 'destination_unresolved' | 'too_many_orders';
+  /** For people; without stream keys. */
+  readonly message: string;
+}
+
+/**
+ * The result of an order: how many upstreams are concerned, or why it was refused; undefined if there is no such
+ * upstream, and no order to take back.
+ */
+export type OrderAnswer = number | OrderRefusal | undefined;
+
+export function isRefusal(answer: OrderAnswer): answer is OrderRefusal {
+  return typeof answer === 'object';
+}
