@@ -191,7 +191,7 @@ describe('an operator sends upstreams elsewhere', { timeout: 90_000 }, () => {
 
   it('a server that is left, and resets the connection or reads no more, does no harm', async () => {
     await running.close();
-    running = await RunningService.start({ media: `${settings} kmp_rtmp_out_timeout 300ms;` });
+    running = await RunningService.start({ media: settings.replace('answer_timeout 5s', 'answer_timeout 80s') });
     here.script = { answers: true, reads: 'never' };
     const stuck = await open('stuck');
     await eventually(() => here.connections.length === 1, 'the connection');
