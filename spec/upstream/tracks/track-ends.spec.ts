@@ -283,7 +283,7 @@ describe('a track without a sender, with reconnects', { timeout: 90_000 }, () =>
     await gone('video', 'audio');
     await live.killServer();
     await live.state('reconnecting');
-    const attempts = (): number => live.upstream?.reconnects ?? Infinity;
+    const attempts = (): number => live.upstream?.sessions.reconnects ?? Infinity;
     for (const seconds of [30, 29]) {
       const before = attempts();
       clock.advance(seconds * 1000);
