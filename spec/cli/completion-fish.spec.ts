@@ -34,6 +34,14 @@ describe('completion for fish', { skip: hasFish ? false : 'there is no fish here
     return stdout.split('\n').flatMap((row) => (row === '' ? [] : [row.split('\t', 1)[0] ?? '']));
   }
 
+  it('offers each flag of each command', async () => {
+    for (const command of ['serve', 'restream', 'ingest', 'send', 'inspect', 'check', 'top', 'demo', 'licenses']) {
+      const { stdout } = await kmpRtmp([command, '--help']);
+      const flags = [...stdout.matchAll(/^ {2}(?:-\w, )?(--[\w-]+)/gm)].map(([, long = '']) => long);
+      assert.deepEqual(offered(`kmp-rtmp ${command} --`).sort(), flags.sort(), command);
+    }
+  });
+
   it('offers commands, flags and values', () => {
     const commands = offered('kmp-rtmp ');
     for (const command of ['serve', 'restream', 'ingest', 'send', 'help'])

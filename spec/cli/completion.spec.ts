@@ -47,14 +47,14 @@ describe('completion for bash', { skip: has('bash') ? false : 'there is no bash 
 
   it('offers the commands', () => {
     const commands = offered('');
-    for (const command of ['serve', 'send', 'inspect', 'check', 'top', 'demo', 'completion', 'help']) {
+    for (const command of ['serve', 'restream', 'ingest', 'send', 'top', 'licenses', 'completion', 'help']) {
       assert.ok(commands.includes(command), command);
     }
     assert.deepEqual(offered('ins'), ['inspect']);
   });
 
   it('offers each flag of each command, and no other', async () => {
-    for (const command of ['serve', 'send', 'inspect', 'check', 'top', 'demo']) {
+    for (const command of ['serve', 'restream', 'ingest', 'send', 'inspect', 'check', 'top', 'demo', 'licenses']) {
       assert.deepEqual(offered(command, '-').sort(), (await flagsInHelp(command)).sort(), command);
     }
   });
@@ -92,7 +92,10 @@ describe('completion for zsh', () => {
     const { code, stdout } = await kmpRtmp(['completion', 'zsh']);
     assert.equal(code, 0);
     assert.match(stdout, /^#compdef kmp-rtmp\n/);
-    for (const flag of await flagsInHelp('serve')) assert.ok(stdout.includes(flag), flag);
+    for (const command of ['serve', 'restream', 'ingest', 'send', 'inspect', 'check', 'top', 'demo', 'licenses']) {
+      const [, part = ''] = new RegExp(`\\n    ${command}\\)\\n([^]*?) ;;\\n`).exec(stdout) ?? [];
+      for (const flag of await flagsInHelp(command)) assert.ok(part.includes(flag), `${command} ${flag}`);
+    }
     if (has('zsh')) assert.equal(spawnSync('zsh', ['-n'], { input: stdout }).status, 0);
   });
 
