@@ -70,7 +70,7 @@ export const LAYERS = {
   ],
   // Of process/, only the type of what it measures.
   api: ['config', 'process', 'upstream/report'],
-  control: ['config'],
+  control: ['config', 'kmp'],
   http: ['config', 'api', 'control', 'upstream/report'],
   cluster: [
     'config',

@@ -20,6 +20,7 @@ export { KmpDecoder, type KmpDecoderOptions, type PacketBatch } from './kmp/deco
 export { KmpParser, type KmpParserOptions, type UnfinishedPacket } from './kmp/parser.js';
 export { parseDump, readDump, type Dump } from './kmp/dump.js';
 export { parseConnectData, type ConnectData } from './kmp/connect-data.js';
+export { signConnectData } from './kmp/signature.js';
 export { AckParser, type Ack } from './kmp/ack-parser.js';
 export { KmpError, type KmpErrorCode, type KmpErrorPlace } from './kmp/error.js';
 export {

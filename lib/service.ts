@@ -177,8 +177,16 @@ export class Service {
       counters: { totals: () => this.media.totals(), processes: () => this.media.processes() },
       // Senders cannot reach a Unix-domain socket.
       kmp: () => this.kmpAddresses.find(({ host }) => !host.startsWith('unix:')),
+      secretFor: (at) => this.secretFor(at?.port),
       clock: this.clock,
       log: this.log,
     });
+  }
+
+  /** The first secret of the KMP server with that port, or else of the first KMP server that senders can reach. */
+  private secretFor(port: number | undefined): string | undefined {
+    const servers = this.config.kmpServers.filter(({ listen }) => listen.some(({ path }) => path === undefined));
+    const server = servers.find(({ listen }) => listen.some((one) => one.port === port)) ?? servers[0];
+    return server?.secrets[0]?.secret;
   }
 }

@@ -1,11 +1,14 @@
+import { readFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
-import { KmpRtmpError } from '../base/errors.js';
+import { fileErrorText, KmpRtmpError } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
 import { codecName } from '../media/codec.js';
 import { planTracks, type PlannedTrack } from '../send/plan.js';
+import { signedRoute } from '../send/signed-route.js';
 import { Sender, type SenderOptions, type SendReport } from '../send/sender.js';
 import type { MediaSource, SourceOptions } from '../source/source.js';
 import { numberedName, type SendTarget } from '../send/target.js';
+import { systemClock } from '../time/clock.js';
 import { CommandError, ExitCode } from './exit.js';
 import { headers, type Header } from './rtmp/ingest.js';
 import type { ControlledSend } from './rtmp/send-control.js';
@@ -25,6 +28,7 @@ interface SendOptions {
   readonly tcUrl?: string;
   readonly pageUrl?: string;
   readonly swfUrl?: string;
+  readonly secretFile?: string;
   readonly control?: string;
   readonly controlHeader?: readonly Header[];
   readonly connectEvent: boolean;
@@ -83,6 +87,10 @@ export function sendCommand(): Command {
     .option('--tc-url <url>', 'tcUrl of the RTMP connect')
     .option('--page-url <url>', 'pageUrl of the RTMP connect')
     .option('--swf-url <url>', 'swfUrl of the RTMP connect')
+    .option(
+      '--secret-file <file>',
+      'sign the connect data with the first secret of this file, for a KMP server with kmp_rtmp_in_secret',
+    )
     .option(
       '--control <url>',
       'ask this controller (kmp_rtmp_control) where to send each track, instead of --to and --url',
@@ -149,11 +157,16 @@ async function send(files: readonly string[], options: SendOptions): Promise<boo
     // A pipe that brings nothing must not delay the end.
     if (files.includes(PIPE)) stop.addEventListener('abort', () => process.stdin.destroy(), { once: true });
     const control = await controlled(tracks, files, options, warn, stop);
+    const secret = await secretOf(options);
+    const routes =
+      secret === undefined
+        ? control?.routes
+        : (track: PlannedTrack) => [signedRoute(track, options.to, secret, systemClock)];
     if (options.quiet !== true) process.stdout.write(`${heading(tracks, options)}\n`);
     const sender = new Sender({
       ...options.to,
       tracks,
-      ...(control && { routes: control.routes }),
+      ...(routes && { routes }),
       speed: options.fast === true ? Infinity : options.speed,
       passes: rounds,
       client: clientOptions(options),
@@ -200,6 +213,18 @@ async function controlled(
     return options.name === undefined || given === undefined ? numberedName(first, stream) : given;
   };
   return askController({ url, headers, askConnect, app, tracks, nameOf, warn, signal });
+}
+
+/** The secret that connect data is signed with. @throws CommandError, ConfigError */
+async function secretOf({ secretFile, control }: SendOptions): Promise<string | undefined> {
+  if (secretFile === undefined) return undefined;
+  if (control !== undefined)
+    throw new CommandError('the controller signs its connect data: give --secret-file without --control');
+  const { parseSenderSecrets } = await import('../config/access/sender-secrets.js');
+  const text = await readFile(secretFile, 'utf8').catch((error: unknown) => {
+    throw new CommandError(`cannot read the secret: ${fileErrorText(error)}`);
+  });
+  return parseSenderSecrets(text, secretFile)[0]?.secret;
 }
 
 /** The file name that stands for standard input. */

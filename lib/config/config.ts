@@ -2,8 +2,10 @@ import { isIP } from 'node:net';
 import type { AccessRule } from './access/access.js';
 import { formatAddress, overlaps, type ListenAddress, type ResolverSettings } from './access/addresses.js';
 import { openApis, type HttpAccess } from './access/open-api.js';
+import { senderSecrets, type SenderSecret } from './access/sender-secrets.js';
 import { processDirectives, serverDirectives } from './directives/core.js';
 import { httpServerDirectives } from './directives/http.js';
+import { senderDirectives } from './directives/input.js';
 import { defaultErrorLog, type ErrorLog } from './error-log.js';
 import { ConfigError, formatOrigin, type Origin } from './errors.js';
 import type { SettingValue } from './setting-value.js';
@@ -45,6 +47,8 @@ export interface KmpServerConfig {
   readonly resolverTimeout: number;
   /** Rules for the addresses of KMP senders. */
   readonly access: readonly AccessRule[];
+  /** Secrets that connect data may be signed with; empty: it needs no signature. */
+  readonly secrets: readonly SenderSecret[];
   readonly media: MediaSettings;
 }
 
@@ -93,7 +97,7 @@ export function buildConfig(file: string, main: Scope, context: BuildContext): C
   }
   if (kmpScopes.length === 0) warnings.add(`${file}: no server accepts KMP; expected a server in stream with kmp_rtmp`);
   const addresses = new Map<string, TakenAddress>();
-  const kmpServers = kmpScopes.map((scope) => kmpServer(scope, overrides, addresses, warnings));
+  const kmpServers = kmpScopes.map((scope) => kmpServer(scope, addresses, context));
   const httpServers = httpScopes.map((scope) => httpServer(scope, addresses, context));
   const logs = errorLogs.length === 0 ? [defaultErrorLog] : errorLogs;
   const files = filesOf(main, context);
@@ -106,12 +110,13 @@ function filesOf(main: Scope, { overrides, files }: BuildContext): NamedFile[] {
     scopes.flatMap((scope) =>
       namedFiles(names, settingLookup(scope, overrides), (path, origin) => files.resolve(path, origin)),
     );
-  // Only files for HTTP are relative to the folder of the configuration file.
+  // Only secrets of senders and files for HTTP are relative to the folder of the configuration file.
   return withoutRepeated([
     ...namedFiles(FILE_DIRECTIVES.main, settingLookup(main, overrides)),
     ...main
       .descendants('stream server')
       .flatMap((scope) => namedFiles(FILE_DIRECTIVES.kmp, settingLookup(scope, overrides))),
+    ...inScopes(main.descendants('stream server'), FILE_DIRECTIVES.secrets),
     ...inScopes(main.descendants('http server'), FILE_DIRECTIVES.http),
     ...inScopes(main.descendants('location'), FILE_DIRECTIVES.location),
   ]);
@@ -124,9 +129,8 @@ function settingLookup(scope: Scope, overrides: Overrides): SettingLookup {
 
 function kmpServer(
   scope: Scope,
-  overrides: Overrides,
   addresses: Map<string, TakenAddress>,
-  warnings: Warnings,
+  { overrides, warnings, files }: BuildContext,
 ): KmpServerConfig {
   const find = settingLookup(scope, overrides);
   const { listen, resolver, resolverTimeout, access } = collectSettings(serverDirectives, find);
@@ -143,7 +147,9 @@ function kmpServer(
         'so frames do not wait for earlier ones as long as the latter says',
     );
   }
-  return { listen, resolver, resolverTimeout, access, media };
+  const { inSecrets, inSecretFiles } = collectSettings(senderDirectives, find);
+  const secrets = senderSecrets(inSecrets, inSecretFiles, files, find('inSecretFiles')?.origin ?? originOf(scope));
+  return { listen, resolver, resolverTimeout, access, secrets, media };
 }
 
 function httpServer(scope: Scope, addresses: Map<string, TakenAddress>, context: BuildContext): HttpServerConfig {

@@ -1,6 +1,6 @@
 import { blockDirectives, processDirectives, serverDirectives } from './directives/core.js';
 import { httpServerDirectives, locationDirectives } from './directives/http.js';
-import { inputDirectives } from './directives/input.js';
+import { inputDirectives, senderDirectives } from './directives/input.js';
 import { notificationDirectives } from './directives/notifications.js';
 import { outputDirectives } from './directives/output.js';
 import type { Row, Rows } from './row.js';
@@ -10,7 +10,7 @@ export const groups: readonly { readonly title: string; readonly rows: Rows }[] 
   { title: 'Blocks', rows: blockDirectives },
   { title: 'Process', rows: processDirectives },
   { title: 'Servers', rows: serverDirectives },
-  { title: 'KMP input', rows: inputDirectives },
+  { title: 'KMP input', rows: { ...inputDirectives, ...senderDirectives } },
   { title: 'Upstreams', rows: outputDirectives },
   { title: 'Notifications', rows: notificationDirectives },
   { title: 'HTTP servers', rows: httpServerDirectives },

@@ -1,4 +1,5 @@
 import type { AccessRule } from './access/access.js';
+import { senderSecrets } from './access/sender-secrets.js';
 import { parseTokens, TOKEN_FILE_BYTES, type AccessToken } from './access/tokens.js';
 import { serverDirectives } from './directives/core.js';
 import { locationDirectives } from './directives/http.js';
@@ -21,6 +22,13 @@ interface LocationContext {
 
 type Settings = SettingsOf<typeof locationDirectives>;
 
+/** What a location with `kmp_rtmp_control` answers. */
+export interface ControlConfig extends Control {
+  readonly routes: readonly Route[];
+  /** What connect data is signed with; undefined: with the secret of the KMP server, if it has one. */
+  readonly secret: string | undefined;
+}
+
 /** What an HTTP server serves at a path. Without `token` and `tokens`, clients need no token. */
 export interface LocationConfig extends Pick<Settings, 'api' | 'status' | 'metrics' | 'health' | 'token'> {
   /** The tokens of all files of `kmp_rtmp_api_token_file`. */
@@ -29,7 +37,7 @@ export interface LocationConfig extends Pick<Settings, 'api' | 'status' | 'metri
   readonly path: string;
   /** true: this path only; false: all paths that begin with it. */
   readonly exact: boolean;
-  readonly control: (Control & { readonly routes: readonly Route[] }) | undefined;
+  readonly control: ControlConfig | undefined;
   readonly access: readonly AccessRule[];
 }
 
@@ -110,13 +118,13 @@ function settingsOf(scope: Scope, opened: Directive, context: LocationContext): 
   // The content of a location is not inherited, neither from an outer block nor from a flag.
   const own: SettingLookup = (setting) => (scope.settings.has(setting) ? inherited(setting) : undefined);
   const { access } = collectSettings(serverDirectives, inherited);
-  const { control, ...settings } = collectSettings(locationDirectives, own);
+  const { control, controlSecretFile, ...settings } = collectSettings(locationDirectives, own);
   const { routes } = collectSettings(locationDirectives, control === undefined ? own : inherited);
   const location = {
     ...withoutUnused(settings),
     ...tokensOf(scope, context),
     access,
-    control: control && { ...control, routes },
+    control: control && { ...control, routes, secret: secretOf(controlSecretFile, scope, context) },
   };
   if (control === undefined && routes.length > 0) {
     throw new ConfigError(
@@ -136,11 +144,18 @@ function settingsOf(scope: Scope, opened: Directive, context: LocationContext): 
   return location;
 }
 
+/** @throws ConfigError if there is no secret in the file */
+function secretOf(path: string | undefined, scope: Scope, { files }: LocationContext): string | undefined {
+  if (path === undefined) return undefined;
+  const origin = scope.find('controlSecretFile')?.origin ?? { file: '', line: 0 };
+  return senderSecrets([], [path], files, origin)[0]?.secret;
+}
+
 function withoutUnused({
   api,
   status,
   metrics,
   health,
-}: Omit<Settings, 'control'>): Pick<Settings, 'api' | 'status' | 'metrics' | 'health'> {
+}: Omit<Settings, 'control' | 'controlSecretFile'>): Pick<Settings, 'api' | 'status' | 'metrics' | 'health'> {
   return { api, status, metrics, health };
 }

@@ -10,7 +10,10 @@ export interface NamedFile {
   readonly origin: Origin;
 }
 
-/** Directives of the process, of KMP servers, of HTTP servers and of locations that name a file or a folder. */
+/**
+ * Directives of the process, of KMP servers (`kmp`, `secrets`), of HTTP servers and of locations that name a file or a
+ * folder.
+ */
 export const FILE_DIRECTIVES = {
   main: ['pid', 'error_log'],
   kmp: [
@@ -18,7 +21,8 @@ export const FILE_DIRECTIVES = {
     ...['kmp_rtmp_out_slate', 'kmp_rtmp_out_notif_secret_file'],
   ],
   http: ['ssl_certificate', 'ssl_certificate_key'],
-  location: ['kmp_rtmp_api_token_file'],
+  secrets: ['kmp_rtmp_in_secret_file'],
+  location: ['kmp_rtmp_api_token_file', 'kmp_rtmp_control_secret_file'],
 } as const;
 
 /**

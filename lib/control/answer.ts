@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { SIGNATURE_LIFETIME, signConnectData } from '../kmp/signature.js';
 import type { TrackCallback } from './callback.js';
 import type { Target } from './targets.js';
 
@@ -39,21 +40,36 @@ export interface RepublishAnswer extends PublishAnswer {
   readonly connect_data: string;
 }
 
+/** The KMP server that senders are sent to. */
+export interface KmpServer {
+  /** `kmp://ip:port` */
+  readonly url: string;
+  /** What connect data is signed with; undefined: it is not signed. */
+  readonly secret: string | undefined;
+  /** ms since 1970. */
+  readonly now: number;
+}
+
 export function publishAnswer(
   { name, media }: Pick<TrackCallback, 'name' | 'media'>,
   targets: readonly Target[],
-  kmpUrl: string,
+  { url, secret, now }: KmpServer,
 ): PublishAnswer {
+  const ids = { channel_id: kmpId(name), track_id: media === 'video' ? 'v1' : 'a1' };
+  const text = (target: Target): string => {
+    const data = connectData(target);
+    if (secret === undefined) return JSON.stringify(data);
+    return signConnectData({ ...data, ...ids }, secret, Math.ceil(now / 1000) + SIGNATURE_LIFETIME);
+  };
   return {
     ...OK,
-    channel_id: kmpId(name),
-    track_id: media === 'video' ? 'v1' : 'a1',
+    ...ids,
     upstreams: targets.map((target) => ({
       id: target.id,
-      url: kmpUrl,
+      url,
       resume_from: 'last_acked',
       required: target.required,
-      connect_data: Buffer.from(JSON.stringify(connectData(target))).toString('base64'),
+      connect_data: Buffer.from(text(target)).toString('base64'),
     })),
   };
 }
@@ -66,10 +82,10 @@ function connectData({ id, url, backupUrls }: Target): object {
 export function republishAnswer(
   callback: Pick<TrackCallback, 'name' | 'media'>,
   targets: readonly Target[],
-  kmpUrl: string,
+  server: KmpServer,
 ): RepublishAnswer {
-  const answer = publishAnswer(callback, targets, kmpUrl);
-  return { ...answer, url: kmpUrl, connect_data: answer.upstreams[0]?.connect_data ?? '' };
+  const answer = publishAnswer(callback, targets, server);
+  return { ...answer, url: server.url, connect_data: answer.upstreams[0]?.connect_data ?? '' };
 }
 
 /** Size of the channel id in bytes (docs/protocol/kmp.md, Connect packet). */

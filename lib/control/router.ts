@@ -5,6 +5,7 @@ import type { Route } from '../config/route.js';
 import { KmpRtmpError, messageOf } from '../base/errors.js';
 import { noLog, type Logger } from '../base/logger.js';
 import { maskUrl } from '../base/mask.js';
+import { systemClock, type Clock } from '../time/clock.js';
 import { OK, publishAnswer, republishAnswer, type PlainAnswer } from './answer.js';
 import { parseCallback, type TrackCallback } from './callback.js';
 import { kmpUrl, type KmpAddress } from './kmp-url.js';
@@ -13,6 +14,9 @@ import { targetsOf, type Target } from './targets.js';
 export interface ControlOptions {
   /** Returns the KMP address for senders; called for each callback. undefined: no KMP server at the moment. */
   readonly kmp: () => KmpAddress | undefined;
+  /** What connect data is signed with; called for each callback. undefined: it is not signed. Default: undefined. */
+  readonly secret?: () => string | undefined;
+  readonly clock?: Clock;
   /** Maximum size of the body of a callback, in bytes. Default 65536. */
   readonly maxBody?: number;
   readonly log?: Logger;
@@ -31,7 +35,7 @@ export interface ControlOptions {
  * @throws Error if a pattern has lookahead, lookbehind or backreferences
  */
 export function controlRouter(routes: readonly Route[], options: ControlOptions): Router {
-  const { maxBody = 65_536, log = noLog } = options;
+  const { maxBody = 65_536, log = noLog, clock = systemClock, secret = () => undefined } = options;
   for (const { pattern } of routes) linearPattern(pattern);
   const router = express.Router({ caseSensitive: true });
   const route = router.route('/{:event}');
@@ -58,7 +62,7 @@ export function controlRouter(routes: readonly Route[], options: ControlOptions)
       const url = await kmpUrl(options.kmp(), req.socket.localAddress);
       log.info(`${what} (${callback.media}) routed to ${targets.map(masked).join(' ')}`);
       const answer = callback.event === 'publish' ? publishAnswer : republishAnswer;
-      send(res, 200, answer(callback, targets, url));
+      send(res, 200, answer(callback, targets, { url, secret: secret(), now: clock.wall() }));
     } catch (error) {
       if (!(error instanceof KmpRtmpError)) throw error;
       log.warn(`${what} (${callback.media}) rejected: ${error.message}`);

@@ -16,6 +16,8 @@ export interface HttpParts {
   readonly counters: ServiceCounters;
   /** The KMP server of this service, for the answers of control. */
   readonly kmp: () => KmpAddress | undefined;
+  /** What that server, or the one at an address, wants connect data to be signed with. */
+  readonly secretFor: (at: KmpAddress | undefined) => string | undefined;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -23,7 +25,7 @@ export interface HttpParts {
 /** Creates the app of an HTTP server of the configuration with all its locations. */
 export function httpApp(
   server: HttpServerConfig,
-  { management, health, counters, kmp, clock, log }: HttpParts,
+  { management, health, counters, kmp, secretFor, clock, log }: HttpParts,
 ): Express {
   const { locations, names } = server;
   // The status page uses a writable API of the same server for its drop buttons.
@@ -36,6 +38,12 @@ export function httpApp(
     counters,
     log,
     status: () => statusRouter(management, { api, counters, clock, log }),
-    control: ({ control }) => controlRouter(control?.routes ?? [], { kmp: () => control?.kmp ?? kmp(), log }),
+    control: ({ control }) =>
+      controlRouter(control?.routes ?? [], {
+        kmp: () => control?.kmp ?? kmp(),
+        secret: () => control?.secret ?? secretFor(control?.kmp),
+        clock,
+        log,
+      }),
   });
 }

@@ -21,6 +21,7 @@ import { memoryLimit } from './memory-limit.js';
 import { ProcessMonitor, type ProcessStats } from '../process/process-stats.js';
 import { Registry } from '../upstream/registry.js';
 import type { OrdersSnapshot } from '../upstream/orders/orders.js';
+import { rejections } from '../upstream/report/rejection.js';
 import { ClosedRecord } from '../upstream/report/closed-record.js';
 import { Totals, type ServiceTotals } from '../upstream/report/totals.js';
 
@@ -114,6 +115,7 @@ export class LocalMediaService implements MediaService {
       kmp_connections: {
         accepted: all.reduce((sum, { accepted }) => sum + accepted, 0),
         refused: all.reduce((sum, { refused }) => sum + refused, 0),
+        rejected: rejections((reason) => all.reduce((sum, { rejected }) => sum + rejected[reason], 0)),
       },
       notifications: { ...this.notifier.counters, ...this.notifier.deliveryCounters },
     });
@@ -196,6 +198,7 @@ export class LocalMediaService implements MediaService {
     return {
       settings: server.media,
       allowed: accessCheck(server.access),
+      secrets: server.secrets,
       proxyProtocol: new Set(server.listen.filter((one) => one.proxyProtocol).map(addressName)),
       permitFor: (sender) => {
         const senderIsLocal = sender === UNIX_PEER || specialAddress(sender ?? '') === 'loopback';

@@ -12,7 +12,7 @@ export interface Timer {
 export interface Clock {
   /** Monotonic time in ms, with fractions. Its zero is arbitrary. It never goes backwards. */
   now(): number;
-  /** Wall-clock time in ms since 1970. It may jump. Use it only for the `created` latency, dates and logs. */
+  /** Wall-clock time in ms since 1970. It may jump. Use it only for the `created` latency, dates, logs and expiry. */
   wall(): number;
   /**
    * Calls `fn` once, in `ms` (0 or more, up to 2^53; fractions are rounded up).

@@ -14,6 +14,7 @@ import { Destinations } from './destination/destinations.js';
 import { logEvent } from './notify/event-log.js';
 import { isForOtherDestination } from './other-destination.js';
 import { OrderDesk } from './orders/order-desk.js';
+import { checkOwner, ownerOf, type Sender } from './owner.js';
 import type { UpstreamStatus } from './report/status.js';
 import type { Totals } from './report/totals.js';
 import type { UpstreamEvent } from './report/upstream-event.js';
@@ -27,6 +28,8 @@ export interface JoinContext {
   readonly settings: MediaSettings;
   readonly resolve: Resolve;
   readonly permit?: (address: string, port: number, host: string) => boolean | string;
+  /** The sender of the track; default: unknown. */
+  readonly sender?: Sender;
 }
 
 export interface RegistryOptions {
@@ -96,9 +99,11 @@ export class Registry {
    * or was superseded accepts no tracks and ends by itself.
    *
    * @throws TrackRefused while the service is stopping, or its memory does not suffice for another upstream
+   * @throws SenderRejected if the upstream belongs to another sender
    */
   join(data: ConnectData, context: JoinContext, codec: number): Upstream {
     const existing = this.byId.get(data.upstreamId);
+    if (existing !== undefined) checkOwner(existing.owner, context.sender);
     if (existing?.isOpen === true && !isForOtherDestination(data, existing)) return existing;
     if (this.draining) throw new TrackRefused('the service is shutting down');
     const full = this.memory.refusal;
@@ -121,6 +126,7 @@ export class Registry {
       addresses: this.addresses,
       memory: this.memory,
       queues: this.queues,
+      owner: ownerOf(context.settings.inOwner, context.sender),
       ...(context.permit === undefined ? {} : { permit: context.permit }),
       onEvent: (event) => this.reported(upstream, event, context.settings),
       onEnd: (reason, message) => this.ended(upstream, reason, message, context.settings),

@@ -6,6 +6,7 @@ import type { AddressPenalties } from '../rtmp/network/address-penalties.js';
 import type { Resolve } from '../rtmp/network/resolve.js';
 import type { TcpQueues } from '../rtmp/network/tcp-queues.js';
 import type { Destinations } from './destination/destinations.js';
+import type { Owner } from './owner.js';
 import type { CloseReason } from './report/close-reason.js';
 import type { Elsewhere } from './report/orders.js';
 import type { ProcessMemory } from './tracks/process-memory.js';
@@ -17,6 +18,8 @@ export interface UpstreamOptions {
   /** Number of the RTMP connection, unique in this process. */
   readonly connection: number;
   readonly data: ConnectData;
+  /** Who may add tracks; undefined: everyone. */
+  readonly owner?: Owner | undefined;
   readonly settings: MediaSettings;
   /** Where an operator sends the upstream, instead of where the connect data asks for. */
   readonly elsewhere?: Elsewhere | undefined;

@@ -31,6 +31,7 @@ import { SenderWatch, type WatchedUpstream } from './sender-watch.js';
 import { moveStreams, type MoveOwner } from './move.js';
 import { Target } from './orders/target.js';
 import { maskSecrets } from './mask-secrets.js';
+import type { Owner } from './owner.js';
 import { newSession, type SessionHost } from './new-session.js';
 import { StreamSet, type StreamSetOwner } from './stream-set.js';
 import type { UpstreamOptions } from './upstream-options.js';
@@ -54,6 +55,7 @@ export class Upstream
   readonly id: string;
   readonly connection: number;
   readonly data: ConnectData;
+  readonly owner: Owner | undefined;
   readonly ledger: Ledger;
   readonly schedule: TurnSchedule;
   readonly log: Logger;
@@ -89,6 +91,7 @@ export class Upstream
     this.id = id;
     this.connection = connection;
     this.data = data;
+    this.owner = options.owner;
     this.log = log;
     this.target = new Target(data, settings, log, options.elsewhere);
     this.ledger = new Ledger(settings.outMemLimit, options.memory);

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { ProgressView } from '../../lib/cli/send-progress.js';
 import { speed, time } from '../../lib/cli/send-values.js';
 import type { SendProgress } from '../../lib/send/sender.js';
+import { Folder } from '../support/cli.js';
 import { runCommand, type Ended } from '../support/command.js';
 import { KmpPeer } from '../support/kmp-peer.js';
 
@@ -39,6 +41,37 @@ describe('kmp-rtmp send', () => {
     );
     const data = JSON.parse(String(peer.connections[0]?.packets[0]?.data)) as Record<string, string>;
     assert.deepEqual(data, { upstream_id: 'u1', url: 'rtmp://host/app/key', opaque: 'mine' });
+  });
+
+  it('signs the connect data of each track, and again when it reconnects', async () => {
+    const secret = '5b1d0e6f7a8c9d2e3f405162738495a6';
+    const folder = new Folder();
+    const file = folder.file('secret', `# comment\nstudio ${secret}\nother-${secret}\n`);
+    peer.onConnection = (connection) => {
+      const first = peer.connections.length <= 2;
+      connection.socket.on('data', () => {
+        if (first) connection.socket.destroy();
+        else if (connection.frames.length > 0) {
+          connection.ack(connection.initialFrameId + BigInt(connection.frames.length));
+        }
+      });
+    };
+    const now = Date.now() / 1000;
+    const { code, err } = await send(FILE, ...target(), '--fast', '--secret-file', file, '-q');
+    assert.equal(code, 0, err);
+    assert.equal(peer.connections.length, 4);
+    for (const connection of peer.connections.slice(2)) {
+      const text = String(connection.packets[0]?.data);
+      const [, signed = '', digest] = /^(.*),"signature":"([\da-f]{64})"\}$/.exec(text) ?? [];
+      assert.equal(digest, createHmac('sha256', secret).update(signed).digest('hex'));
+      const { expires, track_id, channel_id } = JSON.parse(text) as Record<string, unknown>;
+      assert.ok(Number(expires) >= now + 299, String(expires));
+      assert.deepEqual(
+        [channel_id, track_id],
+        [16, 48].map((at) => connection.packets[0]?.header.toString('latin1', at, at + 32).replace(/\0/g, '')),
+      );
+    }
+    folder.remove();
   });
 
   it('renditions under their names, a start offset, a loop', async () => {

@@ -76,6 +76,7 @@ http {
           resolver: { servers: ['8.8.8.8:53'], ipv4: true, ipv6: true },
           resolverTimeout: 30_000,
           access: [],
+          secrets: [],
           media: defaultMediaSettings(),
         },
       ],

@@ -43,6 +43,7 @@ describe('media settings', () => {
     inAck: 'on',
     inMaxSkipFrames: 2000,
     inReadInterval: 230,
+    inOwner: 'secret',
     inMaxConnections: 10_000,
     inMaxConnectionsPerAddress: 0,
     outStreamId: 'auto',

@@ -123,7 +123,9 @@ describe('pages', () => {
     assert.ok(ours.length >= 5);
     // The files that they name are in the pages too.
     const tokens = pages.flatMap(blocks).find(({ text }) => text.startsWith('# NAME'))?.text ?? '';
-    const source = { ...fileSystem, read: () => tokens };
+    const secrets = pages.flatMap(blocks).find(({ text }) => text.startsWith('studio-a '))?.text ?? '';
+    const read = (path: string): string => (path.endsWith('/secrets') ? secrets : tokens);
+    const source = { ...fileSystem, read };
     for (const { page, text } of ours) {
       // Lines without a block are those of a KMP server.
       const whole = text.includes('{') ? text : `stream { server { listen 8005; kmp_rtmp; ${text} } }`;

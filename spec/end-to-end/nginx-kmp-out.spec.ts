@@ -19,10 +19,10 @@ afterEach(async () => {
   closing = [];
 });
 
-async function startService(ingest: ScriptableIngest, kmp: number, http: number): Promise<Service> {
+async function startService(ingest: ScriptableIngest, kmp: number, http: number, media = ''): Promise<Service> {
   const service = new Service(
     parseConfig(`
-      stream { server { listen 127.0.0.1:${kmp}; kmp_rtmp; kmp_rtmp_out_min_process_delay 20ms; } }
+      stream { server { listen 127.0.0.1:${kmp}; kmp_rtmp; kmp_rtmp_out_min_process_delay 20ms; ${media} } }
       http { server { listen 127.0.0.1:${http}; location /control {
         kmp_rtmp_control; kmp_rtmp_route ^cam$ rtmp://127.0.0.1:${ingest.port}/live/camera; } } }`),
   );
@@ -49,7 +49,7 @@ describe('nginx-kmp-out at the service', () => {
     clock.advance(1000);
   }
 
-  async function start(): Promise<{
+  async function start(media = ''): Promise<{
     ingest: ScriptableIngest;
     service: Service;
     sender: NginxKmpOut;
@@ -57,7 +57,7 @@ describe('nginx-kmp-out at the service', () => {
   }> {
     const ingest = await ScriptableIngest.start({ answers: true });
     closing.push(() => ingest.close());
-    const service = await startService(ingest, await freePort(), await freePort());
+    const service = await startService(ingest, await freePort(), await freePort(), media);
     const clock = new FakeClock();
     const controlUrl = `http://127.0.0.1:${service.httpAddresses[0]?.port}/control`;
     const sender = new NginxKmpOut({ controlUrl, name: 'cam', clock });
@@ -89,6 +89,21 @@ describe('nginx-kmp-out at the service', () => {
       ],
     );
     assert.equal(sender.isDisconnected, false);
+  });
+
+  it('forwards signed connect data as the controller gives it, and gets in again after a break', async () => {
+    const secret = 'kmp_rtmp_in_secret controller 5b1d0e6f7a8c9d2e3f405162738495a6;';
+    const { ingest, sender, clock, service } = await start(secret);
+    play(sender, clock, 0, 25);
+    const connection = await ingest.next();
+    await eventually(() => frames(connection, 'v').length === 25, 'all');
+    const [upstream] = (await service.management.upstreamIds()).ids;
+    await service.management.dropUpstream(upstream ?? '');
+    await connection.closed;
+    play(sender, clock, 25, 35);
+    const again = await ingest.next();
+    await eventually(() => frames(again, 'v').includes('v34'), 'the frames after the break');
+    assert.ok(sender.controller.requests.some(({ event_type: event }) => event === 'republish'));
   });
 
   it('resumes at a service that was started again, behind the last acknowledged frame', async () => {

@@ -17,7 +17,11 @@ export function sampleTotals(): ServiceTotals {
       recovered: 0,
       failover: 0,
     },
-    kmp_connections: { accepted: 12, refused: 2 },
+    kmp_connections: {
+      accepted: 12,
+      refused: 2,
+      rejected: { signature: 5, owner: 4, max_streams: 3, track_memory: 1 },
+    },
     notifications: { sent: 3, failed: 1, retried: 6, dropped: 0 },
     input_bytes: 9000000,
     written_bytes: 8000000,

@@ -32,6 +32,12 @@ export const TOTAL_METRICS: readonly SampledMetric<ServiceTotals>[] = [
     ({ kmp_connections: { accepted, refused } }) => ({ accepted, refused }),
   ),
   counters(
+    'rejected_senders_total',
+    'KMP senders that were disconnected by a rule: no valid signature, an upstream of another owner, too many streams, or too much memory of one track',
+    'rule',
+    (t) => t.kmp_connections.rejected,
+  ),
+  counters(
     'notifications_total',
     'HTTP notifications, by whether they were delivered',
     'result',

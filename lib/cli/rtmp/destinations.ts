@@ -1,6 +1,8 @@
 import { maskUrl } from '../../base/mask.js';
 import type { Controller, MovedTarget, PublishTargets, TrackFields } from '../../relay/controller.js';
 import { targetsOf } from '../../control/targets.js';
+import { SIGNATURE_LIFETIME, signConnectData } from '../../kmp/signature.js';
+import type { Clock } from '../../time/clock.js';
 import { parseRtmpUrl } from '../../rtmp/rtmp-url.js';
 import { reachesListener } from '../../config/access/own-listeners.js';
 import { CommandError } from '../exit.js';
@@ -58,11 +60,16 @@ function problemOf(url: string): string | undefined {
   return undefined;
 }
 
-/** Sends every track to all destinations, by the service of this process. None of them ends another one. */
+/**
+ * Sends every track to all destinations, by the service of this process. None of them ends another one. The service
+ * accepts no other sender: connect data is signed with a secret that only this process knows.
+ */
 export class FixedController implements Controller {
   constructor(
     private readonly destinations: readonly Destination[],
     private readonly service: { readonly host: string; readonly port: number },
+    private readonly secret: string,
+    private readonly clock: Pick<Clock, 'wall'>,
   ) {}
 
   connect(): Promise<void> {
@@ -76,14 +83,20 @@ export class FixedController implements Controller {
       trackId: info.mediaType === 'video' ? 'v1' : 'a1',
       upstreams: this.destinations.map(({ id, url }) => ({
         ...{ id, host, port, required: false },
-        connectData: JSON.stringify({ upstream_id: id, url }),
+        connectData: this.signed(id, url),
       })),
     });
   }
 
-  republish(): Promise<MovedTarget> {
+  republish(_: TrackFields, __: unknown, upstreamId: string): Promise<MovedTarget> {
     const { host, port } = this.service;
-    return Promise.resolve({ host, port });
+    const url = this.destinations.find(({ id }) => id === upstreamId)?.url ?? '';
+    return Promise.resolve({ host, port, connectData: this.signed(upstreamId, url) });
+  }
+
+  private signed(id: string, url: string): string {
+    const expires = Math.ceil(this.clock.wall() / 1000) + SIGNATURE_LIFETIME;
+    return signConnectData({ upstream_id: id, url }, this.secret, expires);
   }
 
   unpublish(): Promise<void> {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { maskKey } from '../../base/mask.js';
 import { version } from '../../base/version.js';
@@ -38,20 +39,23 @@ const SHOWN = /^(publish_start|input_back|recovered|failover|upstream ended|the 
  */
 const HIDDEN = /^takes over at frame /;
 
-/** Variables that would move the addresses, which have flags of their own here. */
-const OWN_ADDRESSES: ReadonlySet<string> = new Set(['KMP_RTMP_LISTEN', 'KMP_RTMP_HTTP_LISTEN']);
+/** Variables that would move the addresses, which have flags of their own here, or admit other senders. */
+const OWN_DIRECTIVES: ReadonlySet<string> = new Set([
+  ...['KMP_RTMP_LISTEN', 'KMP_RTMP_HTTP_LISTEN', 'KMP_RTMP_IN_SECRET', 'KMP_RTMP_IN_SECRET_FILE'],
+]);
 
 /**
  * The service: KMP from this process only, and the status page.
  *
  * @throws ConfigError; CommandError if other machines could change things without a token
  */
-function configuration(http: Address, flags: RestreamRun['directives']): Config {
+function configuration(http: Address, secret: string, flags: RestreamRun['directives']): Config {
   const text = `
 stream {
     server {
         listen 127.0.0.1:0;
         kmp_rtmp;
+        kmp_rtmp_in_secret ${secret};
         kmp_rtmp_out_reconnects unlimited;
         kmp_rtmp_out_overload drop_frames;
     }
@@ -64,7 +68,7 @@ http {
         location /metrics { kmp_rtmp_metrics; }
     }
 }`;
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !OWN_ADDRESSES.has(name)));
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !OWN_DIRECTIVES.has(name)));
   const config = parseConfig(text, '(restream)', { flags, env });
   if (config.httpServers.some((server) => openApis(server).length > 0))
     throw new CommandError(
@@ -82,7 +86,8 @@ http {
  */
 export async function runRestream(options: RestreamRun): Promise<void> {
   const { destinations, listen, http, admission } = options;
-  const config = configuration(http, options.directives);
+  const secret = randomBytes(32).toString('hex');
+  const config = configuration(http, secret, options.directives);
   const warnings = await checkFiles(config);
   const admitted = admission();
   const write = (text: string): void => void process.stdout.write(text);
@@ -94,7 +99,7 @@ export async function runRestream(options: RestreamRun): Promise<void> {
   const log = new EventLines({ ...lines, subject: 'encoder' });
   await service.start();
   const [kmp = { host: '', port: 0 }] = service.kmpAddresses;
-  const controller = new FixedController(destinations, kmp);
+  const controller = new FixedController(destinations, kmp, secret, systemClock);
   const relay = new Relay({ ...options.relay, ...admitted, name: STREAM, controller, log });
   const port = await listenRtmp(relay, listen).catch((error: unknown) => {
     service.kill();

@@ -54,6 +54,14 @@ export const locationDirectives = {
       callback arrived.`,
     example: 'kmp_rtmp_control kmp=192.0.2.10:8005;',
   }),
+  kmp_rtmp_control_secret_file: optional(path, {
+    contexts,
+    setting: 'controlSecretFile',
+    doc: `File with the secret that kmp_rtmp_control signs connect data with, for a KMP server in another process (kmp=).
+      The first secret of the file is used. Its form is that of kmp_rtmp_in_secret_file. Default: the first secret of the
+      KMP server of this service that senders are sent to; without one, nothing is signed.`,
+    example: 'kmp_rtmp_control_secret_file /run/secrets/kmp;',
+  }),
   kmp_rtmp_route: repeatable(route, {
     contexts,
     setting: 'routes',

@@ -1,7 +1,29 @@
-import { row, type Context } from '../row.js';
+import { senderSecret } from '../access/sender-secrets.js';
+import { repeatable, row, type Context } from '../row.js';
 import { choice, msec, num, path, size, msecFromOne } from '../types.js';
 
 const contexts: readonly Context[] = ['stream', 'stream server'];
+
+/** Who may send to a server. The files are read with the configuration. */
+export const senderDirectives = {
+  kmp_rtmp_in_secret: repeatable(senderSecret, {
+    contexts,
+    setting: 'inSecrets',
+    doc: `Secret that connect data must be signed with. With it, a sender is refused unless a controller or kmp-rtmp send
+      has signed its connect data: see docs/control.md, Signed connect data. kmp_rtmp_control signs its answers with the
+      first secret, and all of them are accepted, so a secret is replaced by adding the new one before the old one. The
+      name is that of its holder, for the log and kmp_rtmp_in_owner. May be repeated.`,
+    example: 'kmp_rtmp_in_secret studio 7c1f0d9e25b84a63a5d2c4e8f1b09376;',
+  }),
+  kmp_rtmp_in_secret_file: repeatable(path, {
+    contexts,
+    setting: 'inSecretFiles',
+    doc: `File with secrets of kmp_rtmp_in_secret: one for each line, as SECRET or NAME SECRET. Lines that begin with "#"
+      are comments. A reload reads the file again. A relative path begins at the folder of the configuration file. May be
+      repeated, and used together with kmp_rtmp_in_secret, whose secrets come first.`,
+    example: 'kmp_rtmp_in_secret_file /run/secrets/kmp;',
+  }),
+} as const;
 
 /** Directives for the KMP connections of a server. */
 export const inputDirectives = {
@@ -78,6 +100,15 @@ export const inputDirectives = {
     doc: `Maximum length of upstream_id and of name in the connect data, in characters. The query of a name may be eight
       times as long, and the whole url sixteen times, because they may contain signed tokens. A connection with longer
       ones is closed. 0: no limit.`,
+  }),
+  kmp_rtmp_in_owner: row(choice('off', 'address', 'secret'), 'secret', {
+    contexts,
+    doc: `Who may add tracks to an upstream that exists, beside its first sender: off: everyone. address: senders at the
+      address of the first one. secret: senders that have signed with a secret of the same name (kmp_rtmp_in_secret); as
+      long as no secret has a name, everyone. Others are disconnected, until the upstream has ended. kmp_rtmp_out_linger
+      is included in that time: nobody else can take a track while its sender is away. With address, a sender cannot
+      continue on another machine.`,
+    example: 'kmp_rtmp_in_owner address;',
   }),
   kmp_rtmp_in_max_connections: row(num(0, 10_000_000), '10000', {
     contexts,

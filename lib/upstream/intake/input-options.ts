@@ -3,6 +3,7 @@ import type { Clock } from '../../time/clock.js';
 import type { MediaSettings } from '../../config/settings.js';
 import type { ConnectData } from '../../kmp/connect-data.js';
 import type { ConnectPacket } from '../../kmp/packet.js';
+import type { SigningSecret } from '../../kmp/signature.js';
 import type { Logger } from '../../base/logger.js';
 import type { OnFrame } from './frame-log.js';
 import type { TurnSchedule } from '../../time/turn-schedule.js';
@@ -18,8 +19,10 @@ export interface InputOptions {
   readonly settings: MediaSettings;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Finds or creates the upstream. */
-  readonly join: (data: ConnectData, codec: number) => Upstream;
+  /** Finds or creates the upstream. `signer`: the name of the secret that the connect data was signed with. */
+  readonly join: (data: ConnectData, codec: number, signer: string | undefined) => Upstream;
+  /** Secrets, one of which the connect data must be signed with; default: none, and it needs no signature. */
+  readonly secrets?: readonly SigningSecret[] | undefined;
   /** The socket for acks, which is closed at the end; absent if the source is not a socket (a dump file). */
   readonly socket?: Socket;
   /** The connect data, for a source without connect packet. */

@@ -8,7 +8,7 @@ import { toMs } from '../../media/timescale.js';
 import { MAX_PAYLOAD } from '../../rtmp/chunk/chunk-writer.js';
 import { Writable } from '../../base/streams.js';
 import { ArrivalClock } from './arrival-clock.js';
-import { connectDataOf } from './read-connect.js';
+import { connectDataOf, signerOf } from './read-connect.js';
 import { ackSenderFor, type AckSender } from './ack-sender.js';
 import { TakeoverWait } from './takeover-wait.js';
 import { HeldBlocks, copyOutOfLargeRead } from './held-blocks.js';
@@ -44,6 +44,7 @@ export class Input extends Writable implements TrackInput, Counting {
   private readonly createdAt: number;
   private connect: ConnectPacket | undefined;
   private data: ConnectData | undefined;
+  private signer: string | undefined;
   private upstream: Upstream | undefined;
   private track: Track | undefined;
   private readonly rules: FrameRules;
@@ -206,6 +207,7 @@ export class Input extends Writable implements TrackInput, Counting {
     switch (packet.kind) {
       case 'connect':
         this.connect = packet;
+        this.signer = signerOf(packet, this.options);
         this.data = connectDataOf(packet.data, this.options);
         this.options.onConnect?.(packet, this.data);
         return;
@@ -252,7 +254,7 @@ export class Input extends Writable implements TrackInput, Counting {
     if (data === undefined) throw new InputError('KMP_NO_CONNECT_DATA', 'media info without connect data');
     // Frames that came before the media info have been counted, too.
     const initialFrameId = (this.connect?.initialFrameId ?? 0n) + BigInt(this.counters.skipped.no_media_info);
-    const upstream = options.join(data, info.codecId);
+    const upstream = options.join(data, info.codecId, this.signer);
     const track = upstream.attach(this, data, info, initialFrameId);
     if (track === undefined) {
       // The upstream has failed during this call. It has closed its inputs, but this one was not among them yet.

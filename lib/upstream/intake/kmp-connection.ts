@@ -15,16 +15,21 @@ import { openDump } from '../../dump/dump.js';
 import type { ErrorLog } from './error-log.js';
 import { frameLog } from './frame-log.js';
 import { Input } from './input.js';
+import type { InputOptions } from './input-options.js';
 import { readInTurns } from '../../node-internals/socket-turn-reader.js';
 import type { Totals } from '../report/totals.js';
-import type { Upstream } from '../upstream.js';
+import type { Rejection } from '../report/rejection.js';
+import { SenderRejected } from '../tracks/track-refused.js';
 
 export interface KmpConnectionOptions {
   readonly connection: number;
   readonly settings: MediaSettings;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly join: (data: ConnectData, codec: number) => Upstream;
+  readonly join: InputOptions['join'];
+  readonly secrets?: InputOptions['secrets'];
+  /** Called if a rule rejects the sender. */
+  readonly onRejected?: (rejection: Rejection) => void;
   readonly totals?: Totals | undefined;
   readonly errors: ErrorLog;
 }
@@ -75,6 +80,7 @@ export function openKmpConnection(socket: Socket, options: KmpConnectionOptions)
     clock,
     log: latest,
     join: options.join,
+    secrets: options.secrets,
     totals: options.totals,
     socket,
     onJoined: (schedule) =>
@@ -93,6 +99,7 @@ export function openKmpConnection(socket: Socket, options: KmpConnectionOptions)
   const tell = (error: Error): void => {
     if (told) return;
     told = true;
+    if (error instanceof SenderRejected) options.onRejected?.(error.rejection);
     // A connection that was cut by either side is an ordinary end. Invalid bytes are an error.
     const premature = 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
     if (premature || error.message === 'premature close') log.info(`KMP connection lost: ${messageOf(error)}`);

@@ -1,6 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Clock } from '../../time/clock.js';
 import type { ConnectData } from '../../kmp/connect-data.js';
+import type { SigningSecret } from '../../kmp/signature.js';
 import { addressName, listenOn, type ListenOn } from '../../net/listen.js';
 import type { Listener } from '../../net/listener-set.js';
 import type { Logger } from '../../base/logger.js';
@@ -11,6 +12,7 @@ import { openKmpConnection } from './kmp-connection.js';
 import { readConnect } from './read-connect.js';
 import { stopReadingForGood } from '../../node-internals/stop-reading.js';
 import type { JoinContext } from '../registry.js';
+import { rejections, type Rejections } from '../report/rejection.js';
 import type { Totals } from '../report/totals.js';
 import type { Upstream } from '../upstream.js';
 
@@ -20,6 +22,8 @@ export interface KmpListenerContext extends Omit<JoinContext, 'permit'> {
   readonly permitFor?: (sender: string | undefined) => JoinContext['permit'];
   /** Whether a peer may connect (`allow`, `deny`). */
   readonly allowed: (address: string | undefined) => boolean;
+  /** Secrets, one of which connect data must be signed with; default: none, and it needs no signature. */
+  readonly secrets?: readonly SigningSecret[];
   /** Names of the addresses on which connections begin with a PROXY protocol header. */
   readonly proxyProtocol?: ReadonlySet<string>;
 }
@@ -48,6 +52,8 @@ export class KmpCounter {
   accepted = 0;
   refused = 0;
   open = 0;
+  /** Senders that a rule has rejected. */
+  readonly rejected: Rejections = rejections(() => 0);
   private readonly byAddress = new Map<string, number>();
 
   of(address: string): number {
@@ -226,9 +232,10 @@ export class KmpListener implements Listener {
 
   private open(socket: Socket): void {
     const { options } = this;
-    const { permitFor, ...context } = this.context;
-    const permit = permitFor?.(peerAddress(socket));
-    const joinContext = permit === undefined ? context : { ...context, permit };
+    const { permitFor, secrets, ...context } = this.context;
+    const address = peerAddress(socket);
+    const permit = permitFor?.(address);
+    const joinContext = { ...context, ...(permit === undefined ? {} : { permit }) };
     openKmpConnection(socket, {
       errors: this.errors,
       connection: options.nextConnection(),
@@ -236,7 +243,9 @@ export class KmpListener implements Listener {
       clock: options.clock,
       log: options.log,
       totals: options.totals,
-      join: (data, codec) => options.join(data, joinContext, codec),
+      secrets,
+      onRejected: (rejection) => options.counter.rejected[rejection]++,
+      join: (data, codec, signer) => options.join(data, { ...joinContext, sender: { address, signer } }, codec),
     });
   }
 

@@ -1,10 +1,13 @@
 import type { Socket } from 'node:net';
 import { parseConnectData, type ConnectData } from '../../kmp/connect-data.js';
+import type { ConnectPacket } from '../../kmp/packet.js';
+import { checkSignature } from '../../kmp/signature.js';
 import { Frame } from '../../media/frame.js';
 import { KmpParser } from '../../kmp/parser.js';
 import { timerMs, type Clock } from '../../time/clock.js';
 import { checkHeader, checkNames } from './input-error.js';
 import type { InputOptions } from './input-options.js';
+import { SenderRejected } from '../tracks/track-refused.js';
 import { stopReading } from '../../node-internals/stop-reading.js';
 
 /**
@@ -71,6 +74,22 @@ export function readConnect(
   socket.on('timeout', onEnd);
   // A socket that was paused before does not start to flow by itself.
   socket.resume();
+}
+
+/**
+ * Checks who signed a connect packet (`kmp_rtmp_in_secret`).
+ *
+ * @returns the name of the secret; undefined if no signature is needed
+ * @throws SenderRejected
+ */
+export function signerOf(
+  packet: ConnectPacket,
+  { secrets = [], clock }: Pick<InputOptions, 'secrets' | 'clock'>,
+): string | undefined {
+  if (secrets.length === 0) return undefined;
+  const check = checkSignature(packet, secrets, clock.wall() / 1000);
+  if ('signer' in check) return check.signer;
+  throw new SenderRejected('signature', `connect data: ${check.refusal} (kmp_rtmp_in_secret)`);
 }
 
 /**

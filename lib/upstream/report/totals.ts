@@ -1,5 +1,6 @@
 import type { MediaType } from '../../media/codec.js';
 import { UPSTREAM_EVENTS, type UpstreamEventType } from '../../base/upstream-events.js';
+import type { Rejections } from './rejection.js';
 import { CLOSE_REASONS, type CloseReason } from './close-reason.js';
 
 /** Frames of one media type, over all tracks since the start. */
@@ -28,8 +29,15 @@ export interface ServiceTotals {
   readonly closed_upstreams: Readonly<Record<string, number>>;
   /** Events of upstreams, by type. Every type is listed. */
   readonly upstream_events: Readonly<Record<UpstreamEventType, number>>;
-  /** KMP connections that were accepted, and those refused by `allow`, `deny` or a limit. */
-  readonly kmp_connections: { readonly accepted: number; readonly refused: number };
+  /**
+   * KMP connections that were accepted, and those refused by `allow`, `deny` or a limit. `rejected`: the accepted ones
+   * whose sender was disconnected by a rule.
+   */
+  readonly kmp_connections: {
+    readonly accepted: number;
+    readonly refused: number;
+    readonly rejected: Readonly<Rejections>;
+  };
   /**
    * Notifications that were delivered, and those that failed for good. `dropped`: the part of `failed` that was dropped
    * because too many were waiting. `retried`: how often one was sent again.

@@ -1,0 +1,53 @@
+import { describe, it } from 'node:test';
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { checkSignature } from '../../lib/kmp/signature.js';
+import { Folder } from '../support/cli.js';
+
+const page = readFileSync('docs/control.md', 'utf8');
+const SECRET = '5b1d0e6f7a8c9d2e3f405162738495a6';
+const FIELDS = { upstream_id: 'ch1', url: 'rtmp://live.example.com/app/KÉY' };
+
+function signer(base64: string): unknown {
+  const packet = { data: Buffer.from(base64, 'base64'), channelId: 'c', trackId: 't' };
+  return checkSignature(packet, [{ name: 'n', secret: SECRET }], Date.now() / 1000);
+}
+
+const codeOf = (language: string): string => {
+  const found = [...page.matchAll(/```(\w+)\n(.*?)```/gs)].filter(([, name]) => name === language);
+  return found.at(-1)?.[2] ?? '';
+};
+
+/** Whether the program is on this machine. */
+const has = (program: string): boolean => spawnSync(program, ['--version']).error === undefined;
+
+describe('the signers of docs/control.md', () => {
+  it('in JavaScript', async () => {
+    const { connectData } = (await import(`data:text/javascript,${encodeURIComponent(codeOf('js'))}`)) as {
+      connectData(fields: object, secret: string): string;
+    };
+    assert.deepEqual(signer(connectData(FIELDS, SECRET)), { signer: 'n' });
+  });
+
+  it('in a shell', { skip: !has('openssl') || process.platform !== 'linux' }, () => {
+    const folder = new Folder();
+    const file = folder.file('secrets', `${SECRET}\n`);
+    const script = `${codeOf('sh').replace('/etc/kmp-rtmp/secrets', file)}\nprintf %s "$connect_data"`;
+    const { stdout } = spawnSync('sh', ['-c', script], { encoding: 'utf8' });
+    assert.deepEqual(signer(stdout), { signer: 'n' });
+    folder.remove();
+  });
+
+  it('in Python', { skip: !has('python3') }, () => {
+    const script = `${codeOf('python')}\nprint(connect_data(${JSON.stringify(FIELDS)}, "${SECRET}"))`;
+    const { stdout } = spawnSync('python3', ['-'], { encoding: 'utf8', input: script });
+    assert.deepEqual(signer(stdout), { signer: 'n' });
+  });
+
+  it('in PHP', { skip: !has('php') }, () => {
+    const script = `<?php\n${codeOf('php')}\necho connect_data(json_decode('${JSON.stringify(FIELDS)}', true), "${SECRET}");`;
+    const { stdout } = spawnSync('php', [], { encoding: 'utf8', input: script });
+    assert.deepEqual(signer(stdout), { signer: 'n' });
+  });
+});
