@@ -1,4 +1,5 @@
 import { Socket } from 'node:net';
+import { writeGathered } from './gathered-write.js';
 import { inUse } from './internals.js';
 import { queuedBytes } from './socket-handle.js';
 
@@ -15,7 +16,7 @@ type Writev = (chunks: readonly Chunk[], callback: Done) => void;
 const PIECE = 64 * 1024;
 
 /**
- * Sends `buffers` as one write. Calls `callback` when the kernel has taken them all, or with the error. The next call
+ * Sends `buffers` in order. Calls `callback` when the kernel has taken them all, or with the error. The next call
  * must wait for `callback`.
  *
  * @param onProgress called when a part of them is written, if {@link writeQueueSize} does not show that
@@ -35,9 +36,14 @@ export function writeBuffers(
     writeInPieces(socket, piecesOf(buffers), callback, onProgress);
     return;
   }
+  const rest = writeGathered(socket, buffers);
+  if (rest.length === 0) {
+    callback();
+    return;
+  }
   const writev = inUse('direct writes') ? directWriter(socket) : undefined;
-  if (writev !== undefined && socket.writableLength === 0) writeDirectly(socket, writev, buffers, callback);
-  else writeTogether(socket, buffers, callback);
+  if (writev !== undefined && socket.writableLength === 0) writeDirectly(socket, writev, rest, callback);
+  else writeTogether(socket, rest, callback);
 }
 
 /** The documented way to make one write of several buffers. */

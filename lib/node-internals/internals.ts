@@ -7,7 +7,7 @@ export const INTERNALS = {
   'turn reads': 'a socket is read from its descriptor, in turns; without: by Node, whenever bytes arrive',
   handover: 'a socket stops reading at once, to move to another worker; without: one process does all the work',
   'direct writes': 'a batch goes to the kernel by one call of the socket; without: through the queue of the stream',
-  'direct acks': 'an ack is written to the descriptor; without: through the stream',
+  'direct acks': 'acks and batches are written to the descriptor; without: through the stream',
   'write progress':
     'the part of a write that the kernel has taken is known; without: writes are cut into pieces, and none is direct',
 } as const;
