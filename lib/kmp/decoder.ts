@@ -82,16 +82,26 @@ export class KmpDecoder extends Transform {
     return this.parser.unfinished;
   }
 
+  /**
+   * Decodes a read at once, for a caller that writes the batch to the next stage itself: the queues of the streams cost
+   * more than the decoding. Returns undefined if something waits in the stream, because nothing may overtake it.
+   * Invalid input destroys the decoder, as it does in the stream, after the caller has passed the batch on.
+   */
+  decodeNow(chunk: Buffer): PacketBatch | undefined {
+    const waits = this.writableLength > 0 || this.readableLength > 0 || this.failure !== undefined;
+    if (waits || this.writableEnded || this.destroyed) return undefined;
+    const batch = this.decode(chunk);
+    const { error } = this.parser;
+    if (error !== undefined) {
+      this.failure = error;
+      process.nextTick(() => this.destroy(error));
+    }
+    return batch;
+  }
+
   override _transform(chunk: Buffer, _encoding: BufferEncoding, callback: TransformCallback): void {
-    const packets = this.parser.feed(chunk);
-    const at = this.clock.now();
-    const block = blockOf(chunk);
-    const arrivedAt = Math.floor(at);
-    for (const packet of packets) if (packet instanceof Frame) packet.arrivedAt = arrivedAt;
-    const since = this.lastRead;
-    this.lastRead = at;
-    const { heldBytes: held, released, error } = this.parser;
-    this.push({ packets, bytes: chunk.length, held, at, since, released, block } satisfies PacketBatch);
+    this.push(this.decode(chunk));
+    const { error } = this.parser;
     if (error === undefined) {
       callback();
     } else if (this.readableLength === 0) {
@@ -101,6 +111,18 @@ export class KmpDecoder extends Transform {
       // never called, so no more input is accepted.
       this.failure = error;
     }
+  }
+
+  private decode(chunk: Buffer): PacketBatch {
+    const packets = this.parser.feed(chunk);
+    const at = this.clock.now();
+    const block = blockOf(chunk);
+    const arrivedAt = Math.floor(at);
+    for (const packet of packets) if (packet instanceof Frame) packet.arrivedAt = arrivedAt;
+    const since = this.lastRead;
+    this.lastRead = at;
+    const { heldBytes: held, released } = this.parser;
+    return { packets, bytes: chunk.length, held, at, since, released, block };
   }
 
   override _flush(callback: TransformCallback): void {

@@ -51,6 +51,11 @@ export interface MergerOptions<Q extends TrackQueue, B> extends MergeDelays {
   readonly maxBatchSize?: number;
   /** ms after which encoded frames are pushed although the batch is not full; 0: at once. */
   readonly flushTimeout: number;
+  /**
+   * Writes a batch to the next stage without the queue of the merger, which is empty. Returns false if that stage has
+   * batches in its own queue, or is not ready: then the batch is pushed. Default: all batches are pushed.
+   */
+  readonly writeNow?: (batch: B) => boolean;
 }
 
 /**
@@ -80,7 +85,7 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
   /** Callback of `_flush`; called when everything is written. */
   private flushCallback: TransformCallback | undefined;
 
-  constructor(options: MergerOptions<Q, B>) {
+  constructor(private readonly options: MergerOptions<Q, B>) {
     super({ objectMode: true, readableHighWaterMark: BATCHES_AHEAD, writableHighWaterMark: 16 });
     this.rule = new MergeRule(options);
     this.clock = options.clock;
@@ -155,7 +160,9 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
     if (this.sink.encodedBytes > 0 && !this.readableEnded && !this.destroyed) {
       this.flushAt = Infinity;
       this.allowance = Math.max(0, this.allowance - this.sink.encodedBytes);
-      if (!this.push(this.sink.take())) this.downstreamReady = false;
+      const batch = this.sink.take();
+      const isTaken = this.readableLength === 0 && this.options.writeNow?.(batch) === true;
+      if (!isTaken && !this.push(batch)) this.downstreamReady = false;
     }
   }
 

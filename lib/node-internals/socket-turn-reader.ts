@@ -33,6 +33,11 @@ export interface TurnReaderOptions {
   readonly blockSize: number;
   /** ms without a byte after which the socket emits `timeout`, as after `socket.setTimeout`. */
   readonly idleTimeout: number;
+  /**
+   * Takes what was read without the stream of the socket. Returns false if it cannot, because earlier bytes wait there:
+   * then the stream gets the bytes. Default: the stream gets all bytes.
+   */
+  readonly takeNow?: (bytes: Buffer) => boolean;
 }
 
 /**
@@ -182,7 +187,8 @@ class SocketTurnReader implements TurnReader {
       block.retain();
       drained = n < room;
       this.incomplete = !drained;
-      const taken = socket.push(markBlock(chunk, block));
+      markBlock(chunk, block);
+      const taken = this.takeNow(chunk) || socket.push(chunk);
       this.incomplete ||= socket.readableLength > 0;
       // The stream takes no more, so the rest can wait in the kernel.
       if (!taken || drained || socket.destroyed) break;
@@ -204,6 +210,11 @@ class SocketTurnReader implements TurnReader {
       this.sleep(now);
     }
     this.tidy();
+  }
+
+  private takeNow(bytes: Buffer): boolean {
+    const { socket, options } = this;
+    return options.takeNow !== undefined && socket.readableFlowing === true && options.takeNow(bytes);
   }
 
   /** Lets Node read the socket, until something arrives. */

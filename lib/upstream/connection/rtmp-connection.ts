@@ -140,6 +140,7 @@ export class RtmpConnection {
       flushSize: settings.outBufferSize / 2,
       maxBatchSize: settings.outBufferSize * BUFFERS_AT_ONCE,
       flushTimeout: Math.max(0, settings.outFlushTimeout - schedule.flushLead),
+      writeNow: (batch) => this.writeNow(batch),
     });
     const handed = (): number => this.publisher?.handedBytes ?? 0;
     const sources = {
@@ -323,6 +324,15 @@ export class RtmpConnection {
     this.encoder.abandon();
     this.merger.destroy();
     this.publisher?.destroy();
+  }
+
+  /** Passes a batch to the publisher if that has nothing in its queue: the same call, without the queue of the merger. */
+  private writeNow(batch: EncodedBatch): boolean {
+    const { publisher } = this;
+    if (publisher === undefined || this.state !== 'publishing') return false;
+    if (publisher.writableLength > 0 || publisher.writableEnded || publisher.destroyed) return false;
+    publisher.write(batch);
+    return true;
   }
 
   private handshakeDone(): void {

@@ -73,6 +73,14 @@ export function openKmpConnection(socket: Socket, options: KmpConnectionOptions)
     socket.destroy();
   };
   const deadline = settings.inReadTimeout === 0 ? undefined : clock.after(settings.inReadTimeout, onLate, false);
+  // Passes a read through the stages if no stage has anything in its queue: the same calls, without the queues.
+  const takeNow = (bytes: Buffer): boolean => {
+    if (input.writableLength > 0 || input.writableEnded || input.destroyed) return false;
+    const batch = decoder.decodeNow(bytes);
+    if (batch === undefined) return false;
+    input.write(batch);
+    return true;
+  };
   const input = new Input({
     connection,
     peer,
@@ -84,7 +92,12 @@ export function openKmpConnection(socket: Socket, options: KmpConnectionOptions)
     totals: options.totals,
     socket,
     onJoined: (schedule) =>
-      readInTurns(socket, schedule, { blockSize: settings.inBufferSize, idleTimeout: timerMs(settings.inReadTimeout) }),
+      readInTurns(socket, schedule, {
+        blockSize: settings.inBufferSize,
+        idleTimeout: timerMs(settings.inReadTimeout),
+        // The dump listens to the socket, so it needs the bytes there.
+        ...(settings.inDumpFolder === '' ? { takeNow } : {}),
+      }),
     onConnect: (packet: ConnectPacket, data: ConnectData) => {
       deadline?.cancel();
       const { channelId, trackId } = packet;
