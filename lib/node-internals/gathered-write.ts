@@ -1,7 +1,6 @@
 import { Socket } from 'node:net';
 import { writeToDescriptor } from './direct-ack.js';
 import { inUse } from './internals.js';
-import { queuedBytes } from './socket-handle.js';
 
 /**
  * Bytes that one write takes at most. The memory is shared by all sockets and stays in the processor's cache: the
@@ -13,12 +12,12 @@ let shared: Buffer | undefined;
 
 /**
  * Copies `buffers` together and offers them to the kernel at once. Returns the rest that the kernel has not taken, for
- * an ordinary write: all of them if this internal is not in use, if the socket encrypts, or if bytes wait ahead of them.
- * Nothing refers to `buffers`, or to the copy, after the call.
+ * an ordinary write: all of them if this internal is not in use, if the socket encrypts, or if bytes wait ahead of
+ * them. The write before must be done. Nothing refers to `buffers`, or to the copy, after the call.
  */
 export function writeGathered(socket: Socket, buffers: readonly Buffer[]): readonly Buffer[] {
   // A TLS socket has to encrypt the bytes first.
-  if (!inUse('direct acks') || socket.constructor !== Socket || queuedBytes(socket) !== 0) return buffers;
+  if (!inUse('direct acks') || socket.constructor !== Socket) return buffers;
   shared ??= Buffer.allocUnsafeSlow(MOST);
   let length = 0;
   for (let i = 0; i < buffers.length; i++) {

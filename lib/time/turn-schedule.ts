@@ -20,10 +20,10 @@ export interface TurnSchedule {
   /** The number of turns per read of a socket; 1 or more. */
   readonly turnsPerRead: number;
   /**
-   * ms by which a flush may be early. With it, a flush happens at the turn nearest to its time instead of the next
-   * turn.
+   * ms for which encoded bytes may wait for more. 0 if there are turns: each turn writes all that it has encoded,
+   * because the next one brings the next batch in any case.
    */
-  readonly flushLead: number;
+  readonly flushTimeout: number;
 }
 
 /** The directives that decide the schedule; all times in ms. */
@@ -62,7 +62,7 @@ export function turnScheduleOf(settings: TurnScheduleSettings, clock: Clock): Tu
   const longest = Math.min(LONGEST_PERIOD, Math.floor(outMinProcessDelay * PERIOD_SHARE));
   const period = inReadInterval > 0 ? Math.min(longest, inReadInterval) : longest;
   if (outEarlyRelease || outFlushTimeout === 0 || period < SHORTEST_PERIOD) {
-    return { clock, reading: undefined, turnsPerRead: 1, flushLead: 0 };
+    return { clock, reading: undefined, turnsPerRead: 1, flushTimeout: outFlushTimeout };
   }
   const turns = schedulerOf(clock, period).nextPhase();
   const interval = Math.min(inReadInterval, outMinProcessDelay * READ_SHARE);
@@ -70,6 +70,6 @@ export function turnScheduleOf(settings: TurnScheduleSettings, clock: Clock): Tu
     clock: turns,
     reading: inReadInterval > 0 ? turns : undefined,
     turnsPerRead: Math.max(1, Math.floor(interval / period)),
-    flushLead: period / 2,
+    flushTimeout: 0,
   };
 }

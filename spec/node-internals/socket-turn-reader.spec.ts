@@ -45,7 +45,7 @@ async function pair(allowHalfOpen = false): Promise<Pair> {
 /** Reads `socket` every `interval` ms; undefined if that is not possible. */
 function readEvery(interval: number, socket: net.Socket, options: TurnReaderOptions): TurnReader | undefined {
   const reading = new TurnScheduler(systemClock, interval).nextPhase();
-  const turns = readInTurns(socket, { clock: systemClock, reading, turnsPerRead: 1, flushLead: 0 }, options);
+  const turns = readInTurns(socket, { clock: systemClock, reading, turnsPerRead: 1, flushTimeout: 0 }, options);
   turns?.settle();
   return turns;
 }
@@ -239,7 +239,7 @@ describe('reading in turns', { skip: internalsOff }, () => {
     };
     const turns = readInTurns(
       served as unknown as net.Socket,
-      { clock: systemClock, reading, turnsPerRead: 1, flushLead: 0 },
+      { clock: systemClock, reading, turnsPerRead: 1, flushTimeout: 0 },
       options,
     );
     assert.ok(turns);

@@ -33,16 +33,22 @@ describe('the schedule of turns', () => {
   it('has no turns where the settings ask for the least delay', () => {
     const clock = new FakeClock();
     for (const change of [{ outEarlyRelease: true }, { outFlushTimeout: 0 }, { outMinProcessDelay: 17 }]) {
-      const schedule = turnScheduleOf({ ...settings, ...change }, clock);
-      assert.deepEqual(schedule, { clock, reading: undefined, turnsPerRead: 1, flushLead: 0 });
+      const all = { ...settings, ...change };
+      const schedule = turnScheduleOf(all, clock);
+      assert.deepEqual(schedule, {
+        clock,
+        reading: undefined,
+        turnsPerRead: 1,
+        flushTimeout: all.outFlushTimeout,
+      });
     }
   });
 
   it('merges in turns, and reads when bytes arrive, with a read interval of 0', () => {
     const clock = new FakeClock();
-    const { reading, flushLead, clock: turns } = turnScheduleOf({ ...settings, inReadInterval: 0 }, clock);
+    const { reading, flushTimeout, clock: turns } = turnScheduleOf({ ...settings, inReadInterval: 0 }, clock);
     assert.equal(reading, undefined);
-    assert.equal(flushLead, 115);
+    assert.equal(flushTimeout, 0);
     assert.notEqual(turns, clock);
   });
 });

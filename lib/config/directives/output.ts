@@ -45,9 +45,10 @@ export const outputDirectives = {
   }),
   kmp_rtmp_out_buffer_size: row(size(1, 16 * 2 ** 20), '64k', {
     contexts,
-    doc: `Number of bytes that are buffered for an upstream before they are written to its connection. If no further
-      frame is due, half as many bytes are enough. All buffered bytes are written when kmp_rtmp_out_flush_timeout
-      expires.`,
+    doc: `Number of bytes that are buffered for an upstream before they are written to its connection. With the default
+      delays, an upstream writes in turns, and everything that is due at a turn is written at once. With
+      kmp_rtmp_out_early_release, or a short kmp_rtmp_out_min_process_delay, half as many bytes are enough if no further
+      frame is due, and all buffered bytes are written when kmp_rtmp_out_flush_timeout expires.`,
   }),
   kmp_rtmp_out_buffer_bin_count: row(num(1, 1_000_000), '8', {
     contexts,
@@ -68,7 +69,8 @@ export const outputDirectives = {
   kmp_rtmp_out_flush_timeout: row(msec, '500ms', {
     contexts,
     doc: `Maximum time that bytes are buffered before they are written, even if kmp_rtmp_out_buffer_size is not reached.
-      0: bytes are written at once.`,
+      0: bytes are written at once, and there are no turns (see kmp_rtmp_out_buffer_size). It is also the shortest time
+      between two acks to a sender.`,
   }),
   kmp_rtmp_out_flash_ver: row(strOrDefault(FLASH_VER), '', {
     contexts,

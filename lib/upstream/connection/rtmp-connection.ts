@@ -139,7 +139,7 @@ export class RtmpConnection {
       bufferSize: settings.outBufferSize,
       flushSize: settings.outBufferSize / 2,
       maxBatchSize: settings.outBufferSize * BUFFERS_AT_ONCE,
-      flushTimeout: Math.max(0, settings.outFlushTimeout - schedule.flushLead),
+      flushTimeout: schedule.flushTimeout,
       writeNow: (batch) => this.writeNow(batch),
     });
     const handed = (): number => this.publisher?.handedBytes ?? 0;
@@ -326,7 +326,7 @@ export class RtmpConnection {
     this.publisher?.destroy();
   }
 
-  /** Passes a batch to the publisher if that has nothing in its queue: the same call, without the queue of the merger. */
+  /** Passes a batch to the publisher as the pipeline does, but not through the queue of the merger, which is empty. */
   private writeNow(batch: EncodedBatch): boolean {
     const { publisher } = this;
     if (publisher === undefined || this.state !== 'publishing') return false;

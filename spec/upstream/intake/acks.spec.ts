@@ -259,7 +259,7 @@ describe('AckSender', { timeout: 90_000 }, () => {
     await testInternals();
     // Turns that never come: the kernel has it all.
     const reading: TurnClock = { ...systemClock, period: 100, onTurn: () => () => {}, onEveryPhase: () => () => {} };
-    const schedule = { clock: systemClock, reading, turnsPerRead: 1, flushLead: 0 };
+    const schedule = { clock: systemClock, reading, turnsPerRead: 1, flushTimeout: 0 };
     const turns = readInTurns(ours, schedule, { blockSize: 65536, idleTimeout: 60_000 });
     let got = 0;
     ours.on('data', (bytes: Buffer) => (got += bytes.length));
