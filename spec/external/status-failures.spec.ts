@@ -126,6 +126,43 @@ describe('failures on the status page', { skip: hasBrowser ? false : 'no /usr/bi
     });
   });
 
+  it('an operator sends an upstream elsewhere and back; a refusal keeps the form, and no key is shown', async () => {
+    const fleet = fleetWith(12);
+    await withStatusPage(fleet, {}, async (page) => {
+      await page.click('tbody .name:text-is("ch2-youtube")');
+      assert.equal(await page.locator('#detail button:text-is("Send back")').isVisible(), false);
+      await page.click('#detail button:text-is("Send elsewhere")');
+      const form = page.locator('#elsewhere');
+      await form.waitFor();
+      assert.match(
+        await form.innerText(),
+        /ch2-youtube publishes to rtmps:\/\/a\.rtmps\.youtube\.com\/live2\/f3k\*\*\*/,
+      );
+      fleet.refusal = { error: 'destination_refused', message: 'url: 192.0.2.7 port 1935 may not be connected to' };
+      await page.fill('#elsewhere-url', 'rtmp://192.0.2.7/app/my-secret-key');
+      await page.keyboard.press('Enter');
+      await page.locator('#elsewhere-problem', { hasText: 'Nothing was changed: url: 192.0.2.7 port 1935' }).waitFor();
+      fleet.refusal = undefined;
+      await page.fill('#elsewhere-url', 'rtmp://192.0.2.8/app/my-secret-key');
+      await page.fill('#elsewhere-backups', 'rtmp://192.0.2.9/app/one\n\nrtmp://192.0.2.10/app/two\n');
+      await page.click('#elsewhere-send');
+      await form.waitFor({ state: 'hidden' });
+      const shown = fleet.upstreams.get('ch2-youtube')?.elsewhere;
+      assert.deepEqual(shown?.backup_urls, ['rtmp://192.0.2.9/app/one', 'rtmp://192.0.2.10/app/two']);
+      await page
+        .locator('#detail', { hasText: 'rtmp://192.0.2.8/app/my-*** (an operator has sent it there' })
+        .waitFor();
+      assert.match(await row(page, 'ch2-youtube').innerText(), /rtmp:\/\/192\.0\.2\.8\/app\/my-\*\*\*/);
+      await page.click('#detail button:text-is("Send elsewhere")');
+      assert.equal(await page.inputValue('#elsewhere-url'), '', 'a key does not stay in the page');
+      await page.keyboard.press('Escape');
+      await page.click('#detail button:text-is("Send back")');
+      await page.locator('#detail button:text-is("Send back")').waitFor({ state: 'hidden' });
+      assert.equal(fleet.upstreams.get('ch2-youtube')?.elsewhere, null);
+      assert.doesNotMatch(await page.content(), /my-secret-key/);
+    });
+  });
+
   it('on a phone, the list is below one line of totals, and the panel leaves its row in sight', async () => {
     const fleet = fleetWith(300, { upstream_id: 'gone' });
     for (const dark of [false, true]) {

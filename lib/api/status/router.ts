@@ -94,10 +94,11 @@ export function statusRouter(management: StatusSource, options: StatusOptions = 
     res.write(sseEvent('hello', JSON.stringify(hello)));
     feed.add(res);
   });
-  router.get(['/:file', '/data/:file'], (req, res, next) => {
+  router.get(['/:file', '/data/:file', '/orders/:file'], (req, res, next) => {
     // Express has decoded the parameter: it may hold anything, and is looked up, never opened.
     const file = String(req.params['file']);
-    const name = req.path.startsWith('/data/') ? `data/${file}` : file;
+    const folder = /^\/(data|orders)\//.exec(req.path)?.[1];
+    const name = folder === undefined ? file : `${folder}/${file}`;
     const asset = name === 'index.html' ? undefined : assets.get(name);
     if (asset) answerAsset(req, res, asset);
     else next();

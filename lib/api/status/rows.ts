@@ -12,6 +12,7 @@ export function upstreamInfo(id: string, upstream: UpstreamStatus): UpstreamInfo
   return {
     ...shortenId(id),
     url: shorten(maskUrl(url)),
+    elsewhere: upstream.elsewhere && shorten(maskUrl(upstream.elsewhere.url)),
     backup: backupInfo(upstream),
     remoteAddr: upstream.remote_addr,
     localAddr: upstream.local_addr,

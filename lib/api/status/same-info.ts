@@ -16,6 +16,7 @@ export function sameInfo(a: UpstreamStatus, b: UpstreamStatus): boolean {
     a.destination === b.destination &&
     a.destinations === b.destinations &&
     a.destination_url === b.destination_url &&
+    a.elsewhere?.url === b.elsewhere?.url &&
     a.last_status?.level === b.last_status?.level &&
     a.last_status?.code === b.last_status?.code &&
     a.last_status?.description === b.last_status?.description &&

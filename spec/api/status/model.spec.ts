@@ -20,6 +20,7 @@ function info(id: string, changes: Partial<UpstreamInfo> = {}): UpstreamInfo {
     lastStatus: null,
     lastError: null,
     nextAttempt: null,
+    elsewhere: null,
     backup: null,
     reconnects: 0,
     memLimit: 1000,

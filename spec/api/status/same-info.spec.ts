@@ -21,6 +21,7 @@ const OTHERS: readonly Partial<UpstreamStatus>[] = [
   { url: 'rtmp://127.0.0.1:1935/live/other' },
   { destination: 1, destinations: 3 },
   { destination: 1, destinations: 2, destination_url: 'rtmp://127.0.0.1:1935/live/other' },
+  { elsewhere: { url: 'rtmp://host/app/other', backup_urls: [], since: '2026-11-28T12:00:07.000Z' } },
   { last_status: null },
   { last_error: { reason: 'recv_failed', message: 'ECONNRESET', age: 1 } },
   { last_status: { level: 'error', code: 'NetStream.Publish.Start', description: 'Start publishing' } },

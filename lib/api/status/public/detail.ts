@@ -1,6 +1,6 @@
 import { Chart } from './chart.js';
 import { byId, el, Live } from './dom.js';
-import type { Dropper } from './drop.js';
+import type { Dropper } from './orders/drop.js';
 import { bitrate, bytes, count, duration, frames, milliseconds, nameOf, percent, timeOfDay } from './data/format.js';
 import type { Model } from './data/model.js';
 import { displayState } from './data/order.js';
@@ -31,11 +31,13 @@ const FACTS: readonly Fact[] = [
   ['Received', ({ receivedBytes }) => bytes(receivedBytes)],
 ];
 
-/** The URL that is in use, and which backup it is. */
-function destinationOf({ url, backup }: Upstream['info']): string {
+/** The URL that is in use, which backup it is, and whether an operator has sent the upstream there. */
+function destinationOf({ url, elsewhere, backup }: Upstream['info']): string {
+  const moved = `${elsewhere} (an operator has sent it there; its senders ask for ${url})`;
+  const primary = elsewhere === null ? url : moved;
   return backup === null
-    ? url
-    : `${backup.url} (${backupName(backup.number, backup.count)}; the primary destination is ${url})`;
+    ? primary
+    : `${backup.url} (${backupName(backup.number, backup.count)}; the primary destination is ${primary})`;
 }
 
 /** The panel with the details of an upstream. */
@@ -192,7 +194,20 @@ export class DetailView {
     order('Disable', 'disable', (state) => state !== 'disabled' && state !== 'closing');
     order('Enable', 'enable', (state) => state === 'disabled');
     order('Try now', 'retry', isDown);
+    this.elsewhereButtons(upstream, buttons);
     return buttons;
+  }
+
+  private elsewhereButtons(upstream: Upstream, buttons: HTMLElement): void {
+    const { elsewhere } = this.dropper;
+    const send = el('button', { type: 'button', 'aria-haspopup': 'dialog' }, 'Send elsewhere');
+    send.addEventListener('click', () => elsewhere.open(this.upstream ?? upstream));
+    const back = el('button', { type: 'button' }, 'Send back');
+    back.addEventListener('click', () => void elsewhere.back(this.upstream ?? upstream));
+    buttons.append(
+      this.live.shown(send, ({ info }) => info.state !== 'closing'),
+      this.live.shown(back, ({ info }) => info.elsewhere !== null),
+    );
   }
 
   private dropButton(upstream: Upstream): Node {

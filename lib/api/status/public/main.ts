@@ -3,7 +3,8 @@ import { ActivityView } from './activity.js';
 import { Announcer } from './announcer.js';
 import { DetailView } from './detail.js';
 import { byId, el, setAttribute, setText } from './dom.js';
-import { Dropper } from './drop.js';
+import { Dropper } from './orders/drop.js';
+import { ElsewhereForm } from './orders/elsewhere.js';
 import { FeedClient, type FeedState } from './data/feed.js';
 import { Filter } from './data/filter.js';
 import { duration, nameOf } from './data/format.js';
@@ -36,7 +37,8 @@ const model = new Model(new Dismissed(storage()));
 const announcer = new Announcer();
 const totals = new TotalsView();
 const access = new Access();
-const dropper = new Dropper(model, access, announcer, report);
+const elsewhere = new ElsewhereForm(model, access, announcer, report);
+const dropper = new Dropper(model, access, announcer, report, elsewhere);
 const detail = new DetailView(
   dropper,
   (upstream) => {

@@ -50,7 +50,7 @@ export class RowView {
         el(
           'small',
           {},
-          live.text(({ info }) => info.url),
+          live.text(({ info }) => info.elsewhere ?? info.url),
         ),
       ),
       el('td', { 'data-column': 'state' }, live.attribute(state, 'data-state', displayState), said, why, this.dismiss),

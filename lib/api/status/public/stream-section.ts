@@ -1,5 +1,5 @@
 import { el, type Live } from './dom.js';
-import type { Dropper } from './drop.js';
+import type { Dropper } from './orders/drop.js';
 import { bitrate, bytes, count, frames, milliseconds } from './data/format.js';
 import type { Track } from './track.js';
 import type { TrackFormat } from './data/wire.js';

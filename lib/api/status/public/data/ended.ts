@@ -36,6 +36,7 @@ function infoOf({ id, shortened, url, reason, message, lastStatus }: ClosedInfo)
     lastStatus,
     lastError: `${reason}: ${message}`,
     nextAttempt: null,
+    elsewhere: null,
     backup: null,
     reconnects: 0,
     memLimit: 0,

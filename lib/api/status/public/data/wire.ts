@@ -74,6 +74,8 @@ export interface UpstreamInfo {
   readonly shortened: boolean;
   /** Masked. */
   readonly url: string;
+  /** Where an operator has sent it, masked; null: it publishes where its senders ask for. */
+  readonly elsewhere: string | null;
   /** The backup that is in use, or tried; null: the primary destination. */
   readonly backup: BackupInfo | null;
   readonly remoteAddr: string;

@@ -1,10 +1,11 @@
-import type { Access } from './access.js';
-import type { Announcer } from './announcer.js';
-import { byId, setText } from './dom.js';
-import { nameOf } from './data/format.js';
-import type { Model } from './data/model.js';
-import type { Track } from './track.js';
-import type { Upstream } from './data/upstream.js';
+import type { Access } from '../access.js';
+import type { Announcer } from '../announcer.js';
+import { byId, setText } from '../dom.js';
+import { nameOf } from '../data/format.js';
+import type { ElsewhereForm } from './elsewhere.js';
+import type { Model } from '../data/model.js';
+import type { Track } from '../track.js';
+import type { Upstream } from '../data/upstream.js';
 
 /** What a status of the API means here. */
 const PROBLEMS: ReadonlyMap<number, (what: string) => string> = new Map([
@@ -23,6 +24,7 @@ export class Dropper {
     private readonly access: Access,
     private readonly announcer: Announcer,
     private readonly report: (problem: string) => void,
+    readonly elsewhere: ElsewhereForm,
   ) {
     byId('confirm-no', HTMLButtonElement).addEventListener('click', () => this.dialog.close());
     byId('confirm-yes', HTMLButtonElement).addEventListener('click', () => {
