@@ -1,16 +1,16 @@
 import type { Clock } from '../time/clock.js';
 import type { MediaSettings } from '../config/settings.js';
 import type { Frame } from '../media/frame.js';
+import type { MediaInfo } from '../media/media-info.js';
 import type { CloseReason } from './report/close-reason.js';
-import type { Ledger } from './tracks/ledger.js';
+import { MemoryGuard, type GuardedUpstream } from './memory-guard.js';
+import { frameCharge, infoCharge } from './tracks/ledger.js';
 import type { Overload } from './tracks/overload.js';
 import { ADMITTED } from './tracks/track-memory.js';
 import type { Track } from './tracks/track.js';
 
 /** What is needed from the upstream. */
-export interface AdmissionOwner {
-  readonly ledger: Ledger;
-  allTracks(): Iterable<Track>;
+export interface AdmissionOwner extends GuardedUpstream {
   /** Ends the upstream at once. */
   fail(reason: CloseReason, message: string): void;
 }
@@ -18,6 +18,7 @@ export interface AdmissionOwner {
 /** Decides which received frames an upstream takes, and charges their memory; see `kmp_rtmp_out_overload`. */
 export class FrameAdmission {
   private readonly mayDrop: boolean;
+  private readonly guard: MemoryGuard;
   // Asked for only if frames are dropped, which is rare: not for each frame.
   private readonly allTracks = (): Track[] => [...this.owner.allTracks()];
   private readonly waitingTracks = (): Track[] =>
@@ -27,9 +28,10 @@ export class FrameAdmission {
     private readonly owner: AdmissionOwner,
     private readonly overload: Overload,
     private readonly clock: Clock,
-    settings: Pick<MediaSettings, 'outOverload'>,
+    settings: MediaSettings,
   ) {
     this.mayDrop = settings.outOverload === 'drop_frames';
+    this.guard = new MemoryGuard(owner, settings, clock);
   }
 
   /**
@@ -43,15 +45,52 @@ export class FrameAdmission {
     return overload.endsGroup(track, frame);
   }
 
+  /**
+   * Charges the bytes of an unfinished packet.
+   *
+   * @param isFirst the track holds nothing else so far
+   */
+  partial(track: Track, held: number, isFirst: boolean): void {
+    const { owner, guard } = this;
+    if (held > 0 && guard.isWatching) guard.check(track, held, this.drops(track));
+    if (track.isGone || track.memory.setPartial(held)) return;
+    if (this.makesRoom(held) && track.memory.setPartial(held)) return;
+    owner.fail(
+      isFirst ? 'mem_limit_exceeded' : 'get_buf_failed',
+      `the memory limit of ${owner.ledger.limit} bytes was reached by an incomplete packet, of which ${held} bytes have arrived`,
+    );
+  }
+
+  /** A media info of a track has arrived: disconnects its sender if it uses too much memory. */
+  infoArrived(track: Track, info: MediaInfo): void {
+    if (this.guard.isWatching) this.guard.check(track, infoCharge(info), this.drops(track));
+  }
+
+  /** Whether frames are dropped when the memory runs out. */
+  private drops(track: Track): boolean {
+    return this.mayDrop || track.stream.outlet?.isWaiting === true;
+  }
+
   /** Makes room for `bytes`, if frames may be dropped for that. Returns false if there is none. */
-  makesRoom(bytes: number): boolean {
+  private makesRoom(bytes: number): boolean {
     const { owner } = this;
     return owner.ledger.left >= bytes || (this.mayDrop && this.overload.free(bytes, this.allTracks));
   }
 
   /** Takes numbered frames: counts their memory and passes them to the merger. */
   accept(track: Track, frames: readonly Frame[]): void {
-    const { owner } = this;
+    const { owner, guard } = this;
+    if (guard.isWatching) {
+      guard.check(
+        track,
+        frames.reduce((sum, frame) => sum + frameCharge(frame), 0),
+        this.drops(track),
+      );
+      if (track.isGone) {
+        for (const frame of frames) frame.release();
+        return;
+      }
+    }
     if (this.mayDrop && !this.overload.takes(track, frames, this.allTracks)) return;
     const failure = track.memory.admit(frames);
     if (failure !== undefined) {

@@ -17,7 +17,7 @@ import { UpstreamStream } from './tracks/stream.js';
 import type { Target } from './orders/target.js';
 import type { TrackInput } from './tracks/track-input.js';
 import { TrackMemory } from './tracks/track-memory.js';
-import { TrackRefused, TrackTaken } from './tracks/track-refused.js';
+import { SenderRejected, TrackRefused, TrackTaken } from './tracks/track-refused.js';
 import { Track, type StreamOutlet } from './tracks/track.js';
 import type { UpstreamOptions } from './upstream-options.js';
 
@@ -114,6 +114,10 @@ export class StreamSet {
    */
   attach(input: TrackInput, data: ConnectData, info: MediaInfo, initialFrameId: bigint): Track | undefined {
     const name = streamNameOf(data);
+    const most = this.options.settings.outMaxStreams;
+    if (most > 0 && this.size >= most && !this.byName.has(name)) {
+      throw new SenderRejected('max_streams', `the upstream has ${this.size} streams (kmp_rtmp_out_max_streams)`);
+    }
     const stream = this.byName.get(name) ?? this.createStream(name, data, info.codecId);
     if (stream === undefined) return undefined;
     const existing = stream.tracks[info.mediaType];
@@ -199,6 +203,15 @@ export class StreamSet {
       }
       if (track.length === 0) this.endTrack(track);
     }
+    this.dropping = false;
+  }
+
+  /** Ends a track whose sender breaks a rule. It does not wait for the sender. */
+  rejectTrack(track: Track, error: SenderRejected): void {
+    this.dropping = true;
+    this.clear(track);
+    track.input?.reject(error);
+    if (track.length === 0) this.endTrack(track);
     this.dropping = false;
   }
 

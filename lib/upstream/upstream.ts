@@ -22,6 +22,7 @@ import type { UpstreamStream } from './tracks/stream.js';
 import { BYTES } from './report/byte-counts.js';
 import type { Counting, Sums } from './report/totals.js';
 import { lagLimitsOf } from './tracks/lag-limits.js';
+import type { SenderRejected } from './tracks/track-refused.js';
 import type { Track, TrackStream } from './tracks/track.js';
 import type { TrackInput } from './tracks/track-input.js';
 import { streamNameOf } from './tracks/stream-name.js';
@@ -83,6 +84,8 @@ export class Upstream
   private finalMessage = 'all streams have ended and every byte is sent';
   /** A sender sent nothing for `kmp_rtmp_in_read_timeout`, and none has come since. */
   private frozen = false;
+  readonly allTracks = (): Iterable<Track> => this.streamSet.allTracks();
+  readonly rejectTrack = (track: Track, error: SenderRejected): void => this.streamSet.rejectTrack(track, error);
 
   /** @throws RtmpUrlError if the URL of the connect data is invalid */
   constructor(options: UpstreamOptions) {
@@ -374,10 +377,6 @@ export class Upstream
     const { bytes, reconnects } = this.sessions;
     for (const field of BYTES) sums[field] += bytes[field];
     sums.reconnects += reconnects;
-  }
-
-  allTracks(): Iterable<Track> {
-    return this.streamSet.allTracks();
   }
 
   newSession(names: readonly string[]): PublishSession {

@@ -53,6 +53,8 @@ describe('media settings', () => {
     outSslVerify: true,
     outSslTrustedCertificate: '',
     outSslName: '',
+    outTrackMemLimit: 'auto',
+    outMaxStreams: 64,
     outReconnects: 0,
     outLinger: 0,
     outSlate: 'none',

@@ -10,6 +10,7 @@ import {
   numOrUnlimited,
   path,
   size,
+  sizeOrAuto,
   slate,
   str,
   strOrDefault,
@@ -55,6 +56,20 @@ export const outputDirectives = {
     doc: `In the nginx module, the number of bins that output buffers are grouped in.`,
     noEffect: `payloads are written directly from the blocks that they were read into and are never copied to output
       buffers; there is no allocator with bins to tune`,
+  }),
+  kmp_rtmp_out_track_mem_limit: row(sizeOrAuto(), 'auto', {
+    contexts,
+    doc: `Memory that one track may use of kmp_rtmp_out_mem_limit. Above a size, its KMP connection is closed, and the
+      other tracks go on. auto: if the memory of an upstream runs out although its server is in time, the sender that uses
+      most is disconnected, and the upstream does not end. With kmp_rtmp_out_overload drop_frames, its queue is emptied
+      instead, if the upstream has senders at other addresses. off: nothing is done for a single track, as in the nginx
+      module. A size also protects an upstream with a slow server, but it ends tracks that need as much in an outage.`,
+    example: 'kmp_rtmp_out_track_mem_limit 8m;',
+  }),
+  kmp_rtmp_out_max_streams: row(num(0, 1_000_000), '64', {
+    contexts,
+    doc: `Maximum number of simultaneous RTMP streams of an upstream. A sender with another stream name is disconnected. 0:
+      no limit.`,
   }),
   kmp_rtmp_out_max_free_buffers: row(num(0, 1_000_000), '4', {
     contexts,

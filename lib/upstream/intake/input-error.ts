@@ -97,3 +97,12 @@ export function checkPendingInfos(length: number): void {
     `more than ${MAX_PENDING_INFOS} media infos are pending on the track`,
   );
 }
+
+/** @throws InputError if `bytes` are too many for a connection without an upstream */
+export function checkUnjoined(bytes: number, { inMemLimit }: Pick<MediaSettings, 'inMemLimit'>): void {
+  if (bytes <= inMemLimit) return;
+  throw new InputError(
+    'KMP_MEM_LIMIT',
+    `${bytes} bytes received without an upstream, the limit is ${inMemLimit} (kmp_rtmp_in_mem_limit)`,
+  );
+}

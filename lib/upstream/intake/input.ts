@@ -15,7 +15,7 @@ import { HeldBlocks, copyOutOfLargeRead } from './held-blocks.js';
 import { InputCounters } from './input-counters.js';
 import type { InputOptions } from './input-options.js';
 import { FrameRules } from './frame-rules.js';
-import { checkPendingFrames, checkPendingInfos, checkSize, InputError } from './input-error.js';
+import { checkPendingFrames, checkPendingInfos, checkSize, checkUnjoined, InputError } from './input-error.js';
 import type { TurnReader } from '../../node-internals/socket-turn-reader.js';
 import type { InputStatus } from '../report/status.js';
 import type { Counting, Sums } from '../report/totals.js';
@@ -38,6 +38,7 @@ const STEADY_AFTER = 2_000;
  */
 export class Input extends Writable implements TrackInput, Counting {
   readonly connection: number;
+  readonly address: string;
   private readonly options: InputOptions;
   private acks: AckSender | undefined;
   private readonly counters = new InputCounters();
@@ -73,6 +74,7 @@ export class Input extends Writable implements TrackInput, Counting {
     super({ objectMode: true, highWaterMark: 4 });
     this.options = options;
     this.connection = options.connection;
+    this.address = options.peer.replace(/:\d+$/, '');
     this.rules = new FrameRules(options.settings);
     this.createdAt = options.clock.now();
     this.data = options.connectData;
@@ -149,6 +151,12 @@ export class Input extends Writable implements TrackInput, Counting {
     this.leave();
     this.options.socket?.destroy();
     this.destroy();
+  }
+
+  reject(error: Error): void {
+    if (this.over) return;
+    this.leave();
+    this.destroy(error);
   }
 
   status(now: number): InputStatus {
@@ -245,6 +253,8 @@ export class Input extends Writable implements TrackInput, Counting {
   }
 
   private changeInfo(track: Track, info: MediaInfo): void {
+    this.upstream?.admission.infoArrived(track, info);
+    if (this.over) return;
     this.upstream?.changeInfo(track, info);
     checkPendingInfos(track.otherInfos);
   }
@@ -360,27 +370,14 @@ export class Input extends Writable implements TrackInput, Counting {
   private account(held: number): void {
     const { upstream } = this;
     if (upstream === undefined) {
-      const { inMemLimit } = this.options.settings;
-      const all = held + (this.connect?.data.length ?? 0);
-      if (all > inMemLimit) {
-        throw new InputError(
-          'KMP_MEM_LIMIT',
-          `${all} bytes received without an upstream, the limit is ${inMemLimit} (kmp_rtmp_in_mem_limit)`,
-        );
-      }
+      checkUnjoined(held + (this.connect?.data.length ?? 0), this.options.settings);
       return;
     }
     if (this.over) return;
     const first = !this.partialCharged && this.counters.frames === 0;
     this.partialCharged = held > 0;
     const { track } = this;
-    if (track === undefined || track.memory.setPartial(held)) return;
-    if (!upstream.admission.makesRoom(held) || !track.memory.setPartial(held)) {
-      upstream.fail(
-        first ? 'mem_limit_exceeded' : 'get_buf_failed',
-        `the memory limit of ${upstream.ledger.limit} bytes was reached by an incomplete packet, of which ${held} bytes have arrived`,
-      );
-    }
+    if (track !== undefined) upstream.admission.partial(track, held, first);
   }
 
   /** The connection leaves its track, for any reason. Further calls do nothing. */

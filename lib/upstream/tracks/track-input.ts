@@ -4,6 +4,8 @@ import type { InputStatus } from '../report/status.js';
 export interface TrackInput {
   /** The connection's number, unique in this process. */
   readonly connection: number;
+  /** IP address of the sender, without its port. */
+  readonly address: string;
   /** True if video is acknowledged in whole groups of pictures (`kmp_rtmp_in_ack group`). */
   readonly acksGroups: boolean;
   /**
@@ -19,6 +21,8 @@ export interface TrackInput {
   finish(): void;
   /** Ends the connection: its upstream has ended, or an operator dropped it. */
   close(why: string): void;
+  /** Ends the connection because of an error of its sender. */
+  reject(error: Error): void;
   /** True once this service has closed the connection, or is about to. */
   readonly isClosed: boolean;
   status(now: number): InputStatus;

@@ -34,6 +34,11 @@ export class TrackMemory {
     return this.frames + this.encodedBytes;
   }
 
+  /** All bytes that the track has charged. */
+  get total(): number {
+    return this.used + this.fixed + this.partial + this.kept;
+  }
+
   /** Bytes that the whole upstream may charge. */
   get limit(): number {
     return this.ledger.limit;

@@ -1,0 +1,130 @@
+// A hostile sender joins an upstream and floods it, beside healthy tracks that lose nothing.
+import assert from 'node:assert/strict';
+import { afterEach, describe, it } from 'node:test';
+import { eventually } from '../support/eventually.js';
+import { framesOf } from '../support/ingest-media.js';
+import { frameAt, videoMinf, type KmpSender } from '../support/kmp-sender.js';
+import { audioFrames, Live, names, videoFrames, type LiveOptions } from '../support/live.js';
+
+const MB = 2 ** 20;
+
+describe('the memory of a track within its upstream', { timeout: 60_000 }, () => {
+  let live: Live;
+  let healthy: { video: KmpSender; audio: KmpSender };
+
+  async function start(settings: LiveOptions['settings'] = {}): Promise<void> {
+    // Frames wait a minute, so that nothing leaves the memory while it is filled.
+    live = await Live.start({
+      settings: { outMemLimit: 4 * MB, outMinProcessDelay: 0, outMaxProcessDelay: 60_000, ...settings },
+    });
+    healthy = await live.both();
+    healthy.video.send(...videoFrames(0, 10));
+    healthy.audio.send(...audioFrames(0, 10));
+    await live.received('audio', 10);
+  }
+  afterEach(() => live.close());
+
+  const rejected = (): number => live.service.counter.rejected.track_memory;
+
+  /** The healthy tracks lose nothing: frames 0 to 20 arrive, and the upstream is the same one. */
+  async function losesNothing(): Promise<void> {
+    healthy.video.send(...videoFrames(10, 20));
+    healthy.audio.send(...audioFrames(10, 20));
+    await live.received('audio', 20);
+    assert.deepEqual([healthy.video.isClosed, healthy.audio.isClosed], [false, false]);
+    const [connection] = live.ingest.connections;
+    await live.finish();
+    assert.ok(connection);
+    await connection.closed;
+    const found = framesOf(connection);
+    assert.deepEqual(
+      found.filter((text) => /^v\d+$/.test(text)),
+      names('v', 0, 20),
+    );
+    assert.deepEqual(
+      found.filter((text) => /^a\d+$/.test(text)),
+      names('a', 0, 20),
+    );
+    assert.equal(live.ingest.connections.length, 1);
+  }
+
+  /** Floods with frames that are not due for a minute. */
+  function flood(sender: KmpSender): void {
+    for (let n = 0; n < 40; n++) sender.send(frameAt(n * 40, Buffer.alloc(MB / 8, 1), { key: n === 0 }));
+  }
+
+  it('a sender that floods with frames is disconnected with a reason, and counted', async () => {
+    await start();
+    const hostile = await live.video({ name: 'hostile' });
+    flood(hostile);
+    await hostile.closed;
+    assert.equal(rejected(), 1);
+    const [line] = live.service.log.of('error');
+    assert.match(line?.message ?? '', /memory: the track uses \d+ of the 4194304 bytes .*kmp_rtmp_out_track_mem_limit/);
+    assert.equal(line?.fields['upstream'], 'u1');
+    await losesNothing();
+  });
+
+  it('so is one that floods with a packet that never ends', async () => {
+    await start();
+    const hostile = await live.video({ name: 'hostile' });
+    const whole = frameAt(0, Buffer.alloc(8 * MB), { key: true });
+    hostile.send(whole.subarray(0, 5 * MB));
+    await hostile.closed;
+    assert.equal(rejected(), 1);
+    await losesNothing();
+  });
+
+  it('so is one that floods with media infos', async () => {
+    await start();
+    const hostile = await live.video({ name: 'hostile' });
+    hostile.send(frameAt(0, 'x', { key: true }));
+    for (let n = 0; n < 60; n++) {
+      hostile.send(videoMinf({ extraData: Buffer.alloc(MB / 8, n) }), frameAt(n * 40 + 40, 'x', { key: true }));
+    }
+    await hostile.closed;
+    assert.equal(rejected(), 1);
+    await losesNothing();
+  });
+
+  it('many connections that flood together are disconnected one after the other', async () => {
+    await start();
+    const hostile = await Promise.all(['h1', 'h2', 'h3', 'h4'].map((name) => live.video({ name })));
+    for (const sender of hostile) flood(sender);
+    await eventually(() => hostile.filter(({ isClosed }) => isClosed).length >= 3, 'the end of most');
+    for (const sender of hostile) sender.destroy();
+    await losesNothing();
+  });
+
+  it('a track has a limit of its own, if it is set', async () => {
+    await start({ outTrackMemLimit: MB });
+    const hostile = await live.video({ name: 'hostile' });
+    flood(hostile);
+    await hostile.closed;
+    assert.equal(rejected(), 1);
+    assert.match(live.service.log.of('error')[0]?.message ?? '', /the track may use 1048576 bytes/);
+    await losesNothing();
+  });
+
+  it('with off, the upstream ends, as in the nginx module; so it does if there is one track', async () => {
+    await start({ outTrackMemLimit: 'off' });
+    flood(await live.video({ name: 'hostile' }));
+    assert.match((await live.service.ended()).reason, /^(get_buf|push_frame|alloc_chain)_failed$/);
+    assert.equal(rejected(), 0);
+    const alone = await live.video({ upstream_id: 'alone' });
+    flood(alone);
+    assert.equal((await live.service.ended()).upstream.id, 'alone');
+  });
+
+  it('has a limit of streams', async () => {
+    await start({ outMaxStreams: 2 });
+    const second = await live.video({ name: 'second' });
+    await eventually(() => live.upstream?.streams.size === 2, 'the second stream');
+    const third = await live.video({ name: 'third' });
+    await third.closed;
+    assert.match(live.service.log.of('error')[0]?.message ?? '', /has 2 streams \(kmp_rtmp_out_max_streams\)/);
+    assert.equal(live.service.counter.rejected.max_streams, 1);
+    assert.equal(second.isClosed, false);
+    await losesNothing();
+  });
+});
