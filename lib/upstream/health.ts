@@ -1,11 +1,12 @@
 import type { DegradedReason, ReportEvent } from './report/upstream-event.js';
 import type { DegradedStatus } from './report/status.js';
 import type { SessionSet } from './connection/session-set.js';
+import { OutputRate, type Rates } from './output-rate.js';
 import { StalledInputs } from './input-stall.js';
 import type { UpstreamStream } from './tracks/stream.js';
 import type { LagLimits } from './tracks/lag-limits.js';
 
-/** An upstream is in order again after this long without a lag and without dropped frames, ms. */
+/** An upstream is in order again after this long without any of the causes, ms. */
 const RECOVERED_AFTER = 10_000;
 
 /** An upstream, as its health sees it. */
@@ -31,13 +32,14 @@ interface Episode {
 
 /**
  * Whether viewers get what they should: an upstream is degraded while its server is further behind than
- * `kmp_rtmp_out_max_lag`, or while frames are dropped. It reports `degraded` and `recovered`, and inputs that stall.
+ * `kmp_rtmp_out_max_lag`, while frames are dropped, or while the server takes far less than comes in. It reports `degraded` and `recovered`, and inputs that stall.
  */
 export class Health {
   private episode: Episode | undefined;
   /** Dropped frames at the last check. */
   private dropped = 0;
   private wasPublishing = false;
+  private readonly rate = new OutputRate();
   private readonly stalls: StalledInputs;
 
   constructor(
@@ -62,8 +64,10 @@ export class Health {
     const droppedBefore = this.dropped;
     this.dropped = dropped;
     this.wasPublishing = isPublishing;
+    const slow = this.slowOutput(lag, now);
     if (lag > limits.limit) this.degraded('lag', lag, droppedBefore, now);
     else if (dropping) this.degraded('frames_dropped', lag, droppedBefore, now);
+    else if (slow !== undefined) this.degraded('slow_output', lag, droppedBefore, now, slow);
     else if (isPublishing) this.recovers(lag, now);
     if (owner.isOpen) this.stalls.check(owner.streams.values(), now);
   }
@@ -77,18 +81,28 @@ export class Health {
     return { reason, message, age, dropped_frames: this.owner.droppedFrames - droppedBefore };
   }
 
-  private degraded(reason: DegradedReason, lag: number, droppedBefore: number, now: number): void {
+  /** Rates that are far apart. A server that is not behind takes what comes in. */
+  private slowOutput(lag: number, now: number): Rates | undefined {
+    const { rate, limits, owner } = this;
+    if (lag > limits.watch) return rate.check(now, owner.streams.values(), owner.sessions);
+    rate.pause();
+    return undefined;
+  }
+
+  private degraded(reason: DegradedReason, lag: number, droppedBefore: number, now: number, rates?: Rates): void {
     if (this.episode !== undefined) {
       this.episode.last = now;
       return;
     }
     const rate = this.owner.sessions.main.connections.current.lag.takingRate;
-    const takes = rate === undefined ? '' : `; it takes ${Math.round((rate * 8) / 1000)} kbit/s`;
+    const takes = rate === undefined ? '' : `; it takes ${kbits(rate)}`;
     const behind = `the server is ${(lag / 1000).toFixed(1)} s behind`;
     const message =
-      reason === 'lag'
-        ? `${behind}, and the limit is ${this.limits.limit / 1000} s (kmp_rtmp_out_max_lag)${takes}`
-        : `${behind}, and frames are dropped (kmp_rtmp_out_overload)${takes}`;
+      rates !== undefined
+        ? `${behind}: it takes ${kbits(rates.taken)} of ${kbits(rates.received)} that come in`
+        : reason === 'lag'
+          ? `${behind}, and the limit is ${this.limits.limit / 1000} s (kmp_rtmp_out_max_lag)${takes}`
+          : `${behind}, and frames are dropped (kmp_rtmp_out_overload)${takes}`;
     this.episode = { reason, message, since: now, droppedBefore, last: now };
     this.owner.report({ type: 'degraded', reason, message, ...this.numbers(lag, droppedBefore) });
   }
@@ -109,4 +123,9 @@ export class Health {
   private numbers(lag: number, droppedBefore: number): { readonly lag_ms: number; readonly dropped_frames: number } {
     return { lag_ms: lag, dropped_frames: this.owner.droppedFrames - droppedBefore };
   }
+}
+
+/** @param rate bytes a second */
+function kbits(rate: number): string {
+  return `${Math.round((rate * 8) / 1000)} kbit/s`;
 }

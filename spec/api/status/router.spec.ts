@@ -45,7 +45,7 @@ describe('status page, over HTTP', () => {
       const file = files.pop() ?? '';
       if (seen.has(file)) continue;
       seen.add(file);
-      assert.match(file, /^(data\/)?[\w-]+\.(js|css|svg)$/);
+      assert.match(file, /^((data|orders)\/)?[\w-]+\.(js|css|svg)$/);
       const { status, headers, text } = await server.get(`/a/status/${file}`);
       assert.equal(status, 200, file);
       assert.match(headers['content-type'] ?? '', /^(text\/(javascript|css)|image\/svg)/);

@@ -125,6 +125,38 @@ describe('how far a server is behind', { timeout: 120_000, skip: linux ? false :
     assert.equal(lines('info', 'recovered: in order again after').length, 1);
   });
 
+  it('leads to degraded without a limit, too, if the server takes far less than comes in', async () => {
+    await start({ outMaxLag: 0 });
+    connection.pause();
+    for (let s = 0; s < 10; s++) await second();
+    assert.equal(live.status().degraded, null, 'it may be a short break');
+    for (let s = 0; s < 20 && live.status().degraded === null; s++) await second();
+    assert.equal(live.status().state, 'degraded');
+    const { reason, message } = live.status().degraded ?? {};
+    assert.equal(reason, 'slow_output');
+    // 25 frames of 4 KB a second come in.
+    assert.match(
+      message ?? '',
+      /^the server is \d+\.\d s behind: it takes \d{1,3} kbit\/s of 8\d\d kbit\/s that come in$/,
+    );
+    assert.equal(lines('warn', 'degraded: the server is').length, 1);
+    for (let s = 0; s < 12; s++) await second();
+    assert.equal(live.status().degraded?.reason, 'slow_output', 'it lasts');
+    connection.resume();
+    await arrived(sent);
+    for (let s = 0; s < 14; s++) await second();
+    assert.equal(live.status().state, 'publishing');
+    assert.equal(lines('info', 'recovered: in order again after').length, 1);
+  });
+
+  it('a server that takes everything is in order for as long as it does', async () => {
+    await start({ outMaxLag: 0 });
+    for (let s = 0; s < 40; s++) {
+      await second();
+      assert.equal(live.status().degraded, null);
+    }
+  });
+
   it('is limited with drop_frames: the kernel holds little, and old groups of video are dropped', async () => {
     await start({ outOverload: 'drop_frames' });
     connection.pause();

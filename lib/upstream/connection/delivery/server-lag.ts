@@ -149,7 +149,7 @@ export class ServerLag implements QueueWatcher {
   }
 
   /** The position that the server has reached, as far as is known. */
-  private get position(): number {
+  get position(): number {
     const { acked } = this.sources;
     if (!acked.inUse) return this.sample.position;
     return Math.max(acked.bytes, Math.min(this.sample.position, acked.bytes + acked.step));
