@@ -85,7 +85,7 @@ export const schemas: Readonly<Record<string, Schema>> = {
       enum: UPSTREAM_STATES,
       description:
         'state of the upstream; waiting: its destination has failed lately, and it waits for its turn to connect; ' +
-        'degraded: it publishes, but its server is too far behind, or frames are dropped; ' +
+        'degraded: it publishes, but its server is too far behind or takes far less than comes in, or frames are dropped; ' +
         'disabled: an operator has disabled it; ' +
         'input_lost: it is published, but the media of all its tracks is missing; ' +
         'input_stalled: it is published, but a sender that is connected sends no frames',
@@ -176,7 +176,10 @@ export const schemas: Readonly<Record<string, Schema>> = {
     attempts: count('attempts to connect, with the one whose connection broke'),
   }),
   Degraded: object('Why viewers get less than they should, or later', {
-    reason: text('lag: the server is further behind than kmp_rtmp_out_max_lag; frames_dropped: frames are dropped'),
+    reason: text(
+      'lag: the server is further behind than kmp_rtmp_out_max_lag; frames_dropped: frames are dropped; ' +
+        'slow_output: for ten seconds, the server has taken less than half of what comes in',
+    ),
     message: text('for people'),
     age: count('seconds since it began'),
     dropped_frames: count('frames dropped since then'),

@@ -128,7 +128,10 @@ export interface OutageStatus {
 
 /** Why viewers get less than they should, or later. */
 export interface DegradedStatus {
-  /** `lag`: the server is further behind than `kmp_rtmp_out_max_lag`; `frames_dropped`: frames are dropped. */
+  /**
+   * `lag`: the server is further behind than `kmp_rtmp_out_max_lag`; `frames_dropped`: frames are dropped;
+   * `slow_output`: for ten seconds, the server has taken less than half of what comes in.
+   */
   readonly reason: string;
   readonly message: string;
   /** s since it began. */
