@@ -71,6 +71,16 @@ export class Turns {
     this.attempt?.backoff.tryNow();
   }
 
+  /**
+   * The next attempt at the destination is made now, although its wait is not over. Without effect if an attempt failed
+   * less than the shortest wait ago.
+   */
+  tryEarly(): void {
+    const { attempt } = this;
+    const failedAt = this.lastFailure?.at ?? -Infinity;
+    if (attempt !== undefined && failedAt + attempt.waits.first <= this.options.clock.now()) attempt.backoff.tryNow();
+  }
+
   /** The handshake of `connection` is done. If the server does not say that it accepts the publish, time tells. */
   handshakeDone(connection: RtmpConnection): void {
     this.settleAfter(connection, SILENT_SUCCESS);

@@ -88,6 +88,28 @@ describe('failover to a backup', { timeout: 90_000 }, () => {
     assert.match(site.live.service.log.text, /no RTMP handshake within 1500 ms, and there is another destination/);
   });
 
+  it('at once after a stable connection, also to a backup that has failed lately for another upstream', async () => {
+    site = await Destinations.start([{ rejectPublish: { code: 'NetStream.Publish.BadName', description: 'in use' } }]);
+    const { live, clock } = site;
+    await site.publish();
+    await site.inUse(0);
+    await live.both({ upstream_id: 'u2', url: site.url(1) });
+    await eventually(() => {
+      clock.advance(1000);
+      return clock.now() > 60_000 && live.service.registry.get('u2')?.state === 'reconnecting';
+    }, 'a minute in which the backup refuses');
+    // The last attempt was a second ago or more. The next one is far away.
+    clock.advance(1000);
+    const attempts = site.backup(1).connections.length;
+    live.service.registry.get('u2')?.drop('shutdown', false);
+    await eventually(() => live.service.registry.get('u2') === undefined, 'the end of the other upstream');
+    site.backup(1).script = { answers: true };
+    await live.killServer();
+    // The clock stands still.
+    await site.inUse(1);
+    assert.equal(site.backup(1).connections.length, attempts + 1);
+  });
+
   it('leaves a slow server more time at each further attempt, so that it is reached', async () => {
     site = await Destinations.start([{}], { script: { stallAt: 'nothing' } });
     await site.backup(1).close();

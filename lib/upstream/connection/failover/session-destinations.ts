@@ -34,7 +34,8 @@ export interface FailoverCause {
 
 /**
  * The destinations of a session: the primary one and its backups (docs/failover.md). When one fails, the next that may
- * be tried at once is tried. If none may, the session waits for the first that may be tried again.
+ * be tried at once is tried. If none may, the session waits for the first that may be tried again. But if a stable
+ * connection breaks, the wait of each other destination is cut short once: it may take the stream by now.
  */
 export class SessionDestinations {
   readonly all: readonly SessionDestination[];
@@ -45,6 +46,8 @@ export class SessionDestinations {
   hasWaited = false;
   /** The first failure since a destination was in use. */
   cause: FailoverCause | undefined;
+  /** Destinations that are tried once before their wait is over, because a stable connection to another one broke. */
+  private readonly early = new Set<SessionDestination>();
   /** Where the next series of attempts begins. */
   private next: number;
   private readonly now: () => number;
@@ -125,14 +128,19 @@ export class SessionDestinations {
    */
   request(onTurn: () => void): void {
     this.leave();
-    for (const one of this.order()) {
-      let hasTurn = false;
+    const order = this.order();
+    let hasTurn = false;
+    for (const one of order) {
       one.turns.request(() => {
         hasTurn = true;
         this.record.begun();
         this.use(one);
         onTurn();
       });
+      if (hasTurn) return;
+    }
+    for (const one of order) {
+      if (this.early.delete(one)) one.turns.tryEarly();
       if (hasTurn) return;
     }
     this.hasWaited = true;
@@ -151,6 +159,7 @@ export class SessionDestinations {
     this.current.policy.published();
     this.current.turns.published();
     this.record.published();
+    this.early.clear();
     this.hasWaited = false;
   }
 
@@ -159,7 +168,12 @@ export class SessionDestinations {
     const { turns, policy, destination } = this.current;
     turns.failed(connection, error, closing);
     this.record.failed();
-    if (connection.publishingSince + STABLE_AFTER <= this.now()) for (const one of this.all) one.policy.reset();
+    if (connection.publishingSince + STABLE_AFTER <= this.now()) {
+      for (const one of this.all) {
+        one.policy.reset();
+        if (one !== this.current) this.early.add(one);
+      }
+    }
     policy.failed(error, isFinal);
     this.cause ??= { reason: reasonOf(error), message: this.mask(messageOf(error)) };
     this.next = (destination.index + 1) % this.all.length;
