@@ -1,4 +1,5 @@
-import { maskIn, maskKey, maskUrl } from '../base/mask.js';
+import { maskKey, maskUrl } from '../base/mask.js';
+import { Secrets } from '../base/secrets.js';
 
 /** Fields of connect data and of RTMP commands that contain a stream name or a credential. */
 const SECRET_FIELDS = new Set(['name', 'header', 'details', 'password', 'token', 'key']);
@@ -14,8 +15,9 @@ const MAX_DEPTH = 16;
  * Masks free text, such as messages of a server: URLs, `secrets`, queries, and in paths everything behind the first
  * segment.
  */
-function maskText(text: string, secrets: Iterable<string>): string {
-  return maskIn(text, secrets)
+function maskText(text: string, secrets: Secrets): string {
+  return secrets
+    .mask(text)
     .replace(/(^|[\s"'([])(\/[^\s/"'<>]+\/)([^\s"'<>)\]]+)/g, (_, before: string, first: string, rest: string) => {
       return `${before}${first}${maskKey(rest)}`;
     })
@@ -26,9 +28,9 @@ function maskText(text: string, secrets: Iterable<string>): string {
  * Masks connect data, or the object of a command: by the names of the fields, and other text as free text. Levels
  * beyond the sixteenth become `…`.
  *
- * @param secrets known stream names, masked wherever they appear
+ * @param secrets known ones, masked wherever they appear
  */
-export function maskFields(value: unknown, secrets: Iterable<string> = [], field = '', depth = 0): unknown {
+export function maskFields(value: unknown, secrets = new Secrets(), field = '', depth = 0): unknown {
   if (typeof value === 'string') {
     if (SECRET_FIELDS.has(field)) return maskKey(value);
     return URL_FIELDS.has(field) ? maskUrl(value) : maskText(value, secrets);

@@ -3,6 +3,7 @@ import { RtmpError } from '../rtmp/errors.js';
 import { maskKey } from '../base/mask.js';
 import type { MediaType } from '../media/codec.js';
 import { maskFields } from './mask.js';
+import { Secrets } from '../base/secrets.js';
 import type { BrokenRecord, HandshakeRecord, InspectRecord, MessageRecord, SummaryRecord } from './record.js';
 import { describeMessage, type MessageBody } from './rtmp-message.js';
 import { TrackStats, type TimeFault } from './track-stats.js';
@@ -38,7 +39,7 @@ export class RtmpInspector {
   private head: Buffer = Buffer.alloc(0);
   private readonly counts: Record<string, number> = {};
   private readonly tracks = new Map<string, { stats: TrackStats; ms: number }>();
-  private readonly names = new Set<string>();
+  private readonly secrets = new Secrets();
   private problems = 0;
   private failed = false;
 
@@ -162,29 +163,22 @@ export class RtmpInspector {
     return track.stats.add({ dtsMs: track.ms, bytes: payload.length - media.headerSize, isKey });
   }
 
-  /** @param name a stream name, perhaps with a query, which servers leave out */
-  private addName(name: string): void {
-    for (const one of [name, name.replace(/\?.*$/s, '')]) {
-      if (one !== '' && this.names.size < MAX_ENTRIES) this.names.add(one);
-    }
-  }
-
   /** The values as they may be shown: stream names are keys. */
   private masked(values: readonly unknown[]): unknown[] {
     if (this.showKeys) return [...values];
     const [command, , , name] = values;
     const hasStreamName = typeof command === 'string' && STREAM_COMMANDS.test(command) && typeof name === 'string';
-    if (hasStreamName) this.addName(name);
+    if (hasStreamName) this.secrets.addName(name);
     // A status names the stream that it is about; its description often repeats the name.
     for (const value of values) {
       if (typeof value !== 'object' || value === null) continue;
       const { details, description } = value as { details?: unknown; description?: unknown };
-      if (typeof details === 'string') this.addName(details);
-      if (typeof description === 'string') this.addName(NAMED.exec(description)?.[1] ?? '');
+      if (typeof details === 'string') this.secrets.addName(details);
+      if (typeof description === 'string') this.secrets.addName(NAMED.exec(description)?.[1] ?? '');
     }
     return values.map((value, at) => {
       if (at === 0) return value;
-      return hasStreamName && at === 3 ? maskKey(name) : maskFields(value, this.names);
+      return hasStreamName && at === 3 ? maskKey(name) : maskFields(value, this.secrets);
     });
   }
 }

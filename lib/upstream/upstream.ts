@@ -31,11 +31,11 @@ import { AbsentInputs, type AbsentInputsOwner } from './absent-inputs.js';
 import { SenderWatch, type WatchedUpstream } from './sender-watch.js';
 import { moveStreams, type MoveOwner } from './move.js';
 import { Target } from './orders/target.js';
-import { maskSecrets } from './mask-secrets.js';
 import type { Owner } from './owner.js';
 import { newSession, type SessionHost } from './new-session.js';
 import { StreamSet, type StreamSetOwner } from './stream-set.js';
 import type { UpstreamOptions } from './upstream-options.js';
+import { UpstreamSecrets } from './upstream-secrets.js';
 
 /**
  * - `open`: tracks join and leave;
@@ -84,6 +84,7 @@ export class Upstream
   private finalMessage = 'all streams have ended and every byte is sent';
   /** A sender sent nothing for `kmp_rtmp_in_read_timeout`, and none has come since. */
   private frozen = false;
+  private readonly secrets = new UpstreamSecrets(this, () => this.streamSet.knownNames());
   readonly allTracks = (): Iterable<Track> => this.streamSet.allTracks();
   readonly rejectTrack = (track: Track, error: SenderRejected): void => this.streamSet.rejectTrack(track, error);
 
@@ -334,7 +335,7 @@ export class Upstream
   }
 
   mask(text: string): string {
-    return maskSecrets(text, this.streamSet.knownNames(), this.target.known);
+    return this.secrets.mask(text);
   }
 
   lastStatus(status: LastStatus): void {

@@ -105,6 +105,33 @@ describe('a server that repeats the stream key and the login', { timeout: 90_000
     assert.doesNotMatch(running.log.text, /hidden[%=]|hiddenaccess|hidden\/key/);
   });
 
+  it('in every form, at every output: API, page, log, metrics, the record of ends, and notifications', async () => {
+    await publish('app/first_segment/second_segment?token=hidden%3Dtoken');
+    const connection = await ingest.next();
+    await connection.command('publish');
+    await running.shows('u1', ({ state }) => state === 'publishing', 'the stream');
+    const said =
+      'first_segment%2Fsecond_segment first_segment%2fsecond_segment second_segment first_segment hidden=token ' +
+      'hidden%3dtoken hiddenuser hiddenpassword';
+    const secret = /segment|hidden/;
+    assert.doesNotMatch((await shown(connection, said)) ?? 'segment', secret);
+    const port = running.service.httpAddresses[0]?.port ?? 0;
+    const page = await events(port, 'NetStream.Data');
+    assert.doesNotMatch(page, secret);
+    assert.doesNotMatch((await running.request('GET', '/metrics')).text, secret);
+    connection.sendStatus(1, 'error', 'NetStream.Publish.BadName', said);
+    const notified = (await running.notified()) as unknown as Record<string, unknown>;
+    // The URL of a notification is that of the sender.
+    assert.doesNotMatch(JSON.stringify({ ...notified, url: '' }), secret);
+    const closed = (await running.request('GET', '/api/closed')).json as object;
+    assert.match(JSON.stringify(closed), /BadName/);
+    assert.doesNotMatch(
+      JSON.stringify(closed, (key, value: unknown) => (key === 'url' ? '' : value)),
+      secret,
+    );
+    assert.doesNotMatch(running.log.text, secret);
+  });
+
   it('after the end of the stream', async () => {
     const connect = { upstream_id: 'u1', url: `rtmp://127.0.0.1:${ingest.port}/app` };
     sender = await KmpSender.open(running.kmpPort, { ...connect, name: 'live_first_key' });
