@@ -11,7 +11,7 @@ export { systemClock, type Clock, type Timer } from './time/clock.js';
 export { noLog, type LogFields, type Logger, type LogLevel } from './base/logger.js';
 export { Logging, type LoggingOptions } from './logging/winston-log.js';
 export { winstonLog } from './logging/winston-adapter.js';
-export { KmpRtmpError } from './base/errors.js';
+export { KmpRtmpError, type ErrorCode } from './base/errors.js';
 export { maskText, maskUrl } from './base/mask.js';
 export { buildInfo, version } from './base/version.js';
 

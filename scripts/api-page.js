@@ -21,6 +21,23 @@ request must be \`localhost\`, the name of the machine, an IP address or a \`ser
 reaching the API through their own host names (DNS rebinding).
 `;
 
+const ERROR_CODES = `\
+## Error codes
+
+Every error answer of every location, and of requests that are not valid HTTP, is JSON with \`error\`, a code for programs, and
+\`message\`, a text for people. A code does not change; a message may.
+
+\`\`\`json
+{ "error": "not_found", "message": "there is no upstream with the id \\"first\\"" }
+\`\`\`
+
+All codes have one form: words in lower case, joined by \`_\`. Close reasons, event types of notifications, problems in
+the output of \`kmp-rtmp inspect --json FILE\` and \`code\` of errors that the library throws have it too.
+
+| code | status | when |
+|---|---|---|
+`;
+
 const NOTIFICATIONS = `\
 ## Notifications
 
@@ -109,8 +126,9 @@ function operation(method, path, { summary, parameters = [], requestBody, respon
  *
  * @param document the result of openApiDocument({ write: true })
  * @param reasons all close reasons
+ * @param errors all error codes, each with its status and when it is the answer
  */
-export function apiPage(document, reasons) {
+export function apiPage(document, reasons, errors) {
   const failures = Object.entries(document.paths['/'].get.responses).filter(([status]) => status !== '200');
   const common = failures.map(answer);
   const operations = Object.entries(document.paths).flatMap(([path, item]) =>
@@ -124,6 +142,7 @@ export function apiPage(document, reasons) {
     if (REASONS[reason] === undefined) throw new Error(`scripts/api-page.js has no text for close reason ${reason}`);
     return `| \`${reason}\` | ${REASONS[reason]} |`;
   });
+  const codes = Object.entries(errors).map(([code, { status, when }]) => `| \`${code}\` | ${status} | ${when} |`);
   return [
     INTRODUCTION,
     '## Requests\n',
@@ -131,6 +150,7 @@ export function apiPage(document, reasons) {
     `${operations.join('\n\n')}\n`,
     '## Objects\n',
     `${objects.join('\n\n')}\n`,
+    `${ERROR_CODES}${codes.join('\n')}\n`,
     `${NOTIFICATIONS}${rows.join('\n')}\n`,
   ].join('\n');
 }

@@ -2,6 +2,7 @@
 // from the OpenAPI document, the programs in docs/pipeline.md from examples/, and the number of files of each folder in
 // docs/architecture.md. With --check it writes nothing, and fails if a page is not current.
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { API_ERRORS } from '../dist/lib/base/api-error.js';
 import { openApiDocument } from '../dist/lib/api/openapi/openapi.js';
 import { configurationReference } from '../dist/lib/config/reference.js';
 import { CLOSE_REASONS } from '../dist/lib/upstream/report/close-reason.js';
@@ -50,7 +51,7 @@ const withoutCounts = (text) => text.replace(FOLDER, '| `$1` | |');
 const pages = {
   'architecture.md': withCounts(readFileSync(new URL('architecture.md', docs), 'utf8')),
   'configuration.md': wrapped(configurationReference()),
-  'api.md': wrapped(apiPage(openApiDocument({ write: true }), CLOSE_REASONS)),
+  'api.md': wrapped(apiPage(openApiDocument({ write: true }), CLOSE_REASONS, API_ERRORS)),
   'pipeline.md': withExamples(readFileSync(new URL('pipeline.md', docs), 'utf8')),
 };
 

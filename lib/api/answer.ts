@@ -1,14 +1,16 @@
 import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
+import {
+  API_ERRORS,
+  clientErrorCode,
+  clientErrorStatus,
+  type ApiErrorCode,
+  type ApiErrorStatus,
+  type ErrorBody,
+} from '../base/api-error.js';
 import { messageOf } from '../base/errors.js';
 import { noLog, type Logger } from '../base/logger.js';
 import { maskUrl } from '../base/mask.js';
 import { bodySender } from './send-body.js';
-
-/** Body of every error response. `error` is stable, and programs may test it; `message` is for people. */
-export interface ErrorBody {
-  readonly error: string;
-  readonly message: string;
-}
 
 /**
  * Answers with `value` as JSON. There is no ETag, because the body may be large and differs for each request, and
@@ -38,7 +40,12 @@ export function answerBytes(res: Response, body: Buffer, status = 200, type = 'a
 }
 
 /** Answers with an {@link ErrorBody}. */
-export function answerError(res: Response, status: number, error: string, message: string): void {
+export function answerError<Code extends ApiErrorCode>(
+  res: Response,
+  status: ApiErrorStatus<Code>,
+  error: Code,
+  message: string,
+): void {
   const body: ErrorBody = { error, message };
   answerJson(res, body, status);
 }
@@ -49,12 +56,12 @@ export const notFound: RequestHandler = (req, res) => {
 };
 
 /**
- * Answers failed requests. Errors of the client keep their 4xx status and text (a malformed percent-escape in a path is
- * 400). Other errors are logged and answered with 500 without details.
+ * Answers failed requests. Errors of the client keep their text (a malformed percent-escape in a path is 400, a body
+ * above the limit 413). Other errors are logged and answered with 500 without details.
  */
 export function errorHandler(log: Logger = noLog): ErrorRequestHandler {
   return (error: unknown, req, res, next) => {
-    const status = statusOf(error);
+    const status = clientErrorStatus(error);
     if (status === undefined) {
       log.error(`HTTP ${req.method} ${loggableUrl(req.originalUrl)} failed: ${messageOf(error)}`, { error });
     }
@@ -65,14 +72,11 @@ export function errorHandler(log: Logger = noLog): ErrorRequestHandler {
       return;
     }
     if (status === undefined) answerError(res, 500, 'internal_error', 'the request failed; see the log of the service');
-    else answerError(res, status, status === 400 ? 'bad_request' : 'refused', messageOf(error));
+    else {
+      const code = clientErrorCode(status);
+      answerError(res, API_ERRORS[code].status, code, messageOf(error));
+    }
   };
-}
-
-function statusOf(error: unknown): number | undefined {
-  if (typeof error !== 'object' || error === null || !('status' in error)) return undefined;
-  const { status } = error;
-  return typeof status === 'number' && status >= 400 && status < 500 ? status : undefined;
 }
 
 /** A URL for a response or a log: without its query, which may contain a secret. */

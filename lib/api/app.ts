@@ -1,4 +1,5 @@
 import express, { type Express, type Request, type RequestHandler, type Response } from 'express';
+import type { ErrorBody } from '../base/api-error.js';
 import { noLog, type Logger } from '../base/logger.js';
 import type { Management } from '../upstream/report/status.js';
 import { fullToken, type AccessToken, type Role } from '../config/access/tokens.js';
@@ -87,9 +88,11 @@ function rejectInvalidUrls(app: Express): Express {
       const [req, res] = args;
       if (!INVALID_URL.test(req.url)) return Reflect.apply(target, self, args);
       securityHeaders(req, res, () => {});
+      const body: ErrorBody = { error: 'bad_request', message: 'the URL has characters that are not allowed there' };
       res.statusCode = 400;
       res.setHeader('Content-Type', 'application/json');
-      res.end(JSON.stringify({ error: 'bad_request', message: 'the URL has characters that are not allowed there' }));
+      res.setHeader('Cache-Control', 'no-store');
+      res.end(JSON.stringify(body));
       return undefined;
     },
   });

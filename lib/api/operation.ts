@@ -1,4 +1,5 @@
-import { jsonBytes, type ErrorBody } from './answer.js';
+import type { ApiErrorCode, ApiErrorStatus, ErrorBody } from '../base/api-error.js';
+import { jsonBytes } from './answer.js';
 
 /** Result of an operation: an HTTP status, and the body as JSON unless the status is 204. */
 export interface Result {
@@ -37,7 +38,7 @@ export function ok(value: unknown): Result {
   return { status: 200, body: jsonBytes(value) };
 }
 
-export function failure(status: number, error: string, message: string): Result {
+export function failure<Code extends ApiErrorCode>(status: ApiErrorStatus<Code>, error: Code, message: string): Result {
   const body: ErrorBody = { error, message };
   return { status, body: jsonBytes(body) };
 }

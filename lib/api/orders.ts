@@ -1,3 +1,4 @@
+import { API_ERRORS } from '../base/api-error.js';
 import { maskUrl } from '../base/mask.js';
 import { isRefusal, type ElsewhereUrls, type OperatorOrder, type OrderAnswer } from '../upstream/report/orders.js';
 import type { Management } from '../upstream/report/status.js';
@@ -53,7 +54,7 @@ async function ofRoute(route: string, order: () => Promise<OrderAnswer>): Promis
 
 /** Nothing was changed: an order that clashes with the number of others (409), or that cannot be carried out (422). */
 function refused({ error, message }: Exclude<OrderAnswer, number | undefined>): Result {
-  return failure(error === 'too_many_orders' ? 409 : 422, error, message);
+  return failure(API_ERRORS[error].status, error, message);
 }
 
 /** Reads the body `{ "url": ..., "backup_urls": [...] }`. The log shows the URLs masked. */

@@ -11,11 +11,11 @@ import { setClientToken } from './client.js';
  * of the tokens may do everything.
  *
  * @param tokens one or several tokens (the old and the new one during a change)
- * @throws KmpRtmpError `bad_token` if there is no token, or an empty one
+ * @throws KmpRtmpError `token_empty` if there is no token, or an empty one
  */
 export function bearerToken(tokens: string | readonly string[]): RequestHandler {
   const accepted = [tokens].flat().map((token) => {
-    if (token === '') throw new KmpRtmpError('bad_token', 'the API token is empty; remove it to require no token');
+    if (token === '') throw new KmpRtmpError('token_empty', 'the API token is empty; remove it to require no token');
     return fullToken(token);
   });
   return requireToken(accepted, () => undefined);
@@ -28,14 +28,14 @@ export function bearerToken(tokens: string | readonly string[]): RequestHandler 
  * how much of a guess is right, or which token it resembles.
  *
  * @param roleOf the role that a request needs; undefined: every token will do
- * @throws KmpRtmpError `bad_token` if there is no token
+ * @throws KmpRtmpError `token_empty` if there is no token
  */
 export function requireToken(
   tokens: readonly AccessToken[],
   roleOf: (req: Request) => Role | undefined,
 ): RequestHandler {
   const accepted = tokens.map((token) => ({ token, digest: Buffer.from(token.sha256, 'hex') }));
-  if (accepted.length === 0) throw new KmpRtmpError('bad_token', 'there is no API token');
+  if (accepted.length === 0) throw new KmpRtmpError('token_empty', 'there is no API token');
   return (req, res, next) => {
     const given = tokenOf(req.headers.authorization);
     if (given !== undefined) {

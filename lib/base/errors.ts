@@ -1,10 +1,16 @@
 /**
+ * A code of an error: words in lower case with `_` between them, as in the close reasons of the nginx module. Codes of
+ * errors begin with their part: `kmp_`, `rtmp_`, `config_`, `source_`, `send_` and so on.
+ */
+export type ErrorCode = Lowercase<string>;
+
+/**
  * Base class of all errors that this package throws deliberately. `code` is stable, and programs may test it. The
  * message is for people: what was wrong, where, and what to do.
  */
 export class KmpRtmpError extends Error {
   constructor(
-    readonly code: string,
+    readonly code: ErrorCode,
     message: string,
     options?: { cause?: unknown },
   ) {

@@ -10,7 +10,7 @@ export const ExitCode = {
 /** An error that the user can correct, in one line. The exit code is {@link ExitCode.failed}. */
 export class CommandError extends KmpRtmpError {
   constructor(message: string, options?: { cause?: unknown }) {
-    super('COMMAND_FAILED', message, options);
+    super('command_failed', message, options);
   }
 }
 

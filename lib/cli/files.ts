@@ -33,7 +33,7 @@ const SECRET_FILES = [
  * dump, the first notification, or the first server to be verified.
  *
  * @returns warnings with the place of the directive
- * @throws ConfigError CONFIG_FILE with the place of the directive, the path and what is wrong with it
+ * @throws ConfigError config_file with the place of the directive, the path and what is wrong with it
  */
 export async function checkFiles(config: Pick<Config, 'files' | 'httpServers'>): Promise<string[]> {
   const warnings: string[] = [];
@@ -59,14 +59,14 @@ export async function checkFiles(config: Pick<Config, 'files' | 'httpServers'>):
       // The message has the directive already.
       throw file === undefined
         ? error
-        : new ConfigError('CONFIG_FILE', file.origin, messageOf(error), { cause: error });
+        : new ConfigError('config_file', file.origin, messageOf(error), { cause: error });
     }
   }
   return warnings;
 }
 
 function failed(file: NamedFile, error: unknown): ConfigError {
-  return new ConfigError('CONFIG_FILE', file.origin, about(file, messageOf(error)), { cause: error });
+  return new ConfigError('config_file', file.origin, about(file, messageOf(error)), { cause: error });
 }
 
 /** The place of a flag or a variable is its name. */

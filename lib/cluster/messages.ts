@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../base/errors.js';
 import type { Config } from '../config/config.js';
 import type { ClosedUpstreamReport } from '../upstream/report/closed.js';
 import type { OrdersSnapshot } from '../upstream/orders/orders.js';
@@ -49,7 +50,7 @@ export type ToPrimary =
   | { readonly kind: 'online' }
   | { readonly kind: 'alive' }
   | { readonly kind: 'started'; readonly ports: readonly number[] }
-  | { readonly kind: 'failed'; readonly code: string; readonly message: string }
+  | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string }
   | { readonly kind: 'answer'; readonly call: number; readonly value?: unknown; readonly error?: string }
   /** An upstream has ended. */
   | { readonly kind: 'closed'; readonly report: ClosedUpstreamReport }

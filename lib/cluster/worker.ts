@@ -47,7 +47,7 @@ export class Worker implements KmpRouter {
       await this.media.start();
       this.host.send({ kind: 'started', ports: this.media.kmpAddresses.map(({ port }) => port) });
     } catch (error) {
-      const code = error instanceof KmpRtmpError ? error.code : 'FAILED';
+      const code = error instanceof KmpRtmpError ? error.code : 'worker_failed';
       this.host.send({ kind: 'failed', code, message: messageOf(error) });
     }
   }

@@ -33,7 +33,7 @@ export interface PublishFileOptions extends PublishToOptions {
  *
  * @param url as of {@link publishTo}
  * @throws RtmpUrlError; KmpRtmpError as of `openSource`; `source_missing_track` if a track cannot be sent;
- *   `source_damaged`; `PUBLICATION_FAILED`, whose message begins with the close reason, if the server could not be
+ *   `source_damaged`; `publication_failed`, whose message begins with the close reason, if the server could not be
  *   reached, refused, or broke off
  */
 export async function publishFile(path: string, url: string, options: PublishFileOptions = {}): Promise<void> {
@@ -81,5 +81,5 @@ async function play(source: MediaSource, publication: Publication, options: Publ
     throw error;
   }
   const { reason, message } = await publication.done;
-  if (reason !== 'done') throw new KmpRtmpError('PUBLICATION_FAILED', `${reason}: ${message}`);
+  if (reason !== 'done') throw new KmpRtmpError('publication_failed', `${reason}: ${message}`);
 }

@@ -60,14 +60,14 @@ export class Publication {
   /**
    * A Writable for one track, that takes the batches of a `KmpDecoder`. Holds its writer back while half of
    * `outMemLimit` is in use, so that a file may be piped in as fast as it is read. If the publication fails before the
-   * track has ended, the input is destroyed with a KmpRtmpError PUBLICATION_FAILED that says why.
+   * track has ended, the input is destroyed with a KmpRtmpError publication_failed that says why.
    *
    * @param stream the RTMP stream that the track belongs to; default: the one of the URL
-   * @throws KmpRtmpError STREAM_ENDED if the publication has ended
+   * @throws KmpRtmpError stream_ended if the publication has ended
    */
   input(stream?: string): Writable {
     if (this.end !== undefined) {
-      throw new KmpRtmpError('STREAM_ENDED', `the publication has ended (${this.end.reason}); create another one`);
+      throw new KmpRtmpError('stream_ended', `the publication has ended (${this.end.reason}); create another one`);
     }
     const { settings, clock, options } = this;
     const connection = ++this.connections;
@@ -104,7 +104,7 @@ export class Publication {
 
   private join(codec: number): Upstream {
     if (this.upstream?.isOpen === true) return this.upstream;
-    if (this.upstream !== undefined) throw new KmpRtmpError('STREAM_ENDED', 'the publication has ended');
+    if (this.upstream !== undefined) throw new KmpRtmpError('stream_ended', 'the publication has ended');
     const { settings, clock, log, options, url } = this;
     const { permit, resolve = systemResolve } = options;
     this.upstream = new Upstream({
@@ -137,7 +137,7 @@ export class Publication {
 
   private failure(): KmpRtmpError | undefined {
     if (this.end === undefined || this.end.reason === 'done') return undefined;
-    return new KmpRtmpError('PUBLICATION_FAILED', `${this.end.reason}: ${this.end.message}`);
+    return new KmpRtmpError('publication_failed', `${this.end.reason}: ${this.end.message}`);
   }
 
   private finish(reason: CloseReason, message: string): void {
@@ -161,7 +161,7 @@ export class Publication {
  * It ends when all inputs have ended. Two publications need a decoder each, because a frame belongs to one publication.
  *
  * @param url `[rtmp://|rtmps://][user:password@]host[:port]/app/stream`
- * @throws RtmpUrlError; KmpRtmpError CONFIG_UNKNOWN for an unknown setting
+ * @throws RtmpUrlError; KmpRtmpError config_unknown for an unknown setting
  */
 export function publishTo(url: string, options: PublishToOptions = {}): Publication {
   return new Publication(url, options);

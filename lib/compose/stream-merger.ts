@@ -59,7 +59,7 @@ export class StreamMerger extends Merger<StreamTrack, OutputBatch> implements Tr
 
   /**
    * @param url the same as for the publisher; app, stream and tcUrl come from it
-   * @throws RtmpUrlError; KmpRtmpError CONFIG_UNKNOWN for an unknown setting
+   * @throws RtmpUrlError; KmpRtmpError config_unknown for an unknown setting
    */
   constructor(url: string, options: StreamMergerOptions = {}) {
     const settings = mediaSettings(options.settings);
@@ -99,11 +99,11 @@ export class StreamMerger extends Merger<StreamTrack, OutputBatch> implements Tr
    * A Writable for one track, which takes the batches of a `KmpDecoder`. Create all tracks before you write to the
    * first one: the metadata waits for all of them, for at most `outWriteMetaTimeout` ms.
    *
-   * @throws KmpRtmpError STREAM_ENDED after all earlier tracks have ended
+   * @throws KmpRtmpError stream_ended after all earlier tracks have ended
    */
   track(): Writable {
     if (this.writableEnded || this.destroyed) {
-      throw new KmpRtmpError('STREAM_ENDED', 'the stream has ended with its last track; create another merger');
+      throw new KmpRtmpError('stream_ended', 'the stream has ended with its last track; create another merger');
     }
     const { encoder, maxPending } = this;
     const track = new StreamTrack({ queues: encoder.tracks });
@@ -162,7 +162,7 @@ export class StreamMerger extends Merger<StreamTrack, OutputBatch> implements Tr
   announced(track: StreamTrack, info: MediaInfo): void {
     const { tracks } = this.encoder;
     if (tracks.some((other) => other !== track && other.info?.mediaType === info.mediaType)) {
-      throw new KmpRtmpError('TRACK_REFUSED', `the stream already has a track of type ${info.mediaType}`);
+      throw new KmpRtmpError('track_refused', `the stream already has a track of type ${info.mediaType}`);
     }
     if (this.started) {
       track.ready = true;

@@ -90,7 +90,7 @@ export function buildConfig(file: string, main: Scope, context: BuildContext): C
   const origin = { file, line: 0 };
   if (kmpScopes.length + httpScopes.length === 0) {
     throw new ConfigError(
-      'CONFIG_MISSING',
+      'config_missing',
       origin,
       'nothing to serve; expected stream { server { listen 8005; kmp_rtmp; } }',
     );
@@ -137,7 +137,7 @@ function kmpServer(
   checkListen(listen, scope, addresses);
   if (listen.some(({ ssl }) => ssl)) {
     const reason = '"ssl" is supported for HTTP servers only: TLS is not available for KMP; use a TLS proxy';
-    throw new ConfigError('CONFIG_VALUE', originOf(scope), reason);
+    throw new ConfigError('config_value', originOf(scope), reason);
   }
   const media = collectSettings(mediaDirectives, find);
   const least = find('outMinProcessDelay') ?? find('outMaxProcessDelay');
@@ -161,7 +161,7 @@ function httpServer(scope: Scope, addresses: Map<string, TakenAddress>, context:
   checkListen(listen, scope, addresses);
   if (listen.some(({ proxyProtocol }) => proxyProtocol)) {
     const reason = '"proxy_protocol" is supported for KMP servers only (in stream)';
-    throw new ConfigError('CONFIG_VALUE', originOf(scope), reason);
+    throw new ConfigError('config_value', originOf(scope), reason);
   }
   const certificates = certificatesOf(scope, find, listen, context);
   const locations = locationsOf(scope, context);
@@ -205,7 +205,7 @@ function certificatesOf(
   if (certificates.length === 0 || certificates.length !== keys.length) {
     const found = certificates.length === 0 ? 'is no certificate' : `are ${certificates.length} and ${keys.length}`;
     const reason = `"listen ... ssl" needs ssl_certificate and ssl_certificate_key, one key each; there ${found}`;
-    throw new ConfigError('CONFIG_MISSING', originOf(scope), reason);
+    throw new ConfigError('config_missing', originOf(scope), reason);
   }
   return certificates.map((certificate, index) => ({
     certificate: files.resolve(certificate, at('sslCertificates')),
@@ -229,7 +229,7 @@ function checkListen(listen: readonly ListenAddress[], scope: Scope, taken: Map<
   const origin = originOf(scope);
   if (listen.length === 0) {
     const example = scope.context === 'stream server' ? 'listen 8005;' : 'listen 127.0.0.1:8001;';
-    throw new ConfigError('CONFIG_MISSING', origin, `this server has no address; expected "listen", as in ${example}`);
+    throw new ConfigError('config_missing', origin, `this server has no address; expected "listen", as in ${example}`);
   }
   for (const address of listen) {
     const key = formatAddress(address);
@@ -237,11 +237,11 @@ function checkListen(listen: readonly ListenAddress[], scope: Scope, taken: Map<
     const overlap = [...taken.values()].find((one) => overlaps(address, one.address));
     if (other === undefined && overlap !== undefined) {
       const where = `${formatAddress(overlap.address)} (${formatOrigin(overlap.origin)})`;
-      throw new ConfigError('CONFIG_DUPLICATE', origin, `${key} and ${where} cannot both be listened on: they overlap`);
+      throw new ConfigError('config_duplicate', origin, `${key} and ${where} cannot both be listened on: they overlap`);
     }
     if (other !== undefined && (address.port !== 0 || address.path !== undefined)) {
       const who = other.origin === origin ? 'this server' : `the server at ${formatOrigin(other.origin)}`;
-      throw new ConfigError('CONFIG_DUPLICATE', origin, `${who} already listens on ${key}`);
+      throw new ConfigError('config_duplicate', origin, `${who} already listens on ${key}`);
     }
     taken.set(key, { origin, address });
   }
@@ -251,5 +251,5 @@ function checkListen(listen: readonly ListenAddress[], scope: Scope, taken: Map<
 function rejectAmbiguous(given: SettingValue | undefined, scopes: readonly Scope[], what: string): void {
   if (given === undefined || scopes.length === 1) return;
   const found = scopes.length === 0 ? 'no server' : `${scopes.length} servers`;
-  throw new ConfigError('CONFIG_VALUE', given.origin, `the configuration has ${found} ${what}; expected one`);
+  throw new ConfigError('config_value', given.origin, `the configuration has ${found} ${what}; expected one`);
 }

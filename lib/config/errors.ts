@@ -2,19 +2,19 @@ import { KmpRtmpError } from '../base/errors.js';
 
 export type ConfigErrorCode =
   /** The text is not valid nginx syntax: an open quote, a missing `;`, an unbalanced brace and so on. */
-  | 'CONFIG_SYNTAX'
+  | 'config_syntax'
   /** A file cannot be read, or exceeds a limit. */
-  | 'CONFIG_FILE'
+  | 'config_file'
   /** There is no directive of this name. The name begins with `kmp_`, so it does not belong to another module. */
-  | 'CONFIG_UNKNOWN'
+  | 'config_unknown'
   /** The directive is not allowed in this block. */
-  | 'CONFIG_CONTEXT'
+  | 'config_context'
   /** The same block already has this directive, or one that excludes it. */
-  | 'CONFIG_DUPLICATE'
+  | 'config_duplicate'
   /** The number of arguments is wrong, or one of them is invalid. */
-  | 'CONFIG_VALUE'
+  | 'config_value'
   /** A required directive is missing. */
-  | 'CONFIG_MISSING';
+  | 'config_missing';
 
 /** The place of a directive: a line of a file, or a flag or an environment variable (line 0). */
 export interface Origin {

@@ -23,12 +23,12 @@ export class ConfigFiles {
     return isAbsolute(path) || origin.line === 0 ? path : join(this.folder, path);
   }
 
-  /** @throws ConfigError CONFIG_FILE */
+  /** @throws ConfigError config_file */
   read(path: string, origin: Origin, limit: number): string {
     try {
       return this.source.read(path, limit);
     } catch (error) {
-      throw new ConfigError('CONFIG_FILE', origin, `cannot read ${path}: ${messageOf(error)}`, { cause: error });
+      throw new ConfigError('config_file', origin, `cannot read ${path}: ${messageOf(error)}`, { cause: error });
     }
   }
 }

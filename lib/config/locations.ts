@@ -57,12 +57,12 @@ export function locationsOf(server: Scope, context: LocationContext): LocationCo
     const other = seen.get(key);
     if (other !== undefined) {
       const reason = `a second location "${key}"; the first is at ${formatOrigin(other)}`;
-      throw new ConfigError('CONFIG_DUPLICATE', opened, reason);
+      throw new ConfigError('config_duplicate', opened, reason);
     }
     seen.set(key, opened);
     if (location.exact && location.status) {
       const reason = `"kmp_rtmp_status" in "location = ${location.path}"; the files of the page are below it: remove the "="`;
-      throw new ConfigError('CONFIG_VALUE', opened, reason);
+      throw new ConfigError('config_value', opened, reason);
     }
     if (contentDirectives(location).length > 0) locations.push(location);
   }
@@ -75,7 +75,7 @@ function pathOf(opened: Directive): Pick<LocationConfig, 'path' | 'exact'> {
   const known = second === undefined || first === '=' || first === '^~';
   if (!known || !path.startsWith('/') || /[\s?#]/.test(path)) {
     const reason = `"location ${opened.args.join(' ')}" is not supported; expected "location /path" or "location = /path"`;
-    throw new ConfigError('CONFIG_VALUE', opened, reason);
+    throw new ConfigError('config_value', opened, reason);
   }
   return { path, exact: first === '=' };
 }
@@ -128,7 +128,7 @@ function settingsOf(scope: Scope, opened: Directive, context: LocationContext): 
   };
   if (control === undefined && routes.length > 0) {
     throw new ConfigError(
-      'CONFIG_MISSING',
+      'config_missing',
       opened,
       '"kmp_rtmp_route" without "kmp_rtmp_control"; expected both or neither',
     );
@@ -139,7 +139,7 @@ function settingsOf(scope: Scope, opened: Directive, context: LocationContext): 
   const answers = contentDirectives(location).filter((name) => name !== 'kmp_rtmp_health');
   if (answers.length > 1) {
     const reason = `${answers.join(' and ')} in one location; expected a location for each`;
-    throw new ConfigError('CONFIG_DUPLICATE', opened, reason);
+    throw new ConfigError('config_duplicate', opened, reason);
   }
   return location;
 }

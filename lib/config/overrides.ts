@@ -72,7 +72,7 @@ function readFlags(flags: NonNullable<OverrideTexts['flags']>, warnings: Warning
         overrideNames.map((name) => name.flag),
       );
       const hint = near === undefined ? '' : `; did you mean ${near}?`;
-      throw new ConfigError('CONFIG_UNKNOWN', { file: flag, line: 0 }, `there is no such flag${hint}`);
+      throw new ConfigError('config_unknown', { file: flag, line: 0 }, `there is no such flag${hint}`);
     }
     texts.set(flag, typeof value === 'string' ? [value] : value);
   }
@@ -84,7 +84,7 @@ function readEnv(env: NonNullable<OverrideTexts['env']>, warnings: Warnings): Ma
   for (const [key, value] of Object.entries(env)) {
     const upper = key.toUpperCase();
     if (upper !== key && value !== undefined && overrideNames.some((name) => name.env === upper)) {
-      throw new ConfigError('CONFIG_UNKNOWN', { file: key, line: 0 }, `the case is wrong; write ${upper}`);
+      throw new ConfigError('config_unknown', { file: key, line: 0 }, `the case is wrong; write ${upper}`);
     }
     // Kubernetes sets KMP_RTMP_SERVICE_HOST, KMP_RTMP_PORT_8005_TCP and others for a service named kmp-rtmp.
     if (!key.startsWith('KMP_RTMP_') || /^KMP_RTMP_(SERVICE_|PORT)/.test(key) || value === undefined || value === '')
@@ -131,7 +131,7 @@ function split(row: Row, text: string, file: string): string[][] {
   for (let token = lexer.next(); token !== undefined; token = lexer.next()) {
     if (token.kind === 'word') occurrences.at(-1)?.push(token.text);
     else if (token.kind === ';') occurrences.push([]);
-    else throw new ConfigError('CONFIG_SYNTAX', { file, line: 0 }, `"${token.kind}" is not allowed in a value`);
+    else throw new ConfigError('config_syntax', { file, line: 0 }, `"${token.kind}" is not allowed in a value`);
   }
   // A ";" at the end does not begin another occurrence.
   return occurrences.filter((args, i) => args.length > 0 || i === 0);

@@ -64,7 +64,7 @@ export class Scope {
 
 /**
  * Checks a tree of directives against the table of directives.
- * @throws ConfigError CONFIG_UNKNOWN, CONFIG_CONTEXT, CONFIG_DUPLICATE, CONFIG_VALUE
+ * @throws ConfigError config_unknown, config_context, config_duplicate, config_value
  */
 export function readScopes(tree: readonly Directive[], warnings: Warnings): Scope {
   const main = new Scope('main', undefined, undefined);
@@ -87,7 +87,7 @@ class ScopeReader {
     const { name, block } = directive;
     if ((row.type.block === true) !== (block !== undefined)) {
       const found = block === undefined ? 'has no block' : 'must not have a block';
-      throw new ConfigError('CONFIG_SYNTAX', directive, `"${name}" ${found}; expected ${syntaxOf(name, row)}`);
+      throw new ConfigError('config_syntax', directive, `"${name}" ${found}; expected ${syntaxOf(name, row)}`);
     }
     if (block === undefined) return addSetting(scope.settings, row, directive, this.warnings.add);
     checkArguments(row, directive);
@@ -95,7 +95,7 @@ class ScopeReader {
     if (context === undefined) return;
     if (!containsAny(block, REQUIRED_DIRECTIVES[context])) return this.skipBlock(directive, block, context);
     if (scope.context === 'main' && scope.scopes.some((other) => other.context === context)) {
-      throw new ConfigError('CONFIG_DUPLICATE', directive, `a second "${name}" block; expected one`);
+      throw new ConfigError('config_duplicate', directive, `a second "${name}" block; expected one`);
     }
     const inner = new Scope(context, directive, scope);
     scope.scopes.push(inner);
@@ -103,7 +103,7 @@ class ScopeReader {
   }
 
   /**
-   * Returns whether a known directive has an effect in this context. @throws ConfigError CONFIG_CONTEXT if it is not
+   * Returns whether a known directive has an effect in this context. @throws ConfigError config_context if it is not
    * allowed there
    */
   private isEffective(directive: Directive, row: Row, context: Context): boolean {
@@ -168,7 +168,7 @@ function isOwnName({ name }: Directive): boolean {
 
 function unknown(directive: Directive): ConfigError {
   return new ConfigError(
-    'CONFIG_UNKNOWN',
+    'config_unknown',
     directive,
     `unknown directive "${directive.name}"${didYouMean(directive.name)}`,
   );
@@ -176,5 +176,5 @@ function unknown(directive: Directive): ConfigError {
 
 function misplaced({ name, ...origin }: Directive, row: Row, found: string): ConfigError {
   const expected = row.contexts.map(contextName).join(', ');
-  return new ConfigError('CONFIG_CONTEXT', origin, `"${name}" is not allowed in ${found}; expected it in ${expected}`);
+  return new ConfigError('config_context', origin, `"${name}" is not allowed in ${found}; expected it in ${expected}`);
 }

@@ -18,7 +18,7 @@ export interface WrittenDirective extends Origin {
   readonly args: readonly string[];
 }
 
-/** @throws ConfigError CONFIG_VALUE */
+/** @throws ConfigError config_value */
 export function checkArguments(row: Row, written: WrittenDirective): void {
   const { name, args } = written;
   const [min, max] = row.type.args;
@@ -28,10 +28,10 @@ export function checkArguments(row: Row, written: WrittenDirective): void {
   const after = swallowed > 0 && row.type.secret === true ? `the value of "${name}"` : `"${before}"`;
   const hint = swallowed < 0 ? '' : ` (is a ";" missing after ${after}?)`;
   const found = args.length === 0 ? 'no argument' : args.length === 1 ? '1 argument' : `${args.length} arguments`;
-  throw new ConfigError('CONFIG_VALUE', written, `"${name}" has ${found}${hint}; expected ${syntaxOf(name, row)}`);
+  throw new ConfigError('config_value', written, `"${name}" has ${found}${hint}; expected ${syntaxOf(name, row)}`);
 }
 
-/** Parses the arguments of a directive. @throws ConfigError CONFIG_VALUE */
+/** Parses the arguments of a directive. @throws ConfigError config_value */
 export function parseArguments(row: Row, written: WrittenDirective, warn: Warn): unknown {
   checkArguments(row, written);
   // The origin of a flag or a variable already contains its name.
@@ -40,13 +40,13 @@ export function parseArguments(row: Row, written: WrittenDirective, warn: Warn):
     return row.type.parse(written.args, (warning) => warn(`${formatOrigin(written)}: ${about(warning)}`));
   } catch (error) {
     if (!(error instanceof ValueError)) throw error;
-    throw new ConfigError('CONFIG_VALUE', written, about(error.message), { cause: error });
+    throw new ConfigError('config_value', written, about(error.message), { cause: error });
   }
 }
 
 /**
  * Adds a directive to the settings of its block.
- * @throws ConfigError CONFIG_VALUE, or CONFIG_DUPLICATE if the directive is repeated and must not be
+ * @throws ConfigError config_value, or config_duplicate if the directive is repeated and must not be
  */
 export function addSetting(
   level: Map<string, SettingValue>,
@@ -58,7 +58,7 @@ export function addSetting(
   const earlier = level.get(setting);
   if (earlier !== undefined && row.type.join === undefined) {
     const first = `the first one is at ${formatOrigin(earlier.origin)}`;
-    throw new ConfigError('CONFIG_DUPLICATE', written, `"${written.name}" is repeated in this block; ${first}`);
+    throw new ConfigError('config_duplicate', written, `"${written.name}" is repeated in this block; ${first}`);
   }
   const value = parseArguments(row, written, warn);
   const { origin = written, origins = [] } = earlier ?? {};

@@ -36,7 +36,7 @@ export function defaultMediaSettings(): MediaSettings {
 
 /**
  * The defaults, with some settings replaced.
- * @throws KmpRtmpError CONFIG_UNKNOWN for a setting that does not exist
+ * @throws KmpRtmpError config_unknown for a setting that does not exist
  */
 export function mediaSettings(partial: Partial<MediaSettings> = {}): MediaSettings {
   const settings = defaultMediaSettings();
@@ -45,7 +45,7 @@ export function mediaSettings(partial: Partial<MediaSettings> = {}): MediaSettin
     if (known.includes(name)) continue;
     const near = closestName(name, known);
     throw new KmpRtmpError(
-      'CONFIG_UNKNOWN',
+      'config_unknown',
       `there is no media setting "${name}"${near === undefined ? '' : `; did you mean "${near}"?`}`,
     );
   }

@@ -1,11 +1,15 @@
 import { createHash } from 'node:crypto';
 import { SIGNATURE_LIFETIME, signConnectData } from '../kmp/signature.js';
+import type { ErrorCode } from '../base/errors.js';
 import type { TrackCallback } from './callback.js';
 import type { Target } from './targets.js';
 
 /** Answer to a rejected callback, and to one that needs no further data. */
 export interface PlainAnswer {
+  /** What senders read. */
   readonly code: 'ok' | 'error';
+  /** The code of the error. */
+  readonly error?: ErrorCode;
   readonly message: string;
 }
 

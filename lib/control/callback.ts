@@ -22,7 +22,7 @@ export interface UnroutedCallback {
 /** The body is not a valid callback. `message` names the wrong field. */
 export class CallbackError extends KmpRtmpError {
   constructor(message: string) {
-    super('bad_callback', message);
+    super('control_bad_callback', message);
   }
 }
 

@@ -14,10 +14,10 @@ export interface KmpAddress {
  * Returns `kmp://ip:port`; senders do not accept host names. If the server listens on all addresses, the address on
  * which the callback arrived is used, because the sender can reach it.
  *
- * @throws KmpRtmpError `kmp_unknown` if there is no KMP server, or if its name has no address
+ * @throws KmpRtmpError `control_no_kmp` if there is no KMP server, or if its name has no address
  */
 export async function kmpUrl(kmp: KmpAddress | undefined, localAddress: string | undefined): Promise<string> {
-  if (!kmp) throw new KmpRtmpError('kmp_unknown', 'this service has no KMP server; set kmp= of kmp_rtmp_control');
+  if (!kmp) throw new KmpRtmpError('control_no_kmp', 'this service has no KMP server; set kmp= of kmp_rtmp_control');
   const { host, port } = kmp;
   const name = (isAnyHost(host) ? localAddress : host)?.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '') ?? '';
   const address = isIP(name) === 0 ? await resolve(name) : name;
@@ -29,7 +29,7 @@ async function resolve(name: string): Promise<string> {
   const best = addresses.find(({ family }) => family === 4) ?? addresses[0];
   if (best) return best.address;
   throw new KmpRtmpError(
-    'kmp_unknown',
+    'control_no_kmp',
     `the host name of the KMP server, ${name}, has no address; check kmp= of kmp_rtmp_control`,
   );
 }

@@ -2,12 +2,13 @@ import { setImmediate } from 'node:timers/promises';
 import express, { type ErrorRequestHandler, type Request, type Response, type Router } from 'express';
 import { linearPattern } from '../config/linear-pattern.js';
 import type { Route } from '../config/route.js';
-import { KmpRtmpError, messageOf } from '../base/errors.js';
+import { API_ERRORS, clientErrorCode, clientErrorStatus, type ApiErrorCode } from '../base/api-error.js';
+import { KmpRtmpError, messageOf, type ErrorCode } from '../base/errors.js';
 import { noLog, type Logger } from '../base/logger.js';
 import { maskUrl } from '../base/mask.js';
 import { systemClock, type Clock } from '../time/clock.js';
 import { OK, publishAnswer, republishAnswer, type PlainAnswer } from './answer.js';
-import { parseCallback, type TrackCallback } from './callback.js';
+import { CallbackError, parseCallback, type TrackCallback } from './callback.js';
 import { kmpUrl, type KmpAddress } from './kmp-url.js';
 import { targetsOf, type Target } from './targets.js';
 
@@ -29,6 +30,7 @@ export interface ControlOptions {
  * below it.
  *
  * A valid callback is answered with status 200 and `code` `ok` or `error`; an invalid one with 4xx and `code` `error`.
+ * Beside `code`, which senders read, an error has `error` and `message`, as all errors in HTTP answers have.
  *
  * It does not restrict access. `createApp` refuses requests from pages of other sites before they reach it.
  *
@@ -42,7 +44,7 @@ export function controlRouter(routes: readonly Route[], options: ControlOptions)
   route.post((req, res, next) => {
     const event: unknown = req.params['event'];
     if (event === undefined || ['connect', 'publish', 'unpublish', 'republish'].includes(String(event))) next();
-    else refuse(res, 404, 'there is nothing at this path; send callbacks to the location itself');
+    else refuse(res, 'not_found', 'there is nothing at this path; send callbacks to the location itself');
   });
   route.post(express.json({ limit: maxBody, strict: false, type: () => true }));
   route.post(async (req: Request, res: Response) => {
@@ -66,20 +68,20 @@ export function controlRouter(routes: readonly Route[], options: ControlOptions)
     } catch (error) {
       if (!(error instanceof KmpRtmpError)) throw error;
       log.warn(`${what} (${callback.media}) rejected: ${error.message}`);
-      refuse(res, 200, error.message);
+      refuse(res, error.code, error.message);
     }
   });
   route.all((req, res) => {
     res.setHeader('Allow', 'POST, OPTIONS');
     if (req.method === 'OPTIONS') res.status(204).end();
-    else refuse(res, 405, `${req.method} is not allowed here; callbacks use POST`);
+    else refuse(res, 'method_not_allowed', `${req.method} is not allowed here; callbacks use POST`);
   });
   router.use(((error: unknown, _req, res, next) => {
-    const status = statusOf(error);
-    const message = status === 500 ? 'the callback failed; see the log of the service' : messageOf(error);
-    log[status === 500 ? 'error' : 'warn'](`control: callback rejected: ${messageOf(error)}`);
+    const code = codeOf(error);
+    const failed = code === 'internal_error';
+    log[failed ? 'error' : 'warn'](`control: callback rejected: ${messageOf(error)}`);
     if (res.headersSent) next(error);
-    else refuse(res, status, message);
+    else refuse(res, code, failed ? 'the callback failed; see the log of the service' : messageOf(error));
   }) satisfies ErrorRequestHandler);
   return router;
 }
@@ -89,17 +91,23 @@ function masked({ url, backupUrls }: Target): string {
   return [url, ...backupUrls].map(maskUrl).join('|');
 }
 
-/** @throws KmpRtmpError `no_route` */
+/** @throws KmpRtmpError `control_no_route` */
 function selectTargets({ event, id }: TrackCallback, targets: readonly Target[] | undefined): readonly Target[] {
-  if (!targets) throw new KmpRtmpError('no_route', 'no kmp_rtmp_route matches the name of the input');
+  if (!targets) throw new KmpRtmpError('control_no_route', 'no kmp_rtmp_route matches the name of the input');
   if (event === 'publish' || (id === undefined && targets.length === 1)) return targets;
   const target = targets.find((one) => one.id === id);
-  if (!target) throw new KmpRtmpError('no_route', 'the routes no longer publish the input to this upstream');
+  if (!target) throw new KmpRtmpError('control_no_route', 'the routes no longer publish the input to this upstream');
   return [target];
 }
 
-function refuse(res: Response, status: number, message: string): void {
-  send(res, status, { code: 'error', message });
+/** What HTTP status a code has; those of the routes are answers to valid callbacks. */
+const STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
+  control_bad_callback: 400,
+  ...Object.fromEntries(Object.entries(API_ERRORS).map(([code, { status }]) => [code, status])),
+};
+
+function refuse(res: Response, error: ErrorCode, message: string): void {
+  send(res, STATUS[error] ?? 200, { code: 'error', error, message });
 }
 
 function send(res: Response, status: number, answer: PlainAnswer): void {
@@ -109,10 +117,8 @@ function send(res: Response, status: number, answer: PlainAnswer): void {
   res.end(JSON.stringify(answer));
 }
 
-/** The 4xx status of the body parser, 400 for an invalid callback, else 500. */
-function statusOf(error: unknown): number {
-  if (error instanceof KmpRtmpError) return 400;
-  if (typeof error !== 'object' || error === null || !('status' in error)) return 500;
-  const { status } = error;
-  return typeof status === 'number' && status >= 400 && status < 500 ? status : 500;
+function codeOf(error: unknown): ApiErrorCode | 'control_bad_callback' {
+  if (error instanceof CallbackError) return 'control_bad_callback';
+  const status = clientErrorStatus(error);
+  return status === undefined ? 'internal_error' : clientErrorCode(status);
 }

@@ -53,7 +53,7 @@ function substitute(url: string, match: readonly (string | undefined)[]): string
     const value = match[which === '&' ? 0 : Number(which)] ?? '';
     if (at < fixed && !/^[\w-]+(\.[\w-]+)*$/.test(value)) {
       throw new KmpRtmpError(
-        'bad_name',
+        'control_bad_name',
         `$${which} is part of the host or the app of a route; there the name may contain only letters, digits, "_", "-" and "."`,
       );
     }

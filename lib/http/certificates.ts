@@ -7,7 +7,7 @@ import { pairProblem, type CertificatePair } from '../net/certificate-pair.js';
 /** A certificate or key for `listen ... ssl` cannot be read or used. */
 export class CertificateError extends KmpRtmpError {
   constructor(reason: string, cause: unknown) {
-    super('TLS_FILE', reason, { cause });
+    super('tls_file', reason, { cause });
   }
 }
 

@@ -16,7 +16,7 @@ export interface Detected {
 export class UnknownDumpError extends KmpRtmpError {
   constructor(bytes: Buffer) {
     const start = bytes.length === 0 ? 'it is empty' : `it begins with ${bytes.toString('hex', 0, 16)}`;
-    super('UNKNOWN_DUMP', `neither a KMP nor an RTMP dump: ${start}; use --type kmp or --type rtmp if it is damaged`);
+    super('dump_unknown', `neither a KMP nor an RTMP dump: ${start}; use --type kmp or --type rtmp if it is damaged`);
   }
 }
 

@@ -38,15 +38,15 @@ export class KmpInspector {
     if (unfinished !== undefined) {
       const packet = unfinished.packetType === '' ? 'packet header' : `packet "${unfinished.packetType}"`;
       const message = `the dump ends within a ${packet}: ${unfinished.received} of ${unfinished.expected} bytes are present`;
-      records.push(this.broken(unfinished.offset, 'KMP_TRUNCATED', message));
+      records.push(this.broken(unfinished.offset, 'kmp_truncated', message));
     }
     if (lostBytes > 0) {
       const message = `no further packet was found in the last ${lostBytes} bytes`;
-      records.push(this.broken(bytesReceived - lostBytes, 'KMP_LOST', message));
+      records.push(this.broken(bytesReceived - lostBytes, 'kmp_lost', message));
     }
     if (bytesBehindEnd > 0) {
       const message = `${bytesBehindEnd} bytes follow the end of the track; the service ignores them`;
-      records.push(this.broken(bytesReceived - bytesBehindEnd, 'KMP_BEHIND_END', message));
+      records.push(this.broken(bytesReceived - bytesBehindEnd, 'kmp_behind_end', message));
     }
     return [...records, this.summary()];
   }

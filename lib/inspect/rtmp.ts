@@ -67,15 +67,15 @@ export class RtmpInspector {
     const records: InspectRecord[] = [];
     if (this.received < this.chunksAt) {
       const message = `the dump ends within the handshake: ${this.received - this.skip} of ${HANDSHAKE_SIZE} bytes are present`;
-      records.push(this.broken(this.skip, 'RTMP_TRUNCATED', message));
+      records.push(this.broken(this.skip, 'rtmp_truncated', message));
     } else if (!this.failed) {
       for (const { offset, type, filled, length } of this.reader.unfinished) {
         const message = `the dump ends within a message of type ${type}: ${filled} of ${length} bytes are present`;
-        records.push(this.broken(this.chunksAt + offset, 'RTMP_TRUNCATED', message));
+        records.push(this.broken(this.chunksAt + offset, 'rtmp_truncated', message));
       }
       if (records.length === 0 && this.reader.heldBytes > 0) {
         const at = this.chunksAt + this.reader.chunkOffset;
-        records.push(this.broken(at, 'RTMP_TRUNCATED', 'the dump ends within a chunk header'));
+        records.push(this.broken(at, 'rtmp_truncated', 'the dump ends within a chunk header'));
       }
     }
     return [...records, this.summary()];

@@ -23,7 +23,7 @@ export class AckParser {
   /**
    * Takes the next bytes, and returns the acks that they complete, oldest first. Only the last one matters.
    *
-   * @throws KmpError KMP_WRONG_DIRECTION, KMP_BAD_HEADER_SIZE, KMP_BAD_DATA_SIZE; each later call throws it again
+   * @throws KmpError kmp_wrong_direction, kmp_bad_header_size, kmp_bad_data_size; each later call throws it again
    */
   feed(chunk: Buffer): Ack[] {
     if (this.failure !== undefined) throw this.failure;
@@ -50,7 +50,7 @@ export class AckParser {
       if (type !== PacketType.ack) {
         const name = packetTypeName(type);
         const place = { field: 'type', value: name, packetType: name, offset };
-        throw new KmpError('KMP_WRONG_DIRECTION', place, 'a server sends nothing but ackf: check the address');
+        throw new KmpError('kmp_wrong_direction', place, 'a server sends nothing but ackf: check the address');
       }
       checkSizes(type, headerSize, dataSize, HeaderSize.ack, MAX_DATA_SIZE, offset);
     } catch (error) {

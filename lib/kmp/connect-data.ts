@@ -44,7 +44,7 @@ export type OnIgnoredField = (field: string, found: string) => void;
  *
  * Errors never contain values, because URLs and names contain stream keys.
  *
- * @throws KmpError KMP_BAD_CONNECT_DATA; `field` is the name of the field, or `data` if the data is not a JSON object
+ * @throws KmpError kmp_bad_connect_data; `field` is the name of the field, or `data` if the data is not a JSON object
  */
 export function parseConnectData(data: Buffer, onIgnored: OnIgnoredField = () => {}): ConnectData {
   const fields = parseObject(data);
@@ -137,5 +137,5 @@ function refused(field: string, value: string): KmpError {
     field === 'data'
       ? 'connect data must be a JSON object with "upstream_id" and "url"'
       : 'connect data needs a non-empty string here';
-  return new KmpError('KMP_BAD_CONNECT_DATA', { field, value, packetType: 'cnct' }, allowed);
+  return new KmpError('kmp_bad_connect_data', { field, value, packetType: 'cnct' }, allowed);
 }

@@ -36,7 +36,7 @@ export interface PacketBatch {
 export interface KmpDecoderOptions extends KmpParserOptions {
   /**
    * The input is a dump file, not a connection: the connect packet may be missing, and an end inside a packet is the
-   * error KMP_TRUNCATED. Default false.
+   * error kmp_truncated. Default false.
    */
   readonly dump?: boolean;
   /** Source of the times of the reads. Default: the system clock. */

@@ -6,7 +6,7 @@ import { KmpParser } from './parser.js';
 export interface Dump {
   readonly packets: readonly KmpPacket[];
   /**
-   * Where and why reading stopped: invalid input, or KMP_TRUNCATED if the dump ends within a packet. undefined if the
+   * Where and why reading stopped: invalid input, or kmp_truncated if the dump ends within a packet. undefined if the
    * dump is complete.
    */
   readonly error: KmpError | undefined;
@@ -45,5 +45,5 @@ export function truncation(parser: KmpParser): KmpError | undefined {
   const cut = parser.unfinished;
   if (cut === undefined) return undefined;
   const place = { field: 'size', value: cut.received, packetType: cut.packetType, offset: cut.offset };
-  return new KmpError('KMP_TRUNCATED', place, `the dump ends here, though the packet needs ${cut.expected} bytes`);
+  return new KmpError('kmp_truncated', place, `the dump ends here, though the packet needs ${cut.expected} bytes`);
 }

@@ -4,18 +4,18 @@ import { KmpRtmpError } from '../base/errors.js';
  * Kinds of invalid KMP input: the `code` of a {@link KmpError}.
  */
 export type KmpErrorCode =
-  | 'KMP_UNKNOWN_TYPE'
-  | 'KMP_WRONG_DIRECTION'
-  | 'KMP_BAD_HEADER_SIZE'
-  | 'KMP_BAD_DATA_SIZE'
-  | 'KMP_CONNECT_EXPECTED'
-  | 'KMP_SECOND_CONNECT'
-  | 'KMP_BAD_FRAME_ID'
-  | 'KMP_BAD_MEDIA_TYPE'
-  | 'KMP_BAD_TIMESCALE'
-  | 'KMP_BAD_CONNECT_DATA'
-  | 'KMP_BAD_ID'
-  | 'KMP_TRUNCATED';
+  | 'kmp_unknown_type'
+  | 'kmp_wrong_direction'
+  | 'kmp_bad_header_size'
+  | 'kmp_bad_data_size'
+  | 'kmp_connect_expected'
+  | 'kmp_second_connect'
+  | 'kmp_bad_frame_id'
+  | 'kmp_bad_media_type'
+  | 'kmp_bad_timescale'
+  | 'kmp_bad_connect_data'
+  | 'kmp_bad_id'
+  | 'kmp_truncated';
 
 /** The place of an error in the packets. */
 export interface KmpErrorPlace {

@@ -33,14 +33,14 @@ function readId(bytes: Buffer, at: number): string {
  * @param at where the fields of the type begin in `bytes`; offsets in the code are those of the table in packet.ts
  *   minus 16
  * @param offset offset of the packet in the connection, for the error
- * @throws KmpError KMP_BAD_FRAME_ID
+ * @throws KmpError kmp_bad_frame_id
  */
 export function readConnectFields(bytes: Buffer, at: number, offset: number): ConnectFields {
   const start = at - PACKET_HEADER_SIZE;
   const initialFrameId = bytes.readBigUInt64LE(start + 80);
   if (initialFrameId === INVALID_FRAME_ID) {
     const place = { field: 'initial_frame_id', value: initialFrameId, packetType: 'cnct', offset };
-    throw new KmpError('KMP_BAD_FRAME_ID', place, 'any id but 2^64-1 is allowed');
+    throw new KmpError('kmp_bad_frame_id', place, 'any id but 2^64-1 is allowed');
   }
   return {
     channelId: readId(bytes, start + 16),
@@ -55,7 +55,7 @@ export function readConnectFields(bytes: Buffer, at: number, offset: number): Co
 /**
  * Reads the `minf` header. Parameters as of {@link readConnectFields}.
  *
- * @throws KmpError KMP_BAD_MEDIA_TYPE, KMP_BAD_TIMESCALE
+ * @throws KmpError kmp_bad_media_type, kmp_bad_timescale
  */
 export function readMediaInfoFields(bytes: Buffer, at: number, offset: number): MediaInfoFields {
   const start = at - PACKET_HEADER_SIZE;
@@ -64,11 +64,11 @@ export function readMediaInfoFields(bytes: Buffer, at: number, offset: number): 
   const packetType = packetTypeName(PacketType.mediaInfo);
   if (mediaType > 1) {
     const place = { field: 'media_type', value: mediaType, packetType, offset };
-    throw new KmpError('KMP_BAD_MEDIA_TYPE', place, 'only 0 (video) and 1 (audio) can be published over RTMP');
+    throw new KmpError('kmp_bad_media_type', place, 'only 0 (video) and 1 (audio) can be published over RTMP');
   }
   if (timescale === 0) {
     const place = { field: 'timescale', value: timescale, packetType, offset };
-    throw new KmpError('KMP_BAD_TIMESCALE', place, 'it must be above 0, usually 90000');
+    throw new KmpError('kmp_bad_timescale', place, 'it must be above 0, usually 90000');
   }
   const codecId = bytes.readUInt32LE(start + 20);
   const bitrate = bytes.readUInt32LE(start + 28);

@@ -17,7 +17,7 @@ export function clientHeaderSize(type: number): number {
  *
  * @param minHeaderSize smallest header_size of the type
  * @param maxDataSize largest data_size, bytes
- * @throws KmpError KMP_BAD_HEADER_SIZE, KMP_BAD_DATA_SIZE
+ * @throws KmpError kmp_bad_header_size, kmp_bad_data_size
  */
 export function checkSizes(
   type: number,
@@ -29,11 +29,11 @@ export function checkSizes(
 ): void {
   if (headerSize < minHeaderSize || headerSize > MAX_HEADER_SIZE) {
     const place = { field: 'header_size', value: headerSize, packetType: packetTypeName(type), offset };
-    throw new KmpError('KMP_BAD_HEADER_SIZE', place, `this type needs ${minHeaderSize} to ${MAX_HEADER_SIZE} bytes`);
+    throw new KmpError('kmp_bad_header_size', place, `this type needs ${minHeaderSize} to ${MAX_HEADER_SIZE} bytes`);
   }
   if (dataSize > maxDataSize) {
     const place = { field: 'data_size', value: dataSize, packetType: packetTypeName(type), offset };
-    throw new KmpError('KMP_BAD_DATA_SIZE', place, `at most ${maxDataSize} bytes are allowed`);
+    throw new KmpError('kmp_bad_data_size', place, `at most ${maxDataSize} bytes are allowed`);
   }
 }
 
@@ -42,11 +42,11 @@ export function unknownType(type: number, offset: number): KmpError {
   const packetType = packetTypeName(type);
   const place = { field: 'type', value: `0x${type.toString(16).padStart(8, '0')}`, packetType, offset };
   if (type === PacketType.ack) {
-    return new KmpError('KMP_WRONG_DIRECTION', place, 'ackf goes from the server to the sender only');
+    return new KmpError('kmp_wrong_direction', place, 'ackf goes from the server to the sender only');
   }
   const guess = offset === 0 ? otherProtocol(type) : undefined;
   const hint = guess === undefined ? '' : ` (this looks like ${guess}, not KMP: check the sender's port)`;
-  return new KmpError('KMP_UNKNOWN_TYPE', place, `a sender may send cnct, minf, fram, null and eost${hint}`);
+  return new KmpError('kmp_unknown_type', place, `a sender may send cnct, minf, fram, null and eost${hint}`);
 }
 
 function otherProtocol(type: number): string | undefined {

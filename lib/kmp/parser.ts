@@ -195,10 +195,10 @@ export class KmpParser {
     const packetType = packetTypeName(this.type);
     const place = { field: 'type', value: packetType, packetType, offset: this.offset };
     if (!this.isFirst) {
-      throw new KmpError('KMP_SECOND_CONNECT', place, 'only the first packet of a connection may be cnct');
+      throw new KmpError('kmp_second_connect', place, 'only the first packet of a connection may be cnct');
     }
     if (this.connectRequired) {
-      throw new KmpError('KMP_CONNECT_EXPECTED', place, 'the first packet of a connection must be cnct');
+      throw new KmpError('kmp_connect_expected', place, 'the first packet of a connection must be cnct');
     }
   }
 

@@ -39,7 +39,7 @@ export interface FrameFields {
 function packet(type: number, headerSize: number, dataSize: number, allocated = headerSize + dataSize): Buffer {
   if (dataSize > MAX_DATA_SIZE) {
     const place = { field: 'data_size', value: dataSize, packetType: packetTypeName(type) };
-    throw new KmpError('KMP_BAD_DATA_SIZE', place, `at most ${MAX_DATA_SIZE} bytes are allowed`);
+    throw new KmpError('kmp_bad_data_size', place, `at most ${MAX_DATA_SIZE} bytes are allowed`);
   }
   const bytes = Buffer.alloc(allocated);
   bytes.writeUInt32LE(type, 0);
@@ -51,7 +51,7 @@ function packet(type: number, headerSize: number, dataSize: number, allocated = 
 function writeId(bytes: Buffer, at: number, id: string, field: string): void {
   if (Buffer.byteLength(id) > ID_SIZE) {
     const place = { field, value: id, packetType: packetTypeName(PacketType.connect) };
-    throw new KmpError('KMP_BAD_ID', place, `at most ${ID_SIZE} bytes are allowed`);
+    throw new KmpError('kmp_bad_id', place, `at most ${ID_SIZE} bytes are allowed`);
   }
   bytes.write(id, at);
 }
@@ -66,7 +66,7 @@ function writeI64(bytes: Buffer, value: number, at: number): void {
 /**
  * A `cnct` packet.
  *
- * @throws KmpError KMP_BAD_ID, KMP_BAD_DATA_SIZE
+ * @throws KmpError kmp_bad_id, kmp_bad_data_size
  */
 export function writeConnect(options: ConnectOptions): Buffer {
   const data = typeof options.data === 'string' ? Buffer.from(options.data) : options.data;
@@ -84,7 +84,7 @@ export function writeConnect(options: ConnectOptions): Buffer {
 /**
  * A `minf` packet.
  *
- * @throws KmpError KMP_BAD_DATA_SIZE
+ * @throws KmpError kmp_bad_data_size
  */
 export function writeMediaInfo(info: MediaInfo): Buffer {
   const bytes = packet(PacketType.mediaInfo, HeaderSize.mediaInfo, info.extraData.length);
@@ -111,7 +111,7 @@ export function writeMediaInfo(info: MediaInfo): Buffer {
 /**
  * The header of a `fram` packet; `frame.size` bytes of payload must follow it.
  *
- * @throws KmpError KMP_BAD_DATA_SIZE
+ * @throws KmpError kmp_bad_data_size
  */
 export function writeFrameHeader(frame: FrameFields): Buffer {
   return frameHeader(frame, frame.size, HeaderSize.frame);
@@ -120,7 +120,7 @@ export function writeFrameHeader(frame: FrameFields): Buffer {
 /**
  * A complete `fram` packet, with a copy of the payload.
  *
- * @throws KmpError KMP_BAD_DATA_SIZE
+ * @throws KmpError kmp_bad_data_size
  */
 export function writeFrame(frame: Omit<FrameFields, 'size'>, payload: Buffer): Buffer {
   const bytes = frameHeader(frame, payload.length, HeaderSize.frame + payload.length);

@@ -5,7 +5,7 @@ import type { LogLevel } from '../base/logger.js';
 /** A log file cannot be opened. At the start this is fatal; later the previous file stays in use. */
 export class LogFileError extends KmpRtmpError {
   constructor(path: string, cause: unknown) {
-    super('LOG_FILE', `the log file ${path} cannot be opened: ${writeErrorText(cause)} (error_log)`, { cause });
+    super('log_file', `the log file ${path} cannot be opened: ${writeErrorText(cause)} (error_log)`, { cause });
   }
 }
 

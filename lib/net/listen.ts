@@ -14,7 +14,7 @@ export class ListenError extends KmpRtmpError {
           : code === 'EADDRNOTAVAIL'
             ? 'this machine does not have this address'
             : String(cause);
-    super('LISTEN_FAILED', `cannot listen on ${address}: ${why}`, { cause });
+    super('listen_failed', `cannot listen on ${address}: ${why}`, { cause });
   }
 }
 

@@ -4,7 +4,7 @@ import { KmpRtmpError } from '../base/errors.js';
 /** The first bytes of a connection are not a valid header of the PROXY protocol. */
 export class ProxyProtocolError extends KmpRtmpError {
   constructor(problem: string) {
-    super('PROXY_PROTOCOL', `no valid PROXY protocol header: ${problem} (listen ... proxy_protocol)`);
+    super('proxy_protocol', `no valid PROXY protocol header: ${problem} (listen ... proxy_protocol)`);
   }
 }
 

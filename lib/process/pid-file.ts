@@ -11,7 +11,7 @@ export class PidFileError extends KmpRtmpError {}
  * this proves to other processes that it belongs to this one.
  *
  * @returns a function that closes the file, and removes it if it still contains the id of this process
- * @throws PidFileError PID_RUNNING if it belongs to a running kmp-rtmp, PID_FILE if it cannot be written or is not a
+ * @throws PidFileError pid_running if it belongs to a running kmp-rtmp, pid_file if it cannot be written or is not a
  *   pid file
  */
 export function writePidFile(path: string): () => void {
@@ -27,7 +27,7 @@ export function writePidFile(path: string): () => void {
   } catch (error) {
     if (error instanceof PidFileError) throw error;
     throw new PidFileError(
-      'PID_FILE',
+      'pid_file',
       `the pid file ${path} cannot be written: ${writeErrorText(error)} (directive "pid")`,
       {
         cause: error,
@@ -61,12 +61,12 @@ function removeStale(path: string): void {
   const pid = parsePid(text);
   if (pid === undefined && text.trim() !== '') {
     throw new PidFileError(
-      'PID_FILE',
+      'pid_file',
       `${path} exists and is not a pid file; it was not overwritten (directive "pid")`,
     );
   }
   if (pid !== undefined && pid !== process.pid && isOurProcess(pid, path)) {
-    throw new PidFileError('PID_RUNNING', `kmp-rtmp is already running as process ${pid} (pid file ${path})`);
+    throw new PidFileError('pid_running', `kmp-rtmp is already running as process ${pid} (pid file ${path})`);
   }
   unlinkSync(path);
 }
@@ -94,8 +94,8 @@ const STOP_TIMEOUT = 5000;
  * Sends the signals of `kmp-rtmp -s COMMAND` to the process of a pid file. `stop` resolves when the process has ended,
  * the other commands as soon as the signal is sent.
  *
- * @throws PidFileError PID_FILE if there is no valid file, PID_STALE if its process has ended, PID_SIGNAL if it cannot
- *   be signalled, PID_STOP if it does not end
+ * @throws PidFileError pid_file if there is no valid file, pid_stale if its process has ended, pid_signal if it cannot
+ *   be signalled, pid_stop if it does not end
  */
 export async function signalProcess(path: string, command: ProcessCommand, clock: Clock = systemClock): Promise<void> {
   const pid = readPidFile(path);
@@ -106,7 +106,7 @@ export async function signalProcess(path: string, command: ProcessCommand, clock
     if (codeOf(error) === 'ESRCH' && command === 'stop') return;
     const why = codeOf(error) === 'EPERM' ? 'permission denied' : messageOf(error);
     throw new PidFileError(
-      'PID_SIGNAL',
+      'pid_signal',
       `process ${pid} (pid file ${path}) cannot be signalled to ${command}: ${why}`,
       {
         cause: error,
@@ -117,7 +117,7 @@ export async function signalProcess(path: string, command: ProcessCommand, clock
   const end = clock.now() + STOP_TIMEOUT;
   while (isAlive(pid)) {
     if (clock.now() >= end) {
-      throw new PidFileError('PID_STOP', `process ${pid} (pid file ${path}) did not end within ${STOP_TIMEOUT} ms`);
+      throw new PidFileError('pid_stop', `process ${pid} (pid file ${path}) did not end within ${STOP_TIMEOUT} ms`);
     }
     await new Promise<void>((resolve) => clock.after(20, resolve));
   }
@@ -137,13 +137,13 @@ export function readPidFile(path: string): number {
       codeOf(error) === 'ENOENT'
         ? 'does not exist: is kmp-rtmp running with this configuration?'
         : `cannot be read: ${fileErrorText(error)}`;
-    throw new PidFileError('PID_FILE', `the pid file ${path} ${why} (directive "pid")`, { cause: error });
+    throw new PidFileError('pid_file', `the pid file ${path} ${why} (directive "pid")`, { cause: error });
   }
   const pid = parsePid(text);
   if (pid === undefined)
-    throw new PidFileError('PID_FILE', `${path} is not a pid file: it does not contain a process id`);
+    throw new PidFileError('pid_file', `${path} is not a pid file: it does not contain a process id`);
   if (!isOurProcess(pid, path)) {
-    throw new PidFileError('PID_STALE', `no kmp-rtmp is running as process ${pid}: the pid file ${path} is stale`);
+    throw new PidFileError('pid_stale', `no kmp-rtmp is running as process ${pid}: the pid file ${path} is stale`);
   }
   return pid;
 }

@@ -3,25 +3,25 @@ import { KmpRtmpError } from '../base/errors.js';
 /** The kind of error, for tests and for the choice of a close reason. The message has the details. */
 export type RtmpErrorCode =
   /** The first bytes of the peer are not an RTMP handshake. */
-  | 'bad_handshake'
+  | 'rtmp_bad_handshake'
   /** An invalid chunk header: for example an unknown chunk stream is continued, or the chunk size is 0. */
-  | 'bad_chunk'
+  | 'rtmp_bad_chunk'
   /** A message body that does not fit its type. */
-  | 'bad_message'
+  | 'rtmp_bad_message'
   /** A message longer than the reader accepts. */
-  | 'message_too_big'
+  | 'rtmp_message_too_big'
   /** More bytes of incomplete messages than the reader accepts. */
-  | 'too_much_held'
+  | 'rtmp_too_much_held'
   /** More chunk streams than the reader accepts. */
-  | 'too_many_chunk_streams'
+  | 'rtmp_too_many_chunk_streams'
   /** More messages than the reader accepts in a time. */
-  | 'too_many_messages'
+  | 'rtmp_too_many_messages'
   /** AMF0 data that ends too early, has an unknown type, or exceeds the limits of nesting or size. */
-  | 'bad_amf'
+  | 'rtmp_bad_amf'
   /** A value that AMF0, or its message, cannot carry. */
-  | 'bad_value'
+  | 'rtmp_bad_value'
   /** The server refuses the user name or password, or asks for an unknown login method. */
-  | 'auth_failed';
+  | 'rtmp_auth_failed';
 
 /** Thrown by lib/rtmp for invalid input of a peer or a caller. */
 export class RtmpError extends KmpRtmpError {

@@ -12,13 +12,13 @@ export type PublishStage =
   | 'publish_rejected'
   | 'stream_id';
 
-/** An RTMP connection that could not be established or has broken. `code` is `RTMP_` and the stage in capitals. */
+/** An RTMP connection that could not be established or has broken. `code` is `rtmp_` and the stage. */
 export class PublishError extends KmpRtmpError {
   constructor(
     readonly stage: PublishStage,
     message: string,
     options?: { cause?: unknown },
   ) {
-    super(`RTMP_${stage.toUpperCase()}`, message, options);
+    super(`rtmp_${stage}` as const, message, options);
   }
 }

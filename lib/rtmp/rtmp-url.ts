@@ -20,7 +20,7 @@ export interface RtmpUrl {
 /** A URL that cannot be published to. The message never contains the URL itself, which includes the stream key. */
 export class RtmpUrlError extends KmpRtmpError {
   constructor(problem: string) {
-    super('RTMP_BAD_URL', `the RTMP url ${problem}; expected [rtmp://]host[:port]/app/stream`);
+    super('rtmp_bad_url', `the RTMP url ${problem}; expected [rtmp://]host[:port]/app/stream`);
   }
 }
 

@@ -70,7 +70,7 @@ export class ServerReader {
     if (!this.bucket.take(messages.length)) {
       const { burst, perSecond } = MESSAGES;
       this.flood = new RtmpError(
-        'too_many_messages',
+        'rtmp_too_many_messages',
         `the server sent more than ${burst} messages at once, or more than ${perSecond} per second`,
       );
       return [{ kind: 'broken', error: this.flood }];

@@ -1,5 +1,5 @@
 import type { Timer } from '../time/clock.js';
-import { KmpRtmpError, messageOf } from '../base/errors.js';
+import { KmpRtmpError, type ErrorCode, messageOf } from '../base/errors.js';
 import { writeConnect, writeEnd, writeFrameHeader, writeMediaInfo } from '../kmp/writer.js';
 import { KEY_FRAME } from '../media/frame.js';
 import type { MediaInfo } from '../media/media-info.js';
@@ -366,7 +366,7 @@ export class KmpClient {
     return `${this.target.host}:${this.target.port}, track ${this.options.trackId}:`;
   }
 
-  private fail(code: string, what: string, error: Error | undefined, advice = 'see its log'): void {
+  private fail(code: ErrorCode, what: string, error: Error | undefined, advice = 'see its log'): void {
     const counts = `${this.sent} frames were sent and ${this.acked} acknowledged`;
     const message = `${this.place} the KMP server ${what} (${reasonOf(error)}); ${counts}; ${advice}`;
     this.failure = new KmpRtmpError(code, message, { cause: error });

@@ -38,7 +38,7 @@ export function connectDataOf(target: SendTarget, name: string | undefined): str
 /**
  * The name of stream `index` (from 0) of an upstream: the name in the URL, numbered by {@link numberedName}.
  *
- * @throws KmpRtmpError RTMP_BAD_URL; `send_no_stream` if the URL has no stream part
+ * @throws KmpRtmpError rtmp_bad_url; `send_no_stream` if the URL has no stream part
  */
 export function streamName(url: string, index: number): string {
   const { stream } = parseRtmpUrl(url);

@@ -75,8 +75,8 @@ describe('bearer token', () => {
   });
 
   it('rejects an empty list of tokens and an empty token', () => {
-    assert.throws(() => bearerToken(''), { code: 'bad_token' });
-    assert.throws(() => bearerToken([]), { code: 'bad_token' });
-    assert.throws(() => bearerToken(['a', '']), { code: 'bad_token' });
+    assert.throws(() => bearerToken(''), { code: 'token_empty' });
+    assert.throws(() => bearerToken([]), { code: 'token_empty' });
+    assert.throws(() => bearerToken(['a', '']), { code: 'token_empty' });
   });
 });

@@ -57,7 +57,7 @@ describe('kmp-rtmp inspect', () => {
     assert.equal(code, 1);
     assert.match(
       stdout,
-      new RegExp(`BROKEN {2}at byte ${before.length}: KMP packet "what": type is .*KMP_UNKNOWN_TYPE`),
+      new RegExp(`BROKEN {2}at byte ${before.length}: KMP packet "what": type is .*kmp_unknown_type`),
     );
     assert.match(stdout, /resumed {2}after 17 bytes/);
     assert.match(stdout, / {2}fram {2}key /);

@@ -460,97 +460,97 @@ describe('errors name file, line and what was expected', () => {
   const rows: readonly [text: string, error: string][] = [
     [
       'http { server { listen 1 proxy_protocol;\nlocation / { kmp_rtmp_api; } } }',
-      'CONFIG_VALUE a.conf:1: "proxy_protocol" is supported for KMP servers only (in stream)',
+      'config_value a.conf:1: "proxy_protocol" is supported for KMP servers only (in stream)',
     ],
     [
       'stream { server { listen unix:/a; kmp_rtmp; }\nserver { listen unix:/a; kmp_rtmp; } }',
-      'CONFIG_DUPLICATE a.conf:2: the server at a.conf:1 already listens on unix:/a',
+      'config_duplicate a.conf:2: the server at a.conf:1 already listens on unix:/a',
     ],
     [
       'stream { server { listen 1; kmp_rtmp;\nKMP_RTMP_IN_ACK off; } }',
-      'CONFIG_UNKNOWN a.conf:2: unknown directive "KMP_RTMP_IN_ACK"; did you mean "kmp_rtmp_in_ack"?',
+      'config_unknown a.conf:2: unknown directive "KMP_RTMP_IN_ACK"; did you mean "kmp_rtmp_in_ack"?',
     ],
     [
       `${S}kmp_rtmp_out_chunk_sise 1k; } }`,
-      'CONFIG_UNKNOWN a.conf:2: unknown directive "kmp_rtmp_out_chunk_sise"; did you mean "kmp_rtmp_out_chunk_size"?',
+      'config_unknown a.conf:2: unknown directive "kmp_rtmp_out_chunk_sise"; did you mean "kmp_rtmp_out_chunk_size"?',
     ],
-    [`${S}kmp_zzzzzzzzzzzz on; } }`, 'CONFIG_UNKNOWN a.conf:2: unknown directive "kmp_zzzzzzzzzzzz"'],
-    ['events {\nkmp_foo; }', 'CONFIG_UNKNOWN a.conf:2: unknown directive "kmp_foo"'],
+    [`${S}kmp_zzzzzzzzzzzz on; } }`, 'config_unknown a.conf:2: unknown directive "kmp_zzzzzzzzzzzz"'],
+    ['events {\nkmp_foo; }', 'config_unknown a.conf:2: unknown directive "kmp_foo"'],
     [
       `${S}kmp_rtmp_out_chunk_size 100; } }`,
-      'CONFIG_VALUE a.conf:2: kmp_rtmp_out_chunk_size: "100" is not a size such as 4096, 64k or 16m in the range 128 .. 16777215',
+      'config_value a.conf:2: kmp_rtmp_out_chunk_size: "100" is not a size such as 4096, 64k or 16m in the range 128 .. 16777215',
     ],
     [
       `${S}kmp_rtmp_in_ack yes; } }`,
-      'CONFIG_VALUE a.conf:2: kmp_rtmp_in_ack: "yes" is not one of on, group, frame, off',
+      'config_value a.conf:2: kmp_rtmp_in_ack: "yes" is not one of on, group, frame, off',
     ],
     [
       `${S}kmp_rtmp_in_log_frames some; } }`,
-      'CONFIG_VALUE a.conf:2: kmp_rtmp_in_log_frames: "some" is not one of off, on, all, key',
+      'config_value a.conf:2: kmp_rtmp_in_log_frames: "some" is not one of off, on, all, key',
     ],
     [
       `${S}kmp_rtmp_in_ack; } }`,
-      'CONFIG_VALUE a.conf:2: "kmp_rtmp_in_ack" has no argument; expected kmp_rtmp_in_ack on | group | frame | off;',
+      'config_value a.conf:2: "kmp_rtmp_in_ack" has no argument; expected kmp_rtmp_in_ack on | group | frame | off;',
     ],
     [
       `${S}kmp_rtmp_in_ack on off; } }`,
-      'CONFIG_VALUE a.conf:2: "kmp_rtmp_in_ack" has 2 arguments; expected kmp_rtmp_in_ack on | group | frame | off;',
+      'config_value a.conf:2: "kmp_rtmp_in_ack" has 2 arguments; expected kmp_rtmp_in_ack on | group | frame | off;',
     ],
     [
       `${S}kmp_rtmp_in_ack on\nkmp_rtmp_out_timeout 1s; } }`,
-      'CONFIG_VALUE a.conf:2: "kmp_rtmp_in_ack" has 3 arguments (is a ";" missing after "on"?); expected kmp_rtmp_in_ack on | group | frame | off;',
+      'config_value a.conf:2: "kmp_rtmp_in_ack" has 3 arguments (is a ";" missing after "on"?); expected kmp_rtmp_in_ack on | group | frame | off;',
     ],
     [
       'stream { server { listen 1;\nkmp_rtmp on; } }',
-      'CONFIG_VALUE a.conf:2: "kmp_rtmp" has 1 argument; expected kmp_rtmp;',
+      'config_value a.conf:2: "kmp_rtmp" has 1 argument; expected kmp_rtmp;',
     ],
     [
       `${S}kmp_rtmp; } }`,
-      'CONFIG_DUPLICATE a.conf:2: "kmp_rtmp" is repeated in this block; the first one is at a.conf:1',
+      'config_duplicate a.conf:2: "kmp_rtmp" is repeated in this block; the first one is at a.conf:1',
     ],
     [
       `${S}kmp_rtmp_in_ack on; kmp_rtmp_in_ack on; } }`,
-      'CONFIG_DUPLICATE a.conf:2: "kmp_rtmp_in_ack" is repeated in this block; the first one is at a.conf:2',
+      'config_duplicate a.conf:2: "kmp_rtmp_in_ack" is repeated in this block; the first one is at a.conf:2',
     ],
     [
       `${S}kmp_rtmp_api; } }`,
-      'CONFIG_CONTEXT a.conf:2: "kmp_rtmp_api" is not allowed in server (of stream); expected it in location',
+      'config_context a.conf:2: "kmp_rtmp_api" is not allowed in server (of stream); expected it in location',
     ],
     [
       `${L}kmp_rtmp_api; kmp_rtmp_in_ack on; } } }`,
-      'CONFIG_CONTEXT a.conf:3: "kmp_rtmp_in_ack" is not allowed in location; expected it in stream, server (of stream)',
+      'config_context a.conf:3: "kmp_rtmp_in_ack" is not allowed in location; expected it in stream, server (of stream)',
     ],
     [
       'listen 80;',
-      'CONFIG_CONTEXT a.conf:1: "listen" is not allowed in main; expected it in server (of stream), server (of http)',
+      'config_context a.conf:1: "listen" is not allowed in main; expected it in server (of stream), server (of http)',
     ],
-    ['server { }', 'CONFIG_CONTEXT a.conf:1: "server" is not allowed in main; expected it in stream, http'],
+    ['server { }', 'config_context a.conf:1: "server" is not allowed in main; expected it in stream, http'],
     [
       'events { kmp_rtmp_api; }',
-      'CONFIG_CONTEXT a.conf:1: "kmp_rtmp_api" is not allowed in "events"; expected it in location',
+      'config_context a.conf:1: "kmp_rtmp_api" is not allowed in "events"; expected it in location',
     ],
     [
       `http { server { location / { root x;\nkmp_rtmp_in_ack on; } } }`,
-      'CONFIG_CONTEXT a.conf:2: "kmp_rtmp_in_ack" is not allowed in location; expected it in stream, server (of stream)',
+      'config_context a.conf:2: "kmp_rtmp_in_ack" is not allowed in location; expected it in stream, server (of stream)',
     ],
-    ['stream;', 'CONFIG_SYNTAX a.conf:1: "stream" has no block; expected stream { ... }'],
+    ['stream;', 'config_syntax a.conf:1: "stream" has no block; expected stream { ... }'],
     [
       `${S}kmp_rtmp_in_ack on { } } }`,
-      'CONFIG_SYNTAX a.conf:2: "kmp_rtmp_in_ack" must not have a block; expected kmp_rtmp_in_ack on | group | frame | off;',
+      'config_syntax a.conf:2: "kmp_rtmp_in_ack" must not have a block; expected kmp_rtmp_in_ack on | group | frame | off;',
     ],
-    ['stream x { }', 'CONFIG_VALUE a.conf:1: "stream" has 1 argument; expected stream { ... }'],
-    [`${S}} }\nstream { server { kmp_rtmp; } }`, 'CONFIG_DUPLICATE a.conf:3: a second "stream" block; expected one'],
+    ['stream x { }', 'config_value a.conf:1: "stream" has 1 argument; expected stream { ... }'],
+    [`${S}} }\nstream { server { kmp_rtmp; } }`, 'config_duplicate a.conf:3: a second "stream" block; expected one'],
     [
       'stream {\nserver { kmp_rtmp; } }',
-      'CONFIG_MISSING a.conf:2: this server has no address; expected "listen", as in listen 8005;',
+      'config_missing a.conf:2: this server has no address; expected "listen", as in listen 8005;',
     ],
     [
       'http {\nserver { location / { kmp_rtmp_api; } } }',
-      'CONFIG_MISSING a.conf:2: this server has no address; expected "listen", as in listen 127.0.0.1:8001;',
+      'config_missing a.conf:2: this server has no address; expected "listen", as in listen 127.0.0.1:8001;',
     ],
     [
       `${S}} }\nhttp {\nserver { listen 1; location / { kmp_rtmp_api; } } }`,
-      'CONFIG_DUPLICATE a.conf:4: the server at a.conf:1 already listens on 0.0.0.0:1',
+      'config_duplicate a.conf:4: the server at a.conf:1 already listens on 0.0.0.0:1',
     ],
     ...[
       ['listen 127.0.0.1:1;', '127.0.0.1:1'],
@@ -559,53 +559,53 @@ describe('errors name file, line and what was expected', () => {
       ['listen [0::0]:1 ipv6only=off;', '[0::0]:1'],
     ].map(([listen = '', name = '']): [string, string] => [
       `stream { server { kmp_rtmp; listen 1; } } http { server {\n${listen} location / { kmp_rtmp_health; } } }`,
-      `CONFIG_DUPLICATE a.conf:1: ${name} and 0.0.0.0:1 (a.conf:1) cannot both be listened on: they overlap`,
+      `config_duplicate a.conf:1: ${name} and 0.0.0.0:1 (a.conf:1) cannot both be listened on: they overlap`,
     ]),
     [
       `stream { server { kmp_rtmp; listen 1; kmp_rtmp_out_timeout 0; } }`,
-      'CONFIG_VALUE a.conf:1: kmp_rtmp_out_timeout: "0" is not a time of at least 1ms, such as 500ms, 10s or 1m (without a unit: seconds)',
+      'config_value a.conf:1: kmp_rtmp_out_timeout: "0" is not a time of at least 1ms, such as 500ms, 10s or 1m (without a unit: seconds)',
     ],
-    [`${S}listen 1; } }`, 'CONFIG_DUPLICATE a.conf:1: this server already listens on 0.0.0.0:1'],
-    ['', 'CONFIG_MISSING a.conf: nothing to serve; expected stream { server { listen 8005; kmp_rtmp; } }'],
+    [`${S}listen 1; } }`, 'config_duplicate a.conf:1: this server already listens on 0.0.0.0:1'],
+    ['', 'config_missing a.conf: nothing to serve; expected stream { server { listen 8005; kmp_rtmp; } }'],
     [
       `${L}kmp_rtmp_api; kmp_rtmp_status; } } }`,
-      'CONFIG_DUPLICATE a.conf:2: kmp_rtmp_api and kmp_rtmp_status in one location; expected a location for each',
+      'config_duplicate a.conf:2: kmp_rtmp_api and kmp_rtmp_status in one location; expected a location for each',
     ],
     [
       `${L}kmp_rtmp_api; }\nlocation / { kmp_rtmp_status; } } }`,
-      'CONFIG_DUPLICATE a.conf:4: a second location "/"; the first is at a.conf:2',
+      'config_duplicate a.conf:4: a second location "/"; the first is at a.conf:2',
     ],
     [
       `${L}kmp_rtmp_health; kmp_rtmp_route a rtmp://b/c/d; } } }`,
-      'CONFIG_MISSING a.conf:2: "kmp_rtmp_route" without "kmp_rtmp_control"; expected both or neither',
+      'config_missing a.conf:2: "kmp_rtmp_route" without "kmp_rtmp_control"; expected both or neither',
     ],
     [
       'http { server { listen 1; location ~ x { kmp_rtmp_api; } } }',
-      'CONFIG_VALUE a.conf:1: "location ~ x" is not supported; expected "location /path" or "location = /path"',
+      'config_value a.conf:1: "location ~ x" is not supported; expected "location /path" or "location = /path"',
     ],
     [
       'http { server { listen 1; location @x { kmp_rtmp_api; } } }',
-      'CONFIG_VALUE a.conf:1: "location @x" is not supported; expected "location /path" or "location = /path"',
+      'config_value a.conf:1: "location @x" is not supported; expected "location /path" or "location = /path"',
     ],
     [
       `${L}kmp_rtmp_api;\nauth_basic "x"; } } }`,
-      'CONFIG_VALUE a.conf:4: "auth_basic" requires a password in nginx and is not supported; use allow and deny, kmp_rtmp_api_token, or a reverse proxy',
+      'config_value a.conf:4: "auth_basic" requires a password in nginx and is not supported; use allow and deny, kmp_rtmp_api_token, or a reverse proxy',
     ],
     [
       `${L}kmp_rtmp_api;\nlimit_except GET { deny all; } } } }`,
-      'CONFIG_VALUE a.conf:4: "limit_except" limits methods in nginx and is not supported; use allow and deny, kmp_rtmp_api_token, or a reverse proxy',
+      'config_value a.conf:4: "limit_except" limits methods in nginx and is not supported; use allow and deny, kmp_rtmp_api_token, or a reverse proxy',
     ],
     [
       'http { server {\nlisten 1 ssl; location / { kmp_rtmp_api; } } }',
-      'CONFIG_MISSING a.conf:1: "listen ... ssl" needs ssl_certificate and ssl_certificate_key, one key each; there is no certificate',
+      'config_missing a.conf:1: "listen ... ssl" needs ssl_certificate and ssl_certificate_key, one key each; there is no certificate',
     ],
     [
       'http { ssl_certificate c; ssl_certificate d; ssl_certificate_key e; server {\nlisten 1 ssl; location / { kmp_rtmp_api; } } }',
-      'CONFIG_MISSING a.conf:1: "listen ... ssl" needs ssl_certificate and ssl_certificate_key, one key each; there are 2 and 1',
+      'config_missing a.conf:1: "listen ... ssl" needs ssl_certificate and ssl_certificate_key, one key each; there are 2 and 1',
     ],
     [
       `stream { server {\nlisten 1 ssl; kmp_rtmp; } }`,
-      'CONFIG_VALUE a.conf:1: "ssl" is supported for HTTP servers only: TLS is not available for KMP; use a TLS proxy',
+      'config_value a.conf:1: "ssl" is supported for HTTP servers only: TLS is not available for KMP; use a TLS proxy',
     ],
   ];
   for (const [text, error] of rows) {

@@ -162,7 +162,8 @@ describe('control: callbacks of KMP senders', () => {
     for (const name of ['cam', 'CAM7', ' cam7', 'cam7\u2028']) {
       const { status, answer } = await post(server.port, publish(name));
       assert.equal(status, 200);
-      assert.deepEqual(answer, { code: 'error', message: 'no kmp_rtmp_route matches the name of the input' });
+      const message = 'no kmp_rtmp_route matches the name of the input';
+      assert.deepEqual(answer, { code: 'error', error: 'control_no_route', message });
     }
   });
 
@@ -175,7 +176,8 @@ describe('control: callbacks of KMP senders', () => {
     assert.deepEqual(answer.upstreams, [second]);
     for (const id of [undefined, 'cam7-elsewhere-00000000']) {
       const { answer: none } = await post(server.port, publish('cam7', 'video', { event_type: 'republish', id }));
-      assert.deepEqual(none, { code: 'error', message: 'the routes no longer publish the input to this upstream' });
+      const message = 'the routes no longer publish the input to this upstream';
+      assert.deepEqual(none, { code: 'error', error: 'control_no_route', message });
     }
     const only = await post(server.port, publish('a-to-b', 'video', { event_type: 'republish' }));
     assert.deepEqual(dataOf(only.answer.upstreams?.[0]), {

@@ -102,7 +102,7 @@ describe('examples', () => {
   /** Files that cannot be published, and what has to be said of them. */
   const bad: [what: string, make: () => string, message: string][] = [
     ['missing', () => join(folder, 'none.kmp'), 'none.kmp'],
-    ['cut', () => written('cut.kmp', readFileSync(dumps[1] ?? '').subarray(0, -1)), 'KMP_TRUNCATED'],
+    ['cut', () => written('cut.kmp', readFileSync(dumps[1] ?? '').subarray(0, -1)), 'kmp_truncated'],
     ['no KMP', () => written('text.kmp', Buffer.from('just some text, and no packets')), 'KMP packet "just"'],
   ];
   function written(name: string, bytes: Buffer): string {

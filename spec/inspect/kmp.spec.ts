@@ -175,7 +175,7 @@ describe('inspecting a damaged KMP dump', () => {
       const isWhole = starts.includes(size);
       assert.deepEqual(
         broken.map(({ offset, code }) => ({ offset, code })),
-        isWhole ? [] : [{ offset: start, code: 'KMP_TRUNCATED' }],
+        isWhole ? [] : [{ offset: start, code: 'kmp_truncated' }],
         `at ${size}`,
       );
       assert.equal(summary(all).problems, isWhole ? 0 : 1);
@@ -183,16 +183,16 @@ describe('inspecting a damaged KMP dump', () => {
   });
 
   const wrong: [what: string, bytes: Buffer, code: string][] = [
-    ['an unknown type', packet('junk', ascii('1234')), 'KMP_UNKNOWN_TYPE'],
-    ['a header too short', packet('fram', ascii('1234')), 'KMP_BAD_HEADER_SIZE'],
+    ['an unknown type', packet('junk', ascii('1234')), 'kmp_unknown_type'],
+    ['a header too short', packet('fram', ascii('1234')), 'kmp_bad_header_size'],
     [
       'a size past all limits',
       packet('fram', frameFields(0, 0), ascii('x'), { dataSize: 0xfffffff }),
-      'KMP_BAD_DATA_SIZE',
+      'kmp_bad_data_size',
     ],
-    ['subtitles', packet('minf', videoFields({ mediaType: 2 })), 'KMP_BAD_MEDIA_TYPE'],
-    ['a second connect packet', cnct, 'KMP_SECOND_CONNECT'],
-    ['zeros', Buffer.alloc(1000), 'KMP_UNKNOWN_TYPE'],
+    ['subtitles', packet('minf', videoFields({ mediaType: 2 })), 'kmp_bad_media_type'],
+    ['a second connect packet', cnct, 'kmp_second_connect'],
+    ['zeros', Buffer.alloc(1000), 'kmp_unknown_type'],
   ];
   for (const [what, bytes, code] of wrong) {
     it(`${what}: says where and why, and goes on at the next packet, however the input is cut`, async () => {
@@ -223,8 +223,8 @@ describe('inspecting a damaged KMP dump', () => {
     assert.deepEqual(
       only(all, 'broken').map(({ offset, code }) => ({ offset, code })),
       [
-        { offset: at, code: 'KMP_UNKNOWN_TYPE' },
-        { offset: at, code: 'KMP_LOST' },
+        { offset: at, code: 'kmp_unknown_type' },
+        { offset: at, code: 'kmp_lost' },
       ],
     );
   });

@@ -96,14 +96,14 @@ describe('inspecting what an RTMP server said', () => {
     for (let size = 1; size < dump.length; size++) {
       if (size > 20 && size < 3060) continue;
       const start = starts.findLast((at) => at < size) ?? 0;
-      const expected = starts.includes(size) ? [] : [{ offset: start, code: 'RTMP_TRUNCATED' }];
+      const expected = starts.includes(size) ? [] : [{ offset: start, code: 'rtmp_truncated' }];
       assert.deepEqual(broken(await records(dump.subarray(0, size), 50)), expected, `at ${size}`);
     }
   });
 
   it('a chunk that cannot be: says where and why, after all that came before', async () => {
     const all = await records(concat(handshake, windowAckSize, hex('c7 00 00'), ping));
-    assert.deepEqual(broken(all), [{ offset: 3089, code: 'bad_chunk' }]);
+    assert.deepEqual(broken(all), [{ offset: 3089, code: 'rtmp_bad_chunk' }]);
     assert.equal(messages(all).length, 1);
     assert.match(all.map(recordText).join('\n'), /BROKEN {2}at byte 3089: chunk stream 7 begins with format 3/);
   });

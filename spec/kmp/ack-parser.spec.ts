@@ -33,18 +33,18 @@ describe('KMP ack parser', () => {
   });
 
   const rows: [name: string, bytes: Buffer, code: string, message: RegExp][] = [
-    ['a packet that only senders send', packet('eost', Buffer.alloc(24)), 'KMP_WRONG_DIRECTION', /"eost".*but ackf/],
-    ['another protocol', ascii('HTTP/1.1 400 Bad Request\r\nContent-Length: 0'), 'KMP_WRONG_DIRECTION', /"HTTP"/],
+    ['a packet that only senders send', packet('eost', Buffer.alloc(24)), 'kmp_wrong_direction', /"eost".*but ackf/],
+    ['another protocol', ascii('HTTP/1.1 400 Bad Request\r\nContent-Length: 0'), 'kmp_wrong_direction', /"HTTP"/],
     [
       'a header that is too short',
       packet('ackf', Buffer.alloc(24), undefined, { headerSize: 36 }),
-      'KMP_BAD_HEADER_SIZE',
+      'kmp_bad_header_size',
       /header_size is 36/,
     ],
     [
       'data above 16 MiB',
       packet('ackf', Buffer.alloc(24), undefined, { dataSize: 0x7fffffff }),
-      'KMP_BAD_DATA_SIZE',
+      'kmp_bad_data_size',
       /data_size is 2147483647/,
     ],
   ];

@@ -88,7 +88,7 @@ describe('connect data', () => {
   for (const [name, data, field, message] of rows) {
     it(`refuses ${name}, and does not quote the stream key`, () => {
       const error = errorOf(Buffer.from(typeof data === 'string' ? data : JSON.stringify(data)));
-      assert.equal(error.code, 'KMP_BAD_CONNECT_DATA');
+      assert.equal(error.code, 'kmp_bad_connect_data');
       assert.deepEqual([error.field, error.packetType], [field, 'cnct']);
       assert.match(error.message, message);
       const said = `${error.message} ${String(error.value)} ${String(error.cause)}`;

@@ -60,7 +60,7 @@ describe('KMP decoder', () => {
     const batches = collect(decoder);
     decoder.end(concat(kmp.connect(), kmp.frame('good'), bad));
     const [error] = (await once(decoder, 'error')) as [unknown];
-    assert(error instanceof KmpError && error.code === 'KMP_UNKNOWN_TYPE' && error.offset === 106 + 44);
+    assert(error instanceof KmpError && error.code === 'kmp_unknown_type' && error.offset === 106 + 44);
     assert.deepEqual(
       batches.map((batch) => batch.packets.length),
       [2],
@@ -81,7 +81,7 @@ describe('KMP decoder', () => {
           seen.push(...batch.packets.map(plain));
         }
       },
-      (error) => error instanceof KmpError && error.code === 'KMP_UNKNOWN_TYPE',
+      (error) => error instanceof KmpError && error.code === 'kmp_unknown_type',
     );
     assert.equal(seen.length, 3);
   });
@@ -115,7 +115,7 @@ describe('KMP decoder', () => {
       })();
       for (const part of parts) decoder.write(part);
       decoder.end();
-      await assert.rejects(read, (error) => error instanceof KmpError && error.code === 'KMP_TRUNCATED');
+      await assert.rejects(read, (error) => error instanceof KmpError && error.code === 'kmp_truncated');
       assert.equal(seen.flatMap(({ packets }) => packets).length, 2);
     }
   });
@@ -141,7 +141,7 @@ describe('KMP decoder', () => {
       });
     });
     const error = await failed;
-    assert(error instanceof KmpError && error.code === 'KMP_UNKNOWN_TYPE');
+    assert(error instanceof KmpError && error.code === 'kmp_unknown_type');
     assert.deepEqual(
       seen.map((packet) => Reflect.get(packet, 'size') as unknown),
       [undefined, 200_000, 13],

@@ -22,7 +22,7 @@ describe('KMP dumps', () => {
   it('that are cut off are read up to there', () => {
     const dump = parseDump(packets.subarray(0, -1));
     assert.equal(dump.packets.length, 2);
-    assert.equal(dump.error?.code, 'KMP_TRUNCATED');
+    assert.equal(dump.error?.code, 'kmp_truncated');
     assert.equal(
       dump.error.message,
       'KMP packet "fram" at byte 93: size is 42; the dump ends here, though the packet needs 43 bytes',
@@ -33,7 +33,7 @@ describe('KMP dumps', () => {
   it('that are damaged are read up to there', () => {
     const dump = parseDump(concat(packets, hex('ff'.repeat(64))));
     assert.equal(dump.packets.length, 3);
-    assert.deepEqual([dump.error?.code, dump.error?.offset], ['KMP_UNKNOWN_TYPE', packets.length]);
+    assert.deepEqual([dump.error?.code, dump.error?.offset], ['kmp_unknown_type', packets.length]);
   });
 
   it('come packet by packet from a stream, and break off with the error', async () => {
@@ -46,13 +46,13 @@ describe('KMP dumps', () => {
     read.length = 0;
     await assert.rejects(
       broken(packets.subarray(0, -1)),
-      (error) => error instanceof KmpError && error.code === 'KMP_TRUNCATED',
+      (error) => error instanceof KmpError && error.code === 'kmp_truncated',
     );
     assert.equal(read.length, 2);
     read.length = 0;
     await assert.rejects(
       broken(concat(packets, kmp.connect())),
-      (error) => error instanceof KmpError && error.code === 'KMP_SECOND_CONNECT',
+      (error) => error instanceof KmpError && error.code === 'kmp_second_connect',
     );
     assert.equal(read.length, 3);
   });

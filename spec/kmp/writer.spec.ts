@@ -101,11 +101,11 @@ describe('KMP writer', () => {
     const track = { channelId: 'ch', trackId: 'ü'.repeat(17), data: '{}' };
     assert.throws(
       () => writer.writeConnect(track),
-      (error) => error instanceof KmpError && error.code === 'KMP_BAD_ID' && /track_id.*32 bytes/.test(error.message),
+      (error) => error instanceof KmpError && error.code === 'kmp_bad_id' && /track_id.*32 bytes/.test(error.message),
     );
     assert.throws(
       () => writer.writeFrameHeader(new Frame(0, 0, 0, 0, 16 * 1024 * 1024 + 1, [])),
-      (error) => error instanceof KmpError && error.code === 'KMP_BAD_DATA_SIZE',
+      (error) => error instanceof KmpError && error.code === 'kmp_bad_data_size',
     );
   });
 });

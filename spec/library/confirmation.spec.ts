@@ -54,19 +54,19 @@ describe('rtmpPublisher and the answer of the server', { timeout: 90_000 }, () =
   for (const wired of ['replies to the merger', 'alone'] as const) {
     it(`rejects when the server refuses the publish, however short the input is (${wired})`, async () => {
       const { published } = await publish({ answers: true, rejectPublish: inUse }, {}, wired);
-      await assert.rejects(published, rejected('RTMP_PUBLISH_REJECTED', /NetStream\.Publish\.BadName in use/));
+      await assert.rejects(published, rejected('rtmp_publish_rejected', /NetStream\.Publish\.BadName in use/));
     });
 
     it(`rejects when the server refuses connect (${wired})`, async () => {
       const rejectConnect = { code: 'NetConnection.Connect.Rejected', description: 'no such app' };
       const { published } = await publish({ answers: true, rejectConnect }, {}, wired);
-      await assert.rejects(published, rejected('RTMP_CONNECT_REJECTED', /Connect\.Rejected no such app/));
+      await assert.rejects(published, rejected('rtmp_connect_rejected', /Connect\.Rejected no such app/));
     });
   }
 
   it('rejects a refusal whatever its level, and resolves in spite of an error that is not about the publish', async () => {
     const { published } = await publish({ answers: true, rejectPublish: { ...inUse, level: 'status' } });
-    await assert.rejects(published, rejected('RTMP_PUBLISH_REJECTED', /NetStream\.Publish\.BadName in use/));
+    await assert.rejects(published, rejected('rtmp_publish_rejected', /NetStream\.Publish\.BadName in use/));
     await ingest?.close();
     const next = await publish({ answers: true });
     const connection = await next.ingest.next();
@@ -100,7 +100,7 @@ describe('rtmpPublisher and the answer of the server', { timeout: 90_000 }, () =
     connection.ping(1);
     await eventually(() => received > before, 'the ping');
     clock.advance(1000);
-    await assert.rejects(published, rejected('RTMP_PUBLISH_REJECTED', /did not say within 7000 ms/));
+    await assert.rejects(published, rejected('rtmp_publish_rejected', /did not say within 7000 ms/));
   });
 
   it('resolves after answerTimeout with a server that never says anything', async () => {
@@ -129,7 +129,7 @@ describe('rtmpPublisher and the answer of the server', { timeout: 90_000 }, () =
     await connection.command('deleteStream');
     connection.sendCommand(0, '_result', 1, null, { level: 'status', code: 'NetConnection.Connect.Success' });
     connection.end();
-    await assert.rejects(published, rejected('RTMP_RECV', /closed the connection/));
+    await assert.rejects(published, rejected('rtmp_recv', /closed the connection/));
   });
 });
 
@@ -205,7 +205,7 @@ describe('a merger that its publisher knows', { timeout: 90_000 }, () => {
     const [, create] = await connection.command('createStream');
     const refusal = { level: 'error', code: 'NetConnection.Call.Failed', description: 'no room' };
     connection.sendCommand(0, '_error', Number(create), null, refusal);
-    await assert.rejects(published, rejected('RTMP_PUBLISH_REJECTED', /NetConnection\.Call\.Failed no room/));
+    await assert.rejects(published, rejected('rtmp_publish_rejected', /NetConnection\.Call\.Failed no room/));
   });
 
   it('rejects if createStream is not answered within outTimeout, or with no id', async () => {
@@ -213,13 +213,13 @@ describe('a merger that its publisher knows', { timeout: 90_000 }, () => {
     connection.sendCommand(0, '_result', 1, {}, accepted);
     await connection.command('createStream');
     clock.advance(7000);
-    await assert.rejects(published, rejected('RTMP_RECV', /no answer to createStream in 7000 ms/));
+    await assert.rejects(published, rejected('rtmp_recv', /no answer to createStream in 7000 ms/));
     await ingest?.close();
     const next = await begin();
     next.connection.sendCommand(0, '_result', 1, {}, accepted);
     const [, create] = await next.connection.command('createStream');
     next.connection.sendCommand(0, '_result', Number(create), null, 'one');
-    await assert.rejects(next.published, rejected('RTMP_STREAM_ID', /invalid stream id/));
+    await assert.rejects(next.published, rejected('rtmp_stream_id', /invalid stream id/));
   });
 
   it('rejects if the server gives another id than the one that was assumed', async () => {
@@ -228,7 +228,7 @@ describe('a merger that its publisher knows', { timeout: 90_000 }, () => {
     // Before the answer, the stream may have ended already.
     await connection.command('deleteStream');
     connection.sendCommand(0, '_result', Number(create), null, 5);
-    await assert.rejects(published, rejected('RTMP_STREAM_ID', /stream id 5 where 1 was assumed/));
+    await assert.rejects(published, rejected('rtmp_stream_id', /stream id 5 where 1 was assumed/));
   });
 
   it('ends in order if no frame ever comes', async () => {

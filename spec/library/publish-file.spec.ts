@@ -154,12 +154,12 @@ describe('publishFile', () => {
       rejectPublish: { code: 'NetStream.Publish.Denied', description: 'no' },
     });
     await assert.rejects(publishFile(FILE, refusing), {
-      code: 'PUBLICATION_FAILED',
+      code: 'publication_failed',
       message: /^publish_rejected: .*Publish\.Denied/,
     });
     const { port } = ingest as ScriptableIngest;
     await ingest?.close();
-    await assert.rejects(publishFile(FILE, `rtmp://127.0.0.1:${port}/app/stream`), { code: 'PUBLICATION_FAILED' });
+    await assert.rejects(publishFile(FILE, `rtmp://127.0.0.1:${port}/app/stream`), { code: 'publication_failed' });
 
     const url = await start();
     await assert.rejects(publishFile(join(folder, 'none.mp4'), url), { code: 'source_open' });

@@ -196,7 +196,7 @@ describe('logging', () => {
           { target: { file: second }, level: 'debug', format: 'text' },
           { target: { file: join(folder, 'no', 'such', 'folder.log') }, level: 'debug', format: 'text' },
         ]),
-      { code: 'LOG_FILE', message: /folder\.log cannot be opened: its folder does not exist; create it.*error_log/ },
+      { code: 'log_file', message: /folder\.log cannot be opened: its folder does not exist; create it.*error_log/ },
     );
     child.error('to the first');
     made.configure([{ target: { file: second }, level: 'debug', format: 'text' }]);

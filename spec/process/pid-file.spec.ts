@@ -67,13 +67,13 @@ describe('pid file', () => {
       const path = fresh();
       writeFileSync(path, `${ours.pid}\n`);
       assert.throws(() => writePidFile(path), {
-        code: 'PID_RUNNING',
+        code: 'pid_running',
         message: new RegExp(`process ${ours.pid} .*${path}`),
       });
       assert.equal(readFileSync(path, 'utf8'), `${ours.pid}\n`);
       if (!existsSync('/proc/self/cmdline')) return;
       writeFileSync(path, `${stranger.pid}\n`);
-      await assert.rejects(signalProcess(path, 'stop'), { code: 'PID_STALE' });
+      await assert.rejects(signalProcess(path, 'stop'), { code: 'pid_stale' });
       assert.equal(stranger.process.exitCode, null, 'a stranger is left alone');
       writePidFile(path);
       assert.equal(readFileSync(path, 'utf8'), `${process.pid}\n`);
@@ -92,7 +92,7 @@ describe('pid file', () => {
       assert.equal(readPidFile(path), other.pid);
       const earlier = new Date(Date.now() - 60_000);
       utimesSync(path, earlier, earlier);
-      await assert.rejects(signalProcess(path, 'stop'), { code: 'PID_STALE' });
+      await assert.rejects(signalProcess(path, 'stop'), { code: 'pid_stale' });
       assert.equal(other.process.exitCode, null);
       writePidFile(path);
       assert.equal(readFileSync(path, 'utf8'), `${process.pid}\n`);
@@ -122,10 +122,10 @@ describe('pid file', () => {
         const then = new Date(Date.now() + hours * 3_600_000);
         utimesSync(path, then, then);
         assert.equal(readPidFile(path), writer.pid, `${hours} h`);
-        assert.throws(() => writePidFile(path), { code: 'PID_RUNNING' });
+        assert.throws(() => writePidFile(path), { code: 'pid_running' });
         writeFileSync(path, `${other.pid}\n`);
         utimesSync(path, then, then);
-        assert.throws(() => readPidFile(path), { code: 'PID_STALE' }, `${hours} h`);
+        assert.throws(() => readPidFile(path), { code: 'pid_stale' }, `${hours} h`);
       } finally {
         writer.kill('SIGKILL');
         other.kill('SIGKILL');
@@ -136,11 +136,11 @@ describe('pid file', () => {
   it('does not overwrite other files, and reports a file that cannot be written', () => {
     const path = fresh();
     writeFileSync(path, 'precious\n');
-    assert.throws(() => writePidFile(path), { code: 'PID_FILE', message: /is not a pid file; it was not overwritten/ });
+    assert.throws(() => writePidFile(path), { code: 'pid_file', message: /is not a pid file; it was not overwritten/ });
     assert.equal(readFileSync(path, 'utf8'), 'precious\n');
     const nowhere = join(folder, 'no', 'such.pid');
     assert.throws(() => writePidFile(nowhere), {
-      code: 'PID_FILE',
+      code: 'pid_file',
       message: /such\.pid cannot be written: its folder does not exist; create it.*"pid"/,
     });
   });
@@ -168,14 +168,14 @@ describe('pid file', () => {
   it('reports what is wrong if there is no process', async () => {
     const path = fresh();
     await assert.rejects(signalProcess(path, 'quit'), {
-      code: 'PID_FILE',
+      code: 'pid_file',
       message: /does not exist: is kmp-rtmp running/,
     });
     for (const text of ['', '0', '-1', '1 2', 'abc', '99999999999', '4294967295']) {
       writeFileSync(path, text);
-      await assert.rejects(signalProcess(path, 'stop'), { code: 'PID_FILE', message: /does not contain a process id/ });
+      await assert.rejects(signalProcess(path, 'stop'), { code: 'pid_file', message: /does not contain a process id/ });
     }
     writeFileSync(path, `${await goneId()}`);
-    await assert.rejects(signalProcess(path, 'reload'), { code: 'PID_STALE', message: /is stale/ });
+    await assert.rejects(signalProcess(path, 'reload'), { code: 'pid_stale', message: /is stale/ });
   });
 });

@@ -67,7 +67,7 @@ describe('an RTMP url', () => {
     ['rtmp://[::1/app/s', /has a port that is not a number|has no host/],
   ] as const) {
     it(`"${url}" is refused`, () => {
-      assert.throws(() => parseRtmpUrl(url), { name: 'RtmpUrlError', code: 'RTMP_BAD_URL', message: problem });
+      assert.throws(() => parseRtmpUrl(url), { name: 'RtmpUrlError', code: 'rtmp_bad_url', message: problem });
     });
   }
 

@@ -140,7 +140,7 @@ describe('ServerReader', () => {
     );
     assert.deepEqual(
       heard.map((event) => (event.kind === 'unreadable' ? event.error.code : event.kind)),
-      ['bad_amf', 'bad_message', 'bad_message', 'ping'],
+      ['rtmp_bad_amf', 'rtmp_bad_message', 'rtmp_bad_message', 'ping'],
     );
   });
 
@@ -164,7 +164,7 @@ describe('ServerReader', () => {
 
   it('refuses messages that no server would send to a publisher', () => {
     const [event] = new ServerReader().feed(hex('03 000000 100001 14 00000000'));
-    assert.equal(event?.kind === 'broken' && event.error.code, 'message_too_big');
+    assert.equal(event?.kind === 'broken' && event.error.code, 'rtmp_message_too_big');
   });
 
   it('lets a server say 2000 things at once and 500 a second, 8 more for each stream that it is to create', () => {

@@ -94,7 +94,7 @@ describe('which stream a track goes to', () => {
       code: 'send_no_stream',
     });
     assert.throws(() => plan([both()], { target: { upstreamId: 'u1', url: 'http://host/app/key' } }), {
-      code: 'RTMP_BAD_URL',
+      code: 'rtmp_bad_url',
     });
   });
 

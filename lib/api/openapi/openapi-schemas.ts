@@ -1,3 +1,4 @@
+import { API_ERRORS } from '../../base/api-error.js';
 import { CLOSE_REASONS } from '../../upstream/report/close-reason.js';
 import { UPSTREAM_STATES } from '../../upstream/report/status.js';
 
@@ -301,9 +302,7 @@ export const schemas: Readonly<Record<string, Schema>> = {
   },
   Concerned: object('Upstreams that an order is about', { upstreams: count('number of present upstreams') }),
   Error: object('What went wrong', {
-    error: text(
-      'stable code: not_found, bad_request, method_not_allowed, forbidden, unauthorized, cross_site, bad_destination, destination_refused, ...',
-    ),
+    error: { type: 'string', enum: Object.keys(API_ERRORS), description: 'stable code, for programs' },
     message: text('for people'),
   }),
 };

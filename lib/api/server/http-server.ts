@@ -1,4 +1,5 @@
 import http from 'node:http';
+import { MalformedRequests } from './malformed-request.js';
 import { serializeRequests } from './serialize-requests.js';
 
 /** Limits of {@link createHttpServer}; times in ms. */
@@ -35,8 +36,10 @@ export function createHttpServer(app: http.RequestListener, limits: Partial<Http
     ...DEFAULTS,
     ...limits,
   };
+  const malformed = new MalformedRequests();
   const server = http.createServer(
     {
+      requireHostHeader: false,
       maxHeaderSize,
       headersTimeout,
       requestTimeout,
@@ -44,8 +47,9 @@ export function createHttpServer(app: http.RequestListener, limits: Partial<Http
       // Interval of checking the two timeouts above. The default of Node, 30 s, is too long for them.
       connectionsCheckingInterval: Math.max(50, Math.min(headersTimeout, requestTimeout) / 10),
     },
-    serializeRequests(app),
+    malformed.guard(serializeRequests(app)),
   );
+  malformed.handle(server);
   server.maxConnections = maxConnections;
   server.maxHeadersCount = 100;
   server.setTimeout(idleTimeout);

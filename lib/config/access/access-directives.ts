@@ -20,13 +20,13 @@ const ACCESS_DIRECTIVES: ReadonlyMap<string, string> = new Map([
   ['ssl_verify_client', 'requires a client certificate'],
 ]);
 
-/** @throws ConfigError CONFIG_VALUE for a directive that restricts access to its block */
+/** @throws ConfigError config_value for a directive that restricts access to its block */
 export function rejectAccessDirective(directive: Directive): void {
   const does = ACCESS_DIRECTIVES.get(directive.name);
   const [first] = directive.args;
   if (does === undefined || first === 'off' || (directive.name === 'satisfy' && first === 'all')) return;
   throw new ConfigError(
-    'CONFIG_VALUE',
+    'config_value',
     directive,
     `"${directive.name}" ${does} in nginx and is not supported; use allow and deny, kmp_rtmp_api_token, or a reverse proxy`,
   );

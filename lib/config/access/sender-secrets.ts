@@ -45,7 +45,7 @@ function secretOf(words: readonly string[]): SenderSecret {
  * Parses a file of `kmp_rtmp_in_secret_file`: one secret for each line. Empty lines, and lines that begin with `#`, are
  * skipped. Messages never contain a secret.
  *
- * @throws ConfigError CONFIG_VALUE with the line of the file
+ * @throws ConfigError config_value with the line of the file
  */
 export function parseSenderSecrets(text: string, file: string): SenderSecret[] {
   const secrets: SenderSecret[] = [];
@@ -54,16 +54,16 @@ export function parseSenderSecrets(text: string, file: string): SenderSecret[] {
     if (line === '' || line.startsWith('#')) continue;
     const origin = { file, line: index + 1 };
     const words = line.split(/\s+/);
-    if (words.length > 2) throw new ConfigError('CONFIG_VALUE', origin, `expected ${LINE}`);
+    if (words.length > 2) throw new ConfigError('config_value', origin, `expected ${LINE}`);
     try {
       secrets.push(secretOf(words));
     } catch (error) {
-      if (error instanceof ValueError) throw new ConfigError('CONFIG_VALUE', origin, error.message);
+      if (error instanceof ValueError) throw new ConfigError('config_value', origin, error.message);
       throw error;
     }
   }
   const origin = { file, line: 1 };
-  if (secrets.length === 0) throw new ConfigError('CONFIG_VALUE', origin, `there is no secret; expected ${LINE}`);
+  if (secrets.length === 0) throw new ConfigError('config_value', origin, `there is no secret; expected ${LINE}`);
   return secrets;
 }
 
@@ -84,7 +84,7 @@ export function senderSecrets(
   });
   const all = [...written, ...read];
   if (all.length > MAX_SECRETS) {
-    throw new ConfigError('CONFIG_VALUE', origin, `${all.length} secrets of senders; the maximum is ${MAX_SECRETS}`);
+    throw new ConfigError('config_value', origin, `${all.length} secrets of senders; the maximum is ${MAX_SECRETS}`);
   }
   return all;
 }

@@ -36,7 +36,7 @@ export function fullToken(token: string): AccessToken {
  * that begin with `#`, are skipped. Messages never contain a token.
  *
  * @param warn takes a text about a token that can be guessed
- * @throws ConfigError CONFIG_VALUE with the line of the file
+ * @throws ConfigError config_value with the line of the file
  */
 export function parseTokens(text: string, file: string, warn: Warn = () => {}): AccessToken[] {
   const tokens: AccessToken[] = [];
@@ -44,7 +44,7 @@ export function parseTokens(text: string, file: string, warn: Warn = () => {}): 
     const line = content.trim();
     if (line === '' || line.startsWith('#')) continue;
     const fail = (reason: string): never => {
-      throw new ConfigError('CONFIG_VALUE', { file, line: index + 1 }, reason);
+      throw new ConfigError('config_value', { file, line: index + 1 }, reason);
     };
     const [name = '', roles = '', secret = '', ...rest] = line.split(/\s+/);
     if (secret === '' || rest.length > 0) fail(`expected ${LINE}`);
@@ -57,9 +57,9 @@ export function parseTokens(text: string, file: string, warn: Warn = () => {}): 
     tokens.push({ name, roles: known, sha256 });
   }
   const origin = { file, line: 1 };
-  if (tokens.length === 0) throw new ConfigError('CONFIG_VALUE', origin, `there is no token; expected ${LINE}`);
+  if (tokens.length === 0) throw new ConfigError('config_value', origin, `there is no token; expected ${LINE}`);
   if (tokens.length > MAX_TOKENS) {
-    throw new ConfigError('CONFIG_VALUE', origin, `${tokens.length} tokens; the maximum is ${MAX_TOKENS}`);
+    throw new ConfigError('config_value', origin, `${tokens.length} tokens; the maximum is ${MAX_TOKENS}`);
   }
   return tokens;
 }

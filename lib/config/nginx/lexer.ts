@@ -38,7 +38,7 @@ export class Lexer {
     }
   }
 
-  /** Returns the next token, or undefined at the end. @throws ConfigError CONFIG_SYNTAX */
+  /** Returns the next token, or undefined at the end. @throws ConfigError config_syntax */
   next(): Token | undefined {
     this.skipBlanks();
     const char = this.text[this.at];
@@ -101,6 +101,6 @@ export class Lexer {
   }
 
   private error(line: number, reason: string): ConfigError {
-    return new ConfigError('CONFIG_SYNTAX', { file: this.file, line }, reason);
+    return new ConfigError('config_syntax', { file: this.file, line }, reason);
   }
 }

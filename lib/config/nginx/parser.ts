@@ -112,7 +112,7 @@ class FileReader {
       return this.source.read(file, Math.min(Limits.fileBytes, Limits.totalBytes - this.bytes));
     } catch (error) {
       const what = origin.line === 0 ? 'cannot read the file' : `cannot read "${file}"`;
-      throw new ConfigError('CONFIG_FILE', origin, `${what}: ${messageOf(error)}`, { cause: error });
+      throw new ConfigError('config_file', origin, `${what}: ${messageOf(error)}`, { cause: error });
     }
   }
 
@@ -131,7 +131,7 @@ class FileReader {
   private include(args: readonly string[], origin: Origin, chain: readonly string[], depth: number): Directive[] {
     const [named = ''] = args;
     if (args.length !== 1 || named === '' || hasControlCharacter(named)) {
-      throw new ConfigError('CONFIG_VALUE', origin, '"include" expects one file');
+      throw new ConfigError('config_value', origin, '"include" expects one file');
     }
     const resolveInclude = this.paths(named, origin);
     return resolveInclude.flatMap((file) => {
@@ -159,11 +159,11 @@ class FileReader {
 }
 
 function fileError(origin: Origin, reason: string): ConfigError {
-  return new ConfigError('CONFIG_FILE', origin, reason);
+  return new ConfigError('config_file', origin, reason);
 }
 
 function syntax(origin: Origin, reason: string): ConfigError {
-  return new ConfigError('CONFIG_SYNTAX', origin, reason);
+  return new ConfigError('config_syntax', origin, reason);
 }
 
 /**
@@ -171,11 +171,11 @@ function syntax(origin: Origin, reason: string): ConfigError {
  * the folder of the main file, as in nginx, and if it is not found, against the folder of the including file. A pattern
  * (`conf.d/*.conf`) includes all matching files, sorted by name; no match is not an error.
  * @param file name for messages; includes are relative to its folder
- * @throws ConfigError CONFIG_SYNTAX, CONFIG_FILE, or CONFIG_VALUE for an include without a file name
+ * @throws ConfigError config_syntax, config_file, or config_value for an include without a file name
  */
 export function parseNginx(text: string, file: string, source: Source = fileSystem): readonly Directive[] {
   if (Buffer.byteLength(text) > Limits.fileBytes) {
-    throw new ConfigError('CONFIG_FILE', { file, line: 0 }, `the file is larger than ${Limits.fileBytes} bytes`);
+    throw new ConfigError('config_file', { file, line: 0 }, `the file is larger than ${Limits.fileBytes} bytes`);
   }
   return new FileReader(source, file).tree(text, file, [resolve(file)], 0);
 }

@@ -46,7 +46,7 @@ interface Referable {
 }
 
 /**
- * Reads AMF0 values one by one from untrusted bytes. Each call returns a value, or throws RtmpError `bad_amf`: the
+ * Reads AMF0 values one by one from untrusted bytes. Each call returns a value, or throws RtmpError `rtmp_bad_amf`: the
  * input is too short, the type is unknown or not allowed there, or a limit is exceeded. Memory is bounded by the size
  * of the input and the limits.
  */
@@ -69,7 +69,7 @@ export class Amf0Reader {
     return this.offset >= this.bytes.length;
   }
 
-  /** @throws RtmpError `bad_amf` */
+  /** @throws RtmpError `rtmp_bad_amf` */
   next(): AmfValue {
     return this.value(0);
   }
@@ -109,7 +109,7 @@ export class Amf0Reader {
       case Marker.object:
         return this.record(depth);
       default:
-        throw new RtmpError('bad_amf', `AMF0 type ${marker} at byte ${at} is unknown or not allowed here`);
+        throw new RtmpError('rtmp_bad_amf', `AMF0 type ${marker} at byte ${at} is unknown or not allowed here`);
     }
   }
 
@@ -138,7 +138,7 @@ export class Amf0Reader {
 
   private open(value: AmfValue[] | AmfRecord, depth: number): () => void {
     if (depth >= this.maxDepth) {
-      throw new RtmpError('bad_amf', `AMF0 nested deeper than ${this.maxDepth} levels, at byte ${this.offset}`);
+      throw new RtmpError('rtmp_bad_amf', `AMF0 nested deeper than ${this.maxDepth} levels, at byte ${this.offset}`);
     }
     const referable: Referable = { value, values: 0 };
     this.referables.push(referable);
@@ -152,7 +152,7 @@ export class Amf0Reader {
     const index = this.bytes.readUInt16BE(this.take(2));
     const found = this.referables[index];
     if (found === undefined || found.values === 0) {
-      throw new RtmpError('bad_amf', `AMF0 reference ${index} at byte ${at} names nothing that is complete`);
+      throw new RtmpError('rtmp_bad_amf', `AMF0 reference ${index} at byte ${at} names nothing that is complete`);
     }
     // Counts as if the value stood here again, so that walking the result is bounded. One value is counted already.
     this.count(found.values - 1);
@@ -180,7 +180,7 @@ export class Amf0Reader {
   private count(values: number): void {
     this.valuesLeft -= values;
     if (this.valuesLeft < 0)
-      throw new RtmpError('bad_amf', `more AMF0 values than are accepted, at byte ${this.offset}`);
+      throw new RtmpError('rtmp_bad_amf', `more AMF0 values than are accepted, at byte ${this.offset}`);
   }
 
   /** Skips `size` bytes and returns where they begin. */
@@ -188,7 +188,7 @@ export class Amf0Reader {
     const at = this.offset;
     if (size > this.bytes.length - at) {
       throw new RtmpError(
-        'bad_amf',
+        'rtmp_bad_amf',
         `AMF0 ends within a value: ${size} bytes are needed at byte ${at} of ${this.bytes.length}`,
       );
     }
@@ -200,7 +200,7 @@ export class Amf0Reader {
 /**
  * Reads all values of a command or data message.
  *
- * @throws RtmpError `bad_amf`
+ * @throws RtmpError `rtmp_bad_amf`
  */
 export function readAmf0(bytes: Buffer, limits?: AmfLimits): AmfValue[] {
   const reader = new Amf0Reader(bytes, limits);

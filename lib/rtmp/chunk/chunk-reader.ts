@@ -97,11 +97,11 @@ export class ChunkReader {
    * applied without this call.
    *
    * @param size 1 to 2147483647
-   * @throws RtmpError `bad_chunk`
+   * @throws RtmpError `rtmp_bad_chunk`
    */
   setChunkSize(size: number): void {
     if (!Number.isInteger(size) || size < 1 || size > MAX_CHUNK_SIZE) {
-      throw new RtmpError('bad_chunk', `chunk size ${size} is out of range, 1 to ${MAX_CHUNK_SIZE}`);
+      throw new RtmpError('rtmp_bad_chunk', `chunk size ${size} is out of range, 1 to ${MAX_CHUNK_SIZE}`);
     }
     this.chunkSize = size;
   }
@@ -109,9 +109,9 @@ export class ChunkReader {
   /**
    * Takes the next bytes, cut anywhere, and returns the messages that they complete.
    *
-   * @throws RtmpError `bad_chunk`, `bad_message`, `message_too_big`, `too_much_held`, `too_many_chunk_streams`.
-   *   Messages that were complete before the error are returned first; the error is in {@link failure} then, and
-   *   thrown by the next call
+   * @throws RtmpError `rtmp_bad_chunk`, `rtmp_bad_message`, `rtmp_message_too_big`, `rtmp_too_much_held`,
+   *   `rtmp_too_many_chunk_streams`. Messages that were complete before the error are returned first;
+   *   the error is in {@link failure} then, and thrown by the next call
    */
   feed(chunk: Buffer): RtmpMessage[] {
     if (this.broken !== undefined) throw this.broken;
@@ -164,13 +164,16 @@ export class ChunkReader {
     if (chunkStream.length > this.maxMessageSize) {
       const limit = `this connection accepts at most ${this.maxMessageSize}`;
       throw new RtmpError(
-        'message_too_big',
+        'rtmp_message_too_big',
         `a message of ${chunkStream.length} bytes (type ${chunkStream.type}): ${limit}`,
       );
     }
     if (known === undefined) {
       if (this.chunkStreams.size >= this.maxStreams) {
-        throw new RtmpError('too_many_chunk_streams', `more than ${this.maxStreams} chunk streams on one connection`);
+        throw new RtmpError(
+          'rtmp_too_many_chunk_streams',
+          `more than ${this.maxStreams} chunk streams on one connection`,
+        );
       }
       this.chunkStreams.set(header.chunkStreamId, chunkStream);
     }
@@ -193,7 +196,7 @@ export class ChunkReader {
       chunkStream.append(bytes, at, end);
       this.held += chunkStream.capacity - before;
       if (this.held > this.maxHeldBytes) {
-        throw new RtmpError('too_much_held', `more than ${this.maxHeldBytes} bytes of incomplete messages`);
+        throw new RtmpError('rtmp_too_much_held', `more than ${this.maxHeldBytes} bytes of incomplete messages`);
       }
       if (chunkStream.filled === chunkStream.length) {
         this.held -= chunkStream.capacity;
@@ -210,7 +213,7 @@ export class ChunkReader {
     const { type, timestamp, streamId, id, offset } = chunkStream;
     if (type === MessageType.setChunkSize || type === MessageType.abort) {
       if (payload.length < 4)
-        throw new RtmpError('bad_message', `a control message (type ${type}) of ${payload.length} bytes`);
+        throw new RtmpError('rtmp_bad_message', `a control message (type ${type}) of ${payload.length} bytes`);
       const value = payload.readUInt32BE(0);
       // The highest bit of Set Chunk Size has no meaning.
       if (type === MessageType.setChunkSize) this.setChunkSize(value & MAX_CHUNK_SIZE);

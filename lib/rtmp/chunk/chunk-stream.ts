@@ -33,19 +33,19 @@ export class ChunkStream {
   /**
    * Begins a chunk.
    *
-   * @throws RtmpError `bad_chunk` if a chunk of this format is not allowed here
+   * @throws RtmpError `rtmp_bad_chunk` if a chunk of this format is not allowed here
    */
   begin(header: ChunkHeader): void {
     const { format } = header;
     if (this.inside) {
       if (format === 3) return;
       const where = `${this.filled} of ${this.length} bytes into a message of chunk stream ${this.id}`;
-      throw new RtmpError('bad_chunk', `a chunk of format ${format}, but format 3 is required, ${where}`);
+      throw new RtmpError('rtmp_bad_chunk', `a chunk of format ${format}, but format 3 is required, ${where}`);
     }
     // librtmp begins chunk stream 2 with format 1 for its ping answers: there the message stream id is 0.
     if (this.fresh && format >= 2) {
       throw new RtmpError(
-        'bad_chunk',
+        'rtmp_bad_chunk',
         `chunk stream ${this.id} begins with format ${format}, which needs an earlier chunk`,
       );
     }

@@ -40,7 +40,7 @@ export class ChunkWriter {
    * @param format 0: `time` is absolute; 1: `time` is a difference, and the message stream id is that of the previous
    *   message
    * @param time ms, modulo 2^32
-   * @throws RtmpError `bad_value` if the body is longer than a message can be; then nothing is written
+   * @throws RtmpError `rtmp_bad_value` if the body is longer than a message can be; then nothing is written
    */
   write(csid: number, format: 0 | 1, time: number, type: number, msid: number, body: Buffer): void {
     this.header(csid, format, time >>> 0, type, msid, body.length);
@@ -86,7 +86,7 @@ export class ChunkWriter {
 
   private header(csid: number, format: 0 | 1, time: number, type: number, msid: number, length: number): void {
     if (length > MAX_MESSAGE) {
-      throw new RtmpError('bad_value', `a message of ${length} bytes: the RTMP limit is ${MAX_MESSAGE}`);
+      throw new RtmpError('rtmp_bad_value', `a message of ${length} bytes: the RTMP limit is ${MAX_MESSAGE}`);
     }
     const { out } = this;
     out.reserve(MAX_HEADER);

@@ -68,7 +68,7 @@ export class ClientHandshake {
   /**
    * Takes the next bytes of the server, cut anywhere. Must not be called again once `done`.
    *
-   * @throws RtmpError `bad_handshake` if S0 is not version 3
+   * @throws RtmpError `rtmp_bad_handshake` if S0 is not version 3
    */
   feed(chunk: Buffer): HandshakeStep {
     const before = this.length;
@@ -84,7 +84,7 @@ export class ClientHandshake {
     const version = this.received.readUInt8(0);
     if (version === RTMP_VERSION) return;
     throw new RtmpError(
-      'bad_handshake',
+      'rtmp_bad_handshake',
       `the server answered the RTMP handshake with version ${version} where 3 was expected: ` +
         'check that this is the port of an RTMP server, and whether the server needs rtmps://',
     );

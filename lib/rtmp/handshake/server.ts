@@ -41,7 +41,7 @@ export class ServerHandshake {
   /**
    * Takes the next bytes of the client, cut anywhere. Must not be called again once `done`.
    *
-   * @throws RtmpError `bad_handshake` if C0 is not version 3
+   * @throws RtmpError `rtmp_bad_handshake` if C0 is not version 3
    */
   feed(chunk: Buffer): HandshakeStep {
     const before = this.length;
@@ -56,7 +56,7 @@ export class ServerHandshake {
   private checkVersion(): void {
     const version = this.received.readUInt8(0);
     if (version === RTMP_VERSION) return;
-    throw new RtmpError('bad_handshake', `the client began the RTMP handshake with version ${version}, not 3`);
+    throw new RtmpError('rtmp_bad_handshake', `the client began the RTMP handshake with version ${version}, not 3`);
   }
 
   private reply(): Buffer {

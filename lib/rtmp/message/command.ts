@@ -25,13 +25,13 @@ export function isCommand(type: number): boolean {
  * Reads a command message. Its name must be readable. Arguments are read up to the first damaged or unknown (AMF3)
  * value: the answer is useful without it.
  *
- * @throws RtmpError `bad_amf`; `bad_message` if there is no name
+ * @throws RtmpError `rtmp_bad_amf`; `rtmp_bad_message` if there is no name
  */
 export function readCommand(type: number, payload: Buffer, limits?: AmfLimits): Command {
   const reader = new Amf0Reader(type === COMMAND_AMF3 ? payload.subarray(1) : payload, limits);
   const name = reader.next();
   if (typeof name !== 'string')
-    throw new RtmpError('bad_message', `a command message begins with ${typeof name}, not with its name`);
+    throw new RtmpError('rtmp_bad_message', `a command message begins with ${typeof name}, not with its name`);
   const values: AmfValue[] = [];
   let fault: RtmpError | undefined;
   try {

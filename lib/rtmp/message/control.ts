@@ -38,7 +38,7 @@ export interface ControlOut {
 function need(type: number, payload: Buffer, size: number): void {
   if (payload.length >= size) return;
   throw new RtmpError(
-    'bad_message',
+    'rtmp_bad_message',
     `a control message (type ${type}) of ${payload.length} bytes; at least ${size} are required`,
   );
 }
@@ -47,7 +47,7 @@ function need(type: number, payload: Buffer, size: number): void {
  * Reads a protocol control or User Control message. undefined for other types, and for unknown events. Bytes behind
  * the fields are ignored.
  *
- * @throws RtmpError `bad_message` if the body is too short
+ * @throws RtmpError `rtmp_bad_message` if the body is too short
  */
 export function readControl(type: number, payload: Buffer): ControlMessage | undefined {
   if (type === MessageType.userControl) return readUserControl(payload);

@@ -27,7 +27,7 @@ export class InputError extends KmpRtmpError {}
 export function checkSize(packetType: 'fram' | 'minf', size: number): void {
   if (size <= MAX_PAYLOAD) return;
   throw new InputError(
-    'KMP_TOO_LARGE',
+    'kmp_too_large',
     `${packetType}: data_size ${size} is more than RTMP can carry (${MAX_PAYLOAD})`,
   );
 }
@@ -46,19 +46,19 @@ export function checkMediaInfo(
   const { mediaType, codecId, extraData } = info;
   if (!isSupported(mediaType, codecId)) {
     throw new InputError(
-      'KMP_UNSUPPORTED_CODEC',
+      'kmp_unsupported_codec',
       `media info: codec_id ${codecId} (${codecName(codecId)}) is not supported for ${mediaType}`,
     );
   }
   if (outEnhanced === 'off' && needsEnhanced(codecId)) {
     throw new InputError(
-      'KMP_UNSUPPORTED_CODEC',
+      'kmp_unsupported_codec',
       `media info: ${codecName(codecId)} needs Enhanced RTMP, which is off (kmp_rtmp_out_enhanced)`,
     );
   }
   if (before !== undefined && before.mediaType !== mediaType) {
     throw new InputError(
-      'KMP_MEDIA_TYPE_CHANGED',
+      'kmp_media_type_changed',
       `media info: media_type ${mediaType} on a connection that began with ${before.mediaType}`,
     );
   }
@@ -74,26 +74,26 @@ export function checkHeader(header: string, { outHeader }: Pick<MediaSettings, '
   if (header === '' || outHeader === 'on') return;
   if (outHeader === 'proxy' && header.length <= PROXY_HEADER_LENGTH && PROXY_HEADER.test(header)) return;
   const expected = outHeader === 'proxy' ? 'only a header of the PROXY protocol version 1 is' : 'none is';
-  throw new InputError('KMP_HEADER_REFUSED', `connect data: header is not allowed, ${expected} (kmp_rtmp_out_header)`);
+  throw new InputError('kmp_header_refused', `connect data: header is not allowed, ${expected} (kmp_rtmp_out_header)`);
 }
 
 /** Checks the length of ids and names (`kmp_rtmp_in_max_name_length`). @throws InputError */
 export function checkNames(data: ConnectData, { inMaxNameLength }: Pick<MediaSettings, 'inMaxNameLength'>): void {
   const problem = tooLong(data, inMaxNameLength);
-  if (problem !== undefined) throw new InputError('KMP_NAME_TOO_LONG', `connect data: ${problem}`);
+  if (problem !== undefined) throw new InputError('kmp_name_too_long', `connect data: ${problem}`);
 }
 
 /** @throws InputError if `length` frames are too many to be pending on a track */
 export function checkPendingFrames(length: number): void {
   if (length <= MAX_PENDING_FRAMES) return;
-  throw new InputError('KMP_TOO_MANY_FRAMES', `more than ${MAX_PENDING_FRAMES} frames are pending on the track`);
+  throw new InputError('kmp_too_many_frames', `more than ${MAX_PENDING_FRAMES} frames are pending on the track`);
 }
 
 /** @throws InputError if `length` media infos are too many to be pending on a track */
 export function checkPendingInfos(length: number): void {
   if (length <= MAX_PENDING_INFOS) return;
   throw new InputError(
-    'KMP_TOO_MANY_MEDIA_INFOS',
+    'kmp_too_many_media_infos',
     `more than ${MAX_PENDING_INFOS} media infos are pending on the track`,
   );
 }
@@ -102,7 +102,7 @@ export function checkPendingInfos(length: number): void {
 export function checkUnjoined(bytes: number, { inMemLimit }: Pick<MediaSettings, 'inMemLimit'>): void {
   if (bytes <= inMemLimit) return;
   throw new InputError(
-    'KMP_MEM_LIMIT',
+    'kmp_mem_limit',
     `${bytes} bytes received without an upstream, the limit is ${inMemLimit} (kmp_rtmp_in_mem_limit)`,
   );
 }

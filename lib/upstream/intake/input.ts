@@ -261,7 +261,7 @@ export class Input extends Writable implements TrackInput, Counting {
 
   private attach(info: MediaInfo): void {
     const { data, options } = this;
-    if (data === undefined) throw new InputError('KMP_NO_CONNECT_DATA', 'media info without connect data');
+    if (data === undefined) throw new InputError('kmp_no_connect_data', 'media info without connect data');
     // Frames that came before the media info have been counted, too.
     const initialFrameId = (this.connect?.initialFrameId ?? 0n) + BigInt(this.counters.skipped.no_media_info);
     const upstream = options.join(data, info.codecId, this.signer);

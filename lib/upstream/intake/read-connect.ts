@@ -95,7 +95,7 @@ export function signerOf(
 /**
  * Parses and checks connect data, and logs which fields were ignored because they have the wrong type.
  *
- * @throws KmpError KMP_BAD_CONNECT_DATA
+ * @throws KmpError kmp_bad_connect_data
  * @throws InputError if `header` is not allowed (`kmp_rtmp_out_header`), or an id or a name is too long
  */
 export function connectDataOf(bytes: Buffer, { log, settings }: Pick<InputOptions, 'log' | 'settings'>): ConnectData {

@@ -4,7 +4,7 @@ import * as https from 'node:https';
 import type { Socket } from 'node:net';
 import fetch, { Headers } from 'node-fetch';
 import type { Clock, Timer } from '../../time/clock.js';
-import { fileErrorText, KmpRtmpError, messageOf } from '../../base/errors.js';
+import { fileErrorText, KmpRtmpError, messageOf, type ErrorCode } from '../../base/errors.js';
 import { withoutLogin } from '../../base/url-login.js';
 import { version } from '../../base/version.js';
 import { signatureHeaders, type NotificationRequest } from './message.js';
@@ -17,7 +17,7 @@ export class NotificationError extends KmpRtmpError {
   /** ms that the target asks to wait before the next attempt (`Retry-After`); 0 if it does not. */
   readonly retryAfter: number;
 
-  constructor(code: string, message: string, { temporary = true, retryAfter = 0, cause }: NotificationFailure = {}) {
+  constructor(code: ErrorCode, message: string, { temporary = true, retryAfter = 0, cause }: NotificationFailure = {}) {
     super(code, message, cause === undefined ? {} : { cause });
     this.temporary = temporary;
     this.retryAfter = retryAfter;
@@ -99,16 +99,16 @@ async function secretOf({ outNotifSecret, outNotifSecretFile }: NotificationSett
     text = await readFile(outNotifSecretFile, 'utf8');
   } catch (error) {
     const hint = 'check kmp_rtmp_out_notif_secret_file';
-    throw new NotificationError('NOTIFICATION_FAILED', `the secret cannot be read: ${fileErrorText(error)}; ${hint}`);
+    throw new NotificationError('notification_failed', `the secret cannot be read: ${fileErrorText(error)}; ${hint}`);
   }
   const secret = text.trimEnd();
   if (secret !== '') return secret;
-  throw new NotificationError('NOTIFICATION_FAILED', 'the file of kmp_rtmp_out_notif_secret_file is empty');
+  throw new NotificationError('notification_failed', 'the file of kmp_rtmp_out_notif_secret_file is empty');
 }
 
 function refusal(status: number, retryAfter: string | null): NotificationError {
   const seconds = /^\d{1,6}$/.test(retryAfter ?? '') ? Number(retryAfter) : 0;
-  return new NotificationError('NOTIFICATION_REFUSED', `the target answered with HTTP status ${status}`, {
+  return new NotificationError('notification_refused', `the target answered with HTTP status ${status}`, {
     temporary: status >= 500 || TEMPORARY.has(status),
     retryAfter: seconds * 1000,
   });
@@ -131,7 +131,7 @@ function failureOf(error: unknown): NotificationError {
   const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
   const systemText = reason < 0 ? '' : text.slice(reason + 'reason: '.length);
   const why = systemText === '' ? code || 'the request could not be made' : systemText;
-  return new NotificationError('NOTIFICATION_FAILED', `sending failed: ${why}`, { cause: error });
+  return new NotificationError('notification_failed', `sending failed: ${why}`, { cause: error });
 }
 
 /**
@@ -223,7 +223,7 @@ class Timeouts {
   private readonly onCancel = (): void => this.fail('cancelled because the service is stopping');
 
   private fail(message: string): void {
-    this.failure ??= new NotificationError('NOTIFICATION_FAILED', message);
+    this.failure ??= new NotificationError('notification_failed', message);
     this.abort.abort();
   }
 }

@@ -4,7 +4,7 @@ import type { Rejection } from '../report/rejection.js';
 /** A track that may not join. Its connection is closed; the upstream continues. */
 export class TrackRefused extends KmpRtmpError {
   constructor(message: string) {
-    super('TRACK_REFUSED', message);
+    super('track_refused', message);
   }
 }
 

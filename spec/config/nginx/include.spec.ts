@@ -73,7 +73,7 @@ describe('include', () => {
 
   it('reports the place of an include if the file is missing', () => {
     assert.throws(() => read({ 'main.conf': 'a;\ninclude none.conf;' }), {
-      code: 'CONFIG_FILE',
+      code: 'config_file',
       line: 2,
       message: /main\.conf:2: cannot read ".*\/none\.conf": the file does not exist$/,
     });

@@ -49,19 +49,19 @@ describe('nginx syntax', () => {
   }
 
   const broken: readonly [text: string, error: string][] = [
-    ['a', 'CONFIG_SYNTAX a.conf:1: the file ends within "a"; expected ";" or "{"'],
-    ['\na b\nc', 'CONFIG_SYNTAX a.conf:2: the file ends within "a"; expected ";" or "{"'],
-    [';', 'CONFIG_SYNTAX a.conf:1: ";" without a directive before it'],
-    ['a;\n{}', 'CONFIG_SYNTAX a.conf:2: "{" without a directive before it'],
-    ['a;\n}', 'CONFIG_SYNTAX a.conf:2: "}" closes no block'],
-    ['a {\n b;\n', 'CONFIG_SYNTAX a.conf:1: the block of "a" is not closed; expected "}"'],
-    ['a {\n b\n }', 'CONFIG_SYNTAX a.conf:3: "}" inside a directive; expected ";" after "b"'],
-    ['a;\nb "c\nd;', 'CONFIG_SYNTAX a.conf:2: the quoted text that begins here has no closing "'],
-    ["a 'b'c;", 'CONFIG_SYNTAX a.conf:1: "c" follows a closing \'; expected whitespace, ";" or "{"'],
-    ['a;\nb\0;', 'CONFIG_SYNTAX a.conf:2: the file contains a NUL character; expected text'],
-    ['include { }', 'CONFIG_SYNTAX a.conf:1: "include" has no block; expected ";"'],
-    ['include;', 'CONFIG_VALUE a.conf:1: "include" expects one file'],
-    ['include "a\tb";', 'CONFIG_VALUE a.conf:1: "include" expects one file'],
+    ['a', 'config_syntax a.conf:1: the file ends within "a"; expected ";" or "{"'],
+    ['\na b\nc', 'config_syntax a.conf:2: the file ends within "a"; expected ";" or "{"'],
+    [';', 'config_syntax a.conf:1: ";" without a directive before it'],
+    ['a;\n{}', 'config_syntax a.conf:2: "{" without a directive before it'],
+    ['a;\n}', 'config_syntax a.conf:2: "}" closes no block'],
+    ['a {\n b;\n', 'config_syntax a.conf:1: the block of "a" is not closed; expected "}"'],
+    ['a {\n b\n }', 'config_syntax a.conf:3: "}" inside a directive; expected ";" after "b"'],
+    ['a;\nb "c\nd;', 'config_syntax a.conf:2: the quoted text that begins here has no closing "'],
+    ["a 'b'c;", 'config_syntax a.conf:1: "c" follows a closing \'; expected whitespace, ";" or "{"'],
+    ['a;\nb\0;', 'config_syntax a.conf:2: the file contains a NUL character; expected text'],
+    ['include { }', 'config_syntax a.conf:1: "include" has no block; expected ";"'],
+    ['include;', 'config_value a.conf:1: "include" expects one file'],
+    ['include "a\tb";', 'config_value a.conf:1: "include" expects one file'],
   ];
   for (const [text, error] of broken) {
     it(`rejects ${JSON.stringify(text)}`, () => assert.equal(failure(text), error));
@@ -73,12 +73,12 @@ describe('nginx syntax', () => {
   });
 
   it('enforces its limits', () => {
-    assert.match(failure('a{'.repeat(Limits.blockDepth + 1)), /CONFIG_SYNTAX .*more than 32 nested blocks/);
+    assert.match(failure('a{'.repeat(Limits.blockDepth + 1)), /config_syntax .*more than 32 nested blocks/);
     assert.match(failure('a{'.repeat(400_000)), /more than 32 nested blocks/);
-    assert.match(failure('a;'.repeat(Limits.directives + 1)), /CONFIG_FILE .*more than 100000 directives/);
+    assert.match(failure('a;'.repeat(Limits.directives + 1)), /config_file .*more than 100000 directives/);
     assert.match(
       failure('#'.repeat(Limits.fileBytes + 1)),
-      /CONFIG_FILE a\.conf: the file is larger than 1048576 bytes/,
+      /config_file a\.conf: the file is larger than 1048576 bytes/,
     );
     assert.equal(parse('#'.repeat(Limits.fileBytes)).length, 0);
   });

@@ -40,7 +40,7 @@ const rows: { name: string; bytes: string; value: AmfValue }[] = [
 ];
 
 function fails(bytes: Buffer, message: RegExp, limits?: object): void {
-  assert.throws(() => readAmf0(bytes, limits), { name: 'RtmpError', code: 'bad_amf', message });
+  assert.throws(() => readAmf0(bytes, limits), { name: 'RtmpError', code: 'rtmp_bad_amf', message });
 }
 
 describe('AMF0 reader', () => {
@@ -88,7 +88,7 @@ describe('AMF0 reader', () => {
     for (const { name, bytes } of rows) {
       const whole = hex(bytes);
       for (let end = 1; end < whole.length; end++) {
-        assert.throws(() => readAmf0(whole.subarray(0, end)), { code: 'bad_amf' }, `${name}, ${end} bytes`);
+        assert.throws(() => readAmf0(whole.subarray(0, end)), { code: 'rtmp_bad_amf' }, `${name}, ${end} bytes`);
       }
     }
   });

@@ -182,26 +182,26 @@ describe('ChunkReader', () => {
   }
 
   const bad: { name: string; bytes: string; code: string; options?: object }[] = [
-    { name: 'format 2 on a new chunk stream', bytes: '84 000000', code: 'bad_chunk' },
-    { name: 'format 3 on a new chunk stream', bytes: 'c4', code: 'bad_chunk' },
+    { name: 'format 2 on a new chunk stream', bytes: '84 000000', code: 'rtmp_bad_chunk' },
+    { name: 'format 3 on a new chunk stream', bytes: 'c4', code: 'rtmp_bad_chunk' },
     {
       name: 'format 0 within a message',
       bytes: `02 000000 000004 01 00000000 00000002 04 000000 000004 09 01000000 a1a2 04 000000 000004 09 01000000`,
-      code: 'bad_chunk',
+      code: 'rtmp_bad_chunk',
     },
-    { name: 'chunk size 0', bytes: '02 000000 000004 01 00000000 80000000', code: 'bad_chunk' },
-    { name: 'Set Chunk Size of 3 bytes', bytes: '02 000000 000003 01 00000000 000000', code: 'bad_message' },
-    { name: 'Abort of no bytes', bytes: '02 000000 000000 02 00000000', code: 'bad_message' },
+    { name: 'chunk size 0', bytes: '02 000000 000004 01 00000000 80000000', code: 'rtmp_bad_chunk' },
+    { name: 'Set Chunk Size of 3 bytes', bytes: '02 000000 000003 01 00000000 000000', code: 'rtmp_bad_message' },
+    { name: 'Abort of no bytes', bytes: '02 000000 000000 02 00000000', code: 'rtmp_bad_message' },
     {
       name: 'a message over the limit, by its header alone',
       bytes: '04 000000 000101 09 01000000',
-      code: 'message_too_big',
+      code: 'rtmp_message_too_big',
       options: { maxMessageSize: 256 },
     },
     {
       name: 'too many chunk streams',
       bytes: '04 000000 000000 09 01000000 05 000000 000000 09 01000000 06 000000 000000 09 01000000',
-      code: 'too_many_chunk_streams',
+      code: 'rtmp_too_many_chunk_streams',
       options: { maxStreams: 2 },
     },
   ];
@@ -228,7 +228,7 @@ describe('ChunkReader', () => {
     const reader = new ChunkReader();
     const messages = reader.feed(hex('04 000010 000001 09 01000000 aa  c9'));
     assert.equal(messages.length, 1);
-    assert.equal(reader.failure?.code, 'bad_chunk');
+    assert.equal(reader.failure?.code, 'rtmp_bad_chunk');
   });
 
   it('holds what came, not what is claimed', () => {
@@ -249,13 +249,13 @@ describe('ChunkReader', () => {
     assert.equal(reader.heldBytes, 1000);
     reader.feed(begun(6));
     reader.feed(begun(7));
-    assert.throws(() => reader.feed(begun(8)), { code: 'too_much_held' });
+    assert.throws(() => reader.feed(begun(8)), { code: 'rtmp_too_much_held' });
     assert.equal(reader.heldBytes, 0);
   });
 
   it('refuses chunk sizes that cannot be', () => {
     for (const size of [0, -1, 1.5, NaN, 0x80000000]) {
-      assert.throws(() => new ChunkReader().setChunkSize(size), { code: 'bad_chunk' });
+      assert.throws(() => new ChunkReader().setChunkSize(size), { code: 'rtmp_bad_chunk' });
     }
   });
 

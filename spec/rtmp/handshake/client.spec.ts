@@ -116,7 +116,7 @@ describe('ClientHandshake', () => {
     for (const first of [0, 2, 4, 6, 0x15, 0x48, 255]) {
       assert.throws(() => new ClientHandshake().feed(Buffer.of(first)), {
         name: 'RtmpError',
-        code: 'bad_handshake',
+        code: 'rtmp_bad_handshake',
         message: new RegExp(`version ${first} where 3 was expected`),
       });
     }

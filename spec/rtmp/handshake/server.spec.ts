@@ -114,7 +114,7 @@ describe('ServerHandshake', () => {
 
   it('refuses encrypted RTMP, TLS and HTTP at the first byte', () => {
     for (const first of [6, 0x16, 0x47, 0]) {
-      assert.throws(() => new ServerHandshake().feed(Buffer.of(first)), { code: 'bad_handshake' });
+      assert.throws(() => new ServerHandshake().feed(Buffer.of(first)), { code: 'rtmp_bad_handshake' });
     }
   });
 

@@ -23,14 +23,14 @@ describe('readCommand', () => {
 
   it('keeps the arguments ahead of one that cannot be read', () => {
     const command = readCommand(17, hex(`00 ${name} 00 4010000000000000 05 11 0a0b`));
-    assert.deepEqual([command.transaction, command.args, command.fault?.code], [4, [null], 'bad_amf']);
+    assert.deepEqual([command.transaction, command.args, command.fault?.code], [4, [null], 'rtmp_bad_amf']);
   });
 
   it('refuses a message without a name', () => {
-    assert.throws(() => readCommand(20, hex('')), { code: 'bad_amf' });
-    assert.throws(() => readCommand(17, hex('')), { code: 'bad_amf' });
-    assert.throws(() => readCommand(20, hex('05')), { code: 'bad_message' });
-    assert.throws(() => readCommand(20, hex('02 0007 5f72')), { code: 'bad_amf' });
+    assert.throws(() => readCommand(20, hex('')), { code: 'rtmp_bad_amf' });
+    assert.throws(() => readCommand(17, hex('')), { code: 'rtmp_bad_amf' });
+    assert.throws(() => readCommand(20, hex('05')), { code: 'rtmp_bad_message' });
+    assert.throws(() => readCommand(20, hex('02 0007 5f72')), { code: 'rtmp_bad_amf' });
   });
 
   it('knows the types that carry commands', () => {

@@ -47,7 +47,7 @@ describe('control messages', () => {
       assert.deepEqual(readControl(type, Buffer.concat([payload, hex('ffff')])), message, 'with bytes behind it');
       if (written !== undefined) assert.deepEqual(written, { type, payload });
       for (let end = 0; end < payload.length; end++) {
-        assert.throws(() => readControl(type, payload.subarray(0, end)), { code: 'bad_message' });
+        assert.throws(() => readControl(type, payload.subarray(0, end)), { code: 'rtmp_bad_message' });
       }
     });
   }

@@ -11,7 +11,7 @@ describe('a resolver from the configuration', { timeout: 90_000 }, () => {
   const failed = (host: string, message: RegExp) => ({
     name: 'PublishError',
     stage: 'resolve',
-    code: 'RTMP_RESOLVE',
+    code: 'rtmp_resolve',
     message: new RegExp(`^${host.replaceAll('.', '\\.')} could not be resolved by 127.0.0.1:\\d+.*: ${message.source}`),
   });
 

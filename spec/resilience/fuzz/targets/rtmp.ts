@@ -108,7 +108,7 @@ export const chunks: Target = {
     const whole = read([input]);
     const pieces = read(cut(input, random));
     // How much is held at a time depends on the cuts, and so does where a limit on that is met.
-    if (!whole.outcome.includes('too_much_held') && !pieces.outcome.includes('too_much_held')) {
+    if (!whole.outcome.includes('rtmp_too_much_held') && !pieces.outcome.includes('rtmp_too_much_held')) {
       holds(JSON.stringify(whole) === JSON.stringify(pieces), 'cut input gives the same messages');
     }
     return `${whole.messages
