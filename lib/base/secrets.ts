@@ -8,8 +8,8 @@ const MAX_KNOWN = 1000;
 const CREDENTIALS = /^(?:(?:proxy-)?authorization|cookie|[\w-]*(?:token|key|secret)[\w-]*):[ \t]*(.+?)[ \t]*$/gim;
 
 /**
- * The secrets of one upstream, in all forms in which a server may repeat them. Everything that shows what a server says
- * masks it with this object: log, API, status page, top, metrics, notifications; and inspect, for the secrets of a dump.
+ * The secrets of one upstream, in all forms in which a server may repeat them. Everything that shows what a server
+ * says masks it with this object: log, API, status page, top, metrics, notifications; and inspect, for those of a dump.
  */
 export class Secrets {
   private readonly forms = new Set<string>();
