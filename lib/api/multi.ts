@@ -40,9 +40,13 @@ export async function runMulti(routes: readonly PathOperations[], body: unknown,
   const parts: Buffer[] = [];
   let size = 0;
   for (const request of body) {
-    let result = await run(routes, request, from);
-    size += result.body?.length ?? 0;
-    if (size > MAX_ANSWER) result = failure(507, 'answer_too_large', `the answers exceed ${MAX_ANSWER} bytes`);
+    // What comes after the limit is not run: it would take time, or change something and not say so.
+    const isFull = size > MAX_ANSWER;
+    let result = isFull ? undefined : await run(routes, request, from);
+    size += result?.body?.length ?? 0;
+    if (result === undefined || size > MAX_ANSWER) {
+      result = failure(507, 'answer_too_large', `the answers exceed ${MAX_ANSWER} bytes`);
+    }
     parts.push(Buffer.from(`${parts.length === 0 ? '[' : '},'}{"code":${result.status}`));
     if (result.body !== undefined) parts.push(Buffer.from(',"body":'), result.body);
   }

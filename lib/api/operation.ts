@@ -5,6 +5,8 @@ import { jsonBytes } from './answer.js';
 export interface Result {
   readonly status: number;
   readonly body?: Buffer;
+  /** Makes the body with line breaks and indentation. Without it, that is made from the body. */
+  readonly pretty?: () => Promise<Buffer>;
   /** The workers that the answer lacks, by number. */
   readonly missing?: readonly number[];
   /** Where the next page of a list begins. */

@@ -2,6 +2,7 @@ import { DEFAULT_CLOSED, MAX_CLOSED } from '../upstream/report/closed.js';
 import type { GlobalStatus, Management } from '../upstream/report/status.js';
 import type { WorkerUnavailable } from '../upstream/report/worker-unavailable.js';
 import { coalesce } from './coalesce.js';
+import { jsonInParts } from './json-parts.js';
 import { openApiDocument } from './openapi/openapi.js';
 import { failure, noUpstream, ok, type PathOperations, type Query, type Result } from './operation.js';
 import { orderOperations } from './orders.js';
@@ -14,9 +15,16 @@ function okOfAll(value: unknown, ...parts: readonly Pick<GlobalStatus, 'missing_
   return { ...ok(value), missing: [...missing].sort((a, b) => a - b) };
 }
 
+/** Like {@link okOfAll}, for an answer that can have megabytes. */
+async function largeOfAll<T extends object>(value: T, large: keyof T | undefined, all: GlobalStatus): Promise<Result> {
+  const { missing_workers: missing = [] } = all;
+  const body = await jsonInParts(value, large);
+  return { status: 200, body, pretty: once(() => jsonInParts(value, large, true)), missing: [...missing] };
+}
+
 /** Makes a result when it is first needed, and keeps it. */
-function once(make: () => Result): () => Result {
-  let result: Result | undefined;
+function once<T>(make: () => T): () => T {
+  let result: T | undefined;
   return () => (result ??= make());
 }
 
@@ -31,7 +39,10 @@ export function operations(management: Management, { write }: { readonly write: 
   // Simultaneous requests share the status of all upstreams, and the answers made from it.
   const whole = coalesce(async () => {
     const all = await management.status();
-    return { status: once(() => okOfAll(all, all)), upstreams: once(() => okOfAll(all.upstreams, all)) };
+    return {
+      status: once(() => largeOfAll(all, 'upstreams', all)),
+      upstreams: once(() => largeOfAll(all.upstreams, undefined, all)),
+    };
   });
   const upstreamIds = coalesce(() => management.upstreamIds());
   return [

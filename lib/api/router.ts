@@ -69,7 +69,7 @@ function handler(operation: Operation, names: readonly string[], log: Logger): R
     });
     const result = await resultOf(operation(params, req.query['list'] === '1', queryOf(req), req.body));
     if (result.status < 300) log.info(changeText(req.method, req.path, clientName(req), result.note));
-    respond(req, res, result);
+    await respond(req, res, result);
   };
 }
 
@@ -91,13 +91,16 @@ async function resultOf(result: Promise<Result>): Promise<Result> {
   }
 }
 
-function respond(req: Request, res: Response, { status, body, missing = [], next }: Result): void {
+async function respond(req: Request, res: Response, result: Result): Promise<void> {
+  const { status, body, pretty, missing = [], next } = result;
+  const isPretty = body !== undefined && req.query['pretty'] === '1';
+  const sent = isPretty ? await (pretty?.() ?? indented(body)) : body;
   if (next !== undefined)
     res.setHeader('X-Kmp-Rtmp-Next', encodeURIComponent(next.replace(/\p{Surrogate}/gu, '\ufffd')));
   if (missing.length > 0) res.setHeader('X-Kmp-Rtmp-Missing-Workers', missing.join(', '));
   if (status === 503) res.setHeader('Retry-After', '2');
-  if (body === undefined) res.status(status).end();
-  else answerBytes(res, req.query['pretty'] === '1' ? indented(body) : body, status);
+  if (sent === undefined) res.status(status).end();
+  else answerBytes(res, sent, status);
 }
 
 /** JSON with the indentation of the nginx module. Clients that share a body also share its indented form. */

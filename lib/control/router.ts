@@ -5,7 +5,7 @@ import type { Route } from '../config/route.js';
 import { API_ERRORS, clientErrorCode, clientErrorStatus, type ApiErrorCode } from '../base/api-error.js';
 import { KmpRtmpError, messageOf, type ErrorCode } from '../base/errors.js';
 import { noLog, type Logger } from '../base/logger.js';
-import { maskUrl } from '../base/mask.js';
+import { maskKey, maskUrl } from '../base/mask.js';
 import { systemClock, type Clock } from '../time/clock.js';
 import { OK, publishAnswer, republishAnswer, type PlainAnswer } from './answer.js';
 import { CallbackError, parseCallback, type TrackCallback } from './callback.js';
@@ -53,7 +53,8 @@ export function controlRouter(routes: readonly Route[], options: ControlOptions)
     await setImmediate();
     if (!req.socket.writable) return;
     const callback = parseCallback(req.body);
-    const what = `control: ${callback.event} of ${JSON.stringify(callback.name ?? '')}`;
+    // At some sites, the name of an input is the key that its encoder publishes with.
+    const what = `control: ${callback.event} of ${JSON.stringify(maskKey(callback.name ?? ''))}`;
     if (!('media' in callback)) {
       log.info(`${what} accepted`);
       send(res, 200, OK);

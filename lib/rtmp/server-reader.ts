@@ -24,6 +24,10 @@ const MAX_TEXT = 1024;
 const MESSAGES = { burst: 2000, perSecond: 500 };
 /** Additional messages allowed for each stream that is created: results and statuses. */
 const MESSAGES_A_STREAM = 8;
+/** Limit for the bytes of commands: each byte can be a value, and a command of a server has a few hundred bytes. */
+const COMMAND_BYTES = { burst: 2 * MAX_MESSAGE, perSecond: 128 * 1024 };
+/** What a message counts in {@link ServerReader.take} beside the bytes of its payload. */
+const MESSAGE_COST = 256;
 const AMF_LIMITS = { maxDepth: 16, maxValues: 4096 };
 const RECONNECT = 'NetConnection.Connect.ReconnectRequest';
 
@@ -39,11 +43,19 @@ export class ServerReader {
   private limit = 0;
   private lastLimitType: LimitType = 'dynamic';
   private readonly bucket: TokenBucket;
+  private readonly commandBytes: TokenBucket;
+  /** Messages that were received and not taken yet, from number `taken` on. */
+  private messages: RtmpMessage[] = [];
+  private taken = 0;
+  /** True if the events behind those of the messages are still to be taken. */
+  private hasEnd = false;
   private flood: RtmpError | undefined;
 
   constructor(options: ServerReaderOptions = {}) {
     const maxMessageSize = options.maxMessageSize ?? MAX_MESSAGE;
-    this.bucket = new TokenBucket(MESSAGES.burst, MESSAGES.perSecond, options.now ?? (() => systemClock.now()));
+    const now = options.now ?? (() => systemClock.now());
+    this.bucket = new TokenBucket(MESSAGES.burst, MESSAGES.perSecond, now);
+    this.commandBytes = new TokenBucket(COMMAND_BYTES.burst, COMMAND_BYTES.perSecond, now);
     this.chunks = new ChunkReader({ maxMessageSize, maxHeldBytes: 2 * maxMessageSize, maxStreams: MAX_CHUNK_STREAMS });
   }
 
@@ -64,26 +76,63 @@ export class ServerReader {
 
   /** Takes the next bytes, cut anywhere. After `broken` there are no more events. */
   feed(chunk: Buffer): ServerEvent[] {
-    if (this.chunks.failure !== undefined || this.flood !== undefined) return [];
+    this.receive(chunk);
+    return this.take(Infinity);
+  }
+
+  /** Takes the next bytes, cut anywhere. {@link take} returns their events. */
+  receive(chunk: Buffer): void {
+    if (this.chunks.failure !== undefined || this.flood !== undefined) return;
     this.acks.receive(chunk.length);
+    this.hasEnd = true;
     const messages = this.read(chunk);
-    if (!this.bucket.take(messages.length)) {
-      const { burst, perSecond } = MESSAGES;
-      this.flood = new RtmpError(
-        'rtmp_too_many_messages',
-        `the server sent more than ${burst} messages at once, or more than ${perSecond} per second`,
-      );
-      return [{ kind: 'broken', error: this.flood }];
-    }
+    this.flood = this.floodIn(messages);
+    if (this.flood === undefined) this.messages.push(...messages);
+  }
+
+  /** True if {@link take} has more to return. */
+  get hasMore(): boolean {
+    return this.hasEnd;
+  }
+
+  /**
+   * Returns the next events. Reading them ends once the messages have about `most` bytes, so that the caller can do
+   * other work in between.
+   */
+  take(most: number): ServerEvent[] {
     const events: ServerEvent[] = [];
-    for (const message of messages) {
+    const { messages } = this;
+    for (let read = 0; read < most && this.taken < messages.length; this.taken++) {
+      const message = messages[this.taken];
+      if (message === undefined) continue;
+      read += MESSAGE_COST + message.payload.length;
       const event = this.event(message);
       if (event !== undefined) events.push(event);
     }
-    const sequence = this.acks.due();
+    if (this.taken < messages.length || !this.hasEnd) return events;
+    this.messages = [];
+    this.taken = 0;
+    this.hasEnd = false;
+    const error = this.flood ?? this.chunks.failure;
+    const sequence = this.flood === undefined ? this.acks.due() : undefined;
     if (sequence !== undefined) events.push({ kind: 'ackDue', sequence });
-    if (this.chunks.failure !== undefined) events.push({ kind: 'broken', error: this.chunks.failure });
+    if (error !== undefined) events.push({ kind: 'broken', error });
     return events;
+  }
+
+  private floodIn(messages: readonly RtmpMessage[]): RtmpError | undefined {
+    if (!this.bucket.take(messages.length)) {
+      const { burst, perSecond } = MESSAGES;
+      const limits = `more than ${burst} messages at once, or more than ${perSecond} per second`;
+      return new RtmpError('rtmp_too_many_messages', `the server sent ${limits}`);
+    }
+    const bytes = messages.reduce((sum, { type, payload }) => sum + (isCommand(type) ? payload.length : 0), 0);
+    if (bytes > 0 && !this.commandBytes.take(bytes)) {
+      const { burst, perSecond } = COMMAND_BYTES;
+      const limits = `more than ${burst} bytes of commands at once, or more than ${perSecond} per second`;
+      return new RtmpError('rtmp_too_many_messages', `the server sent ${limits}`);
+    }
+    return undefined;
   }
 
   private read(chunk: Buffer): RtmpMessage[] {

@@ -139,6 +139,11 @@ describe('POST /multi', () => {
         (json as Part[]).map(({ code }) => code),
         [200, 200, 200, 200, 200, 200, 507],
       );
+      // What comes after the limit is not run.
+      const more = JSON.stringify([...(JSON.parse(seven) as object[]), { method: 'DELETE', uri: '/upstreams/u1' }]);
+      const last = (await other.request('POST', '/api/multi', JSON_TYPE, more)).json as Part[];
+      assert.equal(last.at(-1)?.code, 507);
+      assert.equal((await other.get('/api/upstreams/u1')).status, 200);
     } finally {
       await other.close();
     }

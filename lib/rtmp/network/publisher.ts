@@ -161,6 +161,15 @@ export class RtmpPublisher extends Writable {
     callback(error);
   }
 
+  /** Reads nothing more from the server until {@link resumeReplies}. Nor is the end of the connection seen. */
+  pauseReplies(): void {
+    this.socket?.pause();
+  }
+
+  resumeReplies(): void {
+    if (this.socket?.isPaused() === true) this.socket.resume();
+  }
+
   /**
    * The server at this address is of no use at the moment: other addresses of its name are tried first for a while.
    * Without effect before there is a connection.

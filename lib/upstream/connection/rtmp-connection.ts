@@ -15,7 +15,9 @@ import type { Destination } from './destination.js';
 import type { Dump } from '../../dump/dump.js';
 import type { Ledger } from '../tracks/ledger.js';
 import type { TurnSchedule } from '../../time/turn-schedule.js';
+import { turnShareOf, type TurnShare } from '../../time/turn-share.js';
 import { FrameEncoder, type EncodedBatch, type EncoderOwner } from './delivery/frame-encoder.js';
+import { ackWindow } from './delivery/wanted-window.js';
 import { ServerLag } from './delivery/server-lag.js';
 import type { ByteCounts } from '../report/byte-counts.js';
 import { lagLimitsOf, type LagLimits } from '../tracks/lag-limits.js';
@@ -27,20 +29,11 @@ import type { Track, TrackStream } from '../tracks/track.js';
 /** The most buffers written in one piece, if that much is due at once. A write has a cost beside its bytes. */
 const BUFFERS_AT_ONCE = 4;
 
+/** Bytes of the server's messages that are handled in one piece, before other work has its turn. */
+const REPLY_BYTES = 16 * 1024;
+
 /** C0, C1 and C2. */
 const HANDSHAKE_BYTES = 1 + 2 * 1536;
-
-/** Acknowledgements per second that a server is asked for. Each is a packet of 16 bytes and wakes up this process. */
-const ACKS_PER_SECOND = 4;
-
-/** Bytes: the smallest and largest window, and the window if the tracks do not state their bitrates. */
-const ACK_WINDOW = { least: 16 * 1024, most: 1024 * 1024, unknown: 64 * 1024 };
-
-function ackWindow(bitrate: number): number {
-  if (bitrate <= 0) return ACK_WINDOW.unknown;
-  const bytes = Math.round(bitrate / 8 / ACKS_PER_SECOND);
-  return Math.min(Math.max(bytes, ACK_WINDOW.least), ACK_WINDOW.most);
-}
 
 export interface RtmpConnectionOptions {
   readonly settings: MediaSettings;
@@ -107,6 +100,10 @@ export class RtmpConnection {
   publishingSince = Infinity;
   private readonly limits: LagLimits;
   private readonly reader: ServerReader;
+  /** Shares the work for this server with that for others. */
+  private readonly share: TurnShare;
+  /** True while messages of the server wait for their turn. */
+  private repliesWait = false;
   /** The last Window Acknowledgement Size that was sent to the server, bytes; 0: none. */
   private window = 0;
   /** The largest allowed window, from the server's Set Peer Bandwidth. */
@@ -120,6 +117,7 @@ export class RtmpConnection {
   ) {
     const { settings, clock, schedule, ledger } = options;
     this.reader = new ServerReader({ now: () => clock.now() });
+    this.share = turnShareOf(clock);
     this.writer = new SessionWriter({
       chunkSize: settings.outChunkSize,
       metadataName: settings.outMetadataName,
@@ -193,13 +191,18 @@ export class RtmpConnection {
       onReply: (bytes) => this.replies(bytes),
     });
     this.publisher = publisher;
-    const broken = (error: Error): void => {
-      if (!this.over) this.owner.connectionBroken(this, error);
-    };
+    const broken = (error: Error): void =>
+      this.share.run(() => {
+        // The server may have said why.
+        if (this.repliesWait) this.handle(this.reader.take(Infinity));
+        if (!this.over) this.owner.connectionBroken(this, error);
+      });
     publisher.on('error', broken);
-    publisher.on('finish', () => {
-      if (!this.over) this.owner.connectionFinished(this);
-    });
+    publisher.on('finish', () =>
+      this.share.run(() => {
+        if (!this.over) this.owner.connectionFinished(this);
+      }),
+    );
     this.merger.on('error', broken);
     new pumpify(this.merger, publisher).on('error', () => {});
     return true;
@@ -345,14 +348,33 @@ export class RtmpConnection {
   private replies(bytes: Buffer): void {
     if (this.over) return;
     this.heard = true;
-    for (const event of this.reader.feed(bytes)) {
+    this.reader.receive(bytes);
+    if (this.repliesWait) return;
+    this.repliesWait = true;
+    this.share.run(() => this.handleReplies());
+    // What comes meanwhile waits in the kernel.
+    if (this.repliesWait) this.publisher?.pauseReplies();
+  }
+
+  private handleReplies(): void {
+    this.handle(this.reader.take(REPLY_BYTES));
+    if (this.reader.hasMore && !this.over) {
+      this.share.later(() => this.handleReplies());
+      return;
+    }
+    this.repliesWait = false;
+    this.publisher?.resumeReplies();
+  }
+
+  private handle(events: readonly ServerEvent[]): void {
+    for (const event of events) {
+      if (this.over) return;
       this.answer(event);
       if (event.kind === 'ack') {
         this.encoder.acked.update(event.sequence, this.publisher?.writtenBytes ?? 0);
         this.lag.acknowledged();
       }
       this.owner.serverEvent(this, event);
-      if (this.over) return;
     }
   }
 

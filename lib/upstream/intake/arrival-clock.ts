@@ -1,6 +1,13 @@
 import type { Frame } from '../../media/frame.js';
 
 /**
+ * ms after joining in which a socket is read almost as soon as bytes arrive, whatever `kmp_rtmp_in_read_interval` says.
+ * A sender may begin with a burst, which does not show when its frames arrived. Tracks that begin together are ordered
+ * by the arrival of their frames.
+ */
+export const STEADY_AFTER = 2_000;
+
+/**
  * Estimates when a frame arrived if its socket is read in intervals. The frame came between the previous read and this
  * one. A live sender sends at the pace of its timestamps, so the estimate is the arrival of the last frame plus the
  * difference of their dts, limited to the possible range. The process delay counts from there. It thus includes the

@@ -5,9 +5,10 @@ import type { ConnectPacket, KmpPacket } from '../../kmp/packet.js';
 import { Frame } from '../../media/frame.js';
 import { sameMediaInfo, type MediaInfo } from '../../media/media-info.js';
 import { toMs } from '../../media/timescale.js';
+import { turnShareOf } from '../../time/turn-share.js';
 import { MAX_PAYLOAD } from '../../rtmp/chunk/chunk-writer.js';
 import { Writable } from '../../base/streams.js';
-import { ArrivalClock } from './arrival-clock.js';
+import { ArrivalClock, STEADY_AFTER } from './arrival-clock.js';
 import { connectDataOf, signerOf } from './read-connect.js';
 import { ackSenderFor, type AckSender } from './ack-sender.js';
 import { TakeoverWait } from './takeover-wait.js';
@@ -23,13 +24,6 @@ import type { InputLostReason } from '../report/upstream-event.js';
 import type { Track } from '../tracks/track.js';
 import type { TrackInput } from '../tracks/track-input.js';
 import type { Upstream } from '../upstream.js';
-
-/**
- * ms after joining in which a socket is read almost as soon as bytes arrive, whatever `kmp_rtmp_in_read_interval` says.
- * A sender may begin with a burst, which does not show when its frames arrived. Tracks that begin together are ordered
- * by the arrival of their frames.
- */
-const STEADY_AFTER = 2_000;
 
 /**
  * The last stage of a KMP connection. It applies the rules of the input (docs/protocol/kmp.md, Rules of the input),
@@ -104,14 +98,14 @@ export class Input extends Writable implements TrackInput, Counting {
   }
 
   override _final(callback: (error?: Error | null) => void): void {
-    this.leave();
-    callback();
+    this.leaveInTurn(callback);
   }
 
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
-    this.leave();
-    this.allAcknowledged();
-    callback(error);
+    this.leaveInTurn(() => {
+      this.allAcknowledged();
+      callback(error);
+    });
   }
 
   get isClosed(): boolean {
@@ -308,8 +302,7 @@ export class Input extends Writable implements TrackInput, Counting {
     if (track.gap !== undefined) track.gap.continues = false;
     if (found.kind === 'gap') {
       const lost = `${found.lost} frames are lost: the sender of this ${info.mediaType} track left them out`;
-      log.warn(`takes over at frame ${initialFrameId} where ${expected} was expected: ${lost}`);
-      return;
+      return log.warn(`takes over at frame ${initialFrameId} where ${expected} was expected: ${lost}`);
     }
     log.warn(`restarts at frame ${initialFrameId}: ${track.length} pending frames are dropped`);
     this.upstream?.clear(track);
@@ -380,6 +373,13 @@ export class Input extends Writable implements TrackInput, Counting {
     if (track !== undefined) upstream.admission.partial(track, held, first);
   }
 
+  /** Thousands of senders may leave together, for example if their process dies. Other work has its turns meanwhile. */
+  private leaveInTurn(then: () => void): void {
+    const share = this.over ? undefined : turnShareOf(this.options.clock);
+    if (share === undefined) then();
+    else share.run(() => (this.leave(), then()));
+  }
+
   /** The connection leaves its track, for any reason. Further calls do nothing. */
   private leave(): void {
     if (this.over) return;
@@ -387,8 +387,7 @@ export class Input extends Writable implements TrackInput, Counting {
     this.options.totals?.leave(this);
     if (!this.awaitsLastAck) this.acks?.close();
     const { track, upstream } = this;
-    if (upstream === undefined) return;
-    if (track === undefined || track.input !== this) return;
+    if (upstream === undefined || track === undefined || track.input !== this) return;
     track.memory.setPartial(0);
     track.source = undefined;
     track.keyMissing = this.rules.waitKey;

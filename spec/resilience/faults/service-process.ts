@@ -25,7 +25,7 @@ export class ServiceProcess {
     private readonly run: Run,
     private readonly folder: Folder,
     readonly kmpPort: number,
-    private readonly httpPort: number,
+    readonly httpPort: number,
   ) {
     this.probe = new Probe(folder.path, () => this.pids);
   }
@@ -39,7 +39,7 @@ export class ServiceProcess {
       `worker_processes ${workers}; error_log ${folder.path}/error.log info; ${main}
       stream { server { listen 127.0.0.1:${kmpPort}; kmp_rtmp; ${media.replaceAll('{folder}', folder.path)} } }
       http { server { listen 127.0.0.1:${httpPort}; location /api/ { kmp_rtmp_api write=on; }
-        location /metrics { kmp_rtmp_metrics; } location / { kmp_rtmp_health; } } }`,
+        location /metrics { kmp_rtmp_metrics; } location / { kmp_rtmp_status; kmp_rtmp_health; } } }`,
     );
     const service = new ServiceProcess(new Run(['-c', path], probed(folder.path)), folder, kmpPort, httpPort);
     await service.until('its readiness', async () => (await service.get('/readyz').catch(() => 0)) === 200);
