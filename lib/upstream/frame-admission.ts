@@ -40,6 +40,7 @@ export class FrameAdmission {
    */
   admits(track: Track, frame: Frame): boolean {
     const { overload } = this;
+    if (this.drops(track)) this.guard.thin(frameCharge(frame));
     if (track.stream.outlet?.isWaiting === true) return overload.admitsWaiting(track, frame, this.waitingTracks);
     if (this.mayDrop) return overload.admits(track, frame, this.allTracks);
     return overload.endsGroup(track, frame);

@@ -66,8 +66,13 @@ export class MemoryGuard {
     }
   }
 
-  /** Empties the queue of a sender that floods, so that no frames of the others are dropped. */
-  private thin(bytes: number): void {
+  /**
+   * Empties the queue of a sender that floods, so that no frames of the others are dropped. Call it before a frame may
+   * be dropped.
+   *
+   * @param bytes that will be charged
+   */
+  thin(bytes: number): void {
     const { ledger } = this.owner;
     if (this.isOff || ledger.used + bytes <= ledger.limit * MUCH) return;
     const flooder = this.flooder(true);

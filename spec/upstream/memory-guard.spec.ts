@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import { eventually } from '../support/eventually.js';
+import { FakeClock } from '../support/fake-clock.js';
 import { framesOf } from '../support/ingest-media.js';
 import { frameAt, videoMinf, type KmpSender } from '../support/kmp-sender.js';
 import { audioFrames, Live, names, videoFrames, type LiveOptions } from '../support/live.js';
@@ -10,12 +11,15 @@ const MB = 2 ** 20;
 
 describe('the memory of a track within its upstream', { timeout: 60_000 }, () => {
   let live: Live;
+  let clock: FakeClock;
   let healthy: { video: KmpSender; audio: KmpSender };
 
   async function start(settings: LiveOptions['settings'] = {}): Promise<void> {
-    // Frames wait a minute, so that nothing leaves the memory while it is filled.
+    // The clock stands still while the memory is filled: no frame is due.
+    clock = new FakeClock();
     live = await Live.start({
-      settings: { outMemLimit: 4 * MB, outMinProcessDelay: 0, outMaxProcessDelay: 60_000, ...settings },
+      settings: { outMemLimit: 4 * MB, outMinProcessDelay: 3000, outMaxProcessDelay: 3000, ...settings },
+      clock,
     });
     healthy = await live.both();
     healthy.video.send(...videoFrames(0, 10));
@@ -33,7 +37,9 @@ describe('the memory of a track within its upstream', { timeout: 60_000 }, () =>
     await live.received('audio', 20);
     assert.deepEqual([healthy.video.isClosed, healthy.audio.isClosed], [false, false]);
     const [connection] = live.ingest.connections;
-    await live.finish();
+    await live.finishAfter(() => {
+      for (let n = 0; n < 8; n++) clock.advance(500);
+    });
     assert.ok(connection);
     await connection.closed;
     const found = framesOf(connection);
@@ -48,7 +54,7 @@ describe('the memory of a track within its upstream', { timeout: 60_000 }, () =>
     assert.equal(live.ingest.connections.length, 1);
   }
 
-  /** Floods with frames that are not due for a minute. */
+  /** Floods with frames that are not due. */
   function flood(sender: KmpSender): void {
     for (let n = 0; n < 40; n++) sender.send(frameAt(n * 40, Buffer.alloc(MB / 8, 1), { key: n === 0 }));
   }
