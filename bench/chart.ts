@@ -1,5 +1,5 @@
 /** Draws the bars of a bench from its JSON: an SVG that reads on a light and on a dark page. */
-import { ratioToRelay, type Results, type Row } from './result.js';
+import { ratioToRelay, shortfall, type Results, type Row } from './result.js';
 
 export interface Bar {
   readonly label: string;
@@ -9,7 +9,7 @@ export interface Bar {
   /** What is written at the bar's end. */
   readonly text: string;
   /** Which of the colours. */
-  readonly kind: 'service' | 'relay';
+  readonly kind: Row['target'];
 }
 
 interface Panel {
@@ -28,14 +28,16 @@ const STYLE = `
   text { font: 13px system-ui, sans-serif; fill: #24292f }
   .title { font-weight: 600; font-size: 15px }
   .note { fill: #57606a; font-size: 12px }
-  .service { fill: #0969da } .relay { fill: #9aa4af } .pale { opacity: 0.35 }
+  .service { fill: #0969da } .relay { fill: #9aa4af } .floor { fill: #2da44e } .pale { opacity: 0.35 }
   @media (prefers-color-scheme: dark) {
     text { fill: #e6edf3 } .note { fill: #9da7b1 }
-    .service { fill: #58a6ff } .relay { fill: #6e7681 }
+    .service { fill: #58a6ff } .relay { fill: #6e7681 } .floor { fill: #3fb950 }
   }`;
 
 export function chart(results: Results): string {
-  const panels = panelsOf(results.rows).filter((panel) => panel.bars.length > 0);
+  const panels = panelsOf(results.rows.filter((row) => shortfall(row.median) === undefined)).filter(
+    (panel) => panel.bars.length > 0,
+  );
   const parts: string[] = [];
   let y = 8;
   for (const panel of panels) {
@@ -74,10 +76,11 @@ function panelsOf(rows: readonly Row[]): Panel[] {
   const inCase = (name: string, target: Row['target']): Row | undefined =>
     rows.find((row) => row.case === name && row.target === target);
   const compared = rows.flatMap((row) => {
-    const relay = row.target === 'service' ? inCase(row.case, 'relay') : undefined;
-    return relay === undefined ? [] : [row, relay];
+    const others = row.target === 'service' ? [inCase(row.case, 'relay'), inCase(row.case, 'floor')] : [];
+    const found = others.filter((other) => other !== undefined);
+    return found.length === 0 ? [] : [row, ...found];
   });
-  const growth = rows.filter((row) => row.case.startsWith('growth-'));
+  const growth = rows.filter((row) => row.target === 'service' && row.case.startsWith('growth-'));
   const workers = rows.filter((row) => row.case.startsWith('workers-'));
   const service = rows.filter((row) => row.target === 'service' && row.upstreams > 0);
   return [
@@ -102,11 +105,11 @@ function panelsOf(rows: readonly Row[]): Panel[] {
 }
 
 function cpuBar(row: Row, rows: readonly Row[]): Bar {
-  const relay = row.target === 'relay';
-  const label = relay ? 'plain relay' : row.title;
-  const ratio = ratioToRelay(rows, row.case);
-  const share = relay || ratio === undefined ? '' : ` (${ratio.toFixed(2)} of relay)`;
-  return bar(label, row.median.cpuPercent, 1, ` %${share}`, relay ? 'relay' : 'service');
+  const { target } = row;
+  const label = target === 'service' ? row.title : target === 'relay' ? 'plain relay' : 'floor';
+  const ratio = target === 'relay' ? undefined : ratioToRelay(rows, row.case, target);
+  const share = ratio === undefined ? '' : ` (${ratio.toFixed(2)} of relay)`;
+  return bar(label, row.median.cpuPercent, 1, ` %${share}`, target);
 }
 
 function delayBar({ title, median }: Row): Bar {

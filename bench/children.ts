@@ -31,14 +31,22 @@ export class Helper<Report extends object> {
   static async start<Report extends object, News extends object>(
     file: string,
     args: readonly (string | number)[] = [],
+    env: NodeJS.ProcessEnv = process.env,
   ): Promise<{ helper: Helper<Report>; news: News }> {
     const path = fileURLToPath(new URL(file, import.meta.url));
-    const helper = new Helper<Report>(keep(fork(path, args.map(String))));
+    const helper = new Helper<Report>(keep(fork(path, args.map(String), { env })));
     return { helper, news: (await helper.next()) as News };
   }
 
   get pid(): number {
     return this.child.pid ?? 0;
+  }
+
+  /** @throws when it is no longer there. */
+  assertAlive(): void {
+    const { exitCode, signalCode, spawnargs } = this.child;
+    if (exitCode !== null || signalCode !== null)
+      throw new Error(`${spawnargs[1] ?? 'a helper'} ended with ${exitCode ?? signalCode}`);
   }
 
   async ask(question: Question): Promise<Report> {
@@ -75,9 +83,10 @@ export class Service {
   constructor(
     command: readonly string[],
     private readonly logFile: string,
+    env: NodeJS.ProcessEnv = process.env,
   ) {
     const log = openSync(logFile, 'w');
-    this.child = keep(spawn(command[0] ?? '', command.slice(1), { stdio: ['ignore', log, log] }));
+    this.child = keep(spawn(command[0] ?? '', command.slice(1), { stdio: ['ignore', log, log], env }));
     this.child.on('error', (error) => (this.failure = error));
     closeSync(log);
   }

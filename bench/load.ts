@@ -5,7 +5,7 @@
 import net from 'node:net';
 import { Histogram } from './histogram.js';
 import { fillFramePacket, framePacketBuffer, TIMESCALE } from './kmp-bytes.js';
-import { answer, ownCpuSeconds, ready, type LoadPlan, type LoadReport } from './messages.js';
+import { answer, ownCpuSeconds, PLAY_AFTER_MS, ready, type LoadPlan, type LoadReport } from './messages.js';
 import { sleep, machineMs } from './time.js';
 import { greeting, trackList, type Track } from './tracks.js';
 
@@ -113,7 +113,7 @@ while (players.length < tracks.length) {
   players.push(...(await Promise.all(batch.map(connect))));
   await sleep(2);
 }
-const start = machineMs() + 500;
+const start = machineMs() + PLAY_AFTER_MS;
 // Tracks are spread over their frame time, as independent senders are.
 players.forEach((player, i) => (player.due = start + (player.track.stepMs * ((i * 7919) % 1000)) / 1000));
 playing = true;

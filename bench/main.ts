@@ -1,5 +1,6 @@
 /**
- * `npm run bench -- [options]`: measures the service under live load beside a plain relay, in processes of their own.
+ * `npm run bench -- [options]`: measures the service under live load beside a plain relay and the floor, the least
+ * that Node could do (bench/floor), in processes of their own.
  * Prints a table; writes results.json and chart.svg. Ends by itself; exit 1 if a frame was lost or damaged.
  */
 import { execFileSync } from 'node:child_process';
@@ -7,18 +8,20 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { chooseCases, CASES, type Case, type Target } from './cases.js';
+import { chooseCases, CASES, TARGETS, type Case, type Target } from './cases.js';
 import { chart } from './chart.js';
 import { table } from './report.js';
-import { medianRun, type Results, type Row, type Run } from './result.js';
+import { failed, medianRun, type Results, type Row, type Run } from './result.js';
 import { runCase } from './run.js';
 
 const HELP = `npm run bench -- [options]
   --case NAME        one case, or the cases that begin with NAME- ; may be repeated. Default: all but soak
                      (${CASES.map((one) => one.name).join(' ')})
-  --target NAME      relay or service; may be repeated. Default: what the case names
+                     floor: all cases with the floor, the least that Node could do, beside the service
+  --target NAME      relay, service or floor; may be repeated. Default: what the case names
   --seconds N        counted seconds a run, after the warm-up. Default 10
-  --repeat N         runs of each target, taken in turn; the median counts. Default 3, growth and workers 1
+  --repeat N         runs of each target, taken in turn; the median counts. Default 3, growth, start and workers 1
+  --heap             after the count, samples for 5 s what the JavaScript heap allocates (MB a second, and where)
   --set "LINE;"      a directive for the service's server block; may be repeated
   --command WORDS    the service; {conf} is its configuration file. Default: node dist/bin/kmp-rtmp.js -c {conf}
   --out DIR          where results.json and chart.svg go. Default bench-out
@@ -30,6 +33,7 @@ const { values: options } = parseArgs({
     target: { type: 'string', multiple: true, default: [] },
     seconds: { type: 'string' },
     repeat: { type: 'string' },
+    heap: { type: 'boolean', default: false },
     set: { type: 'string', multiple: true, default: [] },
     command: { type: 'string', default: `${process.execPath} dist/bin/kmp-rtmp.js -c {conf}` },
     out: { type: 'string', default: 'bench-out' },
@@ -51,8 +55,9 @@ function named(targets: readonly string[]): Target[] | undefined {
   return targets.length === 0
     ? undefined
     : targets.map((target) => {
-        if (target === 'relay' || target === 'service') return target;
-        throw new Error(`--target ${target}: relay or service is expected`);
+        const found = TARGETS.find((one) => one === target);
+        if (found !== undefined) return found;
+        throw new Error(`--target ${target}: relay, service or floor is expected`);
       });
 }
 
@@ -60,7 +65,7 @@ async function runRows(one: Case): Promise<Row[]> {
   const runs = new Map((named(options.target) ?? one.targets).map((target): [Target, Run[]] => [target, []]));
   const seconds = count('seconds', options.seconds) ?? one.seconds ?? DEFAULT_SECONDS;
   const repeat = count('repeat', options.repeat) ?? one.repeat ?? DEFAULT_REPEAT;
-  const settings = { seconds, command: options.command.split(' '), directives: options.set };
+  const settings = { seconds, command: options.command.split(' '), directives: options.set, heap: options.heap };
   for (let turn = 0; turn < repeat; turn++) {
     for (const [target, done] of runs) {
       const run = await runCase(one, target, settings);
@@ -103,7 +108,7 @@ async function main(): Promise<void> {
   writeFileSync(join(options.out, 'results.json'), `${JSON.stringify(results, undefined, 2)}\n`);
   writeFileSync(join(options.out, 'chart.svg'), chart(results));
   console.log(table(results));
-  process.exitCode = rows.some(({ runs }) => runs.some((run) => run.lost > 0 || run.bad > 0)) ? 1 : 0;
+  process.exitCode = rows.some(({ runs }) => runs.some(failed)) ? 1 : 0;
 }
 
 if (options.help) {

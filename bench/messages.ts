@@ -11,6 +11,9 @@ export interface LoadPlan {
   readonly audioBytes: number;
 }
 
+/** The load sends its first frames this long after all its tracks are connected. */
+export const PLAY_AFTER_MS = 500;
+
 export const VIDEO_FPS = 30;
 /** 44.1 kHz in frames of 1024 samples. */
 export const AUDIO_FPS = 43.07;

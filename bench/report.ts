@@ -1,5 +1,5 @@
 /** The table of a bench, for a terminal and for Markdown alike. */
-import { ratioToRelay, type Results, type Row, type Run } from './result.js';
+import { ratioToRelay, shortfall, type Results, type Row, type Run } from './result.js';
 
 const COLUMNS = (
   'case|target|CPU %|of relay|busiest %|ms/upstream|us/frame|RSS MB|p50|p99|max ms|' +
@@ -8,6 +8,9 @@ const COLUMNS = (
 
 /** A generator later than this at p99 measures itself. */
 const LATE_MS = 50;
+
+/** Below this share of what is sent, frames pile up. */
+const KEEPS_UP = 0.97;
 
 export function table(results: Results): string {
   const cells = [[...COLUMNS], ...results.rows.map((row) => cellsOf(row, results.rows))];
@@ -21,7 +24,15 @@ export function table(results: Results): string {
 
 function cellsOf(row: Row, rows: readonly Row[]): string[] {
   const { median: run } = row;
-  const ratio = row.target === 'service' ? ratioToRelay(rows, row.case) : undefined;
+  const ratio = row.target === 'relay' ? undefined : ratioToRelay(rows, row.case, row.target);
+  const load = [
+    run.framesPerSecond.toFixed(0),
+    run.loadCpuPercent.toFixed(0),
+    run.ingestCpuPercent.toFixed(0),
+    run.loadLateMs.toFixed(1),
+  ];
+  // The figures of a smaller load must not be taken for those of this case.
+  if (shortfall(run) !== undefined) return [row.title, row.target, ...COLUMNS.slice(2, -4).map(() => '-'), ...load];
   return [
     row.title,
     row.target,
@@ -36,10 +47,7 @@ function cellsOf(row: Row, rows: readonly Row[]): string[] {
     run.delayMs.max.toFixed(0),
     String(run.lost),
     String(run.bad),
-    run.framesPerSecond.toFixed(0),
-    run.loadCpuPercent.toFixed(0),
-    run.ingestCpuPercent.toFixed(0),
-    run.loadLateMs.toFixed(1),
+    ...load,
   ];
 }
 
@@ -50,7 +58,11 @@ function remarks(results: Results): string[] {
   lines.push(...startUp(results.rows));
   for (const row of results.rows) {
     const { median: run } = row;
-    lines.push(...course(row));
+    const short = shortfall(run);
+    if (short !== undefined) lines.push(`${row.title} (${row.target}): ${short}`);
+    else if (run.framesPerSecond < run.sentFramesPerSecond * KEEPS_UP && run.connectSeconds === undefined)
+      lines.push(`${row.title} (${row.target}): falls behind the load.`);
+    lines.push(...coldStart(row), ...course(row), ...heapOf(row));
     if (run.loadLateMs > LATE_MS)
       lines.push(`${row.title} (${row.target}): the load was late; do not trust the figures.`);
     if (run.lostConnections > 0) lines.push(`${row.title} (${row.target}): ${run.lostConnections} connections lost.`);
@@ -66,6 +78,22 @@ function startUp(rows: readonly Row[]): string[] {
   const times = rows.filter((row) => row.target === 'service').flatMap((row) => row.runs.map((run) => run.startMs));
   if (times.length === 0) return [];
   return [`Start-up of the service: ${Math.min(...times).toFixed(0)} to ${Math.max(...times).toFixed(0)} ms.`];
+}
+
+function coldStart({ title, target, median }: Row): string[] {
+  const { samples, connectSeconds, delayMs } = median;
+  if (connectSeconds === undefined) return [];
+  const [connecting = '', ...seconds] = samples.map(({ cpuPercent }) => cpuPercent.toFixed(0));
+  return [
+    `${title} (${target}), CPU % of each second once all are connected: ${seconds.join(' ')} ` +
+      `(before that, in ${connectSeconds.toFixed(1)} s: ${connecting}); largest delay ${delayMs.max.toFixed(0)} ms.`,
+  ];
+}
+
+function heapOf({ title, target, median: { heap } }: Row): string[] {
+  if (heap === undefined) return [];
+  const most = heap.most.length > 0 ? `; most: ${heap.most.join(', ')}` : '';
+  return [`${title} (${target}): ${heap.mbPerSecond.toFixed(2)} MB a second allocated on the heap${most}.`];
 }
 
 /** A soak is judged by whether its end looks like its beginning. */

@@ -10,6 +10,9 @@ export interface Run {
   readonly cpuMsPerUpstreamSecond: number;
   readonly cpuUsPerFrame: number;
   readonly framesPerSecond: number;
+  /** What the load was to send, and what it sent. */
+  readonly wantedFramesPerSecond: number;
+  readonly sentFramesPerSecond: number;
   readonly mbitPerSecond: number;
   readonly rssMb: number;
   readonly rssMaxMb: number;
@@ -28,8 +31,20 @@ export interface Run {
   readonly stalls: number;
   /** The first faults, in words. */
   readonly faults: readonly string[];
-  /** In the course of the run; a soak is judged by it. */
+  /** Of a case that asks for it: what the steady state allocates. */
+  readonly heap?: HeapSample;
+  /** Of a cold start: how long the connecting took. It is the first of the samples then. */
+  readonly connectSeconds?: number;
+  /** In the course of the run; a soak and a cold start are judged by it. */
   readonly samples: readonly { readonly second: number; readonly cpuPercent: number; readonly rssMb: number }[];
+}
+
+/** What a process allocates on the JavaScript heap; the memory of buffers is not part of it. */
+export interface HeapSample {
+  /** MB of 10^6 bytes a second. */
+  readonly mbPerSecond: number;
+  /** The functions that allocate most, in words. */
+  readonly most: readonly string[];
 }
 
 export interface Row {
@@ -64,10 +79,28 @@ export function medianRun(runs: readonly Run[]): Run {
   return middle;
 }
 
-/** The CPU of the service as a share of the plain relay's in the same case; undefined where one is missing. */
-export function ratioToRelay(rows: readonly Row[], name: string): number | undefined {
-  const cpu = (target: Target): number | undefined =>
-    rows.find((row) => row.case === name && row.target === target)?.median.cpuPercent;
-  const [service, relay] = [cpu('service'), cpu('relay')];
-  return service === undefined || relay === undefined || relay === 0 ? undefined : service / relay;
+/** A load that sends less than this share of what it was to send measures another case. */
+const REACHED = 0.97;
+
+/** Why the figures of a run are not those of its case; undefined: they are. */
+export function shortfall(run: Run): string | undefined {
+  const { wantedFramesPerSecond: wanted, sentFramesPerSecond: sent, loadCpuPercent, ingestCpuPercent } = run;
+  if (sent >= wanted * REACHED) return undefined;
+  const shares = `generator ${loadCpuPercent.toFixed(0)} %, ingest ${ingestCpuPercent.toFixed(0)} % of a core`;
+  return `not reached: the load sent ${sent.toFixed(0)} of ${wanted.toFixed(0)} frames a second (${shares}).`;
+}
+
+/** A frame is lost or damaged. Where the load could not send what it was to send, frames may still be under way. */
+export function failed(run: Run): boolean {
+  return run.bad > 0 || (run.lost > 0 && shortfall(run) === undefined);
+}
+
+/** The CPU of a target as a share of the plain relay's in the same case; undefined where one is missing. */
+export function ratioToRelay(rows: readonly Row[], name: string, target: Target = 'service'): number | undefined {
+  const cpu = (wanted: Target): number | undefined => {
+    const run = rows.find((row) => row.case === name && row.target === wanted)?.median;
+    return run === undefined || shortfall(run) !== undefined ? undefined : run.cpuPercent;
+  };
+  const [own, relay] = [cpu(target), cpu('relay')];
+  return own === undefined || relay === undefined || relay === 0 ? undefined : own / relay;
 }

@@ -6,10 +6,13 @@ import { join } from 'node:path';
 import { freePort } from '../spec/support/free-port.js';
 import type { Case, Target } from './cases.js';
 import { Helper, Service } from './children.js';
-import type { IngestReport, LoadReport } from './messages.js';
+import { HeapProbe } from './heap/sample.js';
+import { PLAY_AFTER_MS, type IngestReport, type LoadReport } from './messages.js';
 import { processTree, type ProcessUse } from './processes.js';
 import type { Run } from './result.js';
+import { cpuPercents, rssMb, sampled, sum } from './sampling.js';
 import { machineMs, sleep } from './time.js';
+import { trackList } from './tracks.js';
 
 export interface RunSettings {
   readonly seconds: number;
@@ -17,12 +20,14 @@ export interface RunSettings {
   readonly command: readonly string[];
   /** Lines for the `server` block of the service. */
   readonly directives: readonly string[];
+  /** Takes a heap sample after the count. */
+  readonly heap: boolean;
 }
 
 const START_LIMIT_MS = 15_000;
 /** The service may hold a frame for a second; a slow one gets a little longer. */
 const DRAIN_LIMIT_MS = 5000;
-const MB = 2 ** 20;
+const HEAP_SECONDS = 5;
 
 interface Started {
   readonly pid: number;
@@ -37,11 +42,14 @@ export async function runCase(one: Case, target: Target, settings: RunSettings):
   const { helper: ingest, news } = await Helper.start<IngestReport, Ports>('./ingest.js');
   let started: Started | undefined;
   let load: Helper<LoadReport> | undefined;
+  const probe = settings.heap ? new HeapProbe(folder) : undefined;
   try {
-    started = target === 'relay' ? await startRelay(news.sinkPort) : await startService(one, settings, folder);
+    if (target === 'service') started = await startService(one, settings, folder, probe?.env);
+    else started = await startHelper(target, news.sinkPort, probe?.env);
+    const before = { tree: processTree(started.pid), at: machineMs() };
     const args = [started.port, news.rtmpPort, JSON.stringify(one.plan)];
     load = (await Helper.start<LoadReport, object>('./load.js', args)).helper;
-    return await measure(one, settings.seconds, started, ingest, load);
+    return await measure(one, settings.seconds, { target: started, ingest, load, probe, before });
   } finally {
     load?.kill();
     await started?.stop();
@@ -55,20 +63,32 @@ interface Ports {
   readonly sinkPort: number;
 }
 
-async function startRelay(sinkPort: number): Promise<Started> {
+const HELPER_FILES = { relay: './relay.js', floor: './floor/main.js' } as const;
+
+async function startHelper(
+  target: keyof typeof HELPER_FILES,
+  sinkPort: number,
+  env: NodeJS.ProcessEnv | undefined,
+): Promise<Started> {
   const began = machineMs();
-  const { helper, news } = await Helper.start<object, { port: number }>('./relay.js', [sinkPort]);
+  const { helper, news } = await Helper.start<object, { port: number }>(HELPER_FILES[target], [sinkPort], env);
+  const assertAlive = (): void => helper.assertAlive();
   const stop = async (): Promise<void> => helper.kill();
-  return { pid: helper.pid, port: news.port, startMs: machineMs() - began, assertAlive: () => undefined, stop };
+  return { pid: helper.pid, port: news.port, startMs: machineMs() - began, assertAlive, stop };
 }
 
-async function startService(one: Case, settings: RunSettings, folder: string): Promise<Started> {
+async function startService(
+  one: Case,
+  settings: RunSettings,
+  folder: string,
+  env: NodeJS.ProcessEnv | undefined,
+): Promise<Started> {
   const port = await freePort();
   const conf = join(folder, 'kmp-rtmp.conf');
   writeFileSync(conf, configuration(port, one.workers, settings.directives));
   const words = settings.command.map((word) => word.replace('{conf}', conf).replace('{port}', String(port)));
   const began = machineMs();
-  const service = new Service(words, join(folder, 'service.log'));
+  const service = new Service(words, join(folder, 'service.log'), env);
   while (!(await accepts(port))) {
     service.assertAlive();
     if (machineMs() - began > START_LIMIT_MS) {
@@ -88,27 +108,37 @@ function configuration(port: number, workers: number, directives: readonly strin
   return `worker_processes ${workers};\n\nstream {\n    server {\n${lines.join('\n')}\n    }\n}\n`;
 }
 
-async function measure(
-  one: Case,
-  seconds: number,
-  target: Started,
-  ingest: Helper<IngestReport>,
-  load: Helper<LoadReport>,
-): Promise<Run> {
-  await sleep((one.warm ?? 4) * 1000);
+/** The processes of a run. */
+interface Parties {
+  readonly target: Started;
+  readonly ingest: Helper<IngestReport>;
+  readonly load: Helper<LoadReport>;
+  readonly probe: HeapProbe | undefined;
+  /** What the target had used when the load was started, and the time of it. */
+  readonly before: { readonly tree: readonly ProcessUse[]; readonly at: number };
+}
+
+async function measure(one: Case, seconds: number, parties: Parties): Promise<Run> {
+  const { target, ingest, load, probe, before } = parties;
+  if (one.cold !== true) await sleep((one.warm ?? 4) * 1000);
   target.assertAlive();
   const tree0 = processTree(target.pid);
   const began = machineMs();
   const [load0, ingest0] = await Promise.all([load.ask('mark'), ingest.ask('mark')]);
-  const samples = await sampled(target, tree0, began, seconds);
+  const samples = await sampled(target.pid, tree0, began, seconds);
   const tree1 = processTree(target.pid);
   const elapsed = (machineMs() - began) / 1000;
-  const [load1, ingest1] = await Promise.all([load.ask('stop'), ingest.ask('read')]);
+  const [load1, ingest1] = await Promise.all([load.ask('read'), ingest.ask('read')]);
+  const heap = await probe?.sample(HEAP_SECONDS);
+  const { sent, ...stopped } = await load.ask('stop');
   target.assertAlive();
-  const end = await drained(ingest, load1.sent);
+  const end = await drained(ingest, sent);
 
   const cpu = cpuPercents(tree0, tree1, elapsed);
-  const total = cpu.reduce((sum, share) => sum + share, 0);
+  const total = sum(cpu);
+  const wanted = sum(trackList(one.plan).map(({ stepMs }) => 1000 / stepMs));
+  // The load begins half a second after it is ready.
+  const playing = one.cold === true ? elapsed - PLAY_AFTER_MS / 1000 : elapsed;
   const frames = ingest1.received - ingest0.received;
   const percent = (from: { cpuSeconds: number }, to: { cpuSeconds: number }): number =>
     (100 * (to.cpuSeconds - from.cpuSeconds)) / elapsed;
@@ -119,46 +149,34 @@ async function measure(
     cpuMsPerUpstreamSecond: one.plan.upstreams === 0 ? 0 : (total * 10) / one.plan.upstreams,
     cpuUsPerFrame: frames === 0 ? 0 : (total * 1e4 * elapsed) / frames,
     framesPerSecond: frames / elapsed,
+    wantedFramesPerSecond: wanted,
+    sentFramesPerSecond: (load1.sent - load0.sent) / playing,
     mbitPerSecond: ((ingest1.bytes - ingest0.bytes) * 8) / elapsed / 1e6,
     rssMb: rssMb(tree1),
     rssMaxMb: Math.max(rssMb(tree1), ...samples.map((sample) => sample.rssMb)),
     startMs: target.startMs,
-    delayMs: end.delay,
-    sent: load1.sent,
+    // A heap sample slows the target down: what is sent then does not count.
+    delayMs: heap === undefined ? end.delay : ingest1.delay,
+    sent,
     received: end.received,
-    lost: load1.sent - end.received,
+    lost: sent - end.received,
     bad: end.bad,
-    lostConnections: load1.lostConnections + end.lostConnections,
+    lostConnections: stopped.lostConnections + end.lostConnections,
     loadCpuPercent: percent(load0, load1),
     ingestCpuPercent: percent(ingest0, ingest1),
     loadLateMs: load1.lateness.p99,
     stalls: load1.stalls - load0.stalls,
     faults: end.faults,
-    samples,
+    ...(heap === undefined ? {} : { heap }),
+    ...(one.cold === true ? { connectSeconds: (began - before.at) / 1000 } : {}),
+    samples: one.cold === true ? [connecting(before, tree0, began), ...samples] : samples,
   };
 }
 
-/** About 60 samples over the run, one a second at most. */
-async function sampled(target: Started, tree0: ProcessUse[], began: number, seconds: number): Promise<Run['samples']> {
-  const samples: { second: number; cpuPercent: number; rssMb: number }[] = [];
-  const step = Math.max(1, seconds / 60);
-  let before = { tree: tree0, at: began };
-  for (let second = step; second < seconds; second += step) {
-    await sleep(began + second * 1000 - machineMs());
-    const now = { tree: processTree(target.pid), at: machineMs() };
-    const cpu = cpuPercents(before.tree, now.tree, (now.at - before.at) / 1000);
-    samples.push({ second, cpuPercent: cpu.reduce((sum, share) => sum + share, 0), rssMb: rssMb(now.tree) });
-    before = now;
-  }
-  await sleep(began + seconds * 1000 - machineMs());
-  return samples;
-}
-
-const rssMb = (tree: readonly ProcessUse[]): number => tree.reduce((sum, one) => sum + one.rssBytes, 0) / MB;
-
-function cpuPercents(before: readonly ProcessUse[], after: readonly ProcessUse[], seconds: number): number[] {
-  const then = new Map(before.map((one) => [one.pid, one.cpuSeconds]));
-  return after.map((one) => (100 * (one.cpuSeconds - (then.get(one.pid) ?? 0))) / seconds);
+/** The time from the start of the load until all its tracks are connected, as the sample of second 0. */
+function connecting(before: Parties['before'], tree: readonly ProcessUse[], now: number): Run['samples'][number] {
+  const cpu = sum(cpuPercents(before.tree, tree, (now - before.at) / 1000));
+  return { second: 0, cpuPercent: cpu, rssMb: rssMb(tree) };
 }
 
 /** Until all that was sent is there, or time is up. */

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { chooseCases } from '../../bench/cases.js';
 import { chart } from '../../bench/chart.js';
+import { summary, type ProfileNode } from '../../bench/heap/sample.js';
 import { Histogram } from '../../bench/histogram.js';
 import { parseProc, parsePsTime } from '../../bench/processes.js';
 import { table } from '../../bench/report.js';
-import { medianRun, type Results, type Row, type Run } from '../../bench/result.js';
+import { failed, medianRun, ratioToRelay, type Results, type Row, type Run } from '../../bench/result.js';
 
 const RUN: Run = {
   cpuPercent: 10,
@@ -14,6 +15,8 @@ const RUN: Run = {
   cpuMsPerUpstreamSecond: 1,
   cpuUsPerFrame: 13.5,
   framesPerSecond: 7300,
+  wantedFramesPerSecond: 7307,
+  sentFramesPerSecond: 7300,
   mbitPerSecond: 400,
   rssMb: 120,
   rssMaxMb: 125,
@@ -110,6 +113,80 @@ describe('the remarks under the table', () => {
   it('name the time to start', () => assert.match(table(RESULTS), /Start-up of the service: 200 to 200 ms/));
 });
 
+describe('a load that the machine cannot send', () => {
+  const short = row('growth-800', 'service', '800', { wantedFramesPerSecond: 58_456, sentFramesPerSecond: 41_000 });
+
+  it('has no figures in the table, and says what was sent', () => {
+    const lines = table({ ...RESULTS, rows: [short] }).split('\n');
+    assert.match(lines[2] ?? '', /^\| 800 +\| service \|( +- \|){11} +7300 \|/);
+    assert.match(lines.join('\n'), /800 \(service\): not reached: the load sent 41000 of 58456 frames a second/);
+  });
+
+  it('has no bar in the chart and no ratio', () => {
+    assert.doesNotMatch(chart({ ...RESULTS, rows: [short] }), />800</);
+    const relay = row('live', 'relay', 'Live', { sentFramesPerSecond: 5000 });
+    assert.equal(ratioToRelay([relay, row('live', 'service', 'Live', {})], 'live'), undefined);
+  });
+
+  it('loses nothing by frames that are still under way, but damage counts', () => {
+    assert.ok(failed({ ...RUN, lost: 1 }));
+    assert.ok(!failed({ ...short.median, lost: 1 }));
+    assert.ok(failed({ ...short.median, bad: 1 }));
+  });
+
+  it('is not one that the target takes too slowly: this one is told apart', () => {
+    const text = table({ ...RESULTS, rows: [row('live', 'service', 'Live', { framesPerSecond: 6000 })] });
+    assert.match(text, /Live \(service\): falls behind the load/);
+    assert.doesNotMatch(text, /not reached/);
+  });
+});
+
+describe('the floor', () => {
+  const rows = [...RESULTS.rows, row('live', 'floor', 'Live', { cpuPercent: 5 })];
+
+  it('has its own share of the relay', () => {
+    assert.equal(ratioToRelay(rows, 'live', 'floor'), 0.25);
+    assert.match(table({ ...RESULTS, rows }), /\| Live +\| floor +\| +5\.0 \| +0\.25 \|/);
+  });
+
+  it('is drawn beside service and relay', () => {
+    assert.match(chart({ ...RESULTS, rows }), />floor<[^]*>5\.0 % \(0\.25 of relay\)</);
+  });
+
+  it('is chosen with the service beside it', () => {
+    const chosen = chooseCases(['floor']);
+    assert.ok(chosen.length > 5);
+    for (const { targets } of chosen) assert.ok(targets.includes('service') && targets.includes('floor'));
+  });
+});
+
+describe('a cold start', () => {
+  it('is shown second by second, the connecting apart', () => {
+    const samples = [35, 120, 80.4, 40].map((cpuPercent, second) => ({ second, cpuPercent, rssMb: 100 }));
+    const text = table({ ...RESULTS, rows: [row('start-400', 'service', '400', { samples, connectSeconds: 0.62 })] });
+    assert.match(
+      text,
+      /400 \(service\), CPU % of each second once all are connected: 120 80 40 \(before that, in 0\.6 s: 35\)/,
+    );
+    assert.match(text, /largest delay 900 ms/);
+  });
+});
+
+describe('a heap sample', () => {
+  const node = (functionName: string, selfSize: number, children: ProfileNode[] = []): ProfileNode => {
+    return { callFrame: { functionName, url: 'file:///a/lib/x.js', lineNumber: 6 }, selfSize, children };
+  };
+
+  it('sums up all call sites, the largest first', () => {
+    const head = node('root', 0, [node('small', 1e6), node('big', 2e6, [node('small', 3e6)])]);
+    const sample = summary(head, 2);
+    assert.equal(sample.mbPerSecond, 3);
+    assert.deepEqual(sample.most, ['small lib/x.js:7 2.00', 'big lib/x.js:7 1.00']);
+    const text = table({ ...RESULTS, rows: [row('live', 'service', 'Live', { heap: sample })] });
+    assert.match(text, /Live \(service\): 3\.00 MB a second allocated on the heap; most: small lib\/x\.js:7 2\.00/);
+  });
+});
+
 describe('what a bench is made of', () => {
   it('takes a median that was seen', () => {
     const runs = [30, 10, 20, 40].map((cpuPercent) => ({ ...RUN, cpuPercent }));
@@ -136,7 +213,7 @@ describe('what a bench is made of', () => {
   it('chooses cases by name and by family, and the soak by name only', () => {
     assert.deepEqual(
       chooseCases(['growth']).map((one) => one.plan.upstreams),
-      [25, 50, 100, 200, 400],
+      [25, 50, 100, 200, 400, 600, 800],
     );
     assert.ok(!chooseCases([]).some((one) => one.name === 'soak'));
     assert.throws(() => chooseCases(['nope']), /--case nope/);
