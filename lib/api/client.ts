@@ -14,6 +14,11 @@ export function clientToken(req: Request): AccessToken | undefined {
   return tokens.get(req);
 }
 
+/** The name of the token of a request; null if the location requires none. */
+export function tokenName(req: Request): string | null {
+  return tokens.get(req)?.name ?? null;
+}
+
 /** Who sent a request, for a log line: `"night" (192.0.2.1:40112)`, or only the address if no token is required. */
 export function clientName(req: Request): string {
   const token = tokens.get(req);

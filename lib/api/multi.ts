@@ -16,6 +16,8 @@ export interface MultiContext {
   readonly log: Logger;
   /** Who sent the request, for the log. */
   readonly client: string;
+  /** Name of its token; null: there is none. */
+  readonly by: string | null;
 }
 
 /** The log line of a request that has changed something. @param note what was changed */
@@ -54,7 +56,11 @@ export async function runMulti(routes: readonly PathOperations[], body: unknown,
   return { status: 200, body: Buffer.concat(parts) };
 }
 
-async function run(routes: readonly PathOperations[], request: object, { log, client }: MultiContext): Promise<Result> {
+async function run(
+  routes: readonly PathOperations[],
+  request: object,
+  { log, client, by }: MultiContext,
+): Promise<Result> {
   const method: unknown = Reflect.get(request, 'method');
   const uri: unknown = Reflect.get(request, 'uri');
   if (typeof method !== 'string' || !/^(GET|POST|PUT|DELETE)$/.test(method) || typeof uri !== 'string' || uri === '') {
@@ -80,7 +86,7 @@ async function run(routes: readonly PathOperations[], request: object, { log, cl
     return failure(UNSUPPORTED, 'unsupported_request', `"body" is not allowed with ${method}`);
   }
   try {
-    const result = await operation(found.params, query === 'list=1', undefined, body);
+    const result = await operation(found.params, query === 'list=1', undefined, body, by);
     if (method !== 'GET' && result.status < 300) log.info(changeText(method, path, client, result.note));
     return result;
   } catch (error) {

@@ -23,8 +23,15 @@ export type Query = Readonly<Record<string, string | undefined>>;
  * @param list whether only names are requested (`list=1`)
  * @param query all parameters of the query; none in POST /multi
  * @param body the JSON of the body, if there is one and the operation takes it
+ * @param by name of the token of the request; null: there is none
  */
-export type Operation = (params: readonly string[], list: boolean, query?: Query, body?: unknown) => Promise<Result>;
+export type Operation = (
+  params: readonly string[],
+  list: boolean,
+  query?: Query,
+  body?: unknown,
+  by?: string | null,
+) => Promise<Result>;
 
 /** The operations at one path. `path` has a leading ":" in the segments that are parameters. */
 export interface PathOperations {

@@ -1,6 +1,12 @@
 import { API_ERRORS } from '../base/api-error.js';
 import { maskUrl } from '../base/mask.js';
-import { isRefusal, type ElsewhereUrls, type OperatorOrder, type OrderAnswer } from '../upstream/report/orders.js';
+import {
+  isRefusal,
+  type ElsewhereUrls,
+  type OperatorOrder,
+  type OrderAnswer,
+  type StandingOrder,
+} from '../upstream/report/orders.js';
 import type { Management } from '../upstream/report/status.js';
 import { failure, noUpstream, ok, type PathOperations, type Result } from './operation.js';
 
@@ -11,29 +17,48 @@ const DONE: Result = { status: 204 };
 /** The orders of operators, for an upstream and for a route (docs/api.md). */
 export function orderOperations(management: Management): readonly PathOperations[] {
   return [
-    ...ORDERS.map((order) => ({
+    { path: '/orders', get: async () => ok(await management.orders()) },
+    {
+      path: '/orders/:order',
+      delete: async ([text = ''], _list, _query, _body, by) => {
+        const order = /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+        if (order === undefined) return failure(400, 'bad_request', 'an order has a number: "order" in GET /orders');
+        const known = (await management.orders()).find((one) => one.order === order);
+        const answer = await management.takeBack(order, by);
+        if (isRefusal(answer)) return refused(answer);
+        if (answer === undefined) return failure(404, 'not_found', 'there is no order with this number');
+        return { ...DONE, ...(known === undefined ? {} : { note: orderText(known) }) };
+      },
+    },
+    ...ORDERS.map((order): PathOperations => ({
       path: `/upstreams/:upstream/${order}`,
-      post: async ([id = '']: readonly string[]) => ofUpstream(id, await management.order(order, { id })),
+      post: async ([id = ''], _list, _query, _body, by) => ofUpstream(id, await management.order(order, { id }, by)),
     })),
-    ...ORDERS.map((order) => ({
+    ...ORDERS.map((order): PathOperations => ({
       path: `/routes/:route/${order}`,
-      post: ([route = '']: readonly string[]) => ofRoute(route, () => management.order(order, { route })),
+      post: ([route = ''], _list, _query, _body, by) => ofRoute(route, () => management.order(order, { route }, by)),
     })),
     {
       path: '/upstreams/:upstream/elsewhere',
       takesBody: true,
-      post: async ([id = ''], _list, _query, body) =>
-        withUrls(body, async (to) => ofUpstream(id, await management.sendElsewhere({ id }, to))),
+      post: async ([id = ''], _list, _query, body, by) =>
+        withUrls(body, async (to) => ofUpstream(id, await management.sendElsewhere({ id }, to, by))),
       delete: async ([id = '']) => ofUpstream(id, await management.sendElsewhere({ id }, undefined)),
     },
     {
       path: '/routes/:route/elsewhere',
       takesBody: true,
-      post: ([route = ''], _list, _query, body) =>
-        withUrls(body, (to) => ofRoute(route, () => management.sendElsewhere({ route }, to))),
+      post: ([route = ''], _list, _query, body, by) =>
+        withUrls(body, (to) => ofRoute(route, () => management.sendElsewhere({ route }, to, by))),
       delete: ([route = '']) => ofRoute(route, () => management.sendElsewhere({ route }, undefined)),
     },
   ];
+}
+
+/** An order that was taken back, for the log. */
+function orderText({ kind, upstream_id: id, route, url }: StandingOrder): string {
+  const what = kind === 'disabled' ? 'disabled' : `sent to ${url ?? ''}`;
+  return id === null ? `all upstreams to ${route ?? ''} were ${what}` : `upstream ${id} was ${what}`;
 }
 
 function ofUpstream(id: string, answer: OrderAnswer): Result {

@@ -2,7 +2,7 @@ import express, { type Request, type RequestHandler, type Response, type Router 
 import { noLog, type Logger } from '../base/logger.js';
 import type { Management } from '../upstream/report/status.js';
 import { answerBytes, answerError, errorHandler, notFound } from './answer.js';
-import { clientName } from './client.js';
+import { clientName, tokenName } from './client.js';
 import { changeText, runMulti } from './multi.js';
 import type { Operation, Query, Result } from './operation.js';
 import { operations, workerUnavailable } from './operations.js';
@@ -51,7 +51,7 @@ export function managementRouter(management: Management, options: ManagementOpti
     const multi = router.route(MULTI_PATH);
     multi.post(express.json({ limit: MAX_BODY, strict: false }));
     multi.post(async (req, res) =>
-      respond(req, res, await runMulti(routes, req.body, { log, client: clientName(req) })),
+      respond(req, res, await runMulti(routes, req.body, { log, client: clientName(req), by: tokenName(req) })),
     );
     allowOnly(multi, ['POST', 'OPTIONS']);
   }
@@ -67,7 +67,7 @@ function handler(operation: Operation, names: readonly string[], log: Logger): R
       const value = req.params[name];
       return typeof value === 'string' ? value : '';
     });
-    const result = await resultOf(operation(params, req.query['list'] === '1', queryOf(req), req.body));
+    const result = await resultOf(operation(params, req.query['list'] === '1', queryOf(req), req.body, tokenName(req)));
     if (result.status < 300) log.info(changeText(req.method, req.path, clientName(req), result.note));
     await respond(req, res, result);
   };

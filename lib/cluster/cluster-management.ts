@@ -9,7 +9,9 @@ import {
   type ElsewhereUrls,
   type OperatorOrder,
   type OrderAnswer,
+  type OrderNote,
   type OrderScope,
+  type StandingOrder,
 } from '../upstream/report/orders.js';
 import type {
   GlobalStatus,
@@ -34,7 +36,7 @@ export class ClusterManagement implements Management {
   constructor(
     private readonly slots: readonly Slot[],
     private readonly record: Pick<ClosedRecord, 'list'>,
-    private readonly orders: Orders,
+    private readonly book: Orders,
     private readonly clock: Clock,
   ) {
     this.startedAt = clock.now();
@@ -87,26 +89,42 @@ export class ClusterManagement implements Management {
     return slot !== undefined && ask<boolean>(slot, { name: 'dropUpstream', id });
   }
 
-  async order(order: OperatorOrder, scope: OrderScope): Promise<OrderAnswer> {
-    const { orders } = this;
-    if (order === 'disable' && !orders.hasRoom(order, scope)) return TOO_MANY;
-    return this.carryOut(scope, { name: 'order', order, scope }, () => {
-      if (order === 'disable') orders.disable(scope);
-      if (order === 'enable') orders.enable(scope);
+  orders(): Promise<readonly StandingOrder[]> {
+    return Promise.resolve(this.book.list());
+  }
+
+  async takeBack(order: number, by: string | null = null): Promise<OrderAnswer> {
+    const found = this.book.find(order);
+    if (found === undefined) return undefined;
+    const { kind, scope } = found;
+    return kind === 'disabled' ? this.order('enable', scope, by) : this.sendElsewhere(scope, undefined, by);
+  }
+
+  async order(order: OperatorOrder, scope: OrderScope, by: string | null = null): Promise<OrderAnswer> {
+    const { book } = this;
+    if (order === 'disable' && !book.hasRoom(order, scope)) return TOO_MANY;
+    const note = this.note(by);
+    return this.carryOut(scope, { name: 'order', order, scope, note }, () => {
+      if (order === 'disable') book.disable(scope, note);
+      if (order === 'enable') book.enable(scope);
     });
   }
 
   /** All workers check an order for a route before one of them follows it. */
-  async sendElsewhere(scope: OrderScope, urls: ElsewhereUrls | undefined): Promise<OrderAnswer> {
-    const { orders } = this;
-    const to = urls && { ...urls, since: this.clock.wall() };
+  async sendElsewhere(
+    scope: OrderScope,
+    urls: ElsewhereUrls | undefined,
+    by: string | null = null,
+  ): Promise<OrderAnswer> {
+    const { book } = this;
+    const to = urls && { ...urls, ...this.note(by) };
     if (to !== undefined) {
-      const refusal = formRefusal(scope, to) ?? (orders.hasRoom('elsewhere', scope) ? undefined : TOO_MANY);
+      const refusal = formRefusal(scope, to) ?? (book.hasRoom('elsewhere', scope) ? undefined : TOO_MANY);
       if (refusal !== undefined) return refusal;
       const answer = await this.askAll(scope, { name: 'checkElsewhere', scope, to }, CHECK_TIMEOUT);
       if (answer.total === undefined || isRefusal(answer.total)) return answer.total;
     }
-    return this.carryOut(scope, { name: 'applyElsewhere', scope, to }, () => orders.send(scope, to));
+    return this.carryOut(scope, { name: 'applyElsewhere', scope, to }, () => book.send(scope, to));
   }
 
   /**
@@ -146,6 +164,10 @@ export class ClusterManagement implements Management {
   async dropTrack(id: string, connection: number): Promise<boolean> {
     const slot = this.slotOf(id);
     return slot !== undefined && ask<boolean>(slot, { name: 'dropTrack', id, connection });
+  }
+
+  private note(by: string | null): OrderNote {
+    return { since: this.clock.wall(), by };
   }
 
   private slotOf(id: string): Slot | undefined {

@@ -2,7 +2,7 @@ import type { ErrorCode } from '../base/errors.js';
 import type { Config } from '../config/config.js';
 import type { ClosedUpstreamReport } from '../upstream/report/closed.js';
 import type { OrdersSnapshot } from '../upstream/orders/orders.js';
-import type { Elsewhere, OperatorOrder, OrderScope } from '../upstream/report/orders.js';
+import type { Elsewhere, OperatorOrder, OrderNote, OrderScope } from '../upstream/report/orders.js';
 import type { Internal } from '../node-internals/internals.js';
 
 /** The messages from the primary to a worker. */
@@ -40,7 +40,7 @@ export type Question =
   | { readonly name: 'totals' }
   | { readonly name: 'process' }
   | { readonly name: 'dropUpstream'; readonly id: string }
-  | { readonly name: 'order'; readonly order: OperatorOrder; readonly scope: OrderScope }
+  | { readonly name: 'order'; readonly order: OperatorOrder; readonly scope: OrderScope; readonly note: OrderNote }
   | { readonly name: 'checkElsewhere'; readonly scope: OrderScope; readonly to: Elsewhere }
   | { readonly name: 'applyElsewhere'; readonly scope: OrderScope; readonly to: Elsewhere | undefined }
   | { readonly name: 'dropTrack'; readonly id: string; readonly connection: number };

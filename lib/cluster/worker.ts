@@ -107,7 +107,7 @@ export class Worker implements KmpRouter {
       case 'dropUpstream':
         return management.dropUpstream(what.id);
       case 'order':
-        return management.order(what.order, what.scope);
+        return management.orderNoted(what.order, what.scope, what.note);
       case 'checkElsewhere':
         return management.checkElsewhere(what.scope, what.to);
       case 'applyElsewhere':

@@ -5,7 +5,15 @@ import type { ClosedRecord } from '../upstream/report/closed-record.js';
 import type { ClosedQuery, ClosedUpstream } from '../upstream/report/closed.js';
 import type { Registry } from '../upstream/registry.js';
 import type { OrdersSnapshot } from '../upstream/orders/orders.js';
-import type { Elsewhere, ElsewhereUrls, OperatorOrder, OrderAnswer, OrderScope } from '../upstream/report/orders.js';
+import type {
+  Elsewhere,
+  ElsewhereUrls,
+  OperatorOrder,
+  OrderAnswer,
+  OrderNote,
+  OrderScope,
+  StandingOrder,
+} from '../upstream/report/orders.js';
 import type {
   GlobalStatus,
   Management,
@@ -76,12 +84,25 @@ export class LocalManagement implements Management {
     return Promise.resolve(upstream !== undefined);
   }
 
-  order(order: OperatorOrder, scope: OrderScope): Promise<OrderAnswer> {
-    return Promise.resolve(this.registry.orders.order(order, scope));
+  orders(): Promise<readonly StandingOrder[]> {
+    return Promise.resolve(this.registry.orders.list());
   }
 
-  sendElsewhere(scope: OrderScope, to: ElsewhereUrls | undefined): Promise<OrderAnswer> {
-    return this.registry.orders.send(scope, to && { ...to, since: this.clock.wall() });
+  takeBack(order: number, by: string | null = null): Promise<OrderAnswer> {
+    return this.registry.orders.takeBack(order, this.note(by));
+  }
+
+  order(order: OperatorOrder, scope: OrderScope, by: string | null = null): Promise<OrderAnswer> {
+    return this.orderNoted(order, scope, this.note(by));
+  }
+
+  /** {@link order}, of another process. */
+  orderNoted(order: OperatorOrder, scope: OrderScope, note: OrderNote): Promise<OrderAnswer> {
+    return Promise.resolve(this.registry.orders.order(order, scope, note));
+  }
+
+  sendElsewhere(scope: OrderScope, to: ElsewhereUrls | undefined, by: string | null = null): Promise<OrderAnswer> {
+    return this.registry.orders.send(scope, to && { ...to, ...this.note(by) });
   }
 
   /** The first half of {@link sendElsewhere}: nothing is changed. */
@@ -97,6 +118,10 @@ export class LocalManagement implements Management {
   /** Replaces all orders by those of the primary process. */
   loadOrders(orders: OrdersSnapshot): void {
     this.registry.orders.load(orders);
+  }
+
+  private note(by: string | null): OrderNote {
+    return { since: this.clock.wall(), by };
   }
 
   dropTrack(upstreamId: string, connection: number): Promise<boolean> {

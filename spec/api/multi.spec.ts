@@ -67,7 +67,7 @@ describe('POST /multi', () => {
       ),
       [204, 415, 415, 415, 415, 204],
     );
-    assert.deepEqual(management.orders, ['elsewhere u1 rtmp://host/app/x', 'elsewhere u1 back']);
+    assert.deepEqual(management.given, ['elsewhere u1 rtmp://host/app/x', 'elsewhere u1 back']);
   });
 
   it('answers every GET of the API, also with list=1', async () => {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { slotOf } from '../../lib/cluster/rendezvous.js';
+import type { StandingOrder } from '../../lib/upstream/report/orders.js';
 import type { UpstreamStatus } from '../../lib/upstream/report/status.js';
 import { framesOf } from '../support/ingest-media.js';
 import { frameAt, KmpSender, videoMinf } from '../support/kmp-sender.js';
@@ -73,6 +74,16 @@ describe('orders of operators with workers', { timeout: 90_000 }, () => {
     await moved.command('publish');
     const connections = here.connections.length;
     await killWorkers();
+    // They are listed although no worker has the upstreams.
+    assert.deepEqual(Object.keys((await service.status()).upstreams), []);
+    const listed = (await service.get('orders')) as StandingOrder[];
+    assert.deepEqual(
+      listed.map(({ order, kind, upstream_id }) => [order, kind, upstream_id]),
+      [
+        [2, 'elsewhere', B],
+        [1, 'disabled', A],
+      ],
+    );
     await open(A);
     await open(B);
     await state(A, 'disabled');
@@ -85,6 +96,24 @@ describe('orders of operators with workers', { timeout: 90_000 }, () => {
     senders[0]?.send(frameAt(40, 'x', { key: true }));
     senders[1]?.send(frameAt(40, 'x', { key: true }));
     for (const id of [A, B]) await shows(id, (one) => one.state === 'publishing' && one.elsewhere === null);
+  });
+
+  it('are taken back by number when no upstream is there', async () => {
+    await open(A);
+    await state(A, 'publishing');
+    assert.equal((await service.order(`upstreams/${A}/disable`))[0], 204);
+    assert.equal(
+      (await service.order(`routes/${route(here)}/elsewhere`, { url: `rtmp://127.0.0.1:${there.port}/other` }))[0],
+      200,
+    );
+    await killWorkers();
+    for (const order of [1, 2]) assert.equal(await service.drop(`orders/${order}`), 204);
+    assert.equal(await service.drop('orders/1'), 404);
+    assert.deepEqual(await service.get('orders'), []);
+    const connections = here.connections.length;
+    await open(A);
+    await shows(A, (one) => one.state === 'publishing' && one.elsewhere === null);
+    assert.equal(here.connections.length, connections + 1);
   });
 
   it('for a route reach all workers, and those that replace them; a refused one changes nothing anywhere', async () => {

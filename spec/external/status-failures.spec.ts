@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import type { Page } from 'playwright-core';
 import { hasBrowser } from '../support/browser.js';
 import { Fleet } from '../support/fleet.js';
-import { sampleClosed, sampleUpstream } from '../support/memory-management.js';
+import { sampleClosed, sampleOrder, sampleUpstream } from '../support/memory-management.js';
 import { withStatusPage } from '../support/status-browser.js';
 
 const REFUSED = 'the server says: NetStream.Publish.Unauthorized: the key is not known';
@@ -122,7 +122,7 @@ describe('failures on the status page', { skip: hasBrowser ? false : 'no /usr/bi
       await page.click('tbody .name:text-is("ch10-youtube")');
       await page.click('#detail button:text-is("Try now")');
       await page.locator('#announcer', { hasText: 'Done: retry upstream ch10-youtube' }).waitFor({ state: 'attached' });
-      assert.deepEqual(fleet.orders, ['disable ch2-youtube', 'enable ch2-youtube', 'retry ch10-youtube']);
+      assert.deepEqual(fleet.given, ['disable ch2-youtube', 'enable ch2-youtube', 'retry ch10-youtube']);
     });
   });
 
@@ -160,6 +160,45 @@ describe('failures on the status page', { skip: hasBrowser ? false : 'no /usr/bi
       await page.locator('#detail button:text-is("Send back")').waitFor({ state: 'hidden' });
       assert.equal(fleet.upstreams.get('ch2-youtube')?.elsewhere, null);
       assert.doesNotMatch(await page.content(), /my-secret-key/);
+    });
+  });
+
+  it('standing orders for absent upstreams and for routes are in sight, with who gave them, and can be undone', async () => {
+    const fleet = fleetWith(3);
+    fleet.standing.push(
+      sampleOrder({ order: 4, upstream_id: 'ch1-twitch' }),
+      sampleOrder({ order: 3, upstream_id: 'absent' }),
+      sampleOrder({
+        order: 2,
+        kind: 'elsewhere',
+        upstream_id: null,
+        route: 'rtmp://192.0.2.7/live',
+        url: 'rtmp://192.0.2.8/other',
+        by: null,
+      }),
+    );
+    await withStatusPage(fleet, {}, async (page) => {
+      const orders = page.locator('#orders li');
+      await orders.nth(1).waitFor();
+      assert.equal(await orders.count(), 2, 'the order for an upstream that is present is in its panel');
+      assert.match(await orders.nth(0).innerText(), /absent is disabled since .* by night/);
+      assert.match(
+        await orders.nth(1).innerText(),
+        /All upstreams to rtmp:\/\/192\.0\.2\.7\/live are sent to rtmp:\/\/192\.0\.2\.8\/other since /,
+      );
+      assert.doesNotMatch(await orders.nth(1).innerText(), / by /);
+      await orders.nth(0).getByRole('button', { name: 'Undo' }).click();
+      await page.locator('#announcer', { hasText: 'Done: absent is enabled' }).waitFor({ state: 'attached' });
+      await orders.nth(1).waitFor({ state: 'detached' });
+      assert.deepEqual(
+        fleet.standing.map(({ order }) => order),
+        [4, 2],
+      );
+      // Another operator has taken the other one back.
+      fleet.standing.splice(1, 1);
+      await page.locator('#orders').waitFor({ state: 'hidden' });
+      fleet.upstreams.delete('ch1-twitch');
+      await page.locator('#orders li', { hasText: 'ch1-twitch is disabled' }).waitFor();
     });
   });
 

@@ -83,6 +83,8 @@ describe('tokens with names and roles', { timeout: 60_000 }, () => {
     const path = '/api/upstreams/none/elsewhere';
     assert.deepEqual(await statuses('POST', path, elsewhere), [401, 401, 403, 404, 403, 404]);
     assert.deepEqual(await statuses('DELETE', path), [401, 401, 403, 404, 403, 404]);
+    assert.deepEqual(await statuses('GET', '/api/orders'), [401, 401, 200, 200, 403, 200]);
+    assert.deepEqual(await statuses('DELETE', '/api/orders/99'), [401, 401, 403, 404, 403, 404]);
     assert.deepEqual(await statuses('POST', '/control', CALLBACK), [401, 401, 403, 403, 200, 200]);
     assert.deepEqual(await statuses('GET', '/healthz'), [200, 200, 200, 200, 200, 200]);
   });
@@ -111,6 +113,9 @@ describe('tokens with names and roles', { timeout: 60_000 }, () => {
       /info API: POST \/upstreams\/u3\/elsewhere done, for "night" \([^)]*\): rtmp:.*\/app\/se\*\*\*/,
     );
     assert.doesNotMatch(log.text, /secret-key/);
+    const [order] = (await request('r-token', 'GET', '/api/orders')).json as Record<string, unknown>[];
+    assert.deepEqual([order?.['upstream_id'], order?.['by']], ['u3', 'night']);
+    assert.doesNotMatch(JSON.stringify(order), /secret-key/);
     await upstream('u2');
     const multi = JSON.stringify([{ method: 'DELETE', uri: '/upstreams/u2' }]);
     assert.equal((await request('a-token', 'POST', '/api/multi', multi)).status, 200);

@@ -1,5 +1,11 @@
 import { DEFAULT_CLOSED, type ClosedQuery, type ClosedUpstream } from '../../lib/upstream/report/closed.js';
-import type { ElsewhereUrls, OperatorOrder, OrderAnswer, OrderScope } from '../../lib/upstream/report/orders.js';
+import type {
+  ElsewhereUrls,
+  OperatorOrder,
+  OrderAnswer,
+  OrderScope,
+  StandingOrder,
+} from '../../lib/upstream/report/orders.js';
 import type {
   GlobalStatus,
   InputStatus,
@@ -130,6 +136,20 @@ export function sampleClosed(changes: Partial<ClosedUpstream> = {}): ClosedUpstr
   };
 }
 
+export function sampleOrder(changes: Partial<StandingOrder> = {}): StandingOrder {
+  return {
+    order: 1,
+    kind: 'disabled',
+    upstream_id: 'u9',
+    route: null,
+    url: null,
+    backup_urls: [],
+    since: '2026-11-28T02:14:00.000Z',
+    by: 'night',
+    ...changes,
+  };
+}
+
 /** The service behind the API, as a table in memory; what was dropped is gone from the table. */
 export class MemoryManagement implements Management {
   readonly upstreams: Map<string, UpstreamStatus>;
@@ -196,11 +216,27 @@ export class MemoryManagement implements Management {
     return this.upstreams.delete(id);
   }
 
-  readonly orders: string[] = [];
+  /** The orders that were given, as text. */
+  readonly given: string[] = [];
+  /** The orders in force. Tests put them here. */
+  readonly standing: StandingOrder[] = [];
+
+  async orders(): Promise<readonly StandingOrder[]> {
+    if (this.failure) throw this.failure;
+    return [...this.standing];
+  }
+
+  async takeBack(order: number): Promise<OrderAnswer> {
+    this.called();
+    const index = this.standing.findIndex((one) => one.order === order);
+    if (index < 0) return undefined;
+    this.standing.splice(index, 1);
+    return 0;
+  }
 
   async order(order: OperatorOrder, scope: OrderScope): Promise<number | undefined> {
     this.called();
-    this.orders.push(`${order} ${'id' in scope ? scope.id : scope.route}`);
+    this.given.push(`${order} ${'id' in scope ? scope.id : scope.route}`);
     if (!('id' in scope)) return this.upstreams.size;
     const upstream = this.upstreams.get(scope.id);
     if (upstream === undefined) return undefined;
@@ -214,7 +250,7 @@ export class MemoryManagement implements Management {
 
   async sendElsewhere(scope: OrderScope, to: ElsewhereUrls | undefined): Promise<OrderAnswer> {
     this.called();
-    this.orders.push(`elsewhere ${'id' in scope ? scope.id : scope.route} ${to?.url ?? 'back'}`);
+    this.given.push(`elsewhere ${'id' in scope ? scope.id : scope.route} ${to?.url ?? 'back'}`);
     if (this.refusal !== undefined) return this.refusal;
     if (!('id' in scope)) return this.upstreams.size;
     const upstream = this.upstreams.get(scope.id);

@@ -266,6 +266,23 @@ export const schemas: Readonly<Record<string, Schema>> = {
     backup_urls: { type: 'array', items: { type: 'string' }, description: 'URLs of its backups' },
     since: text('when that was ordered (ISO 8601, UTC)'),
   }),
+  StandingOrder: object('An order of an operator that is in force until it is taken back', {
+    order: count('number of the order, unique until the service restarts'),
+    kind: {
+      type: 'string',
+      enum: ['disabled', 'elsewhere'],
+      description: 'the upstreams do not publish, or publish elsewhere',
+    },
+    upstream_id: { type: ['string', 'null'], description: 'the upstream that it is about; null: it is about a route' },
+    route: {
+      type: ['string', 'null'],
+      description: 'the server and app that it is about, masked; null: it is about an upstream',
+    },
+    url: { type: ['string', 'null'], description: 'where the upstreams are sent, masked; null: they are disabled' },
+    backup_urls: { type: 'array', items: { type: 'string' }, description: 'the backups there, masked' },
+    since: text('when it was given (ISO 8601, UTC)'),
+    by: { type: ['string', 'null'], description: 'name of the token of the operator; null: the API requires none' },
+  }),
   Destinations: {
     type: 'object',
     description: 'Where upstreams are sent',

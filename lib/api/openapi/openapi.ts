@@ -123,6 +123,15 @@ const readPaths = {
       responses: { 200: json('The records', { type: 'array', items: ref('ClosedUpstream') }), ...commonErrors },
     },
   },
+  '/orders': {
+    get: {
+      operationId: 'getOrders',
+      summary:
+        'The orders of operators that are in force, the latest first, also those for upstreams that are not present',
+      parameters: [pretty],
+      responses: { 200: json('The orders', { type: 'array', items: ref('StandingOrder') }), ...commonErrors },
+    },
+  },
   '/openapi.json': {
     get: {
       operationId: 'getOpenApi',

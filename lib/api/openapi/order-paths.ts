@@ -78,6 +78,19 @@ export function orderPaths(): Record<string, PathItem> {
       },
     },
   };
+  paths['/orders/{order}'] = {
+    delete: {
+      operationId: 'takeOrderBack',
+      summary: 'Take an order back: the upstreams that it is about publish where their senders ask for',
+      parameters: [pathId('order', 'number of the order, from GET /orders', 'integer')],
+      responses: {
+        204: { description: 'Done' },
+        404: error('There is no order with this number'),
+        ...writeErrors,
+        400: error('It is not a number'),
+      },
+    },
+  };
   return paths;
 }
 

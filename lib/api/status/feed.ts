@@ -7,8 +7,11 @@ import type { ServiceCounters } from '../metrics/service-counters.js';
 import { endedOf, sumsOf } from './rows.js';
 import { Snapshots } from './snapshots.js';
 
-/** What the page needs from the service. Without `closed`, it does not show how upstreams have ended. */
-export type StatusSource = Pick<Management, 'status'> & Partial<Pick<Management, 'closed'>>;
+/**
+ * What the page needs from the service. Without `closed`, it does not show how upstreams have ended; without `orders`, no
+ * orders for upstreams that are not present.
+ */
+export type StatusSource = Pick<Management, 'status'> & Partial<Pick<Management, 'closed' | 'orders'>>;
 
 export interface FeedOptions {
   /** Totals including ended upstreams; without them, upstreams that end between two snapshots are not reported. */
@@ -122,8 +125,9 @@ export class Feed {
       const [status, totals] = await Promise.all([this.management.status(), this.counters?.totals()]);
       // Asked after the status: for an upstream that the status lacks, the record is there.
       const closed = await this.management.closed?.({ limit: MAX_CLOSED });
+      const orders = await this.management.orders?.();
       if (this.viewers.size === 0) return;
-      const extras = { closed, sums: totals && sumsOf(totals) };
+      const extras = { closed, orders, sums: totals && sumsOf(totals) };
       this.publish(this.snapshots.tick(status, this.clock.now(), totals && endedOf(totals), extras));
       this.failing = false;
     } catch (error) {

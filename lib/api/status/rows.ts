@@ -126,6 +126,6 @@ function tracksOf({ tracks }: StreamStatus): (readonly ['video' | 'audio', Track
   return [...(video ? [['video', video] as const] : []), ...(audio ? [['audio', audio] as const] : [])];
 }
 
-function shorten(text: string): string {
+export function shorten(text: string): string {
   return text.length > MAX_LENGTH.text ? `${text.slice(0, MAX_LENGTH.text)}…` : text;
 }

@@ -1,7 +1,9 @@
 import type { ClosedUpstream } from '../../upstream/report/closed.js';
+import type { StandingOrder } from '../../upstream/report/orders.js';
 import type { GlobalStatus, UpstreamStatus } from '../../upstream/report/status.js';
 import type { Ended, FullMessage, Sums, TickMessage, UpstreamInfo, UpstreamRow } from './public/data/wire.js';
 import { ClosedRows } from './closed-rows.js';
+import { OrderRows } from './order-rows.js';
 import { serviceInfo, upstreamInfo, upstreamNumbers } from './rows.js';
 import { sameInfo } from './same-info.js';
 
@@ -16,6 +18,7 @@ interface SentUpstream {
 /** What a snapshot has beside the status. */
 export interface SnapshotExtras {
   readonly closed?: readonly ClosedUpstream[] | undefined;
+  readonly orders?: readonly StandingOrder[] | undefined;
   readonly sums?: Sums | undefined;
 }
 
@@ -26,6 +29,7 @@ export interface SnapshotExtras {
 export class Snapshots {
   private sent = new Map<string, SentUpstream>();
   private readonly closed = new ClosedRows();
+  private readonly orders = new OrderRows();
   private nextKey = 1;
   private latest: Omit<FullMessage, 'rows'> | undefined;
   private fullText: string | undefined;
@@ -38,7 +42,12 @@ export class Snapshots {
    * @param more how they have ended, the last end first, and sums since the start
    * @returns the {@link TickMessage} as JSON
    */
-  tick(status: GlobalStatus, t: number, ended: Ended = {}, { closed = [], sums }: SnapshotExtras = {}): string {
+  tick(
+    status: GlobalStatus,
+    t: number,
+    ended: Ended = {},
+    { closed = [], orders = [], sums }: SnapshotExtras = {},
+  ): string {
     const rows: UpstreamRow[] = [];
     const counts: [number, readonly number[]][] = [];
     const before = this.sent;
@@ -62,7 +71,7 @@ export class Snapshots {
     const gone = [...before.values()].map(({ key }) => key);
     const { uptime } = status;
     const totals = sums === undefined ? {} : { sums };
-    const changes = this.closed.changes(closed);
+    const changes = { ...this.closed.changes(closed), ...this.orders.changes(orders, status.upstreams) };
     this.latest = { t, uptime, service: serviceInfo(status), ended, ...totals };
     this.fullText = undefined;
     const message: TickMessage = { t, uptime, ended, ...totals, ...changes, rows, counts, gone };
@@ -77,6 +86,7 @@ export class Snapshots {
       const message: FullMessage = {
         ...this.latest,
         ...(closed.length === 0 ? {} : { closed }),
+        ...(this.orders.all.length === 0 ? {} : { orders: this.orders.all }),
         rows: [...this.sent.values()].map(rowOf),
       };
       this.fullText = JSON.stringify(message);
@@ -88,6 +98,7 @@ export class Snapshots {
   clear(): void {
     this.sent.clear();
     this.closed.clear();
+    this.orders.clear();
     this.latest = undefined;
     this.fullText = undefined;
   }

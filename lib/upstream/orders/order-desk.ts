@@ -2,7 +2,15 @@ import { messageOf } from '../../base/errors.js';
 import type { Logger } from '../../base/logger.js';
 import type { Clock } from '../../time/clock.js';
 import type { ConnectData } from '../../kmp/connect-data.js';
-import { isRefusal, type Elsewhere, type OperatorOrder, type OrderAnswer, type OrderScope } from '../report/orders.js';
+import {
+  isRefusal,
+  type Elsewhere,
+  type OperatorOrder,
+  type OrderAnswer,
+  type OrderNote,
+  type OrderScope,
+  type StandingOrder,
+} from '../report/orders.js';
 import { formRefusal, refusalOf, TOO_MANY, type CheckedUpstream } from './destination-check.js';
 import { concerns, Orders, type OrdersSnapshot } from './orders.js';
 import type { Target } from './target.js';
@@ -45,15 +53,27 @@ export class OrderDesk {
     for (const upstream of [...this.upstreams()]) this.follow(upstream);
   }
 
+  /** See `Management.orders`. */
+  list(): readonly StandingOrder[] {
+    return this.book.list();
+  }
+
+  /** See `Management.takeBack`. */
+  async takeBack(number: number, note: OrderNote): Promise<OrderAnswer> {
+    const found = this.book.find(number);
+    if (found === undefined) return undefined;
+    return found.kind === 'disabled' ? this.order('enable', found.scope, note) : this.send(found.scope, undefined);
+  }
+
   /** See `Management.order`. */
-  order(order: OperatorOrder, scope: OrderScope): OrderAnswer {
+  order(order: OperatorOrder, scope: OrderScope, note: OrderNote): OrderAnswer {
     const concerned = [...this.upstreams()].filter(({ id, target }) => concerns(scope, id, target.url));
     if (order === 'retry') {
       for (const upstream of concerned) upstream.retry();
       return concerned.length > 0 ? concerned.length : undefined;
     }
     if (order === 'disable' && 'id' in scope && concerned.length === 0) return undefined;
-    const change = order === 'disable' ? this.book.disable(scope) : this.book.enable(scope);
+    const change = order === 'disable' ? this.book.disable(scope, note) : this.book.enable(scope);
     if (change === 'full') return TOO_MANY;
     for (const upstream of concerned) this.follow(upstream);
     return concerned.length > 0 || change === 'changed' ? concerned.length : undefined;

@@ -1,4 +1,5 @@
-import type { Elsewhere, OrderScope } from '../report/orders.js';
+import { maskUrl } from '../../base/mask.js';
+import type { Elsewhere, OrderNote, OrderScope, StandingOrder } from '../report/orders.js';
 import { parseUrlOf } from '../tracks/stream-name.js';
 
 /** Most upstreams and routes that may be disabled. Beyond it, an order is refused. */
@@ -8,14 +9,21 @@ const MAX_ELSEWHERE = 1_000;
 
 /** All orders, for another process. It contains stream keys. */
 export interface OrdersSnapshot {
-  readonly disabled: OrderTable<true>;
+  readonly disabled: OrderTable<OrderNote>;
   readonly elsewhere: OrderTable<Elsewhere>;
 }
 
 /** The orders of one kind: by the id of the upstream, and by the place that {@link placeOf} gives for a route. */
 interface OrderTable<T> {
-  readonly ids: ReadonlyMap<string, T>;
-  readonly places: ReadonlyMap<string, T>;
+  readonly ids: ReadonlyMap<string, Entry<T>>;
+  readonly places: ReadonlyMap<string, Entry<T>>;
+}
+
+interface Entry<T> {
+  readonly number: number;
+  /** As the operator has given it. */
+  readonly scope: OrderScope;
+  readonly order: T;
 }
 
 /**
@@ -25,10 +33,11 @@ interface OrderTable<T> {
  * the workers that replace others.
  */
 export class Orders {
-  private disabled = new Table<true>(MAX_DISABLED);
+  private disabled = new Table<OrderNote>(MAX_DISABLED);
   private elsewhere = new Table<Elsewhere>(MAX_ELSEWHERE);
   /** How often anything was changed. */
   changes = 0;
+  private lastNumber = 0;
 
   /** True if an upstream with this id, which publishes to `url`, is disabled. */
   isDisabled(id: string, url: string): boolean {
@@ -44,8 +53,10 @@ export class Orders {
   }
 
   /** Returns 'full' if there are too many orders. */
-  disable(scope: OrderScope): Change {
-    return this.count(this.disabled.set(scope, true));
+  disable(scope: OrderScope, note: OrderNote): Change {
+    // An order that is given again keeps its time.
+    if (this.disabled.has(scope)) return 'same';
+    return this.count(this.disabled.set(scope, note, ++this.lastNumber));
   }
 
   enable(scope: OrderScope): Change {
@@ -54,12 +65,31 @@ export class Orders {
 
   /** Returns 'full' if there are too many orders. @param to undefined: back to what the senders ask for */
   send(scope: OrderScope, to: Elsewhere | undefined): Change {
-    return this.count(to === undefined ? this.elsewhere.delete(scope) : this.elsewhere.set(scope, to));
+    return this.count(
+      to === undefined ? this.elsewhere.delete(scope) : this.elsewhere.set(scope, to, ++this.lastNumber),
+    );
   }
 
   /** Whether one more order of this kind is possible. */
   hasRoom(kind: 'disable' | 'elsewhere', scope: OrderScope): boolean {
     return kind === 'disable' ? this.disabled.hasRoom(scope) : this.elsewhere.hasRoom(scope);
+  }
+
+  /** All orders, the latest first. */
+  list(): StandingOrder[] {
+    return [
+      ...[...this.disabled.entries()].map((entry) => describe('disabled', entry, undefined)),
+      ...[...this.elsewhere.entries()].map((entry) => describe('elsewhere', entry, entry.order)),
+    ].sort((a, b) => b.order - a.order);
+  }
+
+  /** The order with a number. */
+  find(number: number): { readonly kind: StandingOrder['kind']; readonly scope: OrderScope } | undefined {
+    const has = (entry: Entry<OrderNote>): boolean => entry.number === number;
+    const disabled = [...this.disabled.entries()].find(has);
+    if (disabled !== undefined) return { kind: 'disabled', scope: disabled.scope };
+    const elsewhere = [...this.elsewhere.entries()].find(has);
+    return elsewhere && { kind: 'elsewhere', scope: elsewhere.scope };
   }
 
   snapshot(): OrdersSnapshot {
@@ -83,8 +113,8 @@ export class Orders {
 export type Change = 'changed' | 'same' | 'full';
 
 class Table<T> implements OrderTable<T> {
-  readonly ids: Map<string, T>;
-  readonly places: Map<string, T>;
+  readonly ids: Map<string, Entry<T>>;
+  readonly places: Map<string, Entry<T>>;
 
   constructor(
     private readonly most: number,
@@ -100,9 +130,19 @@ class Table<T> implements OrderTable<T> {
 
   find(id: string, url: string): T | undefined {
     const byId = this.ids.get(id);
-    if (byId !== undefined || this.places.size === 0) return byId;
+    if (byId !== undefined || this.places.size === 0) return byId?.order;
     const place = placeOf(url);
-    return place === undefined ? undefined : this.places.get(place);
+    return place === undefined ? undefined : this.places.get(place)?.order;
+  }
+
+  *entries(): Generator<Entry<T>> {
+    yield* this.ids.values();
+    yield* this.places.values();
+  }
+
+  has(scope: OrderScope): boolean {
+    const [map, key] = this.at(scope);
+    return key !== undefined && map.has(key);
   }
 
   hasRoom(scope: OrderScope): boolean {
@@ -110,11 +150,11 @@ class Table<T> implements OrderTable<T> {
     return map.size < this.most || (key !== undefined && map.has(key));
   }
 
-  set(scope: OrderScope, order: T): Change {
+  set(scope: OrderScope, order: T, number: number): Change {
     const [map, key] = this.at(scope);
-    if (key === undefined || map.get(key) === order) return 'same';
+    if (key === undefined) return 'same';
     if (!this.hasRoom(scope)) return 'full';
-    map.set(key, order);
+    map.set(key, { number, scope, order });
     return 'changed';
   }
 
@@ -123,9 +163,26 @@ class Table<T> implements OrderTable<T> {
     return key !== undefined && map.delete(key) ? 'changed' : 'same';
   }
 
-  private at(scope: OrderScope): [map: Map<string, T>, key: string | undefined] {
+  private at(scope: OrderScope): [map: Map<string, Entry<T>>, key: string | undefined] {
     return 'id' in scope ? [this.ids, scope.id] : [this.places, placeOf(scope.route)];
   }
+}
+
+function describe(
+  kind: StandingOrder['kind'],
+  { number, scope, order: { since, by } }: Entry<OrderNote>,
+  to: Elsewhere | undefined,
+): StandingOrder {
+  return {
+    order: number,
+    kind,
+    upstream_id: 'id' in scope ? scope.id : null,
+    route: 'id' in scope ? null : maskUrl(scope.route),
+    url: to === undefined ? null : maskUrl(to.url),
+    backup_urls: to?.backupUrls.map(maskUrl) ?? [],
+    since: new Date(since).toISOString(),
+    by,
+  };
 }
 
 /** True if an order is about an upstream with this id and URL. */

@@ -4,10 +4,33 @@ export type OperatorOrder = 'disable' | 'enable' | 'retry';
 /** Which upstreams an order is about: the one with an id, or those that publish to the application of a URL. */
 export type OrderScope = { readonly id: string } | { readonly route: string };
 
-/** Where an operator sends upstreams, instead of where their senders ask for. */
-export interface Elsewhere extends ElsewhereUrls {
-  /** When it was ordered, ms since 1970. */
+/** When an order was given, and who gave it. */
+export interface OrderNote {
+  /** ms since 1970 */
   readonly since: number;
+  /** Name of the token; null: the API requires none, or the order did not come through it. */
+  readonly by: string | null;
+}
+
+/** Where an operator sends upstreams, instead of where their senders ask for. */
+export interface Elsewhere extends ElsewhereUrls, OrderNote {}
+
+/** An order that is in force until it is taken back, whether there are such upstreams or not. */
+export interface StandingOrder {
+  /** Number of the order, unique until the service restarts. */
+  readonly order: number;
+  readonly kind: 'disabled' | 'elsewhere';
+  /** The upstream that it is about; null: it is about a route. */
+  readonly upstream_id: string | null;
+  /** URL of the server with its app, masked; null: it is about an upstream. */
+  readonly route: string | null;
+  /** Where the upstreams are sent, masked; null if they are disabled. */
+  readonly url: string | null;
+  readonly backup_urls: readonly string[];
+  /** When it was given, ISO 8601 in UTC. */
+  readonly since: string;
+  /** Name of the token of the operator; null: the API requires no token. */
+  readonly by: string | null;
 }
 
 /** The URLs of such an order. */

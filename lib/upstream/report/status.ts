@@ -1,4 +1,4 @@
-import type { ElsewhereUrls, OperatorOrder, OrderAnswer, OrderScope } from './orders.js';
+import type { ElsewhereUrls, OperatorOrder, OrderAnswer, OrderScope, StandingOrder } from './orders.js';
 import type { ClosedQuery, ClosedUpstream } from './closed.js';
 import type { FailureLayer } from './advice.js';
 import type { LastStatus } from './last-status.js';
@@ -273,16 +273,23 @@ export interface Management {
    * `retry`: the next attempt to connect is made now.
    *
    * A route stands for upstreams that publish there now, wherever their senders ask for.
+   *
+   * @param by name of the operator's token; null: there is none
    */
-  order(order: OperatorOrder, scope: OrderScope): Promise<OrderAnswer>;
+  order(order: OperatorOrder, scope: OrderScope, by?: string | null): Promise<OrderAnswer>;
   /**
    * Sends upstreams elsewhere: their RTMP connections end in order, and the new ones begin at a key frame, while the
    * senders stay connected. It lasts until it is taken back, also for upstreams that are created later. A route stands
    * for upstreams whose senders ask for it; an order for an id comes before one for a route.
    *
    * @param to undefined: back to what the senders ask for
+   * @param by name of the operator's token; null: there is none
    */
-  sendElsewhere(scope: OrderScope, to: ElsewhereUrls | undefined): Promise<OrderAnswer>;
+  sendElsewhere(scope: OrderScope, to: ElsewhereUrls | undefined, by?: string | null): Promise<OrderAnswer>;
+  /** The orders in force, the latest first, also those that concern no present upstream. */
+  orders(): Promise<readonly StandingOrder[]>;
+  /** Takes an order of {@link orders} back, by its number. undefined: there is no such order. */
+  takeBack(order: number, by?: string | null): Promise<OrderAnswer>;
   /** Drops one KMP connection of an upstream. false: there is no such upstream or connection. */
   dropTrack(upstreamId: string, connection: number): Promise<boolean>;
 }

@@ -7,6 +7,7 @@ import { appWith, serve, type Reply, type TestServer } from '../../support/http.
 import {
   MemoryManagement,
   sampleClosed,
+  sampleOrder,
   sampleStream,
   sampleTrack,
   sampleUpstream,
@@ -49,6 +50,7 @@ describe('OpenAPI document', () => {
     ['u2', sampleUpstream({ streams: table([]) })],
     ['u3', sampleUpstream({ state: 'waiting', next_attempt: 3, next_attempt_at: '2026-11-28T12:00:07.000Z' })],
   ]);
+  management.standing.push(sampleOrder());
   management.ended.push(sampleClosed(), sampleClosed({ last_status: null, layer: null, live_again_at: '2026-11-28' }));
   const document = openApiDocument({ write: true });
   const ajv = new Ajv2020({ strict: false, allErrors: true });
@@ -102,6 +104,10 @@ describe('OpenAPI document', () => {
     ['POST', '/routes/none/elsewhere', '/routes/{route}/elsewhere', 400, { url: 'rtmp://host/app' }],
     ['DELETE', '/routes/rtmp%3A%2F%2Fhost%2Fapp/elsewhere', '/routes/{route}/elsewhere', 200],
     ['DELETE', '/routes/none/elsewhere', '/routes/{route}/elsewhere', 400],
+    ['GET', '/orders', '/orders', 200],
+    ['DELETE', '/orders/1', '/orders/{order}', 204],
+    ['DELETE', '/orders/1', '/orders/{order}', 404],
+    ['DELETE', '/orders/none', '/orders/{order}', 400],
     ['GET', '/closed?limit=1&upstream_id=u9', '/closed', 200],
     ['GET', '/closed?limit=none', '/closed', 400],
     ['GET', '/upstreams?list=1', '/upstreams', 200],

@@ -5,6 +5,7 @@ import { DetailView } from './detail.js';
 import { byId, el, setAttribute, setText } from './dom.js';
 import { Dropper } from './orders/drop.js';
 import { ElsewhereForm } from './orders/elsewhere.js';
+import { StandingOrders } from './orders/standing.js';
 import { FeedClient, type FeedState } from './data/feed.js';
 import { Filter } from './data/filter.js';
 import { duration, nameOf } from './data/format.js';
@@ -38,6 +39,7 @@ const announcer = new Announcer();
 const totals = new TotalsView();
 const access = new Access();
 const elsewhere = new ElsewhereForm(model, access, announcer, report);
+const standing = new StandingOrders(model, access, announcer, report);
 const dropper = new Dropper(model, access, announcer, report, elsewhere);
 const detail = new DetailView(
   dropper,
@@ -70,6 +72,7 @@ function happened(entries: readonly ActivityEntry[]): void {
   activity.showEnded(model.ended);
   announce(entries.filter(({ kind }) => kind !== 'plain'));
   totals.show(model);
+  standing.show();
   filter.show(model.rows);
   detail.show(model);
   table.selected = detail.key;

@@ -10,7 +10,7 @@ import { ClosedBook } from './closed-book.js';
 import { Dismissed } from './dismissed.js';
 import { extend, Times, type Line } from './series.js';
 import { Upstream } from './upstream.js';
-import type { Ended, FullMessage, HelloMessage, ServiceInfo, TickMessage, UpstreamRow } from './wire.js';
+import type { Ended, FullMessage, HelloMessage, OrderInfo, ServiceInfo, TickMessage, UpstreamRow } from './wire.js';
 
 export { failed, type ActivityEntry } from './activity-entries.js';
 
@@ -45,6 +45,8 @@ export class Model {
   history: readonly ActivityEntry[] = [];
   /** The rows of the table: the upstreams, and failures whose upstreams are gone. */
   rows: readonly Upstream[] = [];
+  /** Orders for routes, and for upstreams that are not present, the latest first. */
+  orders: readonly OrderInfo[] = [];
   private t = 0;
   private now = 0;
   private feed: string | undefined;
@@ -64,6 +66,7 @@ export class Model {
     this.closed.clear();
     this.history = [];
     this.rows = [];
+    this.orders = [];
     this.clearHistory();
   }
 
@@ -71,6 +74,7 @@ export class Model {
   full(message: FullMessage, now: number): ActivityEntry[] {
     const first = this.service === undefined;
     this.service = message.service;
+    this.orders = message.orders ?? [];
     if (message.t - this.t > MAX_GAP_MS) this.clearHistory();
     const keys = new Set(message.rows.map(({ key }) => key));
     const gone = [...this.upstreams.keys()].filter((key) => !keys.has(key));
@@ -82,6 +86,7 @@ export class Model {
 
   /** @param now ms since 1970 */
   tick(message: TickMessage, now: number): ActivityEntry[] {
+    this.orders = message.orders ?? this.orders;
     return this.take(message, message, now);
   }
 

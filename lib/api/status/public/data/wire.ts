@@ -132,6 +132,23 @@ export interface ClosedInfo {
   readonly liveAgainAt: string | null;
 }
 
+/** An order of an operator for a route, or for an upstream that is not present. */
+export interface OrderInfo {
+  /** Its number in the API. */
+  readonly order: number;
+  readonly kind: 'disabled' | 'elsewhere';
+  /** Shortened; null: it is for a route. */
+  readonly id: string | null;
+  /** Masked, as `url`. */
+  readonly route: string | null;
+  /** Where the upstreams are sent; null: they are disabled. */
+  readonly url: string | null;
+  /** ISO 8601 in UTC */
+  readonly since: string;
+  /** Name of a token. */
+  readonly by: string | null;
+}
+
 /** What a message says about ended upstreams, beside their number. */
 interface ClosedChanges {
   /** Records that are new or have changed, the oldest first. */
@@ -185,6 +202,8 @@ export interface FullMessage {
   readonly sums?: Sums;
   /** All records that the page shows, the oldest first. */
   readonly closed?: readonly ClosedInfo[];
+  /** The latest first; absent: there are none. */
+  readonly orders?: readonly OrderInfo[];
   readonly rows: readonly UpstreamRow[];
 }
 
@@ -194,6 +213,8 @@ export interface TickMessage extends ClosedChanges {
   readonly uptime: number;
   readonly ended: Ended;
   readonly sums?: Sums;
+  /** All of them, if any has changed. */
+  readonly orders?: readonly OrderInfo[];
   /** Upstreams that are new, or changed in more than their counters. */
   readonly rows: readonly UpstreamRow[];
   /** Key and counters of upstreams of which only counters changed. */
