@@ -100,14 +100,18 @@ export class RowView {
     );
   }
 
-  /** @param index position in the table; the heading is 1 */
-  show(upstream: Upstream, index: number, times: Times, selected: boolean): void {
+  /**
+   * @param index position in the table; the heading is 1
+   * @param why height of the lines that say why it is in trouble, in px
+   */
+  show(upstream: Upstream, index: number, times: Times, selected: boolean, why: number): void {
     this.upstream = upstream;
     this.live.refresh(upstream);
     this.element.setAttribute('aria-rowindex', String(index));
     this.element.classList.toggle('selected', selected);
     this.element.dataset['state'] = displayState(upstream);
     this.element.classList.toggle('troubled', isTroubled(upstream));
+    this.element.style.setProperty('--why', `${why}px`);
     this.element.classList.toggle('ended', upstream.isEnded);
     this.button.setAttribute('aria-expanded', String(selected));
     if (this.spark.clientWidth === 0) return; // the screen is too narrow for charts

@@ -1,7 +1,8 @@
 import { byId, el } from './dom.js';
 import type { Model } from './data/model.js';
-import { isTroubled, matches, sort, type Choice, type Sorting } from './data/order.js';
+import { matches, sort, type Choice, type Sorting } from './data/order.js';
 import { RowView } from './row.js';
+import { WhyHeights } from './why-height.js';
 import type { Upstream } from './data/upstream.js';
 import { bodyParts, visibleRows } from './data/visible-rows.js';
 
@@ -29,6 +30,7 @@ export class TableView {
   private readonly table = byId('table', HTMLTableElement);
   private readonly scroller = byId('scroller', HTMLDivElement);
   private readonly body: HTMLTableSectionElement;
+  private readonly why = new WhyHeights(this.table);
   private readonly views = new Map<number, RowView>();
   private readonly spare: RowView[] = [];
   private readonly gaps: HTMLTableRowElement[] = [];
@@ -54,6 +56,7 @@ export class TableView {
       this.frame ??= requestAnimationFrame(() => this.draw());
     };
     addEventListener('scroll', later, { capture: true, passive: true });
+    addEventListener('resize', later);
     new ResizeObserver(later).observe(this.scroller);
   }
 
@@ -88,7 +91,7 @@ export class TableView {
     const focused = body.contains(document.activeElement) ? document.activeElement : null;
     if (this.indexOf(this.active) < 0) this.active = order[0]?.key;
     const height = this.size('--row', 52);
-    const more = this.moreHeight(this.size('--why', 24));
+    const more = this.moreHeight();
     const top = Math.max(0, this.scroller.getBoundingClientRect().top);
     const bottom = Math.min(innerHeight, this.scroller.getBoundingClientRect().bottom);
     const above = top - body.getBoundingClientRect().top;
@@ -147,7 +150,7 @@ export class TableView {
     const upstream = this.order[index];
     if (!upstream) return;
     const view = this.views.get(upstream.key);
-    view?.show(upstream, index + 2, this.model.times, upstream.key === this.selected);
+    view?.show(upstream, index + 2, this.model.times, upstream.key === this.selected, this.why.of(upstream));
   }
 
   private gap(index: number, height: number): HTMLTableRowElement {
@@ -161,10 +164,10 @@ export class TableView {
     return parseFloat(getComputedStyle(this.table).getPropertyValue(name)) || usual;
   }
 
-  /** Rows in trouble are higher by `why` px: the result says by how much all rows before a row are. */
-  private moreHeight(why: number): (row: number) => number {
+  /** Rows in trouble are higher, by what their reason needs: the result says by how much all rows before a row are. */
+  private moreHeight(): (row: number) => number {
     const sums = [0];
-    for (const upstream of this.order) sums.push((sums.at(-1) ?? 0) + (isTroubled(upstream) ? why : 0));
+    for (const upstream of this.order) sums.push((sums.at(-1) ?? 0) + this.why.of(upstream));
     return (row) => sums[row] ?? 0;
   }
 
