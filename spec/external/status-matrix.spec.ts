@@ -13,6 +13,8 @@ import { GROUPS, groupOf, type Group } from '../../lib/api/status/public/data/st
 
 const WIDTHS = [390, 800, 1440] as const;
 const HEIGHT = 844;
+/** Height at which all rows of the service with failures are in sight. */
+const HIGH = { 390: 1600, 800: 1500, 1440: 1360 } as const;
 const pictures = process.env['PICTURES'];
 
 interface Look {
@@ -146,7 +148,7 @@ describe(
               await page.locator('#connection-text', { hasText: 'Live' }).waitFor();
               const groups: readonly Group[] = ['failed', 'input_lost', 'input_stalled', 'degraded', 'disabled'];
               // The rows below the screen are not in the document.
-              await page.setViewportSize({ width, height: 2400 });
+              await page.setViewportSize({ width, height: HIGH[width] });
               for (const group of groups) await page.locator(`tbody .pill[data-state=${group}]`).first().waitFor();
               await check(page, width, `faults-${width}-${colorScheme}`);
               const texts = await page.locator('tbody .why').allTextContents();
