@@ -10,6 +10,7 @@ import { ListenerSet } from '../net/listener-set.js';
 import { noLog, type Logger } from '../base/logger.js';
 import { dnsResolve, systemResolve } from '../rtmp/network/resolve.js';
 import { flushDumps } from '../dump/dump.js';
+import { IntakeMemory } from '../upstream/intake/intake-memory.js';
 import { KmpCounter, KmpListener, type KmpListenerContext, type KmpRouter } from '../upstream/intake/kmp-listener.js';
 import { LocalManagement } from './local-management.js';
 import { testInternals } from '../node-internals/self-test.js';
@@ -64,6 +65,7 @@ export class LocalMediaService implements MediaService {
     (at, server) => this.kmpListener(at, server),
     (listener, server) => (listener.context = this.context(server)),
   );
+  private readonly intakeMemory: IntakeMemory;
   private readonly nextConnection: () => number;
   private readonly router: KmpRouter | undefined;
   private config: Config;
@@ -80,12 +82,14 @@ export class LocalMediaService implements MediaService {
     this.nextConnection = options.nextConnection ?? (() => ++this.connections);
     this.router = options.router;
     const record = new ClosedRecord(() => this.clock.wall());
+    const memLimit = memoryLimit(config.memLimit, options.workers ?? 1);
+    this.intakeMemory = new IntakeMemory(memLimit);
     this.registry = new Registry({
       clock: this.clock,
       log: this.log,
       nextConnection: this.nextConnection,
       totals: this.sums,
-      memLimit: memoryLimit(config.memLimit, options.workers ?? 1),
+      memLimit,
       closed: options.closed ?? record,
       onEvent: (upstream, event, settings) =>
         this.notifier.notify(notificationOf(event, upstream), settings, upstream.connection),
@@ -184,6 +188,7 @@ export class LocalMediaService implements MediaService {
         log: this.log,
         counter: this.counterOf(server, address),
         totals: this.sums,
+        intakeMemory: this.intakeMemory,
         nextConnection: this.nextConnection,
         ...(this.router === undefined ? {} : { router: this.router }),
         join: (data, context, codec) => this.registry.join(data, context, codec),

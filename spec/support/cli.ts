@@ -25,7 +25,7 @@ export interface HowToRun {
   readonly gid?: number;
 }
 
-const compiled: HowToRun = { command: process.execPath, before: [program] };
+export const compiled: HowToRun = { command: process.execPath, before: [program] };
 
 /** A run that has begun. */
 export class Run {

@@ -2,6 +2,7 @@ import { systemClock, type Clock } from '../../lib/time/clock.js';
 import { mediaSettings, type MediaSettings } from '../../lib/config/settings.js';
 import { systemResolve, type Resolve } from '../../lib/rtmp/network/resolve.js';
 import type { CloseReason } from '../../lib/upstream/report/close-reason.js';
+import type { IntakeMemory } from '../../lib/upstream/intake/intake-memory.js';
 import { KmpCounter, KmpListener } from '../../lib/upstream/intake/kmp-listener.js';
 import { testInternals } from '../../lib/node-internals/self-test.js';
 import { Registry } from '../../lib/upstream/registry.js';
@@ -22,6 +23,7 @@ export interface KmpServiceOptions {
   /** Bytes that the process may use, and that it uses. */
   readonly memLimit?: number;
   readonly measureMemory?: () => number;
+  readonly intakeMemory?: IntakeMemory;
   /** 0 to 1, for the lengths of waits. */
   readonly random?: () => number;
 }
@@ -40,7 +42,15 @@ export class KmpService {
 
   constructor(
     settings: MediaSettings,
-    { clock = systemClock, resolve = systemResolve, permit, random, memLimit, measureMemory }: KmpServiceOptions,
+    {
+      clock = systemClock,
+      resolve = systemResolve,
+      permit,
+      random,
+      memLimit,
+      measureMemory,
+      intakeMemory,
+    }: KmpServiceOptions,
   ) {
     const { log, counter } = this;
     const nextConnection = (): number => ++this.connections;
@@ -57,7 +67,7 @@ export class KmpService {
     const address = { host: '127.0.0.1', port: 0, ipv6Only: false, backlog: 511 };
     const join: Registry['join'] = (data, context, codec) => this.registry.join(data, context, codec);
     this.listener = new KmpListener(
-      { address, clock, log, counter, nextConnection, join },
+      { address, clock, log, counter, nextConnection, join, ...(intakeMemory === undefined ? {} : { intakeMemory }) },
       { settings, resolve, allowed: () => true, ...(permit === undefined ? {} : { permitFor: () => permit }) },
     );
   }

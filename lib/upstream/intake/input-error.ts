@@ -1,3 +1,4 @@
+import type { InputOptions } from './input-options.js';
 import type { MediaSettings } from '../../config/settings.js';
 import { KmpRtmpError } from '../../base/errors.js';
 import type { ConnectData } from '../../kmp/connect-data.js';
@@ -98,8 +99,16 @@ export function checkPendingInfos(length: number): void {
   );
 }
 
-/** @throws InputError if `bytes` are too many for a connection without an upstream */
-export function checkUnjoined(bytes: number, { inMemLimit }: Pick<MediaSettings, 'inMemLimit'>): void {
+type UnjoinedInput = Pick<InputOptions, 'settings' | 'unjoined'>;
+
+/** @throws InputError if `bytes` are too many for a connection without an upstream, or for all of them together */
+export function checkUnjoined(bytes: number, { settings: { inMemLimit }, unjoined }: UnjoinedInput): void {
+  if (unjoined?.hold(bytes) === false) {
+    throw new InputError(
+      'kmp_mem_limit',
+      'connections without connect data use too much memory of this process (kmp_rtmp_mem_limit)',
+    );
+  }
   if (bytes <= inMemLimit) return;
   throw new InputError(
     'kmp_mem_limit',

@@ -5,6 +5,7 @@ import type { ConnectData } from '../../kmp/connect-data.js';
 import type { ConnectPacket } from '../../kmp/packet.js';
 import type { SigningSecret } from '../../kmp/signature.js';
 import type { Logger } from '../../base/logger.js';
+import type { IntakeShare } from './intake-memory.js';
 import type { OnFrame } from './frame-log.js';
 import type { TurnSchedule } from '../../time/turn-schedule.js';
 import type { TurnReader } from '../../node-internals/socket-turn-reader.js';
@@ -25,6 +26,8 @@ export interface InputOptions {
   readonly secrets?: readonly SigningSecret[] | undefined;
   /** The socket for acks, which is closed at the end; absent if the source is not a socket (a dump file). */
   readonly socket?: Socket;
+  /** What the connection uses of the memory for connections without an upstream; default: that has no limit. */
+  readonly unjoined?: IntakeShare | undefined;
   /** The connect data, for a source without connect packet. */
   readonly connectData?: ConnectData;
   /** Called when the connect packet has been read. */

@@ -363,7 +363,7 @@ export class Input extends Writable implements TrackInput, Counting {
   private account(held: number): void {
     const { upstream } = this;
     if (upstream === undefined) {
-      checkUnjoined(held + (this.connect?.data.length ?? 0), this.options.settings);
+      checkUnjoined(held + (this.connect?.data.length ?? 0), this.options);
       return;
     }
     if (this.over) return;

@@ -14,6 +14,7 @@ import { kmpDumpName } from '../../dump/dump-name.js';
 import { openDump } from '../../dump/dump.js';
 import type { ErrorLog } from './error-log.js';
 import { frameLog } from './frame-log.js';
+import type { IntakeShare } from './intake-memory.js';
 import { Input } from './input.js';
 import type { InputOptions } from './input-options.js';
 import { readInTurns } from '../../node-internals/socket-turn-reader.js';
@@ -32,6 +33,7 @@ export interface KmpConnectionOptions {
   readonly onRejected?: (rejection: Rejection) => void;
   readonly totals?: Totals | undefined;
   readonly errors: ErrorLog;
+  readonly unjoined?: IntakeShare | undefined;
 }
 
 /**
@@ -91,13 +93,16 @@ export function openKmpConnection(socket: Socket, options: KmpConnectionOptions)
     secrets: options.secrets,
     totals: options.totals,
     socket,
-    onJoined: (schedule) =>
-      readInTurns(socket, schedule, {
+    unjoined: options.unjoined,
+    onJoined: (schedule) => {
+      options.unjoined?.release();
+      return readInTurns(socket, schedule, {
         blockSize: settings.inBufferSize,
         idleTimeout: timerMs(settings.inReadTimeout),
         // The dump listens to the socket, so it needs the bytes there.
         ...(settings.inDumpFolder === '' ? { takeNow } : {}),
-      }),
+      });
+    },
     onConnect: (packet: ConnectPacket, data: ConnectData) => {
       deadline?.cancel();
       const { channelId, trackId } = packet;

@@ -8,6 +8,7 @@ import type { Logger } from '../../base/logger.js';
 import { peerAddress, peerName, setPeer, UNIX_PEER } from '../../net/peer.js';
 import { readProxyHeader, takeProxyHeader } from '../../net/read-proxy-header.js';
 import { ErrorLog } from './error-log.js';
+import type { IntakeMemory, IntakeShare } from './intake-memory.js';
 import { openKmpConnection } from './kmp-connection.js';
 import { readConnect } from './read-connect.js';
 import { stopReadingForGood } from '../../node-internals/stop-reading.js';
@@ -45,6 +46,8 @@ export interface KmpListenerOptions {
   readonly router?: KmpRouter;
   readonly join: (data: ConnectData, context: JoinContext, codec: number) => Upstream;
   readonly totals?: Totals;
+  /** The memory of connections that do not belong to an upstream yet; default: it has no limit. */
+  readonly intakeMemory?: IntakeMemory;
 }
 
 /** Counts accepted and refused connections of all listeners, and open connections by address. */
@@ -92,6 +95,8 @@ export class KmpListener implements Listener {
   private readonly awaitingHeader = new Set<Socket>();
   /** The headers of connections that may have to move to another worker. */
   private readonly headers = new WeakMap<Socket, Buffer>();
+  /** What each open connection uses of the memory for connections without an upstream. */
+  private readonly shares = new WeakMap<Socket, IntakeShare>();
   private refusalLoggedAt = -Infinity;
   private closing = false;
 
@@ -203,7 +208,10 @@ export class KmpListener implements Listener {
     const address = peerAddress(socket) ?? '';
     counter.enter(address);
     this.sockets.add(socket);
+    const share = this.options.intakeMemory?.enter();
+    if (share !== undefined) this.shares.set(socket, share);
     socket.once('close', () => {
+      share?.release();
       this.sockets.delete(socket);
       counter.leave(address);
     });
@@ -212,7 +220,8 @@ export class KmpListener implements Listener {
   /** Reads the connect packet first. It names the upstream, and thus the worker that the connection belongs to. */
   private route(socket: Socket, router: KmpRouter): void {
     const { settings } = this.context;
-    readConnect(socket, settings.inMemLimit, settings.inReadTimeout, this.options.clock, (upstreamId, head) => {
+    const share = this.shares.get(socket);
+    const routed = (upstreamId: string | undefined, head: Buffer): void => {
       if (upstreamId === undefined || router.isHere(upstreamId)) {
         socket.unshift(head);
         this.open(socket);
@@ -221,13 +230,16 @@ export class KmpListener implements Listener {
       // The other worker counts the connection.
       const { counter } = this.options;
       this.sockets.delete(socket);
+      share?.release();
       counter.leave(peerAddress(socket) ?? '');
       counter.accepted--;
       socket.removeAllListeners('close');
       stopReadingForGood(socket);
       const header = this.headers.get(socket);
       router.transfer(socket, upstreamId, header === undefined ? head : Buffer.concat([header, head]), this.name);
-    });
+    };
+    const { inMemLimit, inReadTimeout } = settings;
+    readConnect(socket, inMemLimit, inReadTimeout, this.options.clock, routed, (bytes) => share?.hold(bytes) ?? true);
   }
 
   private open(socket: Socket): void {
@@ -243,6 +255,7 @@ export class KmpListener implements Listener {
       clock: options.clock,
       log: options.log,
       totals: options.totals,
+      unjoined: this.shares.get(socket),
       secrets,
       onRejected: (rejection) => options.counter.rejected[rejection]++,
       join: (data, codec, signer) => options.join(data, { ...joinContext, sender: { address, signer } }, codec),
@@ -254,7 +267,7 @@ export class KmpListener implements Listener {
     const { counter } = this.options;
     if (this.closing) return 'the service is shutting down';
     if (!allowed(address)) return 'denied by the configuration';
-    const why = this.overLimit();
+    const why = this.overLimit() ?? this.options.intakeMemory?.refusal;
     if (why !== undefined) return why;
     const perAddress = settings.inMaxConnectionsPerAddress;
     if (perAddress > 0 && counter.of(address ?? '') >= perAddress) {

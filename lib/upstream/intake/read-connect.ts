@@ -18,6 +18,7 @@ import { stopReading } from '../../node-internals/stop-reading.js';
  * @param limit bytes that may be read (`kmp_rtmp_in_mem_limit`)
  * @param timeout ms without a byte, and ms in all (`kmp_rtmp_in_read_timeout`)
  * @param done called once, unless the connection is closed first; the socket is paused then
+ * @param hold called with the bytes read so far; false: that is too much, as above `limit`
  */
 export function readConnect(
   socket: Socket,
@@ -25,6 +26,7 @@ export function readConnect(
   timeout: number,
   clock: Clock,
   done: (upstreamId: string | undefined, head: Buffer) => void,
+  hold: (bytes: number) => boolean = () => true,
 ): void {
   const parser = new KmpParser();
   // All bytes are copied into one piece. If they came byte by byte, one object for each would cost a hundred times as
@@ -55,7 +57,7 @@ export function readConnect(
         finish(parseConnectData(packet.data).upstreamId);
         return;
       }
-      if (parser.error !== undefined || bytes > limit) finish(undefined);
+      if (parser.error !== undefined || bytes > limit || !hold(bytes)) finish(undefined);
     } catch {
       finish(undefined);
     }

@@ -23,6 +23,8 @@ export interface FleetSetup {
   readonly media?: string;
   /** Whether what senders send is dumped; default true. */
   readonly dumps?: boolean;
+  /** A command that starts the program, with its arguments. */
+  readonly wrapper?: readonly [string, ...string[]];
 }
 
 /** Longest silence of a sender, and of an ingest, ms: short, so that the faults that wait for them do not take long. */
@@ -67,7 +69,7 @@ export class Fleet {
     private readonly reasons: ReadonlyMap<string, string>,
   ) {}
 
-  static async start({ upstreams, workers = 1, media = '', dumps = true }: FleetSetup): Promise<Fleet> {
+  static async start({ upstreams, workers = 1, media = '', dumps = true, wrapper }: FleetSetup): Promise<Fleet> {
     const dns = await DnsServer.start({ [HOST]: ['127.0.0.1'] });
     const hold = { hanging: false };
     const reasons = new Map<string, string>();
@@ -78,6 +80,7 @@ export class Fleet {
     });
     const service = await ServiceProcess.start({
       workers,
+      ...(wrapper === undefined ? {} : { wrapper }),
       // A log on a disk that is full, beside the one that is not.
       main: 'error_log /dev/full info;',
       media: `resolver ${dns.address}; resolver_timeout ${PATIENCE.resolver}ms; ${dumps ? 'kmp_rtmp_in_dump_folder {folder};' : ''}

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { once } from 'node:events';
-import { Folder, Run } from '../../support/cli.js';
+import { compiled, Folder, Run, type HowToRun } from '../../support/cli.js';
 import { freePort } from '../../support/free-port.js';
 import { send } from '../../support/http.js';
 import type { GlobalStatus } from '../../../lib/upstream/report/status.js';
@@ -14,6 +14,8 @@ export interface ProcessSetup {
   readonly media: string;
   /** Error logs beside the service's own. */
   readonly main?: string;
+  /** A command that starts the program, with its arguments. */
+  readonly wrapper?: readonly [string, ...string[]];
 }
 
 /** The program as a process, and what the operating system and its API say about it. */
@@ -30,7 +32,7 @@ export class ServiceProcess {
     this.probe = new Probe(folder.path, () => this.pids);
   }
 
-  static async start({ workers = 1, media, main = '' }: ProcessSetup): Promise<ServiceProcess> {
+  static async start({ workers = 1, media, main = '', wrapper }: ProcessSetup): Promise<ServiceProcess> {
     const folder = new Folder();
     const [kmpPort, httpPort] = [await freePort(), await freePort()];
     const path = folder.file('kmp-rtmp.conf', '');
@@ -41,7 +43,12 @@ export class ServiceProcess {
       http { server { listen 127.0.0.1:${httpPort}; location /api/ { kmp_rtmp_api write=on; }
         location /metrics { kmp_rtmp_metrics; } location / { kmp_rtmp_status; kmp_rtmp_health; } } }`,
     );
-    const service = new ServiceProcess(new Run(['-c', path], probed(folder.path)), folder, kmpPort, httpPort);
+    const service = new ServiceProcess(
+      new Run(['-c', path], probed(folder.path), undefined, wrapped(wrapper)),
+      folder,
+      kmpPort,
+      httpPort,
+    );
     await service.until('its readiness', async () => (await service.get('/readyz').catch(() => 0)) === 200);
     return service;
   }
@@ -162,4 +169,10 @@ export class ServiceProcess {
     this.folder.remove();
     return code;
   }
+}
+
+function wrapped(wrapper: ProcessSetup['wrapper']): HowToRun {
+  if (wrapper === undefined) return compiled;
+  const [command, ...before] = wrapper;
+  return { command, before: [...before, compiled.command, ...(compiled.before ?? [])] };
 }
