@@ -62,6 +62,16 @@ describe('failures on the status page', { skip: hasBrowser ? false : 'no /usr/bi
     });
   });
 
+  it('a failed upstream that is disabled is not red, and has no button to dismiss its failure', async () => {
+    const fleet = fleetWith(3, { upstream_id: 'ch2-youtube', count: 23 });
+    const live = fleet.upstreams.get('ch2-youtube') ?? sampleUpstream();
+    fleet.upstreams.set('ch2-youtube', { ...live, state: 'disabled' });
+    await withStatusPage(fleet, {}, async (page) => {
+      await row(page, 'ch2-youtube').locator('.pill[data-state=disabled]').waitFor();
+      assert.equal(await page.locator('tbody .dismiss:visible').count(), 0);
+    });
+  });
+
   it('a link to an upstream that has ended shows how, and never the panel of another one', async () => {
     const fleet = fleetWith(2, { upstream_id: 'gone' }, { upstream_id: 'over', reason: 'done', failed: false });
     await withStatusPage(fleet, { hash: '#upstream=over' }, async (page) => {

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
+import { maskText } from '../../lib/base/mask.js';
 import { eventually } from '../support/eventually.js';
 import { framesOf, kindsOf } from '../support/ingest-media.js';
 import { frameAt, KmpSender, videoMinf } from '../support/kmp-sender.js';
@@ -70,9 +71,14 @@ describe('what operators can order', { timeout: 90_000 }, () => {
     await state('disabled');
     assert.match(
       running.log.text,
-      /API: POST \/routes\/rtmp:\/\/\*\*\*@127\.0\.0\.1:\d+\/app\/sec\*\*\*\S*\/disable done/,
+      /API: POST \/routes\/<rtmp:\/\/\*\*\*@127\.0\.0\.1:\d+\/app\/sec\*\*\*\S*>\/disable done/,
     );
     assert.doesNotMatch(running.log.text, /pa55word|secret_key_1|t0ken/);
+    // The log masks URLs in each line. It must not mistake the order for a stream key.
+    const app = `rtmp://127.0.0.1:${ingest.port}/app`;
+    assert.equal((await running.request('POST', `/api/routes/${encodeURIComponent(app)}/retry`)).status, 200);
+    const line = running.log.text.split('\n').find((one) => one.includes('/retry'));
+    assert.ok(maskText(line ?? '').includes(`API: POST /routes/<${app}>/retry done`), running.log.text);
   });
 
   it('disable: a server that resets the connection does not end the upstream', async () => {

@@ -36,7 +36,8 @@ export class RowView {
     live.attribute(why, 'title', (one) => (isTroubled(one) ? whyOf(one, Date.now()) : ''));
     live.shown(why, isTroubled);
     live.attribute(this.dismiss, 'aria-label', ({ info }) => `Dismiss the failure of ${nameOf(info.id)}`);
-    live.shown(this.dismiss, ({ failure }) => failure !== undefined);
+    // It stands beside the lines that say what is wrong.
+    live.shown(this.dismiss, (one) => one.failure !== undefined && isTroubled(one));
     const bar = el('span');
     const meter = el('span', { class: 'meter' }, bar);
     live.does(({ memShare }) => bar.style.setProperty('width', `${Math.min(100, memShare * 100).toFixed(1)}%`));
