@@ -189,7 +189,8 @@ export class StreamMerger extends Merger<StreamTrack, OutputBatch> implements Tr
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
     this.metaTimer?.cancel();
     this.negotiation.close();
-    for (const writer of [...this.writers]) writer.destroy();
+    // A track that has ended may not have emitted `finish` yet, if the last stage was faster.
+    for (const writer of [...this.writers]) if (error !== null || !writer.writableEnded) writer.destroy();
     super._destroy(error, callback);
   }
 
