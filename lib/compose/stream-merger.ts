@@ -207,9 +207,11 @@ export class StreamMerger extends Merger<StreamTrack, OutputBatch> implements Tr
   }
 
   private drained(track: StreamTrack): void {
+    if (!this.negotiation.begin()) return;
     const { tracks } = this.encoder;
+    // The beginning may have removed this track.
     const i = tracks.indexOf(track);
-    if (i < 0 || !this.negotiation.begin()) return;
+    if (i < 0) return;
     tracks.splice(i, 1);
     this.remove(track);
     if (tracks.length > 0) return;

@@ -1,5 +1,6 @@
 import { afterEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { createReadStream, readFileSync } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { Readable, Transform, type Writable } from 'node:stream';
@@ -137,6 +138,22 @@ describe('stages put together by hand', () => {
     const twice = Readable.from([dump, dump], { objectMode: false });
     await pipeline(twice, new KmpDecoder({ connectRequired: false }), merger.track());
     await published;
+    assert.equal((await received()).messages.filter(({ type }) => type === 9).length, 61);
+  });
+
+  it('refuse a second track before anything is published, and publish the other one', async () => {
+    const url = await startIngest();
+    const merger = new StreamMerger(url, { connect });
+    const [first, second] = [merger.track(), merger.track()];
+    const decoder = new KmpDecoder({ connectRequired: false });
+    decoder.end(readFileSync(golden('video-only', 'v.kmp')));
+    const batches = (await decoder.toArray()) as PacketBatch[];
+    const refused = once(first, 'error');
+    for (const batch of batches) second.write(batch);
+    first.write(batches[0]);
+    await refused;
+    second.end();
+    await pipeline(merger, rtmpPublisher(url, silent));
     assert.equal((await received()).messages.filter(({ type }) => type === 9).length, 61);
   });
 
