@@ -1,8 +1,8 @@
 /**
- * The floor: the least that Node could do for this work, as a measuring stick for the service. It is no service: it has
- * no limits, no reconnecting, no retention, no TLS, no check of its input, and it never stops an upstream. Each track is
- * a ring of bytes and a ring of numbers. One turn of an upstream reads, parses in place, merges, copies into one warm
- * buffer, writes once and acknowledges. Its own port is in the first message.
+ * The floor: the least that Node could do for this work, as a measuring stick for the service. It is no service: it
+ * has no limits, no reconnecting, no retention, no TLS, no check of its input, and it never stops an upstream. Each
+ * track is a ring of bytes and a ring of numbers. One turn of an upstream reads, parses in place, merges, copies into
+ * one warm buffer, writes once and acknowledges. Its own port is in the first message.
  */
 import net from 'node:net';
 import { readMediaInfoFields } from '../../lib/kmp/fields.js';

@@ -134,7 +134,7 @@ describe('a load that the machine cannot send', () => {
     assert.ok(failed({ ...short.median, bad: 1 }));
   });
 
-  it('is not one that the target takes too slowly: this one is told apart', () => {
+  it('differs from a target that is too slow', () => {
     const text = table({ ...RESULTS, rows: [row('live', 'service', 'Live', { framesPerSecond: 6000 })] });
     assert.match(text, /Live \(service\): falls behind the load/);
     assert.doesNotMatch(text, /not reached/);
