@@ -86,8 +86,8 @@ function loggableUrl(url: string): string {
 
 /**
  * A path for a response or a log: limited in length, and with masked URLs. A URL in a path is percent-encoded
- * (`/routes/rtmp%3A%2F%2Fhost%2Fapp`), so the masking of the log does not see it. It becomes `/routes/<rtmp://host/app>`:
- * the masking of the log ends at `>`, and does not take the next segment for a stream key.
+ * (`/routes/rtmp%3A%2F%2Fhost%2Fapp`), so the masking of the log does not see it. It becomes
+ * `/routes/<rtmp://host/app>`: the masking of the log ends at `>`, and does not take the next segment for a stream key.
  */
 export function loggablePath(whole: string): string {
   const path = whole.split('/').map(maskSegment).join('/');

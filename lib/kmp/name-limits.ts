@@ -5,8 +5,8 @@ const QUERY_FACTOR = 8;
 const URL_FACTOR = 16;
 
 /**
- * Checks the length of ids and names (`kmp_rtmp_in_max_name_length`: `most`; 0: any). They appear in logs, the API and metrics, and one
- * sender could fill these with a few of them. Returns what is wrong; undefined: nothing.
+ * Checks the length of ids and names (`kmp_rtmp_in_max_name_length`: `most`; 0: any). They appear in logs, the API and
+ * metrics, and one sender could fill these with a few of them. Returns what is wrong; undefined: nothing.
  */
 export function tooLong(
   { upstreamId, name, app, url }: Omit<ConnectData, 'header' | 'opaque'>,

@@ -32,7 +32,8 @@ interface Episode {
 
 /**
  * Whether viewers get what they should: an upstream is degraded while its server is further behind than
- * `kmp_rtmp_out_max_lag`, while frames are dropped, or while the server takes far less than comes in. It reports `degraded` and `recovered`, and inputs that stall.
+ * `kmp_rtmp_out_max_lag`, while frames are dropped, or while the server takes far less than comes in. It reports
+ * `degraded` and `recovered`, and inputs that stall.
  */
 export class Health {
   private episode: Episode | undefined;

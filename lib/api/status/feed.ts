@@ -8,8 +8,8 @@ import { endedOf, sumsOf } from './rows.js';
 import { Snapshots } from './snapshots.js';
 
 /**
- * What the page needs from the service. Without `closed`, it does not show how upstreams have ended. Without `orders`, it
- * does not show orders for upstreams that are not present.
+ * What the page needs from the service. Without `closed`, it does not show how upstreams have ended. Without `orders`,
+ * it does not show orders for upstreams that are not present.
  */
 export type StatusSource = Pick<Management, 'status'> & Partial<Pick<Management, 'closed' | 'orders'>>;
 

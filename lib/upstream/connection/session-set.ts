@@ -59,7 +59,7 @@ export class SessionSet {
     this.all.add(session);
   }
 
-  /** The streams have left the present sessions, and the upstream continues with `main`. The caller retires the others. */
+  /** The streams have left the present sessions; the upstream continues with `main`. The caller retires the others. */
   replaceAll(main: PublishSession): void {
     for (const session of this.all) this.retired.add(session);
     this.main = main;
