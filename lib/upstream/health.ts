@@ -9,6 +9,9 @@ import type { LagLimits } from './tracks/lag-limits.js';
 /** An upstream is in order again after this long without any of the causes, ms. */
 const RECOVERED_AFTER = 10_000;
 
+/** How often what the status says about a degraded upstream changes, ms. Status pages get each change. */
+const MESSAGE_INTERVAL = 5_000;
+
 /** An upstream, as its health sees it. */
 export interface HealthOwner {
   readonly isOpen: boolean;
@@ -21,11 +24,17 @@ export interface HealthOwner {
 
 /** A time of being degraded. */
 interface Episode {
+  /** As it was reported. */
   readonly reason: DegradedReason;
-  readonly message: string;
+  /** What is wrong now: the lag grows or gets smaller. */
+  message: string;
+  /** Monotonic ms at which the message was made. */
+  said: number;
   /** Monotonic ms. */
   readonly since: number;
   readonly droppedBefore: number;
+  /** The largest lag so far, ms. */
+  peak: number;
   /** Monotonic ms at which it was last seen to be degraded. */
   last: number;
 }
@@ -91,10 +100,6 @@ export class Health {
   }
 
   private degraded(reason: DegradedReason, lag: number, droppedBefore: number, now: number, rates?: Rates): void {
-    if (this.episode !== undefined) {
-      this.episode.last = now;
-      return;
-    }
     const rate = this.owner.sessions.main.connections.current.lag.takingRate;
     const takes = rate === undefined ? '' : `; it takes ${kbits(rate)}`;
     const behind = `the server is ${(lag / 1000).toFixed(1)} s behind`;
@@ -104,7 +109,14 @@ export class Health {
         : reason === 'lag'
           ? `${behind}, and the limit is ${this.limits.limit / 1000} s (kmp_rtmp_out_max_lag)${takes}`
           : `${behind}, and frames are dropped (kmp_rtmp_out_overload)${takes}`;
-    this.episode = { reason, message, since: now, droppedBefore, last: now };
+    if (this.episode !== undefined) {
+      const { episode } = this;
+      episode.last = now;
+      episode.peak = Math.max(episode.peak, lag);
+      say(episode, message, now);
+      return;
+    }
+    this.episode = { reason, message, since: now, droppedBefore, peak: lag, last: now, said: now };
     this.owner.report({ type: 'degraded', reason, message, ...this.numbers(lag, droppedBefore) });
   }
 
@@ -112,6 +124,9 @@ export class Health {
     const { episode, limits } = this;
     if (episode === undefined) return;
     if (lag > limits.watch) episode.last = now;
+    const most = `up to ${(episode.peak / 1000).toFixed(1)} s`;
+    const present = `the server is ${(lag / 1000).toFixed(1)} s behind, after ${most}`;
+    say(episode, lag > limits.watch ? present : `the server was ${most} behind, and takes everything again`, now);
     if (now - episode.last < RECOVERED_AFTER) return;
     this.episode = undefined;
     const { reason, since, droppedBefore } = episode;
@@ -124,6 +139,12 @@ export class Health {
   private numbers(lag: number, droppedBefore: number): { readonly lag_ms: number; readonly dropped_frames: number } {
     return { lag_ms: lag, dropped_frames: this.owner.droppedFrames - droppedBefore };
   }
+}
+
+function say(episode: Episode, message: string, now: number): void {
+  if (now - episode.said < MESSAGE_INTERVAL) return;
+  episode.message = message;
+  episode.said = now;
 }
 
 /** @param rate bytes a second */

@@ -126,10 +126,17 @@ describe('the rows of top', () => {
     );
   });
 
-  it('of what is degraded, why, as on the status page', () => {
+  it('of what is degraded or gets no media, why and for how long', () => {
     const degraded = { reason: 'lag', message: 'the server is 9 s behind', age: 3 };
     const [row] = rowsOf(sample(0, { u: { ...upstream({ state: 'degraded' }), degraded } }), undefined);
-    assert.equal(row?.lastStatus, 'the server is 9 s behind');
+    assert.equal(row?.lastStatus, 'for 3 s: the server is 9 s behind');
+    const [stalled] = rowsOf(
+      sample(0, { u: { ...upstream({ state: 'input_stalled' }), input_stalled: 12 } }),
+      undefined,
+    );
+    assert.equal(stalled?.lastStatus, 'for 12 s: a sender is connected but sends no frames');
+    const [lost] = rowsOf(sample(0, { u: upstream({ state: 'input_lost' }) }), undefined);
+    assert.equal(lost?.lastStatus, 'no media arrives; the stream stays published');
   });
 
   it('of what reconnects, why it does; of others, what the server last said', () => {

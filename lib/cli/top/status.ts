@@ -32,7 +32,7 @@ export interface FailedSample {
 
 export interface UpstreamSample {
   readonly state: string;
-  /** Why it is degraded; empty: it is not. */
+  /** What is wrong while it is published, and for how long; empty: nothing. */
   readonly degraded: string;
   /** The last status of the server. */
   readonly lastStatus: string;
@@ -128,12 +128,26 @@ export function readFailed(json: unknown): FailedSample[] {
   });
 }
 
+function troubleOf(fields: Fields): string {
+  const degraded = fieldsOf(fields['degraded']);
+  switch (text(fields, 'state')) {
+    case 'degraded':
+      return degraded === undefined ? '' : `for ${number(degraded, 'age')} s: ${text(degraded, 'message')}`;
+    case 'input_stalled':
+      return `for ${number(fields, 'input_stalled')} s: a sender is connected but sends no frames`;
+    case 'input_lost':
+      return 'no media arrives; the stream stays published';
+    default:
+      return '';
+  }
+}
+
 function upstreamOf(fields: Fields): UpstreamSample {
   const said = fieldsOf(fields['last_status']);
   const error = fieldsOf(fields['last_error']);
   return {
     state: text(fields, 'state'),
-    degraded: joined(fieldsOf(fields['degraded']), 'message'),
+    degraded: troubleOf(fields),
     lastStatus: joined(said, 'code', 'description'),
     backup: backupOf(fields),
     lastError: joined(error, 'reason', 'message'),

@@ -117,6 +117,13 @@ describe('how far a server is behind', { timeout: 120_000, skip: linux ? false :
     assert.ok(age !== undefined && age >= 1 && age <= 3, `${age} s`);
     assert.equal(dropped_frames, 0);
     assert.equal(lines('warn', 'degraded: the server is').length, 1);
+    // What the status says follows the lag.
+    for (let s = 0; s < 10; s++) await second();
+    const later = live.status().degraded;
+    const [, shown = ''] = /^the server is (\d+\.\d) s behind, and the limit is 2 s/.exec(later?.message ?? '') ?? [];
+    assert.ok(Number(shown) > 7, later?.message);
+    assert.equal(later?.reason, 'lag');
+    assert.equal(lines('warn', 'degraded: the server is').length, 1, 'it is reported once');
     connection.resume();
     await arrived(sent);
     for (let s = 0; s < 14; s++) await second();
