@@ -5,6 +5,7 @@ import { Ingest } from '../../lib/ingest/ingest.js';
 import { DnsServer } from './dns-server.js';
 import { eventually } from './eventually.js';
 import { freePort } from './free-port.js';
+import { nullPacket } from './kmp-bytes.js';
 import { frameAt, KmpSender, videoMinf } from './kmp-sender.js';
 import { RunningService } from './running-service.js';
 import { SlowLine } from './slow-line.js';
@@ -17,7 +18,7 @@ const SIZE = 4000;
 
 /** A sender that sends frames in real time, as a live encoder does. */
 export class LiveSender {
-  private readonly timer: NodeJS.Timeout;
+  private timer: NodeJS.Timeout;
   private sent = 0;
   private readonly began = performance.now();
 
@@ -40,9 +41,10 @@ export class LiveSender {
     return new LiveSender(sender, size);
   }
 
-  /** Stays connected, and sends nothing more. */
-  freeze(): void {
+  /** Stays connected, and sends no frames. With `keepAlive` it sends null packets, as an encoder that is frozen. */
+  freeze({ keepAlive = false } = {}): void {
     clearInterval(this.timer);
+    if (keepAlive) this.timer = setInterval(() => this.sender.send(nullPacket), 1000);
   }
 
   /** The connection breaks. */
