@@ -62,6 +62,29 @@ describe('failures on the status page', { skip: hasBrowser ? false : 'no /usr/bi
     });
   });
 
+  it('an upstream that reconnects says since when, after how many attempts, and at which layer it fails', async () => {
+    const fleet = fleetWith(3);
+    const live = fleet.upstreams.get('ch2-youtube') ?? sampleUpstream();
+    fleet.upstreams.set('ch2-youtube', {
+      ...live,
+      state: 'reconnecting',
+      outage: { since: '2026-11-28T02:13:01.000Z', attempts: 5 },
+      last_error: { reason: 'handshake_failed', message: 'could not connect', age: 3 },
+      last_error_at: '2026-11-28T02:14:00.000Z',
+      last_error_layer: 'tls',
+      next_attempt_at: '2026-11-28T02:14:20.000Z',
+    });
+    await withStatusPage(fleet, {}, async (page) => {
+      await row(page, 'ch2-youtube').locator('.pill[data-state=reconnecting]').waitFor();
+      assert.match(
+        await row(page, 'ch2-youtube').innerText(),
+        /Since .*\d\d:13:01 \(5 attempts\), next attempt at \d\d:14:20: TLS: handshake_failed: could not connect/,
+      );
+      await page.click('tbody .name:text-is("ch2-youtube")');
+      await page.locator('#detail', { hasText: 'TLS: handshake_failed: could not connect' }).waitFor();
+    });
+  });
+
   it('a failed upstream that is disabled is not red, and has no button to dismiss its failure', async () => {
     const fleet = fleetWith(3, { upstream_id: 'ch2-youtube', count: 23 });
     const live = fleet.upstreams.get('ch2-youtube') ?? sampleUpstream();

@@ -8,7 +8,7 @@ const MAX_LENGTH = { id: 512, text: 256 } as const;
 
 /** The data of an upstream for the page, without counters and without anything that gives access to its destination. */
 export function upstreamInfo(id: string, upstream: UpstreamStatus): UpstreamInfo {
-  const { url, last_status: last, last_error: error } = upstream;
+  const { url, last_status: last, last_error: error, last_error_layer: layer } = upstream;
   return {
     ...shortenId(id),
     url: shorten(maskUrl(url)),
@@ -25,8 +25,9 @@ export function upstreamInfo(id: string, upstream: UpstreamStatus): UpstreamInfo
       code: shorten(last.code),
       description: shorten(last.description),
     },
-    lastError: error && `${error.reason}: ${shorten(error.message)}`,
+    lastError: error && `${layer === null ? '' : `${layer.toUpperCase()}: `}${error.reason}: ${shorten(error.message)}`,
     lastErrorAt: upstream.last_error_at,
+    outage: upstream.outage,
     advice: upstream.last_error_advice,
     ...troubleOf(upstream),
     nextAttempt: upstream.next_attempt_at,

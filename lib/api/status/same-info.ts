@@ -23,6 +23,8 @@ export function sameInfo(a: UpstreamStatus, b: UpstreamStatus): boolean {
     a.last_error?.reason === b.last_error?.reason &&
     a.last_error?.message === b.last_error?.message &&
     a.last_error_at === b.last_error_at &&
+    a.outage?.since === b.outage?.since &&
+    a.outage?.attempts === b.outage?.attempts &&
     a.degraded?.message === b.degraded?.message &&
     a.next_attempt_at === b.next_attempt_at &&
     sameStreams(a.streams, b.streams)

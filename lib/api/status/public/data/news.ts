@@ -45,8 +45,15 @@ export function whyOf(upstream: Upstream, now: number): string {
     return `Since ${clockTime(failure.since, now)}: ${explained(failure)}`;
   }
   if ((info.trouble ?? '') !== '') return troubleText(upstream);
-  const advice = isDown(info.state) ? (info.advice ?? '') : '';
-  return sentences(newsOf(info), advice);
+  if (!isDown(info.state)) return newsOf(info);
+  return sentences([outageText(info.outage, now), newsOf(info)].filter(Boolean).join(', '), info.advice ?? '');
+}
+
+/** Since when an upstream has no server. */
+function outageText(outage: Upstream['info']['outage'], now: number): string {
+  if (outage === null || outage === undefined) return '';
+  const { since, attempts } = outage;
+  return `Since ${clockTime(since, now)} (${count(attempts)} ${attempts === 1 ? 'attempt' : 'attempts'})`;
 }
 
 /** What is wrong with an upstream that is published, and for how long. */

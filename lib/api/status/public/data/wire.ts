@@ -85,11 +85,13 @@ export interface UpstreamInfo {
   /** Why the state is `degraded`; else null. */
   readonly degraded: string | null;
   readonly lastStatus: { readonly level: string; readonly code: string; readonly description: string } | null;
-  /** Why the connection last broke or failed; null if it never did. */
+  /** Why the connection last broke or failed, after the layer where it did; null if it never did. */
   readonly lastError: string | null;
   /** When that was, ISO 8601 in UTC, and what to do about it. */
   readonly lastErrorAt?: string | null;
   readonly advice?: string;
+  /** Since when it has no server, ISO 8601 in UTC, and after how many attempts; null: it has one. */
+  readonly outage?: { readonly since: string; readonly attempts: number } | null;
   /** What is wrong in a state that is neither that nor in order; empty: nothing. */
   readonly trouble?: string;
   /** s for which that has lasted, at this message. */
