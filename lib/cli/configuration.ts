@@ -1,5 +1,6 @@
 import type { Config } from '../config/config.js';
 import { defaultConfig, loadConfig } from '../config/load.js';
+import type { Source } from '../config/nginx/source.js';
 import type { LogLevel } from '../base/logger.js';
 import { directiveFlags } from './directive-flags.js';
 
@@ -16,10 +17,15 @@ export interface ConfigurationOptions {
  * over the file, and the file over the defaults.
  *
  * @param options as commander gives them, including flags for directives
+ * @param source where its files are read; default: the file system
  * @throws ConfigError
  */
-export function readConfiguration(options: ConfigurationOptions): Config {
-  const texts = { flags: directiveFlags({ ...options }), env: process.env };
+export function readConfiguration(options: ConfigurationOptions, source?: Source): Config {
+  const texts = {
+    flags: directiveFlags({ ...options }),
+    env: process.env,
+    ...(source === undefined ? {} : { source }),
+  };
   const config = options.config === undefined ? defaultConfig(texts) : loadConfig(options.config, texts);
   const { logFormat, logLevel } = options;
   const errorLogs = config.errorLogs.map((errorLog) => ({

@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { accessSync, constants, readFileSync, statSync, type Stats } from 'node:fs';
+import { accessSync, constants, statSync, type Stats } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Config } from '../config/config.js';
 import { ConfigError, formatOrigin } from '../config/errors.js';
@@ -8,6 +8,7 @@ import { isShortSecret, shortSecret } from '../config/types.js';
 import { readCertificates } from '../http/certificates.js';
 import { slateFiles, slatePath } from '../upstream/slate/slate-files.js';
 import { fileErrorText, messageOf } from '../base/errors.js';
+import { readRegularFile } from '../base/regular-file.js';
 
 /** What is checked for a file or folder. Returns a text to warn with. @throws Error whose message says what is wrong */
 type Check = (path: string) => string | void | Promise<void>;
@@ -82,7 +83,7 @@ function isPublic(path: string): boolean {
 
 function readBytes(path: string): Buffer {
   try {
-    return readFileSync(path);
+    return readRegularFile(path);
   } catch (error) {
     throw new Error(`cannot read ${path}: ${fileErrorText(error)}`, { cause: error });
   }

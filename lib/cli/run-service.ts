@@ -1,4 +1,5 @@
 import type { Config } from '../config/config.js';
+import { regularFiles, type Source } from '../config/nginx/source.js';
 import { addressName } from '../net/listen.js';
 import type { Logger } from '../base/logger.js';
 import { Logging } from '../logging/winston-log.js';
@@ -14,10 +15,10 @@ import { allowInternals } from '../node-internals/internals.js';
 /**
  * Runs the service until a signal ends it.
  *
- * @param read returns the configuration; called again for each reload
+ * @param read returns the configuration; called again for each reload, then with the source of its files
  * @throws ConfigError, CommandError, LogFileError, PidFileError, ListenError if it cannot start
  */
-export async function runService(read: () => Config): Promise<void> {
+export async function runService(read: (source?: Source) => Config): Promise<void> {
   const config = read();
   const warnings = await checkFiles(config);
   // The service goes on if the reader of its log goes away. Other commands end then (lib/cli/exit.ts).
@@ -43,7 +44,8 @@ export async function runService(read: () => Config): Promise<void> {
       },
       async reload() {
         await started;
-        const next = read();
+        // A pipe can be read once, at the start. A second read would wait for a writer, and all media with it.
+        const next = read(regularFiles);
         const found = await checkFiles(next);
         await service.reload(next);
         logging.configure(next.errorLogs);

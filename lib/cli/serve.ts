@@ -59,5 +59,5 @@ async function serve(options: ServeOptions): Promise<void> {
   if (options.signal !== undefined) return tellRunning(options.signal, options);
   // Imported only when needed, so that other commands start faster.
   const { runService } = await import('./run-service.js');
-  await runService(() => readConfiguration(options));
+  await runService((source) => readConfiguration(options, source));
 }

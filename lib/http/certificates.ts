@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import type { SecureContextOptions } from 'node:tls';
 import { fileErrorText, KmpRtmpError } from '../base/errors.js';
+import { readRegularFile } from '../base/regular-file.js';
 import type { CertificateFiles, HttpServerConfig } from '../config/config.js';
 import { pairProblem, type CertificatePair } from '../net/certificate-pair.js';
 
@@ -36,7 +36,7 @@ function readPair({ certificate, key }: CertificateFiles): CertificatePair {
 function read(directive: string, path: string): Buffer {
   let text: Buffer;
   try {
-    text = readFileSync(path);
+    text = readRegularFile(path);
   } catch (error) {
     throw new CertificateError(`${directive}: cannot read ${path}: ${fileErrorText(error)}`, error);
   }

@@ -1,6 +1,17 @@
-import { closeSync, openSync, readdirSync, readFileSync, statSync, unlinkSync, writeSync, type Stats } from 'node:fs';
+import {
+  closeSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+  type Stats,
+} from 'node:fs';
 import { basename } from 'node:path';
 import { systemClock, type Clock } from '../time/clock.js';
+import { openRegularFile } from '../base/regular-file.js';
 import { fileErrorText, KmpRtmpError, messageOf, writeErrorText } from '../base/errors.js';
 
 /** The pid file cannot be written, or does not belong to a running kmp-rtmp. `code` begins with `PID_`. */
@@ -37,7 +48,7 @@ export function writePidFile(path: string): () => void {
   return () => {
     try {
       closeSync(file);
-      if (parsePid(readFileSync(path, 'utf8')) === process.pid) unlinkSync(path);
+      if (parsePid(readText(path)) === process.pid) unlinkSync(path);
     } catch {
       // The file is gone or cannot be removed; the process ends anyway.
     }
@@ -57,7 +68,7 @@ function create(path: string): number {
 }
 
 function removeStale(path: string): void {
-  const text = readFileSync(path, 'utf8');
+  const text = readText(path);
   const pid = parsePid(text);
   if (pid === undefined && text.trim() !== '') {
     throw new PidFileError(
@@ -131,7 +142,7 @@ export async function signalProcess(path: string, command: ProcessCommand, clock
 export function readPidFile(path: string): number {
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = readText(path);
   } catch (error) {
     const why =
       codeOf(error) === 'ENOENT'
@@ -146,6 +157,25 @@ export function readPidFile(path: string): number {
     throw new PidFileError('pid_stale', `no kmp-rtmp is running as process ${pid}: the pid file ${path} is stale`);
   }
   return pid;
+}
+
+/** Longest text that is read of a pid file, bytes. An id with white space is far shorter. */
+const MAX_TEXT = 64;
+
+/**
+ * The text of a pid file, at most {@link MAX_TEXT} bytes of it. The folder may be one that others can write to: a pipe
+ * would block this process for ever, and a device or a huge file would fill its memory.
+ *
+ * @throws the errors of openRegularFile
+ */
+function readText(path: string): string {
+  const file = openRegularFile(path);
+  try {
+    const bytes = Buffer.alloc(MAX_TEXT);
+    return bytes.toString('utf8', 0, readSync(file, bytes, 0, MAX_TEXT, 0));
+  } finally {
+    closeSync(file);
+  }
 }
 
 /** Parses a process id. 0 and negative ids are rejected, because kill() would signal whole groups of processes. */

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import net from 'node:net';
+import { join } from 'node:path';
 import { after, afterEach, describe, it } from 'node:test';
 import { Folder, kmpRtmp, Run } from '../support/cli.js';
 import { connect, frame, packet, videoFields } from '../support/kmp-bytes.js';
@@ -175,6 +177,21 @@ describe('kmp-rtmp -c FILE', () => {
     const socket = net.connect(Number(port), 'localhost');
     await once(socket, 'connect');
     socket.destroy();
+  });
+
+  it('SIGHUP does not wait for a configuration, an include or a certificate that is a pipe', async () => {
+    const { run, api } = await start();
+    for (const [name, text] of [
+      ['pipe1', `${CONFIG}\ninclude pipe1;`],
+      ['pipe2', CONFIG.replace('kmp_rtmp;', 'kmp_rtmp; kmp_rtmp_in_secret_file pipe2;')],
+      ['pipe3', CONFIG.replace('kmp_rtmp;', `kmp_rtmp; kmp_rtmp_out_ssl_trusted_certificate ${folder.path}/pipe3;`)],
+    ] as const) {
+      execFileSync('mkfifo', [join(folder.path, name)]);
+      folder.file('kmp.conf', text);
+      run.kill('SIGHUP');
+      await run.says(new RegExp(`not reloaded.*${name}.* not a regular file`));
+      assert.equal((await status(api)).pid, run.pid);
+    }
   });
 
   it('pid and -s: reload, quit and stop reach the process, and the file goes with it', async () => {

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { execFile, execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
+import { promisify } from 'node:util';
 import { readPidFile, signalProcess, writePidFile } from '../../lib/process/pid-file.js';
 import { startChild, type Child } from '../support/child.js';
 
@@ -143,6 +145,27 @@ describe('pid file', () => {
       code: 'pid_file',
       message: /such\.pid cannot be written: its folder does not exist; create it.*"pid"/,
     });
+  });
+
+  // Another user may be able to write to the folder. A read of a pipe would wait for ever: here, for this writer.
+  it('does not wait for a pipe, and does not read a huge file', async () => {
+    const pipe = fresh();
+    execFileSync('mkfifo', [pipe]);
+    const huge = fresh();
+    writeFileSync(huge, '');
+    truncateSync(huge, 3 * 2 ** 30);
+    for (const path of [pipe, huge]) {
+      const script = `
+        import(${JSON.stringify(new URL('../../lib/process/pid-file.js', import.meta.url).href)}).then((pid) => {
+          for (const use of [pid.writePidFile, pid.readPidFile]) {
+            try { use(${JSON.stringify(path)}); } catch (error) { process.stdout.write(error.message + '\\n'); }
+          }
+        });`;
+      const { stdout } = await promisify(execFile)(process.execPath, ['-e', script], { timeout: 20_000 });
+      const found = stdout.trimEnd().split('\n');
+      assert.equal(found.length, 2, stdout);
+      for (const line of found) assert.match(line, /not a pid file|cannot be .*: it is not a regular file/);
+    }
   });
 
   it('sends each command to the process as its signal', async () => {

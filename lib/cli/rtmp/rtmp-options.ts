@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { fileErrorText } from '../../base/errors.js';
+import { readRegularFile } from '../../base/regular-file.js';
 import { splitHostPort } from '../../config/access/addresses.js';
 import { isLoopbackHost } from '../../config/access/special-addresses.js';
 import { parseSize } from '../../config/types.js';
@@ -124,7 +124,7 @@ function tlsFiles({ tlsCert, tlsKey }: RtmpOptions): { tls: { cert: string; key:
 
 function readText(path: string): string {
   try {
-    return readFileSync(path, 'utf8');
+    return readRegularFile(path).toString();
   } catch (error) {
     throw new CommandError(`${path} cannot be read: ${fileErrorText(error)}`, { cause: error });
   }

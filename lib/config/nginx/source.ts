@@ -1,6 +1,7 @@
 import { closeSync, existsSync, fstatSync, openSync, readdirSync, readSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { fileErrorText } from '../../base/errors.js';
+import { openRegularFile } from '../../base/regular-file.js';
 import { matchesWildcard } from './wildcard.js';
 
 /** Source of the files of a configuration. */
@@ -15,30 +16,9 @@ export interface Source {
   list(folder: string): readonly string[];
 }
 
-/** The file system. */
+/** The file system. A pipe is allowed: `-c <(make-config)`. A read of it waits for what its writer has to say. */
 export const fileSystem: Source = {
-  read(path, limit) {
-    let file: number | undefined;
-    try {
-      file = openSync(path, 'r');
-      const kind = fstatSync(file);
-      if (kind.isDirectory()) throw Object.assign(new Error(), { code: 'EISDIR' });
-      // A pipe is allowed: `-c <(make-config)`. A device could be endless or wait for input.
-      if (!kind.isFile() && !kind.isFIFO()) throw new Error('it is not a regular file');
-      // One byte more than the limit reveals a file that is too large.
-      const bytes = Buffer.alloc(limit + 1);
-      let length = 0;
-      for (let got = -1; got !== 0 && length < bytes.length; length += got) {
-        got = readSync(file, bytes, length, bytes.length - length, null);
-      }
-      if (length > limit) throw new Error(`the file is larger than ${limit} bytes`);
-      return bytes.toString('utf8', 0, length);
-    } catch (error) {
-      throw new Error(fileErrorText(error), { cause: error });
-    } finally {
-      if (file !== undefined) closeSync(file);
-    }
-  },
+  read: (path, limit) => read(path, limit, openFileOrPipe),
   exists: existsSync,
   list(folder) {
     try {
@@ -48,6 +28,40 @@ export const fileSystem: Source = {
     }
   },
 };
+
+/** The file system for a running service: a pipe is refused, because a read of it would stop the service. */
+export const regularFiles: Source = {
+  ...fileSystem,
+  read: (path, limit) => read(path, limit, openRegularFile),
+};
+
+function openFileOrPipe(path: string): number {
+  const file = openSync(path, 'r');
+  const kind = fstatSync(file);
+  // A device could be endless or wait for input.
+  if (kind.isFIFO() || kind.isFile()) return file;
+  closeSync(file);
+  throw kind.isDirectory() ? Object.assign(new Error(), { code: 'EISDIR' }) : new Error('it is not a regular file');
+}
+
+function read(path: string, limit: number, open: (path: string) => number): string {
+  let file: number | undefined;
+  try {
+    file = open(path);
+    // One byte more than the limit reveals a file that is too large.
+    const bytes = Buffer.alloc(limit + 1);
+    let length = 0;
+    for (let got = -1; got !== 0 && length < bytes.length; length += got) {
+      got = readSync(file, bytes, length, bytes.length - length, null);
+    }
+    if (length > limit) throw new Error(`the file is larger than ${limit} bytes`);
+    return bytes.toString('utf8', 0, length);
+  } catch (error) {
+    throw new Error(fileErrorText(error), { cause: error });
+  } finally {
+    if (file !== undefined) closeSync(file);
+  }
+}
 
 /** Returns whether the name of an include is a pattern. */
 export function isPattern(path: string): boolean {
