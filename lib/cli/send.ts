@@ -52,8 +52,8 @@ the names given by --name.
 The exit code is 0 only if every track was sent and every frame was acknowledged, which the service does after it
 has sent a frame to the RTMP server. Otherwise it is 1. If a track cannot be sent, nothing is sent.
 
-With --control, the stream name is that of --name, or the name of the first file, with _2, _3 and so on. The controller is asked again when a connection
-breaks.
+With --control, the stream name is that of --name, or the name of the first file, with _2, _3 and so on. The controller
+is asked again when a connection breaks.
 
 "-" reads standard input, at the speed of --speed. If its source is live, give --fast: the source has the right speed. The
 timestamps of a pipe are made continuous if they wrap or jump.
