@@ -40,6 +40,8 @@ export class FrameAdmission {
    */
   admits(track: Track, frame: Frame): boolean {
     const { overload } = this;
+    // A frame that is dropped has arrived, too: its sender is not silent.
+    track.receivedAt = frame.arrivedAt;
     if (this.drops(track)) this.guard.thin(frameCharge(frame));
     if (track.stream.outlet?.isWaiting === true) return overload.admitsWaiting(track, frame, this.waitingTracks);
     if (this.mayDrop) return overload.admits(track, frame, this.allTracks);

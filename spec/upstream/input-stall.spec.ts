@@ -65,6 +65,26 @@ describe('a sender that is connected and sends nothing', { timeout: 90_000 }, ()
     assert.equal(lines().length, 4);
   });
 
+  it('is not one whose frames arrive and are all dropped', async () => {
+    const clock = new FakeClock();
+    live = await Live.start({ clock, settings: { outOverload: 'drop_frames', outMemLimit: 256 * 1024 } });
+    const video = await live.video();
+    video.send(...videoFrames(0, 1));
+    await live.received('video', 1);
+    await live.state('publishing');
+    // They wait for their time, and use up the memory. No key frame follows, so the rest of the group is dropped.
+    for (let n = 1; n <= 30; n++) video.send(frameAt(n * 40, Buffer.alloc(16 * 1024)));
+    await live.received('video', 31);
+    for (let second = 1; second <= 15; second++) {
+      clock.advance(1_000);
+      video.send(frameAt(1_240 + second * 40, 'v'));
+      await live.received('video', 31 + second);
+      assert.equal(live.status().input_stalled, null);
+    }
+    const { tracks } = live.status().streams['s'] ?? {};
+    assert.ok((tracks?.video?.dropped_frames ?? 0) > 15);
+  });
+
   it('ends its upstream as input_timeout, not as done; one that leaves does not', async () => {
     live = await Live.start({ settings: { inReadTimeout: 300, inReadInterval: 0 } });
     await live.audio();
