@@ -8,8 +8,8 @@ import { packageFilePath, readPackageFile } from '../base/package-files.js';
 import { codecName } from '../media/codec.js';
 import { percentile } from './frame-comparison.js';
 import type { DemoTrack } from './demo-run.js';
-import { bytesText, ProgressView } from './send-progress.js';
-import { speed } from './send-values.js';
+import { bytesText, ProgressView } from './send/send-progress.js';
+import { speed } from './send/send-values.js';
 import { table } from './table.js';
 
 interface DemoCommandOptions {

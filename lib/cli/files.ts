@@ -3,7 +3,7 @@ import { accessSync, constants, statSync, type Stats } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Config } from '../config/config.js';
 import { ConfigError, formatOrigin } from '../config/errors.js';
-import type { NamedFile } from '../config/named-files.js';
+import type { NamedFile } from '../config/files/named-files.js';
 import { isShortSecret, shortSecret } from '../config/types.js';
 import { readCertificates } from '../http/certificates.js';
 import { slateFiles, slatePath } from '../upstream/slate/slate-files.js';

@@ -10,7 +10,7 @@ import { ingestCommand } from './rtmp/ingest.js';
 import { restreamCommand } from './rtmp/restream.js';
 import { inspectCommand } from './inspect.js';
 import { licensesCommand } from './about/licenses.js';
-import { sendCommand } from './send.js';
+import { sendCommand } from './send/send.js';
 import { serveCommand } from './serve.js';
 import { topCommand } from './top.js';
 

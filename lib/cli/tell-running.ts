@@ -1,6 +1,6 @@
 import type { OverrideTexts } from '../config/overrides.js';
 import { ConfigError } from '../config/errors.js';
-import { findPid } from '../config/find-pid.js';
+import { findPid } from '../config/files/find-pid.js';
 import { signalProcess, type ProcessCommand } from '../process/pid-file.js';
 import { readConfiguration, type ConfigurationOptions } from './configuration.js';
 import { directiveFlags } from './directive-flags.js';

@@ -1,5 +1,5 @@
 import { buildConfig, type Config } from './config.js';
-import { ConfigFiles } from './files.js';
+import { ConfigFiles } from './files/files.js';
 import { parseNginx, parseNginxFile, type Directive } from './nginx/parser.js';
 import { fileSystem, type Source } from './nginx/source.js';
 import { applyOverrides, type OverrideTexts } from './overrides.js';

@@ -4,7 +4,7 @@ import { parseTokens, TOKEN_FILE_BYTES, type AccessToken } from './access/tokens
 import { serverDirectives } from './directives/core.js';
 import { locationDirectives } from './directives/http.js';
 import { ConfigError, formatOrigin } from './errors.js';
-import type { ConfigFiles } from './files.js';
+import type { ConfigFiles } from './files/files.js';
 import type { Directive } from './nginx/parser.js';
 import type { Overrides } from './overrides.js';
 import type { Control, Route } from './route.js';

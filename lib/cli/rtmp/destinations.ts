@@ -6,7 +6,7 @@ import type { Clock } from '../../time/clock.js';
 import { parseRtmpUrl } from '../../rtmp/rtmp-url.js';
 import { reachesListener } from '../../config/access/own-listeners.js';
 import { CommandError } from '../exit.js';
-import type { Address } from '../send-values.js';
+import type { Address } from '../send/send-values.js';
 
 /** The stream of `restream`: there is one, whatever its publisher calls it. */
 export const STREAM = 'live';

@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander';
 import { addRtmpOptions, admission, limits, type RtmpOptions } from './rtmp-options.js';
 import { CommandError } from '../exit.js';
-import { time } from '../send-values.js';
+import { time } from '../send/send-values.js';
 
 interface IngestCommandOptions extends RtmpOptions {
   readonly control: string;

@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander';
 import { addDirectiveFlags, directiveFlags } from '../directive-flags.js';
-import type { Address } from '../send-values.js';
+import type { Address } from '../send/send-values.js';
 import { destinationsOf } from './destinations.js';
 import { addRtmpOptions, admission, limits, listenAddress, type RtmpOptions } from './rtmp-options.js';
 

@@ -8,7 +8,7 @@ import { pairProblem } from '../../net/certificate-pair.js';
 import { parseKeyFile, parsePublishKey, type PublishKey } from '../../relay/publish-keys.js';
 import type { RelayOptions } from '../../relay/relay.js';
 import { CommandError } from '../exit.js';
-import { time, type Address } from '../send-values.js';
+import { time, type Address } from '../send/send-values.js';
 
 /** Options of the commands that take RTMP. */
 export interface RtmpOptions {

@@ -6,7 +6,7 @@ import { handleSignals } from '../../process/signals.js';
 import { HttpController, type HttpControllerOptions } from '../../relay/http-controller.js';
 import { Relay, type RelayOptions } from '../../relay/relay.js';
 import type { ErrorLog } from '../../config/error-log.js';
-import type { Address } from '../send-values.js';
+import type { Address } from '../send/send-values.js';
 
 export interface RunIngestOptions {
   readonly listen: Address;

@@ -15,7 +15,7 @@ import { Service } from '../../service.js';
 import { systemClock } from '../../time/clock.js';
 import { CommandError } from '../exit.js';
 import { checkFiles } from '../files.js';
-import type { Address } from '../send-values.js';
+import type { Address } from '../send/send-values.js';
 import { FixedController, STREAM, type Destination } from './destinations.js';
 import { EventLines } from './event-lines.js';
 import { listenRtmp } from './run-ingest.js';

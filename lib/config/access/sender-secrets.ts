@@ -1,5 +1,5 @@
 import { ConfigError, ValueError, type Origin } from '../errors.js';
-import type { ConfigFiles } from '../files.js';
+import type { ConfigFiles } from '../files/files.js';
 import type { ValueType } from '../types.js';
 
 /** A secret of `kmp_rtmp_in_secret`, which connect data has to be signed with. */

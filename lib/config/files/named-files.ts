@@ -1,7 +1,7 @@
-import { directives } from './directives.js';
-import type { Origin } from './errors.js';
-import { settingOf } from './row.js';
-import type { SettingLookup } from './settings.js';
+import { directives } from '../directives.js';
+import type { Origin } from '../errors.js';
+import { settingOf } from '../row.js';
+import type { SettingLookup } from '../settings.js';
 
 /** A file or a folder that a directive names, and the place of the directive. */
 export interface NamedFile {

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander';
-import { splitHostPort } from '../config/access/addresses.js';
-import { parseTime } from '../config/types.js';
+import { splitHostPort } from '../../config/access/addresses.js';
+import { parseTime } from '../../config/types.js';
 
 /** A host and a port. */
 export interface Address {

@@ -1,7 +1,7 @@
 import { dirname, isAbsolute, join } from 'node:path';
-import { messageOf } from '../base/errors.js';
-import { ConfigError, type Origin } from './errors.js';
-import type { Source } from './nginx/source.js';
+import { messageOf } from '../../base/errors.js';
+import { ConfigError, type Origin } from '../errors.js';
+import type { Source } from '../nginx/source.js';
 
 /** The files that a configuration names. */
 export class ConfigFiles {

@@ -1,20 +1,20 @@
 import { readFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
-import { fileErrorText, KmpRtmpError } from '../base/errors.js';
-import type { Logger } from '../base/logger.js';
-import { codecName } from '../media/codec.js';
-import { planTracks, type PlannedTrack } from '../send/plan.js';
-import { signedRoute } from '../send/signed-route.js';
-import { Sender, type SenderOptions, type SendReport } from '../send/sender.js';
-import type { MediaSource, SourceOptions } from '../source/source.js';
-import { numberedName, type SendTarget } from '../send/target.js';
-import { systemClock } from '../time/clock.js';
-import { CommandError, ExitCode } from './exit.js';
-import { headers, type Header } from './rtmp/ingest.js';
-import type { ControlledSend } from './rtmp/send-control.js';
+import { fileErrorText, KmpRtmpError } from '../../base/errors.js';
+import type { Logger } from '../../base/logger.js';
+import { codecName } from '../../media/codec.js';
+import { planTracks, type PlannedTrack } from '../../send/plan.js';
+import { signedRoute } from '../../send/signed-route.js';
+import { Sender, type SenderOptions, type SendReport } from '../../send/sender.js';
+import type { MediaSource, SourceOptions } from '../../source/source.js';
+import { numberedName, type SendTarget } from '../../send/target.js';
+import { systemClock } from '../../time/clock.js';
+import { CommandError, ExitCode } from '../exit.js';
+import { headers, type Header } from '../rtmp/ingest.js';
+import type { ControlledSend } from '../rtmp/send-control.js';
 import { bytesText, ProgressView, timeText } from './send-progress.js';
 import { address, passes, speed, time, type Address } from './send-values.js';
-import { table } from './table.js';
+import { table } from '../table.js';
 
 interface SendOptions {
   readonly to: Address;
@@ -206,7 +206,7 @@ async function controlled(
 ): Promise<ControlledSend | undefined> {
   const { control: url, controlHeader: headers = [], connectEvent: askConnect, app = 'live' } = options;
   if (url === undefined) return undefined;
-  const { askController, fileStreamName } = await import('./rtmp/send-control.js');
+  const { askController, fileStreamName } = await import('../rtmp/send-control.js');
   const first = fileStreamName(files[0] ?? '-');
   const nameOf = ({ connectData, stream }: PlannedTrack): string => {
     const given = (JSON.parse(String(connectData)) as { name?: string }).name;
@@ -220,7 +220,7 @@ async function secretOf({ secretFile, control }: SendOptions): Promise<string | 
   if (secretFile === undefined) return undefined;
   if (control !== undefined)
     throw new CommandError('the controller signs its connect data: give --secret-file without --control');
-  const { parseSenderSecrets } = await import('../config/access/sender-secrets.js');
+  const { parseSenderSecrets } = await import('../../config/access/sender-secrets.js');
   const text = await readFile(secretFile, 'utf8').catch((error: unknown) => {
     throw new CommandError(`cannot read the secret: ${fileErrorText(error)}`);
   });
@@ -243,8 +243,8 @@ function checkPipe(files: readonly string[], { loop, start }: SendOptions): void
 
 async function openInput(file: string, options: SourceOptions): Promise<MediaSource> {
   // Imported only when needed: the demuxers take time to load, and the service does not need them.
-  if (file !== PIPE) return (await import('../source/open.js')).openSource(file, options);
-  return (await import('../source/pipe.js')).openPipe(process.stdin, 'standard input', options);
+  if (file !== PIPE) return (await import('../../source/open.js')).openSource(file, options);
+  return (await import('../../source/pipe.js')).openPipe(process.stdin, 'standard input', options);
 }
 
 /** @throws CommandError if a track cannot be sent: the user asked for all of the file. */

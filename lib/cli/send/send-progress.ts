@@ -1,4 +1,4 @@
-import type { SendProgress } from '../send/sender.js';
+import type { SendProgress } from '../../send/sender.js';
 
 /** Where progress is shown: `process.stdout`. */
 export interface Screen {

@@ -1,6 +1,6 @@
-import { Lexer } from './nginx/lexer.js';
-import { Limits } from './nginx/parser.js';
-import { fileSystem, type Source } from './nginx/source.js';
+import { Lexer } from '../nginx/lexer.js';
+import { Limits } from '../nginx/parser.js';
+import { fileSystem, type Source } from '../nginx/source.js';
 
 /**
  * The argument of `pid` in a configuration file that is not valid otherwise, so that its process can be ended. The file
