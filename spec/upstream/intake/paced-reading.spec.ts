@@ -77,7 +77,7 @@ const timesOf = (connection: IngestConnection): number[] =>
     .filter(({ type, payload }) => (type === 9 || type === 8) && payload[1] === 1)
     .map(({ timestamp }) => timestamp);
 
-/** Bytes that the kernel holds for the connection from `from`, which nobody has read yet; Infinity if it does not say. */
+/** Bytes that the kernel holds for the connection from port `from`, unread; Infinity if it does not say. */
 function unreadBytes(port: number, from = 0): number {
   const table = '/proc/net/tcp';
   if (!existsSync(table)) return Infinity;
