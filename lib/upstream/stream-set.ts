@@ -177,7 +177,7 @@ export class StreamSet {
   /** Drops the pending frames of a track, without acknowledging them: the sender may send them again elsewhere. */
   clear(track: Track): void {
     for (const frame of track.removeUnless(() => false)) track.drop(frame);
-    track.changes.length = 0;
+    track.infos.clearWaiting();
     this.chargeInfos(track);
   }
 

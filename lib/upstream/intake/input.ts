@@ -250,7 +250,7 @@ export class Input extends Writable implements TrackInput, Counting {
     this.upstream?.admission.infoArrived(track, info);
     if (this.over) return;
     this.upstream?.changeInfo(track, info);
-    checkPendingInfos(track.otherInfos);
+    checkPendingInfos(track.infos.others);
   }
 
   private attach(info: MediaInfo): void {

@@ -1,20 +1,19 @@
 import { codecName, type MediaType } from '../../media/codec.js';
-import { sameMediaInfo, type MediaInfo } from '../../media/media-info.js';
+import type { MediaInfo } from '../../media/media-info.js';
 import { TrackQueue, type QueueGroup } from '../../merge/track-queue.js';
 import { describeMedia } from './describe-media.js';
-import { TagHead } from '../../rtmp/media-tags.js';
+import type { TagHead } from '../../rtmp/media-tags.js';
 import type { StreamState } from '../../rtmp/session-writer.js';
 import { NEVER_WRITTEN, SLATE_FRAME, type Frame } from '../../media/frame.js';
 import type { BatchShare } from './batch-share.js';
 import type { FrameIds } from './frame-ids.js';
-import { infoCharge } from './ledger.js';
 import { Retention, type Kept } from './retention.js';
 import type { TrackMemory } from './track-memory.js';
 import type { TrackStatus } from '../report/status.js';
 import type { TrackInput } from './track-input.js';
 import type { TrackSlate } from './track-slate.js';
 import type { Counting, Sums } from '../report/totals.js';
-import type { InfoChange } from './info-change.js';
+import { InfoHistory } from './info-history.js';
 import type { Gap, StreamTimeline, TimedTrack } from './stream-timeline.js';
 
 /** Publishes a stream. An upstream uses only this interface of an RTMP session for its streams and tracks. */
@@ -79,13 +78,8 @@ export class Track extends TrackQueue implements Counting, TimedTrack {
   readonly ids: FrameIds;
   /** The present KMP connection; undefined while there is no sender. */
   input: TrackInput | undefined;
-  /** The media info of the frames that are written now, and its tag head. */
-  info: MediaInfo;
-  tagHead: TagHead;
-  /** Media info changes that wait in the queue, in order. */
-  readonly changes: InfoChange[] = [];
-  /** Replaced media infos. They are kept while earlier frames may have to be written again. */
-  private readonly replaced: InfoChange[] = [];
+  /** Its media infos. */
+  readonly infos: InfoHistory;
   /** The track's part of the batch that is being encoded. */
   share: BatchShare | undefined;
   sentFrames = 0;
@@ -140,8 +134,7 @@ export class Track extends TrackQueue implements Counting, TimedTrack {
   ) {
     super(stream);
     this.mediaType = info.mediaType;
-    this.info = info;
-    this.tagHead = new TagHead(info);
+    this.infos = new InfoHistory(info);
     this.ids = before.ids;
     this.keyMissing = before.keyMissing;
   }
@@ -171,7 +164,7 @@ export class Track extends TrackQueue implements Counting, TimedTrack {
       const frame = this.at(i);
       if (frame !== undefined && frame.sentAt !== SLATE_FRAME) last = frame.seq;
     }
-    return this.changes.findLast(({ seq }) => seq <= last)?.info ?? this.info;
+    return this.infos.of(last);
   }
 
   /** A sender reconnects, or another one takes over. */
@@ -200,59 +193,39 @@ export class Track extends TrackQueue implements Counting, TimedTrack {
     this.acknowledge();
   }
 
+  /** The media info of the frames that are written now, and its tag head. */
+  get info(): MediaInfo {
+    return this.infos.info;
+  }
+
+  get tagHead(): TagHead {
+    return this.infos.tagHead;
+  }
+
   /** The media info of the next frame that arrives. */
   get latestInfo(): MediaInfo {
-    return this.changes.at(-1)?.info ?? this.info;
-  }
-
-  /** The number of media infos beside the present one: those that wait, and those that may be needed again. */
-  get otherInfos(): number {
-    return this.changes.length + this.replaced.length;
-  }
-
-  /** The bytes charged for its media infos: the present one, those that wait, and those that may be needed again. */
-  get infoCharge(): number {
-    const others = [...this.changes, ...this.replaced];
-    return others.reduce((sum, { info }) => sum + infoCharge(info), infoCharge(this.info));
+    return this.infos.latest;
   }
 
   /** Queues a media info behind the frames received so far. If it is in force already, nothing changes. */
   setInfo(info: MediaInfo): void {
-    // A waiting media info without frames was never in force.
-    const lastSeq = this.at(this.length - 1)?.seq ?? -1;
-    for (let last = this.changes.at(-1); last !== undefined && last.seq > lastSeq; last = this.changes.at(-1)) {
-      this.changes.pop();
-    }
-    if (!sameMediaInfo(info, this.latestInfo)) this.changes.push({ seq: this.ids.next, info });
+    this.infos.queue(info, this.at(this.length - 1)?.seq ?? -1, this.ids.next);
   }
 
   /** Applies the changes due before frame `seq`. Returns true if there was one. */
   applyChanges(seq: number): boolean {
-    let changed = false;
-    for (let next = this.changes[0]; next !== undefined && next.seq <= seq; next = this.changes[0]) {
-      this.changes.shift();
-      changed = !sameMediaInfo(next.info, this.info) || changed;
-      if (this.retained.length > 0) this.replaced.push({ seq: next.seq, info: this.info });
-      this.info = next.info;
-    }
-    if (changed) this.tagHead = new TagHead(this.info);
-    return changed;
+    return this.infos.apply(seq, this.retained.length > 0);
   }
 
   /** Forgets written frames from the front while `done` returns true, and the media infos that only they needed. */
   forgetRetained(done: (kept: Kept) => boolean): void {
     for (const frame of this.retained.trim(done)) this.memory.release(frame);
-    const { firstSeq } = this.retained;
-    const { length } = this.replaced;
-    for (let first = this.replaced[0]; first !== undefined && first.seq <= firstSeq; first = this.replaced[0]) {
-      this.replaced.shift();
-    }
-    if (this.replaced.length < length) this.chargeInfos();
+    if (this.infos.forgetReplaced(this.retained.firstSeq)) this.chargeInfos();
   }
 
   /** Updates the charge for media infos. Returns false if the memory limit was reached. */
   chargeInfos(): boolean {
-    return this.memory.setInfos(this.infoCharge);
+    return this.memory.setInfos(this.infos.charge);
   }
 
   /**
@@ -263,18 +236,6 @@ export class Track extends TrackQueue implements Counting, TimedTrack {
     this.acknowledge();
     const present = this.stream.tracks[this.mediaType];
     if (present !== this && present?.ids === this.ids) present.acknowledge();
-  }
-
-  /** Returns to the media info of frame `seq`, which must be written again. */
-  private unapply(seq: number): void {
-    let info: MediaInfo | undefined;
-    for (let last = this.replaced.at(-1); last !== undefined && last.seq > seq; last = this.replaced.at(-1)) {
-      this.replaced.pop();
-      this.changes.unshift({ seq: last.seq, info: this.info });
-      this.info = info = last.info;
-    }
-    this.replaced.length = 0;
-    if (info !== undefined) this.tagHead = new TagHead(info);
   }
 
   /**
@@ -339,9 +300,7 @@ export class Track extends TrackQueue implements Counting, TimedTrack {
     for (const frame of frames) this.drop(frame);
     this.leftOut = true;
     const next = this.head?.seq ?? this.ids.next;
-    let superseded = 0;
-    while ((this.changes[superseded + 1]?.seq ?? Infinity) <= next) superseded++;
-    if (this.changes.splice(0, superseded).length > 0) this.chargeInfos();
+    if (this.infos.forgetWaiting(next)) this.chargeInfos();
     this.acknowledge();
   }
 
@@ -368,7 +327,7 @@ export class Track extends TrackQueue implements Counting, TimedTrack {
       const frame = again[i];
       if (frame !== undefined) this.unshift(frame);
     }
-    this.unapply(again[0]?.seq ?? Infinity);
+    this.infos.unapply(again[0]?.seq ?? Infinity);
   }
 
   /** ms: the age of its oldest frame that the server has not taken. @param now monotonic ms */

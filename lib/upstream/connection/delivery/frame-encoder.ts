@@ -129,7 +129,7 @@ export class FrameEncoder implements FrameSink<Track, EncodedBatch> {
     const isSlate = frame.sentAt === SLATE_FRAME;
     if (track.slate !== undefined && track.slate.switchTo(isSlate)) this.owner.mediaInfoChanged(track, frame.ms);
     // The slate shows what was in force before.
-    if (track.changes.length > 0 && !isSlate && track.applyChanges(frame.seq)) {
+    if (track.infos.isWaiting && !isSlate && track.applyChanges(frame.seq)) {
       this.owner.mediaInfoChanged(track, frame.ms);
     }
     const { out } = this.writer;
