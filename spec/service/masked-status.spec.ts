@@ -1,7 +1,7 @@
-import http from 'node:http';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { eventually } from '../support/eventually.js';
+import { eventsUntil } from '../support/http.js';
 import { frameAt, KmpSender, videoMinf } from '../support/kmp-sender.js';
 import type { IngestConnection } from '../support/script-connection.js';
 import { AT_ONCE_DIRECTIVES, RunningService } from '../support/running-service.js';
@@ -10,23 +10,6 @@ import { ScriptableIngest } from '../support/scriptable-ingest.js';
 const KEY = 'live_123456789_abcdefABCDEF12345';
 const settings = `${AT_ONCE_DIRECTIVES}
   kmp_rtmp_out_answer_timeout 5s;`;
-
-/** The first events of the status page, up to the one that contains `until`. */
-function events(port: number, until: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const request = http.get({ host: '127.0.0.1', port, path: '/page/events', agent: false }, (res) => {
-      let text = '';
-      res.on('data', (part: Buffer) => {
-        text += part.toString();
-        if (!text.includes(until)) return;
-        request.destroy();
-        resolve(text);
-      });
-      res.on('end', () => reject(new Error(`ended: ${text}`)));
-    });
-    request.on('error', reject);
-  });
-}
 
 describe('a server that repeats the stream key and the login', { timeout: 90_000 }, () => {
   let ingest: ScriptableIngest;
@@ -76,7 +59,7 @@ describe('a server that repeats the stream key and the login', { timeout: 90_000
       code: 'Code.liv***.hid***',
       description: 'hi*** publishes liv***',
     });
-    check(await events(running.service.httpAddresses[0]?.port ?? 0, 'publishes'));
+    check(await eventsUntil(running.service.httpAddresses[0]?.port ?? 0, '/page/events', 'publishes'));
     assert.match(running.log.text, /server: Code\.liv/);
     check(running.log.text);
   });
@@ -116,7 +99,7 @@ describe('a server that repeats the stream key and the login', { timeout: 90_000
     const secret = /segment|hidden/;
     assert.doesNotMatch((await shown(connection, said)) ?? 'segment', secret);
     const port = running.service.httpAddresses[0]?.port ?? 0;
-    const page = await events(port, 'NetStream.Data');
+    const page = await eventsUntil(port, '/page/events', 'NetStream.Data');
     assert.doesNotMatch(page, secret);
     assert.doesNotMatch((await running.request('GET', '/metrics')).text, secret);
     connection.sendStatus(1, 'error', 'NetStream.Publish.BadName', said);
@@ -169,7 +152,7 @@ describe('a server that repeats the stream key and the login', { timeout: 90_000
     const { text } = await running.request('GET', '/api/closed');
     assert.match(text, /publish_rejected/);
     check(text);
-    check(await events(running.service.httpAddresses[0]?.port ?? 0, 'publish_rejected'));
+    check(await eventsUntil(running.service.httpAddresses[0]?.port ?? 0, '/page/events', 'publish_rejected'));
     check(running.log.text);
   });
 });

@@ -68,3 +68,25 @@ export async function serve(listener: http.RequestListener | http.Server, addres
       }),
   };
 }
+
+/** The first events of a stream, as text, once `until` is in them. */
+export function eventsUntil(
+  port: number,
+  path: string,
+  until: string,
+  headers: http.OutgoingHttpHeaders = {},
+): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const request = http.get({ host: '127.0.0.1', port, path, headers, agent: false }, (res) => {
+      let text = `${res.statusCode} ${res.headers['content-type']}\n`;
+      res.on('data', (part: Buffer) => {
+        text += part.toString();
+        if (!text.includes(until)) return;
+        request.destroy();
+        resolve(text);
+      });
+      res.on('end', () => reject(new Error(`ended: ${text}`)));
+    });
+    request.on('error', reject);
+  });
+}

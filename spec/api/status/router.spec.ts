@@ -4,25 +4,8 @@ import { after, before, describe, it } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { createApp } from '../../../lib/api/app.js';
 import { statusRouter } from '../../../lib/api/status/router.js';
-import { appWith, serve, type TestServer } from '../../support/http.js';
+import { appWith, eventsUntil, serve, type TestServer } from '../../support/http.js';
 import { MemoryManagement, sampleUpstream } from '../../support/memory-management.js';
-
-/** The first events of a stream, as text, once `until` is in them. */
-function events(port: number, path: string, until: string, headers: http.OutgoingHttpHeaders = {}): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const request = http.get({ host: '127.0.0.1', port, path, headers, agent: false }, (res) => {
-      let text = `${res.statusCode} ${res.headers['content-type']}\n`;
-      res.on('data', (part: Buffer) => {
-        text += part.toString();
-        if (!text.includes(until)) return;
-        request.destroy();
-        resolve(text);
-      });
-      res.on('end', () => reject(new Error(`ended: ${text}`)));
-    });
-    request.on('error', reject);
-  });
-}
 
 describe('status page, over HTTP', () => {
   const management = new MemoryManagement([['u1', sampleUpstream()]]);
@@ -112,7 +95,7 @@ describe('status page, over HTTP', () => {
   });
 
   it('streams events, and sends the path of the API relative to the page', async () => {
-    const text = await events(server.port, '/a/status/events', 'event: full');
+    const text = await eventsUntil(server.port, '/a/status/events', 'event: full');
     assert.match(text, /^200 text\/event-stream\n/);
     assert.match(text, /event: hello\ndata: \{"feed":"[\w-]{36}","api":"\.\.\/\.\.\/kmp%20rtmp\/api"\}\n\n/);
     assert.match(text, /event: full\ndata: \{"t":.*"id":"u1"/);
@@ -153,7 +136,7 @@ describe('status page in a location with a token', () => {
       assert.equal((await server.get('/events')).status, 401);
       const authorization = `Basic ${Buffer.from('anyone:s3cret').toString('base64')}`;
       assert.equal((await server.get('/', { authorization })).status, 200);
-      assert.match(await events(server.port, '/events', 'event: full', { authorization }), /"api":null/);
+      assert.match(await eventsUntil(server.port, '/events', 'event: full', { authorization }), /"api":null/);
     } finally {
       await server.close();
     }
