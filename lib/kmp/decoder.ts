@@ -88,7 +88,7 @@ export class KmpDecoder extends Transform {
    * Invalid input destroys the decoder, as it does in the stream, after the caller has passed the batch on.
    */
   decodeNow(chunk: Buffer): PacketBatch | undefined {
-    const waits = this.writableLength > 0 || this.readableLength > 0 || this.failure !== undefined;
+    const waits = this.writableLength > 0 || this.readableLength > 0 || this.parser.error !== undefined;
     if (waits || this.writableEnded || this.destroyed) return undefined;
     const batch = this.decode(chunk);
     const { error } = this.parser;
@@ -100,6 +100,12 @@ export class KmpDecoder extends Transform {
   }
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, callback: TransformCallback): void {
+    // Bytes behind invalid ones have no meaning. They may come before the decoder is destroyed.
+    if (this.parser.error !== undefined) {
+      blockOf(chunk)?.release();
+      callback();
+      return;
+    }
     this.push(this.decode(chunk));
     const { error } = this.parser;
     if (error === undefined) {

@@ -214,7 +214,8 @@ class SocketTurnReader implements TurnReader {
 
   private takeNow(bytes: Buffer): boolean {
     const { socket, options } = this;
-    return options.takeNow !== undefined && socket.readableFlowing === true && options.takeNow(bytes);
+    const { readableFlowing, readableLength } = socket;
+    return options.takeNow !== undefined && readableFlowing === true && readableLength === 0 && options.takeNow(bytes);
   }
 
   /** Lets Node read the socket, until something arrives. */

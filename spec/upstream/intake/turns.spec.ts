@@ -48,6 +48,23 @@ describe('turns, on a clock that the spec sets', { timeout: 90_000 }, () => {
     await connection.message(({ type, payload }) => type === 8 && payload.includes('a', 2));
   });
 
+  it(
+    'end the connection of a sender whose bytes are invalid, however many there are',
+    { skip: internalsOff },
+    async () => {
+      await start({ inReadInterval: 230 });
+      sender.send(audioMinf());
+      await eventually(() => track() !== undefined, 'the track');
+      // More than one block: the rest of it is read after the error.
+      sender.socket.write(Buffer.alloc(400_000, 'A'));
+      await eventually(() => {
+        clock.advance(PERIOD / 8);
+        return sender.isClosed;
+      }, 'the end of the connection');
+      assert.match(service.log.text, /KMP connection closed: .*unknown/);
+    },
+  );
+
   it('read a socket at no other time', { skip: internalsOff }, async () => {
     await start({ inReadInterval: 230 });
     sender.send(audioMinf());
