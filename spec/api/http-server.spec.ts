@@ -163,4 +163,62 @@ describe('HTTP server', () => {
       assert.match(await untilClosed(socket), /^HTTP\/1\.1 400 /);
     });
   });
+
+  it('answers a pipelined request without Host in its turn, and runs nothing behind it', async () => {
+    const run: unknown[] = [];
+    const slow: RequestListener = (req, res) => {
+      run.push(req.url);
+      setImmediate(() => res.end(req.url));
+    };
+    await withServer({}, slow, async (open) => {
+      const socket = await open();
+      socket.write(
+        'GET /one HTTP/1.1\r\nHost: x\r\n\r\n' +
+          'GET /two HTTP/1.1\r\n\r\n' +
+          'DELETE /three HTTP/1.1\r\nHost: x\r\n\r\n',
+      );
+      const text = await untilClosed(socket);
+      assert.deepEqual(text.match(/HTTP\/1\.1 \d+/g), ['HTTP/1.1 200', 'HTTP/1.1 400']);
+      assert.match(
+        text,
+        /\/oneHTTP\/1\.1 400 [^]*\r\nConnection: close\r\n[^]*\{"error":"bad_request",[^{}]*Host[^{}]*\}$/,
+      );
+      assert.deepEqual(run, ['/one']);
+    });
+  });
+
+  it('answers a pipelined request with an unknown Expect in its turn', async () => {
+    const slow: RequestListener = (req, res) => void setImmediate(() => res.end(req.url));
+    await withServer({}, slow, async (open) => {
+      const socket = await open();
+      socket.write('GET /one HTTP/1.1\r\nHost: x\r\n\r\nGET /two HTTP/1.1\r\nHost: x\r\nExpect: a-miracle\r\n\r\n');
+      const text = await untilClosed(socket);
+      assert.deepEqual(text.match(/HTTP\/1\.1 \d+/g), ['HTTP/1.1 200', 'HTTP/1.1 400']);
+      assert.match(
+        text,
+        /\/oneHTTP\/1\.1 400 [^]*\r\nConnection: close\r\n[^]*\{"error":"bad_request",[^{}]*Expect[^{}]*\}$/,
+      );
+    });
+  });
+
+  it('writes nothing into an answer that it is sending when garbage follows waiting requests', async () => {
+    const endless: RequestListener = (_req, res) => {
+      res.writeHead(200, { 'content-length': 100 });
+      res.write('part');
+    };
+    await withServer({}, endless, async (open) => {
+      const socket = await open();
+      socket.write('GET /one HTTP/1.1\r\nHost: x\r\n\r\nGET /two HTTP/1.1\r\nHost: x\r\n\r\n');
+      let text = '';
+      await new Promise<void>((resolve) => {
+        socket.on('data', (data) => {
+          text += data.toString();
+          if (text.endsWith('part')) resolve();
+        });
+      });
+      socket.write('garbage\r\n\r\n');
+      await gone(socket);
+      assert.match(text, /\r\n\r\npart$/);
+    });
+  });
 });

@@ -47,7 +47,7 @@ export function createHttpServer(app: http.RequestListener, limits: Partial<Http
       // Interval of checking the two timeouts above. The default of Node, 30 s, is too long for them.
       connectionsCheckingInterval: Math.max(50, Math.min(headersTimeout, requestTimeout) / 10),
     },
-    malformed.guard(serializeRequests(app)),
+    serializeRequests(malformed.guard(app)),
   );
   malformed.handle(server);
   server.maxConnections = maxConnections;

@@ -15,12 +15,15 @@ const CODES: ReadonlyMap<string, readonly [code: ApiErrorCode, message: string]>
 export class MalformedRequests {
   private readonly answers = new WeakMap<object, ServerResponse>();
 
-  /** The app, behind a check of the Host header (RFC 9112, 3.2). The server needs `requireHostHeader: false`. */
+  /**
+   * The app, behind a check of the Host header (RFC 9112, 3.2). The server needs `requireHostHeader: false`. The
+   * requests of a connection must arrive here one by one: the last one is the one that is being answered.
+   */
   guard(app: RequestListener): RequestListener {
     return (req, res) => {
       this.answers.set(req.socket, res);
       if (req.headers.host !== undefined || req.httpVersion === '1.0') app(req, res);
-      else req.socket.end(answer('bad_request', 'the request has no Host header'));
+      else refuse(res, 'the request has no Host header');
     };
   }
 
@@ -30,27 +33,38 @@ export class MalformedRequests {
       const earlier = this.answers.get(socket);
       const isAnswering = earlier !== undefined && earlier.headersSent && !earlier.writableFinished;
       const [code, message] = CODES.get(error.code ?? '') ?? ['bad_request', 'the request is not valid HTTP'];
-      if (socket.writable && error.code !== 'ECONNRESET' && !isAnswering) socket.write(answer(code, message));
+      if (socket.writable && error.code !== 'ECONNRESET' && !isAnswering) socket.write(answerText(code, message));
       socket.destroy();
     });
-    server.on('checkExpectation', (req) => {
-      req.socket.end(answer('bad_request', 'the Expect header is not 100-continue'));
-    });
+    server.on('checkExpectation', (_req, res: ServerResponse) => refuse(res, 'the Expect header is not 100-continue'));
   }
 }
 
-/** A complete answer that closes the connection. */
-function answer(error: ApiErrorCode, message: string): string {
-  const body: ErrorBody = { error, message };
-  const json = JSON.stringify(body);
-  const { status } = API_ERRORS[error];
-  const lines = [
-    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
-    'Content-Type: application/json',
-    `Content-Length: ${Buffer.byteLength(json)}`,
-    'Cache-Control: no-store',
-    'X-Content-Type-Options: nosniff',
-    'Connection: close',
-  ];
-  return `${lines.join('\r\n')}\r\n\r\n${json}`;
+/** Answers 400 in the turn of the request: the answers to earlier requests of the connection come first. */
+function refuse(res: ServerResponse, message: string): void {
+  const { status, headers, json } = answer('bad_request', message);
+  res.writeHead(status, headers).end(json);
+}
+
+/** A complete answer as text, for a socket whose request Node could not parse. */
+function answerText(error: ApiErrorCode, message: string): string {
+  const { status, headers, json } = answer(error, message);
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n${json}`;
+}
+
+/** An answer after which the connection is closed. */
+function answer(
+  error: ApiErrorCode,
+  message: string,
+): { readonly status: number; readonly headers: Record<string, string | number>; readonly json: string } {
+  const json = JSON.stringify({ error, message } satisfies ErrorBody);
+  const headers = {
+    'Content-Type': 'application/json',
+    'Content-Length': Buffer.byteLength(json),
+    'Cache-Control': 'no-store',
+    'X-Content-Type-Options': 'nosniff',
+    Connection: 'close',
+  };
+  return { status: API_ERRORS[error].status, headers, json };
 }

@@ -16,7 +16,9 @@ export function serializeRequests(listener: RequestListener): RequestListener {
   const serve = (socket: Socket, [req, res]: Exchange, waiting: Exchange[]): void => {
     res.once('close', () => {
       const next = waiting.shift();
-      if (next === undefined || socket.destroyed) busy.delete(socket);
+      // A socket that is not writable was ended by an answer with "Connection: close": nothing behind it is handled
+      // (RFC 9112, 9.6).
+      if (next === undefined || socket.destroyed || !socket.writable) busy.delete(socket);
       else serve(socket, next, waiting);
     });
     listener(req, res as Parameters<RequestListener>[1]);
