@@ -135,6 +135,8 @@ function collect(value: string, before: string[] = []): string[] {
  */
 async function send(files: readonly string[], options: SendOptions): Promise<boolean> {
   checkPipe(files, options);
+  // Before the controller is asked: it would count the tracks as published.
+  const secret = await secretOf(options);
   const sources: MediaSource[] = [];
   let view: ProgressView | undefined;
   const warn = (message: string): void => {
@@ -157,24 +159,26 @@ async function send(files: readonly string[], options: SendOptions): Promise<boo
     // A pipe that brings nothing must not delay the end.
     if (files.includes(PIPE)) stop.addEventListener('abort', () => process.stdin.destroy(), { once: true });
     const control = await controlled(tracks, files, options, warn, stop);
-    const secret = await secretOf(options);
-    const routes =
-      secret === undefined
-        ? control?.routes
-        : (track: PlannedTrack) => [signedRoute(track, options.to, secret, systemClock)];
-    if (options.quiet !== true) process.stdout.write(`${heading(tracks, options)}\n`);
-    const sender = new Sender({
-      ...options.to,
-      tracks,
-      ...(routes && { routes }),
-      speed: options.fast === true ? Infinity : options.speed,
-      passes: rounds,
-      client: clientOptions(options),
-      log: warningsTo(warn),
-      progressEvery: 250,
-      ...(options.quiet === true ? {} : { onProgress: (state) => progress.show(state) }),
-    });
-    const report = await sender.run(stop).finally(() => control?.unpublish());
+    const run = async (): Promise<SendReport> => {
+      const routes =
+        secret === undefined
+          ? control?.routes
+          : (track: PlannedTrack) => [signedRoute(track, options.to, secret, systemClock)];
+      if (options.quiet !== true) process.stdout.write(`${heading(tracks, options)}\n`);
+      const sender = new Sender({
+        ...options.to,
+        tracks,
+        ...(routes && { routes }),
+        speed: options.fast === true ? Infinity : options.speed,
+        passes: rounds,
+        client: clientOptions(options),
+        log: warningsTo(warn),
+        progressEvery: 250,
+        ...(options.quiet === true ? {} : { onProgress: (state) => progress.show(state) }),
+      });
+      return sender.run(stop);
+    };
+    const report = await run().finally(() => control?.unpublish());
     view.clear();
     if (options.quiet !== true) process.stdout.write(`${summary(report)}\n`);
     for (const problem of [...missing, ...unacknowledged(report)]) process.stderr.write(`kmp-rtmp: ${problem}\n`);

@@ -197,6 +197,14 @@ describe('kmp-rtmp send --control', () => {
     assert.match(String(asked()[3]?.['input_id']), /\/video$/);
   });
 
+  it('refuses --secret-file before it asks the controller', async () => {
+    const file = folder.file('secrets', 'studio 0123456789abcdef0123456789abcdef\n');
+    const { code, stderr } = await send('--secret-file', file);
+    assert.equal(code, 1);
+    assert.match(stderr, /^kmp-rtmp: the controller signs its connect data: give --secret-file without --control$/m);
+    assert.deepEqual(asked(), []);
+  });
+
   it('sends nothing if the controller refuses', async () => {
     refusal = 'no kmp_rtmp_route matches the name of the input';
     const { code, stderr } = await send();
