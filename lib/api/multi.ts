@@ -7,7 +7,10 @@ import { WorkerUnavailable } from '../upstream/report/worker-unavailable.js';
 
 /** Maximum number of requests in one body. */
 const MAX_REQUESTS = 1000;
-/** Maximum size of all bodies in one answer, in bytes. Requests that do not fit are answered with 507. */
+/**
+ * Maximum size of all bodies in one answer, in bytes. A GET that does not fit, and all requests behind the limit, are
+ * answered with 507.
+ */
 const MAX_ANSWER = 64 * 2 ** 20;
 
 const UNSUPPORTED = 415;
@@ -46,7 +49,8 @@ export async function runMulti(routes: readonly PathOperations[], body: unknown,
     const isFull = size > MAX_ANSWER;
     let result = isFull ? undefined : await run(routes, request, from);
     size += result?.body?.length ?? 0;
-    if (result === undefined || size > MAX_ANSWER) {
+    // A request that changes something keeps its answer, which is small: 507 would say that nothing was done.
+    if (result === undefined || (size > MAX_ANSWER && Reflect.get(request, 'method') === 'GET')) {
       result = failure(507, 'answer_too_large', `the answers exceed ${MAX_ANSWER} bytes`);
     }
     parts.push(Buffer.from(`${parts.length === 0 ? '[' : '},'}{"code":${result.status}`));

@@ -149,6 +149,27 @@ describe('POST /multi', () => {
     }
   });
 
+  it('tells the result of a change that it ran, also where the limit of the answer is reached', async () => {
+    const size = 8 * 2 ** 20;
+    const bare = Buffer.byteLength(JSON.stringify(sampleUpstream({ opaque: '' })));
+    const large = new MemoryManagement([['u1', sampleUpstream({ opaque: 'x'.repeat(size - bare) })]]);
+    const other = await serve(appWith('/api', managementRouter(large, { write: true })));
+    try {
+      assert.equal(Buffer.byteLength((await other.get('/api/upstreams/u1')).text), size);
+      const requests: object[] = Array.from({ length: 8 }, () => ({ method: 'GET', uri: '/upstreams/u1' }));
+      const route = { method: 'POST', uri: '/routes/rtmp%3A%2F%2Fhost%2Fapp/retry' };
+      requests.push(route, { method: 'POST', uri: '/upstreams/u1/disable' });
+      const { json } = await other.request('POST', '/api/multi', JSON_TYPE, JSON.stringify(requests));
+      const [run, notRun] = (json as Part[]).slice(8);
+      // The eight bodies fill the limit exactly, so that the body of the first change is beyond it.
+      assert.deepEqual([run?.code, notRun?.code], [200, 507]);
+      assert.deepEqual(run?.body, { upstreams: 1 });
+      assert.deepEqual(large.given, ['retry rtmp://host/app']);
+    } finally {
+      await other.close();
+    }
+  });
+
   it('rejects a page of another site', async () => {
     const headers = { ...JSON_TYPE, 'sec-fetch-site': 'cross-site' };
     assert.equal((await post([{ method: 'DELETE', uri: '/upstreams/u1' }], headers)).status, 403);
