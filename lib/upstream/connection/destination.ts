@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readRegularFile } from '../../base/regular-file.js';
 import type { MediaSettings } from '../../config/settings.js';
 import type { ConnectData } from '../../kmp/connect-data.js';
 import type { ConnectParams } from '../../rtmp/session-writer.js';
@@ -34,7 +34,7 @@ export function destinationOf(data: ConnectData, settings: MediaSettings, index 
   const ca = settings.outSslTrustedCertificate;
   const tls = (): TlsSettings => ({
     verify: settings.outSslVerify,
-    ca: ca === '' ? undefined : readFileSync(ca),
+    ca: ca === '' ? undefined : readRegularFile(ca),
     name: settings.outSslName === '' ? undefined : settings.outSslName,
   });
   return {

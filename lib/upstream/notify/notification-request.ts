@@ -1,10 +1,10 @@
-import { readFile } from 'node:fs/promises';
 import * as http from 'node:http';
 import * as https from 'node:https';
 import type { Socket } from 'node:net';
 import fetch, { Headers } from 'node-fetch';
 import type { Clock, Timer } from '../../time/clock.js';
 import { fileErrorText, KmpRtmpError, messageOf, type ErrorCode } from '../../base/errors.js';
+import { readRegularFile } from '../../base/regular-file.js';
 import { withoutLogin } from '../../base/url-login.js';
 import { version } from '../../base/version.js';
 import { signatureHeaders, type NotificationRequest } from './message.js';
@@ -51,7 +51,7 @@ export async function postNotification(
   try {
     const { url, headers } = addressed(settings);
     for (const [name, value] of notification.headers) addHeader(headers, name, value);
-    const secret = await secretOf(settings);
+    const secret = secretOf(settings);
     if (secret !== '') {
       const signature = signatureHeaders(secret, notification, Math.floor(clock.wall() / 1000));
       for (const [name, value] of signature) addHeader(headers, name, value);
@@ -92,11 +92,11 @@ function addHeader(headers: Headers, name: string, value: string): void {
   if (!headers.has(name)) headers.set(name, value);
 }
 
-async function secretOf({ outNotifSecret, outNotifSecretFile }: NotificationSettings): Promise<string> {
+function secretOf({ outNotifSecret, outNotifSecretFile }: NotificationSettings): string {
   if (outNotifSecretFile === '') return outNotifSecret;
   let text: string;
   try {
-    text = await readFile(outNotifSecretFile, 'utf8');
+    text = readRegularFile(outNotifSecretFile).toString('utf8');
   } catch (error) {
     const hint = 'check kmp_rtmp_out_notif_secret_file';
     throw new NotificationError('notification_failed', `the secret cannot be read: ${fileErrorText(error)}; ${hint}`);

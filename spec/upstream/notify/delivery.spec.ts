@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { createHmac } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { constants, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
@@ -312,6 +314,26 @@ describe('delivery of notifications', { timeout: 60_000 }, () => {
         assert.equal(header(one, 'X-Kmp-Rtmp-Signature'), signed(one, 'first'));
         assert.equal(header(two, 'X-Kmp-Rtmp-Signature'), signed(two, 'second'));
       } finally {
+        rmSync(folder, { recursive: true });
+      }
+    });
+
+    it('do not wait for a secret from a pipe', async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'kmp-rtmp-secret-'));
+      const pipe = join(folder, 'pipe');
+      try {
+        execFileSync('mkfifo', [pipe]);
+        const web = await target(204);
+        notifier.notify(started('u1'), to(web, { outNotifSecretFile: pipe }));
+        await waits(1000);
+        assert.match(log.text, /the secret cannot be read: it is not a regular file/);
+        assert.equal(web.requests.length, 0);
+      } finally {
+        // A read that waits ends when a writer closes. Without a reader, opening the pipe fails.
+        await open(pipe, constants.O_WRONLY | constants.O_NONBLOCK).then(
+          (end) => end.close(),
+          () => undefined,
+        );
         rmSync(folder, { recursive: true });
       }
     });
