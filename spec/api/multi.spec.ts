@@ -149,7 +149,7 @@ describe('POST /multi', () => {
     }
   });
 
-  it('tells the result of a change that it ran, also where the limit of the answer is reached', async () => {
+  it('answers a change that it ran with its own result where the limit of the answer is reached', async () => {
     const size = 8 * 2 ** 20;
     const bare = Buffer.byteLength(JSON.stringify(sampleUpstream({ opaque: '' })));
     const large = new MemoryManagement([['u1', sampleUpstream({ opaque: 'x'.repeat(size - bare) })]]);
@@ -157,14 +157,13 @@ describe('POST /multi', () => {
     try {
       assert.equal(Buffer.byteLength((await other.get('/api/upstreams/u1')).text), size);
       const requests: object[] = Array.from({ length: 8 }, () => ({ method: 'GET', uri: '/upstreams/u1' }));
-      const route = { method: 'POST', uri: '/routes/rtmp%3A%2F%2Fhost%2Fapp/retry' };
-      requests.push(route, { method: 'POST', uri: '/upstreams/u1/disable' });
+      requests.push({ method: 'POST', uri: '/upstreams/none/retry' }, { method: 'POST', uri: '/upstreams/u1/retry' });
       const { json } = await other.request('POST', '/api/multi', JSON_TYPE, JSON.stringify(requests));
       const [run, notRun] = (json as Part[]).slice(8);
       // The eight bodies fill the limit exactly, so that the body of the first change is beyond it.
-      assert.deepEqual([run?.code, notRun?.code], [200, 507]);
-      assert.deepEqual(run?.body, { upstreams: 1 });
-      assert.deepEqual(large.given, ['retry rtmp://host/app']);
+      assert.deepEqual([run?.code, notRun?.code], [404, 507]);
+      assert.deepEqual(run?.body, { error: 'not_found', message: 'there is no upstream with the id "none"' });
+      assert.deepEqual(large.given, ['retry none']);
     } finally {
       await other.close();
     }
