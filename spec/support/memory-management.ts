@@ -234,8 +234,9 @@ export class MemoryManagement implements Management {
     return 0;
   }
 
-  async order(order: OperatorOrder, scope: OrderScope): Promise<number | undefined> {
+  async order(order: OperatorOrder, scope: OrderScope): Promise<OrderAnswer> {
     this.called();
+    if (order === 'disable' && this.refusal !== undefined) return this.refusal;
     this.given.push(`${order} ${'id' in scope ? scope.id : scope.route}`);
     if (!('id' in scope)) return this.upstreams.size;
     const upstream = this.upstreams.get(scope.id);
@@ -245,7 +246,7 @@ export class MemoryManagement implements Management {
     return 1;
   }
 
-  /** The answer to orders to send upstreams elsewhere, instead of that they are carried out. */
+  /** The answer to orders to disable upstreams or send them elsewhere. While it is set, they are not carried out. */
   refusal: OrderAnswer;
 
   async sendElsewhere(scope: OrderScope, to: ElsewhereUrls | undefined): Promise<OrderAnswer> {

@@ -16,13 +16,14 @@ export function orderPaths(): Record<string, PathItem> {
   const route = pathId('route', 'URL of a server with its app, such as rtmp://host/app, percent-encoded');
   const paths: Record<string, PathItem> = {};
   for (const [order, what] of ORDERS) {
+    const errors = order === 'disable' ? { ...writeErrors, ...tooMany } : writeErrors;
     const name = order.charAt(0).toUpperCase() + order.slice(1);
     paths[`/upstreams/{upstream_id}/${order}`] = {
       post: {
         operationId: `${order}Upstream`,
         summary: `${name} an upstream: ${what}`,
         parameters: [upstream],
-        responses: { 204: { description: 'Done' }, ...noUpstream, ...writeErrors },
+        responses: { 204: { description: 'Done' }, ...noUpstream, ...errors },
       },
     };
     paths[`/routes/{route}/${order}`] = {
@@ -33,7 +34,7 @@ export function orderPaths(): Record<string, PathItem> {
         responses: {
           200: json('How many upstreams are concerned now', ref('Concerned')),
           404: error('No upstream publishes there, or nothing was to be changed'),
-          ...writeErrors,
+          ...errors,
         },
       },
     };
@@ -99,10 +100,13 @@ const destinations = {
   content: { 'application/json': { schema: ref('Destinations') } },
 };
 
+const tooMany = { 409: error('There are too many such orders (too_many_orders)') };
+
 /** Errors of an order with URLs. Nothing was changed then. */
 const bodyErrors = {
   400: error('The body has no valid url or backup_urls, or the path is malformed'),
-  409: error('There are too many such orders (too_many_orders)'),
+  ...tooMany,
+  413: error('The body is larger than 1 MiB (body_too_large)'),
   415: error('The body is not a JSON object, or its Content-Type is not application/json'),
   422: error(
     'A URL is invalid or too long (bad_destination), its name has no address (destination_unresolved), or the service may not connect there (destination_refused)',

@@ -97,6 +97,8 @@ describe('OpenAPI document', () => {
     ['GET', '/upstreams/u2', '/upstreams/{upstream_id}', 200],
     ['POST', '/upstreams/u2/elsewhere', '/upstreams/{upstream_id}/elsewhere', 400, { url: 1 }],
     ['POST', '/upstreams/u2/elsewhere', '/upstreams/{upstream_id}/elsewhere', 415],
+    ['POST', '/upstreams/u2/elsewhere', '/upstreams/{upstream_id}/elsewhere', 413, { url: 'x'.repeat(1_100_000) }],
+    ['POST', '/routes/rtmp%3A%2F%2Fhost%2Fapp/elsewhere', '/routes/{route}/elsewhere', 413, ['x'.repeat(1_100_000)]],
     ['POST', '/upstreams/none/elsewhere', '/upstreams/{upstream_id}/elsewhere', 404, { url: 'rtmp://host/app/x' }],
     ['DELETE', '/upstreams/u2/elsewhere', '/upstreams/{upstream_id}/elsewhere', 204],
     ['DELETE', '/upstreams/none/elsewhere', '/upstreams/{upstream_id}/elsewhere', 404],
@@ -165,6 +167,19 @@ describe('OpenAPI document', () => {
       management.refusal = undefined;
       assert.deepEqual([reply.status, reply.json], [status, { error: refused, message: 'no' }]);
       assert.ok(answerSchema(ajv, '/upstreams/{upstream_id}/elsewhere', 'post', status)(reply.json));
+    });
+  }
+
+  for (const [path, documented] of [
+    ['/upstreams/u1/disable', '/upstreams/{upstream_id}/disable'],
+    ['/routes/rtmp%3A%2F%2Fhost%2Fapp/disable', '/routes/{route}/disable'],
+  ] as const) {
+    it(`describes the limit of orders for POST ${documented}`, async () => {
+      management.refusal = { error: 'too_many_orders', message: 'no' };
+      const reply = await server.request('POST', `/api${path}`);
+      management.refusal = undefined;
+      assert.equal(reply.status, 409);
+      assert.ok(answerSchema(ajv, documented, 'post', 409)(reply.json));
     });
   }
 
