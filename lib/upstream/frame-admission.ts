@@ -55,7 +55,9 @@ export class FrameAdmission {
    */
   partial(track: Track, held: number, isFirst: boolean): void {
     const { owner, guard } = this;
-    if (held > 0 && guard.isWatching) guard.check(track, held, this.drops(track));
+    // What has been charged for this packet is replaced.
+    const more = held - track.memory.partialBytes;
+    if (more > 0 && guard.isWatching) guard.check(track, more, this.drops(track));
     if (track.isGone || track.memory.setPartial(held)) return;
     if (this.makesRoom(held) && track.memory.setPartial(held)) return;
     owner.fail(

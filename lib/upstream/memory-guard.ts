@@ -79,7 +79,6 @@ export class MemoryGuard {
     if (flooder === undefined || flooder.length === 0) return;
     const frames = flooder.removeUnless(() => false);
     flooder.discardAll(frames);
-    flooder.droppedFrames += frames.length;
     flooder.dropping = flooder.mediaType === 'video';
   }
 
@@ -90,22 +89,38 @@ export class MemoryGuard {
    *   `kmp_rtmp_out_overload` says
    */
   private flooder(fromElsewhere: boolean): Track | undefined {
+    if (!this.hasSeveral(fromElsewhere)) return undefined;
     const tracks = [...this.owner.allTracks()];
-    const addressOf = (track: Track): string => track.input?.address ?? '';
     const sums = new Map<string, number>();
     for (const track of tracks) {
       sums.set(addressOf(track), (sums.get(addressOf(track)) ?? 0) + track.memory.total);
     }
-    if (tracks.length < 2 || (fromElsewhere && sums.size < 2)) return undefined;
     const weight = (track: Track): number => sums.get(addressOf(track)) ?? 0;
     const [largest] = tracks.sort((a, b) => weight(b) - weight(a) || b.memory.total - a.memory.total);
     if (largest?.input === undefined) return undefined;
-    const since = largest.head?.arrivedAt ?? Infinity;
-    return this.clock.now() - since < this.ordinaryWait ? largest : undefined;
+    const { head, memory } = largest;
+    // Without queued frames, it holds frames that are being sent, unless most of it is an incomplete packet.
+    if (head === undefined) return memory.partialBytes > memory.total / 2 ? largest : undefined;
+    return this.clock.now() - head.arrivedAt < this.ordinaryWait ? largest : undefined;
+  }
+
+  /** Whether there are several tracks, or tracks of several addresses. It is asked for each frame if memory is short. */
+  private hasSeveral(addresses: boolean): boolean {
+    let first: string | undefined;
+    for (const track of this.owner.allTracks()) {
+      const address = addressOf(track);
+      if (first !== undefined && (!addresses || address !== first)) return true;
+      first = address;
+    }
+    return false;
   }
 
   private reject(track: Track, why: string): void {
     const message = `memory: ${why} (kmp_rtmp_out_track_mem_limit)`;
     this.owner.rejectTrack(track, new SenderRejected('track_memory', message));
   }
+}
+
+function addressOf({ input }: Track): string {
+  return input?.address ?? '';
 }

@@ -71,6 +71,23 @@ describe('the memory of a track within its upstream', { timeout: 60_000 }, () =>
     await losesNothing();
   });
 
+  it('a large frame that arrives in pieces counts once', async () => {
+    await start({ outTrackMemLimit: 2 * MB });
+    const sender = await live.video({ name: 'large' });
+    const whole = frameAt(0, Buffer.alloc(1.5 * MB), { key: true });
+    const held = (): number => live.upstream?.streams.get('large')?.tracks.video?.memory.partialBytes ?? 0;
+    for (let at = 0; at < whole.length; at += MB / 4) {
+      sender.send(whole.subarray(at, at + MB / 4));
+      const sent = Math.min(whole.length, at + MB / 4);
+      if (sent < whole.length) await eventually(() => held() > sent - 1000, `${sent} bytes`);
+    }
+    await live.received('video', 1, 'large');
+    assert.equal(rejected(), 0);
+    assert.equal(sender.isClosed, false);
+    sender.end();
+    await losesNothing();
+  });
+
   it('so is one that floods with a packet that never ends', async () => {
     await start();
     const hostile = await live.video({ name: 'hostile' });

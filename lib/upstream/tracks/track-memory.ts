@@ -39,6 +39,11 @@ export class TrackMemory {
     return this.used + this.fixed + this.partial + this.kept;
   }
 
+  /** Bytes charged for an incomplete packet. */
+  get partialBytes(): number {
+    return this.partial;
+  }
+
   /** Bytes that the whole upstream may charge. */
   get limit(): number {
     return this.ledger.limit;
