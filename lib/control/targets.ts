@@ -22,7 +22,7 @@ export interface Target {
  * Returns the destinations of the first route that matches `name`.
  *
  * @returns undefined if no route matches
- * @throws KmpRtmpError `bad_name` if the name would change the host or the app in an unexpected way
+ * @throws KmpRtmpError `control_bad_name` if the name would change the host or the app in an unexpected way
  */
 export function targetsOf(routes: readonly Route[], name: string): Target[] | undefined {
   for (const { pattern, urls, backups = [], required = [] } of routes) {

@@ -14,7 +14,7 @@ import { systemClock, type Clock } from '../time/clock.js';
 import { openRegularFile } from '../base/regular-file.js';
 import { fileErrorText, KmpRtmpError, messageOf, writeErrorText } from '../base/errors.js';
 
-/** The pid file cannot be written, or does not belong to a running kmp-rtmp. `code` begins with `PID_`. */
+/** The pid file cannot be written, or does not belong to a running kmp-rtmp. `code` begins with `pid_`. */
 export class PidFileError extends KmpRtmpError {}
 
 /**

@@ -31,8 +31,8 @@ export const locationDirectives = {
   }),
   kmp_rtmp_status: switchRow({
     contexts,
-    doc: `Serves the status page. The page has buttons that change something (drop, disable, enable, retry) only if the
-      same server has an API with write=on.`,
+    doc: `Serves the status page. The page has buttons that change something (drop, disable, enable, retry, send
+      elsewhere, send back, undo an order) only if the same server has an API with write=on.`,
   }),
   kmp_rtmp_metrics: optional(parameters({ upstreams: true }), {
     contexts,
@@ -85,8 +85,9 @@ export const locationDirectives = {
     setting: 'tokenFiles',
     doc: `File with further bearer tokens: one for each line, as NAME ROLES TOKEN. The name appears in the log if its
       bearer changes something. The roles are read (API with GET, status page, metrics), write (also requests that change
-      something: drop, disable, enable, retry) and control (callbacks of kmp_rtmp_control), as a list with commas, or all. Instead of the token, a line
-      may have its SHA-256 digest as sha256:HEX. Lines that begin with "#" are comments. A reload reads the file again.
+      something: drop, disable, enable, retry, send elsewhere, send back, undo an order) and control (callbacks of
+      kmp_rtmp_control), as a list with commas, or all. Instead of the token, a line may have its SHA-256 digest as
+      sha256:HEX. Lines that begin with "#" are comments. A reload reads the file again.
       A relative path begins at the folder of the configuration file. May be repeated, and used together with
       kmp_rtmp_api_token.`,
     example: 'kmp_rtmp_api_token_file tokens;',
