@@ -290,6 +290,18 @@ describe('inheritance', () => {
     assert.match(warnings.join(), /a\.conf:1: "ssl_certificate" has no effect without "listen \.\.\. ssl"/);
   });
 
+  it('an API is open if the first rule for all allows it', () => {
+    for (const [rules, open] of [
+      ['allow all; deny all;', true],
+      ['deny 10.0.0.1; allow all; deny all;', true],
+      ['allow 10.0.0.0/8; deny all; allow all;', false],
+      ['allow 10.0.0.0/8; deny all;', false],
+    ] as const) {
+      const text = `http { server { listen 1; location / { kmp_rtmp_api write=on; ${rules} } } }`;
+      assert.equal(/can be used by everyone/.test(parseConfig(text).warnings.join()), open, rules);
+    }
+  });
+
   it('passes tokens and access rules to inner locations, but not their content', () => {
     const text =
       'location /a/ { kmp_rtmp_status; location /a/b/ { kmp_rtmp_metrics upstreams=off; kmp_rtmp_api_token t2; } }';

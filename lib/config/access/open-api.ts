@@ -15,7 +15,8 @@ export interface HttpAccess {
 export function openApis({ listen, locations }: HttpAccess): LocationConfig[] {
   if (listen.every(({ host, path }) => path !== undefined || isLoopbackHost(host))) return [];
   return locations.filter(({ api, token, tokens, access }) => {
-    const isClosed = access.some(({ action, who }) => action === 'deny' && who === 'all');
+    // The first rule that matches decides, so a "deny all" behind "allow all" has no effect.
+    const isClosed = access.find(({ who }) => who === 'all')?.action === 'deny';
     return api?.write === true && token === undefined && tokens.length === 0 && !isClosed;
   });
 }
