@@ -5,7 +5,7 @@ import type { Config } from '../config/config.js';
 import { ConfigError, formatOrigin } from '../config/errors.js';
 import type { NamedFile } from '../config/files/named-files.js';
 import { isShortSecret, shortSecret } from '../config/types.js';
-import { readCertificates } from '../http/certificates.js';
+import { CertificateError, readCertificates } from '../http/certificates.js';
 import { slateFiles, slatePath } from '../upstream/slate/slate-files.js';
 import { fileErrorText, messageOf } from '../base/errors.js';
 import { readRegularFile } from '../base/regular-file.js';
@@ -55,8 +55,8 @@ export async function checkFiles(config: Pick<Config, 'files' | 'httpServers'>):
     try {
       readCertificates(server);
     } catch (error) {
-      const [first] = server.certificates;
-      const file = config.files.find(({ path }) => path === first?.certificate);
+      const wrong = error instanceof CertificateError ? error.path : undefined;
+      const file = config.files.find(({ path }) => path === wrong);
       // The message has the directive already.
       throw file === undefined
         ? error

@@ -6,7 +6,12 @@ import { pairProblem, type CertificatePair } from '../net/certificate-pair.js';
 
 /** A certificate or key for `listen ... ssl` cannot be read or used. */
 export class CertificateError extends KmpRtmpError {
-  constructor(reason: string, cause: unknown) {
+  /** @param path the file that cannot be used; of a pair that does not fit, its certificate */
+  constructor(
+    reason: string,
+    readonly path: string,
+    cause: unknown,
+  ) {
     super('tls_file', reason, { cause });
   }
 }
@@ -30,7 +35,7 @@ function readPair({ certificate, key }: CertificateFiles): CertificatePair {
   const problem = pairProblem(pair);
   if (problem === undefined) return pair;
   const files = `ssl_certificate ${certificate} and ssl_certificate_key ${key}`;
-  throw new CertificateError(`${files} cannot be used together: ${problem.message}`, problem.cause);
+  throw new CertificateError(`${files} cannot be used together: ${problem.message}`, certificate, problem.cause);
 }
 
 function read(directive: string, path: string): Buffer {
@@ -38,9 +43,9 @@ function read(directive: string, path: string): Buffer {
   try {
     text = readRegularFile(path);
   } catch (error) {
-    throw new CertificateError(`${directive}: cannot read ${path}: ${fileErrorText(error)}`, error);
+    throw new CertificateError(`${directive}: cannot read ${path}: ${fileErrorText(error)}`, path, error);
   }
   // OpenSSL ignores text that is not PEM.
   if (text.includes('-----BEGIN ')) return text;
-  throw new CertificateError(`${directive}: ${path} is not in PEM form`, undefined);
+  throw new CertificateError(`${directive}: ${path} is not in PEM form`, path, undefined);
 }

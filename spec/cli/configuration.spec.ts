@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { chmodSync, rmSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { Folder, kmpRtmp, Run } from '../support/cli.js';
 
@@ -105,6 +106,33 @@ describe('checking a configuration', () => {
       }
     });
   }
+
+  it('the second of two certificates that cannot be used: its own line', async () => {
+    const tls = resolve('spec/fixtures/tls');
+    const listen = (certificate: string, key: string): string => `listen 8001 ssl;
+ssl_certificate ${tls}/server.pem;
+ssl_certificate_key ${tls}/server.key;
+ssl_certificate ${certificate};
+ssl_certificate_key ${key};`;
+    for (const [certificate, key, expected] of [
+      [
+        '/no/such.pem',
+        `${tls}/other.key`,
+        /^kmp-rtmp: .*pairs\.conf:15: ssl_certificate: cannot read \/no\/such\.pem: /,
+      ],
+      [
+        `${tls}/other.pem`,
+        '/no/such.key',
+        /^kmp-rtmp: .*pairs\.conf:16: ssl_certificate_key: cannot read \/no\/such\.key: /,
+      ],
+      [`${tls}/other.pem`, `${tls}/ca.pem`, /^kmp-rtmp: .*pairs\.conf:15: ssl_certificate .*cannot be used together: /],
+    ] as const) {
+      const file = folder.file('pairs.conf', SAMPLE.replace('listen 8001;', listen(certificate, key)));
+      const { code, stderr } = await kmpRtmp(['check', file]);
+      assert.equal(code, 1);
+      assert.match(stderr, expected);
+    }
+  });
 
   it('trusted certificates that are there are well', async () => {
     const directive = 'kmp_rtmp_out_ssl_trusted_certificate spec/fixtures/tls/ca.pem;';
