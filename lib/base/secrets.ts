@@ -2,67 +2,86 @@ import { maskIn } from './mask.js';
 
 /** Parts with fewer characters are ordinary words or numbers, and may be in any text. */
 const SHORTEST_PART = 8;
-/** Most secrets that are known; the one that was added first is forgotten. */
+/** Above so many forms of secrets, those that were not added again since the last text was masked are forgotten. */
 const MAX_KNOWN = 1000;
 /** Lines of a header that contain credentials. */
 const CREDENTIALS = /^(?:(?:proxy-)?authorization|cookie|[\w-]*(?:token|key|secret)[\w-]*):[ \t]*(.+?)[ \t]*$/gim;
+
+/** What was learned from one text. */
+interface Known {
+  readonly forms: readonly string[];
+  /** The number of the text that was masked when it was added last. */
+  round: number;
+}
 
 /**
  * The secrets of one upstream, in all forms in which a server may repeat them. Everything that shows what a server
  * says masks it with this object: log, API, status page, top, metrics, notifications; and inspect, for those of a dump.
  */
 export class Secrets {
-  private readonly forms = new Set<string>();
-  private readonly added = new Set<string>();
+  private readonly known = new Map<string, Known>();
+  private size = 0;
+  private round = 0;
+  /** All forms; undefined after a change. */
+  private all: readonly string[] | undefined;
 
   /** A stream name, with its query: the name itself, its parts between slashes, and the tokens of the query. */
   addName(name: string): void {
-    if (!this.isNew(`name ${name}`)) return;
-    const bare = name.replace(/[?#].*$/s, '');
-    const parts = bare.split('/').filter((part) => part.length >= SHORTEST_PART);
-    this.add(name, bare, ...parts, ...tokensOf(name));
+    this.add(`name ${name}`, () => {
+      const bare = name.replace(/[?#].*$/s, '');
+      const parts = bare.split('/').filter((part) => part.length >= SHORTEST_PART);
+      return [name, bare, ...parts, ...tokensOf(name)];
+    });
   }
 
   /** A user name or a password. */
   addLogin(text: string | undefined): void {
-    if (text !== undefined && this.isNew(`login ${text}`)) this.add(text);
+    if (text !== undefined) this.add(`login ${text}`, () => [text]);
   }
 
   /** An app or a URL that is not secret as a whole: the tokens of its query. */
   addTokensOf(text: string): void {
-    if (this.isNew(`query ${text}`)) this.add(...tokensOf(text));
+    this.add(`query ${text}`, () => tokensOf(text));
   }
 
   /** What is sent first on a connection: the values of lines with credentials, such as `Authorization`. */
   addHeader(header: string): void {
-    if (header === '' || !this.isNew(`header ${header}`)) return;
-    for (const [, value = ''] of header.matchAll(CREDENTIALS)) {
-      this.add(value, ...value.split(/[\s;,=]+/).filter((part) => part.length >= SHORTEST_PART));
-    }
+    this.add(`header ${header}`, () => {
+      const values = [...header.matchAll(CREDENTIALS)].map(([, value = '']) => value);
+      const parts = values.flatMap((value) => value.split(/[\s;,=]+/));
+      return [...values, ...parts.filter((part) => part.length >= SHORTEST_PART)];
+    });
   }
 
-  /** Replaces all secrets in `text` (see `maskIn`). */
+  /** Replaces all secrets in `text` (see `maskIn`). What was added for this text is never forgotten before. */
   mask(text: string): string {
-    return maskIn(text, this.forms).replaceAll(/\buser=[^&\s\]]*/g, 'user=***');
+    this.forgetOld();
+    this.round++;
+    this.all ??= [...this.known.values()].flatMap(({ forms }) => forms);
+    return maskIn(text, this.all).replaceAll(/\buser=[^&\s\]]*/g, 'user=***');
   }
 
-  private isNew(entry: string): boolean {
-    if (this.added.has(entry)) return false;
-    this.added.add(entry);
-    forgetFirst(this.added);
-    return true;
+  private add(entry: string, texts: () => readonly string[]): void {
+    const { known, round } = this;
+    const before = known.get(entry);
+    if (before !== undefined) {
+      before.round = round;
+      return;
+    }
+    const forms = [...new Set(texts().flatMap(formsOf))].filter((form) => form !== '');
+    known.set(entry, { forms, round });
+    this.size += forms.length;
+    this.all = undefined;
   }
 
-  private add(...texts: string[]): void {
-    for (const form of texts.flatMap(formsOf)) if (form !== '') this.forms.add(form);
-    forgetFirst(this.forms);
-  }
-}
-
-function forgetFirst(set: Set<string>): void {
-  for (const first of set) {
-    if (set.size <= MAX_KNOWN) return;
-    set.delete(first);
+  private forgetOld(): void {
+    for (const [entry, { forms, round }] of this.known) {
+      if (this.size <= MAX_KNOWN && this.known.size <= MAX_KNOWN) return;
+      if (round === this.round) continue;
+      this.known.delete(entry);
+      this.size -= forms.length;
+      this.all = undefined;
+    }
   }
 }
 

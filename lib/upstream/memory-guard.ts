@@ -104,7 +104,7 @@ export class MemoryGuard {
     return this.clock.now() - head.arrivedAt < this.ordinaryWait ? largest : undefined;
   }
 
-  /** Whether there are several tracks, or tracks of several addresses. It is asked for each frame if memory is short. */
+  /** Whether there are several tracks, or tracks of several addresses. Called for each frame if memory runs out. */
   private hasSeveral(addresses: boolean): boolean {
     let first: string | undefined;
     for (const track of this.owner.allTracks()) {

@@ -46,9 +46,23 @@ describe('the secrets of an upstream', () => {
     );
   });
 
+  it('stay known while they are in use, whatever else was learned', () => {
+    const made = new Secrets();
+    for (let n = 0; n < 400; n++) {
+      made.addLogin('the_password');
+      made.addName(`live_key_${n}?token=hidden_token_${n}`);
+      assert.doesNotMatch(made.mask(`live_key_${n} the_password`), /live_key|the_password/);
+    }
+    for (let n = 0; n < 300; n++) made.addName(`many_${n}?token=other_token_${n}`);
+    assert.doesNotMatch(made.mask('many_0 many_299'), /many/);
+  });
+
   it('stay known, and are bounded', () => {
     const made = secrets((one) => {
-      for (let n = 0; n < 5000; n++) one.addName(`stream_name_${n}`);
+      for (let n = 0; n < 5000; n++) {
+        one.addName(`stream_name_${n}`);
+        one.mask('');
+      }
       one.addName('half \ud800 of a pair');
       one.addName('100%');
     });
