@@ -46,8 +46,11 @@ let root: URL | undefined;
 
 /** dist/lib/base/package-files.js is three levels below the root, lib/base/package-files.ts is two levels below. */
 function findRoot(): URL | undefined {
+  // In a bundle in CommonJS form there is none, although its type says otherwise.
+  const here: string | undefined = import.meta.url;
+  if (here === undefined) return undefined;
   return ['../../../', '../../']
-    .map((up) => new URL(up, import.meta.url))
+    .map((up) => new URL(up, here))
     .find((folder) => nameIn(read(new URL('package.json', folder))) === 'kmp-rtmp');
 }
 

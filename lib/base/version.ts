@@ -1,10 +1,18 @@
 import { readPackageFile } from './package-files.js';
 
-/** The texts of a JSON file of the package, by their keys. */
+/** The texts of a JSON file of the package, by their keys. None if the file is damaged: this runs at the import. */
 function textsIn(path: string): Readonly<Record<string, string>> {
-  const parsed: unknown = JSON.parse(readPackageFile(path)?.toString('utf8') ?? '{}');
+  const parsed = jsonIn(path);
   if (typeof parsed !== 'object' || parsed === null) return {};
   return Object.fromEntries(Object.entries(parsed).filter(([, value]) => typeof value === 'string'));
+}
+
+function jsonIn(path: string): unknown {
+  try {
+    return JSON.parse(readPackageFile(path)?.toString('utf8') ?? '{}');
+  } catch {
+    return undefined;
+  }
 }
 
 /** This package's version, from its package.json. */
