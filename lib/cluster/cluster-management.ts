@@ -24,6 +24,9 @@ import type { Question } from './messages.js';
 import { slotOf } from './rendezvous.js';
 import type { Slot } from './slot.js';
 
+/** What the management needs of the place of a worker. */
+type WorkerSlot = Pick<Slot, 'ask' | 'generation' | 'giveOrders'>;
+
 /** How long the check of a destination may take, ms: names have to be resolved. */
 const CHECK_TIMEOUT = 7_000;
 
@@ -34,7 +37,7 @@ export class ClusterManagement implements Management {
   private readonly startedAt: number;
 
   constructor(
-    private readonly slots: readonly Slot[],
+    private readonly slots: readonly WorkerSlot[],
     private readonly record: Pick<ClosedRecord, 'list'>,
     private readonly book: Orders,
     private readonly clock: Clock,
@@ -129,36 +132,39 @@ export class ClusterManagement implements Management {
 
   /**
    * Has the workers carry out an order, and records it for those that replace them. A worker that does not answer gets
-   * it when it does again.
+   * it when it does again. A worker that was replaced before the record gets it too: it started without the order.
    */
   private async carryOut(scope: OrderScope, what: Question, record: () => void): Promise<OrderAnswer> {
-    const { total, silent } = await this.askAll(scope, what);
+    const { total, missed } = await this.askAll(scope, what);
     if (total === undefined || isRefusal(total)) return total;
     record();
-    for (const slot of silent) slot.giveOrders();
+    for (const slot of missed) slot.giveOrders();
     return total;
   }
 
   /**
    * Asks the workers that an order concerns: for a route, all of them.
    *
-   * @returns the number of concerned upstreams or the first refusal, and the workers that have not answered
+   * @returns the number of concerned upstreams or the first refusal, and the slots whose present worker has not answered
    * @throws WorkerUnavailable if none answers
    */
   private async askAll(
     scope: OrderScope,
     what: Question,
     timeout?: number,
-  ): Promise<{ readonly total: OrderAnswer; readonly silent: readonly Slot[] }> {
+  ): Promise<{ readonly total: OrderAnswer; readonly missed: readonly WorkerSlot[] }> {
     const slots = 'id' in scope ? [this.slotOf(scope.id)].filter((slot) => slot !== undefined) : this.slots;
+    const generations = slots.map(({ generation }) => generation);
     const results = await Promise.allSettled(slots.map((slot) => slot.ask(what, timeout) as Promise<OrderAnswer>));
     const failed = results.filter((result) => result.status === 'rejected');
     if (failed.length === results.length && failed[0] !== undefined) throw failed[0].reason;
     const answers = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
     const counts = answers.filter((answer) => typeof answer === 'number');
     const total = counts.length === 0 ? undefined : counts.reduce((sum, count) => sum + count, 0);
-    const silent = slots.filter((_, n) => results[n]?.status === 'rejected');
-    return { total: answers.find(isRefusal) ?? total, silent };
+    const missed = slots.filter(
+      ({ generation }, n) => results[n]?.status === 'rejected' || generation !== generations[n],
+    );
+    return { total: answers.find(isRefusal) ?? total, missed };
   }
 
   async dropTrack(id: string, connection: number): Promise<boolean> {
@@ -170,18 +176,18 @@ export class ClusterManagement implements Management {
     return { since: this.clock.wall(), by };
   }
 
-  private slotOf(id: string): Slot | undefined {
+  private slotOf(id: string): WorkerSlot | undefined {
     return this.slots[slotOf(id, this.slots.length)];
   }
 }
 
-function ask<T>(slot: Slot, what: Question): Promise<T> {
+function ask<T>(slot: WorkerSlot, what: Question): Promise<T> {
   return slot.ask(what) as Promise<T>;
 }
 
 /** The answers of workers, and the numbers of the workers that did not answer. */
 async function askAll<T>(
-  slots: Iterable<readonly [number, Slot]>,
+  slots: Iterable<readonly [number, WorkerSlot]>,
   what: (slot: number) => Question,
 ): Promise<{ readonly answers: T[]; readonly missing: number[] }> {
   const asked = [...slots];
