@@ -6,6 +6,7 @@ import { Relay, type RelayOptions } from '../../lib/relay/relay.js';
 import { hex, u32be } from '../support/bytes.js';
 import { eventually } from '../support/eventually.js';
 import { FakeClock } from '../support/fake-clock.js';
+import { freePort } from '../support/free-port.js';
 import { KmpPeer, type PeerConnection } from '../support/kmp-peer.js';
 import { LogLines } from '../support/log-lines.js';
 import { RawPublisher } from '../support/raw-publisher.js';
@@ -85,14 +86,6 @@ async function brings(connection: PeerConnection, count: number): Promise<void> 
 function lastStatus(publisher: RawPublisher): { code?: string; description?: string } {
   const statuses = publisher.commands().filter(([name]) => name === 'onStatus');
   return (statuses.at(-1)?.[3] ?? {}) as { code?: string; description?: string };
-}
-
-/** A port where nothing listens. */
-async function deadPort(): Promise<number> {
-  const peer = await KmpPeer.listen();
-  const { port } = peer;
-  await peer.close();
-  return port;
 }
 
 describe('Relay', () => {
@@ -333,7 +326,7 @@ describe('Relay: a name that may be a key', () => {
 
   it('is masked in the id of an upstream, too', async () => {
     const id = 'live_8472_SeCrEtKeY-192.0.2.1-0a1b2c3d';
-    const { port } = await start(new ScriptedController({ [id]: await deadPort() }, false), { maxHeld: 100_000 });
+    const { port } = await start(new ScriptedController({ [id]: await freePort() }, false), { maxHeld: 100_000 });
     const publisher = await publish(port, 'live_8472_SeCrEtKeY', 'video');
     for (let n = 0; n < 100; n++) video(publisher, n * 40, 'x'.repeat(2000), true);
     await eventually(() => log.text.includes('frames are left out'), 'the end of the room');
@@ -390,7 +383,7 @@ describe('Relay: upstreams that fail', () => {
   }
 
   it('disconnects the encoder when a required upstream cannot be reached for long', async () => {
-    const { port } = await start(new ScriptedController({ u1: await deadPort() }), { retryFor: 10_000, timeout: 1e9 });
+    const { port } = await start(new ScriptedController({ u1: await freePort() }), { retryFor: 10_000, timeout: 1e9 });
     const publisher = await publish(port, 'cam', 'video');
     let ms = 0;
     await passTime(() => {
@@ -403,7 +396,7 @@ describe('Relay: upstreams that fail', () => {
 
   it('an upstream that is not required takes nothing along, and is tried again for as long as it takes', async () => {
     const good = await listen();
-    const dead = await deadPort();
+    const dead = await freePort();
     const controller = new ScriptedController({ good: good.port, dead }, false);
     const { port } = await start(controller, { retryFor: 10_000, maxHeld: 50_000, timeout: 1e9 });
     const publisher = await publish(port, 'cam', 'video');
@@ -433,7 +426,7 @@ describe('Relay: upstreams that fail', () => {
   });
 
   it('lets the encoder wait when a required upstream takes nothing, and goes on behind it', async () => {
-    const dead = await deadPort();
+    const dead = await freePort();
     const { port, relay } = await start(new ScriptedController({ u1: dead }), { maxHeld: 100_000, timeout: 1e9 });
     const publisher = await publish(port, 'cam', 'video');
     publisher.send({ type: 1, payload: u32be(0x100000) });
@@ -454,7 +447,7 @@ describe('Relay: upstreams that fail', () => {
   });
 
   it('disconnects the encoder if the service takes nothing for a minute', async () => {
-    const { port } = await start(new ScriptedController({ u1: await deadPort() }), {
+    const { port } = await start(new ScriptedController({ u1: await freePort() }), {
       ...{ maxHeld: 100_000, timeout: 1e9, retryFor: 1e9 },
     });
     const publisher = await publish(port, 'cam', 'video');
@@ -469,7 +462,7 @@ describe('Relay: upstreams that fail', () => {
     ['while an upstream cannot be reached', false],
   ] as const) {
     it(`counts what a frame takes beside its bytes: ${what}`, async () => {
-      const controller = new ScriptedController({ u1: await deadPort() });
+      const controller = new ScriptedController({ u1: await freePort() });
       if (asks) controller.onPublish = () => new Promise(() => undefined);
       const { port } = await start(controller, { maxHeld: 100_000, timeout: 1e9, retryFor: 1e9 });
       const publisher = await publish(port, 'cam', 'video');

@@ -271,7 +271,7 @@ describe('an operator sends upstreams elsewhere', { timeout: 90_000 }, () => {
       204,
     );
     sender.send(frameAt(40, 'v1', { key: true }));
-    await acked(sender, 1n);
+    await acked(sender, 2n);
     await state('disabled');
     assert.equal(there.connections.length, 0);
     await running.request('POST', '/api/upstreams/u1/enable');
@@ -279,6 +279,7 @@ describe('an operator sends upstreams elsewhere', { timeout: 90_000 }, () => {
     const second = await there.next();
     await second.until(() => framesOf(second).includes('v2'));
     assert.deepEqual(kindsOf(second).slice(0, 3), ['metadata', 'video header', 'video']);
+    assert.deepEqual(framesOf(second), ['v2']);
   });
 
   it('sound and picture, and a further stream, which keeps its name', async () => {

@@ -43,7 +43,7 @@ describe('memory of KMP connections without an upstream', { timeout: 60_000 }, (
     first.write(part);
     await eventually(() => memory.used > EACH + 50_000, 'the first part');
     const second = await open();
-    const ended = once(second, 'close');
+    const ended = new Promise((resolve) => second.once('close', resolve));
     second.write(part);
     await ended;
     assert.match(service.log.text, /connections without connect data use too much memory of this process/);
@@ -57,7 +57,7 @@ describe('memory of KMP connections without an upstream', { timeout: 60_000 }, (
     for (let i = 0; i < most; i++) await open();
     await eventually(() => memory.used === most * EACH, 'the share of each');
     const one = await open();
-    if (!one.closed) await once(one, 'close');
+    if (!one.closed) await new Promise((resolve) => one.once('close', resolve));
     assert.match(service.log.text, /refused: connections without connect data use \d+ bytes.*kmp_rtmp_mem_limit/);
     assert.equal(memory.used, most * EACH);
   });
