@@ -145,7 +145,7 @@ export class ClusterManagement implements Management {
   /**
    * Asks the workers that an order concerns: for a route, all of them.
    *
-   * @returns the number of concerned upstreams or the first refusal, and the slots whose present worker has not answered
+   * @returns the number of concerned upstreams or the first refusal, and the slots whose worker has not answered
    * @throws WorkerUnavailable if none answers
    */
   private async askAll(
