@@ -2,6 +2,7 @@ import { mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { once } from 'node:events';
 import { systemClock } from '../time/clock.js';
+import { within } from '../time/within.js';
 import { parseConfig } from '../config/load.js';
 import { FlvRecorder } from '../ingest/flv-recorder.js';
 import { Ingest } from '../ingest/ingest.js';
@@ -79,7 +80,8 @@ export async function runDemo(options: DemoOptions): Promise<DemoTrack[]> {
       log: options.log,
     });
     await sender.run();
-    await within(DRAIN, recorded);
+    // Frames that are missing then are in the report.
+    await within(systemClock, DRAIN, recorded);
     return tracks.map(({ track: { info } }) => {
       const report = (comparisons.get(info.mediaType) ?? new FrameComparison(info.mediaType, info.timescale)).report();
       return { type: info.mediaType, codecId: info.codecId, ...report };
@@ -119,18 +121,4 @@ async function record(
     if (message.kind !== 'data') comparisons.get(message.kind)?.frameReceived(message, systemClock.now());
   });
   await once(recorder, 'close');
-}
-
-/** Waits for the promise, up to `ms`. Frames that are missing then are in the report. */
-async function within(ms: number, promise: Promise<void>): Promise<void> {
-  let cancel = (): void => undefined;
-  const late = new Promise<void>((resolve) => {
-    const timer = systemClock.after(ms, resolve);
-    cancel = () => timer.cancel();
-  });
-  try {
-    await Promise.race([promise, late]);
-  } finally {
-    cancel();
-  }
 }

@@ -1,4 +1,5 @@
 import { systemClock, type Clock } from '../time/clock.js';
+import { within } from '../time/within.js';
 import { accessCheck } from '../config/access/access-check.js';
 import type { Config, KmpServerConfig } from '../config/config.js';
 import { destinationCheck } from '../config/access/destination-check.js';
@@ -213,12 +214,4 @@ export class LocalMediaService implements MediaService {
         resolver === undefined ? systemResolve : dnsResolve({ ...resolver, timeout: resolverTimeout }, this.clock),
     };
   }
-}
-
-/** Resolves with the promise, or without it after `ms`. */
-function within(clock: Clock, ms: number, promise: Promise<void>): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = clock.after(ms, resolve);
-    promise.then(resolve, reject).finally(() => timer.cancel());
-  });
 }

@@ -1,5 +1,6 @@
 import { messageOf } from '../base/errors.js';
-import type { Clock, Timer } from '../time/clock.js';
+import type { Clock } from '../time/clock.js';
+import { within } from '../time/within.js';
 import type { Logger } from '../base/logger.js';
 import { codecName } from '../media/codec.js';
 import { heldBytes } from '../media/held-bytes.js';
@@ -86,7 +87,7 @@ export class LiveTrack {
     const { settings, clock } = this.context;
     await Promise.all(this.upstreams.map((upstream) => upstream.end(settings.endWait)));
     if (published) await this.unpublish();
-    else await within(settings.endWait, this.answered, clock);
+    else await within(clock, settings.endWait, this.answered);
   }
 
   /** Closes all connections at once. */
@@ -141,14 +142,6 @@ export class LiveTrack {
     // An upstream that is required takes all others with it.
     if (upstream.required || this.upstreams.length === 0) this.onFailure({ refused: false, why });
   }
-}
-
-/** Waits for `done`, but at most `wait` ms. */
-async function within(wait: number, done: Promise<void>, clock: Clock): Promise<void> {
-  let timer: Timer | undefined;
-  const late = new Promise<void>((resolve) => (timer = clock.after(wait, resolve)));
-  await Promise.race([done, late]);
-  timer?.cancel();
 }
 
 function count(upstreams: number): string {
