@@ -2,7 +2,8 @@ import { isIP } from 'node:net';
 import type { AccessRule } from './access/access.js';
 import { formatAddress, overlaps, type ListenAddress, type ResolverSettings } from './access/addresses.js';
 import { openApis, type HttpAccess } from './access/open-api.js';
-import { senderSecrets, type SenderSecret } from './access/sender-secrets.js';
+import { senderSecrets } from './access/sender-secrets.js';
+import type { SigningSecret } from '../base/signing-secret.js';
 import { processDirectives, serverDirectives } from './directives/core.js';
 import { httpServerDirectives } from './directives/http.js';
 import { senderDirectives } from './directives/input.js';
@@ -48,7 +49,7 @@ export interface KmpServerConfig {
   /** Rules for the addresses of KMP senders. */
   readonly access: readonly AccessRule[];
   /** Secrets that connect data may be signed with; empty: it needs no signature. */
-  readonly secrets: readonly SenderSecret[];
+  readonly secrets: readonly SigningSecret[];
   readonly media: MediaSettings;
 }
 

@@ -1,12 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import type { SigningSecret } from '../base/signing-secret.js';
 import type { ConnectPacket } from './packet.js';
-
-/** A secret that connect data is signed with, and the sender or controller that has it. */
-export interface SigningSecret {
-  /** Several secrets may have the same name: those of one party during a rotation. */
-  readonly name: string;
-  readonly secret: string;
-}
 
 /** Longest connect data that is checked, bytes: each secret costs a pass over all of it. */
 export const MAX_SIGNED = 32_768;

@@ -1,13 +1,7 @@
+import type { SigningSecret } from '../../base/signing-secret.js';
 import { ConfigError, ValueError, type Origin } from '../errors.js';
 import type { ConfigFiles } from '../files/files.js';
 import type { ValueType } from '../types.js';
-
-/** A secret of `kmp_rtmp_in_secret`, which connect data has to be signed with. */
-export interface SenderSecret {
-  /** Its holder, for the log and for `kmp_rtmp_in_owner`; empty: no name was given. */
-  readonly name: string;
-  readonly secret: string;
-}
 
 /** Shortest secret, characters. A shorter one can be guessed from one signature. */
 const MIN_LENGTH = 16;
@@ -18,7 +12,7 @@ const MAX_FILE_BYTES = 65_536;
 const LINE = '[NAME] SECRET, such as "studio-a 0f3b6d..."';
 
 /** Type of the arguments of `kmp_rtmp_in_secret`. */
-export const senderSecret: ValueType<SenderSecret> = {
+export const senderSecret: ValueType<SigningSecret> = {
   syntax: '[name] secret',
   expected: `an optional name, and a secret of at least ${MIN_LENGTH} characters`,
   args: [1, 2],
@@ -27,7 +21,7 @@ export const senderSecret: ValueType<SenderSecret> = {
 };
 
 /** @throws ValueError, without the secret */
-function secretOf(words: readonly string[]): SenderSecret {
+function secretOf(words: readonly string[]): SigningSecret {
   const [name = '', secret = ''] = words.length === 1 ? ['', ...words] : words;
   if (name !== '' && !/^[\w.@-]{1,64}$/.test(name)) {
     throw new ValueError('a name has 1 to 64 letters, digits and "_", ".", "-", "@"');
@@ -47,8 +41,8 @@ function secretOf(words: readonly string[]): SenderSecret {
  *
  * @throws ConfigError config_value with the line of the file
  */
-export function parseSenderSecrets(text: string, file: string): SenderSecret[] {
-  const secrets: SenderSecret[] = [];
+export function parseSenderSecrets(text: string, file: string): SigningSecret[] {
+  const secrets: SigningSecret[] = [];
   for (const [index, content] of text.split('\n').entries()) {
     const line = content.trim();
     if (line === '' || line.startsWith('#')) continue;
@@ -73,11 +67,11 @@ export function parseSenderSecrets(text: string, file: string): SenderSecret[] {
  * @throws ConfigError if a file cannot be used, or there are too many secrets
  */
 export function senderSecrets(
-  written: readonly SenderSecret[],
+  written: readonly SigningSecret[],
   paths: readonly string[],
   files: ConfigFiles,
   origin: Origin,
-): SenderSecret[] {
+): SigningSecret[] {
   const read = paths.flatMap((one) => {
     const path = files.resolve(one, origin);
     return parseSenderSecrets(files.read(path, origin, MAX_FILE_BYTES), path);

@@ -3,7 +3,7 @@ import type { Clock } from '../../time/clock.js';
 import type { MediaSettings } from '../../config/settings.js';
 import type { ConnectData } from '../../kmp/connect-data.js';
 import type { ConnectPacket } from '../../kmp/packet.js';
-import type { SigningSecret } from '../../kmp/signature.js';
+import type { SigningSecret } from '../../base/signing-secret.js';
 import type { Logger } from '../../base/logger.js';
 import type { IntakeShare } from './intake-memory.js';
 import type { OnFrame } from './frame-log.js';

@@ -1,7 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Clock } from '../../time/clock.js';
 import type { ConnectData } from '../../kmp/connect-data.js';
-import type { SigningSecret } from '../../kmp/signature.js';
+import type { SigningSecret } from '../../base/signing-secret.js';
 import { addressName, listenOn, type ListenOn } from '../../net/listen.js';
 import type { Listener } from '../../net/listener-set.js';
 import type { Logger } from '../../base/logger.js';

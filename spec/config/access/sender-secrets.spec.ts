@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { ConfigError } from '../../../lib/config/errors.js';
 import { parseConfig } from '../../../lib/config/load.js';
-import type { SenderSecret } from '../../../lib/config/access/sender-secrets.js';
+import type { SigningSecret } from '../../../lib/base/signing-secret.js';
 import { Folder } from '../../support/cli.js';
 
 const [A, B, C] = ['a', 'b', 'c'].map((letter) => letter.repeat(16)) as [string, string, string];
@@ -12,7 +12,7 @@ describe('secrets of senders', () => {
   beforeEach(() => (folder = new Folder()));
   afterEach(() => folder.remove());
 
-  const load = (directives: string): readonly SenderSecret[] | undefined =>
+  const load = (directives: string): readonly SigningSecret[] | undefined =>
     parseConfig(`stream { server { listen 8005; kmp_rtmp; ${directives} } }`, `${folder.path}/a.conf`).kmpServers[0]
       ?.secrets;
 
