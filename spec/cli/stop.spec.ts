@@ -73,7 +73,7 @@ describe('the end of kmp-rtmp', { timeout: 90_000 }, () => {
 
   it('no later than worker_shutdown_timeout, whatever the server does; it is notified of all the same', async () => {
     ingest.script = { reads: 'never' };
-    const { run, port } = await start('kmp_rtmp_out_min_process_delay 0;', 'worker_shutdown_timeout 1s;');
+    const { run, port } = await start('kmp_rtmp_out_min_process_delay 0;', 'worker_shutdown_timeout 4s;');
     const sender = await open(port);
     sender.send(audioMinf(), ...Array.from({ length: 12 }, (_, n) => frameAt(n, Buffer.alloc(2 ** 20))));
     const connection = await ingest.next();
