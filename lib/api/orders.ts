@@ -87,6 +87,11 @@ async function withUrls(body: unknown, send: (to: ElsewhereUrls) => Promise<Resu
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     return failure(415, 'unsupported_body', 'the body must be a JSON object with "url", and application/json its type');
   }
+  const unknown = Object.keys(body).find((name) => name !== 'url' && name !== 'backup_urls');
+  if (unknown !== undefined) {
+    const what = JSON.stringify(unknown.slice(0, 40));
+    return failure(400, 'bad_request', `the body has an unknown member, ${what}; expected "url" and "backup_urls"`);
+  }
   const url = field(body, 'url');
   const backupUrls = field(body, 'backup_urls') ?? [];
   if (typeof url !== 'string' || url === '') return failure(400, 'bad_request', '"url" must be a URL');

@@ -7,7 +7,7 @@ import { startChild } from '../support/child.js';
 
 const program = fileURLToPath(new URL('../../bin/kmp-rtmp.js', import.meta.url));
 
-describe('the service', { skip: process.platform === 'win32' }, () => {
+describe('the service', { skip: process.platform === 'win32' ? 'not on Windows' : false }, () => {
   it('continues when the reader of its log has gone', async () => {
     const folder = new Folder();
     const log = `${folder.path}/log`;

@@ -19,8 +19,9 @@ const codeOf = (language: string): string => {
   return found.at(-1)?.[2] ?? '';
 };
 
-/** Whether the program is on this machine. */
-const has = (program: string): boolean => spawnSync(program, ['--version']).error === undefined;
+/** Why a spec that needs the program is skipped. */
+const without = (program: string): string | false =>
+  spawnSync(program, ['--version']).error === undefined ? false : `there is no ${program} here`;
 
 describe('the signers of docs/control.md', () => {
   it('in JavaScript', async () => {
@@ -30,7 +31,7 @@ describe('the signers of docs/control.md', () => {
     assert.deepEqual(signer(connectData(FIELDS, SECRET)), { signer: 'n' });
   });
 
-  it('in a shell', { skip: !has('openssl') || process.platform !== 'linux' }, () => {
+  it('in a shell', { skip: process.platform === 'linux' ? without('openssl') : 'Linux only' }, () => {
     const folder = new Folder();
     const file = folder.file('secrets', `${SECRET}\n`);
     const script = `${codeOf('sh').replace('/etc/kmp-rtmp/secrets', file)}\nprintf %s "$connect_data"`;
@@ -39,13 +40,13 @@ describe('the signers of docs/control.md', () => {
     folder.remove();
   });
 
-  it('in Python', { skip: !has('python3') }, () => {
+  it('in Python', { skip: without('python3') }, () => {
     const script = `${codeOf('python')}\nprint(connect_data(${JSON.stringify(FIELDS)}, "${SECRET}"))`;
     const { stdout } = spawnSync('python3', ['-'], { encoding: 'utf8', input: script });
     assert.deepEqual(signer(stdout), { signer: 'n' });
   });
 
-  it('in PHP', { skip: !has('php') }, () => {
+  it('in PHP', { skip: without('php') }, () => {
     const script = `<?php\n${codeOf('php')}\necho connect_data(json_decode('${JSON.stringify(FIELDS)}', true), "${SECRET}");`;
     const { stdout } = spawnSync('php', [], { encoding: 'utf8', input: script });
     assert.deepEqual(signer(stdout), { signer: 'n' });

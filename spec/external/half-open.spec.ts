@@ -22,17 +22,18 @@ const [NEAR, FAR] = [`kr${process.pid}a`, `kr${process.pid}b`];
 const ip = (...args: string[]): void => void execFileSync('ip', args, { stdio: 'ignore' });
 const inside = (...args: string[]): void => ip('netns', 'exec', NAMESPACE, 'ip', ...args);
 
-function mayMakeNamespaces(): boolean {
+/** Why no network namespace can be made here. */
+function noNamespace(): string | false {
   try {
     ip('netns', 'add', `${NAMESPACE}-try`);
     ip('netns', 'del', `${NAMESPACE}-try`);
-    return true;
-  } catch {
     return false;
+  } catch {
+    return 'no network namespace can be made here';
   }
 }
 
-describe('a server that vanishes', { timeout: 120_000, skip: !mayMakeNamespaces() }, () => {
+describe('a server that vanishes', { timeout: 120_000, skip: noNamespace() }, () => {
   let server: ChildProcess;
   let service: KmpService;
   let sender: KmpSender;

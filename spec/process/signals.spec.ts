@@ -23,7 +23,7 @@ async function start(quit: string, reload = 'Promise.resolve()'): Promise<Child>
   return child;
 }
 
-describe('signals', { skip: process.platform === 'win32' }, () => {
+describe('signals', { skip: process.platform === 'win32' ? 'not on Windows' : false }, () => {
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const) {
     it(`${signal} shuts down gracefully, with exit status 0`, async () => {
       const child = await start(`new Promise((resolve) => setTimeout(resolve, 20))`);

@@ -8,13 +8,15 @@ import { faults } from './faults/faults.js';
 import { Fleet, type Quiet } from './faults/fleet.js';
 import { Random } from './random.js';
 
+const notHere = process.platform === 'linux' ? false : 'Linux only';
+
 const rounds = Number(process.env['FAULT_ROUNDS'] ?? 1);
 const upstreams = Number(process.env['FAULT_UPSTREAMS'] ?? 10);
 const seed = Number(process.env['FAULT_SEED'] ?? Math.floor(Date.now() / 86_400_000));
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-describe(`faults under ${upstreams} live upstreams, seed ${seed}`, { skip: process.platform !== 'linux' }, () => {
+describe(`faults under ${upstreams} live upstreams, seed ${seed}`, { skip: notHere }, () => {
   const random = new Random(seed);
   let fleet: Fleet;
   let quiet: Quiet;
@@ -68,56 +70,52 @@ describe(`faults under ${upstreams} live upstreams, seed ${seed}`, { skip: proce
   });
 });
 
-describe(
-  `workers killed under ${upstreams} live upstreams, seed ${seed}`,
-  { skip: process.platform !== 'linux' },
-  () => {
-    const random = new Random(seed);
-    let fleet: Fleet;
-    let quiet: Quiet;
+describe(`workers killed under ${upstreams} live upstreams, seed ${seed}`, { skip: notHere }, () => {
+  const random = new Random(seed);
+  let fleet: Fleet;
+  let quiet: Quiet;
 
-    before(async () => {
-      fleet = await Fleet.start({ upstreams, workers: 2 });
-      quiet = await fleet.settled();
-    });
-    after(async () => {
-      assert.equal(await fleet.close(), 0, 'the exit code of the service');
-    });
+  before(async () => {
+    fleet = await Fleet.start({ upstreams, workers: 2 });
+    quiet = await fleet.settled();
+  });
+  after(async () => {
+    assert.equal(await fleet.close(), 0, 'the exit code of the service');
+  });
 
-    for (let round = 1; round <= rounds; round++) {
-      it(`worker killed${rounds > 1 ? `, round ${round}` : ''}: its own upstreams end, no others, and another takes its place`, async () => {
-        const { service } = fleet;
-        const worker = random.pick(service.workers);
-        await sleep(random.below(500));
-        service.signal('SIGKILL', worker);
-        await service.until('another worker', () => service.workers.length === 2 && !service.workers.includes(worker));
-        const cut = fleet.live.filter(({ senders }) => senders.some(({ closed }) => closed));
-        const others = fleet.live.filter((one) => !cut.includes(one));
-        assert.ok(cut.length > 0 && others.length > 0, `${cut.length} upstreams were cut, ${others.length} were not`);
-        for (const { id, senders, checks } of cut) {
-          await service.until(`the end of both senders of ${id}`, () => senders.every(({ closed }) => closed));
-          for (const check of checks) assert.deepEqual(check.wrong, []);
-          fleet.live.splice(
-            fleet.live.findIndex((one) => one.id === id),
-            1,
-          );
-        }
-        await fleet.flowing(others);
-        fleet.assertUntouched(others);
-        while (fleet.live.length < upstreams) fleet.live.push(await fleet.open());
-        await fleet.flowing(fleet.live);
-        await fleet.assertNothingLeaked(quiet);
-        assert.match(service.output, /worker \d died \(SIGKILL\); another takes its place/);
-        // What dies within 5 s of its start is taken for broken, and replaced later each time.
-        if (round < rounds) await sleep(5500);
-      });
-    }
-
-    it('in the end every frame of those that were left alone has come, once', async () => {
-      fleet.assertUntouched(fleet.live);
-      const { sent, missing } = await fleet.finish(fleet.live.splice(0));
-      console.log(`# ${rounds} workers killed, seed ${seed}: ${sent} frames of the upstreams left, ${missing} lost`);
-      assert.equal(missing, 0);
+  for (let round = 1; round <= rounds; round++) {
+    it(`worker killed${rounds > 1 ? `, round ${round}` : ''}: its own upstreams end, no others, and another takes its place`, async () => {
+      const { service } = fleet;
+      const worker = random.pick(service.workers);
+      await sleep(random.below(500));
+      service.signal('SIGKILL', worker);
+      await service.until('another worker', () => service.workers.length === 2 && !service.workers.includes(worker));
+      const cut = fleet.live.filter(({ senders }) => senders.some(({ closed }) => closed));
+      const others = fleet.live.filter((one) => !cut.includes(one));
+      assert.ok(cut.length > 0 && others.length > 0, `${cut.length} upstreams were cut, ${others.length} were not`);
+      for (const { id, senders, checks } of cut) {
+        await service.until(`the end of both senders of ${id}`, () => senders.every(({ closed }) => closed));
+        for (const check of checks) assert.deepEqual(check.wrong, []);
+        fleet.live.splice(
+          fleet.live.findIndex((one) => one.id === id),
+          1,
+        );
+      }
+      await fleet.flowing(others);
+      fleet.assertUntouched(others);
+      while (fleet.live.length < upstreams) fleet.live.push(await fleet.open());
+      await fleet.flowing(fleet.live);
+      await fleet.assertNothingLeaked(quiet);
+      assert.match(service.output, /worker \d died \(SIGKILL\); another takes its place/);
+      // What dies within 5 s of its start is taken for broken, and replaced later each time.
+      if (round < rounds) await sleep(5500);
     });
-  },
-);
+  }
+
+  it('in the end every frame of those that were left alone has come, once', async () => {
+    fleet.assertUntouched(fleet.live);
+    const { sent, missing } = await fleet.finish(fleet.live.splice(0));
+    console.log(`# ${rounds} workers killed, seed ${seed}: ${sent} frames of the upstreams left, ${missing} lost`);
+    assert.equal(missing, 0);
+  });
+});

@@ -32,7 +32,7 @@ const BESIDE: LoadPlan = { upstreams: 2, streamsPerUpstream: 1, ...SMALL_FRAMES 
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-describe('many at a time', { skip: process.platform !== 'linux' }, () => {
+describe('many at a time', { skip: process.platform === 'linux' ? false : 'Linux only' }, () => {
   let service: ServiceProcess;
   let ingest: Helper<IngestReport>;
   let rtmpPort = 0;

@@ -29,7 +29,7 @@ interface Path {
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-describe(`senders that come back, seed ${seed}`, { skip: process.platform !== 'linux' }, () => {
+describe(`senders that come back, seed ${seed}`, { skip: process.platform === 'linux' ? false : 'Linux only' }, () => {
   let random: Random;
   let service: ServiceProcess;
   let paths: Path[];

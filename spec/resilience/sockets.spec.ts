@@ -28,7 +28,7 @@ const MB = 2 ** 20;
  */
 const ROOM = 150 * MB + connections * 20_000;
 
-describe(`peers at the sockets, seed ${seed}`, { skip: process.platform !== 'linux' }, () => {
+describe(`peers at the sockets, seed ${seed}`, { skip: process.platform === 'linux' ? false : 'Linux only' }, () => {
   const random = new Random(seed);
   let fleet: Fleet;
   let ingest: CheckingIngest;

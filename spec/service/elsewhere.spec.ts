@@ -169,6 +169,7 @@ describe('an operator sends upstreams elsewhere', { timeout: 90_000 }, () => {
       [{ url: 'rtmp://a..b/app/x' }, 422, 'destination_unresolved', /"a\.\.b" is not a host name/],
       [{ url: good, backup_urls: ['rtmp://192.0.2.7/app/x'] }, 422, 'destination_refused', /^backup_urls\[0\]: 192/],
       [{ url: good, backup_urls: Array(9).fill(good) }, 422, 'bad_destination', /the maximum is 8/],
+      [{ url: good, backupUrls: [good] }, 400, 'bad_request', /unknown member, "backupUrls"/],
       [{ url: good, backup_urls: 'rtmp://127.0.0.1/app/x' }, 400, 'bad_request', /"backup_urls" must be an array/],
       [{ url: 7 }, 400, 'bad_request', /"url" must be a URL/],
       [{}, 400, 'bad_request', /"url" must be a URL/],

@@ -104,7 +104,7 @@ const tooMany = { 409: error('There are too many such orders (too_many_orders)')
 
 /** Errors of an order with URLs. Nothing was changed then. */
 const bodyErrors = {
-  400: error('The body has no valid url or backup_urls, or the path is malformed'),
+  400: error('The body has no valid url or backup_urls, or an unknown member, or the path is malformed'),
   ...tooMany,
   413: error('The body is larger than 1 MiB (body_too_large)'),
   415: error('The body is not a JSON object, or its Content-Type is not application/json'),

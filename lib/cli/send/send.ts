@@ -226,7 +226,7 @@ async function secretOf({ secretFile, control }: SendOptions): Promise<string | 
     throw new CommandError('the controller signs its connect data: give --secret-file without --control');
   const { parseSenderSecrets } = await import('../../config/access/sender-secrets.js');
   const text = await readFile(secretFile, 'utf8').catch((error: unknown) => {
-    throw new CommandError(`cannot read the secret: ${fileErrorText(error)}`);
+    throw new CommandError(`cannot read the secret in ${secretFile}: ${fileErrorText(error)}`);
   });
   return parseSenderSecrets(text, secretFile)[0]?.secret;
 }
