@@ -55,8 +55,11 @@ export const LAYERS = {
     'upstream/report',
     'upstream/tracks',
   ],
+  // Of process/, only the type of what it measures; of upstream/orders, only the types of orders.
+  management: ['process', 'upstream/report', 'upstream/orders'],
   'media-service': [
     'config',
+    'management',
     'process',
     'node-internals',
     'rtmp',
@@ -74,6 +77,7 @@ export const LAYERS = {
   http: ['config', 'api', 'control', 'upstream/report'],
   cluster: [
     'config',
+    'management',
     'process',
     'node-internals',
     'media-service',

@@ -1,11 +1,15 @@
 import type { Clock } from '../time/clock.js';
 import { buildInfo, version } from '../base/version.js';
+import { askAll, byId, inOrder, sumOfOrders, type Answers } from '../management/ask-all.js';
+import type { NodeManagement } from '../management/node-management.js';
+import type { Question } from '../management/question.js';
 import type { ClosedRecord } from '../upstream/report/closed-record.js';
 import type { ClosedQuery, ClosedUpstream } from '../upstream/report/closed.js';
 import { formRefusal, TOO_MANY } from '../upstream/orders/destination-check.js';
-import type { Orders } from '../upstream/orders/orders.js';
+import type { Orders, OrdersSnapshot } from '../upstream/orders/orders.js';
 import {
   isRefusal,
+  type Elsewhere,
   type ElsewhereUrls,
   type OperatorOrder,
   type OrderAnswer,
@@ -13,14 +17,7 @@ import {
   type OrderScope,
   type StandingOrder,
 } from '../upstream/report/orders.js';
-import type {
-  GlobalStatus,
-  Management,
-  UpstreamIds,
-  UpstreamStatus,
-  UpstreamStatuses,
-} from '../upstream/report/status.js';
-import type { Question } from './messages.js';
+import type { GlobalStatus, UpstreamIds, UpstreamStatus, UpstreamStatuses } from '../upstream/report/status.js';
 import { slotOf } from './rendezvous.js';
 import type { Slot } from './slot.js';
 
@@ -33,7 +30,7 @@ const CHECK_TIMEOUT = 7_000;
 /**
  * The management of all workers as one. The status names the workers that do not answer: their upstreams are not in it.
  */
-export class ClusterManagement implements Management {
+export class ClusterManagement implements NodeManagement {
   private readonly startedAt: number;
 
   constructor(
@@ -46,7 +43,7 @@ export class ClusterManagement implements Management {
   }
 
   async status(): Promise<GlobalStatus> {
-    const { answers, missing } = await askAll<GlobalStatus>(this.slots.entries(), () => ({ name: 'status' }));
+    const { answers, missing } = await this.askSlots<GlobalStatus>({ name: 'status' });
     return {
       version,
       nginx_version: `node/${process.versions.node}`,
@@ -55,27 +52,24 @@ export class ClusterManagement implements Management {
       pid: process.pid,
       uptime: Math.floor((this.clock.now() - this.startedAt) / 1000),
       upstreams: together(answers),
-      missing_workers: missing,
+      missing_workers: numbersOf(missing),
     };
   }
 
   async upstreamIds(): Promise<UpstreamIds> {
-    const { answers, missing } = await askAll<UpstreamIds>(this.slots.entries(), () => ({ name: 'upstreamIds' }));
-    return { ids: answers.flatMap(({ ids }) => ids), missing_workers: missing };
+    const { answers, missing } = await this.askSlots<UpstreamIds>({ name: 'upstreamIds' });
+    return { ids: answers.flatMap(([, { ids }]) => ids), missing_workers: numbersOf(missing) };
   }
 
   /** Asks only the workers that these upstreams belong to. */
   async statusOf(ids: readonly string[]): Promise<UpstreamStatuses> {
     const idsOf = this.slots.map((): string[] => []);
     for (const id of ids) idsOf[slotOf(id, this.slots.length)]?.push(id);
-    const { answers, missing } = await askAll<UpstreamStatuses>(
+    const { answers, missing } = await askAll(
       [...this.slots.entries()].filter(([slot]) => idsOf[slot]?.length !== 0),
-      (slot) => ({ name: 'statusOf', ids: idsOf[slot] ?? [] }),
+      (slot, number) => ask<UpstreamStatuses>(slot, { name: 'statusOf', ids: idsOf[number] ?? [] }),
     );
-    const all = together(answers);
-    const upstreams = Object.create(null) as Record<string, UpstreamStatus>;
-    for (const id of ids) if (all[id] !== undefined) upstreams[id] = all[id];
-    return { upstreams, missing_workers: missing };
+    return { upstreams: inOrder(ids, together(answers)), missing_workers: numbersOf(missing) };
   }
 
   async upstream(id: string): Promise<UpstreamStatus | undefined> {
@@ -103,10 +97,13 @@ export class ClusterManagement implements Management {
     return kind === 'disabled' ? this.order('enable', scope, by) : this.sendElsewhere(scope, undefined, by);
   }
 
-  async order(order: OperatorOrder, scope: OrderScope, by: string | null = null): Promise<OrderAnswer> {
+  order(order: OperatorOrder, scope: OrderScope, by: string | null = null): Promise<OrderAnswer> {
+    return this.orderNoted(order, scope, this.note(by));
+  }
+
+  async orderNoted(order: OperatorOrder, scope: OrderScope, note: OrderNote): Promise<OrderAnswer> {
     const { book } = this;
     if (order === 'disable' && !book.hasRoom(order, scope)) return TOO_MANY;
-    const note = this.note(by);
     return this.carryOut(scope, { name: 'order', order, scope, note }, () => {
       if (order === 'disable') book.disable(scope, note);
       if (order === 'enable') book.enable(scope);
@@ -119,15 +116,36 @@ export class ClusterManagement implements Management {
     urls: ElsewhereUrls | undefined,
     by: string | null = null,
   ): Promise<OrderAnswer> {
-    const { book } = this;
     const to = urls && { ...urls, ...this.note(by) };
     if (to !== undefined) {
-      const refusal = formRefusal(scope, to) ?? (book.hasRoom('elsewhere', scope) ? undefined : TOO_MANY);
-      if (refusal !== undefined) return refusal;
-      const answer = await this.askAll(scope, { name: 'checkElsewhere', scope, to }, CHECK_TIMEOUT);
-      if (answer.total === undefined || isRefusal(answer.total)) return answer.total;
+      const answer = await this.checkElsewhere(scope, to);
+      if (answer === undefined || isRefusal(answer)) return answer;
     }
-    return this.carryOut(scope, { name: 'applyElsewhere', scope, to }, () => book.send(scope, to));
+    return this.applyElsewhere(scope, to);
+  }
+
+  async checkElsewhere(scope: OrderScope, to: Elsewhere): Promise<OrderAnswer> {
+    const refusal = formRefusal(scope, to) ?? (this.book.hasRoom('elsewhere', scope) ? undefined : TOO_MANY);
+    if (refusal !== undefined) return refusal;
+    return (await this.askConcerned(scope, { name: 'checkElsewhere', scope, to }, CHECK_TIMEOUT)).total;
+  }
+
+  applyElsewhere(scope: OrderScope, to: Elsewhere | undefined): Promise<OrderAnswer> {
+    return this.carryOut(scope, { name: 'applyElsewhere', scope, to }, () => this.book.send(scope, to));
+  }
+
+  loadOrders(orders: OrdersSnapshot): void {
+    this.book.load(orders);
+    for (const slot of this.slots) slot.giveOrders();
+  }
+
+  hasRoom(...order: Parameters<NodeManagement['hasRoom']>): boolean {
+    return this.book.hasRoom(...order);
+  }
+
+  async dropTrack(id: string, connection: number): Promise<boolean> {
+    const slot = this.slotOf(id);
+    return slot !== undefined && ask<boolean>(slot, { name: 'dropTrack', id, connection });
   }
 
   /**
@@ -135,7 +153,7 @@ export class ClusterManagement implements Management {
    * it when it does again. A worker that was replaced before the record gets it too: it started without the order.
    */
   private async carryOut(scope: OrderScope, what: Question, record: () => void): Promise<OrderAnswer> {
-    const { total, missed } = await this.askAll(scope, what);
+    const { total, missed } = await this.askConcerned(scope, what);
     if (total === undefined || isRefusal(total)) return total;
     record();
     for (const slot of missed) slot.giveOrders();
@@ -148,28 +166,22 @@ export class ClusterManagement implements Management {
    * @returns the number of concerned upstreams or the first refusal, and the slots whose worker has not answered
    * @throws WorkerUnavailable if none answers
    */
-  private async askAll(
+  private async askConcerned(
     scope: OrderScope,
     what: Question,
     timeout?: number,
   ): Promise<{ readonly total: OrderAnswer; readonly missed: readonly WorkerSlot[] }> {
     const slots = 'id' in scope ? [this.slotOf(scope.id)].filter((slot) => slot !== undefined) : this.slots;
     const generations = slots.map(({ generation }) => generation);
-    const results = await Promise.allSettled(slots.map((slot) => slot.ask(what, timeout) as Promise<OrderAnswer>));
-    const failed = results.filter((result) => result.status === 'rejected');
-    if (failed.length === results.length && failed[0] !== undefined) throw failed[0].reason;
-    const answers = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
-    const counts = answers.filter((answer) => typeof answer === 'number');
-    const total = counts.length === 0 ? undefined : counts.reduce((sum, count) => sum + count, 0);
-    const missed = slots.filter(
-      ({ generation }, n) => results[n]?.status === 'rejected' || generation !== generations[n],
-    );
-    return { total: answers.find(isRefusal) ?? total, missed };
+    const { answers, missing } = await askAll(slots.entries(), (slot) => ask<OrderAnswer>(slot, what, timeout));
+    if (answers.length === 0 && missing[0] !== undefined) throw missing[0][1];
+    const silent = new Set(numbersOf(missing));
+    const missed = slots.filter(({ generation }, n) => silent.has(n) || generation !== generations[n]);
+    return { total: sumOfOrders(answers.map(([, answer]) => answer)), missed };
   }
 
-  async dropTrack(id: string, connection: number): Promise<boolean> {
-    const slot = this.slotOf(id);
-    return slot !== undefined && ask<boolean>(slot, { name: 'dropTrack', id, connection });
+  private askSlots<T>(what: Question): Promise<Answers<number, T>> {
+    return askAll(this.slots.entries(), (slot) => ask<T>(slot, what));
   }
 
   private note(by: string | null): OrderNote {
@@ -181,24 +193,17 @@ export class ClusterManagement implements Management {
   }
 }
 
-function ask<T>(slot: WorkerSlot, what: Question): Promise<T> {
-  return slot.ask(what) as Promise<T>;
+function ask<T>(slot: WorkerSlot, what: Question, timeout?: number): Promise<T> {
+  return slot.ask(what, timeout) as Promise<T>;
 }
 
-/** The answers of workers, and the numbers of the workers that did not answer. */
-async function askAll<T>(
-  slots: Iterable<readonly [number, WorkerSlot]>,
-  what: (slot: number) => Question,
-): Promise<{ readonly answers: T[]; readonly missing: number[] }> {
-  const asked = [...slots];
-  const results = await Promise.allSettled(asked.map(([number, slot]) => ask<T>(slot, what(number))));
-  const answers = results.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
-  const missing = asked.flatMap(([number], n) => (results[n]?.status === 'rejected' ? [number] : []));
-  return { answers, missing };
+function numbersOf(missing: Answers<number, unknown>['missing']): number[] {
+  return missing.map(([number]) => number);
 }
 
-function together(answers: readonly UpstreamStatuses[]): Record<string, UpstreamStatus> {
-  const all = Object.create(null) as Record<string, UpstreamStatus>;
-  for (const { upstreams } of answers) for (const [id, one] of Object.entries(upstreams)) all[id] = one;
+/** Ids of different workers are different. */
+function together(answers: Answers<number, UpstreamStatuses>['answers']): Record<string, UpstreamStatus> {
+  const all = byId<UpstreamStatus>();
+  for (const [, { upstreams }] of answers) for (const [id, one] of Object.entries(upstreams)) all[id] = one;
   return all;
 }

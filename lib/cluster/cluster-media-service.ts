@@ -7,10 +7,10 @@ import { addressName } from '../net/listen.js';
 import { noLog, type Logger } from '../base/logger.js';
 import { inUse } from '../node-internals/internals.js';
 import { testInternals } from '../node-internals/self-test.js';
+import type { NodeManagement } from '../management/node-management.js';
 import type { MediaService } from '../media-service/media-service.js';
 import { Orders } from '../upstream/orders/orders.js';
 import { ClosedRecord } from '../upstream/report/closed-record.js';
-import type { Management } from '../upstream/report/status.js';
 import { ProcessMonitor, type ProcessStats } from '../process/process-stats.js';
 import type { ServiceTotals } from '../upstream/report/totals.js';
 import { ClusterManagement } from './cluster-management.js';
@@ -32,7 +32,7 @@ export interface ClusterMediaServiceOptions {
  * upstreams are lost.
  */
 export class ClusterMediaService implements MediaService, SlotOwner {
-  readonly management: Management;
+  readonly management: NodeManagement;
   readonly clock: Clock;
   readonly log: Logger;
   config: Config;

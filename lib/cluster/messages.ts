@@ -1,8 +1,8 @@
 import type { ErrorCode } from '../base/errors.js';
 import type { Config } from '../config/config.js';
+import type { Question } from '../management/question.js';
 import type { ClosedUpstreamReport } from '../upstream/report/closed.js';
 import type { OrdersSnapshot } from '../upstream/orders/orders.js';
-import type { Elsewhere, OperatorOrder, OrderNote, OrderScope } from '../upstream/report/orders.js';
 import type { Internal } from '../node-internals/internals.js';
 
 /** The messages from the primary to a worker. */
@@ -30,20 +30,6 @@ export type ToWorker =
   | { readonly kind: 'ask'; readonly call: number; readonly what: Question }
   /** With a socket: a KMP connection that belongs to this worker. `head`: the bytes that have been read of it. */
   | { readonly kind: 'connection'; readonly listener: string; readonly head: Buffer };
-
-/** Questions to each worker's part of the management. */
-export type Question =
-  | { readonly name: 'status' }
-  | { readonly name: 'upstreamIds' }
-  | { readonly name: 'statusOf'; readonly ids: readonly string[] }
-  | { readonly name: 'upstream'; readonly id: string }
-  | { readonly name: 'totals' }
-  | { readonly name: 'process' }
-  | { readonly name: 'dropUpstream'; readonly id: string }
-  | { readonly name: 'order'; readonly order: OperatorOrder; readonly scope: OrderScope; readonly note: OrderNote }
-  | { readonly name: 'checkElsewhere'; readonly scope: OrderScope; readonly to: Elsewhere }
-  | { readonly name: 'applyElsewhere'; readonly scope: OrderScope; readonly to: Elsewhere | undefined }
-  | { readonly name: 'dropTrack'; readonly id: string; readonly connection: number };
 
 /** The messages from a worker to the primary. */
 export type ToPrimary =

@@ -4,7 +4,8 @@ import type { Logger } from '../base/logger.js';
 import type { KmpRouter } from '../upstream/intake/kmp-listener.js';
 import { LocalMediaService } from '../media-service/local-media-service.js';
 import type { ClosedUpstreamReport } from '../upstream/report/closed.js';
-import type { Question, ToPrimary, ToWorker } from './messages.js';
+import { answerQuestion } from '../management/question.js';
+import type { ToPrimary, ToWorker } from './messages.js';
 import { slotOf } from './rendezvous.js';
 
 /** How many connection numbers one worker has; the next worker of its slot begins above them. */
@@ -83,7 +84,7 @@ export class Worker implements KmpRouter {
         this.answer(message.call, () => this.media.stop());
         return;
       case 'ask':
-        this.answer(message.call, () => this.ask(message.what));
+        this.answer(message.call, () => answerQuestion(this.media, message.what));
         return;
       default:
     }
@@ -91,34 +92,6 @@ export class Worker implements KmpRouter {
 
   stop(): Promise<void> {
     return this.media.stop();
-  }
-
-  private ask(what: Question): Promise<unknown> {
-    const { management } = this.media;
-    switch (what.name) {
-      case 'status':
-        return management.status();
-      case 'upstreamIds':
-        return management.upstreamIds();
-      case 'statusOf':
-        return management.statusOf(what.ids);
-      case 'upstream':
-        return management.upstream(what.id);
-      case 'dropUpstream':
-        return management.dropUpstream(what.id);
-      case 'order':
-        return management.orderNoted(what.order, what.scope, what.note);
-      case 'checkElsewhere':
-        return management.checkElsewhere(what.scope, what.to);
-      case 'applyElsewhere':
-        return management.applyElsewhere(what.scope, what.to);
-      case 'dropTrack':
-        return management.dropTrack(what.id, what.connection);
-      case 'totals':
-        return this.media.totals();
-      case 'process':
-        return this.media.processes().then(({ main }) => main);
-    }
   }
 
   private answer(call: number, work: () => Promise<unknown>): void {

@@ -1,6 +1,7 @@
 import type { Clock } from '../time/clock.js';
 import { turnShareOf } from '../time/turn-share.js';
 import { buildInfo, version } from '../base/version.js';
+import type { NodeManagement } from '../management/node-management.js';
 import type { ClosedRecord } from '../upstream/report/closed-record.js';
 import type { ClosedQuery, ClosedUpstream } from '../upstream/report/closed.js';
 import type { Registry } from '../upstream/registry.js';
@@ -14,19 +15,13 @@ import type {
   OrderScope,
   StandingOrder,
 } from '../upstream/report/orders.js';
-import type {
-  GlobalStatus,
-  Management,
-  UpstreamIds,
-  UpstreamStatus,
-  UpstreamStatuses,
-} from '../upstream/report/status.js';
+import type { GlobalStatus, UpstreamIds, UpstreamStatus, UpstreamStatuses } from '../upstream/report/status.js';
 
 /** Upstreams whose status is made in one piece of work. */
 const AT_ONCE = 32;
 
 /** The management of the upstreams of this process. */
-export class LocalManagement implements Management {
+export class LocalManagement implements NodeManagement {
   private readonly startedAt: number;
 
   constructor(
@@ -96,7 +91,6 @@ export class LocalManagement implements Management {
     return this.orderNoted(order, scope, this.note(by));
   }
 
-  /** {@link order}, of another process. */
   orderNoted(order: OperatorOrder, scope: OrderScope, note: OrderNote): Promise<OrderAnswer> {
     return Promise.resolve(this.registry.orders.order(order, scope, note));
   }
@@ -105,19 +99,20 @@ export class LocalManagement implements Management {
     return this.registry.orders.send(scope, to && { ...to, ...this.note(by) });
   }
 
-  /** The first half of {@link sendElsewhere}: nothing is changed. */
   checkElsewhere(scope: OrderScope, to: Elsewhere): Promise<OrderAnswer> {
     return this.registry.orders.check(scope, to);
   }
 
-  /** The second half of {@link sendElsewhere}. */
   applyElsewhere(scope: OrderScope, to: Elsewhere | undefined): Promise<OrderAnswer> {
     return Promise.resolve(this.registry.orders.apply(scope, to));
   }
 
-  /** Replaces all orders by those of the primary process. */
   loadOrders(orders: OrdersSnapshot): void {
     this.registry.orders.load(orders);
+  }
+
+  hasRoom(...order: Parameters<NodeManagement['hasRoom']>): boolean {
+    return this.registry.orders.hasRoom(...order);
   }
 
   private note(by: string | null): OrderNote {

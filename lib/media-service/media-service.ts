@@ -1,11 +1,11 @@
 import type { Config } from '../config/config.js';
 import type { ProcessStats } from '../process/process-stats.js';
-import type { Management } from '../upstream/report/status.js';
+import type { NodeManagement } from '../management/node-management.js';
 import type { ServiceTotals } from '../upstream/report/totals.js';
 
 /** The media side of the service: in this process, or in several workers. */
 export interface MediaService {
-  readonly management: Management;
+  readonly management: NodeManagement;
   /** What happened since the start, for the metrics. */
   totals(): Promise<ServiceTotals>;
   /** What each process uses, by its name: `main`, and `worker-0` and so on. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ClusterManagement } from '../../lib/cluster/cluster-management.js';
-import type { Question } from '../../lib/cluster/messages.js';
+import type { Question } from '../../lib/management/question.js';
 import { Orders } from '../../lib/upstream/orders/orders.js';
 import { FakeClock } from '../support/fake-clock.js';
 

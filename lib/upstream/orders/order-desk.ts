@@ -53,6 +53,11 @@ export class OrderDesk {
     for (const upstream of [...this.upstreams()]) this.follow(upstream);
   }
 
+  /** Whether one more order of this kind is possible. */
+  hasRoom(...order: Parameters<Orders['hasRoom']>): boolean {
+    return this.book.hasRoom(...order);
+  }
+
   /** See `Management.orders`. */
   list(): readonly StandingOrder[] {
     return this.book.list();
