@@ -20,6 +20,8 @@ export const LAYERS = {
   net: ['base'],
 
   process: [],
+  // Who owns what: one rule for the workers of a machine and the nodes of a fleet.
+  placement: [],
   config: [],
   media: [],
   dump: [],
@@ -75,9 +77,12 @@ export const LAYERS = {
   api: ['config', 'process', 'upstream/report'],
   control: ['config', 'kmp'],
   http: ['config', 'api', 'control', 'upstream/report'],
+  // The engine, the view of the nodes, and the decisions about owners. It runs in the primary process only.
+  fleet: ['config', 'placement', 'kmp', 'upstream/report'],
   cluster: [
     'config',
     'management',
+    'placement',
     'process',
     'node-internals',
     'media-service',

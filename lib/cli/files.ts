@@ -26,7 +26,7 @@ const CHECKS: ReadonlyMap<string, Check> = new Map<string, Check>([
 /** Files with these directives contain secrets. */
 const SECRET_FILES = [
   ...['kmp_rtmp_out_notif_secret_file', 'kmp_rtmp_api_token_file', 'ssl_certificate_key'],
-  ...['kmp_rtmp_in_secret_file', 'kmp_rtmp_control_secret_file'],
+  ...['kmp_rtmp_in_secret_file', 'kmp_rtmp_control_secret_file', 'engine', 'peer_token_file'],
 ];
 
 /**

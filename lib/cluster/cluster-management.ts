@@ -18,7 +18,7 @@ import {
   type StandingOrder,
 } from '../upstream/report/orders.js';
 import type { GlobalStatus, UpstreamIds, UpstreamStatus, UpstreamStatuses } from '../upstream/report/status.js';
-import { slotOf } from './rendezvous.js';
+import { slotOf } from '../placement/rendezvous.js';
 import type { Slot } from './slot.js';
 
 /** What the management needs of the place of a worker. */

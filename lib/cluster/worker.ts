@@ -6,7 +6,7 @@ import { LocalMediaService } from '../media-service/local-media-service.js';
 import type { ClosedUpstreamReport } from '../upstream/report/closed.js';
 import { answerQuestion } from '../management/question.js';
 import type { ToPrimary, ToWorker } from './messages.js';
-import { slotOf } from './rendezvous.js';
+import { slotOf } from '../placement/rendezvous.js';
 
 /** How many connection numbers one worker has; the next worker of its slot begins above them. */
 const NUMBERS = 1e9;

@@ -12,6 +12,7 @@ import { ConfigError, formatOrigin, type Origin } from './errors.js';
 import type { SettingValue } from './setting-value.js';
 import { locationsOf, type LocationConfig } from './locations.js';
 import type { ConfigFiles } from './files/files.js';
+import { fleetFiles, fleetOf, type FleetConfig } from './fleet/fleet.js';
 import { FILE_DIRECTIVES, namedFiles, withoutRepeated, type NamedFile } from './files/named-files.js';
 import type { Overrides } from './overrides.js';
 import type { Scope } from './scope.js';
@@ -35,6 +36,8 @@ export interface Config {
   readonly errorLogs: readonly ErrorLog[];
   readonly kmpServers: readonly KmpServerConfig[];
   readonly httpServers: readonly HttpServerConfig[];
+  /** The fleet that this process is a node of; absent: none. */
+  readonly fleet?: FleetConfig;
   /** The files and folders that directives name. */
   readonly files: readonly NamedFile[];
 }
@@ -102,7 +105,17 @@ export function buildConfig(file: string, main: Scope, context: BuildContext): C
   const httpServers = httpScopes.map((scope) => httpServer(scope, addresses, context));
   const logs = errorLogs.length === 0 ? [defaultErrorLog] : errorLogs;
   const files = filesOf(main, context);
-  return { file, ...settings, errorLogs: logs, kmpServers, httpServers, warnings: warnings.list, files };
+  const fleet = fleetOf(main, context);
+  return {
+    file,
+    ...settings,
+    errorLogs: logs,
+    kmpServers,
+    httpServers,
+    ...(fleet && { fleet }),
+    warnings: warnings.list,
+    files,
+  };
 }
 
 /** The files that the directives of all blocks name. */
@@ -120,6 +133,7 @@ function filesOf(main: Scope, { overrides, files }: BuildContext): NamedFile[] {
     ...inScopes(main.descendants('stream server'), FILE_DIRECTIVES.secrets),
     ...inScopes(main.descendants('http server'), FILE_DIRECTIVES.http),
     ...inScopes(main.descendants('location'), FILE_DIRECTIVES.location),
+    ...fleetFiles(main, { overrides, files }),
   ]);
 }
 

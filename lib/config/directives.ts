@@ -1,4 +1,5 @@
 import { blockDirectives, processDirectives, serverDirectives } from './directives/core.js';
+import { fleetDirectives } from './directives/fleet.js';
 import { httpServerDirectives, locationDirectives } from './directives/http.js';
 import { inputDirectives, senderDirectives } from './directives/input.js';
 import { notificationDirectives } from './directives/notifications.js';
@@ -15,6 +16,7 @@ export const groups: readonly { readonly title: string; readonly rows: Rows }[] 
   { title: 'Notifications', rows: notificationDirectives },
   { title: 'HTTP servers', rows: httpServerDirectives },
   { title: 'HTTP locations', rows: locationDirectives },
+  { title: 'Fleet', rows: fleetDirectives },
 ];
 
 /** All supported directives by name. Parser, checks, flags, variables and documentation use this table. */

@@ -46,7 +46,9 @@ function nameOf(spelling: string, directive: string, row: Row, setting: string):
 /** All flags and variables that set directives. */
 export const overrideNames: readonly OverrideName[] = [...directives].flatMap(([name, row]) => {
   if (isStructural(name, row)) return [];
-  if (name !== 'listen') return [nameOf(name, name, row, settingOf(name, row))];
+  // The names of directives in `fleet` say nothing outside of it.
+  const spelling = row.contexts.includes('fleet') ? `fleet_${name}` : name;
+  if (name !== 'listen') return [nameOf(spelling, name, row, settingOf(name, row))];
   return [nameOf('listen', name, row, 'listen'), nameOf('http_listen', name, row, 'httpListen')];
 });
 

@@ -1,7 +1,7 @@
 import { noArguments, type ValueType } from './types.js';
 
 /** A kind of block. `stream server` and `http server` differ, although both are written `server`. */
-export type Context = 'main' | 'stream' | 'stream server' | 'http' | 'http server' | 'location';
+export type Context = 'main' | 'stream' | 'stream server' | 'http' | 'http server' | 'location' | 'fleet';
 
 /** One directive: a row of the table that the parser, the types, the help and the reference page are generated from. */
 export interface Row<V = unknown, S extends string | undefined = string | undefined> {

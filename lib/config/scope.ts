@@ -11,17 +11,22 @@ const INNER_CONTEXT: Readonly<Record<Context, ReadonlyMap<string, Context>>> = {
   main: new Map([
     ['stream', 'stream'],
     ['http', 'http'],
+    ['fleet', 'fleet'],
   ]),
   stream: new Map([['server', 'stream server']]),
   'stream server': new Map(),
   http: new Map([['server', 'http server']]),
   'http server': new Map([['location', 'location']]),
   location: new Map([['location', 'location']]),
+  fleet: new Map(),
 };
 
 const CONTENT_DIRECTIVES = ['api', 'status', 'metrics', 'health', 'control', 'route'].map((name) => `kmp_rtmp_${name}`);
 
-/** A block without any of these directives, at any depth, belongs to other modules and is skipped. */
+/**
+ * A block without any of these directives, at any depth, belongs to other modules and is skipped. Empty: the block is
+ * never skipped.
+ */
 const REQUIRED_DIRECTIVES: Readonly<Record<Context, readonly string[]>> = {
   main: [],
   stream: ['kmp_rtmp'],
@@ -29,6 +34,7 @@ const REQUIRED_DIRECTIVES: Readonly<Record<Context, readonly string[]>> = {
   http: CONTENT_DIRECTIVES,
   'http server': CONTENT_DIRECTIVES,
   location: CONTENT_DIRECTIVES,
+  fleet: [],
 };
 
 /** A block with its settings and its inner blocks. */
@@ -93,7 +99,8 @@ class ScopeReader {
     checkArguments(row, directive);
     const context = INNER_CONTEXT[scope.context].get(name);
     if (context === undefined) return;
-    if (!containsAny(block, REQUIRED_DIRECTIVES[context])) return this.skipBlock(directive, block, context);
+    const required = REQUIRED_DIRECTIVES[context];
+    if (required.length > 0 && !containsAny(block, required)) return this.skipBlock(directive, block, context);
     if (scope.context === 'main' && scope.scopes.some((other) => other.context === context)) {
       throw new ConfigError('config_duplicate', directive, `a second "${name}" block; expected one`);
     }
@@ -118,10 +125,10 @@ class ScopeReader {
 
   /**
    * Handles a directive that is not in the table: an error if its name begins with `kmp_` in any case, else ignored
-   * with a warning.
+   * with a warning. Everything in `fleet` belongs to this service.
    */
   private unknownDirective(directive: Directive, context: Context): void {
-    if (isOwnName(directive)) throw unknown(directive);
+    if (isOwnName(directive) || context === 'fleet') throw unknown(directive);
     if (context !== 'main') rejectAccessDirective(directive);
     this.warnings.once(directive.name, `${formatOrigin(directive)}: "${directive.name}" has no effect here`);
     rejectOwnDirectives(directive.block ?? [], `"${directive.name}"`);

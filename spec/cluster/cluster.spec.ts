@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import { after, before, describe, it } from 'node:test';
-import { slotOf } from '../../lib/cluster/rendezvous.js';
+import { slotOf } from '../../lib/placement/rendezvous.js';
 import type { GlobalStatus, UpstreamStatus } from '../../lib/upstream/report/status.js';
 import { connectPacket, goldenFile } from '../support/golden.js';
 import { ScriptableIngest } from '../support/scriptable-ingest.js';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { promisify } from 'node:util';
-import { slotOf } from '../../lib/cluster/rendezvous.js';
+import { slotOf } from '../../lib/placement/rendezvous.js';
 import { eventually } from '../support/eventually.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { audioMinf, KmpSender } from '../support/kmp-sender.js';

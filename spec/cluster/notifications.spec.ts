@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
-import { slotOf } from '../../lib/cluster/rendezvous.js';
+import { slotOf } from '../../lib/placement/rendezvous.js';
 import { eventually } from '../support/eventually.js';
 import { httpTarget, reply, type HttpTarget } from '../support/http-target.js';
 import { audioMinf, frameAt, KmpSender } from '../support/kmp-sender.js';

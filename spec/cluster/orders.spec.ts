@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
-import { slotOf } from '../../lib/cluster/rendezvous.js';
+import { slotOf } from '../../lib/placement/rendezvous.js';
 import type { StandingOrder } from '../../lib/upstream/report/orders.js';
 import type { UpstreamStatus } from '../../lib/upstream/report/status.js';
 import { framesOf } from '../support/ingest-media.js';

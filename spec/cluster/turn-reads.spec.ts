@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { slotOf } from '../../lib/cluster/rendezvous.js';
+import { slotOf } from '../../lib/placement/rendezvous.js';
 import { nullPacket } from '../support/kmp-bytes.js';
 import { audioMinf, frameAt, KmpSender } from '../support/kmp-sender.js';
 import { ScriptableIngest } from '../support/scriptable-ingest.js';

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
-import { slotOf } from '../../lib/cluster/rendezvous.js';
+import { slotOf } from '../../lib/placement/rendezvous.js';
 import { audioMinf, frameAt, KmpSender, videoMinf } from '../support/kmp-sender.js';
 import { ScriptableIngest } from '../support/scriptable-ingest.js';
 import { until } from '../support/until.js';

@@ -73,6 +73,11 @@ export const blockDirectives = {
     contexts: main,
     doc: `Contains the servers for the API, the status page, metrics and control.`,
   }),
+  fleet: block('', [0, 0], {
+    contexts: main,
+    doc: `Makes this process a node of a fleet: several machines that work as one service. Each directive of the block
+      also has a flag and a variable, whose names begin with fleet: --fleet-node, KMP_RTMP_FLEET_NODE.`,
+  }),
   server: block('', [0, 0], {
     contexts: ['stream', 'http'],
     doc: `Defines a server and its addresses. In stream, the server accepts KMP if it contains kmp_rtmp. In http, the
