@@ -183,7 +183,7 @@ describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
       // By the machine's clock, so that sockets are read in turns, and memory is used again.
       const paced = { inReadInterval: 20, outMinProcessDelay: 20, outMaxProcessDelay: 20, outFlushTimeout: 5 };
       live = await Live.start({
-        settings: { ...paced, outReconnects: reconnects, outResend: 0, outMemLimit: 2 ** 27 },
+        settings: { ...paced, outReconnects: reconnects, outResend: 0, outMemLimit: 2 ** 27, outTimeout: 1e9 },
       });
       const sender = await live.video();
       let sent = 0;
