@@ -107,7 +107,7 @@ export function row<V, S extends string | undefined = undefined>(
 ): Row<V, S> {
   return make(
     type,
-    type.parse([defaultText], () => {}),
+    type.parse(type.args[1] > 1 ? defaultText.split(' ') : [defaultText], () => {}),
     defaultText,
     extra,
   );

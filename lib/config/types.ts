@@ -140,6 +140,23 @@ export const msecOrNever = singleArgument(
   (text) => (text === 'never' ? Infinity : inRange(parseTime(text), [1, Infinity])),
 );
 
+/**
+ * A time, or a shortest and a longest one. One time may be 0, and two that are equal are one. @returns ms
+ */
+export const msecBounds: ValueType<number | { readonly shortest: number; readonly longest: number }> = {
+  syntax: 'msec [longest_msec]',
+  expected: 'one time such as 230ms, or two: the shortest (at least 1ms) and the longest',
+  args: [1, 2],
+  parse(args) {
+    const [shortest = 0, longest = shortest] = args.map((text) => msec.parse([text], () => {}));
+    if (args.length === 1) return shortest;
+    if (shortest === 0 || shortest > longest) {
+      throw new ValueError(`"${args.join(' ')}" is not two times, the shortest (at least 1ms) before the longest`);
+    }
+    return shortest === longest ? longest : { shortest, longest };
+  },
+};
+
 /** A size in bytes. Default range: 1 byte to 1 TiB. */
 export function size(min = 1, max = 2 ** 40): ValueType<number> {
   const range = max === 2 ** 40 ? '' : ` in the range ${min} .. ${max}`;

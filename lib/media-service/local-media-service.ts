@@ -1,4 +1,5 @@
 import { systemClock, type Clock } from '../time/clock.js';
+import { turnReport } from '../time/turn-schedule.js';
 import { within } from '../time/within.js';
 import { accessCheck } from '../config/access/access-check.js';
 import type { Config, KmpServerConfig } from '../config/config.js';
@@ -127,7 +128,9 @@ export class LocalMediaService implements MediaService {
   }
 
   async processes(): Promise<Record<string, ProcessStats>> {
-    return { main: await this.monitor.read() };
+    const { period, load } = turnReport(this.clock);
+    const turns = { read_interval: period === undefined ? null : period / 1000, turn_load: load };
+    return { main: { ...(await this.monitor.read()), ...turns } };
   }
 
   async start(): Promise<void> {

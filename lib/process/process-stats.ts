@@ -20,6 +20,10 @@ export interface ProcessStats {
   /** Open file descriptors, and how many there may be; null where the system does not tell. */
   readonly open_fds: number | null;
   readonly max_fds: number | null;
+  /** s between two reads of a connection (`kmp_rtmp_in_read_interval`); null while none is read in intervals. */
+  readonly read_interval: number | null;
+  /** The share of the time that reading, merging and writing in intervals take, 0 to 1, over some seconds. */
+  readonly turn_load: number;
 }
 
 /** ms between two measurements of the event loop. */
@@ -55,6 +59,8 @@ export class ProcessMonitor {
       heap_limit: heapLimit,
       open_fds: await openDescriptors(),
       max_fds: await maxDescriptors(),
+      read_interval: null,
+      turn_load: 0,
     };
   }
 

@@ -1,4 +1,6 @@
 import type { Clock, Timer } from './clock.js';
+import { TurnLoad } from './turn-load.js';
+import { TurnPace, type PeriodBounds } from './turn-pace.js';
 
 /** The number of phases in a period. Upstreams are spread over them, so that they do not all wake up at once. */
 const PHASES = 8;
@@ -8,9 +10,27 @@ const PHASES = 8;
  */
 const EARLY = 1;
 
+/** Steps by which the time of a turn may be wrong, because it is calculated with fractions. */
+const ROUNDING = 1e-9;
+
+/** ms between two checks whether the period is still right. */
+const ADAPT_INTERVAL = 1_000;
+
+/** A call that waits for a turn. */
+interface PendingCall {
+  readonly fn: () => void;
+  /** Monotonic ms before which it must not be made. */
+  readonly due: number;
+  readonly phase: number;
+  readonly keepAlive: boolean;
+  /** The calls that it belongs to, until it is made or cancelled. */
+  group: PendingCalls;
+}
+
 /** Calls that wait for the same turn. */
 interface PendingCalls {
-  readonly calls: Set<() => void>;
+  readonly turn: number;
+  readonly calls: Set<PendingCall>;
   /** Whether one of the calls keeps the process alive. */
   keepAlive: boolean;
 }
@@ -20,7 +40,7 @@ interface PendingCalls {
  * and one turn of the event loop. `now` stays exact.
  */
 export interface TurnClock extends Clock {
-  /** ms between two turns. */
+  /** ms between two turns at present. */
   readonly period: number;
   /**
    * Calls `fn` at each turn, before the calls that wait for the turn by `after`. Returns a function that ends this.
@@ -33,12 +53,16 @@ export interface TurnClock extends Clock {
 /**
  * Makes turns: one per period, in eight phases that are an eighth of the period apart. The sockets and the merger of an
  * upstream use the same phase. At each turn the sockets are read first, and their frames are merged in the same turn of
- * the event loop.
+ * the event loop. The period adapts to the load ({@link TurnPace}). When it changes, the turns continue in their order.
  */
 export class TurnScheduler {
-  private readonly clock: Clock;
+  private readonly pace: TurnPace;
   /** ms between the turns of two neighbouring phases. */
-  private readonly step: number;
+  private step: number;
+  /** The number and the time, monotonic ms, of the turn from which the times of the others are counted. */
+  private baseTurn = 0;
+  private baseTime = 0;
+  private adaptAt: number;
   private readonly turnListeners = Array.from({ length: PHASES }, () => new Set<(now: number) => void>());
   private readonly stepListeners = new Set<(now: number) => void>();
   /** The waiting calls, by the number of their turn. */
@@ -52,15 +76,31 @@ export class TurnScheduler {
   private timerTurn = Infinity;
   private timerKeepsAlive = false;
 
-  /** @param period ms; at least 8 */
+  /**
+   * @param bounds ms between two turns, at least 8; a number: the period does not adapt
+   * @param load what the turns of all schedulers cost
+   */
   constructor(
-    clock: Clock,
-    readonly period: number,
+    private readonly clock: Clock,
+    bounds: PeriodBounds | number,
+    private readonly load = new TurnLoad(clock),
   ) {
-    this.clock = clock;
-    this.step = period / PHASES;
-    this.made = Math.floor(clock.now() / this.step);
+    this.pace = new TurnPace(typeof bounds === 'number' ? { shortest: bounds, longest: bounds } : bounds);
+    this.step = this.pace.period / PHASES;
+    const now = clock.now();
+    this.made = this.turnAt(now);
+    this.adaptAt = now + ADAPT_INTERVAL;
     this.phases = this.turnListeners.map((_, phase) => this.phaseClock(phase));
+  }
+
+  /** ms between two turns at present. */
+  get period(): number {
+    return this.pace.period;
+  }
+
+  /** True while sockets are read in its turns. */
+  get isReading(): boolean {
+    return this.stepListeners.size > 0 || this.turnListeners.some((set) => set.size > 0);
   }
 
   /** The clock of one phase. Phases are assigned in rotation. */
@@ -70,21 +110,36 @@ export class TurnScheduler {
     return phase;
   }
 
+  /** Monotonic ms of a turn. */
+  private timeOf(turn: number): number {
+    return this.baseTime + (turn - this.baseTurn) * this.step;
+  }
+
+  /** The number of the last turn whose time is not after `now`. */
+  private turnAt(now: number): number {
+    return this.baseTurn + Math.floor((now - this.baseTime) / this.step);
+  }
+
   private phaseClock(phase: number): TurnClock {
-    const { clock, period, turnListeners, stepListeners } = this;
+    const { clock, pace, load, turnListeners, stepListeners } = this;
     const join = (set: Set<(now: number) => void> | undefined, fn: (now: number) => void): (() => void) => {
       // A new function for each call, so that the same `fn` can be added twice.
       const call = (now: number): void => fn(now);
       this.skipIdleTurns();
       set?.add(call);
+      load.sockets++;
+      // Many sockets may join at once: the end of the next turn looks at all of them.
+      this.adaptAt = -Infinity;
       this.setTimer();
       return () => {
-        set?.delete(call);
+        if (set?.delete(call) === true) load.sockets--;
         this.dropIdleTimer();
       };
     };
     return {
-      period,
+      get period() {
+        return pace.period;
+      },
       now: () => clock.now(),
       wall: () => clock.wall(),
       after: (ms, fn, keepAlive = true) => this.after(phase, ms, fn, keepAlive),
@@ -96,26 +151,51 @@ export class TurnScheduler {
   private after(phase: number, ms: number, fn: () => void, keepAlive: boolean): Timer {
     const { waiting } = this;
     this.skipIdleTurns();
-    let turn = Math.max(Math.ceil((this.clock.now() + ms) / this.step), this.made + 1);
-    turn += (((phase - turn) % PHASES) + PHASES) % PHASES;
-    let group = waiting.get(turn);
-    if (group === undefined) {
-      group = { calls: new Set(), keepAlive };
-      waiting.set(turn, group);
-    } else {
-      group.keepAlive ||= keepAlive;
-    }
-    const { calls } = group;
-    const call = (): void => fn();
-    calls.add(call);
-    if (turn < this.timerTurn || (keepAlive && !this.timerKeepsAlive)) this.setTimer();
+    const due = this.clock.now() + ms;
+    const group = this.groupFor(phase, due);
+    const call: PendingCall = { fn, due, phase, keepAlive, group };
+    group.calls.add(call);
+    group.keepAlive ||= keepAlive;
+    if (group.turn < this.timerTurn || (keepAlive && !this.timerKeepsAlive)) this.setTimer();
     return {
       cancel: () => {
-        if (!calls.delete(call) || calls.size > 0 || waiting.get(turn) !== group) return;
+        const { calls, turn } = call.group;
+        if (!calls.delete(call) || calls.size > 0 || waiting.get(turn) !== call.group) return;
         waiting.delete(turn);
         this.dropIdleTimer();
       },
     };
+  }
+
+  /** The calls of the first turn of a phase at or after `due`. */
+  private groupFor(phase: number, due: number): PendingCalls {
+    const { waiting, baseTurn, baseTime, step } = this;
+    let turn = Math.max(baseTurn + Math.ceil((due - baseTime) / step - ROUNDING), this.made + 1);
+    turn += (((phase - turn) % PHASES) + PHASES) % PHASES;
+    let group = waiting.get(turn);
+    if (group === undefined) waiting.set(turn, (group = { turn, calls: new Set(), keepAlive: false }));
+    return group;
+  }
+
+  /** Changes the period if it does not fit the load. Not to be called while calls of a turn are still to be made. */
+  private adapt(now: number): void {
+    this.adaptAt = now + ADAPT_INTERVAL;
+    if (!this.pace.adapt(this.load.sockets, this.load.share, now)) return;
+    // Turns keep their numbers, and so their phases. The next one is a new step after the last one that was due.
+    this.baseTime = this.timeOf(this.made);
+    this.baseTurn = this.made;
+    this.step = this.pace.period / PHASES;
+    const groups = [...this.waiting.values()];
+    this.waiting.clear();
+    for (const { calls } of groups) {
+      for (const call of calls) {
+        call.group = this.groupFor(call.phase, call.due);
+        call.group.calls.add(call);
+        call.group.keepAlive ||= call.keepAlive;
+      }
+    }
+    this.stopTimer();
+    this.setTimer();
   }
 
   /** The next turn in which there is something to do. */
@@ -132,14 +212,14 @@ export class TurnScheduler {
 
   /** Listeners keep the process alive, and so do waiting calls with `keepAlive`. */
   private get keepsAlive(): boolean {
-    if (this.stepListeners.size > 0 || this.turnListeners.some((set) => set.size > 0)) return true;
+    if (this.isReading) return true;
     for (const { keepAlive } of this.waiting.values()) if (keepAlive) return true;
     return false;
   }
 
   /** Counts turns that had nothing to do as made. */
   private skipIdleTurns(): void {
-    if (this.timer === undefined) this.made = Math.max(this.made, Math.floor(this.clock.now() / this.step));
+    if (this.timer === undefined) this.made = Math.max(this.made, this.turnAt(this.clock.now()));
   }
 
   /** Sets the timer, unless it fires early enough already. */
@@ -149,7 +229,7 @@ export class TurnScheduler {
     this.timer?.cancel();
     this.timerTurn = turn;
     this.timerKeepsAlive = this.keepsAlive;
-    this.timer = this.clock.after(turn * this.step - this.clock.now(), () => this.turn(), this.timerKeepsAlive);
+    this.timer = this.clock.after(this.timeOf(turn) - this.clock.now(), () => this.turn(), this.timerKeepsAlive);
   }
 
   /** If nothing is left to do, the timer would only keep the process alive. */
@@ -168,7 +248,7 @@ export class TurnScheduler {
     this.timerTurn = Infinity;
     const now = this.clock.now();
     const { made } = this;
-    const turn = Math.floor((now + EARLY) / this.step);
+    const turn = this.turnAt(now + EARLY);
     if (turn <= made) return this.setTimer();
     this.made = turn;
     // The timer is set before any call, so that turns continue if a call throws.
@@ -182,8 +262,11 @@ export class TurnScheduler {
     for (const t of due) {
       const group = this.waiting.get(t);
       this.waiting.delete(t);
-      for (const call of group?.calls ?? []) call();
+      for (const call of group?.calls ?? []) call.fn();
     }
+    const end = this.clock.now();
+    this.load.add(end - now, end);
+    if (end >= this.adaptAt) this.adapt(end);
     // The timer may have been set for a call that has just been made.
     if (this.timerTurn < this.nextTurn()) this.stopTimer();
     this.setTimer();

@@ -14,7 +14,7 @@ const notHere = process.platform === 'linux' ? false : 'Linux only';
 /** Packets to each upstream, one every ms or more. */
 const PACKETS = 1500;
 
-/** ms; the default of kmp_rtmp_in_read_interval, and of the turns of kmp_rtmp_out_min_process_delay. */
+/** ms; the longest of kmp_rtmp_in_read_interval, and of the turns of kmp_rtmp_out_min_process_delay. */
 const READ_INTERVAL = 230;
 
 /** Calls of read and of similar functions that a process has made. */
@@ -27,7 +27,10 @@ describe('workers', { timeout: 90_000 }, () => {
   const log = (): string => readFileSync(join(service.folder, 'log'), 'utf8');
 
   before(async () => {
-    service = await WorkerService.start({ main: 'error_log stderr info; error_log $folder/log info;' });
+    service = await WorkerService.start({
+      main: 'error_log stderr info; error_log $folder/log info;',
+      media: `kmp_rtmp_in_read_interval ${READ_INTERVAL}ms;`,
+    });
   });
   after(() => service.close());
 

@@ -42,7 +42,7 @@ describe('media settings', () => {
   const ours: Partial<MediaSettings> = {
     inAck: 'on',
     inMaxSkipFrames: 2000,
-    inReadInterval: 230,
+    inReadInterval: { shortest: 100, longest: 230 },
     inOwner: 'secret',
     inMaxConnections: 10_000,
     inMaxConnectionsPerAddress: 0,

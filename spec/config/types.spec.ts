@@ -53,6 +53,20 @@ describe('times', () => {
   });
 });
 
+describe('bounds of a time', () => {
+  it('are one time, which may be 0, or a shortest and a longest one', () => {
+    assert.equal(read(types.msecBounds, '0'), 0);
+    assert.equal(read(types.msecBounds, '230ms'), 230);
+    assert.equal(read(types.msecBounds, '1s', '1000ms'), 1000);
+    assert.deepEqual(read(types.msecBounds, '60ms', '230ms'), { shortest: 60, longest: 230 });
+  });
+  it('are refused in the wrong order, with 0 as the shortest, and if one is no time', () => {
+    for (const args of [['230ms', '60ms'], ['0', '230ms'], ['60ms', '0'], ['60ms', 'auto'], ['x']]) {
+      assert.throws(() => read(types.msecBounds, ...args), /is not (two times|a time)/);
+    }
+  });
+});
+
 describe('sizes', () => {
   const rows: readonly [string, number][] = [
     ['4096', 4096],

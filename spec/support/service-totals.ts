@@ -47,6 +47,11 @@ export function sampleProcesses(): Processes {
     heap_limit: 260_000_000,
     open_fds: 30,
     max_fds: 1024,
+    read_interval: null,
+    turn_load: 0,
   };
-  return { main, 'worker-0': { ...main, loop_lag: 0.25, open_fds: null, max_fds: null } };
+  return {
+    main,
+    'worker-0': { ...main, loop_lag: 0.25, open_fds: null, max_fds: null, read_interval: 0.1, turn_load: 0.04 },
+  };
 }

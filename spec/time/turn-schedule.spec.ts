@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { turnScheduleOf } from '../../lib/time/turn-schedule.js';
+import { turnReport, turnScheduleOf } from '../../lib/time/turn-schedule.js';
 import { FakeClock } from '../support/fake-clock.js';
 
 const settings = { inReadInterval: 230, outMinProcessDelay: 500, outFlushTimeout: 500, outEarlyRelease: false };
@@ -50,5 +50,38 @@ describe('the schedule of turns', () => {
     assert.equal(reading, undefined);
     assert.equal(flushTimeout, 0);
     assert.notEqual(turns, clock);
+  });
+
+  it('adapts the period between two times, and shares the count of sockets between all upstreams', () => {
+    const clock = new FakeClock();
+    const bounds = { ...settings, inReadInterval: { shortest: 100, longest: 230 } };
+    const periods = (): (number | undefined)[] =>
+      [bounds, settings].map((one) => turnScheduleOf(one, clock).reading?.period);
+    assert.deepEqual(periods(), [100, 230]);
+    assert.deepEqual(turnReport(clock), { period: undefined, load: 0 });
+    const { reading } = turnScheduleOf(bounds, clock);
+    reading?.onTurn(() => {});
+    assert.equal(turnReport(clock).period, 100);
+    // These have a fixed period, but their reads cost as much.
+    for (let i = 0; i < 60; i++) turnScheduleOf(settings, clock).reading?.onTurn(() => {});
+    clock.advance(2000);
+    assert.deepEqual(periods(), [201.25, 230]);
+    assert.equal(turnReport(clock).period, 230);
+  });
+
+  it('limits both times by the process delay', () => {
+    const period = (inReadInterval: number | { shortest: number; longest: number }, outMinProcessDelay: number) => {
+      const clock = new FakeClock();
+      const { reading, turnsPerRead } = turnScheduleOf({ ...settings, inReadInterval, outMinProcessDelay }, clock);
+      for (let i = 0; i < 60; i++) reading?.onTurn(() => {});
+      const first = reading?.period;
+      clock.advance(2000);
+      return [first, reading?.period, turnsPerRead];
+    };
+    assert.deepEqual(period({ shortest: 100, longest: 230 }, 200), [92, 92, 1]);
+    assert.deepEqual(period({ shortest: 1, longest: 230 }, 500), [8, 201.25, 1]);
+    // Two turns to each read.
+    assert.deepEqual(period({ shortest: 200, longest: 460 }, 1000), [100, 201.25, 2]);
+    assert.deepEqual(period(460, 1000), [230, 230, 2]);
   });
 });

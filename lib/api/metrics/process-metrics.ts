@@ -29,6 +29,12 @@ export const PROCESS_METRICS: readonly SampledMetric<Processes>[] = [
   each('heap_limit_bytes', 'Size of the heap at which Node ends the process', (p) => p.heap_limit),
   each('open_fds', 'Open file descriptors', (p) => p.open_fds),
   each('max_fds', 'Most file descriptors that may be open', (p) => p.max_fds),
+  each(
+    'read_interval_seconds',
+    'Present interval between two reads of a KMP connection; absent while none is read in intervals',
+    (p) => p.read_interval,
+  ),
+  each('turn_load_ratio', 'Share of the time that these reads, merging and writing take', (p) => p.turn_load),
 ];
 
 function each(name: string, help: string, value: (stats: ProcessStats) => number | null): SampledMetric<Processes> {

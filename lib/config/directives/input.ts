@@ -1,6 +1,6 @@
 import { senderSecret } from '../access/sender-secrets.js';
 import { repeatable, row, type Context } from '../row.js';
-import { choice, msec, num, path, size, msecFromOne } from '../types.js';
+import { choice, msec, msecBounds, num, path, size, msecFromOne } from '../types.js';
 
 const contexts: readonly Context[] = ['stream', 'stream server'];
 
@@ -85,15 +85,19 @@ export const inputDirectives = {
     doc: `Maximum number of frames that are skipped as duplicates after a sender reconnects. A sender that repeats more
       frames starts a new sequence, which begins at a key frame.`,
   }),
-  kmp_rtmp_in_read_interval: row(msec, '230ms', {
+  kmp_rtmp_in_read_interval: row(msecBounds, '100ms 230ms', {
     contexts,
     doc: `Reads each KMP connection once per interval. In between, the kernel buffers the data, which uses much less CPU
-      time. The interval counts as part of the process delay, so the latency of the stream does not grow. It is at most
-      four fifths of kmp_rtmp_out_min_process_delay. A connection that delivers less than 16 KB per interval (audio) may
+      time. With two times, the interval adapts to the load between them: the fewer connections a process has, the
+      shorter it is. With 40 connections or more it is seven eighths of the longest, and it is the longest while the
+      process is busy. With one time, it is always the same. A frame waits for the next read or write, so its delay is
+      kmp_rtmp_out_min_process_delay with up to 50 ms less, and up to the interval minus 50 ms more. The interval is at
+      most four fifths of kmp_rtmp_out_min_process_delay, and with the default delay at most 230 ms. A connection that delivers less than 16 KB per interval (audio) may
       be read at every second interval, but always before a later frame of another track is written. A second sender of
-      a track waits for two intervals, because the first sender may have disconnected without notice. The interval is
-      not used with kmp_rtmp_out_early_release, with kmp_rtmp_out_flush_timeout 0, and with a process delay close to 0.
+      a track waits for two of the longest intervals, because the first sender may have disconnected without notice. The
+      metric kmp_rtmp_process_read_interval_seconds has the present interval of each process. The interval is not used with kmp_rtmp_out_early_release, with kmp_rtmp_out_flush_timeout 0, and with a process delay close to 0.
       0: data is read as soon as it arrives.`,
+    example: 'kmp_rtmp_in_read_interval 230ms;',
   }),
   kmp_rtmp_in_max_name_length: row(num(0, 1_000_000), '256', {
     contexts,

@@ -5,6 +5,7 @@ import type { ConnectPacket, KmpPacket } from '../../kmp/packet.js';
 import { Frame } from '../../media/frame.js';
 import { sameMediaInfo, type MediaInfo } from '../../media/media-info.js';
 import { toMs } from '../../media/timescale.js';
+import { longestInterval } from '../../time/turn-schedule.js';
 import { turnShareOf } from '../../time/turn-share.js';
 import { MAX_PAYLOAD } from '../../rtmp/chunk/chunk-writer.js';
 import { Writable } from '../../base/streams.js';
@@ -72,7 +73,7 @@ export class Input extends Writable implements TrackInput, Counting {
     this.rules = new FrameRules(options.settings);
     this.createdAt = options.clock.now();
     this.data = options.connectData;
-    this.takeoverWait = new TakeoverWait(options.clock, options.settings.inReadInterval);
+    this.takeoverWait = new TakeoverWait(options.clock, longestInterval(options.settings.inReadInterval));
     options.totals?.enter(this);
   }
 

@@ -18,7 +18,7 @@ const NOTICED_AFTER = 100;
 export class TakeoverWait {
   private since: number | undefined;
 
-  /** @param readInterval ms (`kmp_rtmp_in_read_interval`); 0: a cut is noticed at once, so no sender waits */
+  /** @param readInterval ms (`kmp_rtmp_in_read_interval`, the longest); 0: a cut is noticed at once: no sender waits */
   constructor(
     private readonly clock: Clock,
     private readonly readInterval: number,

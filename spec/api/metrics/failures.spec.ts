@@ -97,5 +97,8 @@ describe('metrics of what is wrong', () => {
     assert.equal(series.get('kmp_rtmp_process_resident_memory_bytes{process="main"}'), 90_000_000);
     assert.equal(series.get('kmp_rtmp_process_max_fds{process="main"}'), 1024);
     assert.equal(series.has('kmp_rtmp_process_max_fds{process="worker-0"}'), false);
+    assert.equal(series.get('kmp_rtmp_process_read_interval_seconds{process="worker-0"}'), 0.1);
+    assert.equal(series.get('kmp_rtmp_process_turn_load_ratio{process="worker-0"}'), 0.04);
+    assert.equal(series.has('kmp_rtmp_process_read_interval_seconds{process="main"}'), false);
   });
 });

@@ -1,0 +1,75 @@
+/**
+ * Number of reads a second up to which the period is shorter than it has to be. They cost about 1 % of a core
+ * (docs/performance.md, The period of turns).
+ */
+const CHEAP_READS = 175;
+
+/** The longest period, as a share of the upper bound, while turns leave most of the time to other work. */
+const CALM_SHARE = 7 / 8;
+
+/** The share of the time that turns take above which the period is the longest, and below which it no longer is. */
+const BUSY = 0.35;
+const NO_LONGER_BUSY = 0.25;
+
+/** A period that differs by less than this share from the wanted one stays as it is. */
+const TOLERANCE = 0.1;
+
+/** ms for which a shorter period has to be possible before it is used. A longer one is used at once. */
+const SHORTER_AFTER = 5_000;
+
+/** ms between the turns of an upstream; a fixed period has two equal bounds. */
+export interface PeriodBounds {
+  /** At least 8. */
+  readonly shortest: number;
+  readonly longest: number;
+}
+
+/**
+ * Decides the period of turns. Frames are delayed by half of it in the mean, and each turn has a fixed cost. So the
+ * period is short while there are few sockets to read. With more of them it grows, up to seven eighths of the upper
+ * bound. It gets longer than that only while turns take much of the time.
+ */
+export class TurnPace {
+  /** ms; between the bounds. */
+  period: number;
+  private isBusy = false;
+  /** Monotonic ms since which a shorter period has been possible. */
+  private shorterSince: number | undefined;
+
+  constructor(private readonly bounds: PeriodBounds) {
+    this.period = bounds.shortest;
+  }
+
+  /**
+   * Sets the period. Call it from time to time, and when the number of sockets has changed.
+   *
+   * @param sockets the number of sockets that are read in turns
+   * @param load the share of the time that turns take, 0 to 1
+   * @param now monotonic ms
+   * @returns whether the period has changed
+   */
+  adapt(sockets: number, load: number, now: number): boolean {
+    const wanted = this.wanted(sockets, load);
+    const { period } = this;
+    if (wanted > period * (1 + TOLERANCE)) return this.set(wanted);
+    if (wanted >= period * (1 - TOLERANCE)) {
+      this.shorterSince = undefined;
+      return false;
+    }
+    this.shorterSince ??= now;
+    return now - this.shorterSince >= SHORTER_AFTER && this.set(wanted);
+  }
+
+  private wanted(sockets: number, load: number): number {
+    const { shortest, longest } = this.bounds;
+    this.isBusy = load > (this.isBusy ? NO_LONGER_BUSY : BUSY);
+    if (this.isBusy) return longest;
+    return Math.max(shortest, Math.min(longest * CALM_SHARE, (sockets * 1000) / CHEAP_READS));
+  }
+
+  private set(period: number): true {
+    this.period = period;
+    this.shorterSince = undefined;
+    return true;
+  }
+}
