@@ -21,7 +21,7 @@ export interface NodeRecord {
 }
 
 /** The owner of an upstream id. */
-export interface Ownership {
+export interface OwnerRecord {
   readonly id: string;
   readonly node: string;
   /**

@@ -1,5 +1,5 @@
 import { KmpRtmpError } from '../../base/errors.js';
-import type { NodeRecord, Ownership } from '../node-record.js';
+import type { NodeRecord, OwnerRecord } from '../node-record.js';
 
 /** The answer to a placement. */
 export interface Placed {
@@ -14,6 +14,8 @@ export interface NodeList {
   readonly nodes: readonly NodeRecord[];
   /** ms since 1970 by the clock of the engine: what `seenAt` is compared with. */
   readonly now: number;
+  /** What the record of this node had as `started` before: another number, of another process with its name. */
+  readonly startedBefore?: number;
 }
 
 /** The engine does not answer in time, cannot be reached, or refuses to write. */
@@ -37,7 +39,7 @@ export interface FleetEngine {
   /** A node has joined, left, or begun to drain; what has changed is in the answer to the next heartbeat. */
   onNodes: (() => void) | undefined;
   /** This node has become an owner, or another node has taken an id from it. */
-  onOwner: ((change: Ownership) => void) | undefined;
+  onOwner: ((change: OwnerRecord) => void) | undefined;
   /** Connects in the background, and again after failures. */
   start(): void;
   /** Records a heartbeat of this node. Returns all nodes. */
@@ -50,16 +52,19 @@ export interface FleetEngine {
    * @param exclude an owner that does not answer: it is replaced if it is still the recorded one
    */
   place(id: string, order: readonly string[], exclude?: string): Promise<Placed>;
-  ownerOf(id: string): Promise<Ownership | undefined>;
+  ownerOf(id: string): Promise<OwnerRecord | undefined>;
   /**
    * Says that `node` publishes these upstreams. An id without an owner, or with a dead one, becomes its own; so does an
    * id whose record is older (it has a lower epoch). Records expire after 60 s without it.
    *
    * @returns the ids for which something else is recorded by now than was given: another node, or another epoch
    */
-  claim(node: string, owned: readonly Omit<Ownership, 'node'>[]): Promise<readonly Ownership[]>;
-  /** An upstream has ended, or moves away: the next placement chooses from all nodes. */
-  release(id: string, node: string, epoch: number): Promise<void>;
+  claim(node: string, owned: readonly Omit<OwnerRecord, 'node'>[]): Promise<readonly OwnerRecord[]>;
+  /**
+   * An upstream has ended, or moves away: after `stay` ms, a placement chooses from all nodes. A record with another
+   * owner or a newer epoch meanwhile stays.
+   */
+  release(id: string, node: string, epoch: number, stay: number): Promise<void>;
   /** The node ends in order. */
   leave(node: string): Promise<void>;
   /** Closes all connections. */
