@@ -71,8 +71,15 @@ export class BlockPool {
 
   /** A block of at least `wanted` bytes, or of 256 KiB if that is less. It has one hold, for the caller. */
   take(wanted: number): Block {
-    const pages = Math.max(1, Math.ceil(Math.min(wanted, LARGEST) / PAGE));
-    return (this.free.pop() ?? this.make()).open(this.slabs.take(pages), pages * PAGE);
+    const pages = pagesOf(wanted);
+    return this.open(this.slabs.take(pages), pages);
+  }
+
+  /** Like {@link take}, but undefined if the pool would have to allocate memory for it. */
+  takeFree(wanted: number): Block | undefined {
+    const pages = pagesOf(wanted);
+    const place = this.slabs.takeFree(pages);
+    return place === undefined ? undefined : this.open(place, pages);
   }
 
   recycle(block: Block, lease: Lease): void {
@@ -94,6 +101,10 @@ export class BlockPool {
     return this.slabs.usedBytes;
   }
 
+  private open(place: Place, pages: number): Block {
+    return (this.free.pop() ?? this.make()).open(place, pages * PAGE);
+  }
+
   private make(): Block {
     const lease: Lease = { place: undefined };
     const block = new Block(this, lease);
@@ -106,6 +117,10 @@ export class BlockPool {
     lease.place = undefined;
     if (place !== undefined) this.slabs.release(place);
   }
+}
+
+function pagesOf(wanted: number): number {
+  return Math.max(1, Math.ceil(Math.min(wanted, LARGEST) / PAGE));
 }
 
 /** The block pool of this process. */

@@ -1,3 +1,4 @@
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { systemClock, type Clock, type Timer } from '../time/clock.js';
 
 /** Unit of allocation, bytes. */
@@ -30,6 +31,15 @@ export class Slab {
 
   get isEmpty(): boolean {
     return this.freePages === PAGES;
+  }
+
+  /**
+   * Gives the memory back at once. The garbage collector would do that later, perhaps after new slabs have been
+   * allocated. Nothing may refer to the memory.
+   */
+  free(): void {
+    // A transfer takes the memory away from this buffer, and a message to a closed port is discarded.
+    closedPort().postMessage(undefined, [this.memory.buffer as ArrayBuffer]);
   }
 
   /** Allocates a run of `pages`, and returns its first page; undefined if no free run is long enough. */
@@ -89,6 +99,16 @@ export class Slab {
   }
 }
 
+let closed: MessagePort | undefined;
+
+function closedPort(): MessagePort {
+  if (closed === undefined) {
+    closed = new MessageChannel().port1;
+    closed.close();
+  }
+  return closed;
+}
+
 /** A run of pages in a slab. */
 export interface Place {
   readonly slab: Slab;
@@ -118,16 +138,25 @@ export class Slabs {
 
   /** @param pages 1 to 1024 */
   take(pages: number): Place {
-    this.used += pages;
-    // The first slabs are filled first, so that the last ones become empty.
-    for (const slab of this.all) {
-      const page = slab.take(pages);
-      if (page !== undefined) return { slab, page };
-    }
+    const free = this.takeFree(pages);
+    if (free !== undefined) return free;
     const slab = new Slab();
     this.all.push(slab);
     this.timer ??= this.trimLater();
+    this.used += pages;
     return { slab, page: slab.take(pages) ?? 0 };
+  }
+
+  /** Like {@link take}, but allocates no slab: undefined if the present ones have no room. */
+  takeFree(pages: number): Place | undefined {
+    // The first slabs are filled first, so that the last ones become empty.
+    for (const slab of this.all) {
+      const page = slab.take(pages);
+      if (page === undefined) continue;
+      this.used += pages;
+      return { slab, page };
+    }
+    return undefined;
   }
 
   release({ slab, page }: Place): void {
@@ -145,7 +174,10 @@ export class Slabs {
 
   private trim(): void {
     for (const slab of [...this.all]) {
-      if (slab.isEmpty && !slab.usedSinceTrim) this.all.splice(this.all.indexOf(slab), 1);
+      if (slab.isEmpty && !slab.usedSinceTrim) {
+        this.all.splice(this.all.indexOf(slab), 1);
+        slab.free();
+      }
       slab.usedSinceTrim = false;
     }
     this.timer = this.all.length > 0 ? this.trimLater() : undefined;

@@ -38,6 +38,11 @@ export interface TurnReaderOptions {
    * then the stream gets the bytes. Default: the stream gets all bytes.
    */
   readonly takeNow?: (bytes: Buffer) => boolean;
+  /**
+   * Whether the process may take more memory from the system. While it may not, and blocks need more, bytes wait in
+   * the kernel. Default: it may.
+   */
+  readonly mayGrow?: () => boolean;
 }
 
 /**
@@ -85,6 +90,8 @@ class SocketTurnReader implements TurnReader {
   /** Empty reads in sequence. */
   private empty = 0;
   private reading = false;
+  /** True during a read that cannot be done later. */
+  private isLast = false;
   private ended = false;
   private settled = false;
   private turns = 0;
@@ -120,7 +127,10 @@ class SocketTurnReader implements TurnReader {
 
   readLast(): void {
     // A read in progress continues by itself, and Node reads bytes as soon as they arrive.
-    if (this.stop !== undefined && !this.reading) this.read(this.clock.now());
+    if (this.stop === undefined || this.reading) return;
+    this.isLast = true;
+    this.read(this.clock.now());
+    this.isLast = false;
   }
 
   private start(): void {
@@ -168,6 +178,11 @@ class SocketTurnReader implements TurnReader {
     let drained = true;
     for (;;) {
       const block = this.room();
+      if (block === undefined) {
+        this.incomplete = true;
+        drained = false;
+        break;
+      }
       const room = block.buffer.length - block.used;
       let n: number;
       try {
@@ -206,7 +221,7 @@ class SocketTurnReader implements TurnReader {
       this.lastRead = total;
       this.lastAt = now;
       this.empty = 0;
-    } else if (++this.empty === EMPTY_READS) {
+    } else if (drained && ++this.empty === EMPTY_READS) {
       this.sleep(now);
     }
     this.tidy();
@@ -251,16 +266,23 @@ class SocketTurnReader implements TurnReader {
     handle.readStart();
   }
 
-  /** A block with room for a whole read. A read in two pieces would run the decoder and all later stages twice. */
-  private room(): Block {
+  /**
+   * A block with room for a whole read. A read in two pieces would run the decoder and all later stages twice.
+   * Undefined: there is no memory for it at the moment.
+   */
+  private room(): Block | undefined {
     const { block, options, lastRead } = this;
     if (block !== undefined && this.hasRoom(block)) return block;
     this.drop();
     // The bytes of one turn fit in one block, which is at most twice the configured size.
     const most = lastRead > options.blockSize ? options.blockSize * 2 : options.blockSize;
-    const fresh = blockPool.take(Math.min(most, lastRead * HEADROOM));
-    this.block = fresh;
-    return fresh;
+    const wanted = Math.min(most, lastRead * HEADROOM);
+    this.block = blockPool.takeFree(wanted) ?? (this.mayGrow ? blockPool.take(wanted) : undefined);
+    return this.block;
+  }
+
+  private get mayGrow(): boolean {
+    return this.isLast || this.options.mayGrow === undefined || this.options.mayGrow();
   }
 
   /** Keeps only the rest of the block's last page, if that is enough for the next read. */

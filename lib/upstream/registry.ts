@@ -18,7 +18,7 @@ import { checkOwner, ownerOf, type Sender } from './owner.js';
 import type { UpstreamStatus } from './report/status.js';
 import type { Totals } from './report/totals.js';
 import type { UpstreamEvent } from './report/upstream-event.js';
-import { ProcessMemory } from './tracks/process-memory.js';
+import { ProcessMemory, type MemoryUse } from './tracks/process-memory.js';
 import { TrackRefused } from './tracks/track-refused.js';
 import { Upstream } from './upstream.js';
 import type { UpstreamOptions } from './upstream-options.js';
@@ -41,8 +41,8 @@ export interface RegistryOptions {
   readonly nextConnection: () => number;
   /** Bytes that the process may use (`kmp_rtmp_mem_limit`). Default: no limit. */
   readonly memLimit?: number;
-  /** Bytes that the process uses. Default: as the system counts them (RSS). */
-  readonly measureMemory?: () => number;
+  /** What the process uses. Default: as the system counts it (RSS). */
+  readonly measureMemory?: () => MemoryUse;
   /** Called for each upstream that has ended, with any reason. */
   readonly totals?: Totals;
   /** Records how upstreams end. */

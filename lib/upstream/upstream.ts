@@ -250,6 +250,8 @@ export class Upstream
     this.streamSet.stop();
     for (const track of [...this.allTracks()]) track.input?.close(reason);
     for (const session of this.sessions) session.destroy();
+    // Not at once: the call may come from a stage that has some of the frames in its hands.
+    setImmediate(() => this.streamSet.releaseFrames());
   }
 
   sessionClosed(session: PublishSession): void {

@@ -60,7 +60,7 @@ export class KmpService {
       nextConnection,
       ...(random === undefined ? {} : { random }),
       ...(memLimit === undefined ? {} : { memLimit }),
-      ...(measureMemory === undefined ? {} : { measureMemory }),
+      ...(measureMemory === undefined ? {} : { measureMemory: () => ({ resident: measureMemory(), free: 0 }) }),
       onEvent: (_upstream, event) => this.events.push(event),
       onEnd: (upstream, reason) => this.over.push({ upstream, reason }),
     });

@@ -324,9 +324,11 @@ export class RtmpConnection {
     this.over = true;
     this.options.queues.remove(this.lag);
     this.lag.close();
-    this.encoder.abandon();
+    const releaseMemory = this.encoder.abandon();
     this.merger.destroy();
     this.publisher?.destroy();
+    // Not at once: the call may come from a stage that has one of the frames in its hands.
+    setImmediate(releaseMemory);
   }
 
   /** Passes a batch to the publisher as the pipeline does, but not through the queue of the merger, which is empty. */

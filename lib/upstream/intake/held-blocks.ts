@@ -27,6 +27,11 @@ export class HeldBlocks {
       blocks.push(block);
     }
   }
+
+  /** The packet will not be completed. */
+  release(): void {
+    for (const held of this.blocks.splice(0)) held.release();
+  }
 }
 
 /**

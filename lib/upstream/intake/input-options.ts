@@ -7,7 +7,6 @@ import type { SigningSecret } from '../../base/signing-secret.js';
 import type { Logger } from '../../base/logger.js';
 import type { IntakeShare } from './intake-memory.js';
 import type { OnFrame } from './frame-log.js';
-import type { TurnSchedule } from '../../time/turn-schedule.js';
 import type { TurnReader } from '../../node-internals/socket-turn-reader.js';
 import type { Totals } from '../report/totals.js';
 import type { Upstream } from '../upstream.js';
@@ -36,7 +35,7 @@ export interface InputOptions {
    * Called once, when the track has joined its upstream. From then on, its socket may be read at the turns of the
    * upstream.
    */
-  readonly onJoined?: (schedule: TurnSchedule) => TurnReader | undefined;
+  readonly onJoined?: (upstream: Upstream) => TurnReader | undefined;
   /** Called for each accepted frame (`kmp_rtmp_in_log_frames`). */
   readonly onFrame?: OnFrame;
   /** The sums that include this input. */

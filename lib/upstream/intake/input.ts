@@ -105,6 +105,7 @@ export class Input extends Writable implements TrackInput, Counting {
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
     this.leaveInTurn(() => {
       this.allAcknowledged();
+      this.heldBlocks.release();
       callback(error);
     });
   }
@@ -276,7 +277,7 @@ export class Input extends Writable implements TrackInput, Counting {
     }
     upstream.changeInfo(track, info);
     this.steadyAt = options.clock.now() + STEADY_AFTER;
-    this.turns = options.onJoined?.(upstream.schedule);
+    this.turns = options.onJoined?.(upstream);
     track.source = this.turns;
   }
 

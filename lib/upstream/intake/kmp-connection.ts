@@ -94,11 +94,12 @@ export function openKmpConnection(socket: Socket, options: KmpConnectionOptions)
     totals: options.totals,
     socket,
     unjoined: options.unjoined,
-    onJoined: (schedule) => {
+    onJoined: ({ schedule, ledger }) => {
       options.unjoined?.release();
       return readInTurns(socket, schedule, {
         blockSize: settings.inBufferSize,
         idleTimeout: timerMs(settings.inReadTimeout),
+        mayGrow: () => ledger.processMayGrow,
         // The dump listens to the socket, so it needs the bytes there.
         ...(settings.inDumpFolder === '' ? { takeNow } : {}),
       });

@@ -27,6 +27,11 @@ export class Ledger {
     return Math.max(0, this.limit - this.charged);
   }
 
+  /** Whether the process may take more memory from the system to read into. */
+  get processMayGrow(): boolean {
+    return this.total === undefined || this.total.mayGrow;
+  }
+
   /** Charges `bytes`. If that would exceed the limit, charges nothing and returns false. */
   charge(bytes: number): boolean {
     if (this.charged + bytes > this.limit) return false;

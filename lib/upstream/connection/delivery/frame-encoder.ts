@@ -215,19 +215,28 @@ export class FrameEncoder implements FrameSink<Track, EncodedBatch> {
     }
   }
 
-  /** The connection is closed at once. Charges for unsent batches are released without waiting for them. */
-  abandon(): void {
+  /**
+   * The connection is closed at once. Charges for unsent batches are released without waiting for them.
+   *
+   * @returns releases their memory; call it when the socket is closed, because an interrupted write reads it until then
+   */
+  abandon(): () => void {
     const lost = [...[...this.outstanding].flatMap((batch) => batch.shares), ...this.closeShares()];
+    const blocks = [...this.outstanding].flatMap((batch) => batch.blocks);
+    const frames = lost.flatMap((share) => share.frames);
     for (const batch of this.outstanding) this.ledger.release(batch.otherCharge);
     this.outstanding.clear();
     this.ledger.release(this.otherCharge);
     this.otherCharge = 0;
     for (const share of lost) {
-      // An interrupted write may still read the payloads, so their memory is left to the garbage collector.
       for (const frame of share.frames) share.track.memory.releaseCharge(frame);
       this.release(share);
       this.owner.framesLost(share.track, this.acked);
     }
+    return () => {
+      for (const block of blocks) block.release();
+      for (const frame of frames) frame.release();
+    };
   }
 
   /** The batches' parts since the last call, by track. */
