@@ -1,6 +1,7 @@
 import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { Slabs, type Place, type Slab } from '../../lib/media/slab.js';
+import { FakeClock } from '../support/fake-clock.js';
 
 const PAGES = 1024;
 
@@ -63,5 +64,22 @@ describe('slabs', () => {
     }
     assert.equal(slabs.bytes, model.slabs.length * PAGES * 4096);
     assert.ok(known.length > 2);
+  });
+
+  it('that are not used any more give their memory back without a garbage collection', () => {
+    const clock = new FakeClock();
+    const slabs = new Slabs(clock);
+    const before = process.memoryUsage().arrayBuffers;
+    const places = Array.from({ length: 16 }, () => slabs.take(PAGES));
+    assert.ok(process.memoryUsage().arrayBuffers - before >= 64 * 2 ** 20);
+    for (const place of places) slabs.release(place);
+    clock.advance(2000);
+    assert.equal(slabs.bytes, 64 * 2 ** 20);
+    clock.advance(2000);
+    assert.equal(slabs.bytes, 0);
+    assert.ok(process.memoryUsage().arrayBuffers - before < 2 ** 20);
+    // New memory is used as ever.
+    const { slab, page } = slabs.take(3);
+    assert.equal(slab.memory.subarray(page * 4096).fill(7)[8191], 7);
   });
 });

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
+import { blockPool, type Block } from '../../lib/media/block.js';
 import { eventually } from '../support/eventually.js';
 import { FakeClock } from '../support/fake-clock.js';
+import { internalsOff } from '../support/internals-off.js';
 import { audioMinf, frameAt, KmpSender } from '../support/kmp-sender.js';
 import { startKmp, type KmpService } from '../support/kmp-service.js';
 
@@ -66,4 +68,74 @@ describe('the memory limit of the process', { timeout: 30_000 }, () => {
     small.send(frameAt(20, Buffer.alloc(2 * MB)));
     assert.equal((await service.ended()).upstream.id, 'small');
   });
+
+  it('ends the upstream that uses most if the process uses more than its limit, and the upstreams a quarter of it', async () => {
+    let rss = 50 * MB;
+    const settings = { outMemLimit: 32 * MB };
+    service = await startKmp(settings, {
+      ...options,
+      clock: new FakeClock(),
+      memLimit: 100 * MB,
+      measureMemory: () => rss,
+    });
+    const [small, large] = [await publish('small'), await publish('large')];
+    small.send(frameAt(0, Buffer.alloc(12 * MB)));
+    const memory = (await service.upstream('small')).ledger;
+    await eventually(() => memory.used > 12 * MB, 'the frame');
+    // Little of that can be media: something else has the memory.
+    rss = 101 * MB;
+    large.send(frameAt(0, Buffer.alloc(12 * MB)));
+    const { ledger } = await service.upstream('large');
+    await eventually(() => ledger.used > 12 * MB, 'the frame');
+    large.send(frameAt(20, Buffer.alloc(6 * MB)));
+    const { reason, upstream } = await service.ended();
+    assert.deepEqual([reason, upstream.id], ['mem_limit_exceeded', 'large']);
+    assert.match(service.log.text, /the process uses 105906176 of 104857600 bytes .* this upstream uses most of them/);
+    assert.equal(small.isClosed, false);
+  });
+
+  it('gives back at once what an upstream held that has failed', { skip: internalsOff }, async () => {
+    const clock = new FakeClock();
+    service = await startKmp({ inReadInterval: 40, outMemLimit: 32 * MB }, { ...options, clock });
+    const before = blockPool.usedBytes;
+    const sender = await publish('u1');
+    const { ledger } = await service.upstream('u1');
+    for (let i = 0; i < 200; i++) sender.send(frameAt(i * 20, Buffer.alloc(100_000)));
+    // The last one stays incomplete.
+    sender.send(frameAt(4000, Buffer.alloc(100_000)).subarray(0, 50_000));
+    await eventually(() => (clock.advance(10), ledger.used > 19 * MB), 'the frames');
+    await eventually(() => (clock.advance(10), blockPool.usedBytes - before > 15 * MB), 'the blocks');
+    service.registry.get('u1')?.fail('send_failed', 'the spec wants it');
+    await eventually(() => blockPool.usedBytes === before, 'the memory');
+  });
+
+  it(
+    'takes no memory beyond the limit to read into: the upstream that uses most gives its own',
+    { skip: internalsOff },
+    async () => {
+      let rss = 0;
+      const clock = new FakeClock();
+      const settings = { inReadInterval: 40, outMemLimit: 32 * MB };
+      service = await startKmp(settings, { ...options, clock, memLimit: 64 * MB, measureMemory: () => rss });
+      const [first, second] = [await publish('first'), await publish('second')];
+      const [{ ledger }, other] = [await service.upstream('first'), await service.upstream('second')];
+      for (let i = 0; i < 200; i++) first.send(frameAt(i * 20, Buffer.alloc(100_000)));
+      await eventually(() => (clock.advance(10), ledger.used > 19 * MB), 'the frames');
+      const rest: Block[] = [];
+      for (;;) {
+        const block = blockPool.takeFree(1);
+        if (block === undefined) break;
+        rest.push(block);
+      }
+      const { bytes } = blockPool;
+      rss = 65 * MB;
+      for (let i = 0; i < 140; i++) second.send(frameAt(i * 20, Buffer.alloc(100_000)));
+      await eventually(() => (clock.advance(10), other.ledger.used > 13 * MB), 'the frames that waited in the kernel');
+      assert.equal((await service.ended()).upstream.id, 'first');
+      assert.match(service.log.text, /the process uses 68157440 of 67108864 bytes .* this upstream uses most of them/);
+      assert.ok(blockPool.bytes <= bytes, `the pool has grown from ${bytes} to ${blockPool.bytes} bytes`);
+      assert.equal(second.isClosed, false);
+      for (const block of rest) block.release();
+    },
+  );
 });

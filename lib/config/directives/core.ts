@@ -29,8 +29,9 @@ export const processDirectives = {
     doc: `Memory that the service may use, over all upstreams and workers. auto: three quarters of the memory of the
       machine or the container. While a process uses more than nine tenths of its share, it refuses new upstreams: their
       senders are disconnected, and can be placed elsewhere. If the queues of all upstreams use more than six tenths of
-      it, the upstream that uses most ends (mem_limit_exceeded). So a few slow servers do not make the kernel kill the
-      process. off: no limit.`,
+      it, the upstream that uses most ends (mem_limit_exceeded). The same happens if the process would use more than its
+      share, unless the queues use less than a quarter of it. Until then, it reads nothing that would need more memory.
+      So a few slow servers do not make the kernel kill the process. off: no limit.`,
     example: 'kmp_rtmp_mem_limit 4g;',
   }),
   kmp_rtmp_node_internals: row(flag, 'on', {
