@@ -77,8 +77,9 @@ export const LAYERS = {
   api: ['config', 'process', 'upstream/report'],
   control: ['config', 'kmp'],
   http: ['config', 'api', 'control', 'upstream/report'],
-  // The engine, the view of the nodes, and the decisions about owners. It runs in the primary process only.
-  fleet: ['config', 'placement', 'kmp', 'upstream/report'],
+  // The engine, the view of the nodes, and the decisions about owners. It runs in the primary process only. Of
+  // upstream/orders, the book of orders and the check of their form.
+  fleet: ['config', 'placement', 'kmp', 'management', 'api', 'upstream/report', 'upstream/orders'],
   cluster: [
     'config',
     'management',

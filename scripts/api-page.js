@@ -19,6 +19,11 @@ Responses contain stream names and URLs in full, including stream keys. Restrict
 \`kmp_rtmp_api_token\` or \`kmp_rtmp_api_token_file\` (\`Authorization: Bearer TOKEN\`), or listen on the loopback interface only. The host of a
 request must be \`localhost\`, the name of the machine, an IP address or a \`server_name\`. This prevents foreign web pages from
 reaching the API through their own host names (DNS rebinding).
+
+In a fleet, every node answers for all nodes. Each upstream has its \`node\`. A node that does not answer within
+\`peer_timeout\` is named in the header \`X-Kmp-Rtmp-Missing-Nodes\`, and in \`missing_nodes\` of the status: the answer lacks its
+upstreams. Workers that do not answer are in the header \`X-Kmp-Rtmp-Missing-Workers\`, those of another node as \`NODE/NUMBER\`.
+An order for a missing node is given to it when it answers again.
 `;
 
 const ERROR_CODES = `\

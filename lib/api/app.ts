@@ -46,6 +46,8 @@ export interface AppSettings<Location extends LocationSettings = LocationSetting
   readonly status?: (location: Location) => RequestHandler;
   /** Creates the handler for a location with `control`. */
   readonly control?: (location: Location) => RequestHandler;
+  /** What other nodes of a fleet ask: its path, its rules, and the handler, which requires the peer token itself. */
+  readonly peers?: { readonly path: string; readonly access: readonly AccessRule[]; readonly handler: RequestHandler };
   /**
    * Host names that requests may use, in addition to `localhost`, the name of this machine and IP addresses. `*.NAME`
    * stands for all names below NAME.
@@ -64,9 +66,10 @@ export function createApp<Location extends LocationSettings>(settings: AppSettin
   app.disable('x-powered-by');
   app.use(securityHeaders);
   app.use(
-    routeByLocation(
-      settings.locations.map((location) => ({ ...location, handler: locationHandler(location, settings) })),
-    ),
+    routeByLocation([
+      ...settings.locations.map((location) => ({ ...location, handler: locationHandler(location, settings) })),
+      ...peerLocation(settings),
+    ]),
   );
   app.use(notFound);
   app.use(errorHandler(settings.log));
@@ -118,6 +121,14 @@ function locationHandler<Location extends LocationSettings>(
   // The management API does this itself, for apps of others.
   router.use(sameSiteOnly, content);
   return router;
+}
+
+/** Browsers do not have the peer token, so there is no check of hosts and origins: nodes may have any name. */
+function peerLocation({ peers }: Pick<AppSettings, 'peers'>): { path: string; handler: RequestHandler }[] {
+  if (peers === undefined) return [];
+  const router = express.Router({ caseSensitive: true });
+  router.use(accessControl(peers.access), refuseInReserve, peers.handler);
+  return [{ path: peers.path, handler: router }];
 }
 
 /** The role that a request needs. */

@@ -2,8 +2,7 @@ import { messageOf } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
 import { loggablePath } from './answer.js';
 import { failure, type PathOperations, type Result } from './operation.js';
-import { workerUnavailable } from './operations.js';
-import { WorkerUnavailable } from '../upstream/report/worker-unavailable.js';
+import { unavailableAnswer } from './operations.js';
 
 /** Maximum number of requests in one body. */
 const MAX_REQUESTS = 1000;
@@ -94,7 +93,8 @@ async function run(
     if (method !== 'GET' && result.status < 300) log.info(changeText(method, path, client, result.note));
     return result;
   } catch (error) {
-    if (error instanceof WorkerUnavailable) return workerUnavailable(error);
+    const unavailable = unavailableAnswer(error);
+    if (unavailable !== undefined) return unavailable;
     log.error(`HTTP multi: ${method} ${loggablePath(path)} failed: ${messageOf(error)}`, { error });
     return failure(500, 'internal_error', 'the request failed; see the log of the service');
   }

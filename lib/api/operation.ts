@@ -7,8 +7,10 @@ export interface Result {
   readonly body?: Buffer;
   /** Makes the body with line breaks and indentation. Without it, that is made from the body. */
   readonly pretty?: () => Promise<Buffer>;
-  /** The workers that the answer lacks, by number. */
-  readonly missing?: readonly number[];
+  /** The workers that the answer lacks, by number; those of another node of a fleet as `NODE/NUMBER`. */
+  readonly missing?: readonly (number | string)[];
+  /** The nodes of the fleet that the answer lacks, or that an order has not reached yet, by name. */
+  readonly missingNodes?: readonly string[] | undefined;
   /** Where the next page of a list begins. */
   readonly next?: string | undefined;
   /** What the log says about the change, without secrets. */

@@ -1,6 +1,7 @@
 import { DEFAULT_CLOSED, MAX_CLOSED } from '../upstream/report/closed.js';
 import type { GlobalStatus, Management } from '../upstream/report/status.js';
-import type { WorkerUnavailable } from '../upstream/report/worker-unavailable.js';
+import { messageOf } from '../base/errors.js';
+import { NodeUnavailable, WorkerUnavailable } from '../upstream/report/unavailable.js';
 import { coalesce } from './coalesce.js';
 import { jsonInParts } from './json-parts.js';
 import { openApiDocument } from './openapi/openapi.js';
@@ -9,17 +10,27 @@ import { orderOperations } from './orders.js';
 
 const DROPPED: Result = { status: 204 };
 
-/** An answer made from answers of all workers. It names those that did not answer. */
-function okOfAll(value: unknown, ...parts: readonly Pick<GlobalStatus, 'missing_workers'>[]): Result {
-  const missing = new Set(parts.flatMap(({ missing_workers: workers = [] }) => workers));
-  return { ...ok(value), missing: [...missing].sort((a, b) => a - b) };
+type Parts = Pick<GlobalStatus, 'missing_workers' | 'missing_nodes' | 'missing_workers_of'>;
+
+/** An answer made from answers of all workers and nodes. It names those that did not answer. */
+function okOfAll(value: unknown, ...parts: readonly Parts[]): Result {
+  return { ...ok(value), ...missingOf(parts) };
+}
+
+function missingOf(parts: readonly Parts[]): Pick<Result, 'missing' | 'missingNodes'> {
+  const workers = new Set(parts.flatMap(({ missing_workers: numbers = [] }) => numbers));
+  const nodes = new Set(parts.flatMap(({ missing_nodes: names = [] }) => names));
+  const ofNodes = parts.flatMap(({ missing_workers_of: all = {} }) =>
+    Object.entries(all).flatMap(([node, numbers]) => numbers.map((number) => `${node}/${number}`)),
+  );
+  const missing = [...[...workers].sort((a, b) => a - b), ...new Set(ofNodes)];
+  return { missing, missingNodes: [...nodes].sort() };
 }
 
 /** Like {@link okOfAll}, for an answer that can have megabytes. */
 async function largeOfAll<T extends object>(value: T, large: keyof T | undefined, all: GlobalStatus): Promise<Result> {
-  const { missing_workers: missing = [] } = all;
   const body = await jsonInParts(value, large);
-  return { status: 200, body, pretty: once(() => jsonInParts(value, large, true)), missing: [...missing] };
+  return { status: 200, body, pretty: once(() => jsonInParts(value, large, true)), ...missingOf([all]) };
 }
 
 /** Makes a result when it is first needed, and keeps it. */
@@ -28,9 +39,19 @@ function once<T>(make: () => T): () => T {
   return () => (result ??= make());
 }
 
-/** The answer if the worker of an upstream does not answer: nobody knows whether there is such an upstream. */
-export function workerUnavailable({ message }: WorkerUnavailable): Result {
-  return failure(503, 'worker_unavailable', `${message}; its upstreams are not known. Try again in a few seconds`);
+/**
+ * The answer if the worker of an upstream, or a node of the fleet, does not answer: nobody knows whether there is such
+ * an upstream. undefined: it is another error.
+ */
+export function unavailableAnswer(error: unknown): Result | undefined {
+  const code =
+    error instanceof NodeUnavailable
+      ? 'node_unavailable'
+      : error instanceof WorkerUnavailable
+        ? 'worker_unavailable'
+        : undefined;
+  if (code === undefined) return undefined;
+  return failure(503, code, `${messageOf(error)}; its upstreams are not known. Try again in a few seconds`);
 }
 
 /** All operations of the management API (docs/protocol/behaviour.md, API endpoints). */
@@ -130,7 +151,8 @@ function page(
 async function closed(management: Management, { limit, upstream_id: upstreamId }: Query = {}): Promise<Result> {
   const most = limit === undefined ? DEFAULT_CLOSED : /^\d{1,9}$/.test(limit) ? Number(limit) : 0;
   if (most < 1) return failure(400, 'bad_request', `"limit" is a number from 1 to ${MAX_CLOSED}`);
-  return ok(await management.closed({ limit: Math.min(most, MAX_CLOSED), upstreamId }));
+  const records = await management.closed({ limit: Math.min(most, MAX_CLOSED), upstreamId });
+  return { ...ok(records), missingNodes: records.missing_nodes };
 }
 
 function connectionId(text: string): number | undefined {

@@ -5,6 +5,7 @@ import {
   type ElsewhereUrls,
   type OperatorOrder,
   type OrderAnswer,
+  type OrderRefusal,
   type StandingOrder,
 } from '../upstream/report/orders.js';
 import type { Management } from '../upstream/report/status.js';
@@ -27,7 +28,8 @@ export function orderOperations(management: Management): readonly PathOperations
         const answer = await management.takeBack(order, by);
         if (isRefusal(answer)) return refused(answer);
         if (answer === undefined) return failure(404, 'not_found', 'there is no order with this number');
-        return { ...DONE, ...(known === undefined ? {} : { note: orderText(known) }) };
+        const missingNodes = typeof answer === 'number' ? undefined : answer.missing_nodes;
+        return { ...DONE, missingNodes, ...(known === undefined ? {} : { note: orderText(known) }) };
       },
     },
     ...ORDERS.map((order): PathOperations => ({
@@ -63,22 +65,23 @@ function orderText({ kind, upstream_id: id, route, url }: StandingOrder): string
 
 function ofUpstream(id: string, answer: OrderAnswer): Result {
   if (isRefusal(answer)) return refused(answer);
-  return answer === undefined ? noUpstream(id) : DONE;
+  if (answer === undefined) return noUpstream(id);
+  return typeof answer === 'number' ? DONE : { ...DONE, missingNodes: answer.missing_nodes };
 }
 
 async function ofRoute(route: string, order: () => Promise<OrderAnswer>): Promise<Result> {
   if (!/^rtmps?:\/\/[^/]+\/[^/]+/i.test(route)) {
     return failure(400, 'bad_request', 'a route is the URL of a server with its app, such as rtmp://host/app');
   }
-  const upstreams = await order();
-  if (isRefusal(upstreams)) return refused(upstreams);
-  return upstreams === undefined
-    ? failure(404, 'not_found', 'no upstream publishes there, or nothing was to be changed')
-    : ok({ upstreams });
+  const answer = await order();
+  if (isRefusal(answer)) return refused(answer);
+  if (answer === undefined)
+    return failure(404, 'not_found', 'no upstream publishes there, or nothing was to be changed');
+  return typeof answer === 'number' ? ok({ upstreams: answer }) : { ...ok(answer), missingNodes: answer.missing_nodes };
 }
 
 /** Nothing was changed: an order that clashes with the number of others (409), or that cannot be carried out (422). */
-function refused({ error, message }: Exclude<OrderAnswer, number | undefined>): Result {
+function refused({ error, message }: OrderRefusal): Result {
   return failure(API_ERRORS[error].status, error, message);
 }
 

@@ -5,8 +5,7 @@ import { answerBytes, answerError, errorHandler, notFound } from './answer.js';
 import { clientName, tokenName } from './client.js';
 import { changeText, runMulti } from './multi.js';
 import type { Operation, Query, Result } from './operation.js';
-import { operations, workerUnavailable } from './operations.js';
-import { WorkerUnavailable } from '../upstream/report/worker-unavailable.js';
+import { operations, unavailableAnswer } from './operations.js';
 import { sameSiteOnly, securityHeaders } from './security.js';
 
 export interface ManagementOptions {
@@ -81,23 +80,25 @@ function queryOf(req: Request): Query {
   return Object.assign(Object.create(null), Object.fromEntries(entries)) as Query;
 }
 
-/** @throws any error but `WorkerUnavailable`, which is an answer */
+/** @throws any error but `WorkerUnavailable` and `NodeUnavailable`, which are answers */
 async function resultOf(result: Promise<Result>): Promise<Result> {
   try {
     return await result;
   } catch (error) {
-    if (error instanceof WorkerUnavailable) return workerUnavailable(error);
+    const unavailable = unavailableAnswer(error);
+    if (unavailable !== undefined) return unavailable;
     throw error;
   }
 }
 
 async function respond(req: Request, res: Response, result: Result): Promise<void> {
-  const { status, body, pretty, missing = [], next } = result;
+  const { status, body, pretty, missing = [], missingNodes = [], next } = result;
   const isPretty = body !== undefined && req.query['pretty'] === '1';
   const sent = isPretty ? await (pretty?.() ?? indented(body)) : body;
   if (next !== undefined)
     res.setHeader('X-Kmp-Rtmp-Next', encodeURIComponent(next.replace(/\p{Surrogate}/gu, '\ufffd')));
   if (missing.length > 0) res.setHeader('X-Kmp-Rtmp-Missing-Workers', missing.join(', '));
+  if (missingNodes.length > 0) res.setHeader('X-Kmp-Rtmp-Missing-Nodes', missingNodes.join(', '));
   if (status === 503) res.setHeader('Retry-After', '2');
   if (sent === undefined) res.status(status).end();
   else answerBytes(res, sent, status);

@@ -31,6 +31,8 @@ export const API_ERRORS = {
   too_many_connections: { status: 503, when: 'all connections of this server are busy' },
   too_many_viewers: { status: 503, when: 'too many status pages are open' },
   worker_unavailable: { status: 503, when: 'the worker process that has the upstream does not answer' },
+  node_unavailable: { status: 503, when: 'a node of the fleet does not answer, and no other node has the upstream' },
+  fleet_protocol: { status: 404, when: 'another node of the fleet asks in another version of the protocol' },
   answer_too_large: { status: 507, when: 'the answers of `POST /multi` are too large together' },
 } as const satisfies Readonly<Record<ErrorCode, ApiErrorRow>>;
 

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../time/clock.js';
-import { WorkerUnavailable } from '../upstream/report/worker-unavailable.js';
+import { WorkerUnavailable } from '../upstream/report/unavailable.js';
 
 interface Call {
   readonly timer: Timer;

@@ -17,7 +17,7 @@ import { ClusterManagement } from './cluster-management.js';
 import { ClusterTotals } from './cluster-totals.js';
 import type { ToPrimary } from './messages.js';
 import { Slot, type SlotOwner } from './slot.js';
-import { WorkerUnavailable } from '../upstream/report/worker-unavailable.js';
+import { WorkerUnavailable } from '../upstream/report/unavailable.js';
 import { workerProgram } from './worker-program.js';
 
 export interface ClusterMediaServiceOptions {

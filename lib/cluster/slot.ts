@@ -13,7 +13,7 @@ import { Calls } from './calls.js';
 import { Deliveries } from './deliveries.js';
 import type { ToPrimary, ToWorker } from './messages.js';
 import { WorkerWatch } from './worker-watch.js';
-import { WorkerUnavailable } from '../upstream/report/worker-unavailable.js';
+import { WorkerUnavailable } from '../upstream/report/unavailable.js';
 import { forkWorker } from './worker-program.js';
 
 /** A worker that lived for less than this, ms, is replaced after a delay, which grows with each such worker. */

@@ -66,6 +66,8 @@ export interface HttpServerConfig {
   readonly certificates: readonly CertificateFiles[];
   /** Maximum numbers of connections to one address; 0: no limit. */
   readonly limits: { readonly maxConnections: number; readonly maxPerAddress: number };
+  /** Rules of the server itself, for what is not in a location: the paths for other nodes of a fleet. */
+  readonly access: readonly AccessRule[];
   /** In the order of matching: exact paths first, then prefixes, the longest first. */
   readonly locations: readonly LocationConfig[];
 }
@@ -172,7 +174,7 @@ function httpServer(scope: Scope, addresses: Map<string, TakenAddress>, context:
   const find = settingLookup(scope, overrides);
   const ownListen: SettingLookup = (setting) =>
     setting === 'listen' ? (overrides.get('httpListen') ?? scope.find(setting)) : find(setting);
-  const { listen, serverName = [] } = collectSettings(serverDirectives, ownListen);
+  const { listen, serverName = [], access } = collectSettings(serverDirectives, ownListen);
   checkListen(listen, scope, addresses);
   if (listen.some(({ proxyProtocol }) => proxyProtocol)) {
     const reason = '"proxy_protocol" is supported for KMP servers only (in stream)';
@@ -188,6 +190,7 @@ function httpServer(scope: Scope, addresses: Map<string, TakenAddress>, context:
     names: [...serverName, ...listen.flatMap(({ host }) => (host === '' || isIP(host) !== 0 ? [] : [host]))],
     certificates,
     limits: { maxConnections: httpMaxConnections, maxPerAddress: httpMaxConnectionsPerAddress },
+    access,
     locations,
   };
 }

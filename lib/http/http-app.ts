@@ -1,4 +1,4 @@
-import type { Express } from 'express';
+import type { Express, RequestHandler } from 'express';
 import { createApp } from '../api/app.js';
 import type { Health } from '../api/health.js';
 import type { ServiceCounters } from '../api/metrics/service-counters.js';
@@ -20,14 +20,16 @@ export interface HttpParts {
   readonly secretFor: (at: KmpAddress | undefined) => string | undefined;
   readonly clock: Clock;
   readonly log: Logger;
+  /** What other nodes of the fleet ask, and where; absent without a fleet, and on servers that they do not use. */
+  readonly peers?: { readonly path: string; readonly handler: RequestHandler } | undefined;
 }
 
 /** Creates the app of an HTTP server of the configuration with all its locations. */
 export function httpApp(
   server: HttpServerConfig,
-  { management, health, counters, kmp, secretFor, clock, log }: HttpParts,
+  { management, health, counters, kmp, secretFor, clock, log, peers }: HttpParts,
 ): Express {
-  const { locations, names } = server;
+  const { locations, names, access } = server;
   // The status page uses a writable API of the same server for its drop buttons.
   const api = locations.find((location) => location.api?.write === true)?.path;
   return createApp({
@@ -37,6 +39,7 @@ export function httpApp(
     health,
     counters,
     log,
+    ...(peers === undefined ? {} : { peers: { ...peers, access } }),
     status: () => statusRouter(management, { api, counters, clock, log }),
     control: ({ control }) =>
       controlRouter(control?.routes ?? [], {

@@ -86,6 +86,7 @@ http {
           names: [],
           certificates: [],
           limits: { maxConnections: 1024, maxPerAddress: 512 },
+          access: [],
           locations: [
             {
               path: '/kmp_rtmp_api/',

@@ -60,7 +60,7 @@ export const commonErrors = {
   421: error('The Host is not a name of this server (server_name)'),
   500: error('The service failed; its log has the reason'),
   503: error(
-    'The worker process that has the upstream does not answer or is being replaced, ' +
+    'The worker or node that may have the upstream does not answer, ' +
       'or all connections of this server are busy; try again after Retry-After',
   ),
 };

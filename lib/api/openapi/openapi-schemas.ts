@@ -44,6 +44,14 @@ function withOptional(schema: Schema, properties: Readonly<Record<string, Schema
   return { ...schema, properties: { ...schema.properties, ...properties } };
 }
 
+const missingNodes: Readonly<Record<string, Schema>> = {
+  missing_nodes: {
+    type: 'array',
+    items: { type: 'string' },
+    description: 'nodes of the fleet that do not answer: theirs are missing here. Absent without a fleet',
+  },
+};
+
 /**
  * The objects of lib/upstream/report/status.ts (docs/protocol/behaviour.md, API objects), in the order from the outside
  * in.
@@ -66,107 +74,145 @@ export const schemas: Readonly<Record<string, Schema>> = {
         description:
           'workers that do not answer or are being replaced: upstreams lacks theirs. Absent with one process',
       },
+      ...missingNodes,
+      node: text('name of the node of the fleet that answers; absent without a fleet'),
+      nodes: byId(ref('Node'), 'the nodes of the fleet, by name; absent without a fleet'),
+      missing_workers_of: byId(
+        { type: 'array', items: count('number of a worker, from 0') },
+        'workers of other nodes that do not answer, by the name of the node; absent if there are none',
+      ),
     },
   ),
-  Upstream: object('An RTMP connection to an upstream server', {
-    url: text('URL of the upstream, from the sender'),
-    header: text('bytes sent before the handshake, from the sender'),
-    opaque: text('arbitrary data of the sender'),
-    remote_addr: text('address and port of the server; empty if not connected'),
-    local_addr: text('local address and port; empty if not connected'),
-    connection: count('number of the connection, unique in the service'),
-    mem_limit: count('maximum number of bytes that the upstream may hold'),
-    mem_left: { type: 'integer', description: 'free bytes of mem_limit' },
-    written_bytes: count('bytes written to the output queue, handshake included'),
-    sent_bytes: count('bytes that the kernel has taken'),
-    received_bytes: count('bytes received from the server, handshake included'),
-    streams: byId(ref('Stream'), 'by stream name, which may be a stream key'),
-    state: {
-      type: 'string',
-      enum: UPSTREAM_STATES,
-      description:
-        'state of the upstream; waiting: its destination has failed lately, and it waits for its turn to connect; ' +
-        'degraded: it publishes, but its server is too far behind or takes far less than comes in, or frames are dropped; ' +
-        'disabled: an operator has disabled it; ' +
-        'input_lost: it is published, but the media of all its tracks is missing; ' +
-        'input_stalled: it is published, but a sender that is connected sends no frames',
-    },
-    degraded: {
-      oneOf: [ref('Degraded'), { type: 'null' }],
-      description: 'why the upstream is degraded; null if it is not',
-    },
-    input_stalled: {
-      type: ['integer', 'null'],
-      minimum: 0,
-      description: 'seconds for which a connected sender has sent no frames; null unless the state is input_stalled',
-    },
-    last_status: { oneOf: [ref('LastStatus'), { type: 'null' }], description: 'last status message of the server' },
-    acked_bytes: count('bytes of sent_bytes that the server has acknowledged; 0 if it sends no acknowledgements'),
-    lag_ms: count('the largest lag_ms of its tracks'),
-    outage: {
-      oneOf: [ref('Outage'), { type: 'null' }],
-      description: 'the time without a server; null while it publishes, and before the first attempt has failed',
-    },
-    reconnects: count('number of reconnects'),
-    destination: count('the destination that is in use, or tried: 0 is that of url, n the n-th backup'),
-    destinations: count('number of destinations: 1, and the backups'),
-    destination_url: text('URL of that destination, without user and password'),
-    elsewhere: {
-      oneOf: [ref('Elsewhere'), { type: 'null' }],
-      description: 'where an operator has sent the upstream, instead of to url; null: nowhere else',
-    },
-    failovers: count('how often another destination was taken into use'),
-    uptime: count('seconds since the upstream was created'),
-    last_error: {
-      oneOf: [ref('LastError'), { type: 'null' }],
-      description: 'why the connection last broke or failed; null if it never did',
-    },
-    last_error_at: { type: ['string', 'null'], description: 'when that was (ISO 8601, UTC)' },
-    last_error_layer: {
-      type: ['string', 'null'],
-      description: 'where that was: dns, tcp, tls or rtmp; null: not between this service and the server',
-    },
-    last_error_advice: text('what to do about it; empty if nothing has to be done'),
-    next_attempt: {
-      type: ['integer', 'null'],
-      minimum: 0,
-      description:
-        'seconds until the next attempt at the destination; 0 while another upstream makes one; ' +
-        'null if it waits for none',
-    },
-    next_attempt_at: {
-      type: ['string', 'null'],
-      description: 'the same as a time (ISO 8601, UTC)',
+  Node: object('A node of the fleet', {
+    version: text('version of kmp-rtmp'),
+    kmp: text('host and port of its KMP server'),
+    http: text('host and port of its HTTP server'),
+    draining: { type: 'boolean', description: 'true if it gets no new upstreams' },
+    missing: { type: ['string', 'null'], description: 'why it does not answer; null: it answers' },
+    upstreams: { type: ['integer', 'null'], minimum: 0, description: 'number of its upstreams; null: not known' },
+    uptime: { type: ['integer', 'null'], minimum: 0, description: 'seconds since its start; null: not known' },
+    missing_workers: {
+      type: 'array',
+      items: count('number of a worker, from 0'),
+      description: 'its workers that do not answer',
     },
   }),
-  ClosedUpstream: object('An upstream that has ended; failures of the same id in a row are one record', {
-    id: count('number of the record; later ones have higher numbers'),
-    upstream_id: text('id of the upstream'),
-    url: text('URL of the upstream, masked'),
-    reason: { type: 'string', enum: CLOSE_REASONS, description: 'close reason' },
-    message: text('what happened, for people'),
-    advice: text('what to do about it; empty if nothing needs to be done'),
-    layer: {
-      type: ['string', 'null'],
-      description: 'where it failed: dns, tcp, tls or rtmp; null: not between this service and the server',
-    },
-    failed: { type: 'boolean', description: 'false if it ended in order (done, api_delete, shutdown)' },
-    last_status: { oneOf: [ref('LastStatus'), { type: 'null' }], description: 'last status message of the server' },
-    started_at: text('when the first of them began (ISO 8601, UTC)'),
-    since: text('since when it has failed: the first failure that it did not recover from; or when it began'),
-    closed_at: text('when the last of them ended'),
-    attempts: count('how often a connection was tried'),
-    count: count('how many upstreams ended so, one after the other'),
-    connection: count('number of the connection of the last one'),
-    lost: object('Frames that were lost here', {
-      dropped_frames: count('dropped because the server took too little'),
-      unacked_frames: count('received, but not known to have left; senders may send them again'),
+  Upstream: withOptional(
+    object('An RTMP connection to an upstream server', {
+      url: text('URL of the upstream, from the sender'),
+      header: text('bytes sent before the handshake, from the sender'),
+      opaque: text('arbitrary data of the sender'),
+      remote_addr: text('address and port of the server; empty if not connected'),
+      local_addr: text('local address and port; empty if not connected'),
+      connection: count('number of the connection, unique in the service'),
+      mem_limit: count('maximum number of bytes that the upstream may hold'),
+      mem_left: { type: 'integer', description: 'free bytes of mem_limit' },
+      written_bytes: count('bytes written to the output queue, handshake included'),
+      sent_bytes: count('bytes that the kernel has taken'),
+      received_bytes: count('bytes received from the server, handshake included'),
+      streams: byId(ref('Stream'), 'by stream name, which may be a stream key'),
+      state: {
+        type: 'string',
+        enum: UPSTREAM_STATES,
+        description:
+          'state of the upstream; waiting: its destination has failed lately, and it waits for its turn to connect; ' +
+          'degraded: it publishes, but its server is too far behind or takes far less than comes in, or frames are dropped; ' +
+          'disabled: an operator has disabled it; ' +
+          'input_lost: it is published, but the media of all its tracks is missing; ' +
+          'input_stalled: it is published, but a sender that is connected sends no frames',
+      },
+      degraded: {
+        oneOf: [ref('Degraded'), { type: 'null' }],
+        description: 'why the upstream is degraded; null if it is not',
+      },
+      input_stalled: {
+        type: ['integer', 'null'],
+        minimum: 0,
+        description: 'seconds for which a connected sender has sent no frames; null unless the state is input_stalled',
+      },
+      last_status: { oneOf: [ref('LastStatus'), { type: 'null' }], description: 'last status message of the server' },
+      acked_bytes: count('bytes of sent_bytes that the server has acknowledged; 0 if it sends no acknowledgements'),
+      lag_ms: count('the largest lag_ms of its tracks'),
+      outage: {
+        oneOf: [ref('Outage'), { type: 'null' }],
+        description: 'the time without a server; null while it publishes, and before the first attempt has failed',
+      },
+      reconnects: count('number of reconnects'),
+      destination: count('the destination that is in use, or tried: 0 is that of url, n the n-th backup'),
+      destinations: count('number of destinations: 1, and the backups'),
+      destination_url: text('URL of that destination, without user and password'),
+      elsewhere: {
+        oneOf: [ref('Elsewhere'), { type: 'null' }],
+        description: 'where an operator has sent the upstream, instead of to url; null: nowhere else',
+      },
+      failovers: count('how often another destination was taken into use'),
+      uptime: count('seconds since the upstream was created'),
+      last_error: {
+        oneOf: [ref('LastError'), { type: 'null' }],
+        description: 'why the connection last broke or failed; null if it never did',
+      },
+      last_error_at: { type: ['string', 'null'], description: 'when that was (ISO 8601, UTC)' },
+      last_error_layer: {
+        type: ['string', 'null'],
+        description: 'where that was: dns, tcp, tls or rtmp; null: not between this service and the server',
+      },
+      last_error_advice: text('what to do about it; empty if nothing has to be done'),
+      next_attempt: {
+        type: ['integer', 'null'],
+        minimum: 0,
+        description:
+          'seconds until the next attempt at the destination; 0 while another upstream makes one; ' +
+          'null if it waits for none',
+      },
+      next_attempt_at: {
+        type: ['string', 'null'],
+        description: 'the same as a time (ISO 8601, UTC)',
+      },
     }),
-    live_again_at: {
-      type: ['string', 'null'],
-      description: 'when an upstream of this id was published again after that; null: not yet',
+    {
+      node: text('name of the node of the fleet that has it; absent without a fleet'),
+      also_on: {
+        type: 'array',
+        items: { type: 'string' },
+        description: 'other nodes that have an upstream with this id at this moment; absent if there are none',
+      },
     },
-  }),
+  ),
+  ClosedUpstream: withOptional(
+    object('An upstream that has ended; failures of the same id in a row are one record', {
+      id: count('number of the record; later ones have higher numbers'),
+      upstream_id: text('id of the upstream'),
+      url: text('URL of the upstream, masked'),
+      reason: { type: 'string', enum: CLOSE_REASONS, description: 'close reason' },
+      message: text('what happened, for people'),
+      advice: text('what to do about it; empty if nothing needs to be done'),
+      layer: {
+        type: ['string', 'null'],
+        description: 'where it failed: dns, tcp, tls or rtmp; null: not between this service and the server',
+      },
+      failed: { type: 'boolean', description: 'false if it ended in order (done, api_delete, shutdown)' },
+      last_status: { oneOf: [ref('LastStatus'), { type: 'null' }], description: 'last status message of the server' },
+      started_at: text('when the first of them began (ISO 8601, UTC)'),
+      since: text('since when it has failed: the first failure that it did not recover from; or when it began'),
+      closed_at: text('when the last of them ended'),
+      attempts: count('how often a connection was tried'),
+      count: count('how many upstreams ended so, one after the other'),
+      connection: count('number of the connection of the last one'),
+      lost: object('Frames that were lost here', {
+        dropped_frames: count('dropped because the server took too little'),
+        unacked_frames: count('received, but not known to have left; senders may send them again'),
+      }),
+      live_again_at: {
+        type: ['string', 'null'],
+        description: 'when an upstream of this id was published again after that; null: not yet',
+      },
+    }),
+    {
+      node: text(
+        'name of the node of the fleet that had it: numbers of records are those of the node; absent without a fleet',
+      ),
+    },
+  ),
   LastError: object('Why an upstream reconnects', {
     reason: text('the close reason that the upstream would have ended with'),
     message: text('what happened, for people'),
@@ -317,7 +363,10 @@ export const schemas: Readonly<Record<string, Schema>> = {
       body: { description: 'JSON of the answer; absent for 204' },
     },
   },
-  Concerned: object('Upstreams that an order is about', { upstreams: count('number of present upstreams') }),
+  Concerned: withOptional(
+    object('Upstreams that an order is about', { upstreams: count('number of present upstreams') }),
+    missingNodes,
+  ),
   Error: object('What went wrong', {
     error: { type: 'string', enum: Object.keys(API_ERRORS), description: 'stable code, for programs' },
     message: text('for people'),

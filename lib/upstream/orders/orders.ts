@@ -39,6 +39,11 @@ export class Orders {
   changes = 0;
   private lastNumber = 0;
 
+  /** @param numberOf gives the numbers of orders; default: 1, 2, 3 ... */
+  constructor(
+    private readonly numberOf: (kind: StandingOrder['kind'], scope: OrderScope) => number = () => ++this.lastNumber,
+  ) {}
+
   /** True if an upstream with this id, which publishes to `url`, is disabled. */
   isDisabled(id: string, url: string): boolean {
     return this.disabled.find(id, url) !== undefined;
@@ -56,7 +61,7 @@ export class Orders {
   disable(scope: OrderScope, note: OrderNote): Change {
     // An order that is given again keeps its time.
     if (this.disabled.has(scope)) return 'same';
-    return this.count(this.disabled.set(scope, note, ++this.lastNumber));
+    return this.count(this.disabled.set(scope, note, this.numberOf('disabled', scope)));
   }
 
   enable(scope: OrderScope): Change {
@@ -66,7 +71,9 @@ export class Orders {
   /** Returns 'full' if there are too many orders. @param to undefined: back to what the senders ask for */
   send(scope: OrderScope, to: Elsewhere | undefined): Change {
     return this.count(
-      to === undefined ? this.elsewhere.delete(scope) : this.elsewhere.set(scope, to, ++this.lastNumber),
+      to === undefined
+        ? this.elsewhere.delete(scope)
+        : this.elsewhere.set(scope, to, this.numberOf('elsewhere', scope)),
     );
   }
 
@@ -190,6 +197,13 @@ export function concerns(scope: OrderScope, id: string, url: string): boolean {
   if ('id' in scope) return scope.id === id;
   const place = placeOf(scope.route);
   return place !== undefined && place === placeOf(url);
+}
+
+/** The same text for scopes that are the same; undefined if a route is invalid. */
+export function scopeKey(scope: OrderScope): string | undefined {
+  if ('id' in scope) return JSON.stringify(['id', scope.id]);
+  const place = placeOf(scope.route);
+  return place === undefined ? undefined : JSON.stringify(['route', place]);
 }
 
 /** Server and application of a URL, without its stream; undefined if it is invalid. */

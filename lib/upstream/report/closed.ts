@@ -58,6 +58,14 @@ export interface ClosedUpstream {
   readonly lost: LostFrames;
   /** When an upstream of this id was published again after that; null: not yet. */
   readonly live_again_at: string | null;
+  /** Name of the node of the fleet that had it. Numbers of records are those of the node. Absent without a fleet. */
+  readonly node?: string;
+}
+
+/** Records of ended upstreams. */
+export interface ClosedList extends ReadonlyArray<ClosedUpstream> {
+  /** The nodes of the fleet that do not answer, by name: the list lacks their records. Absent without a fleet. */
+  readonly missing_nodes?: readonly string[];
 }
 
 /** One end of an upstream, before it becomes a part of a record. */

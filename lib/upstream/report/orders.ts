@@ -57,12 +57,20 @@ export interface OrderRefusal {
   readonly message: string;
 }
 
+/** The result of an order that some nodes of the fleet have not got yet. */
+export interface PartialOrder {
+  /** How many upstreams of the other nodes are concerned. */
+  readonly upstreams: number;
+  /** The nodes that do not answer, by name. A standing order is given to them when they do. */
+  readonly missing_nodes: readonly string[];
+}
+
 /**
  * The result of an order: how many upstreams are concerned, or why it was refused; undefined if there is no such
  * upstream, and no order to take back.
  */
-export type OrderAnswer = number | OrderRefusal | undefined;
+export type OrderAnswer = number | PartialOrder | OrderRefusal | undefined;
 
 export function isRefusal(answer: OrderAnswer): answer is OrderRefusal {
-  return typeof answer === 'object';
+  return typeof answer === 'object' && 'error' in answer;
 }

@@ -1,5 +1,5 @@
 import type { ElsewhereUrls, OperatorOrder, OrderAnswer, OrderScope, StandingOrder } from './orders.js';
-import type { ClosedQuery, ClosedUpstream } from './closed.js';
+import type { ClosedList, ClosedQuery } from './closed.js';
 import type { FailureLayer } from './advice.js';
 import type { LastStatus } from './last-status.js';
 
@@ -216,24 +216,52 @@ export interface UpstreamStatus {
   readonly next_attempt: number | null;
   /** The same as a time, ISO 8601 in UTC. */
   readonly next_attempt_at: string | null;
+  /** Name of the node of the fleet that has it. Absent without a fleet. */
+  readonly node?: string;
+  /** Other nodes that have an upstream with this id at this moment. Absent if there are none. */
+  readonly also_on?: readonly string[];
 }
 
-/** An answer about many upstreams, from all workers that answered. */
-interface FromWorkers {
+/** An answer about many upstreams, from all workers and nodes that answered. */
+interface FromAll {
   /**
    * The workers that do not answer or are being replaced, by number from 0: the answer lacks their upstreams. Absent if
-   * there is one process only.
+   * there is one process only. In a fleet: the workers of the node that was asked.
    */
   readonly missing_workers?: readonly number[];
+  /**
+   * The nodes of the fleet that do not answer, by name: the answer lacks their upstreams. Absent without a fleet.
+   */
+  readonly missing_nodes?: readonly string[];
+  /** Workers of other nodes that do not answer, by the name of the node. Absent if there are none. */
+  readonly missing_workers_of?: Readonly<Record<string, readonly number[]>>;
+}
+
+/** A node of the fleet, as another node sees it. */
+export interface NodeStatus {
+  readonly version: string;
+  /** `host:port` of its KMP listener, and of its HTTP listener for other nodes. */
+  readonly kmp: string;
+  readonly http: string;
+  /** True if it gets no new upstreams. */
+  readonly draining: boolean;
+  /** Why it does not answer; null: it answers. */
+  readonly missing: string | null;
+  /** The number of its upstreams; null: not known, because it does not answer. */
+  readonly upstreams: number | null;
+  /** s since its start; null: not known. */
+  readonly uptime: number | null;
+  /** The workers of the node that do not answer: its part lacks their upstreams. */
+  readonly missing_workers: readonly number[];
 }
 
 /** The status of several upstreams, by id. */
-export interface UpstreamStatuses extends FromWorkers {
+export interface UpstreamStatuses extends FromAll {
   readonly upstreams: Readonly<Record<string, UpstreamStatus>>;
 }
 
 /** The ids of all upstreams, in any order. */
-export interface UpstreamIds extends FromWorkers {
+export interface UpstreamIds extends FromAll {
   readonly ids: readonly string[];
 }
 
@@ -248,12 +276,17 @@ export interface GlobalStatus extends UpstreamStatuses {
   readonly pid: number;
   /** s */
   readonly uptime: number;
+  /** Name of the node that answers. Absent without a fleet, as `nodes` is. */
+  readonly node?: string;
+  /** All nodes of the fleet, by name. */
+  readonly nodes?: Readonly<Record<string, NodeStatus>>;
 }
 
 /**
  * What the API needs from the service. Questions about one upstream reject with `WorkerUnavailable` if its worker does
- * not answer. The methods are asynchronous because, with several workers, the answers come
- * from all of them. Objects keyed by ids have no prototype, so that an id such as `__proto__` is an ordinary key.
+ * not answer, and with `NodeUnavailable` if no node has it, but a node of the fleet does not answer. The methods are
+ * asynchronous because the answers come from all workers and nodes. Objects keyed by ids have no prototype, so that an
+ * id such as `__proto__` is an ordinary key.
  */
 export interface Management {
   status(): Promise<GlobalStatus>;
@@ -264,7 +297,7 @@ export interface Management {
   /** undefined: there is no such upstream. */
   upstream(id: string): Promise<UpstreamStatus | undefined>;
   /** How upstreams have ended, the last end first. */
-  closed(query?: ClosedQuery): Promise<readonly ClosedUpstream[]>;
+  closed(query?: ClosedQuery): Promise<ClosedList>;
   /** Drops an upstream with all its KMP inputs (reason `api_delete`). false: there is no such upstream. */
   dropUpstream(id: string): Promise<boolean>;
   /**

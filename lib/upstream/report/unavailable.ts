@@ -6,3 +6,10 @@ export class WorkerUnavailable extends KmpRtmpError {
     super('worker_unavailable', why);
   }
 }
+
+/** A node of the fleet does not answer, and no other node has what is asked for. */
+export class NodeUnavailable extends KmpRtmpError {
+  constructor(why: string) {
+    super('node_unavailable', why);
+  }
+}

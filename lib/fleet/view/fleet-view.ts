@@ -1,0 +1,54 @@
+import type { RequestHandler } from 'express';
+import type { Logger } from '../../base/logger.js';
+import type { FleetConfig } from '../../config/fleet/fleet.js';
+import type { Answerer } from '../../management/question.js';
+import type { Clock } from '../../time/clock.js';
+import type { Management } from '../../upstream/report/status.js';
+import { peerRouter } from '../peers/peer-router.js';
+import { PeerWatch } from '../peers/peer-watch.js';
+import { Peers, type Directory } from '../peers/peers.js';
+import { FleetManagement } from './fleet-management.js';
+import { FleetOrders } from './fleet-orders.js';
+
+export interface FleetViewParts {
+  readonly directory: Directory;
+  /** The configuration in force. */
+  readonly config: () => Pick<FleetConfig, 'peerTimeout' | 'peerTokens'>;
+  /** The media side of this node. */
+  readonly media: Answerer;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** How this node sees the other nodes of the fleet, and how they see it. */
+export class FleetView {
+  /** Of all nodes as one. */
+  readonly management: Management;
+  /** Answers other nodes; it requires the peer token. */
+  readonly router: RequestHandler;
+  private readonly peers: Peers;
+  private readonly watch: PeerWatch;
+
+  constructor({ directory, config, media, clock, log }: FleetViewParts) {
+    const { self } = directory;
+    const token = (): string => config().peerTokens[0] ?? '';
+    this.peers = new Peers({ directory, token, timeout: () => config().peerTimeout, clock, log });
+    const orders = new FleetOrders(media.management, clock);
+    this.management = new FleetManagement({ media, peers: this.peers, orders, clock });
+    this.router = peerRouter({ self, tokens: () => config().peerTokens, media, orders, log });
+    this.watch = new PeerWatch(this.peers, orders, clock);
+  }
+
+  /** Whether each of the other nodes has answered the last question; undefined: it was not asked yet. */
+  get peersUp(): ReadonlyMap<string, boolean | undefined> {
+    return this.peers.up;
+  }
+
+  start(): void {
+    this.watch.start();
+  }
+
+  stop(): void {
+    this.watch.stop();
+  }
+}
