@@ -84,6 +84,7 @@ const REASONS = {
     'the server returned another stream id than the assumed one after data was sent; see `kmp_rtmp_out_stream_id`',
   input_timeout: 'the sender was connected, but sent nothing for `kmp_rtmp_in_read_timeout`',
   shutdown: 'the service was stopped',
+  fleet_moved: 'another node of the fleet owns the upstream by now, or this node was drained',
 };
 
 /** The type of a value, with links to the objects of the page. */

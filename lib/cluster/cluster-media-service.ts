@@ -9,10 +9,12 @@ import { inUse } from '../node-internals/internals.js';
 import { testInternals } from '../node-internals/self-test.js';
 import type { NodeManagement } from '../management/node-management.js';
 import type { MediaService } from '../media-service/media-service.js';
+import type { Ownership } from '../upstream/ownership/ownership.js';
 import { Orders } from '../upstream/orders/orders.js';
 import { ClosedRecord } from '../upstream/report/closed-record.js';
 import { ProcessMonitor, type ProcessStats } from '../process/process-stats.js';
 import type { ServiceTotals } from '../upstream/report/totals.js';
+import { ClusterFleetSide } from './cluster-fleet-side.js';
 import { ClusterManagement } from './cluster-management.js';
 import { ClusterTotals } from './cluster-totals.js';
 import type { ToPrimary } from './messages.js';
@@ -24,6 +26,8 @@ export interface ClusterMediaServiceOptions {
   /** Default: nothing is logged. */
   readonly log?: Logger;
   readonly clock?: Clock;
+  /** Takes the ids that begin and end, for the fleet. */
+  readonly ownership?: Ownership;
 }
 
 /**
@@ -38,6 +42,7 @@ export class ClusterMediaService implements MediaService, SlotOwner {
   config: Config;
   readonly closed: ClosedRecord;
   readonly orders = new Orders();
+  readonly fleet: ClusterFleetSide;
   private readonly all: Slot[];
   private readonly sums: ClusterTotals;
   private ports: readonly number[] = [];
@@ -53,6 +58,7 @@ export class ClusterMediaService implements MediaService, SlotOwner {
     this.closed = new ClosedRecord(() => this.clock.wall());
     this.management = new ClusterManagement(this.all, this.closed, this.orders, this.clock);
     this.sums = new ClusterTotals(this.all);
+    this.fleet = new ClusterFleetSide(this.all, this.clock, options.ownership);
   }
 
   /** The number of workers. */

@@ -10,6 +10,7 @@ import type { Orders } from '../upstream/orders/orders.js';
 import type { ClosedRecord } from '../upstream/report/closed-record.js';
 import type { Question } from '../management/question.js';
 import { Calls } from './calls.js';
+import type { ClusterFleetSide } from './cluster-fleet-side.js';
 import { Deliveries } from './deliveries.js';
 import type { ToPrimary, ToWorker } from './messages.js';
 import { WorkerWatch } from './worker-watch.js';
@@ -36,6 +37,8 @@ export interface SlotOwner {
   readonly orders: Pick<Orders, 'changes' | 'snapshot'>;
   /** The record of ended upstreams, over all workers and their replacements. */
   readonly closed: Pick<ClosedRecord, 'add' | 'live'>;
+  /** What workers must know of the fleet, and what they report to it. */
+  readonly fleet: ClusterFleetSide;
   misplaced(message: Extract<ToPrimary, { kind: 'misplaced' }>, socket: Socket): void;
 }
 
@@ -103,6 +106,16 @@ export class Slot {
     if (!this.up) return;
     this.ordersGiven = this.owner.orders.changes;
     this.worker?.send({ kind: 'orders', orders: this.owner.orders.snapshot() } satisfies ToWorker);
+  }
+
+  /** Sends the worker a message that needs no answer. One that is being started gets what it needs at its start. */
+  tell(message: ToWorker): void {
+    if (this.worker?.isConnected() === true) this.worker.send(message);
+  }
+
+  /** Has the worker carry out an order of the fleet. @throws as {@link ask} */
+  order(kind: 'keyFrame' | 'moveAway', id: string, timeout: number): Promise<unknown> {
+    return this.call((call) => ({ kind, call, id }), timeout);
   }
 
   /** Gives the worker a new configuration. @throws as {@link ask} */
@@ -179,6 +192,8 @@ export class Slot {
           config: owner.config,
           orders: owner.orders.snapshot(),
           internals: internalsReport().inUse,
+          fleet: owner.fleet.table,
+          fences: owner.fleet.fences,
         } satisfies ToWorker);
         return;
       case 'started':
@@ -208,6 +223,12 @@ export class Slot {
       case 'live':
         owner.closed.live(message.id);
         return;
+      case 'began':
+        owner.fleet.began(this.slot, message.id, message.epoch);
+        return;
+      case 'ended':
+        owner.fleet.ended(this.slot, message.id, message.epoch, message.reason);
+        return;
       case 'misplaced':
         if (socket === undefined) return;
         // Node reads a socket as soon as it receives it, and bytes that it read here would be lost on the way.
@@ -231,6 +252,7 @@ export class Slot {
     this.timer?.cancel();
     this.calls.failAll(`worker ${this.slot} died`);
     this.deliveries.workerDied();
+    this.owner.fleet.workerDied(this.slot);
     if (this.starting !== undefined) {
       this.starting.reject(new Error(`worker ${this.slot} ended while starting: ${how}`));
       this.starting = undefined;

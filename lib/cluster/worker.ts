@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { KmpRtmpError, messageOf } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
+import type { Ownership } from '../upstream/ownership/ownership.js';
 import type { KmpRouter } from '../upstream/intake/kmp-listener.js';
 import { LocalMediaService } from '../media-service/local-media-service.js';
 import type { ClosedUpstreamReport } from '../upstream/report/closed.js';
@@ -39,8 +40,14 @@ export class Worker implements KmpRouter {
       add: (report: ClosedUpstreamReport) => host.send({ kind: 'closed', report }),
       live: (id: string) => host.send({ kind: 'live', id }),
     };
+    const ownership: Ownership = {
+      began: (id, epoch) => host.send({ kind: 'began', id, epoch }),
+      ended: (id, epoch, reason) => host.send({ kind: 'ended', id, epoch, reason }),
+    };
     const options = { log, nextConnection, workers: slots, router: this, closed, orders };
-    this.media = new LocalMediaService(start.config, options);
+    this.media = new LocalMediaService(start.config, start.fleet === undefined ? options : { ...options, ownership });
+    if (start.fleet !== undefined) this.media.fleet.setTable(start.fleet);
+    this.media.fleet.fence(start.fences);
   }
 
   async run(): Promise<void> {
@@ -79,6 +86,18 @@ export class Worker implements KmpRouter {
         return;
       case 'orders':
         this.media.management.loadOrders(message.orders);
+        return;
+      case 'fleet':
+        this.media.fleet.setTable(message.table);
+        return;
+      case 'fence':
+        this.media.fleet.fence(message.fences);
+        return;
+      case 'keyFrame':
+        this.answer(message.call, () => this.media.fleet.keyFrame(message.id));
+        return;
+      case 'moveAway':
+        this.answer(message.call, () => this.media.fleet.moveAway(message.id));
         return;
       case 'stop':
         this.answer(message.call, () => this.media.stop());

@@ -23,6 +23,16 @@ export interface ConnectData {
    * {@link MAX_BACKUP_URLS}, none of them empty, and not parsed yet. They contain stream keys, as `url` does.
    */
   readonly backupUrls?: readonly string[];
+  /** The node of a fleet that the track was placed at; absent: the controller has not placed it. */
+  readonly fleet?: FleetPlacement;
+}
+
+/** The node that a controller has placed an upstream at. */
+export interface FleetPlacement {
+  /** Name of the node, never empty. */
+  readonly node: string;
+  /** Grows each time the upstream gets another owner; 0: the controller could not ask the engine. At most 2^53 - 1. */
+  readonly epoch: number;
 }
 
 /** The most backup URLs of an upstream. Further ones are ignored. */
@@ -66,7 +76,21 @@ export function parseConnectData(data: Buffer, onIgnored: OnIgnoredField = () =>
     tcUrl: optional('tc_url'),
     pageUrl: optional('page_url'),
     ...backupUrls(fields, onIgnored),
+    ...fleetPlacement(fields, onIgnored),
   };
+}
+
+/** The fields `fleet_node` and `fleet_epoch`: both are needed. */
+function fleetPlacement(fields: object, onIgnored: OnIgnoredField): Pick<ConnectData, 'fleet'> {
+  const node = ownProperty(fields, 'fleet_node');
+  const epoch = ownProperty(fields, 'fleet_epoch');
+  if (node === undefined && epoch === undefined) return {};
+  const hasNode = typeof node === 'string' && node !== '';
+  const hasEpoch = typeof epoch === 'number' && Number.isSafeInteger(epoch) && epoch >= 0;
+  if (hasNode && hasEpoch) return { fleet: { node, epoch } };
+  if (!hasNode) onIgnored('fleet_node', node === '' ? 'empty' : typeName(node));
+  if (!hasEpoch) onIgnored('fleet_epoch', typeof epoch === 'number' ? 'not a whole number from 0' : typeName(epoch));
+  return {};
 }
 
 /** The field `backup_urls`: an array of URLs. */
@@ -128,6 +152,7 @@ function required(fields: object, name: string): string {
 
 function typeName(value: unknown): string {
   if (value === null) return 'null';
+  if (value === undefined) return 'missing';
   if (Array.isArray(value)) return 'an array';
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
 }

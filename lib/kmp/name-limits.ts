@@ -9,7 +9,7 @@ const URL_FACTOR = 16;
  * metrics, and one sender could fill these with a few of them. Returns what is wrong; undefined: nothing.
  */
 export function tooLong(
-  { upstreamId, name, app, url }: Omit<ConnectData, 'header' | 'opaque'>,
+  { upstreamId, name, app, url, fleet }: Omit<ConnectData, 'header' | 'opaque'>,
   most: number,
 ): string | undefined {
   if (most === 0) return undefined;
@@ -19,6 +19,7 @@ export function tooLong(
     ['name', name?.length ?? 0, most * QUERY_FACTOR],
     ['app', app?.length ?? 0, most * QUERY_FACTOR],
     ['url', url.length, most * URL_FACTOR],
+    ['fleet_node', fleet?.node.length ?? 0, most],
   ];
   for (const [field, length, limit] of texts) {
     if (length > limit)

@@ -14,6 +14,7 @@ import { dnsResolve, systemResolve } from '../rtmp/network/resolve.js';
 import { flushDumps } from '../dump/dump.js';
 import { IntakeMemory } from '../upstream/intake/intake-memory.js';
 import { KmpCounter, KmpListener, type KmpListenerContext, type KmpRouter } from '../upstream/intake/kmp-listener.js';
+import { LocalFleetSide } from './local-fleet-side.js';
 import { LocalManagement } from './local-management.js';
 import { testInternals } from '../node-internals/self-test.js';
 import type { MediaService } from './media-service.js';
@@ -23,6 +24,7 @@ import { loadSlates } from './slates.js';
 import { memoryLimit } from './memory-limit.js';
 import { ProcessMonitor, type ProcessStats } from '../process/process-stats.js';
 import { Registry } from '../upstream/registry.js';
+import type { Ownership } from '../upstream/ownership/ownership.js';
 import type { OrdersSnapshot } from '../upstream/orders/orders.js';
 import { rejections } from '../upstream/report/rejection.js';
 import { ClosedRecord } from '../upstream/report/closed-record.js';
@@ -50,11 +52,14 @@ export interface LocalMediaServiceOptions {
   readonly workers?: number;
   /** Decides which worker a new connection belongs to; default: all stay in this process. */
   readonly router?: KmpRouter;
+  /** Takes the ids that begin and end, for the fleet. */
+  readonly ownership?: Ownership;
 }
 
 /** The media side in this process: KMP listeners, upstreams, notifications. */
 export class LocalMediaService implements MediaService {
   readonly management: LocalManagement;
+  readonly fleet: LocalFleetSide;
   private readonly log: Logger;
   private readonly clock: Clock;
   private readonly registry: Registry;
@@ -93,9 +98,11 @@ export class LocalMediaService implements MediaService {
       totals: this.sums,
       memLimit,
       closed: options.closed ?? record,
+      ...(options.ownership === undefined ? {} : { ownership: options.ownership }),
       onEvent: (upstream, event, settings) =>
         this.notifier.notify(notificationOf(event, upstream), settings, upstream.connection),
     });
+    this.fleet = new LocalFleetSide(this.registry, this.clock);
     this.notifier = new Notifier({ clock: this.clock, log: this.log });
     this.management = new LocalManagement(this.registry, record, this.clock);
     if (options.orders !== undefined) this.management.loadOrders(options.orders);
@@ -122,6 +129,7 @@ export class LocalMediaService implements MediaService {
         accepted: all.reduce((sum, { accepted }) => sum + accepted, 0),
         refused: all.reduce((sum, { refused }) => sum + refused, 0),
         rejected: rejections((reason) => all.reduce((sum, { rejected }) => sum + rejected[reason], 0)),
+        relayed: all.reduce((sum, { relayed }) => sum + relayed, 0),
       },
       notifications: { ...this.notifier.counters, ...this.notifier.deliveryCounters },
     });
@@ -195,7 +203,8 @@ export class LocalMediaService implements MediaService {
         intakeMemory: this.intakeMemory,
         nextConnection: this.nextConnection,
         ...(this.router === undefined ? {} : { router: this.router }),
-        join: (data, context, codec) => this.registry.join(data, context, codec),
+        gate: this.fleet.gate,
+        join: (data, context, codec) => this.fleet.join(data, context, codec),
       },
       this.context(server),
     );

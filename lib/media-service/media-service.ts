@@ -1,11 +1,14 @@
 import type { Config } from '../config/config.js';
 import type { ProcessStats } from '../process/process-stats.js';
 import type { NodeManagement } from '../management/node-management.js';
+import type { FleetSide } from '../upstream/ownership/ownership.js';
 import type { ServiceTotals } from '../upstream/report/totals.js';
 
 /** The media side of the service: in this process, or in several workers. */
 export interface MediaService {
   readonly management: NodeManagement;
+  /** What a fleet orders; without one, nothing calls it. */
+  readonly fleet: FleetSide;
   /** What happened since the start, for the metrics. */
   totals(): Promise<ServiceTotals>;
   /** What each process uses, by its name: `main`, and `worker-0` and so on. */

@@ -6,11 +6,14 @@ import type { Logger } from '../base/logger.js';
 import { maskUrl } from '../base/mask.js';
 import { AddressPenalties } from '../rtmp/network/address-penalties.js';
 import type { Resolve } from '../rtmp/network/resolve.js';
-import type { CloseReason } from './report/close-reason.js';
+import { IN_ORDER, type CloseReason } from './report/close-reason.js';
 import type { ClosedRecord } from './report/closed-record.js';
+import { OwnedIds } from './ownership/owned-ids.js';
+import type { Fence, Ownership } from './ownership/ownership.js';
 import { describeClosed, describeInvalid } from './describe-closed.js';
 import { TcpQueues } from '../rtmp/network/tcp-queues.js';
 import { Destinations } from './destination/destinations.js';
+import { cutAtKeyFrame, nextKeyFrame } from './ownership/move-away.js';
 import { logEvent } from './notify/event-log.js';
 import { isForOtherDestination } from './other-destination.js';
 import { OrderDesk } from './orders/order-desk.js';
@@ -48,10 +51,14 @@ export interface RegistryOptions {
   /** Records how upstreams end. */
   readonly closed?: Pick<ClosedRecord, 'add' | 'live'>;
   readonly onEnd?: (upstream: Upstream, reason: CloseReason, settings: MediaSettings) => void;
+  /** Takes the ids that begin and end here. */
+  readonly ownership?: Ownership;
   /** Called for each event of an upstream, of any type. */
   readonly onEvent?: (upstream: Upstream, event: UpstreamEvent, settings: MediaSettings) => void;
 }
 
+/** ms in which an upstream that moves to another node must end in order. */
+const MOVE_TIMEOUT = 10_000;
 /** ms between two checks of the health of all upstreams. */
 const HEALTH_INTERVAL = 1_000;
 
@@ -63,6 +70,7 @@ export class Registry {
   private readonly active = new Set<Upstream>();
   /** What operators have ordered, and how it is carried out. */
   readonly orders: OrderDesk;
+  private readonly owned: OwnedIds;
   private waiters: (() => void)[] = [];
   private draining = false;
 
@@ -79,6 +87,7 @@ export class Registry {
     this.memory = new ProcessMemory(options.memLimit ?? Infinity, options.clock, options.measureMemory);
     this.memory.onExceeded = (message) => this.endLargest(message);
     this.queues = new TcpQueues(options.clock);
+    this.owned = new OwnedIds(options.ownership);
     this.orders = new OrderDesk(() => this.byId.values(), options.clock);
   }
 
@@ -104,7 +113,10 @@ export class Registry {
   join(data: ConnectData, context: JoinContext, codec: number): Upstream {
     const existing = this.byId.get(data.upstreamId);
     if (existing !== undefined) checkOwner(existing.owner, context.sender);
-    if (existing?.isOpen === true && !isForOtherDestination(data, existing)) return existing;
+    if (existing?.isOpen === true && !isForOtherDestination(data, existing)) {
+      this.owned.joined(data.upstreamId, data.fleet);
+      return existing;
+    }
     if (this.draining) throw new TrackRefused('the service is shutting down');
     const full = this.memory.refusal;
     if (full !== undefined) throw new TrackRefused(full);
@@ -133,6 +145,7 @@ export class Registry {
     });
     this.byId.set(data.upstreamId, upstream);
     this.active.add(upstream);
+    this.owned.joined(data.upstreamId, data.fleet);
     this.watchHealth();
     this.options.totals?.enter(upstream);
     upstream.log.info('upstream begins', { url: maskUrl(data.url) });
@@ -166,6 +179,38 @@ export class Registry {
     this.draining = true;
     for (const upstream of [...this.active]) upstream.drop('shutdown', true);
     while (this.active.size > 0) await new Promise<void>((resolve) => this.waiters.push(resolve));
+  }
+
+  /** The epoch of the placement of an upstream; undefined: there is none. */
+  epochOf(id: string): number | undefined {
+    return this.owned.epochOf(id);
+  }
+
+  /** Ends an upstream at once that another node owns by now, unless it was placed here after that. */
+  fence({ id, node, epoch }: Fence): void {
+    if ((this.owned.epochOf(id) ?? -1) > epoch) return;
+    for (const upstream of [...this.active]) {
+      if (upstream.id === id) upstream.fail('fleet_moved', `node ${node} owns it since epoch ${epoch}`);
+    }
+  }
+
+  /** {@link FleetSide.keyFrame} */
+  async keyFrame(id: string): Promise<void> {
+    const upstream = this.byId.get(id);
+    if (upstream !== undefined) await nextKeyFrame(upstream.allTracks(), this.options.clock);
+  }
+
+  /** {@link FleetSide.moveAway} */
+  async moveAway(id: string): Promise<boolean> {
+    const upstream = this.byId.get(id);
+    if (upstream === undefined) return false;
+    for (const track of upstream.allTracks()) cutAtKeyFrame(track);
+    upstream.drop('fleet_moved', true);
+    const late = (): void => upstream.fail('fleet_moved', `the server did not take the rest in ${MOVE_TIMEOUT} ms`);
+    const timer = this.options.clock.after(MOVE_TIMEOUT, late, false);
+    while (!upstream.ended) await new Promise<void>((resolve) => this.waiters.push(resolve));
+    timer.cancel();
+    return true;
   }
 
   /** Ends the upstream that uses most memory, because all together use too much. */
@@ -213,8 +258,11 @@ export class Registry {
     this.options.totals?.leave(upstream);
     this.options.totals?.upstreamEnded(reason);
     this.options.closed?.add(describeClosed(upstream, reason, message, this.options.clock));
-    if (this.byId.get(upstream.id) === upstream) this.byId.delete(upstream.id);
-    const level = reason === 'done' || reason === 'api_delete' || reason === 'shutdown' ? 'info' : 'error';
+    if (this.byId.get(upstream.id) === upstream) {
+      this.byId.delete(upstream.id);
+      this.owned.ended(upstream.id, reason);
+    }
+    const level = IN_ORDER.has(reason) ? 'info' : 'error';
     upstream.log[level](`upstream ended: ${reason}: ${message}`, { reason });
     this.reported(upstream, { type: 'rtmp_close', reason, message }, settings);
     this.options.onEnd?.(upstream, reason, settings);

@@ -54,6 +54,31 @@ describe('connect data', () => {
     });
   });
 
+  it('reads the placement in a fleet', () => {
+    const placed = { upstream_id: 'u', url, fleet_node: 'n1', fleet_epoch: 7 };
+    assert.deepEqual(parse(placed), { upstreamId: 'u', url, ...nothing, fleet: { node: 'n1', epoch: 7 } });
+    assert.deepEqual(parse({ ...placed, fleet_epoch: 0 }).fleet, { node: 'n1', epoch: 0 });
+  });
+
+  for (const [name, fields, found] of [
+    ['a node without an epoch', { fleet_node: 'n1' }, ['fleet_epoch (missing)']],
+    ['an epoch without a node', { fleet_epoch: 1 }, ['fleet_node (missing)']],
+    ['an empty node', { fleet_node: '', fleet_epoch: 1 }, ['fleet_node (empty)']],
+    ['an epoch that is text', { fleet_node: 'n1', fleet_epoch: '1' }, ['fleet_epoch (a string)']],
+    ['an epoch below 0', { fleet_node: 'n1', fleet_epoch: -1 }, ['fleet_epoch (not a whole number from 0)']],
+    ['a fraction', { fleet_node: 'n1', fleet_epoch: 1.5 }, ['fleet_epoch (not a whole number from 0)']],
+    ['an epoch of 2^53', { fleet_node: 'n1', fleet_epoch: 2 ** 53 }, ['fleet_epoch (not a whole number from 0)']],
+    ['two wrong types', { fleet_node: [], fleet_epoch: {} }, ['fleet_node (an array)', 'fleet_epoch (an object)']],
+  ] as const) {
+    it(`ignores a placement: ${name}`, () => {
+      const ignored: string[] = [];
+      const data = Buffer.from(JSON.stringify({ upstream_id: 'u', url, ...fields }));
+      const parsed = parseConnectData(data, (field, what) => ignored.push(`${field} (${what})`));
+      assert.equal(parsed.fleet, undefined);
+      assert.deepEqual(ignored, found);
+    });
+  }
+
   it('ignores fields that it does not know, whatever is in them', () => {
     const more = { upstream_id: 'u', url, 'some-more': { deep: [1, 2, { url: 3 }] }, Url: 5, flashVer: 7 };
     assert.deepEqual(parse(more), { upstreamId: 'u', url, ...nothing });

@@ -20,7 +20,8 @@ export function sampleTotals(): ServiceTotals {
     kmp_connections: {
       accepted: 12,
       refused: 2,
-      rejected: { signature: 5, owner: 4, max_streams: 3, track_memory: 1 },
+      rejected: { signature: 5, owner: 4, max_streams: 3, track_memory: 1, fleet_misplaced: 2, fleet_stale: 6 },
+      relayed: 7,
     },
     notifications: { sent: 3, failed: 1, retried: 6, dropped: 0 },
     input_bytes: 9000000,

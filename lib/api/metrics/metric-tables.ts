@@ -33,9 +33,18 @@ export const TOTAL_METRICS: readonly SampledMetric<ServiceTotals>[] = [
   ),
   counters(
     'rejected_senders_total',
-    'KMP senders that were disconnected by a rule: no valid signature, an upstream of another owner, too many streams, or too much memory of one track',
+    'KMP senders that were disconnected by a rule: no valid signature, an upstream of another owner, too many streams, too much memory of one track, or a track of another node of the fleet',
     'rule',
     (t) => t.kmp_connections.rejected,
+  ),
+  counters(
+    'fleet_misplaced_total',
+    'KMP connections of upstreams of other nodes of the fleet, by whether they were passed on there or refused',
+    'result',
+    ({ kmp_connections: { relayed, rejected } }) => ({
+      relayed,
+      refused: rejected.fleet_misplaced + rejected.fleet_stale,
+    }),
   ),
   counters(
     'notifications_total',

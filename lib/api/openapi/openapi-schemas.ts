@@ -190,7 +190,7 @@ export const schemas: Readonly<Record<string, Schema>> = {
         type: ['string', 'null'],
         description: 'where it failed: dns, tcp, tls or rtmp; null: not between this service and the server',
       },
-      failed: { type: 'boolean', description: 'false if it ended in order (done, api_delete, shutdown)' },
+      failed: { type: 'boolean', description: 'false if it ended in order (done, api_delete, shutdown, fleet_moved)' },
       last_status: { oneOf: [ref('LastStatus'), { type: 'null' }], description: 'last status message of the server' },
       started_at: text('when the first of them began (ISO 8601, UTC)'),
       since: text('since when it has failed: the first failure that it did not recover from; or when it began'),

@@ -10,8 +10,10 @@ import { readProxyHeader, takeProxyHeader } from '../../net/read-proxy-header.js
 import { ErrorLog } from './error-log.js';
 import type { IntakeMemory, IntakeShare } from './intake-memory.js';
 import { openKmpConnection } from './kmp-connection.js';
-import { readConnect } from './read-connect.js';
+import { Misplaced } from './misplaced.js';
+import { readConnect, type ReadConnect } from './read-connect.js';
 import { stopReadingForGood } from '../../node-internals/stop-reading.js';
+import type { OwnerGate } from '../ownership/owner-gate.js';
 import type { JoinContext } from '../registry.js';
 import { rejections, type Rejections } from '../report/rejection.js';
 import type { Totals } from '../report/totals.js';
@@ -44,6 +46,8 @@ export interface KmpListenerOptions {
   readonly counter: KmpCounter;
   readonly nextConnection: () => number;
   readonly router?: KmpRouter;
+  /** Decides whether a connection belongs to this node of a fleet; default: all do. */
+  readonly gate?: OwnerGate | undefined;
   readonly join: (data: ConnectData, context: JoinContext, codec: number) => Upstream;
   readonly totals?: Totals;
   /** The memory of connections that do not belong to an upstream yet; default: it has no limit. */
@@ -54,6 +58,8 @@ export interface KmpListenerOptions {
 export class KmpCounter {
   accepted = 0;
   refused = 0;
+  /** Connections that were passed on to another node. */
+  relayed = 0;
   open = 0;
   /** Senders that a rule has rejected. */
   readonly rejected: Rejections = rejections(() => 0);
@@ -91,6 +97,7 @@ export class KmpListener implements Listener {
   private readonly server: Server;
   private readonly sockets = new Set<Socket>();
   private readonly errors: ErrorLog;
+  private readonly misplaced: Misplaced;
   /** Connections whose PROXY protocol header has not arrived yet. */
   private readonly awaitingHeader = new Set<Socket>();
   /** The headers of connections that may have to move to another worker. */
@@ -106,6 +113,7 @@ export class KmpListener implements Listener {
   ) {
     this.options = options;
     this.errors = new ErrorLog(options.clock);
+    this.misplaced = new Misplaced({ ...options, errors: this.errors }, () => this.closing);
     this.port = options.address.port;
     this.server = createServer({ noDelay: true }, (socket) => this.accept(socket));
   }
@@ -176,8 +184,8 @@ export class KmpListener implements Listener {
       return;
     }
     this.enter(socket);
-    const { router } = this.options;
-    if (router === undefined) this.open(socket);
+    const { router, gate } = this.options;
+    if (router === undefined && gate?.isActive !== true) this.open(socket);
     else this.route(socket, router);
   }
 
@@ -217,12 +225,13 @@ export class KmpListener implements Listener {
     });
   }
 
-  /** Reads the connect packet first. It names the upstream, and thus the worker that the connection belongs to. */
-  private route(socket: Socket, router: KmpRouter): void {
+  /** Reads the connect packet first. It names the upstream, and thus the node and the worker that it belongs to. */
+  private route(socket: Socket, router: KmpRouter | undefined): void {
     const { settings } = this.context;
     const share = this.shares.get(socket);
-    const routed = (upstreamId: string | undefined, head: Buffer): void => {
-      if (upstreamId === undefined || router.isHere(upstreamId)) {
+    const routed = (upstreamId: string | undefined, head: Buffer, connect?: ReadConnect): void => {
+      if (connect !== undefined && this.misplaced.takes(socket, connect, head, this.context)) return;
+      if (upstreamId === undefined || router === undefined || router.isHere(upstreamId)) {
         socket.unshift(head);
         this.open(socket);
         return;

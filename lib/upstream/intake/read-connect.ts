@@ -10,6 +10,12 @@ import type { InputOptions } from './input-options.js';
 import { SenderRejected } from '../tracks/track-refused.js';
 import { stopReading } from '../../node-internals/stop-reading.js';
 
+/** What the beginning of a KMP connection says. */
+export interface ReadConnect {
+  readonly packet: ConnectPacket;
+  readonly data: ConnectData;
+}
+
 /**
  * Reads a KMP connection up to the end of its connect packet. Passes the upstream id and all bytes read so far to
  * `done`. The id is undefined if it cannot be determined: the bytes are invalid, too many, or too late. The code that
@@ -25,7 +31,7 @@ export function readConnect(
   limit: number,
   timeout: number,
   clock: Clock,
-  done: (upstreamId: string | undefined, head: Buffer) => void,
+  done: (upstreamId: string | undefined, head: Buffer, connect?: ReadConnect) => void,
   hold: (bytes: number) => boolean = () => true,
 ): void {
   const parser = new KmpParser();
@@ -33,7 +39,7 @@ export function readConnect(
   // much.
   let head: Buffer = Buffer.alloc(0);
   let bytes = 0;
-  const finish = (upstreamId: string | undefined): void => {
+  const finish = (connect?: ReadConnect): void => {
     socket.off('data', onData);
     socket.off('end', onEnd);
     socket.off('error', onError);
@@ -41,7 +47,7 @@ export function readConnect(
     socket.setTimeout(0);
     deadline?.cancel();
     stopReading(socket);
-    done(upstreamId, head.subarray(0, bytes));
+    done(connect?.data.upstreamId, head.subarray(0, bytes), connect);
   };
   const onData = (chunk: Buffer): void => {
     if (bytes + chunk.length > head.length) {
@@ -54,15 +60,15 @@ export function readConnect(
     try {
       for (const packet of parser.feed(chunk)) {
         if (packet instanceof Frame || packet.kind !== 'connect') continue;
-        finish(parseConnectData(packet.data).upstreamId);
+        finish({ packet, data: parseConnectData(packet.data) });
         return;
       }
-      if (parser.error !== undefined || bytes > limit || !hold(bytes)) finish(undefined);
+      if (parser.error !== undefined || bytes > limit || !hold(bytes)) finish();
     } catch {
-      finish(undefined);
+      finish();
     }
   };
-  const onEnd = (): void => finish(undefined);
+  const onEnd = (): void => finish();
   const onError = (): void => {
     deadline?.cancel();
     socket.destroy();

@@ -32,9 +32,13 @@ export const CLOSE_REASONS = [
   'stream_id_mismatch',
   'input_timeout',
   'shutdown',
+  'fleet_moved',
 ] as const;
 
 export type CloseReason = (typeof CLOSE_REASONS)[number];
+
+/** Reasons with which an upstream ends in order, or because someone ended it. */
+export const IN_ORDER: ReadonlySet<string> = new Set<CloseReason>(['done', 'api_delete', 'shutdown', 'fleet_moved']);
 
 /** Why a connection is replaced: the reason for which the upstream would otherwise end, or a request of the server. */
 export type NotificationReason = CloseReason | 'reconnect_request';

@@ -1,9 +1,6 @@
-import type { CloseReason } from './close-reason.js';
+import { IN_ORDER, type CloseReason } from './close-reason.js';
 import type { LastStatus } from './last-status.js';
 import type { FailureLayer } from './advice.js';
-
-/** Reasons with which an upstream ends in order, or because someone ended it. */
-const IN_ORDER: ReadonlySet<string> = new Set<CloseReason>(['done', 'api_delete', 'shutdown']);
 
 /** True if an upstream that ended with `reason` has failed. */
 export function isFailure(reason: string): boolean {

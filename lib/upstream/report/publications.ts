@@ -1,8 +1,5 @@
-import type { CloseReason } from './close-reason.js';
+import { IN_ORDER, type CloseReason } from './close-reason.js';
 import type { ReportEvent } from './upstream-event.js';
-
-/** Reasons with which someone ends an upstream on purpose. */
-const ON_PURPOSE: ReadonlySet<CloseReason> = new Set(['done', 'api_delete', 'shutdown']);
 
 interface Publication {
   /** Monotonic ms since when the server has published the stream; undefined while it does not. */
@@ -55,7 +52,7 @@ export class Publications {
       return;
     }
     publication.failures++;
-    if (publication.reported === reason || ON_PURPOSE.has(reason)) return;
+    if (publication.reported === reason || IN_ORDER.has(reason)) return;
     publication.reported = reason;
     this.report({ type: 'publish_failed', reason, message, stream, failures: publication.failures });
   }

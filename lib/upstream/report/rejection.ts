@@ -1,5 +1,12 @@
 /** Rules that reject a sender that was accepted before, as metrics call them. */
-export const REJECTIONS = ['signature', 'owner', 'max_streams', 'track_memory'] as const;
+export const REJECTIONS = [
+  'signature',
+  'owner',
+  'max_streams',
+  'track_memory',
+  'fleet_misplaced',
+  'fleet_stale',
+] as const;
 
 export type Rejection = (typeof REJECTIONS)[number];
 

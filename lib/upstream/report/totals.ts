@@ -37,6 +37,8 @@ export interface ServiceTotals {
     readonly accepted: number;
     readonly refused: number;
     readonly rejected: Readonly<Rejections>;
+    /** The accepted ones that were passed on to another node of the fleet. */
+    readonly relayed: number;
   };
   /**
    * Notifications that were delivered, and those that failed for good. `dropped`: the part of `failed` that was dropped

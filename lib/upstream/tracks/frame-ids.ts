@@ -78,6 +78,11 @@ export class FrameIds {
     this.keys.push(seq);
   }
 
+  /** The newest key frame that was received in this count; undefined: there is none. */
+  get newestKey(): number | undefined {
+    return this.keys.at(-1);
+  }
+
   /**
    * The newest key frame at or before `seq`, or `seq` if this count has none. Earlier key frames are forgotten, so a
    * later `seq` must not be lower than the last result.

@@ -111,6 +111,8 @@ export class Track extends TrackQueue implements Counting, TimedTrack {
   offset = 0;
   gap: Gap | undefined;
   sourceLag = NaN;
+  /** Called when a key frame of video has been received. */
+  onKey: (() => void) | undefined;
   /** Set if a slate may fill its gaps. */
   slate: TrackSlate | undefined;
   /** True if its last input left while it waited for a key frame. The next input must wait for one, too. */
@@ -268,6 +270,7 @@ export class Track extends TrackQueue implements Counting, TimedTrack {
   /** A key frame of video has been received. @param seq its sequence number @param ms its dts */
   keyReceived(seq: number, ms: number): void {
     this.ids.addKey(seq);
+    this.onKey?.();
     if (this.lastKeyMs !== undefined && ms > this.lastKeyMs) this.keyInterval = ms - this.lastKeyMs;
     this.lastKeyMs = ms;
   }

@@ -15,7 +15,7 @@ export interface ActivityEntry {
 }
 
 /** Reasons that are not failures. */
-const EXPECTED_REASONS: ReadonlySet<string> = new Set(['done', 'api_delete', 'shutdown']);
+const EXPECTED_REASONS: ReadonlySet<string> = new Set(['done', 'api_delete', 'shutdown', 'fleet_moved']);
 
 /** The number of failures in `ended`. */
 export function failed(ended: Ended): number {
