@@ -1,7 +1,9 @@
 // The process of one worker (lib/cluster). The primary starts it, and sends it all settings.
 import '../process/no-debugger.js';
-import type { Socket } from 'node:net';
-import type { ToPrimary, ToWorker } from '../cluster/messages.js';
+import { Socket } from 'node:net';
+import { Deliveries } from '../cluster/deliveries.js';
+import { CHANNEL_FD, MessageChannel } from '../cluster/message-channel.js';
+import type { Connection, Misplaced, ToPrimary, ToWorker } from '../cluster/messages.js';
 import { Worker } from '../cluster/worker.js';
 import { Logging } from '../logging/winston-log.js';
 import { ExitCode } from './exit.js';
@@ -12,20 +14,23 @@ import { takeTestResults } from '../node-internals/self-test.js';
 let worker: Worker | undefined;
 let logging: Logging | undefined;
 
+const channel = new MessageChannel<ToPrimary, ToWorker>(new Socket({ fd: CHANNEL_FD }), handle);
+const transfers = new Deliveries<Misplaced>();
+transfers.sendAll({ send: (message, socket, options, sent) => process.send?.(message, socket, options, sent) });
+
 const host = {
-  send(message: ToPrimary, socket?: Socket): void {
-    if (!process.connected) socket?.destroy();
-    else if (socket === undefined) process.send?.(message);
-    else {
-      // Node takes the descriptor out of the socket, and counts it out of its server. After an error it has not.
-      process.send?.(message, socket, {}, (error) => {
-        if (error !== null) socket.destroy();
-      });
+  send: (message: ToPrimary) => channel.send(message),
+  pass(message: Misplaced, socket: Socket, gone: () => void): void {
+    if (process.connected) {
+      transfers.add(message, socket, gone);
+      return;
     }
+    socket.destroy();
+    gone();
   },
 };
 
-function handle(message: ToWorker, socket: Socket | undefined): void {
+function handle(message: ToWorker): void {
   if (message.kind === 'start') {
     allowInternals(message.config.nodeInternals);
     takeTestResults(message.internals);
@@ -39,11 +44,12 @@ function handle(message: ToWorker, socket: Socket | undefined): void {
     logging?.reopen();
   } else {
     if (message.kind === 'reload') logging?.configure(message.config.errorLogs);
-    worker?.handle(message, socket);
+    worker?.handle(message);
   }
 }
 
-process.on('message', (message, socket) => handle(message as ToWorker, socket as Socket | undefined));
+// Only connections come over Node's channel.
+process.on('message', (message, socket) => worker?.adopt(message as Connection, socket as Socket | undefined));
 
 // A terminal sends its signals to all processes of the group. The primary decides what they mean.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGQUIT', 'SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => {});

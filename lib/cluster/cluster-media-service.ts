@@ -17,7 +17,7 @@ import type { ServiceTotals } from '../upstream/report/totals.js';
 import { ClusterFleetSide } from './cluster-fleet-side.js';
 import { ClusterManagement } from './cluster-management.js';
 import { ClusterTotals } from './cluster-totals.js';
-import type { ToPrimary } from './messages.js';
+import type { Misplaced } from './messages.js';
 import { Slot, type SlotOwner } from './slot.js';
 import { WorkerUnavailable } from '../upstream/report/unavailable.js';
 import { workerProgram } from './worker-program.js';
@@ -91,6 +91,7 @@ export class ClusterMediaService implements MediaService, SlotOwner {
     cluster.setupPrimary({
       ...workerProgram(),
       serialization: 'advanced',
+      stdio: ['inherit', 'inherit', 'inherit', 'ipc', 'pipe'],
     });
     try {
       const started = await Promise.all(this.all.map((slot) => slot.start()));
@@ -146,7 +147,7 @@ export class ClusterMediaService implements MediaService, SlotOwner {
     for (const slot of this.all) slot.kill();
   }
 
-  misplaced(message: Extract<ToPrimary, { kind: 'misplaced' }>, socket: Socket): void {
+  misplaced(message: Misplaced, socket: Socket): void {
     const { slot, listener, head } = message;
     const there = this.all[slot];
     if (there === undefined) socket.destroy();

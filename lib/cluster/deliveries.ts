@@ -1,50 +1,98 @@
-import type { Worker as ChildWorker } from 'node:cluster';
 import type { Socket } from 'node:net';
-import type { ToWorker } from './messages.js';
 
-/** Connections that may wait for a slot's next worker. Further ones are closed; their senders connect again. */
-const MAX_WAITING = 10_000;
-
-/** A connection for a worker: its listener, and the bytes that have been read of it. */
-interface Delivery {
-  readonly message: ToWorker;
-  readonly socket: Socket;
+/** A process that sockets can be sent to: a worker, or the primary. */
+export interface SocketChannel<M> {
+  send(message: M, socket: Socket, options: object, sent: (error: Error | null) => void): unknown;
 }
 
-/** The connections on their way to a worker, and those that wait for the next one. */
-export class Deliveries {
-  private waiting: Delivery[] = [];
-  private readonly underWay = new Set<Delivery>();
+/** How much may wait. */
+export interface DeliveryLimits {
+  readonly connections: number;
+  /** Bytes that have been read of these connections. */
+  readonly bytes: number;
+}
 
-  /** Keeps a connection for the next worker. */
-  keep(message: ToWorker, socket: Socket): void {
-    if (this.waiting.length >= MAX_WAITING) socket.destroy();
-    else this.waiting.push({ message, socket });
+/** Connections that are above this are closed; their senders connect again. */
+const LIMITS: DeliveryLimits = { connections: 10_000, bytes: 64 * 1024 * 1024 };
+
+/** A connection for another process: a message about it, and the bytes that have been read of it. */
+interface Delivery<M> {
+  readonly message: M;
+  readonly socket: Socket;
+  readonly gone: () => void;
+}
+
+/**
+ * The connections on their way to another process, and those that wait for it. Node sends a socket when the other
+ * process has confirmed the one before, and what else it has to send waits behind all of them. So it gets them one by
+ * one.
+ */
+export class Deliveries<M extends { readonly head: Buffer }> {
+  private waiting: Delivery<M>[] = [];
+  private underWay: Delivery<M> | undefined;
+  private bytes = 0;
+  private channel: SocketChannel<M> | undefined;
+
+  constructor(private readonly limits = LIMITS) {}
+
+  /**
+   * Sends a connection, or keeps it until there is a process that takes it.
+   *
+   * @param gone called once: the connection is sent, or closed
+   */
+  add(message: M, socket: Socket, gone: () => void = () => socket.destroy()): void {
+    const { waiting, underWay, limits } = this;
+    const connections = waiting.length + (underWay === undefined ? 0 : 1);
+    if (connections >= limits.connections || this.bytes + message.head.length > limits.bytes) {
+      socket.destroy();
+      gone();
+      return;
+    }
+    this.bytes += message.head.length;
+    waiting.push({ message, socket, gone });
+    this.next();
   }
 
-  send(worker: ChildWorker, message: ToWorker, socket: Socket): void {
-    const delivery = { message, socket };
-    this.underWay.add(delivery);
-    worker.send(message, socket, {}, () => {
-      // The worker has the descriptor now, and nothing of the socket is left here. If the worker has died before, the
-      // socket is kept for the next one.
-      if (this.underWay.delete(delivery)) socket.destroy();
+  /** Sends what has waited, and all that comes from now on, to a process. */
+  sendAll(channel: SocketChannel<M>): void {
+    this.channel = channel;
+    this.next();
+  }
+
+  /** The process has died. Connections that it did not get wait for the next one. */
+  workerDied(): void {
+    this.channel = undefined;
+    if (this.underWay !== undefined) this.waiting.unshift(this.underWay);
+    this.underWay = undefined;
+  }
+
+  /** Closes the connections that wait: there is no next process. */
+  close(): void {
+    for (const delivery of this.waiting.splice(0)) {
+      delivery.socket.destroy();
+      this.settle(delivery);
+    }
+  }
+
+  private next(): void {
+    const { channel } = this;
+    if (channel === undefined || this.underWay !== undefined) return;
+    const delivery = this.waiting.shift();
+    if (delivery === undefined) return;
+    this.underWay = delivery;
+    channel.send(delivery.message, delivery.socket, {}, (error) => {
+      // If the process has died before, the connection is kept for the next one.
+      if (this.underWay !== delivery) return;
+      this.underWay = undefined;
+      // Without an error, the other process has the descriptor now.
+      if (error !== null) delivery.socket.destroy();
+      this.settle(delivery);
+      this.next();
     });
   }
 
-  /** Sends what has waited to a new worker. */
-  sendAll(worker: ChildWorker): void {
-    for (const { message, socket } of this.waiting.splice(0)) this.send(worker, message, socket);
-  }
-
-  /** The worker has died. Connections that it did not get wait for the next one. */
-  workerDied(): void {
-    for (const { message, socket } of this.underWay) this.keep(message, socket);
-    this.underWay.clear();
-  }
-
-  /** Closes the connections that wait: there is no next worker. */
-  close(): void {
-    for (const { socket } of this.waiting.splice(0)) socket.destroy();
+  private settle({ message, gone }: Delivery<M>): void {
+    this.bytes -= message.head.length;
+    gone();
   }
 }

@@ -7,6 +7,21 @@ import type { OrdersSnapshot } from '../upstream/orders/orders.js';
 import type { Fence, FleetTable } from '../upstream/ownership/ownership.js';
 import type { Internal } from '../node-internals/internals.js';
 
+/** With a socket: a KMP connection that belongs to the worker. `head`: the bytes that have been read of it. */
+export interface Connection {
+  readonly kind: 'connection';
+  readonly listener: string;
+  readonly head: Buffer;
+}
+
+/** With a socket: a KMP connection that belongs to another slot. */
+export interface Misplaced {
+  readonly kind: 'misplaced';
+  readonly slot: number;
+  readonly listener: string;
+  readonly head: Buffer;
+}
+
 /** The messages from the primary to a worker. */
 export type ToWorker =
   /** The first message: the worker's place and its work. */
@@ -37,9 +52,7 @@ export type ToWorker =
   | { readonly kind: 'keyFrame' | 'moveAway'; readonly call: number; readonly id: string }
   /** A sign of life is requested. */
   | { readonly kind: 'ping' }
-  | { readonly kind: 'ask'; readonly call: number; readonly what: Question }
-  /** With a socket: a KMP connection that belongs to this worker. `head`: the bytes that have been read of it. */
-  | { readonly kind: 'connection'; readonly listener: string; readonly head: Buffer };
+  | { readonly kind: 'ask'; readonly call: number; readonly what: Question };
 
 /** The messages from a worker to the primary. */
 export type ToPrimary =
@@ -54,6 +67,4 @@ export type ToPrimary =
   | { readonly kind: 'began'; readonly id: string; readonly epoch: number | undefined }
   | { readonly kind: 'ended'; readonly id: string; readonly epoch: number | undefined; readonly reason: CloseReason }
   /** An upstream is published. */
-  | { readonly kind: 'live'; readonly id: string }
-  /** With a socket: a KMP connection that belongs to another slot. */
-  | { readonly kind: 'misplaced'; readonly slot: number; readonly listener: string; readonly head: Buffer };
+  | { readonly kind: 'live'; readonly id: string };

@@ -1,5 +1,5 @@
 import type { Worker as ChildWorker } from 'node:cluster';
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 import type { Clock, Timer } from '../time/clock.js';
 import type { Config } from '../config/config.js';
 import { KmpRtmpError, messageOf } from '../base/errors.js';
@@ -12,7 +12,8 @@ import type { Question } from '../management/question.js';
 import { Calls } from './calls.js';
 import type { ClusterFleetSide } from './cluster-fleet-side.js';
 import { Deliveries } from './deliveries.js';
-import type { ToPrimary, ToWorker } from './messages.js';
+import { CHANNEL_FD, MessageChannel } from './message-channel.js';
+import type { Connection, Misplaced, ToPrimary, ToWorker } from './messages.js';
 import { WorkerWatch } from './worker-watch.js';
 import { WorkerUnavailable } from '../upstream/report/unavailable.js';
 import { forkWorker } from './worker-program.js';
@@ -39,7 +40,7 @@ export interface SlotOwner {
   readonly closed: Pick<ClosedRecord, 'add' | 'live'>;
   /** What workers must know of the fleet, and what they report to it. */
   readonly fleet: ClusterFleetSide;
-  misplaced(message: Extract<ToPrimary, { kind: 'misplaced' }>, socket: Socket): void;
+  misplaced(message: Misplaced, socket: Socket): void;
 }
 
 /**
@@ -48,6 +49,7 @@ export interface SlotOwner {
  */
 export class Slot {
   private worker: ChildWorker | undefined;
+  private channel: MessageChannel<ToWorker, ToPrimary> | undefined;
   /** The number of workers that were here before the present one; -1 before the first. */
   generation = -1;
   private up = false;
@@ -57,7 +59,7 @@ export class Slot {
   private timer: Timer | undefined;
   private watch: WorkerWatch | undefined;
   private readonly calls: Calls;
-  private readonly deliveries = new Deliveries();
+  private readonly deliveries = new Deliveries<Connection>();
   /** The number of changes that the orders had which the worker has got last. */
   private ordersGiven = 0;
   /** Settles {@link start}; undefined once that is done. */
@@ -105,12 +107,12 @@ export class Slot {
   giveOrders(): void {
     if (!this.up) return;
     this.ordersGiven = this.owner.orders.changes;
-    this.worker?.send({ kind: 'orders', orders: this.owner.orders.snapshot() } satisfies ToWorker);
+    this.channel?.send({ kind: 'orders', orders: this.owner.orders.snapshot() });
   }
 
   /** Sends the worker a message that needs no answer. One that is being started gets what it needs at its start. */
   tell(message: ToWorker): void {
-    if (this.worker?.isConnected() === true) this.worker.send(message);
+    this.channel?.send(message);
   }
 
   /** Has the worker carry out an order of the fleet. @throws as {@link ask} */
@@ -124,14 +126,13 @@ export class Slot {
   }
 
   /** Gives the worker a connection, or keeps it for the next worker. */
-  deliver(message: ToWorker, socket: Socket): void {
-    if (this.up && this.worker !== undefined) this.deliveries.send(this.worker, message, socket);
-    else if (this.stopping) socket.destroy();
-    else this.deliveries.keep(message, socket);
+  deliver(message: Connection, socket: Socket): void {
+    if (this.stopping && !this.up) socket.destroy();
+    else this.deliveries.add(message, socket);
   }
 
   reopenLogs(): void {
-    if (this.up) this.worker?.send({ kind: 'reopen' } satisfies ToWorker);
+    if (this.up) this.channel?.send({ kind: 'reopen' });
   }
 
   async stop(): Promise<void> {
@@ -154,11 +155,11 @@ export class Slot {
   }
 
   private call(make: (call: number) => ToWorker, timeout: number): Promise<unknown> {
-    const { worker } = this;
-    if (worker === undefined || !this.up) {
+    const { channel } = this;
+    if (channel === undefined || !this.up) {
       return Promise.reject(new WorkerUnavailable(`worker ${this.slot} is being replaced`));
     }
-    return this.calls.make((call) => worker.send(make(call)), timeout);
+    return this.calls.make((call) => channel.send(make(call)), timeout);
   }
 
   private fork(): void {
@@ -166,7 +167,10 @@ export class Slot {
     this.startedAt = this.owner.clock.now();
     const worker = forkWorker();
     this.worker = worker;
-    worker.on('message', (message: ToPrimary, socket?: Socket) => this.onMessage(message, socket));
+    const stream = worker.process.stdio[CHANNEL_FD];
+    if (stream instanceof Socket)
+      this.channel = new MessageChannel(stream, (message) => this.onMessage(message, worker));
+    worker.on('message', (message: Misplaced, socket?: Socket) => this.misplaced(message, socket));
     worker.on('error', () => {});
     worker.on('exit', (code, signal) => this.onExit(signal ?? `status ${code}`));
     this.timer = this.owner.clock.after(
@@ -176,15 +180,17 @@ export class Slot {
     );
   }
 
-  private onMessage(message: ToPrimary, socket: Socket | undefined): void {
+  private onMessage(message: ToPrimary, from: ChildWorker): void {
     const { owner } = this;
-    this.watch?.heard();
+    // Of a worker that has died, only what it has to report counts.
+    if (from === this.worker) this.watch?.heard();
+    else if (message.kind !== 'closed' && message.kind !== 'live') return;
     switch (message.kind) {
       case 'alive':
         return;
       case 'online':
         this.ordersGiven = owner.orders.changes;
-        this.worker?.send({
+        this.channel?.send({
           kind: 'start',
           slot: this.slot,
           slots: owner.slots,
@@ -194,7 +200,7 @@ export class Slot {
           internals: internalsReport().inUse,
           fleet: owner.fleet.table,
           fences: owner.fleet.fences,
-        } satisfies ToWorker);
+        });
         return;
       case 'started':
         this.up = true;
@@ -202,12 +208,12 @@ export class Slot {
         if (this.ordersGiven !== owner.orders.changes) this.giveOrders();
         this.watch = new WorkerWatch(
           owner.clock,
-          () => this.worker?.send({ kind: 'ping' } satisfies ToWorker),
+          () => this.channel?.send({ kind: 'ping' }),
           () => this.hangs('gives no sign of life'),
         );
         this.starting?.resolve(message.ports);
         this.starting = undefined;
-        if (this.worker !== undefined) this.deliveries.sendAll(this.worker);
+        this.deliveries.sendAll(from);
         return;
       case 'failed':
         this.starting?.reject(new KmpRtmpError(message.code, message.message));
@@ -229,14 +235,16 @@ export class Slot {
       case 'ended':
         owner.fleet.ended(this.slot, message.id, message.epoch, message.reason);
         return;
-      case 'misplaced':
-        if (socket === undefined) return;
-        // Node reads a socket as soon as it receives it, and bytes that it read here would be lost on the way.
-        stopReadingForGood(socket);
-        socket.on('error', () => {});
-        owner.misplaced(message, socket);
-        return;
     }
+  }
+
+  private misplaced(message: Misplaced, socket: Socket | undefined): void {
+    this.watch?.heard();
+    if (socket === undefined) return;
+    // Node reads a socket as soon as it receives it, and bytes that it read here would be lost on the way.
+    stopReadingForGood(socket);
+    socket.on('error', () => {});
+    this.owner.misplaced(message, socket);
   }
 
   private hangs(what: string): void {
@@ -248,6 +256,7 @@ export class Slot {
   private onExit(how: string): void {
     this.up = false;
     this.worker = undefined;
+    this.channel = undefined;
     this.watch?.stop();
     this.timer?.cancel();
     this.calls.failAll(`worker ${this.slot} died`);

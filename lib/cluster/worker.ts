@@ -6,7 +6,7 @@ import type { KmpRouter } from '../upstream/intake/kmp-listener.js';
 import { LocalMediaService } from '../media-service/local-media-service.js';
 import type { ClosedUpstreamReport } from '../upstream/report/closed.js';
 import { answerQuestion } from '../management/question.js';
-import type { ToPrimary, ToWorker } from './messages.js';
+import type { Connection, Misplaced, ToPrimary, ToWorker } from './messages.js';
 import { slotOf } from '../placement/rendezvous.js';
 
 /** How many connection numbers one worker has; the next worker of its slot begins above them. */
@@ -14,7 +14,9 @@ const NUMBERS = 1e9;
 
 /** The process that a worker runs in. */
 export interface WorkerProcess {
-  send(message: ToPrimary, socket?: Socket): void;
+  send(message: ToPrimary): void;
+  /** Passes a connection to the primary. @param gone called once: the connection is sent, or closed */
+  pass(message: Misplaced, socket: Socket, gone: () => void): void;
 }
 
 type Start = Extract<ToWorker, { kind: 'start' }>;
@@ -64,23 +66,21 @@ export class Worker implements KmpRouter {
     return slotOf(upstreamId, this.start.slots) === this.start.slot;
   }
 
-  transfer(socket: Socket, upstreamId: string, head: Buffer, listener: string): void {
-    this.host.send({ kind: 'misplaced', slot: slotOf(upstreamId, this.start.slots), listener, head }, socket);
+  transfer(socket: Socket, upstreamId: string, head: Buffer, listener: string, gone: () => void): void {
+    const slot = slotOf(upstreamId, this.start.slots);
+    this.host.pass({ kind: 'misplaced', slot, listener, head }, socket, gone);
   }
 
   /** Takes over a connection that another worker has accepted. `socket` is undefined if it was closed on the way. */
-  adopt(listenerName: string, head: Buffer, socket: Socket | undefined): void {
+  adopt({ listener: name, head }: Connection, socket: Socket | undefined): void {
     if (socket === undefined) return;
-    const listener = this.media.listener(listenerName);
+    const listener = this.media.listener(name);
     if (listener === undefined) socket.destroy();
-    else listener.adopt(socket, head);
+    else listener.adopt(socket, Buffer.from(head));
   }
 
-  handle(message: ToWorker, socket: Socket | undefined): void {
+  handle(message: ToWorker): void {
     switch (message.kind) {
-      case 'connection':
-        this.adopt(message.listener, Buffer.from(message.head), socket);
-        return;
       case 'reload':
         this.answer(message.call, () => this.media.reload(message.config));
         return;

@@ -116,13 +116,13 @@ export const inputDirectives = {
   }),
   kmp_rtmp_in_max_connections: row(num(0, 10_000_000), '10000', {
     contexts,
-    doc: `Maximum number of simultaneous KMP connections of a server. Further connections are closed at once. 0: no
-      limit.`,
+    doc: `Maximum number of simultaneous KMP connections of a server. Further connections are closed at once. With several
+      workers, it applies to each of them. 0: no limit.`,
   }),
   kmp_rtmp_in_max_connections_per_address: row(num(0, 10_000_000), '0', {
     contexts,
     doc: `Maximum number of simultaneous KMP connections of a server from one address. Further connections are closed at
-      once. 0: no limit.`,
+      once. With several workers, it applies to each of them. 0: no limit.`,
     example: 'kmp_rtmp_in_max_connections_per_address 100;',
   }),
 } as const;

@@ -1,5 +1,6 @@
 import { open } from 'node:fs/promises';
 import type { Clock, Timer } from '../../time/clock.js';
+import { within } from '../../time/within.js';
 import { otherEnd, readTcpTable, tableKey, type TcpEnds, type TcpQueueSizes } from './tcp-table.js';
 
 /** A connection whose queue in the kernel is measured. */
@@ -32,6 +33,9 @@ const PAUSE = { fixed: 200, perCharacter: 0.001 } as const;
 
 /** Maximum age of a measurement that is returned without a new reading, ms. */
 const FRESH = 1_000;
+
+/** How long an answer of the API waits for a measurement, ms. On a busy machine, one reading can take seconds. */
+const PATIENCE = 250;
 
 /** Bytes of one reading of a table, and the most that is read: a machine with 500,000 connections. */
 const CHUNK = 64 * 1024;
@@ -85,6 +89,15 @@ export class TcpQueues {
   refresh(maxAge = FRESH): Promise<boolean> {
     if (this.reading !== undefined) return this.reading;
     return this.clock.now() - this.readAt < maxAge ? Promise.resolve(true) : this.measure();
+  }
+
+  /** {@link refresh}, but it waits only a moment: an answer with the last measurement is better than a late one. */
+  async refreshBriefly(): Promise<void> {
+    await within(
+      this.clock,
+      PATIENCE,
+      this.refresh().then(() => {}),
+    );
   }
 
   private measure(): Promise<boolean> {

@@ -35,8 +35,13 @@ export interface KmpListenerContext extends Omit<JoinContext, 'permit'> {
 export interface KmpRouter {
   /** True if the tracks of this upstream are merged in this process. */
   isHere(upstreamId: string): boolean;
-  /** Passes the connection to the worker that it belongs to. `head`: the bytes that have been read from it. */
-  transfer(socket: Socket, upstreamId: string, head: Buffer, listener: string): void;
+  /**
+   * Passes the connection to the worker that it belongs to.
+   *
+   * @param head the bytes that have been read from it
+   * @param gone called once: the connection is sent, or closed
+   */
+  transfer(socket: Socket, upstreamId: string, head: Buffer, listener: string, gone: () => void): void;
 }
 
 export interface KmpListenerOptions {
@@ -206,6 +211,12 @@ export class KmpListener implements Listener {
     if (address.path !== undefined) setPeer(socket, { address: UNIX_PEER, port: 0 });
     // The other worker has checked the header.
     const data = this.hasProxyHeaders ? takeProxyHeader(socket, head) : head;
+    // Each worker has its own limits. The other one has counted the connection only until it was sent here.
+    const why = this.refusal(peerAddress(socket));
+    if (why !== undefined) {
+      this.refuse(socket, why);
+      return;
+    }
     this.enter(socket);
     socket.unshift(data);
     this.open(socket);
@@ -236,16 +247,19 @@ export class KmpListener implements Listener {
         this.open(socket);
         return;
       }
-      // The other worker counts the connection.
       const { counter } = this.options;
+      const address = peerAddress(socket) ?? '';
       this.sockets.delete(socket);
-      share?.release();
-      counter.leave(peerAddress(socket) ?? '');
-      counter.accepted--;
       socket.removeAllListeners('close');
       stopReadingForGood(socket);
       const header = this.headers.get(socket);
-      router.transfer(socket, upstreamId, header === undefined ? head : Buffer.concat([header, head]), this.name);
+      const read = header === undefined ? head : Buffer.concat([header, head]);
+      router.transfer(socket, upstreamId, read, this.name, () => {
+        // Now the other worker counts the connection.
+        share?.release();
+        counter.leave(address);
+        counter.accepted--;
+      });
     };
     const { inMemLimit, inReadTimeout } = settings;
     readConnect(socket, inMemLimit, inReadTimeout, this.options.clock, routed, (bytes) => share?.hold(bytes) ?? true);

@@ -94,6 +94,29 @@ describe('the queues of the kernel', () => {
     one.remove(watcher);
   });
 
+  it('do not hold up an answer for long if reading them takes long', async () => {
+    const one = queues();
+    let finish = (_: string): void => {};
+    const slow = new TcpQueues(clock, () => new Promise((resolve) => (finish = resolve)));
+    slow.add(watcher, ENDS);
+    let done = 0;
+    void slow.refreshBriefly().then(() => done++);
+    clock.advance(249);
+    await turns();
+    assert.equal(done, 0);
+    clock.advance(1);
+    await turns();
+    assert.equal(done, 1);
+    finish(line('00000400'));
+    await turns();
+    assert.equal(measured.length, littleEndian ? 1 : 0);
+    slow.remove(watcher);
+    one.add(watcher, ENDS);
+    await one.refreshBriefly();
+    assert.equal(reads, 1);
+    one.remove(watcher);
+  });
+
   it('are read seldom on a machine with very many connections', async () => {
     const one = queues();
     one.add(watcher, ENDS);
