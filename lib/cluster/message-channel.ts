@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { deserialize, serialize } from 'node:v8';
 
-/** The descriptor that a worker has its {@link MessageChannel} on. Those before it: standard streams, Node's channel. */
+/** The descriptor of a worker's {@link MessageChannel}. Those before it: standard streams, Node's channel. */
 export const CHANNEL_FD = 4;
 
 /** Bytes of the length before each message. */

@@ -122,8 +122,8 @@ export class ServerLag implements QueueWatcher {
     const bytes = unsent + unread;
     this.sample.position = Math.max(this.sample.position, asOf - bytes);
     this.confirmed = Math.max(this.confirmed, asOf - unsent);
-    // If the server has taken all that it could, nothing is known about the bytes that were written since then. They may
-    // be old, because this process was held up.
+    // If the server has taken all that it could, nothing is known about the bytes that were written since then. They
+    // may be old, because this process was held up.
     this.sample.lag = this.position >= asOf ? 0 : this.ageAt(this.position, now);
     this.moved(now, bytes);
   }
