@@ -3,7 +3,7 @@ import { mediaSettings, type MediaSettings } from '../../lib/config/settings.js'
 import { systemResolve, type Resolve } from '../../lib/rtmp/network/resolve.js';
 import type { CloseReason } from '../../lib/upstream/report/close-reason.js';
 import type { IntakeMemory } from '../../lib/upstream/intake/intake-memory.js';
-import { KmpCounter, KmpListener } from '../../lib/upstream/intake/kmp-listener.js';
+import { KmpCounter, KmpListener, type KmpRouter } from '../../lib/upstream/intake/kmp-listener.js';
 import { testInternals } from '../../lib/node-internals/self-test.js';
 import { Registry } from '../../lib/upstream/registry.js';
 import type { UpstreamEvent } from '../../lib/upstream/report/upstream-event.js';
@@ -24,6 +24,8 @@ export interface KmpServiceOptions {
   readonly memLimit?: number;
   readonly measureMemory?: () => number;
   readonly intakeMemory?: IntakeMemory;
+  /** As in a worker, one of several: the connect packet is read first. */
+  readonly router?: KmpRouter;
   /** 0 to 1, for the lengths of waits. */
   readonly random?: () => number;
 }
@@ -50,6 +52,7 @@ export class KmpService {
       memLimit,
       measureMemory,
       intakeMemory,
+      router,
     }: KmpServiceOptions,
   ) {
     const { log, counter } = this;
@@ -67,7 +70,11 @@ export class KmpService {
     const address = { host: '127.0.0.1', port: 0, ipv6Only: false, backlog: 511 };
     const join: Registry['join'] = (data, context, codec) => this.registry.join(data, context, codec);
     this.listener = new KmpListener(
-      { address, clock, log, counter, nextConnection, join, ...(intakeMemory === undefined ? {} : { intakeMemory }) },
+      {
+        ...{ address, clock, log, counter, nextConnection, join },
+        ...(intakeMemory === undefined ? {} : { intakeMemory }),
+        ...(router === undefined ? {} : { router }),
+      },
       { settings, resolve, allowed: () => true, ...(permit === undefined ? {} : { permitFor: () => permit }) },
     );
   }

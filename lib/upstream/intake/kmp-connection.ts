@@ -34,6 +34,8 @@ export interface KmpConnectionOptions {
   readonly totals?: Totals | undefined;
   readonly errors: ErrorLog;
   readonly unjoined?: IntakeShare | undefined;
+  /** The time for the connect packet is over already. Default false. */
+  readonly isLate?: boolean;
 }
 
 /**
@@ -74,7 +76,10 @@ export function openKmpConnection(socket: Socket, options: KmpConnectionOptions)
       input.close(`the connect packet was not complete ${ms} ms after the connection began (kmp_rtmp_in_read_timeout)`);
     socket.destroy();
   };
-  const deadline = settings.inReadTimeout === 0 ? undefined : clock.after(settings.inReadTimeout, onLate, false);
+  const deadline =
+    settings.inReadTimeout === 0
+      ? undefined
+      : clock.after(options.isLate === true ? 0 : settings.inReadTimeout, onLate, false);
   // Passes a read through the stages if no stage has anything in its queue: the same calls, without the queues.
   const takeNow = (bytes: Buffer): boolean => {
     if (input.writableLength > 0 || input.writableEnded || input.destroyed) return false;

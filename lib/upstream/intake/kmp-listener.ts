@@ -11,7 +11,7 @@ import { ErrorLog } from './error-log.js';
 import type { IntakeMemory, IntakeShare } from './intake-memory.js';
 import { openKmpConnection } from './kmp-connection.js';
 import { Misplaced } from './misplaced.js';
-import { readConnect, type ReadConnect } from './read-connect.js';
+import { readConnect, type ConnectHead } from './read-connect.js';
 import { stopReadingForGood } from '../../node-internals/stop-reading.js';
 import type { OwnerGate } from '../ownership/owner-gate.js';
 import type { JoinContext } from '../registry.js';
@@ -240,11 +240,16 @@ export class KmpListener implements Listener {
   private route(socket: Socket, router: KmpRouter | undefined): void {
     const { settings } = this.context;
     const share = this.shares.get(socket);
-    const routed = (upstreamId: string | undefined, head: Buffer, connect?: ReadConnect): void => {
+    const routed = ({ connect, bytes: head, isLate }: ConnectHead): void => {
+      // The sender has closed the connection within its connect packet. A stream that has ended takes no bytes back.
+      if (socket.readableEnded) {
+        socket.destroy();
+        return;
+      }
       if (connect !== undefined && this.misplaced.takes(socket, connect, head, this.context)) return;
-      if (upstreamId === undefined || router === undefined || router.isHere(upstreamId)) {
+      if (connect === undefined || router === undefined || router.isHere(connect.data.upstreamId)) {
         socket.unshift(head);
-        this.open(socket);
+        this.open(socket, isLate);
         return;
       }
       const { counter } = this.options;
@@ -254,7 +259,7 @@ export class KmpListener implements Listener {
       stopReadingForGood(socket);
       const header = this.headers.get(socket);
       const read = header === undefined ? head : Buffer.concat([header, head]);
-      router.transfer(socket, upstreamId, read, this.name, () => {
+      router.transfer(socket, connect.data.upstreamId, read, this.name, () => {
         // Now the other worker counts the connection.
         share?.release();
         counter.leave(address);
@@ -265,7 +270,7 @@ export class KmpListener implements Listener {
     readConnect(socket, inMemLimit, inReadTimeout, this.options.clock, routed, (bytes) => share?.hold(bytes) ?? true);
   }
 
-  private open(socket: Socket): void {
+  private open(socket: Socket, isLate = false): void {
     const { options } = this;
     const { permitFor, secrets, ...context } = this.context;
     const address = peerAddress(socket);
@@ -273,6 +278,7 @@ export class KmpListener implements Listener {
     const joinContext = { ...context, ...(permit === undefined ? {} : { permit }) };
     openKmpConnection(socket, {
       errors: this.errors,
+      isLate,
       connection: options.nextConnection(),
       settings: context.settings,
       clock: options.clock,

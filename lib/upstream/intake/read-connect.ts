@@ -16,10 +16,19 @@ export interface ReadConnect {
   readonly data: ConnectData;
 }
 
+/** What was read of a connection up to the end of its connect packet. */
+export interface ConnectHead {
+  /** undefined if there is none: the bytes are invalid, too many, too late, or the connection has ended. */
+  readonly connect: ReadConnect | undefined;
+  /** All bytes read so far. */
+  readonly bytes: Buffer;
+  /** True if the time is over, and the connect packet is not complete. */
+  readonly isLate: boolean;
+}
+
 /**
- * Reads a KMP connection up to the end of its connect packet. Passes the upstream id and all bytes read so far to
- * `done`. The id is undefined if it cannot be determined: the bytes are invalid, too many, or too late. The code that
- * opens the connection then finds the same error and handles it.
+ * Reads a KMP connection up to the end of its connect packet. Without one, the code that opens the connection
+ * finds the same error and handles it.
  *
  * @param limit bytes that may be read (`kmp_rtmp_in_mem_limit`)
  * @param timeout ms without a byte, and ms in all (`kmp_rtmp_in_read_timeout`)
@@ -31,7 +40,7 @@ export function readConnect(
   limit: number,
   timeout: number,
   clock: Clock,
-  done: (upstreamId: string | undefined, head: Buffer, connect?: ReadConnect) => void,
+  done: (head: ConnectHead) => void,
   hold: (bytes: number) => boolean = () => true,
 ): void {
   const parser = new KmpParser();
@@ -39,15 +48,15 @@ export function readConnect(
   // much.
   let head: Buffer = Buffer.alloc(0);
   let bytes = 0;
-  const finish = (connect?: ReadConnect): void => {
+  const finish = (connect?: ReadConnect, isLate = false): void => {
     socket.off('data', onData);
     socket.off('end', onEnd);
     socket.off('error', onError);
-    socket.off('timeout', onEnd);
+    socket.off('timeout', onLate);
     socket.setTimeout(0);
     deadline?.cancel();
     stopReading(socket);
-    done(connect?.data.upstreamId, head.subarray(0, bytes), connect);
+    done({ connect, bytes: head.subarray(0, bytes), isLate });
   };
   const onData = (chunk: Buffer): void => {
     if (bytes + chunk.length > head.length) {
@@ -69,17 +78,18 @@ export function readConnect(
     }
   };
   const onEnd = (): void => finish();
+  const onLate = (): void => finish(undefined, true);
   const onError = (): void => {
     deadline?.cancel();
     socket.destroy();
   };
   // The limit between two bytes does not stop a sender that sends byte by byte.
-  const deadline = timeout === 0 ? undefined : clock.after(timeout, onEnd, false);
+  const deadline = timeout === 0 ? undefined : clock.after(timeout, onLate, false);
   socket.setTimeout(timerMs(timeout));
   socket.on('data', onData);
   socket.on('end', onEnd);
   socket.on('error', onError);
-  socket.on('timeout', onEnd);
+  socket.on('timeout', onLate);
   // A socket that was paused before does not start to flow by itself.
   socket.resume();
 }
