@@ -26,6 +26,8 @@ export interface ConnectionHost {
   readonly settings: ConnectionSettings;
   readonly clock: Clock;
   readonly log: Logger;
+  /** The connection is cut, because of `why`. */
+  cut(connection: IngestConnection, why: string): void;
   connect(
     connection: IngestConnection,
     app: string,
@@ -48,6 +50,11 @@ const MAX_UNREAD = 0x100000;
  */
 const HELD_BEFORE_PUBLISH = 0x40000;
 const HELD_WHILE_PUBLISHING = 0x2000000;
+/**
+ * Most commands of a connection in a row while it publishes nothing: three for each of the message streams that it may
+ * create, and some more.
+ */
+const COMMANDS_BEFORE_PUBLISH = 4096;
 /** ms that a refused publisher has to read the answer and to close. */
 const REFUSED_LINGER = 2000;
 
@@ -64,6 +71,10 @@ export class IngestConnection implements StreamFlow {
   private pauses = 0;
   private ended = false;
   private lastHeard: number;
+  /** Commands since something was published. */
+  private commands = 0;
+  /** Monotonic ms at which something was published last, or at which the connection began. */
+  private lastPublishing: number;
   private timer: Timer | undefined;
   /** Messages that wait until the answer to a connect or a publish is known. */
   private waiting: RtmpMessage[] | undefined;
@@ -92,6 +103,7 @@ export class IngestConnection implements StreamFlow {
     };
     this.session = new IngestSession(session, settings);
     this.lastHeard = clock.now();
+    this.lastPublishing = clock.now();
     this.watch(settings.timeout);
     socket.setNoDelay(true);
     socket.on('data', (bytes: Buffer) => this.data(bytes));
@@ -170,9 +182,11 @@ export class IngestConnection implements StreamFlow {
         this.control(message.type, message.payload);
         continue;
       }
-      const answered = this.session.take(message);
       // Only commands begin and end streams.
-      if (isCommand(message.type)) this.limitHeld();
+      const command = isCommand(message.type);
+      if (command) this.limitCommands();
+      const answered = this.session.take(message);
+      if (command) this.limitHeld();
       if (answered === undefined) continue;
       this.waiting = messages.slice(at + 1);
       this.pause();
@@ -202,7 +216,22 @@ export class IngestConnection implements StreamFlow {
   }
 
   private limitHeld(): void {
-    this.chunks.maxHeldBytes = this.session.isPublishing ? HELD_WHILE_PUBLISHING : HELD_BEFORE_PUBLISH;
+    const { isPublishing } = this.session;
+    if (isPublishing) this.publishes();
+    this.chunks.maxHeldBytes = isPublishing ? HELD_WHILE_PUBLISHING : HELD_BEFORE_PUBLISH;
+  }
+
+  /** Called before each command, so that the time and the count begin at the end of the last stream. */
+  private limitCommands(): void {
+    if (this.session.isPublishing) this.publishes();
+    else if (++this.commands > COMMANDS_BEFORE_PUBLISH) {
+      throw new KmpRtmpError('ingest_idle', `${COMMANDS_BEFORE_PUBLISH} commands, and nothing was published`);
+    }
+  }
+
+  private publishes(): void {
+    this.commands = 0;
+    this.lastPublishing = this.host.clock.now();
   }
 
   private closeRefused(): void {
@@ -242,15 +271,19 @@ export class IngestConnection implements StreamFlow {
   private watch(delay: number): void {
     const { clock, settings } = this.host;
     this.timer = clock.after(delay, () => {
-      const left = this.lastHeard + settings.timeout - clock.now();
-      if (!this.session.isConnected) this.fail(`no connect command within ${settings.timeout} ms`);
-      else if (left <= 0 && this.pauses === 0) this.fail(`nothing heard for ${settings.timeout} ms`);
-      else this.watch(left > 0 ? left : settings.timeout);
+      const { timeout } = settings;
+      const now = clock.now();
+      // While a controller decides, the encoder has to wait.
+      if (this.session.isPublishing || this.pauses > 0) this.publishes();
+      const left = Math.min(this.lastHeard, this.lastPublishing) + timeout - now;
+      if (!this.session.isConnected) this.fail(`no connect command within ${timeout} ms`);
+      else if (left > 0 || this.pauses > 0) this.watch(left > 0 ? left : timeout);
+      else this.fail(`${now - this.lastHeard < timeout ? 'nothing was published' : 'nothing heard'} for ${timeout} ms`);
     });
   }
 
   private fail(why: string): void {
-    this.host.log.warn(`RTMP ingest: connection cut: ${why}`, { peer: this.remoteAddress });
+    this.host.cut(this, why);
     this.destroy('failed');
   }
 

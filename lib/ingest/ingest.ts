@@ -3,6 +3,7 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { systemClock, type Clock } from '../time/clock.js';
 import { noLog, type Logger } from '../base/logger.js';
+import { PeerLog } from '../net/peer-log.js';
 import { IngestConnection, type ConnectionSettings } from './connection.js';
 import { IngestStream, type PublisherFields, type Refusal } from './ingest-stream.js';
 import type { PublishCommand } from './session.js';
@@ -49,11 +50,18 @@ export interface IngestOptions {
    */
   readonly closeRefused?: boolean;
   /**
+   * Where a name can be published once at a time: in its app, or in all apps. Default `app`.
+   */
+  readonly uniqueIn?: 'app' | 'all';
+  /**
    * ms. A name belongs to its publisher: a second one is refused. If nothing came from the first one for this long, the
    * second one replaces it: the encoder has lost its connection and is back. Default 3000; Infinity: never.
    */
   readonly replaceAfter?: number;
-  /** ms that handshake and connect may take together, and that a connection may be silent. Default 30000. */
+  /**
+   * ms that handshake and connect may take together, and for which a connection may be silent or publish nothing.
+   * Default 30000.
+   */
   readonly timeout?: number;
   /** Largest number of connections. Default 1000. */
   readonly maxConnections?: number;
@@ -96,6 +104,7 @@ export class Ingest extends EventEmitter<IngestEvents> {
   private readonly sockets = new Set<net.Socket>();
   private readonly live = new Map<string, Live>();
   private readonly log: Logger;
+  private readonly faults: PeerLog;
   private lastConnection = 0;
 
   constructor(private readonly options: IngestOptions = {}) {
@@ -108,12 +117,15 @@ export class Ingest extends EventEmitter<IngestEvents> {
       window: options.window ?? 2_500_000,
       closeRefused: options.closeRefused ?? false,
     };
+    const { clock = systemClock } = options;
+    this.faults = new PeerLog(clock);
     const host = {
       settings,
-      clock: options.clock ?? systemClock,
+      clock,
       log: this.log,
       connect: this.connect.bind(this),
       publish: this.publish.bind(this),
+      cut: (connection: IngestConnection, why: string) => this.cut(connection, why),
       closed: (connection: IngestConnection) => void this.connections.delete(connection),
     };
     const accept = (socket: net.Socket) =>
@@ -201,7 +213,8 @@ export class Ingest extends EventEmitter<IngestEvents> {
     if (connection.isEnded) return { code: 'NetStream.Publish.Failed', description: 'the connection is closed' };
     if (verdict !== undefined && 'code' in verdict) return verdict;
     const { name, app = request.app } = verdict ?? request;
-    const key = `${app}/${name.replace(/\?.*$/s, '')}`;
+    const bare = name.replace(/\?.*$/s, '');
+    const key = this.options.uniqueIn === 'all' ? bare : `${app}/${bare}`;
     const before = this.live.get(key);
     if (before !== undefined && !this.replace(key, before)) {
       return { code: 'NetStream.Publish.BadName', description: 'a stream with this name is already published' };
@@ -214,6 +227,11 @@ export class Ingest extends EventEmitter<IngestEvents> {
     });
     this.emit('stream', stream);
     return stream;
+  }
+
+  private cut({ remoteAddress }: IngestConnection, why: string): void {
+    const address = remoteAddress.replace(/:\d+$/, '');
+    this.faults.warn(address, this.log, `RTMP ingest: connection cut: ${why}`, { peer: remoteAddress });
   }
 
   /** Ends the publisher of a name if it is silent; false if it is not. */

@@ -2,6 +2,7 @@ import type tls from 'node:tls';
 import { systemClock, type Clock } from '../time/clock.js';
 import { messageOf } from '../base/errors.js';
 import { noLog, type Logger } from '../base/logger.js';
+import { PeerLog } from '../net/peer-log.js';
 import { maskKey } from '../base/mask.js';
 import {
   Ingest,
@@ -46,6 +47,7 @@ export class Relay {
   private readonly ends = new Map<string, StreamEnd>();
   private readonly clock: Clock;
   private readonly log: Logger;
+  private readonly refusals: PeerLog;
   private keys: readonly PublishKey[] | undefined;
 
   constructor(private readonly options: RelayOptions) {
@@ -53,8 +55,10 @@ export class Relay {
     const { clock = systemClock, log = noLog, tls, maxConnections = 100, timeout } = options;
     this.clock = clock;
     this.log = log;
+    this.refusals = new PeerLog(clock);
     this.ingest = new Ingest({
-      ...{ clock, log, maxConnections, closeRefused: true },
+      // A controller may look at the name only. Then it sends both streams of one name to the same upstream.
+      ...{ clock, log, maxConnections, closeRefused: true, uniqueIn: 'all' as const },
       ...(tls === undefined ? {} : { tls }),
       ...(timeout === undefined ? {} : { timeout }),
       refuse: (request) => this.admit(request),
@@ -97,7 +101,7 @@ export class Relay {
     const { name: only } = this.options;
     const allowed = keys === undefined ? name : allowedName(keys, name);
     if (allowed !== undefined) return only === undefined ? { name: allowed } : { name: only, app: only };
-    this.log.warn('publish refused: the key is missing or wrong', { peer: remoteAddress });
+    this.refused(remoteAddress, 'publish refused: the key is missing or wrong');
     const description = 'wrong or missing key: set the stream key of the encoder to KEY or to NAME?key=KEY';
     return { code: 'NetStream.Publish.Denied', description };
   }
@@ -108,9 +112,13 @@ export class Relay {
       return undefined;
     } catch (error) {
       if (!(error instanceof ControlError)) throw error;
-      this.log.warn(`connection refused: ${messageOf(error)}`, { peer: remoteAddress });
+      this.refused(remoteAddress, `connection refused: ${messageOf(error)}`);
       return { code: 'NetConnection.Connect.Rejected', description: error.message };
     }
+  }
+
+  private refused(peer: string, why: string): void {
+    this.refusals.warn(addressOf(peer), this.log, why, { peer });
   }
 
   /** A stream name for the log. Where no key is asked for, the name may be the stream key of another service. */
@@ -143,5 +151,10 @@ export class Relay {
 }
 
 function inputFields({ app, connect, remoteAddress, connection }: Omit<ConnectRequest, 'name'>): InputFields {
-  return { app, ...connect, address: remoteAddress.replace(/:\d+$/, ''), connection };
+  return { app, ...connect, address: addressOf(remoteAddress), connection };
+}
+
+/** The address of a peer, without its port. */
+function addressOf(peer: string): string {
+  return peer.replace(/:\d+$/, '');
 }

@@ -1,7 +1,7 @@
 import { systemClock } from '../time/clock.js';
 import { AckWindow } from './chunk/ack-window.js';
 import { asRecord, type AmfRecord, type AmfValue } from './amf0/amf0-reader.js';
-import { TokenBucket } from './token-bucket.js';
+import { TokenBucket } from '../time/token-bucket.js';
 import { ChunkReader, type RtmpMessage } from './chunk/chunk-reader.js';
 import { RtmpError } from './errors.js';
 import { isCommand, readCommand, type Command } from './message/command.js';

@@ -5,6 +5,7 @@ import { Ingest, type IngestOptions, type IngestStream, type Refusal } from '../
 import { hex, u32be } from '../support/bytes.js';
 import { eventually } from '../support/eventually.js';
 import { FakeClock } from '../support/fake-clock.js';
+import { LogLines } from '../support/log-lines.js';
 import { RawPublisher } from '../support/raw-publisher.js';
 import type { Amf } from '../support/rtmp-parse.js';
 import { until } from '../support/until.js';
@@ -153,6 +154,72 @@ describe('Ingest: who may publish', () => {
     const { videoFourCcInfoMap, audioFourCcInfoMap } = info as Record<string, Record<string, number>>;
     assert.deepEqual(videoFourCcInfoMap, { avc1: 4, hvc1: 4 });
     assert.equal(audioFourCcInfoMap?.['Opus'], 4);
+  });
+});
+
+describe('Ingest: connections that publish nothing', () => {
+  /** All of it goes through; a connection that is closed meanwhile loses the rest. */
+  function commands(publisher: RawPublisher, count: number): void {
+    for (let n = 0; n < count; n++) publisher.command(0, '_checkbw', n + 10, null);
+  }
+  const connect = async (server: Ingest): Promise<RawPublisher> => {
+    const publisher = await RawPublisher.greet(server.port);
+    publisher.command(0, 'connect', 1, { app: 'live' });
+    await publisher.heard('_result');
+    return publisher;
+  };
+
+  it('are cut after thousands of commands', async () => {
+    const log = new LogLines();
+    const server = await start({ log });
+    const stranger = await connect(server);
+    commands(stranger, 5000);
+    await stranger.closed();
+    assert.match(log.text, /4096 commands, and nothing was published/);
+  });
+
+  it('may send as many while they publish, and some more after that', async () => {
+    const server = await start();
+    const publisher = await RawPublisher.publish(server.port, 'live', 'cam');
+    commands(publisher, 5000);
+    publisher.command(0, 'deleteStream', 3, null, 1);
+    commands(publisher, 4000);
+    publisher.command(0, 'createStream', 9, null);
+    publisher.command(2, 'publish', 10, null, 'cam', 'live');
+    await eventually(() => statuses(publisher).filter((one) => one.endsWith('Start')).length === 2, 'both');
+  });
+
+  it('are cut after the time limit, although they are not silent', async () => {
+    const clock = new FakeClock();
+    const log = new LogLines();
+    const server = await start({ clock, log, timeout: 30_000 });
+    const [publisher, stranger] = [await RawPublisher.publish(server.port, 'live', 'cam'), await connect(server)];
+    for (let s = 0; s < 30; s += 10) {
+      for (const one of [publisher, stranger]) {
+        one.command(0, '_checkbw', s + 100, null);
+        await eventually(() => one.commands().some(([, transaction]) => transaction === s + 100), 'the answer');
+      }
+      clock.advance(10_000);
+    }
+    await stranger.closed();
+    assert.match(log.text, /nothing was published for 30000 ms/);
+    assert.equal(server.streams.length, 1);
+  });
+
+  it('cannot fill the log', async () => {
+    const clock = new FakeClock();
+    const log = new LogLines();
+    const server = await start({ clock, log });
+    const bad = async (): Promise<void> => {
+      const stranger = await RawPublisher.open(server.port);
+      stranger.write(Buffer.alloc(1537, 0x47));
+      await stranger.closed();
+    };
+    for (let n = 0; n < 30; n++) await bad();
+    assert.equal(log.of('warn').length, 20);
+    clock.advance(1000);
+    await bad();
+    assert.match(log.of('warn')[20]?.message ?? '', /\(10 such lines about this address were left out\)/);
   });
 });
 

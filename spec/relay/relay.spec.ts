@@ -136,6 +136,40 @@ describe('Relay', () => {
     assert.deepEqual([controller.tracks[0]?.args, controller.tracks[0]?.input.address], ['x=1', '127.0.0.1']);
   });
 
+  it('refuses a name that is published in another app: the controller could send both to one upstream', async () => {
+    const peer = await listen();
+    const keys = [parsePublishKey('cam:long-enough')];
+    const { port, controller } = await start(new ScriptedController({ u1: peer.port }), { keys });
+    await publish(port, 'cam?key=long-enough');
+    await eventually(() => controller.asked.length === 3, 'the questions about both tracks');
+    const other = await RawPublisher.publish(port, 'other', 'cam?key=long-enough');
+    assert.equal(lastStatus(other).code, 'NetStream.Publish.BadName');
+    await other.closed();
+    assert.deepEqual(controller.asked.slice(3), ['connect other']);
+    // The first one has been silent for so long that it may have lost its connection.
+    clock.advance(3000);
+    const third = await RawPublisher.publish(port, 'other', 'cam?key=long-enough');
+    assert.equal(lastStatus(third).code, 'NetStream.Publish.Start');
+  });
+
+  it('logs twenty wrong keys of one address, and then one a second', async () => {
+    const keys = [parsePublishKey('cam:long-enough')];
+    const { port } = await start(new ScriptedController({}), { keys });
+    const guess = async (n: number): Promise<void> => {
+      const stranger = await RawPublisher.publish(port, 'live', `cam?key=guess${n}`);
+      assert.equal(lastStatus(stranger).code, 'NetStream.Publish.Denied');
+      await stranger.closed();
+    };
+    const lines = (): string[] => log.of('warn').map(({ message }) => message);
+    for (let n = 0; n < 25; n++) await guess(n);
+    assert.equal(lines().length, 20);
+    clock.advance(1000);
+    await guess(25);
+    assert.deepEqual(lines().slice(20), [
+      'publish refused: the key is missing or wrong (5 such lines about this address were left out)',
+    ]);
+  });
+
   it('takes over what onMetaData says of rates', async () => {
     const peer = await listen();
     const { controller, port } = await start(new ScriptedController({ u1: peer.port }));

@@ -12,7 +12,7 @@ import { pumpify } from '../../base/streams.js';
 import { streamLabel } from '../tracks/stream-name.js';
 import { kmpDumpName } from '../../dump/dump-name.js';
 import { openDump } from '../../dump/dump.js';
-import type { ErrorLog } from './error-log.js';
+import type { PeerLog } from '../../net/peer-log.js';
 import { frameLog } from './frame-log.js';
 import type { IntakeShare } from './intake-memory.js';
 import { Input } from './input.js';
@@ -32,7 +32,7 @@ export interface KmpConnectionOptions {
   /** Called if a rule rejects the sender. */
   readonly onRejected?: (rejection: Rejection) => void;
   readonly totals?: Totals | undefined;
-  readonly errors: ErrorLog;
+  readonly errors: PeerLog;
   readonly unjoined?: IntakeShare | undefined;
   /** The time for the connect packet is over already. Default false. */
   readonly isLate?: boolean;

@@ -7,7 +7,7 @@ import type { Listener } from '../../net/listener-set.js';
 import type { Logger } from '../../base/logger.js';
 import { peerAddress, peerName, setPeer, UNIX_PEER } from '../../net/peer.js';
 import { readProxyHeader, takeProxyHeader } from '../../net/read-proxy-header.js';
-import { ErrorLog } from './error-log.js';
+import { PeerLog } from '../../net/peer-log.js';
 import type { IntakeMemory, IntakeShare } from './intake-memory.js';
 import { openKmpConnection } from './kmp-connection.js';
 import { Misplaced } from './misplaced.js';
@@ -101,7 +101,7 @@ export class KmpListener implements Listener {
   private readonly options: KmpListenerOptions;
   private readonly server: Server;
   private readonly sockets = new Set<Socket>();
-  private readonly errors: ErrorLog;
+  private readonly errors: PeerLog;
   private readonly misplaced: Misplaced;
   /** Connections whose PROXY protocol header has not arrived yet. */
   private readonly awaitingHeader = new Set<Socket>();
@@ -117,7 +117,7 @@ export class KmpListener implements Listener {
     public context: KmpListenerContext,
   ) {
     this.options = options;
-    this.errors = new ErrorLog(options.clock);
+    this.errors = new PeerLog(options.clock);
     this.misplaced = new Misplaced({ ...options, errors: this.errors }, () => this.closing);
     this.port = options.address.port;
     this.server = createServer({ noDelay: true }, (socket) => this.accept(socket));

@@ -5,11 +5,11 @@ import type { SigningSecret } from '../../base/signing-secret.js';
 import { checkSignature } from '../../kmp/signature.js';
 import { peerAddress, peerName } from '../../net/peer.js';
 import { addressName } from '../../net/listen.js';
+import type { PeerLog } from '../../net/peer-log.js';
 import type { Clock } from '../../time/clock.js';
 import type { OwnerGate } from '../ownership/owner-gate.js';
 import type { FleetMember } from '../ownership/ownership.js';
 import type { Rejections } from '../report/rejection.js';
-import type { ErrorLog } from './error-log.js';
 import type { ReadConnect } from './read-connect.js';
 import { relayConnection } from './relay-connection.js';
 
@@ -17,7 +17,7 @@ export interface MisplacedOptions {
   readonly gate?: OwnerGate | undefined;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly errors: ErrorLog;
+  readonly errors: PeerLog;
   readonly counter: { readonly rejected: Rejections; relayed: number };
 }
 

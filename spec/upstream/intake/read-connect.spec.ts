@@ -18,8 +18,8 @@ describe('a connect packet that is read to find its worker', () => {
     const bytes = connect({ upstream_id: 'u1', url: 'rtmp://a/b/c', opaque: padding });
     const socket = new Socket();
     const found: { id: string | undefined; head: Buffer }[] = [];
-    readConnect(socket, 2 ** 20, 60_000, new FakeClock(), ({ upstreamId: id, bytes: head }) =>
-      found.push({ id, head }),
+    readConnect(socket, 2 ** 20, 60_000, new FakeClock(), ({ connect: read, bytes: head }) =>
+      found.push({ id: read?.data.upstreamId, head }),
     );
     const before = held();
     for (const byte of bytes.subarray(0, -1)) socket.emit('data', Buffer.of(byte));
@@ -37,7 +37,7 @@ describe('a connect packet that is read to find its worker', () => {
     const clock = new FakeClock();
     const socket = new Socket();
     const found: (string | undefined)[] = [];
-    readConnect(socket, 2 ** 20, 20_000, clock, ({ connect }) => found.push(connect?.data.upstreamId));
+    readConnect(socket, 2 ** 20, 20_000, clock, ({ connect: read }) => found.push(read?.data.upstreamId));
     const bytes = connect({ upstream_id: 'u1', url: 'rtmp://a/b/c' });
     for (let at = 0; at < 19; at++) {
       clock.advance(1000);

@@ -1,5 +1,5 @@
 import type { Logger } from '../../../base/logger.js';
-import { TokenBucket } from '../../../rtmp/token-bucket.js';
+import { TokenBucket } from '../../../time/token-bucket.js';
 
 /** Log lines that one server may cause: a burst, then a number per second. */
 const LINES = { burst: 50, perSecond: 1 };

@@ -1,5 +1,5 @@
 import type { Logger } from '../../../base/logger.js';
-import { TokenBucket } from '../../../rtmp/token-bucket.js';
+import { TokenBucket } from '../../../time/token-bucket.js';
 
 /**
  * How often a server may ask to reconnect: a few times at once, then once every 10 s. Each request costs a connection
