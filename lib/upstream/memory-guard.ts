@@ -14,30 +14,39 @@ export interface GuardedUpstream {
 
 /** Share of the memory above which a sender that floods is disconnected. The rest is for encoding. */
 const NEARLY_ALL = 0.9;
+/** Share of what a track holds that may have arrived before the time that frames wait anyway. */
+const OLD_SHARE = 0.25;
 /** Share above which its queue is emptied, where video would be dropped otherwise. */
 const MUCH = 0.7;
 
-type Settings = Pick<MediaSettings, 'outTrackMemLimit' | 'outMaxProcessDelay' | 'outFlushTimeout'>;
+type Settings = Pick<
+  MediaSettings,
+  'outTrackMemLimit' | 'outMaxProcessDelay' | 'outFlushTimeout' | 'outWriteMetaTimeout'
+>;
 
 /**
  * Keeps one track from using the memory of all tracks of its upstream. A sender floods if the memory runs out although
- * the server is in time: everything that the track holds has arrived within the time that frames wait anyway. If the
- * server is behind, older frames are in the queue, and `kmp_rtmp_out_overload` decides.
+ * the server is in time: most of what the track holds has arrived within the time that frames wait anyway. If the
+ * server is behind, much of it is older, and `kmp_rtmp_out_overload` decides. The age of the first frame alone says
+ * nothing: a flood can begin with a small frame that waits for its second track, or for the server.
  */
 export class MemoryGuard {
   private readonly trackLimit: number;
   private readonly isOff: boolean;
   /** ms for which a frame waits if the server takes everything. */
   private readonly ordinaryWait: number;
+  /** ms that are added to this before the metadata of its stream is written. */
+  private readonly metaWait: number;
 
   constructor(
     private readonly owner: GuardedUpstream,
-    { outTrackMemLimit: limit, outMaxProcessDelay, outFlushTimeout }: Settings,
+    { outTrackMemLimit: limit, outMaxProcessDelay, outFlushTimeout, outWriteMetaTimeout }: Settings,
     private readonly clock: Clock,
   ) {
     this.trackLimit = typeof limit === 'number' ? limit : Infinity;
     this.isOff = limit === 'off';
     this.ordinaryWait = outMaxProcessDelay + outFlushTimeout;
+    this.metaWait = outWriteMetaTimeout;
   }
 
   /** Whether it is worth knowing how many bytes will be charged. */
@@ -98,10 +107,24 @@ export class MemoryGuard {
     const weight = (track: Track): number => sums.get(addressOf(track)) ?? 0;
     const [largest] = tracks.sort((a, b) => weight(b) - weight(a) || b.memory.total - a.memory.total);
     if (largest?.input === undefined) return undefined;
-    const { head, memory } = largest;
-    // Without queued frames, it holds frames that are being sent, unless most of it is an incomplete packet.
-    if (head === undefined) return memory.partialBytes > memory.total / 2 ? largest : undefined;
-    return this.clock.now() - head.arrivedAt < this.ordinaryWait ? largest : undefined;
+    const { partialBytes, total } = largest.memory;
+    if (partialBytes > total / 2) return largest;
+    // Without queued frames, it holds frames that are being sent.
+    return largest.head !== undefined && this.isRecent(largest) ? largest : undefined;
+  }
+
+  /** Whether most of what a track holds has arrived within the time that frames wait anyway. */
+  private isRecent(track: Track): boolean {
+    const before = this.clock.now() - this.ordinaryWait - (track.ready ? 0 : this.metaWait);
+    const most = track.memory.total * OLD_SHARE;
+    let old = 0;
+    for (let i = 0; i < track.length; i++) {
+      const frame = track.at(i);
+      if (frame === undefined || frame.arrivedAt > before) break;
+      old += frame.charge;
+      if (old > most) return false;
+    }
+    return true;
   }
 
   /** Whether there are several tracks, or tracks of several addresses. Called for each frame if memory runs out. */

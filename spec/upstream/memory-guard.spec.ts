@@ -1,6 +1,7 @@
 // A hostile sender joins an upstream and floods it, beside healthy tracks that lose nothing.
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
+import { MemoryGuard } from '../../lib/upstream/memory-guard.js';
 import { eventually } from '../support/eventually.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { framesOf } from '../support/ingest-media.js';
@@ -98,6 +99,18 @@ describe('the memory of a track within its upstream', { timeout: 60_000 }, () =>
     await losesNothing();
   });
 
+  it('so is one whose first frame has waited for its second track for long', async () => {
+    await start({ outWriteMetaTimeout: 10_000 });
+    const hostile = await live.video({ name: 'hostile' });
+    hostile.send(frameAt(0, 'x', { key: true }));
+    await live.received('video', 1, 'hostile');
+    for (let n = 0; n < 8; n++) clock.advance(500);
+    flood(hostile);
+    await hostile.closed;
+    assert.equal(rejected(), 1);
+    await losesNothing();
+  });
+
   it('so is one that floods with media infos', async () => {
     await start();
     const hostile = await live.video({ name: 'hostile' });
@@ -149,5 +162,53 @@ describe('the memory of a track within its upstream', { timeout: 60_000 }, () =>
     assert.equal(live.service.counter.rejected.max_streams, 1);
     assert.equal(second.isClosed, false);
     await losesNothing();
+  });
+});
+
+describe('a track whose first frame has waited for long', () => {
+  const MINUTE = 60_000;
+
+  /** Two tracks on a server that is behind. The first one has frames of these ages and sizes, oldest first. */
+  function rejects(...frames: readonly (readonly [age: number, charge: number])[]): boolean {
+    const clock = new FakeClock();
+    clock.advance(MINUTE);
+    const queue = frames.map(([age, charge]) => ({ arrivedAt: clock.now() - age, charge }));
+    const total = frames.reduce((sum, [, charge]) => sum + charge, 0);
+    const input = { address: '127.0.0.1' };
+    const first = { input, ready: true, memory: { total, partialBytes: 0 }, head: queue[0], length: queue.length };
+    const tracks = [
+      { ...first, at: (i: number) => queue[i] },
+      { input, memory: { total: 1000 } },
+    ];
+    const ledger = { used: total + 1000, limit: 10_000, left: 9000 - total };
+    const gone: unknown[] = [];
+    const owner = {
+      ledger,
+      allTracks: () => tracks,
+      rejectTrack(track: object) {
+        gone.push(track);
+        ledger.used = 0;
+      },
+    };
+    const settings = {
+      outTrackMemLimit: 'auto',
+      outMaxProcessDelay: 1000,
+      outFlushTimeout: 500,
+      outWriteMetaTimeout: 3000,
+    };
+    type Given = ConstructorParameters<typeof MemoryGuard>;
+    const guard = new MemoryGuard(owner as unknown as Given[0], settings as Given[1], clock);
+    guard.check(tracks[0] as unknown as Parameters<MemoryGuard['check']>[0], 100, false);
+    return gone.includes(tracks[0]);
+  }
+
+  it('floods if most of what it holds has just come', () => {
+    assert.equal(rejects([MINUTE, 100], [100, 4000], [50, 4500]), true);
+    assert.equal(rejects([1400, 100], [100, 8500]), true);
+  });
+
+  it('does not flood if much of it is older: the server is slow', () => {
+    assert.equal(rejects([MINUTE, 3000], [100, 5600]), false);
+    assert.equal(rejects([9000, 100], [6000, 2500], [3000, 3000], [500, 3000]), false);
   });
 });
