@@ -79,7 +79,9 @@ export function addRtmpOptions(command: Command): Command {
     new Option('--tls-cert <file>', 'certificate chain (PEM): encoders publish over rtmps'),
     new Option('--tls-key <file>', 'private key (PEM) of the certificate'),
     new Option('--max-connections <num>', 'most connections of encoders').argParser(count).default(100),
-    new Option('--timeout <time>', 'how long an encoder may be silent, or publish nothing').argParser(timeout).default(30_000, '30s'),
+    new Option('--timeout <time>', 'how long an encoder may be silent, or publish nothing')
+      .argParser(timeout)
+      .default(30_000, '30s'),
     new Option('--mem-limit <size>', 'most memory for frames that a service has not taken, for each track and upstream')
       .argParser(size)
       .default(32 * 0x100000, '32m'),
