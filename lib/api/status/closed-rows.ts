@@ -7,9 +7,9 @@ const MAX_FAILED = 200;
 const MAX_IN_ORDER = 100;
 
 /** The data of a record for the page. Its texts are masked and shortened already. */
-export function closedInfo(closed: ClosedUpstream): ClosedInfo {
+export function closedInfo(closed: ClosedUpstream, record = closed.id): ClosedInfo {
   return {
-    record: closed.id,
+    record,
     ...shortenId(closed.upstream_id),
     url: closed.url,
     reason: closed.reason,
@@ -26,6 +26,7 @@ export function closedInfo(closed: ClosedUpstream): ClosedInfo {
     dropped: closed.lost.dropped_frames,
     unacked: closed.lost.unacked_frames,
     liveAgainAt: closed.live_again_at,
+    ...(closed.node === undefined ? {} : { node: closed.node }),
   };
 }
 
@@ -39,31 +40,48 @@ function shown(all: readonly ClosedUpstream[]): ClosedUpstream[] {
 /** Finds the differences between the records of one snapshot and the next. */
 export class ClosedRows {
   private sent = new Map<number, ClosedUpstream>();
+  /** The numbers that the records of a fleet have here: those of the nodes are unique within a node only. */
+  private numbers = new Map<string, number>();
+  private lastNumber = 0;
 
   /** All that the page has to know, the oldest first. */
   get all(): ClosedInfo[] {
-    return [...this.sent.values()].map(closedInfo);
+    return [...this.sent].map(([number, one]) => closedInfo(one, number));
   }
 
   /** @param records the last end first */
   changes(records: readonly ClosedUpstream[]): { closed?: ClosedInfo[]; forgotten?: number[] } {
     const before = this.sent;
-    this.sent = new Map(
-      shown(records)
-        .reverse()
-        .map((one) => [one.id, one]),
+    this.sent = this.numbered(shown(records).reverse());
+    const closed = [...this.sent].filter(
+      ([number, one]) => before.get(number)?.live_again_at !== one.live_again_at || !before.has(number),
     );
-    const closed = [...this.sent.values()].filter(
-      (one) => before.get(one.id)?.live_again_at !== one.live_again_at || !before.has(one.id),
-    );
-    const forgotten = [...before.keys()].filter((id) => !this.sent.has(id));
+    const forgotten = [...before.keys()].filter((number) => !this.sent.has(number));
     return {
-      ...(closed.length === 0 ? {} : { closed: closed.map(closedInfo) }),
+      ...(closed.length === 0 ? {} : { closed: closed.map(([number, one]) => closedInfo(one, number)) }),
       ...(forgotten.length === 0 ? {} : { forgotten }),
     };
   }
 
   clear(): void {
     this.sent.clear();
+    this.numbers.clear();
+  }
+
+  private numbered(records: readonly ClosedUpstream[]): Map<number, ClosedUpstream> {
+    const numbers = new Map<string, number>();
+    const found = new Map<number, ClosedUpstream>();
+    for (const one of records) {
+      if (one.node === undefined) {
+        found.set(one.id, one);
+        continue;
+      }
+      const key = `${one.node}/${one.id}`;
+      const number = this.numbers.get(key) ?? ++this.lastNumber;
+      numbers.set(key, number);
+      found.set(number, one);
+    }
+    this.numbers = numbers;
+    return found;
   }
 }

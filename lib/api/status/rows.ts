@@ -34,6 +34,8 @@ export function upstreamInfo(id: string, upstream: UpstreamStatus): UpstreamInfo
     reconnects: upstream.reconnects,
     memLimit: upstream.mem_limit,
     streams: Object.entries(upstream.streams).map(([name, stream]) => streamInfo(name, stream)),
+    ...(upstream.node === undefined ? {} : { node: upstream.node }),
+    ...(upstream.also_on === undefined ? {} : { alsoOn: upstream.also_on }),
   };
 }
 

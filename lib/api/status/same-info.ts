@@ -7,6 +7,8 @@ import type { StreamStatus, TrackStatus, UpstreamStatus } from '../../upstream/r
 export function sameInfo(a: UpstreamStatus, b: UpstreamStatus): boolean {
   return (
     a.connection === b.connection &&
+    a.node === b.node &&
+    a.also_on?.join() === b.also_on?.join() &&
     a.state === b.state &&
     a.reconnects === b.reconnects &&
     a.remote_addr === b.remote_addr &&

@@ -1,8 +1,17 @@
 import type { ClosedUpstream } from '../../upstream/report/closed.js';
 import type { StandingOrder } from '../../upstream/report/orders.js';
 import type { GlobalStatus, UpstreamStatus } from '../../upstream/report/status.js';
-import type { Ended, FullMessage, Sums, TickMessage, UpstreamInfo, UpstreamRow } from './public/data/wire.js';
+import type {
+  Ended,
+  FullMessage,
+  PartsInfo,
+  Sums,
+  TickMessage,
+  UpstreamInfo,
+  UpstreamRow,
+} from './public/data/wire.js';
 import { ClosedRows } from './closed-rows.js';
+import { partsOf } from './parts.js';
 import { OrderRows } from './order-rows.js';
 import { serviceInfo, upstreamInfo, upstreamNumbers } from './rows.js';
 import { sameInfo } from './same-info.js';
@@ -22,6 +31,8 @@ export interface SnapshotExtras {
   readonly sums?: Sums | undefined;
 }
 
+const NO_PARTS: PartsInfo = { nodes: [], missingWorkers: [] };
+
 /**
  * Converts snapshots to messages: differences for viewers that have the previous state, and the full state for the
  * others.
@@ -31,6 +42,7 @@ export class Snapshots {
   private readonly closed = new ClosedRows();
   private readonly orders = new OrderRows();
   private nextKey = 1;
+  private partsText = JSON.stringify(NO_PARTS);
   private latest: Omit<FullMessage, 'rows'> | undefined;
   private fullText: string | undefined;
 
@@ -54,8 +66,8 @@ export class Snapshots {
     this.sent = new Map();
     for (const [id, upstream] of Object.entries(status.upstreams)) {
       const old = before.get(id);
-      // The same id with another connection is another upstream, whose counters start at 0.
-      const same = old?.status.connection === upstream.connection;
+      // The same id with another connection, or on another node, is another upstream, whose counters start at 0.
+      const same = old?.status.connection === upstream.connection && old.status.node === upstream.node;
       const told = same && sameInfo(old.status, upstream);
       const now: SentUpstream = {
         key: same ? old.key : this.nextKey++,
@@ -72,10 +84,20 @@ export class Snapshots {
     const { uptime } = status;
     const totals = sums === undefined ? {} : { sums };
     const changes = { ...this.closed.changes(closed), ...this.orders.changes(orders, status.upstreams) };
-    this.latest = { t, uptime, service: serviceInfo(status), ended, ...totals };
+    const parts = this.partsOf(status);
+    this.latest = { t, uptime, service: serviceInfo(status), ended, ...totals, ...parts.all };
     this.fullText = undefined;
-    const message: TickMessage = { t, uptime, ended, ...totals, ...changes, rows, counts, gone };
+    const message: TickMessage = { t, uptime, ended, ...totals, ...changes, ...parts.changed, rows, counts, gone };
     return JSON.stringify(message);
+  }
+
+  /** For the full message, and for the differences. */
+  private partsOf(status: GlobalStatus): Record<'all' | 'changed', { readonly parts?: PartsInfo }> {
+    const parts = partsOf(status);
+    const text = JSON.stringify(parts ?? NO_PARTS);
+    const isChanged = text !== this.partsText;
+    this.partsText = text;
+    return { all: parts === undefined ? {} : { parts }, changed: isChanged ? { parts: parts ?? NO_PARTS } : {} };
   }
 
   /** The {@link FullMessage} of the last snapshot as JSON, created once; undefined before the first snapshot. */
@@ -99,6 +121,7 @@ export class Snapshots {
     this.sent.clear();
     this.closed.clear();
     this.orders.clear();
+    this.partsText = JSON.stringify(NO_PARTS);
     this.latest = undefined;
     this.fullText = undefined;
   }

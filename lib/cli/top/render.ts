@@ -15,7 +15,9 @@ function optional(value: number | undefined, show: (value: number) => string): s
   return value === undefined ? '-' : show(value);
 }
 
-const columns: readonly Column[] = [
+const NODE: Column = { head: 'NODE', cell: ({ node = '-' }) => node };
+
+const COLUMNS: readonly Column[] = [
   { head: 'UPSTREAM', cell: ({ id }) => id },
   { head: 'STATE', cell: ({ state }) => (state === '' ? '-' : state) },
   { head: 'TRACKS', right: true, cell: ({ tracks }) => String(tracks) },
@@ -42,6 +44,10 @@ const WIDEST_ID = 40;
  * Text from senders and servers is made printable.
  */
 export function tableLines(rows: readonly Row[], width = Infinity): string[] {
+  // Without a fleet, no row has a node.
+  const [id, ...others] = COLUMNS;
+  const isFleet = id !== undefined && rows.some(({ node }) => node !== undefined);
+  const columns = isFleet ? [id, NODE, ...others] : COLUMNS;
   const cells = rows.map((row) => columns.map(({ cell }) => printable(cell(row))));
   const lines = [columns.map(({ head }) => head), ...cells];
   const widths = columns.map((_, n) => Math.max(...lines.map((line) => displayWidth(line[n] ?? ''))));
@@ -55,8 +61,12 @@ export function tableLines(rows: readonly Row[], width = Infinity): string[] {
 }
 
 /** What the answer of the API lacks, as a line; undefined if it lacks nothing. */
-export function lackLine({ failedUnknown }: ServiceSample): string | undefined {
-  return failedUnknown === undefined ? undefined : printable(`the failed upstreams are not known: ${failedUnknown}`);
+export function lackLine({ failedUnknown, missing = [] }: ServiceSample): string | undefined {
+  const texts = [
+    ...(missing.length === 0 ? [] : [`missing, and so are their upstreams: ${missing.join('; ')}`]),
+    ...(failedUnknown === undefined ? [] : [`the failed upstreams are not known: ${failedUnknown}`]),
+  ];
+  return texts.length === 0 ? undefined : printable(texts.join('; '));
 }
 
 /** The line above the table. */

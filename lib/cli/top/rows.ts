@@ -4,6 +4,8 @@ import type { FailedSample, InputSample, ServiceSample, TrackSample, UpstreamSam
 /** One upstream, as `top` shows it. Rates are undefined before its second sample. */
 export interface Row {
   readonly id: string;
+  /** The node of the fleet that has it; undefined: there is no fleet. */
+  readonly node?: string;
   readonly state: string;
   readonly tracks: number;
   /** bits per second */
@@ -54,6 +56,7 @@ export function rowsOf(sample: ServiceSample, earlier: ServiceSample | undefined
 function failedRow(failed: FailedSample): Row {
   return {
     id: failed.id,
+    ...(failed.node === undefined ? {} : { node: failed.node }),
     tracks: 0,
     bitsIn: undefined,
     bitsOut: undefined,
@@ -85,6 +88,7 @@ function rowOf(id: string, upstream: UpstreamSample, earlier: UpstreamSample | u
   const bytesIn = rate(({ receivedBytes }) => receivedBytes);
   return {
     id,
+    ...(upstream.node === undefined ? {} : { node: upstream.node }),
     state,
     tracks: tracks.length,
     bitsIn: bytesIn === undefined ? undefined : bytesIn * 8,

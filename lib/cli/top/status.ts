@@ -12,6 +12,8 @@ export interface ServiceSample {
   /** s */
   readonly uptime: number;
   readonly upstreams: ReadonlyMap<string, UpstreamSample>;
+  /** What does not answer and why, such as `node n2: nothing listens at its HTTP address`; absent: all answer. */
+  readonly missing?: readonly string[];
   /** Upstreams that have failed and are not published again, the last failure first. */
   readonly failed?: readonly FailedSample[];
   /** Why they are not known; undefined if they are, or if the service has no record of them. */
@@ -28,10 +30,13 @@ export interface FailedSample {
   readonly since: number;
   readonly count: number;
   readonly droppedFrames: number;
+  readonly node?: string;
 }
 
 export interface UpstreamSample {
   readonly state: string;
+  /** The node of the fleet that has it; empty: there is no fleet. */
+  readonly node?: string;
   /** What is wrong while it is published, and for how long; empty: nothing. */
   readonly degraded: string;
   /** The last status of the server. */
@@ -102,7 +107,26 @@ export function readStatus(json: unknown, at: number): ServiceSample | undefined
     pid: number(status, 'pid'),
     uptime: number(status, 'uptime'),
     upstreams,
+    ...missingOf(status),
   };
+}
+
+/** The workers and the nodes that do not answer. */
+function missingOf(status: Fields): Pick<ServiceSample, 'missing'> {
+  const workers = (list: unknown, of: string): string[] =>
+    (Array.isArray(list) ? list : []).map((one: unknown) => `worker ${String(one)}${of}`);
+  const nodes = entries(status['nodes']);
+  const missing = [
+    ...nodes.flatMap(([name, node]) => {
+      const reason = text(node, 'missing');
+      return reason === '' ? [] : [`node ${name}: ${reason}`];
+    }),
+    ...workers(status['missing_workers'], ''),
+    ...Object.entries(fieldsOf(status['missing_workers_of']) ?? {}).flatMap(([name, list]) =>
+      workers(list, ` of node ${name}`),
+    ),
+  ];
+  return missing.length === 0 ? {} : { missing };
 }
 
 /** Reads the JSON of `GET /closed`, of the last end of each upstream. Anything else has no failures. */
@@ -123,6 +147,7 @@ export function readFailed(json: unknown): FailedSample[] {
         since: Date.parse(text(fields, 'since')),
         count: number(fields, 'count'),
         droppedFrames: number(fieldsOf(fields['lost']) ?? {}, 'dropped_frames'),
+        ...nodeOf(fields),
       },
     ];
   });
@@ -142,11 +167,17 @@ function troubleOf(fields: Fields): string {
   }
 }
 
+function nodeOf(fields: Fields): { readonly node?: string } {
+  const node = text(fields, 'node');
+  return node === '' ? {} : { node };
+}
+
 function upstreamOf(fields: Fields): UpstreamSample {
   const said = fieldsOf(fields['last_status']);
   const error = fieldsOf(fields['last_error']);
   return {
     state: text(fields, 'state'),
+    ...nodeOf(fields),
     degraded: troubleOf(fields),
     lastStatus: joined(said, 'code', 'description'),
     backup: backupOf(fields),

@@ -17,6 +17,7 @@ const FACTS: readonly Fact[] = [
   ['Destination', ({ info }) => destinationOf(info)],
   ['Server', ({ info }) => info.remoteAddr || 'not connected'],
   ['Local address', ({ info }) => info.localAddr || '–'],
+  ['Node', ({ info }) => [info.node ?? '', ...(info.alsoOn ?? [])].join(', also on ')],
   ['Connection', ({ info }) => String(info.connection)],
   ['Uptime', ({ uptime }) => duration(uptime)],
   ['Next attempt', ({ info }) => (info.nextAttempt === null ? '–' : timeOfDay(Date.parse(info.nextAttempt)))],
@@ -170,7 +171,9 @@ export class DetailView {
     const list = el('dl', { class: 'facts-list' });
     for (const [name, read] of facts) {
       const wide = name === 'Destination' ? 'wide' : undefined;
-      list.append(el('div', { class: wide }, el('dt', {}, name), el('dd', {}, this.live.text(read))));
+      const fact = el('div', { class: wide }, el('dt', {}, name), el('dd', {}, this.live.text(read)));
+      if (name === 'Node') this.live.shown(fact, ({ info }) => info.node !== undefined);
+      list.append(fact);
     }
     return list;
   }

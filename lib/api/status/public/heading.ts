@@ -4,6 +4,7 @@ import { COLUMNS, type Column, type Sorting } from './data/order.js';
 const TITLES: Readonly<Record<Column, string>> = {
   id: 'Upstream',
   state: 'State',
+  node: 'Node',
   bitrateIn: 'In',
   bitrateOut: 'Out',
   frames: 'Frames/s',
@@ -17,6 +18,7 @@ const TITLES: Readonly<Record<Column, string>> = {
 const ORDER: readonly (Column | 'chart')[] = [
   'id',
   'state',
+  'node',
   'bitrateIn',
   'bitrateOut',
   'chart',
@@ -29,7 +31,7 @@ const ORDER: readonly (Column | 'chart')[] = [
 ];
 
 /** Columns that are aligned to the left, unlike numbers. */
-const TEXTS: ReadonlySet<Column> = new Set(['id', 'state', 'memory']);
+const TEXTS: ReadonlySet<Column> = new Set(['id', 'state', 'node', 'memory']);
 
 /** The heading of the table with buttons for sorting, and a list for narrow screens that does the same. */
 export class Heading {
@@ -57,6 +59,11 @@ export class Heading {
     byId('table', HTMLTableElement).tHead?.append(row);
     this.select.addEventListener('change', () => this.toggle(this.select.value as Column));
     this.show();
+  }
+
+  /** The column of nodes can be sorted by in a fleet only. */
+  showNodes(shown: boolean): void {
+    for (const option of this.select.options) if (option.value === 'node') option.hidden = !shown;
   }
 
   private toggle(column: Column): void {

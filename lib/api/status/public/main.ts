@@ -13,6 +13,7 @@ import { Heading } from './heading.js';
 import { idInLink, linkTo } from './link.js';
 import { Dismissed } from './data/dismissed.js';
 import { Model, type ActivityEntry } from './data/model.js';
+import { NodesView } from './nodes.js';
 import { storage } from './storage.js';
 import { TableView } from './table.js';
 import { setUpTheme } from './theme.js';
@@ -54,7 +55,7 @@ const detail = new DetailView(
 const activity = new ActivityView(() => detail.close());
 const table = new TableView(model, { open, dismiss });
 addEventListener('hashchange', () => follow());
-new Heading(table.sorting, (sorting, said) => {
+const heading = new Heading(table.sorting, (sorting, said) => {
   table.sorting = sorting;
   table.refresh(true);
   announcer.say('sorting', said);
@@ -66,6 +67,12 @@ const filter = new Filter((text, group) => {
   showEmpty();
   announcer.say('filter', `${table.order.length} of ${model.rows.length} upstreams`);
 });
+const nodes = new NodesView((node, said) => {
+  table.node = node;
+  table.refresh(true);
+  showEmpty();
+  announcer.say('filter', `${said}: ${table.order.length} of ${model.rows.length} upstreams`);
+});
 let built: string | undefined;
 function happened(entries: readonly ActivityEntry[]): void {
   activity.add(entries);
@@ -73,6 +80,8 @@ function happened(entries: readonly ActivityEntry[]): void {
   announce(entries.filter(({ kind }) => kind !== 'plain'));
   totals.show(model);
   standing.show();
+  nodes.show(model);
+  heading.showNodes(model.parts.nodes.length > 0);
   filter.show(model.rows);
   detail.show(model);
   table.selected = detail.key;
@@ -153,7 +162,10 @@ function showEmpty(): void {
     return;
   }
   const clear = el('button', { type: 'button' }, 'Show all');
-  clear.addEventListener('click', () => filter.clear());
+  clear.addEventListener('click', () => {
+    nodes.clear();
+    filter.clear();
+  });
   element.replaceChildren(el('p', {}, 'No upstream matches the filter'), clear);
 }
 

@@ -51,10 +51,25 @@ export class RowView {
         el(
           'small',
           {},
+          el(
+            'span',
+            { class: 'on-node' },
+            live.text(({ info }) => (info.node === undefined ? '' : `${info.node} `)),
+          ),
           live.text(({ info }) => info.elsewhere ?? info.url),
         ),
       ),
       el('td', { 'data-column': 'state' }, live.attribute(state, 'data-state', displayState), said, why, this.dismiss),
+      el(
+        'td',
+        { 'data-column': 'node' },
+        live.text(({ info }) => info.node ?? ''),
+        el(
+          'small',
+          {},
+          live.text(({ info }) => (info.alsoOn === undefined ? '' : `and ${info.alsoOn.join(', ')}`)),
+        ),
+      ),
       this.number(
         'bitrateIn',
         ({ bitrateIn }) => bitrate(bitrateIn),

@@ -25,6 +25,8 @@ export class TableView {
   sorting: Sorting = { column: 'state', direction: 'ascending' };
   text = '';
   group: Choice = 'all';
+  /** Name of the node whose upstreams are shown; undefined: all nodes. */
+  node: string | undefined;
   /** Key of the upstream in the details panel. */
   selected: number | undefined;
   private readonly table = byId('table', HTMLTableElement);
@@ -62,8 +64,9 @@ export class TableView {
 
   /** Sorts and draws the upstreams of the model. @param reorder whether the user changed the order or the filter */
   refresh(reorder = false): void {
-    const { text, group } = this;
-    const all = this.model.rows.filter((upstream) => matches(upstream, text, group));
+    const { text, group, node } = this;
+    this.table.classList.toggle('fleet', this.model.parts.nodes.length > 0);
+    const all = this.model.rows.filter((upstream) => matches(upstream, text, group, node));
     this.order = !reorder && this.held ? keepOrder(this.order, sort(all, this.sorting)) : sort(all, this.sorting);
     this.draw();
   }

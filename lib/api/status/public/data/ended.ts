@@ -23,7 +23,7 @@ export class Ended extends Upstream {
   }
 }
 
-function infoOf({ id, shortened, url, reason, message, lastStatus }: ClosedInfo): UpstreamInfo {
+function infoOf({ id, shortened, url, reason, message, lastStatus, node }: ClosedInfo): UpstreamInfo {
   return {
     id,
     shortened,
@@ -41,5 +41,6 @@ function infoOf({ id, shortened, url, reason, message, lastStatus }: ClosedInfo)
     reconnects: 0,
     memLimit: 0,
     streams: [],
+    ...(node === undefined ? {} : { node }),
   };
 }

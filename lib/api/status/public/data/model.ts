@@ -10,7 +10,16 @@ import { ClosedBook } from './closed-book.js';
 import { Dismissed } from './dismissed.js';
 import { extend, Times, type Line } from './series.js';
 import { Upstream } from './upstream.js';
-import type { Ended, FullMessage, HelloMessage, OrderInfo, ServiceInfo, TickMessage, UpstreamRow } from './wire.js';
+import type {
+  Ended,
+  FullMessage,
+  HelloMessage,
+  OrderInfo,
+  PartsInfo,
+  ServiceInfo,
+  TickMessage,
+  UpstreamRow,
+} from './wire.js';
 
 export { failed, type ActivityEntry } from './activity-entries.js';
 
@@ -27,6 +36,8 @@ export interface Totals {
   dropped: number;
   reconnects: number;
 }
+
+const NO_PARTS: PartsInfo = { nodes: [], missingWorkers: [] };
 
 /** The state of the service for the views, updated by messages. It does not use the DOM. */
 export class Model {
@@ -47,6 +58,8 @@ export class Model {
   rows: readonly Upstream[] = [];
   /** Orders for routes, and for upstreams that are not present, the latest first. */
   orders: readonly OrderInfo[] = [];
+  /** The nodes, and the workers that do not answer. */
+  parts: PartsInfo = NO_PARTS;
   private t = 0;
   private now = 0;
   private feed: string | undefined;
@@ -67,6 +80,7 @@ export class Model {
     this.history = [];
     this.rows = [];
     this.orders = [];
+    this.parts = NO_PARTS;
     this.clearHistory();
   }
 
@@ -75,6 +89,7 @@ export class Model {
     const first = this.service === undefined;
     this.service = message.service;
     this.orders = message.orders ?? [];
+    this.parts = message.parts ?? NO_PARTS;
     if (message.t - this.t > MAX_GAP_MS) this.clearHistory();
     const keys = new Set(message.rows.map(({ key }) => key));
     const gone = [...this.upstreams.keys()].filter((key) => !keys.has(key));
@@ -87,6 +102,7 @@ export class Model {
   /** @param now ms since 1970 */
   tick(message: TickMessage, now: number): ActivityEntry[] {
     this.orders = message.orders ?? this.orders;
+    this.parts = message.parts ?? this.parts;
     return this.take(message, message, now);
   }
 

@@ -5,6 +5,7 @@ import type { Upstream } from './upstream.js';
 export const COLUMNS = {
   id: { value: ({ info }: Upstream) => info.id, start: 'ascending' },
   state: { value: (upstream: Upstream) => urgencyOf(displayState(upstream)), start: 'ascending' },
+  node: { value: ({ info }: Upstream) => info.node ?? '', start: 'ascending' },
   bitrateIn: { value: ({ bitrateIn }: Upstream) => bitrateIn, start: 'descending' },
   bitrateOut: { value: ({ bitrateOut }: Upstream) => bitrateOut, start: 'descending' },
   frames: { value: ({ frames }: Upstream) => frames, start: 'descending' },
@@ -43,8 +44,9 @@ export function groupOfUpstream(upstream: Upstream): Group {
 /** What the table can be limited to. */
 export type Choice = 'all' | Group;
 
-/** Whether the upstream contains each word of `text`. */
-export function matches(upstream: Upstream, text: string, group: Choice): boolean {
+/** Whether the upstream contains each word of `text`. @param node name; undefined: all nodes */
+export function matches(upstream: Upstream, text: string, group: Choice, node?: string): boolean {
+  if (node !== undefined && upstream.info.node !== node) return false;
   if (group !== 'all' && groupOfUpstream(upstream) !== group) return false;
   return text
     .toLowerCase()

@@ -141,10 +141,10 @@ export class Upstream {
   }
 }
 
-function searchTextOf({ id, url, state, remoteAddr, lastStatus, lastError, streams }: UpstreamInfo): string {
+function searchTextOf({ id, url, state, remoteAddr, lastStatus, lastError, streams, node }: UpstreamInfo): string {
   const inputs = streams.flatMap(({ name, tracks }) => [
     name,
     ...tracks.flatMap(({ codec, input }) => [codec, input?.channelId, input?.trackId, input?.remoteAddr]),
   ]);
-  return [id, url, state, remoteAddr, lastStatus?.code, lastError, ...inputs].join('\n').toLowerCase();
+  return [id, url, state, remoteAddr, lastStatus?.code, lastError, node, ...inputs].join('\n').toLowerCase();
 }

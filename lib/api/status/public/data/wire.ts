@@ -102,6 +102,9 @@ export interface UpstreamInfo {
   /** bytes */
   readonly memLimit: number;
   readonly streams: readonly StreamInfo[];
+  /** The node of the fleet that has it, and others that have the same id at this moment. Absent without a fleet. */
+  readonly node?: string;
+  readonly alsoOn?: readonly string[];
 }
 
 /** How an upstream has ended: the last record of its id, or one before it. Times are ISO 8601 in UTC. */
@@ -132,6 +135,31 @@ export interface ClosedInfo {
   readonly unacked: number;
   /** null: not yet. */
   readonly liveAgainAt: string | null;
+  /** The node of the fleet that had it. */
+  readonly node?: string;
+}
+
+/** A node of the fleet. */
+export interface NodeInfo {
+  readonly name: string;
+  /** Whether it is the node that sends this. */
+  readonly self: boolean;
+  readonly version: string;
+  readonly draining: boolean;
+  /** Why it does not answer; null: it answers. */
+  readonly missing: string | null;
+  /** null: not known. */
+  readonly upstreams: number | null;
+  /** Numbers of its workers that do not answer. */
+  readonly missingWorkers: readonly number[];
+}
+
+/** The processes and machines that the service consists of. */
+export interface PartsInfo {
+  /** By name; empty without a fleet. */
+  readonly nodes: readonly NodeInfo[];
+  /** Numbers of the workers that do not answer, without a fleet. */
+  readonly missingWorkers: readonly number[];
 }
 
 /** An order of an operator for a route, or for an upstream that is not present. */
@@ -206,6 +234,8 @@ export interface FullMessage {
   readonly closed?: readonly ClosedInfo[];
   /** The latest first; absent: there are none. */
   readonly orders?: readonly OrderInfo[];
+  /** Absent: there is no fleet, and all workers answer. */
+  readonly parts?: PartsInfo;
   readonly rows: readonly UpstreamRow[];
 }
 
@@ -217,6 +247,8 @@ export interface TickMessage extends ClosedChanges {
   readonly sums?: Sums;
   /** All of them, if any has changed. */
   readonly orders?: readonly OrderInfo[];
+  /** If anything has changed. */
+  readonly parts?: PartsInfo;
   /** Upstreams that are new, or changed in more than their counters. */
   readonly rows: readonly UpstreamRow[];
   /** Key and counters of upstreams of which only counters changed. */
