@@ -85,7 +85,7 @@ export const LAYERS = {
   http: ['config', 'api', 'control', 'upstream/report'],
   // The engine, the view of the nodes, and the decisions about owners. It runs in the primary process only. Of
   // upstream/orders, the book of orders and the check of their form.
-  fleet: ['config', 'placement', 'kmp', 'management', 'api', 'upstream/report', 'upstream/orders'],
+  fleet: ['config', 'placement', 'management', 'api', 'upstream/report', 'upstream/orders', 'upstream/ownership'],
   cluster: [
     'config',
     'management',

@@ -5,6 +5,8 @@ import { systemClock, type Clock } from './time/clock.js';
 import { ClusterMediaService } from './cluster/cluster-media-service.js';
 import { accessCheck } from './config/access/access-check.js';
 import type { Config, HttpServerConfig } from './config/config.js';
+import { Fleet } from './fleet/fleet.js';
+import type { NodeRecord } from './fleet/node-record.js';
 import { readCertificates } from './http/certificates.js';
 import { httpApp } from './http/http-app.js';
 import { addressName, type ListenOn } from './net/listen.js';
@@ -45,6 +47,8 @@ export class Service {
     (at, server) => new HttpListener(at, this.httpService(at, server), this.log, this.clock),
     (listener, server) => (listener.service = this.httpService(listener.address, server)),
   );
+  /** This process as a node of a fleet; undefined: it is none. */
+  readonly fleet: Fleet | undefined;
   private config: Config;
   private ending = false;
 
@@ -54,14 +58,22 @@ export class Service {
     this.log = asLogger(options.log ?? noLog);
     this.clock = options.clock ?? systemClock;
     const parts = { log: this.log, clock: this.clock };
+    this.fleet =
+      config.fleet &&
+      new Fleet(config.fleet, {
+        ...parts,
+        onNodes: (nodes) => this.showNodes(nodes),
+        onMoved: (owners) => this.media.fleet.fence(owners),
+      });
+    const ownership = this.fleet === undefined ? {} : { ownership: this.fleet };
     const ownListeners = (): { host: string; port: number }[] => [
       ...this.httpAddresses,
       ...(options.ownListeners?.() ?? []),
     ];
     this.media =
       config.workerProcesses === 1
-        ? new LocalMediaService(config, { ...parts, ownListeners })
-        : new ClusterMediaService(config, parts);
+        ? new LocalMediaService(config, { ...parts, ...ownership, ownListeners })
+        : new ClusterMediaService(config, { ...parts, ...ownership });
   }
 
   /** What the API shows and does, for all workers. */
@@ -93,6 +105,8 @@ export class Service {
    * @throws CertificateError if a certificate for HTTPS cannot be used
    */
   async start(): Promise<void> {
+    // The media side has to know that it is in a fleet before the first sender connects.
+    this.fleet?.show();
     try {
       await this.apply(this.config, () => this.media.start());
     } catch (error) {
@@ -100,6 +114,7 @@ export class Service {
       throw error;
     }
     logInternals(this.log);
+    this.fleet?.start();
   }
 
   /**
@@ -111,6 +126,13 @@ export class Service {
    */
   async reload(config: Config): Promise<void> {
     await this.apply(config, () => this.media.reload(config));
+    const { fleet } = this;
+    if (config.fleet !== undefined && fleet !== undefined) {
+      await fleet.reload(config.fleet);
+      this.showNodes(fleet.nodes.filter((node) => fleet.isAlive(node)));
+    } else if (config.fleet !== undefined || fleet !== undefined) {
+      this.log.warn('fleet: a node joins or leaves a fleet only at its start; restart the service');
+    }
   }
 
   /** Reopens the log files of the workers; those of this process belong to the caller. */
@@ -125,7 +147,10 @@ export class Service {
   async stop(): Promise<void> {
     if (this.ending) return;
     this.ending = true;
+    // Nothing new is placed here, and senders that are disconnected are sent to other nodes.
+    this.fleet?.setDraining(true);
     await this.media.stop();
+    await this.fleet?.stop();
     this.http.destroy();
   }
 
@@ -139,7 +164,16 @@ export class Service {
   kill(): void {
     this.ending = true;
     this.media.kill();
+    this.fleet?.abandon();
     this.http.destroy();
+  }
+
+  /** The media side passes on the connections of other nodes. */
+  private showNodes(alive: readonly NodeRecord[]): void {
+    const { fleet, config } = this;
+    if (fleet === undefined) return;
+    const nodes = alive.map(({ name, kmp: { host, port } }) => ({ name, host, port }));
+    this.media.fleet.setTable({ self: fleet.self.name, misplaced: config.fleet?.misplaced ?? 'relay', nodes });
   }
 
   private async apply(config: Config, media: () => Promise<void>): Promise<void> {
@@ -171,12 +205,14 @@ export class Service {
   }
 
   private app(server: HttpServerConfig): ReturnType<typeof httpApp> {
+    const { fleet } = this;
     return httpApp(server, {
       management: this.management,
       health: { ready: () => this.ready, why: () => this.unreadyReason },
       counters: { totals: () => this.media.totals(), processes: () => this.media.processes() },
       // Senders cannot reach a Unix-domain socket.
       kmp: () => this.kmpAddresses.find(({ host }) => !host.startsWith('unix:')),
+      place: fleet && ((id, event) => fleet.place(id, event)),
       secretFor: (at) => this.secretFor(at?.port),
       clock: this.clock,
       log: this.log,

@@ -14,6 +14,7 @@ import { locationsOf, type LocationConfig } from './locations.js';
 import type { ConfigFiles } from './files/files.js';
 import { fleetFiles, fleetOf, type FleetConfig } from './fleet/fleet.js';
 import { FILE_DIRECTIVES, namedFiles, withoutRepeated, type NamedFile } from './files/named-files.js';
+import type { Control } from './route.js';
 import type { Overrides } from './overrides.js';
 import type { Scope } from './scope.js';
 import { collectSettings, mediaDirectives, type SettingLookup, type MediaSettings } from './settings.js';
@@ -108,6 +109,7 @@ export function buildConfig(file: string, main: Scope, context: BuildContext): C
   const logs = errorLogs.length === 0 ? [defaultErrorLog] : errorLogs;
   const files = filesOf(main, context);
   const fleet = fleetOf(main, context);
+  if (fleet !== undefined) warnOfControlKmp(httpScopes, warnings);
   return {
     file,
     ...settings,
@@ -118,6 +120,17 @@ export function buildConfig(file: string, main: Scope, context: BuildContext): C
     warnings: warnings.list,
     files,
   };
+}
+
+/** In a fleet, control sends senders to the node that owns their upstream. */
+function warnOfControlKmp(servers: readonly Scope[], warnings: Warnings): void {
+  for (const { settings, opened } of servers.flatMap((scope) => scope.descendants('location'))) {
+    const control = settings.get('control')?.value as Control | undefined;
+    if (control?.kmp === undefined) continue;
+    const where = formatOrigin(settings.get('control')?.origin ?? opened ?? { file: '', line: 0 });
+    const why = 'senders are sent to the node that owns the upstream';
+    warnings.add(`${where}: "kmp=" of kmp_rtmp_control has no effect in a fleet: ${why}`);
+  }
 }
 
 /** The files that the directives of all blocks name. */

@@ -44,10 +44,16 @@ export interface RepublishAnswer extends PublishAnswer {
   readonly connect_data: string;
 }
 
-/** The KMP server that senders are sent to. */
-export interface KmpServer {
+/** A destination, and the KMP server that its senders are sent to. */
+export interface PlacedTarget extends Target {
   /** `kmp://ip:port` */
-  readonly url: string;
+  readonly kmpUrl: string;
+  /** In a fleet: the node, and the epoch of its ownership. */
+  readonly fleet?: { readonly node: string; readonly epoch: number };
+}
+
+/** How connect data is signed. */
+export interface Signing {
   /** What connect data is signed with; undefined: it is not signed. */
   readonly secret: string | undefined;
   /** ms since 1970. */
@@ -56,11 +62,11 @@ export interface KmpServer {
 
 export function publishAnswer(
   { name, media }: Pick<TrackCallback, 'name' | 'media'>,
-  targets: readonly Target[],
-  { url, secret, now }: KmpServer,
+  targets: readonly PlacedTarget[],
+  { secret, now }: Signing,
 ): PublishAnswer {
   const ids = { channel_id: kmpId(name), track_id: media === 'video' ? 'v1' : 'a1' };
-  const text = (target: Target): string => {
+  const text = (target: PlacedTarget): string => {
     const data = connectData(target);
     if (secret === undefined) return JSON.stringify(data);
     return signConnectData({ ...data, ...ids }, secret, Math.ceil(now / 1000) + SIGNATURE_LIFETIME);
@@ -70,7 +76,7 @@ export function publishAnswer(
     ...ids,
     upstreams: targets.map((target) => ({
       id: target.id,
-      url,
+      url: target.kmpUrl,
       resume_from: 'last_acked',
       required: target.required,
       connect_data: Buffer.from(text(target)).toString('base64'),
@@ -78,18 +84,24 @@ export function publishAnswer(
   };
 }
 
-function connectData({ id, url, backupUrls }: Target): object {
-  return { upstream_id: id, url, ...(backupUrls.length > 0 ? { backup_urls: backupUrls } : {}) };
+function connectData({ id, url, backupUrls, fleet }: PlacedTarget): object {
+  return {
+    upstream_id: id,
+    url,
+    ...(backupUrls.length > 0 ? { backup_urls: backupUrls } : {}),
+    ...(fleet === undefined ? {} : { fleet_node: fleet.node, fleet_epoch: fleet.epoch }),
+  };
 }
 
 /** @param targets the one target of the callback */
 export function republishAnswer(
   callback: Pick<TrackCallback, 'name' | 'media'>,
-  targets: readonly Target[],
-  server: KmpServer,
+  targets: readonly PlacedTarget[],
+  signing: Signing,
 ): RepublishAnswer {
-  const answer = publishAnswer(callback, targets, server);
-  return { ...answer, url: server.url, connect_data: answer.upstreams[0]?.connect_data ?? '' };
+  const answer = publishAnswer(callback, targets, signing);
+  const [upstream] = answer.upstreams;
+  return { ...answer, url: upstream?.url ?? '', connect_data: upstream?.connect_data ?? '' };
 }
 
 /** Size of the channel id in bytes (docs/protocol/kmp.md, Connect packet). */

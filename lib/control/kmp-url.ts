@@ -14,22 +14,24 @@ export interface KmpAddress {
  * Returns `kmp://ip:port`; senders do not accept host names. If the server listens on all addresses, the address on
  * which the callback arrived is used, because the sender can reach it.
  *
+ * @param where the setting that has the address, for the message
  * @throws KmpRtmpError `control_no_kmp` if there is no KMP server, or if its name has no address
  */
-export async function kmpUrl(kmp: KmpAddress | undefined, localAddress: string | undefined): Promise<string> {
+export async function kmpUrl(
+  kmp: KmpAddress | undefined,
+  localAddress: string | undefined,
+  where = 'kmp= of kmp_rtmp_control',
+): Promise<string> {
   if (!kmp) throw new KmpRtmpError('control_no_kmp', 'this service has no KMP server; set kmp= of kmp_rtmp_control');
   const { host, port } = kmp;
   const name = (isAnyHost(host) ? localAddress : host)?.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '') ?? '';
-  const address = isIP(name) === 0 ? await resolve(name) : name;
+  const address = isIP(name) === 0 ? await resolve(name, where) : name;
   return `kmp://${address.includes(':') ? `[${address}]` : address}:${port}`;
 }
 
-async function resolve(name: string): Promise<string> {
+async function resolve(name: string, where: string): Promise<string> {
   const addresses = await lookup(name, { all: true }).catch(() => []);
   const best = addresses.find(({ family }) => family === 4) ?? addresses[0];
   if (best) return best.address;
-  throw new KmpRtmpError(
-    'control_no_kmp',
-    `the host name of the KMP server, ${name}, has no address; check kmp= of kmp_rtmp_control`,
-  );
+  throw new KmpRtmpError('control_no_kmp', `the host name of the KMP server, ${name}, has no address; check ${where}`);
 }

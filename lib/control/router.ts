@@ -7,14 +7,22 @@ import { KmpRtmpError, messageOf, type ErrorCode } from '../base/errors.js';
 import { noLog, type Logger } from '../base/logger.js';
 import { maskKey, maskUrl } from '../base/mask.js';
 import { systemClock, type Clock } from '../time/clock.js';
-import { OK, publishAnswer, republishAnswer, type PlainAnswer } from './answer.js';
+import { OK, publishAnswer, republishAnswer, type PlacedTarget, type PlainAnswer } from './answer.js';
 import { CallbackError, parseCallback, type TrackCallback } from './callback.js';
 import { kmpUrl, type KmpAddress } from './kmp-url.js';
 import { targetsOf, type Target } from './targets.js';
 
+/** The node that owns an upstream, with the address at which senders reach it. */
+export type PlaceUpstream = (
+  id: string,
+  event: 'publish' | 'republish',
+) => Promise<{ readonly node: string; readonly epoch: number; readonly kmp: KmpAddress }>;
+
 export interface ControlOptions {
   /** Returns the KMP address for senders; called for each callback. undefined: no KMP server at the moment. */
   readonly kmp: () => KmpAddress | undefined;
+  /** In a fleet: returns the node of an upstream, for each callback, instead of `kmp`. Default: there is no fleet. */
+  readonly place?: PlaceUpstream;
   /** What connect data is signed with; called for each callback. undefined: it is not signed. Default: undefined. */
   readonly secret?: () => string | undefined;
   readonly clock?: Clock;
@@ -62,10 +70,11 @@ export function controlRouter(routes: readonly Route[], options: ControlOptions)
     }
     try {
       const targets = selectTargets(callback, targetsOf(routes, callback.name));
-      const url = await kmpUrl(options.kmp(), req.socket.localAddress);
-      log.info(`${what} (${callback.media}) routed to ${targets.map(masked).join(' ')}`);
+      const { localAddress } = req.socket;
+      const placed = await Promise.all(targets.map((target) => placedTarget(target, callback, localAddress, options)));
+      log.info(`${what} (${callback.media}) routed to ${placed.map(masked).join(' ')}`);
       const answer = callback.event === 'publish' ? publishAnswer : republishAnswer;
-      send(res, 200, answer(callback, targets, { url, secret: secret(), now: clock.wall() }));
+      send(res, 200, answer(callback, placed, { secret: secret(), now: clock.wall() }));
     } catch (error) {
       if (!(error instanceof KmpRtmpError)) throw error;
       log.warn(`${what} (${callback.media}) rejected: ${error.message}`);
@@ -87,9 +96,22 @@ export function controlRouter(routes: readonly Route[], options: ControlOptions)
   return router;
 }
 
+/** @throws KmpRtmpError `control_no_kmp` */
+async function placedTarget(
+  target: Target,
+  { event }: TrackCallback,
+  localAddress: string | undefined,
+  { kmp, place }: ControlOptions,
+): Promise<PlacedTarget> {
+  if (place === undefined) return { ...target, kmpUrl: await kmpUrl(kmp(), localAddress) };
+  const { node, epoch, kmp: address } = await place(target.id, event);
+  return { ...target, kmpUrl: await kmpUrl(address, localAddress, `kmp= of node ${node}`), fleet: { node, epoch } };
+}
+
 /** The URLs of a target as a route has them, for the log. */
-function masked({ url, backupUrls }: Target): string {
-  return [url, ...backupUrls].map(maskUrl).join('|');
+function masked({ url, backupUrls, fleet }: PlacedTarget): string {
+  const urls = [url, ...backupUrls].map(maskUrl).join('|');
+  return fleet === undefined ? urls : `${urls} at ${fleet.node}`;
 }
 
 /** @throws KmpRtmpError `control_no_route` */

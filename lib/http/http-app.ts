@@ -6,7 +6,7 @@ import { statusRouter } from '../api/status/router.js';
 import type { Clock } from '../time/clock.js';
 import type { HttpServerConfig } from '../config/config.js';
 import type { KmpAddress } from '../control/kmp-url.js';
-import { controlRouter } from '../control/router.js';
+import { controlRouter, type PlaceUpstream } from '../control/router.js';
 import type { Logger } from '../base/logger.js';
 import type { Management } from '../upstream/report/status.js';
 
@@ -18,6 +18,8 @@ export interface HttpParts {
   readonly kmp: () => KmpAddress | undefined;
   /** What that server, or the one at an address, wants connect data to be signed with. */
   readonly secretFor: (at: KmpAddress | undefined) => string | undefined;
+  /** In a fleet: the node of an upstream, for the answers of control. */
+  readonly place?: PlaceUpstream | undefined;
   readonly clock: Clock;
   readonly log: Logger;
   /** What other nodes of the fleet ask, and where; absent without a fleet, and on servers that they do not use. */
@@ -27,7 +29,7 @@ export interface HttpParts {
 /** Creates the app of an HTTP server of the configuration with all its locations. */
 export function httpApp(
   server: HttpServerConfig,
-  { management, health, counters, kmp, secretFor, clock, log, peers }: HttpParts,
+  { management, health, counters, kmp, secretFor, place, clock, log, peers }: HttpParts,
 ): Express {
   const { locations, names, access } = server;
   // The status page uses a writable API of the same server for its drop buttons.
@@ -44,6 +46,7 @@ export function httpApp(
     control: ({ control }) =>
       controlRouter(control?.routes ?? [], {
         kmp: () => control?.kmp ?? kmp(),
+        ...(place === undefined ? {} : { place }),
         secret: () => control?.secret ?? secretFor(control?.kmp),
         clock,
         log,

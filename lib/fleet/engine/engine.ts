@@ -7,6 +7,10 @@ export interface Placed {
   readonly epoch: number;
   /** The id had no owner, or another one, before. */
   readonly created: boolean;
+  /** It is the recorded owner, but had no heartbeat within `node_timeout`. */
+  readonly stale: boolean;
+  /** The owner that was replaced; absent: none was recorded, or none was replaced. */
+  readonly previous?: string;
 }
 
 /** All nodes of the fleet, as the engine has them. */
@@ -45,8 +49,9 @@ export interface FleetEngine {
   /** Records a heartbeat of this node. Returns all nodes. */
   beat(self: NodeRecord): Promise<NodeList>;
   /**
-   * Returns the recorded owner of an id if it is alive, or else records another one: the first in `order` that is
-   * alive, not draining, and has no more than 1.25 times the mean load.
+   * Returns the recorded owner of an id, or else records one: the first in `order` that is alive, not draining, and has
+   * no more than 1.25 times the mean load. An owner that has left in order is replaced; one without heartbeats is not,
+   * because it may have lost only its connection to the engine.
    *
    * @param order names of nodes; none of them needs to be alive
    * @param exclude an owner that does not answer: it is replaced if it is still the recorded one

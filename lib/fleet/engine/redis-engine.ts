@@ -61,7 +61,7 @@ export class RedisEngine implements FleetEngine {
     const { state, nodes, changes } = this.keys;
     const load = String(Math.max(0, Math.floor(self.load)));
     const args = [self.name, JSON.stringify(record), self.draining ? '1' : '0', load, changes];
-    const list = nodeList(await this.run(BEAT, [state, nodes], args));
+    const list = await this.run(BEAT, [state, nodes], args, nodeList);
     this.backoff.reset();
     const old = list.nodes.filter(({ name, seenAt }) => name !== self.name && list.now - seenAt > FORGET_AFTER);
     if (old.length === 0) return list;
@@ -72,13 +72,13 @@ export class RedisEngine implements FleetEngine {
   async place(id: string, order: readonly string[], exclude = ''): Promise<Placed> {
     const { owner, state, epoch, changesOf } = this.keys;
     const args = [id, String(this.settings.nodeTimeout), String(OWNER_LIFE), exclude, changesOf, ...order];
-    const answer = placed(await this.run(PLACE, [owner(id), state, epoch], args));
+    const answer = await this.run(PLACE, [owner(id), state, epoch], args, placed);
     if (answer === undefined) throw new EngineUnavailable('the engine knows no node that is alive');
     return answer;
   }
 
   async ownerOf(id: string): Promise<OwnerRecord | undefined> {
-    return ownerIn(id, await this.call(['GET', this.keys.owner(id)]));
+    return this.call(['GET', this.keys.owner(id)], (answer) => ownerIn(id, answer));
   }
 
   async claim(node: string, owned: readonly Omit<OwnerRecord, 'node'>[]): Promise<readonly OwnerRecord[]> {
@@ -89,13 +89,14 @@ export class RedisEngine implements FleetEngine {
       const keys = [state, epoch, ...part.map(({ id }) => owner(id))];
       const args = [node, String(this.settings.nodeTimeout), String(OWNER_LIFE), changesOf];
       const pairs = part.flatMap((one) => [one.id, String(one.epoch)]);
-      parts.push(this.run(CLAIM, keys, [...args, ...pairs]).then((answer) => claimed(part, answer)));
+      parts.push(this.run(CLAIM, keys, [...args, ...pairs], (answer) => claimed(part, answer)));
     }
     return (await Promise.all(parts)).flat();
   }
 
   async release(id: string, node: string, epoch: number, stay: number): Promise<void> {
-    await this.run(RELEASE, [this.keys.owner(id), this.keys.state], [node, String(epoch), String(Math.ceil(stay))]);
+    const args = [node, String(epoch), String(Math.ceil(stay))];
+    await this.run(RELEASE, [this.keys.owner(id), this.keys.state], args, () => {});
   }
 
   leave(node: string): Promise<void> {
@@ -113,7 +114,7 @@ export class RedisEngine implements FleetEngine {
 
   private async forget(nodes: readonly string[]): Promise<void> {
     const { state, nodes: all, changes } = this.keys;
-    await this.run(LEAVE, [state, all], [changes, ...nodes]);
+    await this.run(LEAVE, [state, all], [changes, ...nodes], () => {});
   }
 
   private async connect(): Promise<void> {
@@ -153,14 +154,26 @@ export class RedisEngine implements FleetEngine {
     if (change !== undefined) this.onOwner?.(change);
   }
 
-  private async run({ sha1, text }: Script, keys: readonly string[], args: readonly string[]): Promise<unknown> {
+  private run<T>(
+    { sha1, text }: Script,
+    keys: readonly string[],
+    args: readonly string[],
+    parse: (answer: unknown) => T,
+  ): Promise<T> {
     const rest = [String(keys.length), ...keys, ...args];
     // The engine keeps scripts that it has run, until it restarts.
-    return this.call(['EVALSHA', sha1, ...rest], () => ['EVAL', text, ...rest]);
+    return this.call(['EVALSHA', sha1, ...rest], parse, () => ['EVAL', text, ...rest]);
   }
 
-  /** @param instead the command that is sent if the engine does not know the script of the first one */
-  private async call(args: readonly string[], instead?: () => readonly string[]): Promise<unknown> {
+  /**
+   * @param parse throws if the answer cannot be used
+   * @param instead the command that is sent if the engine does not know the script of the first one
+   */
+  private async call<T>(
+    args: readonly string[],
+    parse: (answer: unknown) => T,
+    instead?: () => readonly string[],
+  ): Promise<T> {
     const { connection } = this;
     if (connection === undefined) throw new EngineUnavailable(this.problem);
     try {
@@ -168,7 +181,7 @@ export class RedisEngine implements FleetEngine {
         if (instead === undefined || !messageOf(error).startsWith('NOSCRIPT')) throw error;
         return connection.call(instead());
       });
-      return await this.deadline(connection, answer);
+      return parse(await this.deadline(connection, answer));
     } catch (error) {
       const problem = this.masked(messageOf(error));
       if (this.connection === connection) this.fail(problem);

@@ -6,9 +6,15 @@ import { EngineUnavailable, type NodeList, type Placed } from './engine.js';
 
 /** The answer of PLACE; undefined: no node is alive. @throws EngineUnavailable */
 export function placed(answer: unknown): Placed | undefined {
-  const [node, epoch, created] = texts(answer);
+  const [node, epoch, created, previous = ''] = texts(answer);
   if (node === undefined) return undefined;
-  return { node, epoch: epochOf(epoch), created: created === '1' };
+  return {
+    node,
+    epoch: epochOf(epoch),
+    created: created === '1',
+    stale: created === 'stale',
+    ...(previous === '' ? {} : { previous }),
+  };
 }
 
 /** The answer of CLAIM to the claim of `owned`. @throws EngineUnavailable */

@@ -59,8 +59,9 @@ return {integer(now), before or '', redis.call('HGETALL', KEYS[2]), redis.call('
 
 /**
  * KEYS: owner, state, epoch. ARGV: id, node timeout, time to live, excluded node or "", channel prefix, then the order.
- * Returns node, epoch and 1 if the owner is a new one; nothing if no node is alive. lib/placement/choose.ts is the same
- * rule.
+ * Returns node, epoch and 1 if the owner is a new one, with the owner before; "stale" if it is the recorded one without
+ * a heartbeat in time; nothing if no node is alive. An owner is replaced only if it is excluded, or has left.
+ * lib/placement/choose.ts is the same rule.
  */
 export const PLACE = script(`${COMMON}
 local id, timeout, ttl, exclude, channel = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5]
@@ -68,9 +69,9 @@ local recordedEpoch, recorded = parts(redis.call('GET', KEYS[1]))
 local function alive(seen) return seen and now - seen <= timeout end
 if recorded and recorded ~= exclude then
   local seen = status(redis.call('HGET', KEYS[2], recorded))
-  if alive(seen) then
+  if seen then
     redis.call('PEXPIRE', KEYS[1], ttl)
-    return {recorded, integer(recordedEpoch), '0'}
+    return {recorded, integer(recordedEpoch), alive(seen) and '0' or 'stale'}
   end
 end
 local loads, busy, total, count = {}, {}, 0, 0
@@ -117,7 +118,7 @@ redis.call('HSET', KEYS[2], chosen, integer(seen) .. ' ' .. draining .. ' ' .. i
 local change = integer(epoch) .. ' ' .. chosen .. ' ' .. id
 redis.call('PUBLISH', channel .. chosen, change)
 if recorded and recorded ~= chosen then redis.call('PUBLISH', channel .. recorded, change) end
-return {chosen, integer(epoch), '1'}
+return {chosen, integer(epoch), '1', recorded or ''}
 `);
 
 /**

@@ -99,18 +99,36 @@ describe('the engine', { timeout: 110_000, skip: noRedis }, () => {
     }
   });
 
-  it('replaces an owner that was seen too long ago, with a higher epoch', async () => {
+  it('says that an owner has sent no heartbeat in time, and replaces it with a higher epoch if told to', async () => {
     const [a, b] = [await connected('a'), await connected('b', { nodeTimeout: 300 })];
     await a.beat(record('a'));
     const { epoch } = await a.place('id', ['a']);
-    await until(
+    assert.equal((await a.place('id', ['a'])).stale, false);
+    const stale = await until(
       'a dead node',
+      () => b.place('id', ['a', 'b']),
+      (placed) => placed.stale,
+    );
+    assert.deepEqual(stale, { node: 'a', epoch, created: false, stale: true });
+    const replaced = await until(
+      'another owner',
       async () => {
         await b.beat(record('b'));
-        return b.place('id', ['a', 'b']);
+        return b.place('id', ['a', 'b'], 'a');
       },
       ({ node }) => node === 'b',
-    ).then((placed) => assert.ok(placed.epoch > epoch));
+    );
+    assert.ok(replaced.epoch > epoch);
+    assert.equal(replaced.previous, 'a');
+  });
+
+  it('replaces an owner that has left', async () => {
+    const a = await connected('a');
+    for (const node of ['a', 'b']) await a.beat(record(node));
+    await a.place('id', ['b']);
+    await a.leave('b');
+    const { node, previous } = await a.place('id', ['b', 'a']);
+    assert.deepEqual([node, previous], ['a', 'b']);
   });
 
   it('replaces an excluded owner once, if two controllers ask', async () => {
