@@ -1,6 +1,6 @@
 /**
  * Number of reads a second up to which the period is shorter than it has to be. They cost about 1 % of a core
- * (docs/performance.md, The period of turns).
+ * (docs/performance.md, What was kept, and why).
  */
 const CHEAP_READS = 175;
 
@@ -17,6 +17,15 @@ const TOLERANCE = 0.1;
 /** ms for which a shorter period has to be possible before it is used. A longer one is used at once. */
 const SHORTER_AFTER = 5_000;
 
+/** The number of phases in a period. Upstreams are spread over them, so that they do not all need a turn at once. */
+export const PHASES = 8;
+
+/** The least number of wake-ups in a period. */
+const LEAST_WAKE_UPS = 2;
+
+/** With more sockets than this in one turn of the event loop, other work would wait for too long. */
+const SOCKETS_AT_ONCE = 200;
+
 /** ms between the turns of an upstream; a fixed period has two equal bounds. */
 export interface PeriodBounds {
   /** At least 8. */
@@ -28,10 +37,15 @@ export interface PeriodBounds {
  * Decides the period of turns. Frames are delayed by half of it in the mean, and each turn has a fixed cost. So the
  * period is short while there are few sockets to read. With more of them it grows, up to seven eighths of the upper
  * bound. It gets longer than that only while turns take much of the time.
+ *
+ * It also decides how many phases share a turn of the event loop. A process that wakes up finds its code and data no
+ * longer in the CPU's cache, which costs more than reading a few sockets.
  */
 export class TurnPace {
   /** ms; between the bounds. */
   period: number;
+  /** Turns of the event loop in a period: 2, 4 or 8. */
+  wakeUps = PHASES;
   private isBusy = false;
   /** Monotonic ms since which a shorter period has been possible. */
   private shorterSince: number | undefined;
@@ -49,6 +63,7 @@ export class TurnPace {
    * @returns whether the period has changed
    */
   adapt(sockets: number, load: number, now: number): boolean {
+    this.adaptWakeUps(sockets);
     const wanted = this.wanted(sockets, load);
     const { period } = this;
     if (wanted > period * (1 + TOLERANCE)) return this.set(wanted);
@@ -58,6 +73,13 @@ export class TurnPace {
     }
     this.shorterSince ??= now;
     return now - this.shorterSince >= SHORTER_AFTER && this.set(wanted);
+  }
+
+  private adaptWakeUps(sockets: number): void {
+    while (this.wakeUps < PHASES && sockets > this.wakeUps * SOCKETS_AT_ONCE) this.wakeUps *= 2;
+    // Not at the same number at which they were doubled.
+    const few = ((1 - TOLERANCE) * SOCKETS_AT_ONCE) / 2;
+    while (this.wakeUps > LEAST_WAKE_UPS && sockets <= this.wakeUps * few) this.wakeUps /= 2;
   }
 
   private wanted(sockets: number, load: number): number {

@@ -1,9 +1,6 @@
 import type { Clock, Timer } from './clock.js';
 import { TurnLoad } from './turn-load.js';
-import { TurnPace, type PeriodBounds } from './turn-pace.js';
-
-/** The number of phases in a period. Upstreams are spread over them, so that they do not all wake up at once. */
-const PHASES = 8;
+import { PHASES, TurnPace, type PeriodBounds } from './turn-pace.js';
 
 /**
  * ms by which a timer may fire early, because Node rounds timers to whole ms from the start of the event loop's turn.
@@ -35,6 +32,13 @@ interface PendingCalls {
   keepAlive: boolean;
 }
 
+const NO_CALLS: PendingCalls = { turn: -Infinity, calls: new Set(), keepAlive: false };
+
+/** The next multiple of `step` from `turn` on. */
+function roundUp(turn: number, step: number): number {
+  return Math.ceil(turn / step) * step;
+}
+
 /**
  * A clock whose timers fire together: once per period, and never early. Hundreds of waiting calls then cost one timer
  * and one turn of the event loop. `now` stays exact.
@@ -46,7 +50,10 @@ export interface TurnClock extends Clock {
    * Calls `fn` at each turn, before the calls that wait for the turn by `after`. Returns a function that ends this.
    */
   onTurn(fn: (now: number) => void): () => void;
-  /** Calls `fn` at the turns of all phases, which is eight times as often. Returns a function that ends this. */
+  /**
+   * Calls `fn` at the turns of all phases, which is eight times as often. Meanwhile, no phases share a turn of the
+   * event loop. Returns a function that ends this.
+   */
   onEveryPhase(fn: (now: number) => void): () => void;
 }
 
@@ -54,9 +61,11 @@ export interface TurnClock extends Clock {
  * Makes turns: one per period, in eight phases that are an eighth of the period apart. The sockets and the merger of an
  * upstream use the same phase. At each turn the sockets are read first, and their frames are merged in the same turn of
  * the event loop. The period adapts to the load ({@link TurnPace}). When it changes, the turns continue in their order.
+ * With few sockets, several phases share a turn of the event loop: the earlier ones wait for the last.
  */
 export class TurnScheduler {
   private readonly pace: TurnPace;
+  private readonly adapts: boolean;
   /** ms between the turns of two neighbouring phases. */
   private step: number;
   /** The number and the time, monotonic ms, of the turn from which the times of the others are counted. */
@@ -69,6 +78,8 @@ export class TurnScheduler {
   private readonly waiting = new Map<number, PendingCalls>();
   private readonly phases: readonly TurnClock[];
   private assigned = 0;
+  /** What {@link shared} was when the waiting calls were added. */
+  private sharedBefore = 1;
   /** The number of the last turn that was made. */
   private made: number;
   private timer: Timer | undefined;
@@ -77,7 +88,7 @@ export class TurnScheduler {
   private timerKeepsAlive = false;
 
   /**
-   * @param bounds ms between two turns, at least 8; a number: the period does not adapt
+   * @param bounds ms between two turns, at least 8; a number: nothing adapts
    * @param load what the turns of all schedulers cost
    */
   constructor(
@@ -85,6 +96,7 @@ export class TurnScheduler {
     bounds: PeriodBounds | number,
     private readonly load = new TurnLoad(clock),
   ) {
+    this.adapts = typeof bounds !== 'number';
     this.pace = new TurnPace(typeof bounds === 'number' ? { shortest: bounds, longest: bounds } : bounds);
     this.step = this.pace.period / PHASES;
     const now = clock.now();
@@ -120,6 +132,11 @@ export class TurnScheduler {
     return this.baseTurn + Math.floor((now - this.baseTime) / this.step);
   }
 
+  /** The number of phases that share a turn of the event loop. New sockets are read at the turns of all phases. */
+  private get shared(): number {
+    return this.stepListeners.size > 0 ? 1 : PHASES / this.pace.wakeUps;
+  }
+
   private phaseClock(phase: number): TurnClock {
     const { clock, pace, load, turnListeners, stepListeners } = this;
     const join = (set: Set<(now: number) => void> | undefined, fn: (now: number) => void): (() => void) => {
@@ -152,10 +169,8 @@ export class TurnScheduler {
     const { waiting } = this;
     this.skipIdleTurns();
     const due = this.clock.now() + ms;
-    const group = this.groupFor(phase, due);
-    const call: PendingCall = { fn, due, phase, keepAlive, group };
-    group.calls.add(call);
-    group.keepAlive ||= keepAlive;
+    const call: PendingCall = { fn, due, phase, keepAlive, group: NO_CALLS };
+    const group = this.addTo(call);
     if (group.turn < this.timerTurn || (keepAlive && !this.timerKeepsAlive)) this.setTimer();
     return {
       cancel: () => {
@@ -167,10 +182,20 @@ export class TurnScheduler {
     };
   }
 
-  /** The calls of the first turn of a phase at or after `due`. */
+  /** Adds a call to those of the first turn of its phase that is made when the call is due, or later. */
+  private addTo(call: PendingCall): PendingCalls {
+    const group = this.groupFor(call.phase, call.due);
+    call.group = group;
+    group.calls.add(call);
+    group.keepAlive ||= call.keepAlive;
+    return group;
+  }
+
   private groupFor(phase: number, due: number): PendingCalls {
-    const { waiting, baseTurn, baseTime, step } = this;
-    let turn = Math.max(baseTurn + Math.ceil((due - baseTime) / step - ROUNDING), this.made + 1);
+    const { waiting, baseTurn, baseTime, step, shared } = this;
+    const at = roundUp(baseTurn + Math.ceil((due - baseTime) / step - ROUNDING), shared);
+    // Of the phases that share a turn of the event loop, the earlier ones are made at the time of the last.
+    let turn = Math.max(at - shared + 1, this.made + 1);
     turn += (((phase - turn) % PHASES) + PHASES) % PHASES;
     let group = waiting.get(turn);
     if (group === undefined) waiting.set(turn, (group = { turn, calls: new Set(), keepAlive: false }));
@@ -185,21 +210,26 @@ export class TurnScheduler {
     this.baseTime = this.timeOf(this.made);
     this.baseTurn = this.made;
     this.step = this.pace.period / PHASES;
+    this.regroup();
+  }
+
+  /** Adds the waiting calls again: the times of the turns have changed. */
+  private regroup(): void {
+    this.sharedBefore = this.shared;
     const groups = [...this.waiting.values()];
     this.waiting.clear();
-    for (const { calls } of groups) {
-      for (const call of calls) {
-        call.group = this.groupFor(call.phase, call.due);
-        call.group.calls.add(call);
-        call.group.keepAlive ||= call.keepAlive;
-      }
-    }
+    for (const { calls } of groups) for (const call of calls) this.addTo(call);
     this.stopTimer();
     this.setTimer();
   }
 
-  /** The next turn in which there is something to do. */
+  /** The next turn in which the event loop has something to do. */
   private nextTurn(): number {
+    return roundUp(this.nextDue(), this.shared);
+  }
+
+  /** The next turn of a phase in which there is something to do. */
+  private nextDue(): number {
     let next = Infinity;
     // Calls of the present turn, or of one that an error ended, are made in the next turn at the latest.
     for (const turn of this.waiting.keys()) next = Math.min(next, Math.max(turn, this.made + 1));
@@ -262,11 +292,16 @@ export class TurnScheduler {
     for (const t of due) {
       const group = this.waiting.get(t);
       this.waiting.delete(t);
-      for (const call of group?.calls ?? []) call.fn();
+      for (const call of group?.calls ?? []) {
+        // Its phase shared a turn with later ones when the call was added, and no longer does.
+        if (call.due > now + EARLY) this.addTo(call);
+        else call.fn();
+      }
     }
     const end = this.clock.now();
     this.load.add(end - now, end);
-    if (end >= this.adaptAt) this.adapt(end);
+    if (this.adapts && end >= this.adaptAt) this.adapt(end);
+    if (this.shared !== this.sharedBefore) this.regroup();
     // The timer may have been set for a call that has just been made.
     if (this.timerTurn < this.nextTurn()) this.stopTimer();
     this.setTimer();
