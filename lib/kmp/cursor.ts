@@ -14,8 +14,9 @@ export class Cursor {
   pos = 0;
   /** Bytes held of incomplete fields. */
   held = 0;
-  /** The current chunk. */
+  /** The current chunk, and where it ends in that buffer. */
   chunk = noBytes;
+  end = 0;
   private readonly scratch: Buffer;
 
   /**
@@ -25,35 +26,37 @@ export class Cursor {
     this.scratch = Buffer.allocUnsafeSlow(maxSize);
   }
 
-  /** Begins the next chunk. */
-  open(chunk: Buffer): void {
+  /** Begins the next chunk: bytes `start` to `end` of a buffer. */
+  open(chunk: Buffer, start: number, end: number): void {
     this.chunk = chunk;
-    this.pos = 0;
+    this.pos = start;
+    this.end = end;
   }
 
   /** Releases the chunk. */
   close(): void {
     this.chunk = noBytes;
+    this.end = this.pos = 0;
     this.window = noBytes;
   }
 
   /** Unread bytes of the chunk. */
   get rest(): number {
-    return this.chunk.length - this.pos;
+    return this.end - this.pos;
   }
 
   /**
    * Points the window at the next `size` bytes. Returns false if they are incomplete: call again with the next chunk.
    */
   take(size: number): boolean {
-    const { chunk, pos } = this;
-    if (this.held === 0 && chunk.length - pos >= size) {
+    const { chunk, pos, end } = this;
+    if (this.held === 0 && end - pos >= size) {
       this.window = chunk;
       this.windowAt = pos;
       this.pos = pos + size;
       return true;
     }
-    const taken = chunk.copy(this.scratch, this.held, pos, pos + size - this.held);
+    const taken = chunk.copy(this.scratch, this.held, pos, Math.min(end, pos + size - this.held));
     this.pos += taken;
     this.held += taken;
     if (this.held < size) return false;
@@ -79,7 +82,7 @@ export class Cursor {
 
   /** The next bytes, up to `maxSize`, as a slice of the chunk. */
   slice(maxSize: number): Buffer {
-    const end = Math.min(this.pos + maxSize, this.chunk.length);
+    const end = Math.min(this.pos + maxSize, this.end);
     const bytes = this.chunk.subarray(this.pos, end);
     this.pos = end;
     return bytes;

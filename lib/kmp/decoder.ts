@@ -86,11 +86,13 @@ export class KmpDecoder extends Transform {
    * Decodes a read at once, for a caller that writes the batch to the next stage itself: the queues of the streams cost
    * more than the decoding. Returns undefined if something waits in the stream, because nothing may overtake it.
    * Invalid input destroys the decoder, as it does in the stream, after the caller has passed the batch on.
+   *
+   * @param block was read into, bytes `start` to `end` of its memory; its hold is that of the batch
    */
-  decodeNow(chunk: Buffer): PacketBatch | undefined {
+  decodeNow(block: Block, start: number, end: number): PacketBatch | undefined {
     const waits = this.writableLength > 0 || this.readableLength > 0 || this.parser.error !== undefined;
     if (waits || this.writableEnded || this.destroyed) return undefined;
-    const batch = this.decode(chunk);
+    const batch = this.decode(block.memory, start, end, block);
     const { error } = this.parser;
     if (error !== undefined) {
       this.failure = error;
@@ -106,7 +108,7 @@ export class KmpDecoder extends Transform {
       callback();
       return;
     }
-    this.push(this.decode(chunk));
+    this.push(this.decode(chunk, 0, chunk.length, blockOf(chunk)));
     const { error } = this.parser;
     if (error === undefined) {
       callback();
@@ -119,16 +121,18 @@ export class KmpDecoder extends Transform {
     }
   }
 
-  private decode(chunk: Buffer): PacketBatch {
-    const packets = this.parser.feed(chunk);
+  private decode(chunk: Buffer, start: number, end: number, block: Block | undefined): PacketBatch {
+    const packets = this.parser.feed(chunk, start, end);
     const at = this.clock.now();
-    const block = blockOf(chunk);
     const arrivedAt = Math.floor(at);
-    for (const packet of packets) if (packet instanceof Frame) packet.arrivedAt = arrivedAt;
+    for (let i = 0; i < packets.length; i++) {
+      const packet = packets[i];
+      if (packet instanceof Frame) packet.arrivedAt = arrivedAt;
+    }
     const since = this.lastRead;
     this.lastRead = at;
     const { heldBytes: held, released } = this.parser;
-    return { packets, bytes: chunk.length, held, at, since, released, block };
+    return { packets, bytes: end - start, held, at, since, released, block };
   }
 
   override _flush(callback: TransformCallback): void {

@@ -1,4 +1,5 @@
 import { Frame } from '../media/frame.js';
+import type { FramePool } from '../media/frame-pool.js';
 import type { MediaInfo } from '../media/media-info.js';
 import { Cursor } from './cursor.js';
 import { KmpError } from './error.js';
@@ -7,7 +8,14 @@ import { readConnectFields, readI64, readMediaInfoFields } from './fields.js';
 import { PayloadAssembler, detachFromChunk } from './payload-assembler.js';
 import { checkSizes, clientHeaderSize, unknownType } from './header.js';
 import type { EndPacket, KmpPacket, NullPacket } from './packet.js';
-import { HeaderSize, MAX_DATA_SIZE, PACKET_HEADER_SIZE, packetTypeName, PacketType } from './packet.js';
+import {
+  HeaderSize,
+  MAX_DATA_SIZE,
+  MAX_HEADER_SIZE,
+  PACKET_HEADER_SIZE,
+  packetTypeName,
+  PacketType,
+} from './packet.js';
 
 /** Options of {@link KmpParser} and of `KmpDecoder`. */
 export interface KmpParserOptions {
@@ -18,6 +26,13 @@ export interface KmpParserOptions {
    * A `cnct` at any other place is an error in both cases.
    */
   readonly connectRequired?: boolean;
+  /**
+   * Where frames come from. Only for an owner that gives them back when nothing refers to them any more. Default: each
+   * frame is a new object.
+   *
+   * @internal
+   */
+  readonly pool?: FramePool | undefined;
 }
 
 /** An incomplete packet. */
@@ -52,10 +67,13 @@ const Stage = { header: 0, fields: 1, extra: 2, data: 3, ended: 4 } as const;
 export class KmpParser {
   private readonly maxDataSize: number;
   private readonly connectRequired: boolean;
+  private readonly pool: FramePool | undefined;
   private readonly cursor = new Cursor(HeaderSize.connect - PACKET_HEADER_SIZE);
   private readonly assembler = new PayloadAssembler();
   private stage: (typeof Stage)[keyof typeof Stage] = Stage.header;
   private received = 0;
+  /** Offset of the connection at which the buffer of the chunk would begin. */
+  private base = 0;
   private failure: KmpError | undefined;
   private isFirst = true;
   /** Bytes of the chunk that the packets, and the assembler, refer to. */
@@ -83,6 +101,7 @@ export class KmpParser {
   constructor(options: KmpParserOptions = {}) {
     this.maxDataSize = Math.min(options.maxDataSize ?? MAX_DATA_SIZE, MAX_DATA_SIZE);
     this.connectRequired = options.connectRequired ?? true;
+    this.pool = options.pool;
   }
 
   /** All bytes fed, including those behind the end of the track. */
@@ -122,23 +141,61 @@ export class KmpParser {
    * as well, however the input was cut: check {@link error} after each call.
    *
    * @param chunk kept by reference: must not be written to again
+   * @param start where the bytes begin in `chunk`; default 0
+   * @param end where they end; default: at its end
    * @throws KmpError the {@link error} of an earlier call
    */
-  feed(chunk: Buffer): KmpPacket[] {
+  feed(chunk: Buffer, start = 0, end = chunk.length): KmpPacket[] {
     if (this.failure !== undefined) throw this.failure;
     const packets: KmpPacket[] = [];
-    this.cursor.open(chunk);
+    this.cursor.open(chunk, start, end);
     this.kept = 0;
+    this.base = this.received - start;
     try {
-      while (this.step(packets));
+      while (this.wholeFrame(packets) || this.step(packets));
     } catch (error) {
       if (!(error instanceof KmpError)) throw error;
       this.failure = error;
     }
     this.cursor.close();
-    this.received += chunk.length;
-    this.released = detachFromChunk(chunk, this.kept, packets, this.assembler);
+    this.received += end - start;
+    this.released = detachFromChunk(chunk, start, end, this.kept, packets, this.assembler);
     return packets;
+  }
+
+  /**
+   * Reads a frame of which the chunk has all bytes, without the stages: the usual case. Returns false if the next bytes
+   * are anything else, or if something is wrong with them: the stages find out what.
+   */
+  private wholeFrame(packets: KmpPacket[]): boolean {
+    const { cursor } = this;
+    const { chunk, pos, end } = cursor;
+    if (this.stage !== Stage.header || cursor.held > 0 || this.isFirst || end - pos < HeaderSize.frame) return false;
+    if (chunk.readUInt32LE(pos) !== PacketType.frame) return false;
+    const headerSize = chunk.readUInt32LE(pos + 4);
+    const dataSize = chunk.readUInt32LE(pos + 8);
+    if (headerSize < HeaderSize.frame || headerSize > MAX_HEADER_SIZE || dataSize > this.maxDataSize) return false;
+    const start = pos + headerSize;
+    const next = start + dataSize;
+    if (next > end || dataSize === 0) return false;
+    const at = pos + PACKET_HEADER_SIZE;
+    if (this.pool === undefined) {
+      const flags = chunk.readUInt32LE(at + 16);
+      const delay = chunk.readInt32LE(at + 20);
+      packets.push(new Frame(readI64(chunk, at), readI64(chunk, at + 8), flags, delay, dataSize, chunk, start));
+    } else {
+      const frame = this.pool.take(dataSize, chunk, start);
+      const { fields } = frame;
+      fields.created = readI64(chunk, at);
+      fields.dts = readI64(chunk, at + 8);
+      fields.flags = chunk.readUInt32LE(at + 16);
+      fields.ptsDelay = chunk.readInt32LE(at + 20);
+      packets.push(frame);
+    }
+    this.kept += dataSize;
+    cursor.pos = next;
+    this.offset = this.base + next;
+    return true;
   }
 
   /** Executes one stage; false when the chunk is used up. */
@@ -169,7 +226,7 @@ export class KmpParser {
         if (packet === undefined) return false;
         packets.push(packet);
         this.stage = packet === endPacket ? Stage.ended : Stage.header;
-        this.offset = this.received + cursor.pos;
+        this.offset = this.base + cursor.pos;
         return true;
       }
       case Stage.ended:

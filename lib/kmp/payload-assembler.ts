@@ -83,24 +83,26 @@ const WORTH_FREEING = 1024;
  * behind much padding, memory would grow far beyond the sizes of the frames. Ordinary reads are nearly all payload,
  * and are not copied.
  *
- * @param chunk the buffer that was read
+ * @param chunk the buffer with the chunk, which is its bytes `start` to `end`
  * @param kept bytes of it that `packets` and `assembler` refer to, or more
  * @returns true if nothing refers to `chunk` any more
  */
 export function detachFromChunk(
   chunk: Buffer,
+  start: number,
+  end: number,
   kept: number,
   packets: readonly KmpPacket[],
   assembler: PayloadAssembler,
 ): boolean {
   if (kept === 0) return true;
-  if (kept * 2 >= chunk.length || chunk.length < WORTH_FREEING) return false;
+  if (kept * 2 >= end - start || end - start < WORTH_FREEING) return false;
   const target = Buffer.allocUnsafeSlow(kept);
   let used = 0;
   for (const packet of packets) {
     if (!(packet instanceof Frame)) continue;
     if (packet.buffer === undefined) {
-      used = moveSlices(chunk, packet.parts, target, used);
+      used = moveSlices(chunk, start, end, packet.parts, target, used);
     } else {
       chunk.copy(target, used, packet.start, packet.start + packet.size);
       packet.buffer = target;
@@ -108,22 +110,29 @@ export function detachFromChunk(
       used += packet.size;
     }
   }
-  moveSlices(chunk, assembler.pieces, target, used);
+  moveSlices(chunk, start, end, assembler.pieces, target, used);
   return true;
 }
 
-/** Copies the slices of `chunk` among `parts` to `target`, from `used` on, and replaces them by the copies. */
-function moveSlices(chunk: Buffer, parts: readonly Buffer[], target: Buffer, used: number): number {
-  const first = chunk.byteOffset;
-  const last = first + chunk.length;
+/** Copies the slices of the chunk among `parts` to `target`, from `used` on, and replaces them by the copies. */
+function moveSlices(
+  chunk: Buffer,
+  start: number,
+  end: number,
+  parts: readonly Buffer[],
+  target: Buffer,
+  used: number,
+): number {
+  const first = chunk.byteOffset + start;
+  const last = chunk.byteOffset + end;
   parts.forEach((part, index) => {
     if (part.buffer !== chunk.buffer || part.byteOffset < first || part.byteOffset + part.length > last) return;
     // Possible only if the same buffer was fed twice: what does not fit stays in its place.
     if (used + part.length > target.length) return;
-    const end = used + part.copy(target, used);
+    const next = used + part.copy(target, used);
     // These lists belong to the parser; no one else has them yet.
-    (parts as Buffer[])[index] = target.subarray(used, end);
-    used = end;
+    (parts as Buffer[])[index] = target.subarray(used, next);
+    used = next;
   });
   return used;
 }

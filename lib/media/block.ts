@@ -10,7 +10,13 @@ const NO_MEMORY = Buffer.alloc(0);
  * beyond the current call retains the block, and releases it once.
  */
 export class Block {
-  buffer: Buffer = NO_MEMORY;
+  /**
+   * The buffer that has the memory of the block: its bytes `start` to `start + size`. Other blocks are in the same
+   * buffer. There is no slice for each block, because it would be garbage that long-lived frames refer to.
+   */
+  memory: Buffer = NO_MEMORY;
+  start = 0;
+  size = 0;
   /** Bytes filled so far. */
   used = 0;
   private holds = 0;
@@ -20,29 +26,46 @@ export class Block {
     private readonly lease: Lease,
   ) {}
 
+  /** The memory as a slice. */
+  get buffer(): Buffer {
+    return this.memory.subarray(this.start, this.start + this.size);
+  }
+
+  /** Bytes that are not filled. */
+  get room(): number {
+    return this.size - this.used;
+  }
+
+  /** Position in {@link memory} of the next byte to be filled. */
+  get end(): number {
+    return this.start + this.used;
+  }
+
   retain(): void {
     this.holds++;
   }
 
   release(): void {
     if (--this.holds > 0) return;
-    this.buffer = NO_MEMORY;
+    this.memory = NO_MEMORY;
+    this.start = this.size = 0;
     this.pool.recycle(this, this.lease);
   }
 
   /** Returns the unused pages at the end to the pool. For the owner that fills the block. */
   shorten(): void {
     const pages = Math.max(1, Math.ceil(this.used / PAGE));
-    if (pages * PAGE === this.buffer.length || this.lease.place === undefined) return;
+    if (pages * PAGE === this.size || this.lease.place === undefined) return;
     this.pool.shorten(this.lease.place, pages);
-    this.buffer = this.buffer.subarray(0, pages * PAGE);
+    this.size = pages * PAGE;
   }
 
   /** Gives the block memory of its own, and one hold. */
   open(place: Place, size: number): this {
-    const start = place.page * PAGE;
     this.lease.place = place;
-    this.buffer = place.slab.memory.subarray(start, start + size);
+    this.memory = place.slab.memory;
+    this.start = place.page * PAGE;
+    this.size = size;
     this.used = 0;
     this.holds = 1;
     return this;

@@ -15,6 +15,8 @@ export const NEVER_WRITTEN = -2;
  */
 export const SLATE_FRAME = -3;
 
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
 /** What {@link Frame.with} may change; what is left out stays as it is. */
 export interface FrameChanges {
   readonly created?: number;
@@ -56,6 +58,8 @@ export class Frame {
    */
   private block: Block | undefined = undefined;
   private moreBlocks: Block[] | undefined = undefined;
+  /** True while it is in use and of a pool. */
+  private pooled = false;
 
   constructor(
     /** Wall-clock time since 1970 at the source, timescale units. */
@@ -78,6 +82,35 @@ export class Frame {
     this.buffer = buffer;
     this.start = start;
     this.list = buffer === undefined ? (payload as readonly Buffer[]) : undefined;
+  }
+
+  /** @internal The same frame, for the parser to set its fields. */
+  get fields(): Writable<Frame> {
+    return this;
+  }
+
+  /** @internal Only for the pool: the frame gets another payload. Its other fields have to be set. */
+  begin(size: number, buffer: Buffer, start: number): this {
+    this.fields.size = size;
+    this.buffer = buffer;
+    this.start = start;
+    this.list = undefined;
+    this.ms = 0;
+    this.arrivedAt = 0;
+    this.seq = 0;
+    this.sentAt = NEVER_WRITTEN;
+    this.charge = 0;
+    this.pooled = true;
+    return this;
+  }
+
+  /** @internal Only for the pool: the frame has no content any more. Returns false if it is not of the pool. */
+  finish(): boolean {
+    if (!this.pooled) return false;
+    this.pooled = false;
+    this.release();
+    this.buffer = undefined;
+    return true;
   }
 
   /**

@@ -52,6 +52,11 @@ export interface MergerOptions<Q extends TrackQueue, B> extends MergeDelays {
   /** ms after which encoded frames are pushed although the batch is not full; 0: at once. */
   readonly flushTimeout: number;
   /**
+   * Sends what the sink has encoded at once, past all queues, which are empty. Returns false if nothing was sent: then
+   * the sink's next batch takes the usual way. Default: all bytes do.
+   */
+  readonly sendNow?: () => boolean;
+  /**
    * Writes a batch to the next stage without the queue of the merger, which is empty. Returns false if that stage has
    * batches in its own queue, or is not ready: then the batch is pushed. Default: all batches are pushed.
    */
@@ -160,6 +165,7 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
     if (this.sink.encodedBytes > 0 && !this.readableEnded && !this.destroyed) {
       this.flushAt = Infinity;
       this.allowance = Math.max(0, this.allowance - this.sink.encodedBytes);
+      if (this.readableLength === 0 && this.options.sendNow?.() === true) return;
       const batch = this.sink.take();
       const isTaken = this.readableLength === 0 && this.options.writeNow?.(batch) === true;
       if (!isTaken && !this.push(batch)) this.downstreamReady = false;
@@ -184,11 +190,21 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
     return empty && queue.length > 0;
   }
 
+  /** The same as `write({ queue, frames })`, without the queue of the stream if that is empty. */
+  accept(queue: Q, frames: readonly Frame[]): void {
+    if (this.writableLength > 0 || this.writableEnded || this.destroyed) {
+      this.write({ queue, frames });
+      return;
+    }
+    const heads = this.enqueue(queue, frames);
+    // A frame behind a waiting head changes nothing, unless the head waits for it.
+    if (heads || this.earlyRelease) this.process();
+  }
+
   override _transform(input: MergeInput<Q>, _encoding: BufferEncoding, callback: TransformCallback): void {
     const heads = this.enqueue(input.queue, input.frames);
     // The callback comes first: with a push during _transform, the stream would delay its callback.
     callback();
-    // A frame behind a waiting head changes nothing, unless the head waits for it.
     if (heads || this.earlyRelease) this.process();
   }
 

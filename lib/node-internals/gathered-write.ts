@@ -31,7 +31,8 @@ export function writeGathered(socket: Socket, buffers: readonly Buffer[]): reado
 }
 
 /** What follows the first `n` bytes of `buffers`. */
-function restOf(buffers: readonly Buffer[], n: number): readonly Buffer[] {
+export function restOf(buffers: readonly Buffer[], n: number): readonly Buffer[] {
+  if (n === 0) return buffers;
   let left = n;
   for (let i = 0; i < buffers.length; i++) {
     const buffer = buffers[i];

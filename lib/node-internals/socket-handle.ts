@@ -32,6 +32,13 @@ export function socketHandle(socket: Socket): SocketHandle | undefined {
   return typeof fd === 'number' && fd >= 0 ? (handle as SocketHandle) : undefined;
 }
 
+/** The descriptor of a socket; -1 if Node shows none, or none any more. */
+export function descriptorOf(socket: Socket): number {
+  const handle = handleOf(socket);
+  const fd: unknown = handle === undefined ? undefined : Reflect.get(handle, 'fd');
+  return typeof fd === 'number' ? fd : -1;
+}
+
 /**
  * Bytes of the socket's writes that the kernel has not taken yet, as libuv counts them. undefined: Node does not show
  * the number.

@@ -34,10 +34,11 @@ export interface TurnReaderOptions {
   /** ms without a byte after which the socket emits `timeout`, as after `socket.setTimeout`. */
   readonly idleTimeout: number;
   /**
-   * Takes what was read without the stream of the socket. Returns false if it cannot, because earlier bytes wait there:
-   * then the stream gets the bytes. Default: the stream gets all bytes.
+   * Takes what was read, bytes `start` to `end` of `block.memory`, without the stream of the socket. It has a hold on
+   * the block, and releases it. Returns false if it cannot, because earlier bytes wait there: then the stream gets the
+   * bytes. Default: the stream gets all bytes.
    */
-  readonly takeNow?: (bytes: Buffer) => boolean;
+  readonly takeNow?: (block: Block, start: number, end: number) => boolean;
   /**
    * Whether the process may take more memory from the system. While it may not, and blocks need more, bytes wait in
    * the kernel. Default: it may.
@@ -183,10 +184,10 @@ class SocketTurnReader implements TurnReader {
         drained = false;
         break;
       }
-      const room = block.buffer.length - block.used;
+      const { memory, end: start, room } = block;
       let n: number;
       try {
-        n = readSync(this.handle.fd, block.buffer, block.used, room, null);
+        n = readSync(this.handle.fd, memory, start, room, null);
       } catch (error) {
         if (error instanceof Error && 'code' in error && error.code === 'EAGAIN') {
           this.incomplete = socket.readableLength > 0;
@@ -197,13 +198,11 @@ class SocketTurnReader implements TurnReader {
       if (n === 0) return this.handBack();
       total += n;
       if (total > this.lastRead) this.lastRead = total;
-      const chunk = block.buffer.subarray(block.used, block.used + n);
       block.used += n;
       block.retain();
       drained = n < room;
       this.incomplete = !drained;
-      markBlock(chunk, block);
-      const taken = this.takeNow(chunk) || socket.push(chunk);
+      const taken = this.takeNow(block, start) || socket.push(this.chunkOf(block, start));
       this.incomplete ||= socket.readableLength > 0;
       // The stream takes no more, so the rest can wait in the kernel.
       if (!taken || drained || socket.destroyed) break;
@@ -227,10 +226,14 @@ class SocketTurnReader implements TurnReader {
     this.tidy();
   }
 
-  private takeNow(bytes: Buffer): boolean {
+  private takeNow(block: Block, start: number): boolean {
     const { socket, options } = this;
-    const { readableFlowing, readableLength } = socket;
-    return options.takeNow !== undefined && readableFlowing === true && readableLength === 0 && options.takeNow(bytes);
+    if (options.takeNow === undefined || socket.readableFlowing !== true || socket.readableLength > 0) return false;
+    return options.takeNow(block, start, block.end);
+  }
+
+  private chunkOf(block: Block, start: number): Buffer {
+    return markBlock(block.memory.subarray(start, block.end), block);
   }
 
   /** Lets Node read the socket, until something arrives. */
@@ -294,7 +297,7 @@ class SocketTurnReader implements TurnReader {
   }
 
   private hasRoom(block: Block): boolean {
-    return block.buffer.length - block.used >= Math.max(LEAST_ROOM, this.lastRead);
+    return block.room >= Math.max(LEAST_ROOM, this.lastRead);
   }
 
   private drop(): void {

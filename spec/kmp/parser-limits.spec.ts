@@ -1,6 +1,7 @@
 import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { FramePool } from '../../lib/media/frame-pool.js';
 import { Frame } from '../../lib/media/frame.js';
 import { KmpError } from '../../lib/kmp/error.js';
 import type { KmpPacket } from '../../lib/kmp/packet.js';
@@ -148,4 +149,43 @@ describe('KMP parser, limits', () => {
       { numRuns: 500 },
     );
   });
+
+  it('reads the same from parts of a large buffer, with frames that are used again', () => {
+    const payload = fc.uint8Array({ minLength: 0, maxLength: 3000 }).map((bytes) => Buffer.from(bytes));
+    const number = fc.integer({ min: -(2 ** 40), max: 2 ** 52 });
+    const frame = fc
+      .tuple(number, number, fc.integer({ min: 0, max: 3 }), fc.integer({ min: -5000, max: 5000 }), payload)
+      .map(([created, dts, flags, delay, bytes]) =>
+        kmp.packet('fram', kmp.frameFields(BigInt(created), BigInt(dts), flags, delay), bytes),
+      );
+    const other = fc.constantFrom(kmp.nullPacket, kmp.packet('null', Buffer.alloc(9)), Buffer.from('junk'));
+    const input = fc.array(fc.oneof({ weight: 9, arbitrary: frame }, { weight: 1, arbitrary: other }), {
+      maxLength: 30,
+    });
+    const pool = new FramePool();
+    fc.assert(
+      fc.property(input, fc.integer({ min: 1, max: 9000 }), (parts, step) => {
+        const bytes = Buffer.concat(parts);
+        const whole = new KmpParser({ connectRequired: false });
+        const expected = whole.feed(bytes).map(plain);
+        const memory = Buffer.allocUnsafeSlow(bytes.length + 2 * 7);
+        bytes.copy(memory, 7);
+        const parser = new KmpParser({ connectRequired: false, pool });
+        const packets: KmpPacket[] = [];
+        for (let at = 0; at < bytes.length && parser.error === undefined; at += step) {
+          packets.push(...parser.feed(memory, 7 + at, 7 + Math.min(bytes.length, at + step)));
+        }
+        assert.deepEqual(packets.map(plain), expected);
+        assert.equal(parser.error?.message, whole.error?.message);
+        assert.equal(new Set(packets.filter((one) => one instanceof Frame)).size, frames(packets).length);
+        // A frame that is given back twice is not taken twice.
+        for (const one of [...frames(packets), ...frames(packets)]) pool.give(one);
+      }),
+      { numRuns: 300 },
+    );
+  });
 });
+
+function frames(packets: readonly KmpPacket[]): Frame[] {
+  return packets.filter((one) => one instanceof Frame);
+}

@@ -12,8 +12,32 @@ const SLAB_SIZE = 16 * 1024;
 const NO_SLAB = Buffer.alloc(0);
 
 /**
+ * Bytes of the memory that all {@link OutputBuffer.direct} buffers share, one at a time. It stays in the processor's
+ * cache: the kernel copies from there faster than from thirty pieces of cold memory.
+ */
+const SHARED_SIZE = 512 * 1024;
+
+/** The shared memory, and the buffer that has its bytes there. */
+const shared: { memory: Buffer | undefined; owner: OutputBuffer | undefined } = {
+  memory: undefined,
+  owner: undefined,
+};
+
+/** A payload that was copied to the shared memory. */
+interface Piece {
+  /** Where the copy begins. */
+  at: number;
+  source: Buffer;
+  start: number;
+  size: number;
+}
+
+/**
  * Collects the bytes to be sent as a list of buffers for one writev. Headers and small pieces are written into slabs.
  * Large payloads are added as slices of what was read, without a copy.
+ *
+ * A {@link direct} buffer collects everything in one piece of shared memory instead, for one write. If the bytes have
+ * to wait, it becomes the list of buffers that it would have been.
  */
 export class OutputBuffer {
   /** The current slab and the position in it: call `reserve`, write here, and add to `pos`. */
@@ -25,6 +49,11 @@ export class OutputBuffer {
    * false: taken buffers may be kept, and written several times; the garbage collector frees them.
    */
   pooled = false;
+  /**
+   * True: while nothing is collected, the next bytes go to the shared memory. For an owner that usually writes what
+   * {@link inOnePiece} returns at once. Default false.
+   */
+  direct = false;
   /** Blocks of the collected bytes; the last one is the current slab. */
   private blocks: Block[] = [];
   private takenBlocks: Block[] = [];
@@ -32,6 +61,11 @@ export class OutputBuffer {
   private closed: Buffer[] = [];
   private closedBytes = 0;
   private sliceBytes = 0;
+  /** True while all collected bytes are in the shared memory. */
+  private isShared = false;
+  /** The payloads among them: the first `pieceCount`. The objects are used again. */
+  private readonly pieces: Piece[] = [];
+  private pieceCount = 0;
 
   /** Bytes collected and not taken yet. */
   get length(): number {
@@ -45,13 +79,17 @@ export class OutputBuffer {
     return this.length - this.sliceBytes;
   }
 
+  /**
+   * The memory that begins with all collected bytes; undefined if they are not in one piece. It is valid until another
+   * buffer is written to.
+   */
+  get inOnePiece(): Buffer | undefined {
+    return this.isShared ? this.slab : undefined;
+  }
+
   /** Makes room for `n` contiguous bytes at `slab[pos]`. */
   reserve(n: number): void {
-    if (this.slab.length - this.pos >= n) return;
-    this.closeRun();
-    this.slab = this.newSlab(Math.max(SLAB_SIZE, n));
-    this.pos = 0;
-    this.runStart = 0;
+    if (this.slab.length - this.pos < n) this.extend(n);
   }
 
   /**
@@ -66,6 +104,13 @@ export class OutputBuffer {
       this.pos += n;
       return;
     }
+    if (this.isShared) {
+      if (this.slab.length - this.pos >= n) {
+        this.share(piece, start, n);
+        return;
+      }
+      this.moveOut();
+    }
     this.closeRun();
     this.closed.push(start === 0 && end === piece.length ? piece : piece.subarray(start, end));
     this.closedBytes += n;
@@ -74,6 +119,7 @@ export class OutputBuffer {
 
   /** Takes everything collected, in order; the buffer is empty afterwards. */
   take(): Buffer[] {
+    if (this.isShared) this.moveOut();
     this.closeRun();
     const taken = this.closed;
     this.closed = [];
@@ -97,6 +143,94 @@ export class OutputBuffer {
     const blocks = this.takenBlocks;
     this.takenBlocks = [];
     return blocks;
+  }
+
+  /** Forgets the bytes of {@link inOnePiece}: they are sent, or not needed. Without effect if there are none. */
+  clear(): void {
+    if (!this.isShared) return;
+    shared.owner = undefined;
+    this.isShared = false;
+    this.forgetPieces();
+    this.sliceBytes = 0;
+    this.slab = NO_SLAB;
+    this.pos = 0;
+  }
+
+  private extend(n: number): void {
+    if (this.isShared) this.moveOut();
+    else if (this.direct && n <= SHARED_SIZE && this.length === 0) return this.enterShared();
+    if (this.slab.length - this.pos < n) this.nextSlab(Math.max(SLAB_SIZE, n));
+  }
+
+  private nextSlab(size: number): void {
+    this.closeRun();
+    this.slab = this.newSlab(size);
+    this.pos = 0;
+    this.runStart = 0;
+  }
+
+  private enterShared(): void {
+    shared.owner?.moveOut();
+    shared.owner = this;
+    this.isShared = true;
+    this.slab = shared.memory ??= Buffer.allocUnsafeSlow(SHARED_SIZE);
+    this.pos = 0;
+    this.runStart = 0;
+  }
+
+  private share(source: Buffer, start: number, size: number): void {
+    const at = this.pos;
+    source.copy(this.slab, at, start, start + size);
+    this.pos = at + size;
+    this.sliceBytes += size;
+    const piece = this.pieces[this.pieceCount++];
+    if (piece === undefined) {
+      this.pieces.push({ at, source, start, size });
+      return;
+    }
+    piece.at = at;
+    piece.source = source;
+    piece.start = start;
+    piece.size = size;
+  }
+
+  /** The bytes have to wait, so they leave the shared memory. Payloads become slices again. */
+  private moveOut(): void {
+    const { slab: from, pos: length, pieceCount } = this;
+    shared.owner = undefined;
+    this.isShared = false;
+    this.slab = NO_SLAB;
+    this.pos = 0;
+    this.sliceBytes = 0;
+    let done = 0;
+    for (let i = 0; i < pieceCount; i++) {
+      const piece = this.pieces[i];
+      if (piece === undefined) continue;
+      const { at, source, start, size } = piece;
+      this.copyRun(from, done, at);
+      this.append(source, start, start + size);
+      done = at + size;
+    }
+    this.copyRun(from, done, length);
+    this.forgetPieces();
+  }
+
+  private copyRun(from: Buffer, start: number, end: number): void {
+    for (let at = start; at < end;) {
+      if (this.slab.length === this.pos) this.nextSlab(SLAB_SIZE);
+      const copied = from.copy(this.slab, this.pos, at, end);
+      this.pos += copied;
+      at += copied;
+    }
+  }
+
+  private forgetPieces(): void {
+    // The objects stay, but must not keep the memory of payloads in use.
+    for (let i = 0; i < this.pieceCount; i++) {
+      const piece = this.pieces[i];
+      if (piece !== undefined) piece.source = NO_SLAB;
+    }
+    this.pieceCount = 0;
   }
 
   private newSlab(size: number): Buffer {

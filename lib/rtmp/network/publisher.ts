@@ -8,6 +8,8 @@ import { PublishError } from '../publish-error.js';
 import type { Resolve } from './resolve.js';
 import type { TcpEnds } from './tcp-table.js';
 import { connectFirst, type ConnectTarget } from './tcp-connect.js';
+import { takesDirectWrites, writeAtOnce } from '../../node-internals/direct-ack.js';
+import { restOf } from '../../node-internals/gathered-write.js';
 import { hasProgress, writeBuffers, writeQueueSize } from '../../node-internals/direct-write.js';
 import { testInternals } from '../../node-internals/self-test.js';
 
@@ -16,6 +18,8 @@ export interface OutputBatch {
   readonly buffers: readonly Buffer[];
   /** Bytes in all buffers. */
   readonly bytes: number;
+  /** Bytes at the beginning that the kernel has already: see {@link RtmpPublisher.offer}. Default 0. */
+  readonly taken?: number;
   /** Called once, when the kernel has taken the last byte. */
   sent?(): void;
 }
@@ -91,6 +95,28 @@ export class RtmpPublisher extends Writable {
     return sentBytes + Math.max(0, pendingBytes - writeQueueSize(socket));
   }
 
+  /** True if {@link offer} may be used: the connection is not encrypted. False before the handshake is done. */
+  get takesOffers(): boolean {
+    return this.handshaken && this.socket !== undefined && takesDirectWrites(this.socket);
+  }
+
+  /**
+   * Offers bytes to the kernel at once, without a batch. Returns how many it took: 0 if a batch waits ahead of them, if
+   * the connection is closed, or if {@link takesOffers} is false. The rest must follow in a batch. Nothing refers to
+   * `bytes` afterwards.
+   *
+   * @param length bytes of `bytes` to offer
+   */
+  offer(bytes: Buffer, length: number): number {
+    const { socket } = this;
+    if (socket === undefined || this.writableLength > 0 || this.writableEnded || this.destroyed) return 0;
+    if (!this.takesOffers) return 0;
+    const taken = writeAtOnce(socket, bytes, length);
+    this.writtenBytes += taken;
+    this.sentBytes += taken;
+    return taken;
+  }
+
   override _construct(callback: (error?: Error | null) => void): void {
     this.open().then(
       () => callback(),
@@ -115,8 +141,10 @@ export class RtmpPublisher extends Writable {
       callback(new PublishError('send', 'there is no connection'));
       return;
     }
-    this.writtenBytes += batch.bytes;
-    this.pendingBytes = batch.bytes;
+    const { taken = 0 } = batch;
+    const bytes = batch.bytes - taken;
+    this.writtenBytes += bytes;
+    this.pendingBytes = bytes;
     let pending = true;
     const done = (error?: Error | null): void => {
       pending = false;
@@ -127,11 +155,11 @@ export class RtmpPublisher extends Writable {
         callback(new PublishError('send', `sending failed: ${messageOf(error)}`, { cause: error }));
         return;
       }
-      this.sentBytes += batch.bytes;
+      this.sentBytes += bytes;
       batch.sent?.();
       callback();
     };
-    writeBuffers(socket, batch.buffers, done, () => {
+    writeBuffers(socket, restOf(batch.buffers, taken), done, () => {
       if (pending) this.watchProgress(socket, writeQueueSize(socket));
     });
     if (pending) this.watchProgress(socket, writeQueueSize(socket));

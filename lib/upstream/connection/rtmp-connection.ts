@@ -138,6 +138,7 @@ export class RtmpConnection {
       flushSize: settings.outBufferSize / 2,
       maxBatchSize: settings.outBufferSize * BUFFERS_AT_ONCE,
       flushTimeout: schedule.flushTimeout,
+      sendNow: () => this.sendNow(),
       writeNow: (batch) => this.writeNow(batch),
     });
     const handed = (): number => this.publisher?.handedBytes ?? 0;
@@ -331,6 +332,22 @@ export class RtmpConnection {
     setImmediate(releaseMemory);
   }
 
+  /** Sends what is encoded with one write, without a batch. A rest that the kernel has not taken follows as a batch. */
+  private sendNow(): boolean {
+    const { publisher, encoder } = this;
+    const bytes = encoder.toSendAtOnce;
+    if (publisher === undefined || bytes === undefined) return false;
+    const length = encoder.encodedBytes;
+    const taken = publisher.offer(bytes, length);
+    if (taken === length) encoder.sentAtOnce();
+    else if (taken > 0) {
+      const batch = encoder.take();
+      batch.taken = taken;
+      publisher.write(batch);
+    }
+    return taken > 0;
+  }
+
   /** Passes a batch to the publisher as the pipeline does, but not through the queue of the merger, which is empty. */
   private writeNow(batch: EncodedBatch): boolean {
     const { publisher } = this;
@@ -343,6 +360,7 @@ export class RtmpConnection {
   private handshakeDone(): void {
     const { clock, queues } = this.options;
     this.publishingSince = clock.now();
+    this.writer.out.direct = this.publisher?.takesOffers === true;
     const ends = this.publisher?.ends;
     if (ends !== undefined && !this.over) queues.add(this.lag, ends);
   }

@@ -92,7 +92,7 @@ export class SessionStreams implements StreamOutlet {
   }
 
   write(track: Track, frames: readonly Frame[]): void {
-    this.connections.of(track.stream)?.merger.write({ queue: track, frames });
+    this.connections.of(track.stream)?.merger.accept(track, frames);
   }
 
   announce(stream: TrackStream): void {

@@ -78,12 +78,31 @@ export class Input extends Writable implements TrackInput, Counting {
   }
 
   override _write(batch: PacketBatch, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
-    if (!this.over && !this.finishing) {
-      this.heldBlocks.take(batch);
-      this.counters.bytes += batch.bytes;
-      this.arrivals?.read(batch.at, this.turns?.emptyAt ?? batch.at);
-    }
+    this.note(batch);
     this.run(batch, 0, callback);
+  }
+
+  /** True while it has a track, and nothing waits in its queue: then {@link takeNow} may be called. */
+  get isIdle(): boolean {
+    return this.track !== undefined && this.writableLength === 0 && !this.writableEnded && !this.destroyed;
+  }
+
+  /** The same as `write`, without the queue of the stream, which costs more than the work. */
+  takeNow(batch: PacketBatch): void {
+    this.note(batch);
+    try {
+      if (!this.over && !this.finishing) this.take(batch, 0);
+      batch.block?.release();
+    } catch (error) {
+      this.destroy(error instanceof Error ? error : new Error(messageOf(error)));
+    }
+  }
+
+  private note(batch: PacketBatch): void {
+    if (this.over || this.finishing) return;
+    this.heldBlocks.take(batch);
+    this.counters.bytes += batch.bytes;
+    this.arrivals?.read(batch.at, this.turns?.emptyAt ?? batch.at);
   }
 
   /** Takes the packets from number `from` on, now or when its track is free. */

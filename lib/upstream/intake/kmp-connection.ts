@@ -4,7 +4,8 @@ import type { MediaSettings } from '../../config/settings.js';
 import { messageOf } from '../../base/errors.js';
 import type { ConnectData } from '../../kmp/connect-data.js';
 import { KmpDecoder } from '../../kmp/decoder.js';
-import { blockOf } from '../../media/block.js';
+import { blockOf, type Block } from '../../media/block.js';
+import { framePool } from '../../media/frame-pool.js';
 import type { ConnectPacket } from '../../kmp/packet.js';
 import type { Logger } from '../../base/logger.js';
 import { peerAddress, peerName } from '../../net/peer.js';
@@ -62,7 +63,7 @@ export function openKmpConnection(socket: Socket, options: KmpConnectionOptions)
     socket.once('close', () => dump.close());
   }
   const onFrame = frameLog(settings.inLogFrames, () => log);
-  const decoder = new KmpDecoder({ clock });
+  const decoder = new KmpDecoder({ clock, pool: framePool });
   const onIdle = (): void => {
     input.close(`nothing was received for ${settings.inReadTimeout} ms (kmp_rtmp_in_read_timeout)`, 'input_timeout');
     // After the end of the stream, the input is finished. A sender might never close the connection.
@@ -81,11 +82,11 @@ export function openKmpConnection(socket: Socket, options: KmpConnectionOptions)
       ? undefined
       : clock.after(options.isLate === true ? 0 : settings.inReadTimeout, onLate, false);
   // Passes a read through the stages if no stage has anything in its queue: the same calls, without the queues.
-  const takeNow = (bytes: Buffer): boolean => {
-    if (input.writableLength > 0 || input.writableEnded || input.destroyed) return false;
-    const batch = decoder.decodeNow(bytes);
+  const takeNow = (block: Block, start: number, end: number): boolean => {
+    if (!input.isIdle) return false;
+    const batch = decoder.decodeNow(block, start, end);
     if (batch === undefined) return false;
-    input.write(batch);
+    input.takeNow(batch);
     return true;
   };
   const input = new Input({

@@ -31,7 +31,7 @@ export class FrameIds {
   private offset: bigint;
   /** Lower ids cannot be acknowledged, because they belong to an earlier count. */
   private floor: bigint;
-  private readonly underWay = new Set<UnderWay>();
+  private readonly underWay: UnderWay[] = [];
   /** Key frames of this count, from the last result of {@link groupStart} on. */
   private keys: number[] = [];
 
@@ -52,24 +52,28 @@ export class FrameIds {
   }
 
   /**
-   * Frames from `seq` on are being sent, until {@link arrived} is called with the returned object. Several connections
-   * may send frames at the same time, even after their track has ended.
+   * `frames` are being sent, until {@link arrived} is called with the same object. Several connections may send frames
+   * at the same time, even after their track has ended.
    */
-  depart(seq: number): UnderWay {
-    const frames = { seq };
-    this.underWay.add(frames);
-    return frames;
+  depart(frames: UnderWay): void {
+    this.underWay.push(frames);
   }
 
   /** They have arrived, or will never arrive. */
   arrived(frames: UnderWay): void {
-    this.underWay.delete(frames);
+    const { underWay } = this;
+    const last = underWay.pop();
+    if (last === undefined || last === frames) return;
+    const i = underWay.indexOf(frames);
+    // Their order does not matter.
+    if (i >= 0) underWay[i] = last;
+    else underWay.push(last);
   }
 
   /** The lowest sequence number that is being sent; Infinity if there is none. */
   get firstUnderWay(): number {
     let first = Infinity;
-    for (const { seq } of this.underWay) if (seq < first) first = seq;
+    for (let i = 0; i < this.underWay.length; i++) first = Math.min(first, this.underWay[i]?.seq ?? Infinity);
     return first;
   }
 

@@ -1,4 +1,5 @@
 import { codecName, type MediaType } from '../../media/codec.js';
+import { framePool } from '../../media/frame-pool.js';
 import type { MediaInfo } from '../../media/media-info.js';
 import { TrackQueue, type QueueGroup } from '../../merge/track-queue.js';
 import { describeMedia } from './describe-media.js';
@@ -81,7 +82,7 @@ export class Track extends TrackQueue implements Counting, TimedTrack {
   /** Its media infos. */
   readonly infos: InfoHistory;
   /** The track's part of the batch that is being encoded. */
-  share: BatchShare | undefined;
+  share: BatchShare<Track> | undefined;
   sentFrames = 0;
   sentDataBytes = 0;
   /** How often a frame was written again on another connection after the kernel had taken it. */
@@ -221,7 +222,10 @@ export class Track extends TrackQueue implements Counting, TimedTrack {
 
   /** Forgets written frames from the front while `done` returns true, and the media infos that only they needed. */
   forgetRetained(done: (kept: Kept) => boolean): void {
-    for (const frame of this.retained.trim(done)) this.memory.release(frame);
+    for (const frame of this.retained.trim(done)) {
+      this.memory.release(frame);
+      framePool.give(frame);
+    }
     if (this.infos.forgetReplaced(this.retained.firstSeq)) this.chargeInfos();
   }
 

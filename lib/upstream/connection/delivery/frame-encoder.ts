@@ -1,5 +1,6 @@
 import type { Block } from '../../../media/block.js';
 import { SLATE_FRAME, type Frame } from '../../../media/frame.js';
+import { framePool } from '../../../media/frame-pool.js';
 import type { FrameSink } from '../../../merge/merger.js';
 import { AckedBytes } from '../../../rtmp/chunk/acked-bytes.js';
 import { RtmpError } from '../../../rtmp/errors.js';
@@ -8,26 +9,23 @@ import type { SessionWriter } from '../../../rtmp/session-writer.js';
 import type { CloseReason } from '../../report/close-reason.js';
 import { BATCH_COST, ENCODED_COST, type Ledger } from '../../tracks/ledger.js';
 import type { LateFrames } from '../../tracks/late-frames.js';
-import type { BatchShare } from '../../tracks/batch-share.js';
+import { BatchShare } from '../../tracks/batch-share.js';
 import type { Track } from '../../tracks/track.js';
 
 /** No frame has arrived. */
 const NONE = -1;
-
-/** The part of a batch that belongs to one track. */
-interface Share extends BatchShare {
-  readonly track: Track;
-}
 
 /**
  * Encoded bytes for the kernel. When the kernel has taken them, their memory is released and their frames are
  * acknowledged.
  */
 export class EncodedBatch implements OutputBatch {
+  taken = 0;
+
   constructor(
     readonly buffers: readonly Buffer[],
     readonly bytes: number,
-    readonly shares: readonly Share[],
+    readonly shares: readonly BatchShare<Track>[],
     /** The memory of headers and of copied payloads. It is free again once the batch is sent. */
     readonly blocks: readonly Block[],
     /** Bytes charged for commands, metadata and the batch itself. */
@@ -81,7 +79,11 @@ export class FrameEncoder implements FrameSink<Track, EncodedBatch> {
   /** Arrival of the first and the last frame since the last batch, monotonic ms; NONE: there was no frame. */
   private firstArrival = NONE;
   private lastArrival = NONE;
-  private touched: Track[] = [];
+  /** The shares of the tracks whose frames are collected. */
+  private open: BatchShare<Track>[] = [];
+  /** Shares that are not in use, and an empty list for {@link open}. */
+  private readonly spare: BatchShare<Track>[] = [];
+  private spareList: BatchShare<Track>[] | undefined;
   private otherCharge = 0;
   /** Batches that the kernel has not taken yet. */
   private readonly outstanding = new Set<EncodedBatch>();
@@ -96,6 +98,15 @@ export class FrameEncoder implements FrameSink<Track, EncodedBatch> {
   ) {
     // A batch holds its blocks until it is sent.
     writer.out.pooled = true;
+  }
+
+  /**
+   * The memory that begins with all encoded bytes, to be written before anything else is encoded; {@link sentAtOnce}
+   * must follow if the kernel has taken them all. undefined if they need a batch.
+   */
+  get toSendAtOnce(): Buffer | undefined {
+    // A batch that the memory limit does not allow ends the upstream, in `take`.
+    return this.ledger.left < BATCH_COST ? undefined : this.writer.out.inOnePiece;
   }
 
   get encodedBytes(): number {
@@ -143,18 +154,20 @@ export class FrameEncoder implements FrameSink<Track, EncodedBatch> {
     }
     let share = track.share;
     if (share === undefined) {
-      this.touched.push(track);
-      share = track.share = { seq: frame.seq - 1, encoded: 0, frames: [], underWay: track.ids.depart(frame.seq) };
+      share = track.share = this.spare.pop() ?? new BatchShare<Track>();
+      share.begin(track, frame.seq);
+      track.ids.depart(share);
+      this.open.push(share);
     }
     share.encoded += encoded;
     track.written(frame);
     if (isSlate) {
-      share.frames.push(frame);
+      share.add(frame);
       return;
     }
-    share.seq = frame.seq;
+    share.lastSeq = frame.seq;
     if (this.keepWritten) track.retained.push(frame, this.acked, this.taken + out.length);
-    else share.frames.push(frame);
+    else share.add(frame);
     if (this.firstArrival === NONE) this.firstArrival = frame.arrivedAt;
     this.lastArrival = frame.arrivedAt;
     track.delay = now - frame.arrivedAt;
@@ -165,12 +178,7 @@ export class FrameEncoder implements FrameSink<Track, EncodedBatch> {
   }
 
   take(): EncodedBatch {
-    const bytes = this.writer.out.length;
-    this.taken += bytes;
-    if (this.firstArrival !== NONE) {
-      this.onBatch(this.taken - bytes, this.taken, this.firstArrival, this.lastArrival);
-      this.firstArrival = NONE;
-    }
+    const bytes = this.countTaken();
     const shares = this.closeShares();
     this.charge(BATCH_COST, 'flush_failed');
     const { otherCharge } = this;
@@ -181,23 +189,66 @@ export class FrameEncoder implements FrameSink<Track, EncodedBatch> {
     return batch;
   }
 
+  /** The kernel has taken all that {@link toSendAtOnce} returned: it needs no batch. */
+  sentAtOnce(): void {
+    this.countTaken();
+    this.writer.out.clear();
+    // What is called below may encode more.
+    const shares = this.open;
+    this.open = this.spareList ?? [];
+    this.spareList = undefined;
+    for (let i = 0; i < shares.length; i++) {
+      const share = shares[i];
+      if (share?.track !== undefined) share.track.share = undefined;
+    }
+    const { otherCharge } = this;
+    this.otherCharge = 0;
+    this.ledger.release(otherCharge);
+    const now = this.now();
+    for (let i = 0; i < shares.length; i++) {
+      const share = shares[i];
+      if (share === undefined) continue;
+      this.shareSent(share, now);
+      this.spare.push(share);
+    }
+    shares.length = 0;
+    this.spareList = shares;
+  }
+
   /** The kernel has taken a batch. */
   sent(batch: EncodedBatch): void {
     if (!this.outstanding.delete(batch)) return;
     for (const block of batch.blocks) block.release();
     this.ledger.release(batch.otherCharge);
     const now = this.now();
-    for (const share of batch.shares) {
-      const { track, seq, frames } = share;
-      for (let i = 0; i < frames.length; i++) {
-        const frame = frames[i];
-        if (frame !== undefined) track.memory.release(frame);
-      }
-      track.retained.sent(seq, now);
-      this.release(share);
-      track.sent();
-      this.owner.framesSent(track, this.acked);
+    for (const share of batch.shares) this.shareSent(share, now);
+  }
+
+  private shareSent(share: BatchShare<Track>, now: number): void {
+    const { track } = share;
+    if (track === undefined) return;
+    for (let i = 0; i < share.count; i++) {
+      const frame = share.frame(i);
+      if (frame === undefined) continue;
+      track.memory.release(frame);
+      // The share was the last to refer to it.
+      framePool.give(frame);
     }
+    share.clear();
+    track.retained.sent(share.lastSeq, now);
+    this.release(track, share);
+    track.sent();
+    this.owner.framesSent(track, this.acked);
+  }
+
+  private countTaken(): number {
+    const bytes = this.writer.out.length;
+    this.taken += bytes;
+    if (this.firstArrival !== NONE) {
+      this.onBatch(this.taken - bytes, this.taken, this.firstArrival, this.lastArrival);
+      this.firstArrival = NONE;
+    }
+    return bytes;
   }
 
   /**
@@ -210,7 +261,7 @@ export class FrameEncoder implements FrameSink<Track, EncodedBatch> {
     for (const batch of [...this.outstanding].reverse()) {
       const share = batch.shares.find((one) => one.track === track);
       if (share === undefined) continue;
-      share.frames.push(...frames);
+      for (const frame of frames) share.add(frame);
       return;
     }
   }
@@ -223,15 +274,21 @@ export class FrameEncoder implements FrameSink<Track, EncodedBatch> {
   abandon(): () => void {
     const lost = [...[...this.outstanding].flatMap((batch) => batch.shares), ...this.closeShares()];
     const blocks = [...this.outstanding].flatMap((batch) => batch.blocks);
-    const frames = lost.flatMap((share) => share.frames);
+    const frames = lost.flatMap((share) => share.list());
     for (const batch of this.outstanding) this.ledger.release(batch.otherCharge);
     this.outstanding.clear();
     this.ledger.release(this.otherCharge);
     this.otherCharge = 0;
+    this.writer.out.clear();
     for (const share of lost) {
-      for (const frame of share.frames) share.track.memory.releaseCharge(frame);
-      this.release(share);
-      this.owner.framesLost(share.track, this.acked);
+      const { track } = share;
+      if (track === undefined) continue;
+      for (let i = 0; i < share.count; i++) {
+        const frame = share.frame(i);
+        if (frame !== undefined) track.memory.releaseCharge(frame);
+      }
+      this.release(track, share);
+      this.owner.framesLost(track, this.acked);
     }
     return () => {
       for (const block of blocks) block.release();
@@ -240,19 +297,16 @@ export class FrameEncoder implements FrameSink<Track, EncodedBatch> {
   }
 
   /** The batches' parts since the last call, by track. */
-  private closeShares(): Share[] {
-    const shares: Share[] = [];
-    for (const track of this.touched) {
-      if (track.share !== undefined) shares.push({ track, ...track.share });
-      track.share = undefined;
-    }
-    this.touched = [];
+  private closeShares(): BatchShare<Track>[] {
+    const shares = this.open;
+    this.open = [];
+    for (const { track } of shares) if (track !== undefined) track.share = undefined;
     return shares;
   }
 
-  private release({ track, underWay, encoded }: Share): void {
-    track.memory.releaseEncoded(encoded);
-    track.ids.arrived(underWay);
+  private release(track: Track, share: BatchShare<Track>): void {
+    track.memory.releaseEncoded(share.encoded);
+    track.ids.arrived(share);
   }
 
   private charge(bytes: number, reason: CloseReason): boolean {
