@@ -6,6 +6,7 @@ import { coalesce } from './coalesce.js';
 import { jsonInParts } from './json-parts.js';
 import { openApiDocument } from './openapi/openapi.js';
 import { failure, noUpstream, ok, type PathOperations, type Query, type Result } from './operation.js';
+import { drainOperations } from './drain.js';
 import { orderOperations } from './orders.js';
 
 const DROPPED: Result = { status: 204 };
@@ -98,6 +99,7 @@ export function operations(management: Management, { write }: { readonly write: 
       delete: async ([id = '']) => ((await management.dropUpstream(id)) ? DROPPED : noUpstream(id)),
     },
     ...orderOperations(management),
+    drainOperations(management),
     {
       path: '/upstreams/:upstream/streams',
       async get([id = ''], list) {

@@ -36,13 +36,13 @@ export function managementRouter(management: Management, options: ManagementOpti
   if (!write) router.use(readOnly);
   router.use(sameSiteOnly);
   for (const { path, get, delete: remove, post, takesBody = false } of routes) {
-    if (post && !write) continue;
+    if (post && !write && !get) continue;
     const route = router.route(path);
     const names = [...path.matchAll(/:(\w+)/g)].map(([, name = '']) => name);
     if (get) route.get(handler(get, names, noLog));
     if (write && remove) route.delete(handler(remove, names, log));
-    if (post && takesBody) route.post(express.json({ limit: MAX_BODY, strict: false }));
-    if (post) route.post(handler(post, names, log));
+    if (write && post && takesBody) route.post(express.json({ limit: MAX_BODY, strict: false }));
+    if (write && post) route.post(handler(post, names, log));
     const writes = [...(remove ? ['DELETE'] : []), ...(post ? ['POST'] : [])];
     allowOnly(route, [...(get ? ['GET', 'HEAD'] : []), ...(write ? writes : []), 'OPTIONS']);
   }

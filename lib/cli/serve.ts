@@ -16,8 +16,9 @@ Every directive can be given as a flag, as an environment variable (--kmp-rtmp-o
 default. Examples of times: 500ms, 10s, 1m; of sizes: 4096, 64k, 16m.
 
 Signals: SIGTERM, SIGINT and SIGQUIT end the service in order, a second one ends it at once. SIGHUP reads the
-configuration again and reopens the log files; SIGUSR1 and SIGUSR2 reopen the log files only. -s sends a signal to the process whose id
-is in the file of the directive pid.
+configuration again and reopens the log files; SIGUSR1 and SIGUSR2 reopen the log files only. SIGURG gives
+the upstreams of a node of a fleet to the other nodes. -s sends a signal to the process whose id is in the file of the
+directive pid.
 
 Examples:
   kmp-rtmp                                                 with the built-in configuration
@@ -37,7 +38,7 @@ export function serveCommand(): Command {
     .addOption(
       new Option(
         '-s, --signal <command>',
-        'tell the running process: reload, quit (in order), stop (at once), reopen',
+        'tell the running process: reload, quit (in order), stop (at once), reopen, drain',
       ).choices(PROCESS_COMMANDS),
     )
     .addOption(

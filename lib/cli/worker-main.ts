@@ -52,7 +52,8 @@ function handle(message: ToWorker): void {
 process.on('message', (message, socket) => worker?.adopt(message as Connection, socket as Socket | undefined));
 
 // A terminal sends its signals to all processes of the group. The primary decides what they mean.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGQUIT', 'SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => {});
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGQUIT', 'SIGHUP', 'SIGUSR2', 'SIGURG'] as const)
+  process.on(signal, () => {});
 
 process.on('disconnect', () => {
   // The primary is gone: what is queued still goes out.

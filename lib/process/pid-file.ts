@@ -83,7 +83,7 @@ function removeStale(path: string): void {
 }
 
 /** Commands of `kmp-rtmp -s` for a running process. */
-export const PROCESS_COMMANDS = ['reload', 'quit', 'stop', 'reopen'] as const;
+export const PROCESS_COMMANDS = ['reload', 'quit', 'stop', 'reopen', 'drain'] as const;
 export type ProcessCommand = (typeof PROCESS_COMMANDS)[number];
 
 /**
@@ -96,6 +96,8 @@ const SIGNALS: Readonly<Record<ProcessCommand, readonly NodeJS.Signals[]>> = {
   stop: ['SIGTERM', 'SIGINT'],
   // Not SIGUSR1 as in nginx: versions before this one open the debugger of Node on it.
   reopen: ['SIGUSR2'],
+  // A process without a handler ignores it, such as an older version. Terminals do not send it, unlike SIGWINCH.
+  drain: ['SIGURG'],
 };
 
 /** Maximum time for a process to end after stop, in ms. */

@@ -15,6 +15,8 @@ export interface SignalActions {
   reload(): Promise<void>;
   /** Reopens the log files. */
   reopen(): void;
+  /** Gives all upstreams to other nodes of the fleet. Default: there is no fleet, and the log says so. */
+  drain?(): void;
 }
 
 export interface SignalOptions {
@@ -29,7 +31,7 @@ const QUIT_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const;
 /**
  * Installs the signal handlers. SIGTERM, SIGINT and SIGQUIT shut down gracefully with exit status 0; a second one of
  * them ends the process at once with status 128 plus its number. SIGHUP reloads the configuration and reopens the log
- * files. SIGUSR1, as in nginx, and SIGUSR2 reopen the log files only.
+ * files. SIGUSR1, as in nginx, and SIGUSR2 reopen the log files only. SIGURG drains a node of a fleet.
  *
  * @returns a function that removes the handlers
  */
@@ -66,6 +68,12 @@ export function handleSignals(actions: SignalActions, options: SignalOptions = {
     }
   };
 
+  const onDrain = (): void => {
+    if (quitting) return;
+    if (actions.drain === undefined) log.warn('SIGURG: nothing is drained, because there is no fleet');
+    else actions.drain();
+  };
+
   const onReload = (): void => {
     if (quitting) return;
     // The file may have changed after it was read, so a signal during a reload causes another reload.
@@ -96,9 +104,9 @@ export function handleSignals(actions: SignalActions, options: SignalOptions = {
     signal,
     onQuit,
   ]);
-  listeners.push(['SIGHUP', onReload], ['SIGUSR1', onReopen], ['SIGUSR2', onReopen]);
+  listeners.push(['SIGHUP', onReload], ['SIGUSR1', onReopen], ['SIGUSR2', onReopen], ['SIGURG', onDrain]);
   // Windows does not support these.
-  const known = listeners.filter(([name]) => process.platform !== 'win32' || !/QUIT|USR/.test(name));
+  const known = listeners.filter(([name]) => process.platform !== 'win32' || !/QUIT|USR|URG/.test(name));
   for (const [name, listener] of known) process.on(name, listener);
   return () => {
     for (const [name, listener] of known) process.off(name, listener);

@@ -18,7 +18,7 @@ const fresh = (): string => join(folder, `${++files}.pid`);
 async function start(name = 'kmp-rtmp'): Promise<Child> {
   const code = `
     let ends = 0;
-    for (const name of ['SIGHUP', 'SIGUSR2', 'SIGTERM', 'SIGINT']) process.on(name, () => {
+    for (const name of ['SIGHUP', 'SIGUSR2', 'SIGTERM', 'SIGINT', 'SIGURG']) process.on(name, () => {
       process.stdout.write(name + '\\n');
       if (/TERM|INT/.test(name) && ++ends === 3) process.exit(0);
     });
@@ -176,6 +176,7 @@ describe('pid file', () => {
       for (const [command, said] of [
         ['reload', 'SIGHUP'],
         ['reopen', 'SIGUSR2'],
+        ['drain', 'SIGURG'],
         ['quit', 'SIGTERM'],
       ] as const) {
         await signalProcess(path, command);

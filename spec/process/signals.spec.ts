@@ -5,7 +5,7 @@ import { startChild, type Child } from '../support/child.js';
 const lib = new URL('../../lib/process/signals.js', import.meta.url).href;
 
 /** A process of its own whose actions print themselves; `quit` is what an end in order does. */
-async function start(quit: string, reload = 'Promise.resolve()'): Promise<Child> {
+async function start(quit: string, reload = 'Promise.resolve()', more = ''): Promise<Child> {
   const code = `
     import { handleSignals } from ${JSON.stringify(lib)};
     const say = (text) => process.stdout.write(text + '\\n');
@@ -16,6 +16,7 @@ async function start(quit: string, reload = 'Promise.resolve()'): Promise<Child>
       stop: () => say('stop'),
       reload: () => { say('reload'); return ${reload}; },
       reopen: () => say('reopen'),
+      ${more}
     }, { log });
     say('ready');`;
   const child = startChild(['--input-type=module', '-e', code]);
@@ -32,6 +33,19 @@ describe('signals', { skip: process.platform === 'win32' ? 'not on Windows' : fa
       assert.equal(await child.exit, 0);
     });
   }
+
+  it('SIGURG drains a node of a fleet; without a fleet, the log says that nothing is drained', async () => {
+    for (const [more, said] of [
+      [`drain: () => say('drain'),`, 'drain\n'],
+      ['', 'SIGURG: nothing is drained, because there is no fleet\n'],
+    ] as const) {
+      const child = await start('Promise.resolve()', undefined, more);
+      child.kill('SIGURG');
+      await child.says(said);
+      child.kill('SIGTERM');
+      assert.equal(await child.exit, 0);
+    }
+  });
 
   it('a second one ends the process at once', async () => {
     const child = await start('new Promise(() => {})');

@@ -1,4 +1,5 @@
 import { DEFAULT_CLOSED, type ClosedQuery, type ClosedUpstream } from '../../lib/upstream/report/closed.js';
+import type { DrainControl } from '../../lib/upstream/report/drain.js';
 import type {
   ElsewhereUrls,
   OperatorOrder,
@@ -152,6 +153,12 @@ export function sampleOrder(changes: Partial<StandingOrder> = {}): StandingOrder
 
 /** The service behind the API, as a table in memory; what was dropped is gone from the table. */
 export class MemoryManagement implements Management {
+  /** What a node of a fleet has; undefined: this is none. */
+  drain: DrainControl | undefined = {
+    status: () => ({ draining: false, moved: 0, left: 0 }),
+    begin: () => ({ draining: true, moved: 0, left: 2 }),
+    end: () => ({ draining: false, moved: 1, left: 0 }),
+  };
   readonly upstreams: Map<string, UpstreamStatus>;
   readonly dropped: string[] = [];
   /** What has ended, the last end first. */

@@ -367,6 +367,11 @@ export const schemas: Readonly<Record<string, Schema>> = {
     object('Upstreams that an order is about', { upstreams: count('number of present upstreams') }),
     missingNodes,
   ),
+  Drain: object('How far a node is with giving its upstreams away', {
+    draining: { type: 'boolean', description: 'true if the node gets no new upstreams' },
+    moved: count('upstreams that have moved since the drain began'),
+    left: count('upstreams that have not moved yet; 0 while it drains: it is done'),
+  }),
   Error: object('What went wrong', {
     error: { type: 'string', enum: Object.keys(API_ERRORS), description: 'stable code, for programs' },
     message: text('for people'),

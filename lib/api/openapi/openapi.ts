@@ -18,6 +18,7 @@ import {
   type PathItem,
 } from './openapi-parts.js';
 import { byId, ref, schemas, type Schema } from './openapi-schemas.js';
+import { drainPath } from './drain-paths.js';
 import { orderPaths } from './order-paths.js';
 
 /** The part of an OpenAPI 3.1 document that the management API uses. */
@@ -183,7 +184,7 @@ const multi: Operation = {
  */
 export function openApiDocument(options: { readonly write: boolean }): OpenApiDocument {
   const one = '/upstreams/{upstream_id}';
-  const paths: Record<string, PathItem> = { ...readPaths };
+  const paths: Record<string, PathItem> = { ...readPaths, '/fleet/drain': drainPath(options.write) };
   if (options.write) {
     paths[one] = { ...readPaths[one], delete: dropUpstream };
     paths[`${one}/tracks/{connection}`] = { delete: dropTrack };

@@ -29,6 +29,9 @@ Read the configuration again and reopen the log files. An invalid configuration 
 .TP
 .BR SIGUSR1 ", " SIGUSR2
 Reopen the log files.
+.TP
+.B SIGURG
+In a fleet: give all upstreams to other nodes, and take no new ones.
 .SH EXIT STATUS
 0 if the command did what it was asked to do, else 1. After a second signal, 128 plus the number of the signal.
 .SH EXAMPLES

@@ -9,6 +9,7 @@ import {
   type ClosedQuery,
   type ClosedUpstream,
 } from '../../upstream/report/closed.js';
+import type { DrainControl } from '../../upstream/report/drain.js';
 import type {
   ElsewhereUrls,
   OperatorOrder,
@@ -37,6 +38,7 @@ export interface FleetManagementParts {
   readonly peers: Peers;
   readonly orders: FleetOrders;
   readonly clock: Clock;
+  readonly drain?: DrainControl | undefined;
 }
 
 /**
@@ -52,6 +54,11 @@ export class FleetManagement implements Management {
   constructor(private readonly parts: FleetManagementParts) {
     this.all = new AllNodes(parts.media, parts.peers);
     this.desk = new FleetDesk(this.all, parts.peers, parts.orders, parts.clock);
+  }
+
+  /** Of this node alone. */
+  get drain(): DrainControl | undefined {
+    return this.parts.drain;
   }
 
   async status(): Promise<GlobalStatus> {

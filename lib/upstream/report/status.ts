@@ -1,3 +1,4 @@
+import type { DrainControl } from './drain.js';
 import type { ElsewhereUrls, OperatorOrder, OrderAnswer, OrderScope, StandingOrder } from './orders.js';
 import type { ClosedList, ClosedQuery } from './closed.js';
 import type { FailureLayer } from './advice.js';
@@ -323,6 +324,8 @@ export interface Management {
   orders(): Promise<readonly StandingOrder[]>;
   /** Takes an order of {@link orders} back, by its number. undefined: there is no such order. */
   takeBack(order: number, by?: string | null): Promise<OrderAnswer>;
+  /** Drains this node of a fleet; absent without a fleet. */
+  readonly drain?: DrainControl | undefined;
   /** Drops one KMP connection of an upstream. false: there is no such upstream or connection. */
   dropTrack(upstreamId: string, connection: number): Promise<boolean>;
 }
