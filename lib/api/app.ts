@@ -12,6 +12,7 @@ import { refuseInReserve } from './server/reserved.js';
 import { managementRouter } from './router.js';
 import { pageFiles } from './status/page-files.js';
 import { hostCheck, sameSiteOnly, securityHeaders } from './security.js';
+import type { FleetCounts } from './metrics/fleet-metrics.js';
 import type { ServiceCounters } from './metrics/service-counters.js';
 import { requireToken } from './token.js';
 
@@ -42,6 +43,8 @@ export interface AppSettings<Location extends LocationSettings = LocationSetting
   readonly management: Management;
   readonly health: Health;
   readonly counters?: ServiceCounters;
+  /** Of a node of a fleet: `management` is that of all nodes; these are its own upstreams, and what it counts. */
+  readonly node?: { readonly management: Management; readonly counts: () => FleetCounts };
   /** Creates the handler for a location with `status`; called once for each such location. */
   readonly status?: (location: Location) => RequestHandler;
   /** Creates the handler for a location with `control`. */
@@ -139,10 +142,13 @@ function roleOf({ api, control }: LocationSettings, { method }: Request): Role {
 
 function contentHandler<Location extends LocationSettings>(
   location: Location,
-  { management, counters, status, control, log = noLog }: AppSettings<Location>,
+  { management, counters, node, status, control, log = noLog }: AppSettings<Location>,
 ): RequestHandler | undefined {
   if (location.api) return managementRouter(management, { ...location.api, log });
-  if (location.metrics) return metricsRouter(management, { ...location.metrics, counters });
+  if (location.metrics) {
+    const fleet = node && { management, counts: node.counts };
+    return metricsRouter(node?.management ?? management, { ...location.metrics, counters, fleet });
+  }
   if (location.control) return control?.(location);
   return location.status === true ? status?.(location) : undefined;
 }

@@ -8,6 +8,8 @@ export interface Health {
   ready(): boolean;
   /** What the service waits for, if that is known. */
   why?(): string | undefined;
+  /** What does not work, although connections are accepted. */
+  note?(): string | undefined;
 }
 
 /**
@@ -19,7 +21,8 @@ export function healthRouter(health: Health): Router {
   const routes: Record<string, (res: Response) => void> = {
     '/healthz': (res) => answerJson(res, { status: 'ok' }),
     '/readyz': (res) => {
-      if (health.ready()) answerJson(res, { status: 'ok' });
+      const note = health.note?.();
+      if (health.ready()) answerJson(res, { status: 'ok', ...(note === undefined ? {} : { note }) });
       else answerError(res, 503, 'not_ready', health.why?.() ?? 'the service is starting or shutting down');
     },
   };

@@ -1,6 +1,7 @@
 import type { Express, RequestHandler } from 'express';
 import { createApp } from '../api/app.js';
 import type { Health } from '../api/health.js';
+import type { FleetCounts } from '../api/metrics/fleet-metrics.js';
 import type { ServiceCounters } from '../api/metrics/service-counters.js';
 import { statusRouter } from '../api/status/router.js';
 import type { Clock } from '../time/clock.js';
@@ -22,6 +23,8 @@ export interface HttpParts {
   readonly place?: PlaceUpstream | undefined;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Of a node of a fleet: `management` is that of all nodes; these are its own upstreams, and what it counts. */
+  readonly node?: { readonly management: Management; readonly counts: () => FleetCounts } | undefined;
   /** What other nodes of the fleet ask, and where; absent without a fleet, and on servers that they do not use. */
   readonly peers?: { readonly path: string; readonly handler: RequestHandler } | undefined;
 }
@@ -29,7 +32,7 @@ export interface HttpParts {
 /** Creates the app of an HTTP server of the configuration with all its locations. */
 export function httpApp(
   server: HttpServerConfig,
-  { management, health, counters, kmp, secretFor, place, clock, log, peers }: HttpParts,
+  { management, health, counters, kmp, secretFor, place, clock, log, node, peers }: HttpParts,
 ): Express {
   const { locations, names, access } = server;
   // The status page uses a writable API of the same server for its drop buttons.
@@ -41,6 +44,7 @@ export function httpApp(
     health,
     counters,
     log,
+    ...(node === undefined ? {} : { node }),
     ...(peers === undefined ? {} : { peers: { ...peers, access } }),
     status: () => statusRouter(management, { api, counters, clock, log }),
     control: ({ control }) =>

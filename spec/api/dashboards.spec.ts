@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
+import type { FleetCounts } from '../../lib/api/metrics/fleet-metrics.js';
 import { metricsRouter } from '../../lib/api/metrics/metrics.js';
 import { appWith, serve } from '../support/http.js';
 import { MemoryManagement, sampleUpstream } from '../support/memory-management.js';
@@ -13,7 +14,17 @@ async function metricNames(): Promise<Set<string>> {
     processes: () => Promise.resolve(sampleProcesses()),
   };
   const management = new MemoryManagement([['u1', sampleUpstream()]]);
-  const server = await serve(appWith('/metrics', metricsRouter(management, { upstreams: true, counters })));
+  const counts = (): FleetCounts => ({
+    engineUp: true,
+    nodes: { alive: 2, draining: 0, dead: 0 },
+    placements: 1,
+    fallbacks: 0,
+    takeovers: 0,
+    fenced: 0,
+    peers: new Map([['n2', true]]),
+  });
+  const options = { upstreams: true, counters, fleet: { counts, management } };
+  const server = await serve(appWith('/metrics', metricsRouter(management, options)));
   try {
     const { text } = await server.get('/metrics');
     return new Set([...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name = '']) => name));
