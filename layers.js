@@ -82,7 +82,7 @@ export const LAYERS = {
   // Of process/, only the type of what it measures.
   api: ['config', 'process', 'upstream/report'],
   control: ['config', 'kmp'],
-  http: ['config', 'api', 'control', 'upstream/report'],
+  http: ['config', 'api', 'control', 'fleet', 'management', 'upstream/report'],
   // The engine, the view of the nodes, and the decisions about owners. It runs in the primary process only. Of
   // upstream/orders, the book of orders and the check of their form.
   fleet: ['config', 'placement', 'management', 'api', 'upstream/report', 'upstream/orders', 'upstream/ownership'],

@@ -7,6 +7,7 @@ import { accessCheck } from './config/access/access-check.js';
 import type { Config, HttpServerConfig } from './config/config.js';
 import { Fleet } from './fleet/fleet.js';
 import type { NodeRecord } from './fleet/node-record.js';
+import { ServiceFleet } from './http/service-fleet.js';
 import { readCertificates } from './http/certificates.js';
 import { httpApp } from './http/http-app.js';
 import { addressName, type ListenOn } from './net/listen.js';
@@ -49,6 +50,7 @@ export class Service {
   );
   /** This process as a node of a fleet; undefined: it is none. */
   readonly fleet: Fleet | undefined;
+  private readonly fleetSide: ServiceFleet | undefined;
   private config: Config;
   private ending = false;
 
@@ -64,6 +66,7 @@ export class Service {
         ...parts,
         onNodes: (nodes) => this.showNodes(nodes),
         onMoved: (owners) => this.media.fleet.fence(owners),
+        idsOfPeers: async () => (await this.fleetSide?.view.idsOfPeers()) ?? new Map(),
       });
     const ownership = this.fleet === undefined ? {} : { ownership: this.fleet };
     const ownListeners = (): { host: string; port: number }[] => [
@@ -74,11 +77,13 @@ export class Service {
       config.workerProcesses === 1
         ? new LocalMediaService(config, { ...parts, ...ownership, ownListeners })
         : new ClusterMediaService(config, { ...parts, ...ownership });
+    const { fleet, media } = this;
+    this.fleetSide = fleet && new ServiceFleet({ ...parts, fleet, media, config: () => this.config });
   }
 
-  /** What the API shows and does, for all workers. */
+  /** What the API shows and does, for all workers, and for all nodes of a fleet. */
   get management(): Management {
-    return this.media.management;
+    return this.fleetSide?.view.management ?? this.media.management;
   }
 
   /** Where KMP is taken; the ports are the real ones once {@link start} has resolved. */
@@ -115,6 +120,7 @@ export class Service {
     }
     logInternals(this.log);
     this.fleet?.start();
+    this.fleetSide?.view.start();
   }
 
   /**
@@ -150,6 +156,7 @@ export class Service {
     // Nothing new is placed here, and senders that are disconnected are sent to other nodes.
     this.fleet?.setDraining(true);
     await this.media.stop();
+    this.fleetSide?.view.stop();
     await this.fleet?.stop();
     this.http.destroy();
   }
@@ -164,6 +171,7 @@ export class Service {
   kill(): void {
     this.ending = true;
     this.media.kill();
+    this.fleetSide?.view.stop();
     this.fleet?.abandon();
     this.http.destroy();
   }
@@ -195,7 +203,9 @@ export class Service {
   private httpService(at: ListenOn, server: HttpServer): HttpService {
     const ssl = server.listen.some((address) => address.ssl === true && addressName(address) === addressName(at));
     // A client that no location lets in does not get a connection.
-    const checks = server.locations.map(({ access }) => accessCheck(access));
+    const rules = server.locations.map(({ access }) => access);
+    if (this.fleetSide?.isAsked(server) === true) rules.push(server.access);
+    const checks = rules.map((access) => accessCheck(access));
     return {
       app: this.app(server),
       tls: ssl ? server.tls : undefined,
@@ -208,7 +218,7 @@ export class Service {
     const { fleet } = this;
     return httpApp(server, {
       management: this.management,
-      health: { ready: () => this.ready, why: () => this.unreadyReason },
+      health: { ready: () => this.ready, why: () => this.unreadyReason, note: () => this.fleetSide?.note },
       counters: { totals: () => this.media.totals(), processes: () => this.media.processes() },
       // Senders cannot reach a Unix-domain socket.
       kmp: () => this.kmpAddresses.find(({ host }) => !host.startsWith('unix:')),
@@ -216,6 +226,7 @@ export class Service {
       secretFor: (at) => this.secretFor(at?.port),
       clock: this.clock,
       log: this.log,
+      ...this.fleetSide?.httpParts(server),
     });
   }
 

@@ -139,7 +139,8 @@ describe('pages', () => {
   it('name only existing directives', () => {
     const known = new Set([...directiveNames, 'kmp_rtmp_api_token']);
     // Names of metrics, which spec/api/dashboards.spec.ts knows, end in a unit or stand for a sum.
-    const metric = /_(total|bytes|seconds|info|state|upstreams|streams|workers|destination|fds|ratio)$/;
+    const metric =
+      /_(total|bytes|seconds|info|state|upstreams|streams|workers|destination|fds|ratio)$|^kmp_rtmp_fleet_\w+$/;
     for (const page of pages) {
       for (const [, name = ''] of page.text.matchAll(/`(kmp_rtmp(?:_\w+)?)\b/g)) {
         assert.ok(known.has(name) || metric.test(name), `${page.path}: ${name}`);

@@ -38,6 +38,14 @@ export class AllNodes {
     );
   }
 
+  /** The ids of the upstreams of the other nodes. */
+  idsOfOthers(): Promise<NodeAnswers<readonly string[]>> {
+    return askAll(named(this.peers.others), async (node) => {
+      const { value } = await this.peers.ask(node, { name: 'upstreamIds' }, { hurry: true });
+      return (fit(IDS, value) as UpstreamIds).ids;
+    });
+  }
+
   /** @param idsOf the ids that each node is asked for */
   statusesOf(idsOf: ReadonlyMap<string, readonly string[]>): Promise<NodeAnswers<UpstreamStatuses>> {
     const nodes = this.peers.nodes.filter(({ name }) => idsOf.get(name)?.length !== 0);

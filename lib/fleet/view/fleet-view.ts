@@ -7,6 +7,7 @@ import type { Management } from '../../upstream/report/status.js';
 import { peerRouter } from '../peers/peer-router.js';
 import { PeerWatch } from '../peers/peer-watch.js';
 import { Peers, type Directory } from '../peers/peers.js';
+import { AllNodes } from './all-nodes.js';
 import { FleetManagement } from './fleet-management.js';
 import { FleetOrders } from './fleet-orders.js';
 
@@ -28,6 +29,7 @@ export class FleetView {
   readonly router: RequestHandler;
   private readonly peers: Peers;
   private readonly watch: PeerWatch;
+  private readonly all: AllNodes;
 
   constructor({ directory, config, media, clock, log }: FleetViewParts) {
     const { self } = directory;
@@ -36,12 +38,18 @@ export class FleetView {
     const orders = new FleetOrders(media.management, clock);
     this.management = new FleetManagement({ media, peers: this.peers, orders, clock });
     this.router = peerRouter({ self, tokens: () => config().peerTokens, media, orders, log });
+    this.all = new AllNodes(media, this.peers);
     this.watch = new PeerWatch(this.peers, orders, clock);
   }
 
   /** Whether each of the other nodes has answered the last question; undefined: it was not asked yet. */
   get peersUp(): ReadonlyMap<string, boolean | undefined> {
     return this.peers.up;
+  }
+
+  /** The ids that are live at each of the other nodes that answer. */
+  async idsOfPeers(): Promise<ReadonlyMap<string, readonly string[]>> {
+    return new Map((await this.all.idsOfOthers()).answers);
   }
 
   start(): void {
