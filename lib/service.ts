@@ -5,6 +5,7 @@ import { systemClock, type Clock } from './time/clock.js';
 import { ClusterMediaService } from './cluster/cluster-media-service.js';
 import { accessCheck } from './config/access/access-check.js';
 import type { Config, HttpServerConfig } from './config/config.js';
+import { Drain } from './fleet/drain/drain.js';
 import { Fleet } from './fleet/fleet.js';
 import type { NodeRecord } from './fleet/node-record.js';
 import { ServiceFleet } from './http/service-fleet.js';
@@ -19,6 +20,11 @@ import { logInternals } from './node-internals/log-internals.js';
 import { LocalMediaService } from './media-service/local-media-service.js';
 import type { MediaService } from './media-service/media-service.js';
 import type { Management } from './upstream/report/status.js';
+
+/** The share of `worker_shutdown_timeout` in which the upstreams of a node of a fleet can move to other nodes. */
+const DRAIN_SHARE = 0.7;
+/** Upstreams per second that move if the configuration has lost its block `fleet` by a reload. */
+const DRAIN_RATE = 10;
 
 export interface ServiceOptions {
   /**
@@ -51,6 +57,7 @@ export class Service {
   /** This process as a node of a fleet; undefined: it is none. */
   readonly fleet: Fleet | undefined;
   private readonly fleetSide: ServiceFleet | undefined;
+  private readonly drain: Drain | undefined;
   private config: Config;
   private ending = false;
 
@@ -79,6 +86,10 @@ export class Service {
         : new ClusterMediaService(config, { ...parts, ...ownership });
     const { fleet, media } = this;
     this.fleetSide = fleet && new ServiceFleet({ ...parts, fleet, media, config: () => this.config });
+    this.drain =
+      fleet &&
+      new Drain({ fleet, side: media.fleet, rate: () => this.config.fleet?.drainRate ?? DRAIN_RATE, ...parts });
+    media.management.drain = this.drain;
   }
 
   /** What the API shows and does, for all workers, and for all nodes of a fleet. */
@@ -100,7 +111,17 @@ export class Service {
 
   /** True while new KMP connections are taken. */
   get ready(): boolean {
-    return !this.ending && this.media.ready;
+    return !this.ending && !this.isDraining && this.media.ready;
+  }
+
+  private get isDraining(): boolean {
+    return this.drain?.status().draining === true;
+  }
+
+  /** Gives all upstreams to other nodes of the fleet. The service keeps running. */
+  startDrain(): void {
+    if (this.drain === undefined) this.log.warn('nothing is drained, because there is no fleet');
+    else this.drain.begin();
   }
 
   /**
@@ -153,9 +174,11 @@ export class Service {
   async stop(): Promise<void> {
     if (this.ending) return;
     this.ending = true;
-    // Nothing new is placed here, and senders that are disconnected are sent to other nodes.
-    this.fleet?.setDraining(true);
-    await this.media.stop();
+    const { clock, config } = this;
+    const end = clock.now() + config.workerShutdownTimeout;
+    await this.drain?.finish(config.workerShutdownTimeout * DRAIN_SHARE);
+    this.drain?.stop();
+    await this.media.stop(Math.max(1, end - clock.now()));
     this.fleetSide?.view.stop();
     await this.fleet?.stop();
     this.http.destroy();
@@ -163,6 +186,7 @@ export class Service {
 
   private get unreadyReason(): string | undefined {
     const { unavailable = [] } = this.media;
+    if (this.isDraining && !this.ending) return 'the node is being drained';
     if (this.ending || unavailable.length === 0) return undefined;
     return `workers that do not answer or are being replaced: ${unavailable.join(', ')}`;
   }
@@ -170,6 +194,7 @@ export class Service {
   /** Ends at once. */
   kill(): void {
     this.ending = true;
+    this.drain?.stop();
     this.media.kill();
     this.fleetSide?.view.stop();
     this.fleet?.abandon();

@@ -53,6 +53,7 @@ export async function runService(read: (source?: Source) => Config): Promise<voi
         for (const warning of [...next.warnings, ...found]) log.warn(warning);
         announce(service, log);
       },
+      ...(config.fleet === undefined ? {} : { drain: () => service.startDrain() }),
       reopen: () => {
         logging.reopen();
         service.reopenLogs();

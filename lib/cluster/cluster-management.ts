@@ -1,4 +1,5 @@
 import type { Clock } from '../time/clock.js';
+import type { DrainControl } from '../upstream/report/drain.js';
 import { buildInfo, version } from '../base/version.js';
 import { askAll, byId, inOrder, sumOfOrders, type Answers } from '../management/ask-all.js';
 import type { NodeManagement } from '../management/node-management.js';
@@ -31,6 +32,7 @@ const CHECK_TIMEOUT = 7_000;
  * The management of all workers as one. The status names the workers that do not answer: their upstreams are not in it.
  */
 export class ClusterManagement implements NodeManagement {
+  drain: DrainControl | undefined;
   private readonly startedAt: number;
 
   constructor(

@@ -135,9 +135,9 @@ export class ClusterMediaService implements MediaService, SlotOwner {
     for (const slot of this.all) slot.reopenLogs();
   }
 
-  async stop(): Promise<void> {
+  async stop(timeout?: number): Promise<void> {
     this.stopping = true;
-    await Promise.all(this.all.map((slot) => slot.stop()));
+    await Promise.all(this.all.map((slot) => slot.stop(timeout)));
     this.monitor.stop();
   }
 

@@ -41,7 +41,7 @@ export type ToWorker =
       readonly fences: readonly Fence[];
     }
   | { readonly kind: 'reload'; readonly call: number; readonly config: Config }
-  | { readonly kind: 'stop'; readonly call: number }
+  | { readonly kind: 'stop'; readonly call: number; readonly timeout?: number | undefined }
   | { readonly kind: 'reopen' }
   /** The orders of operators that are in force, in place of those before. */
   | { readonly kind: 'orders'; readonly orders: OrdersSnapshot }

@@ -135,12 +135,12 @@ export class Slot {
     if (this.up) this.channel?.send({ kind: 'reopen' });
   }
 
-  async stop(): Promise<void> {
+  async stop(left?: number): Promise<void> {
     this.stopping = true;
     this.timer?.cancel();
     this.deliveries.close();
-    const timeout = this.owner.config.workerShutdownTimeout + SHUTDOWN_MARGIN;
-    await this.call((call) => ({ kind: 'stop', call }), timeout).catch((error: unknown) => {
+    const timeout = (left ?? this.owner.config.workerShutdownTimeout) + SHUTDOWN_MARGIN;
+    await this.call((call) => ({ kind: 'stop', call, timeout: left }), timeout).catch((error: unknown) => {
       if (this.up) this.owner.log.error(`worker ${this.slot} is killed, because it does not end: ${messageOf(error)}`);
     });
     this.kill();

@@ -100,7 +100,7 @@ export class Worker implements KmpRouter {
         this.answer(message.call, () => this.media.fleet.moveAway(message.id));
         return;
       case 'stop':
-        this.answer(message.call, () => this.media.stop());
+        this.answer(message.call, () => this.media.stop(message.timeout));
         return;
       case 'ask':
         this.answer(message.call, () => answerQuestion(this.media, message.what));

@@ -113,6 +113,11 @@ export class Fleet implements Ownership {
     return this.heart.view.nodes;
   }
 
+  /** True if another node is alive and does not drain. */
+  get hasOtherNode(): boolean {
+    return this.nodes.some((node) => node.name !== this.self.name && !node.draining && this.isAlive(node));
+  }
+
   /** The ids of all upstreams that are live here. */
   get liveIds(): readonly string[] {
     return this.ids.all;

@@ -1,3 +1,4 @@
+import type { DrainControl } from '../upstream/report/drain.js';
 import type { Orders, OrdersSnapshot } from '../upstream/orders/orders.js';
 import type { Elsewhere, OperatorOrder, OrderAnswer, OrderNote, OrderScope } from '../upstream/report/orders.js';
 import type { Management } from '../upstream/report/status.js';
@@ -8,6 +9,8 @@ import type { Management } from '../upstream/report/status.js';
  * anywhere, and state its time and the operator that gave it.
  */
 export interface NodeManagement extends Management {
+  /** Set by the service if it is a node of a fleet. */
+  drain?: DrainControl | undefined;
   /** {@link Management.order}, given elsewhere. */
   orderNoted(order: OperatorOrder, scope: OrderScope, note: OrderNote): Promise<OrderAnswer>;
   /** The first half of {@link Management.sendElsewhere}: nothing is changed. */

@@ -1,5 +1,6 @@
 import type { Clock } from '../time/clock.js';
 import { turnShareOf } from '../time/turn-share.js';
+import type { DrainControl } from '../upstream/report/drain.js';
 import { buildInfo, version } from '../base/version.js';
 import type { NodeManagement } from '../management/node-management.js';
 import type { ClosedRecord } from '../upstream/report/closed-record.js';
@@ -22,6 +23,7 @@ const AT_ONCE = 32;
 
 /** The management of the upstreams of this process. */
 export class LocalManagement implements NodeManagement {
+  drain: DrainControl | undefined;
   private readonly startedAt: number;
 
   constructor(

@@ -156,13 +156,13 @@ export class LocalMediaService implements MediaService {
     this.config = config;
   }
 
-  async stop(): Promise<void> {
+  async stop(timeout = this.config.workerShutdownTimeout): Promise<void> {
     if (this.state === 'stopping' || this.state === 'stopped') return;
     this.state = 'stopping';
     this.kmp.close();
     const { clock } = this;
-    const end = clock.now() + this.config.workerShutdownTimeout;
-    await within(clock, this.config.workerShutdownTimeout * DRAIN_SHARE, this.registry.drain());
+    const end = clock.now() + timeout;
+    await within(clock, timeout * DRAIN_SHARE, this.registry.drain());
     // Upstreams that have not ended in time are notified, too.
     this.registry.destroy();
     const left = (): number => Math.max(0, end - clock.now());

@@ -28,8 +28,10 @@ export interface MediaService {
   /**
    * Accepts no new connections, sends what is queued, and unpublishes the streams. Takes at most
    * `worker_shutdown_timeout`.
+   *
+   * @param timeout ms that are left of it; default: all
    */
-  stop(): Promise<void>;
+  stop(timeout?: number): Promise<void>;
   /** Ends at once. */
   kill(): void;
 }

@@ -38,7 +38,6 @@ export interface FleetManagementParts {
   readonly peers: Peers;
   readonly orders: FleetOrders;
   readonly clock: Clock;
-  readonly drain?: DrainControl | undefined;
 }
 
 /**
@@ -58,7 +57,7 @@ export class FleetManagement implements Management {
 
   /** Of this node alone. */
   get drain(): DrainControl | undefined {
-    return this.parts.drain;
+    return this.parts.media.management.drain;
   }
 
   async status(): Promise<GlobalStatus> {
