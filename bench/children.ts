@@ -7,7 +7,8 @@ import type { Question } from './messages.js';
 
 const living = new Set<ChildProcess>();
 
-function keep(child: ChildProcess): ChildProcess {
+/** Ends the process when the bench ends. */
+export function keep(child: ChildProcess): ChildProcess {
   living.add(child);
   child.once('exit', () => living.delete(child));
   child.on('error', () => living.delete(child));

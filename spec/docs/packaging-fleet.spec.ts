@@ -180,11 +180,17 @@ describe('packaging/kubernetes-fleet.yaml', () => {
   });
 
   it('drains a node before its end, and waits longer than that takes', () => {
-    const { workerShutdownTimeout, fleet, pid } = config();
-    const upstreams = 1000;
-    const seconds = upstreams / (fleet?.drainRate ?? 0) + workerShutdownTimeout / 1000;
-    assert.ok(podOf(nodes).terminationGracePeriodSeconds > seconds, `${seconds} s`);
-    assert.deepEqual(container.lifecycle?.preStop.exec.command, ['kmp-rtmp', '-s', 'drain', ...container.args]);
+    const { workerShutdownTimeout, fleet, pid, httpServers } = config();
+    const script = container.lifecycle?.preStop.exec.command.at(-1) ?? '';
+    assert.match(script, new RegExp(`^kmp-rtmp -s drain ${container.args.join(' ')}$`, 'm'));
+    const [, api = ''] = /fetch\("http:\/\/127\.0\.0\.1:8001(\/\w+\/)fleet\/drain"\)/.exec(script) ?? [];
+    assert.ok(
+      httpServers[0]?.locations.some((location) => location.path === api),
+      api,
+    );
+    const seconds = Number(/\$\(seq (\d+)\)/.exec(script)?.[1]);
+    assert.ok(seconds > 1000 / (fleet?.drainRate ?? 0), 'time for 1000 upstreams');
+    assert.ok(podOf(nodes).terminationGracePeriodSeconds > seconds + workerShutdownTimeout / 1000);
     assert.ok(
       container.volumeMounts.some(({ mountPath }) => pid?.startsWith(`${mountPath}/`)),
       'the pid file',

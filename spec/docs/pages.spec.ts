@@ -124,7 +124,11 @@ describe('pages', () => {
     // The files that they name are in the pages too.
     const tokens = pages.flatMap(blocks).find(({ text }) => text.startsWith('# NAME'))?.text ?? '';
     const secrets = pages.flatMap(blocks).find(({ text }) => text.startsWith('studio-a '))?.text ?? '';
-    const read = (path: string): string => (path.endsWith('/secrets') ? secrets : tokens);
+    const read = (path: string): string => {
+      if (path.endsWith('/peer-token') || path.endsWith('/engine-password'))
+        return '0123456789abcdef0123456789abcdef\n';
+      return path.endsWith('/secrets') ? secrets : tokens;
+    };
     const source = { ...fileSystem, read };
     for (const { page, text } of ours) {
       // Lines without a block are those of a KMP server.

@@ -1,0 +1,93 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { freePort } from '../../../spec/support/free-port.js';
+import { keep } from '../../children.js';
+import { Door } from './door.js';
+
+/** How a node reaches the engine. */
+export interface Line {
+  /** For its configuration. */
+  readonly url: string;
+  /** Cuts it, if it can be cut. */
+  readonly door: Door | undefined;
+}
+
+/** The engine of the demo: redis-server as a process, or the server of `REDIS_URL`. */
+export class Engine {
+  private readonly doors: Door[] = [];
+  private child: ChildProcess | undefined;
+
+  private constructor(private readonly url: URL) {}
+
+  /**
+   * @param url redis://host:port, of a server that runs; undefined: starts one
+   * @throws Error if there is no redis-server, or the URL is of another kind
+   */
+  static async start(url: string | undefined): Promise<Engine> {
+    const own = url === undefined;
+    const engine = new Engine(new URL(url ?? `redis://127.0.0.1:${await freePort()}`));
+    if (engine.url.protocol !== 'redis:') throw new Error('REDIS_URL: redis://host:port is expected');
+    if (own) await engine.run();
+    return engine;
+  }
+
+  get name(): string {
+    return this.child === undefined ? `the server at ${this.url.host}` : 'a redis-server of its own';
+  }
+
+  /**
+   * A line for one node.
+   *
+   * @param cuttable it passes through this process, so that it can be cut; always, if the server is not the demo's own
+   */
+  async line(cuttable: boolean): Promise<Line> {
+    const own = this.child !== undefined;
+    if (own && !cuttable) return { url: textOf(this.url), door: undefined };
+    const door = await Door.to(Number(this.url.port || 6379), this.url.hostname);
+    this.doors.push(door);
+    const url = new URL(this.url);
+    url.host = `127.0.0.1:${door.port}`;
+    return { url: textOf(url), door };
+  }
+
+  /** Kills the process; its data is lost. The server of REDIS_URL goes on, but nothing reaches it. */
+  async stop(): Promise<void> {
+    if (this.child === undefined) await Promise.all(this.doors.map((door) => door.shut()));
+    else await this.end(this.child);
+  }
+
+  async restart(): Promise<void> {
+    if (this.child === undefined) await Promise.all(this.doors.map((door) => door.reopen()));
+    else await this.run();
+  }
+
+  async close(): Promise<void> {
+    if (this.child !== undefined) await this.end(this.child);
+    await Promise.all(this.doors.map((door) => door.close()));
+  }
+
+  private async run(): Promise<void> {
+    const args = ['--port', this.url.port, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
+    const child = keep(spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] }));
+    this.child = child;
+    let said = '';
+    const ready = new Promise<void>((resolve, reject) => {
+      child.stdout?.on('data', (bytes: Buffer) => {
+        said = (said + bytes.toString()).slice(-4000);
+        if (said.includes('Ready to accept connections')) resolve();
+      });
+      child.once('error', () => reject(new Error('redis-server is missing (Debian: apt-get install redis-server)')));
+      child.once('exit', (code) => reject(new Error(`redis-server ended with ${code}: ${said}`)));
+    });
+    await ready;
+  }
+
+  private async end(child: ChildProcess): Promise<void> {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const gone = once(child, 'exit');
+    child.kill('SIGKILL');
+    await gone;
+  }
+}
+
+const textOf = (url: URL): string => url.href.replace(/\/$/, '');
