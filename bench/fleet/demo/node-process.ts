@@ -9,7 +9,7 @@ import { sleep } from '../../time.js';
 import type { Door } from './door.js';
 import type { Line } from './engine.js';
 
-const PROGRAM = fileURLToPath(new URL('../../../../bin/kmp-rtmp.js', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../../../bin/kmp-rtmp.js', import.meta.url));
 
 /** ms that a node may take to start, to be drained, and to stop. */
 const START_LIMIT = 30_000;
