@@ -159,3 +159,8 @@ export function writeAck(frameId: bigint, upstreamFrameId = 0n, offset = 0): Buf
   bytes.writeUInt32LE(offset, 32);
   return bytes;
 }
+
+/** Changes the frame id of the packet `ack`, which {@link writeAck} has made, so that it can be sent again. */
+export function setAckedFrame(ack: Buffer, frameId: bigint): void {
+  ack.writeBigUInt64LE(frameId, 16);
+}

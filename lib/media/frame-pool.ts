@@ -22,7 +22,7 @@ export class FramePool {
   /** A frame whose payload is `size` bytes of `buffer`. The other fields have to be set, by `frame.fields`. */
   take(size: number, buffer: Buffer, start: number): Frame {
     const frame = this.count > 0 ? this.free[--this.count] : undefined;
-    return (frame ?? new Frame(0.5, 0.5, 0, 0, 0, NO_PAYLOAD)).begin(size, buffer, start);
+    return (frame ?? new Frame(NaN, NaN, 0, 0, 0, NO_PAYLOAD)).begin(size, buffer, start);
   }
 
   /** Nothing refers to `frame` any more. Frames that were not taken from a pool, or are back already, are ignored. */

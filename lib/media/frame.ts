@@ -32,6 +32,17 @@ export interface FrameChanges {
  * constructor sets every field, so that the hot path sees one object shape.
  */
 export class Frame {
+  // Each field has an initial value of its kind. V8 then writes later numbers into the object; a field that was
+  // undefined at first would get a new object for each number that is no small integer.
+  /** Wall-clock time since 1970 at the source, timescale units. */
+  readonly created: number = NaN;
+  readonly dts: number = NaN;
+  /** Bit 0: key frame. */
+  readonly flags: number = 0;
+  /** pts - dts; may be negative. */
+  readonly ptsDelay: number = 0;
+  /** Bytes of the payload. */
+  readonly size: number = 0;
   /** dts in ms (media/timescale.ts), set when the frame is queued. */
   ms = 0;
   /** Monotonic ms at which the frame's last byte reached this machine (an estimate under read pacing). */
@@ -51,7 +62,7 @@ export class Frame {
    * once or never.
    */
   buffer: Buffer | undefined;
-  start: number;
+  start = 0;
   private list: readonly Buffer[] | undefined;
   /**
    * The block that holds the payload, and further ones if it came in several reads. The frame has one hold on each.
@@ -61,23 +72,24 @@ export class Frame {
   /** True while it is in use and of a pool. */
   private pooled = false;
 
+  /**
+   * @param payload the buffer that was read, and `start`, the offset in it; or slices of such buffers. It is never
+   *   copied together
+   */
   constructor(
-    /** Wall-clock time since 1970 at the source, timescale units. */
-    readonly created: number,
-    readonly dts: number,
-    /** Bit 0: key frame. */
-    readonly flags: number,
-    /** pts - dts; may be negative. */
-    readonly ptsDelay: number,
-    /** Bytes of the payload. */
-    readonly size: number,
-    /**
-     * The payload: the buffer that was read and the offset in it, or slices of such buffers. It is never copied
-     * together.
-     */
+    created: number,
+    dts: number,
+    flags: number,
+    ptsDelay: number,
+    size: number,
     payload: Buffer | readonly Buffer[],
     start = 0,
   ) {
+    this.created = created;
+    this.dts = dts;
+    this.flags = flags;
+    this.ptsDelay = ptsDelay;
+    this.size = size;
     const buffer = Array.isArray(payload) ? undefined : (payload as Buffer);
     this.buffer = buffer;
     this.start = start;

@@ -102,7 +102,8 @@ export class FrameAdmission {
       owner.fail(failure, `the memory limit of ${owner.ledger.limit} bytes was reached by ${ADMITTED[failure]}`);
       return;
     }
-    track.receivedAt = this.clock.now();
+    // A whole number: V8 makes an object for any other number in this field.
+    track.receivedAt = Math.floor(this.clock.now());
     track.stream.outlet?.write(track, frames);
   }
 }

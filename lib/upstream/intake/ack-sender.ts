@@ -1,11 +1,14 @@
 import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../../time/clock.js';
 import type { InputOptions } from './input-options.js';
-import { writeAck } from '../../kmp/writer.js';
+import { setAckedFrame, writeAck } from '../../kmp/writer.js';
 import { writeAtOnce } from '../../node-internals/direct-ack.js';
 
 /** The least time between two acks of a connection, ms. It applies even if the flush timeout is shorter. */
 const MIN_INTERVAL = 100;
+
+/** The packet that all connections send, one after the other. A stream that must keep it gets a copy. */
+const ack = writeAck(0n);
 
 /**
  * Sends the acks of a connection. It sends only the newest ack, at most one per `interval`, and waits until the last
@@ -66,17 +69,19 @@ export class AckSender {
     }
     this.lastAt = clock.now();
     this.sent = newest;
-    const ack = writeAck(newest);
+    setAckedFrame(ack, newest);
     const written = writeAtOnce(this.socket, ack);
     if (written === ack.length) return;
     if (written === 0) {
       this.onRefused();
       // The bytes read by `onRefused` may have ended the connection, and the last ack may have been sent then.
       if (this.closed || this.socket.destroyed || this.socket.writableEnded) return;
+      // They may also have led to acks of other connections.
+      setAckedFrame(ack, newest);
     }
     this.writing = true;
     // The timer is set only if the kernel does not take the bytes at once.
-    const left = this.socket.write(ack.subarray(written), () => {
+    const left = this.socket.write(Buffer.from(ack.subarray(written)), () => {
       this.writing = false;
       this.stuck?.cancel();
       this.stuck = undefined;
