@@ -34,6 +34,7 @@ function configOf(name: string, port: number): FleetConfig {
       engineTimeout: 5000,
       peerTimeout: 1000,
       peerTokens: [],
+      peerCa: undefined,
       misplaced: 'relay',
       drainRate: 10,
     },

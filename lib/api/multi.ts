@@ -53,6 +53,8 @@ export async function runMulti(routes: readonly PathOperations[], body: unknown,
       result = failure(507, 'answer_too_large', `the answers exceed ${MAX_ANSWER} bytes`);
     }
     parts.push(Buffer.from(`${parts.length === 0 ? '[' : '},'}{"code":${result.status}`));
+    const { missingNodes = [] } = result;
+    if (missingNodes.length > 0) parts.push(Buffer.from(`,"missing_nodes":${JSON.stringify(missingNodes)}`));
     if (result.body !== undefined) parts.push(Buffer.from(',"body":'), result.body);
   }
   parts.push(Buffer.from('}]'));

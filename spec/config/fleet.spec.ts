@@ -72,6 +72,7 @@ describe('the block fleet', () => {
       engineTimeout: 500,
       peerTimeout: 1000,
       peerTokens: [TOKEN, 'fedcba9876543210fedcba9876543210'],
+      peerCa: undefined,
       misplaced: 'relay',
       drainRate: 10,
     });
@@ -80,11 +81,12 @@ describe('the block fleet', () => {
   it('takes each directive', () => {
     const config = fleet(`engine redis://192.0.2.5:7000/3 password_file=password; name live;
       node n1.example kmp=[2001:db8::1]:8005 http=https://n1.example.com:8443; node_timeout 4s; engine_timeout 250ms;
-      peer_timeout 2s; peer_token_file token; misplaced refuse; drain_rate 50;`);
+      peer_timeout 2s; peer_token_file token; peer_ca_file ca.pem; misplaced refuse; drain_rate 50;`);
     assert.deepEqual(config.engine.addresses, [{ host: '192.0.2.5', port: 7000 }]);
     assert.equal(config.engine.database, 3);
     assert.equal(config.engine.password, 'pass word');
     assert.equal(config.name, 'live');
+    assert.equal(config.peerCa, FILES['/etc/kmp/ca.pem']);
     assert.deepEqual(config.node, {
       name: 'n1.example',
       kmp: { host: '2001:db8::1', port: 8005 },

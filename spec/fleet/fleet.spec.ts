@@ -22,7 +22,14 @@ function configOf(node: string, more: Partial<FleetConfig> = {}): FleetConfig {
     name: 'spec',
     node: { name: node, kmp: { host: `192.0.2.${at}`, port: 8005 }, http: { host: `192.0.2.${at}`, port: 8001 } },
     nodeTimeout: NODE_TIMEOUT,
-    ...{ engineTimeout: 500, peerTimeout: 1000, peerTokens: ['0123456789abcdef'], misplaced: 'relay', drainRate: 10 },
+    ...{
+      engineTimeout: 500,
+      peerTimeout: 1000,
+      peerTokens: ['0123456789abcdef'],
+      peerCa: undefined,
+      misplaced: 'relay',
+      drainRate: 10,
+    },
     ...more,
   };
 }

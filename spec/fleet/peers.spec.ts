@@ -6,6 +6,7 @@ import { eventually } from '../support/eventually.js';
 import type { FleetNode } from '../support/fleet-node.js';
 import { PEER_TOKEN, StaticFleet } from '../support/fleet-node.js';
 import { serve, type TestServer } from '../support/http.js';
+import { ca, serverTls } from '../support/tls-fixture.js';
 import { until } from '../support/until.js';
 
 const ASK = '/fleet/peer/1/ask';
@@ -249,5 +250,33 @@ describe('a node that asks another one', { timeout: 60_000 }, () => {
     answers(head, '{"value":{}}\n', end);
     assert.deepEqual((await node.status()).missing_nodes, ['ssh']);
     garbage.close();
+  });
+
+  it('an answer with too many upstreams is not kept', async () => {
+    answer = (_req, res) => {
+      res.setHeader('Content-Type', 'application/x-ndjson');
+      res.write(`${head}{"value":{}}\n`);
+      for (let n = 0; n <= 20_000; n++) res.write(`{"id":"${n}","upstream":{}}\n`);
+      res.end(end);
+    };
+    assert.match(await missing(), /more than 20000 upstreams/);
+  });
+});
+
+describe('nodes with TLS', { timeout: 60_000 }, () => {
+  const fleet = new StaticFleet();
+  afterEach(async () => {
+    await fleet.close();
+    fleet.nodes.length = 0;
+  });
+
+  it('are asked by https, if their certificate is signed by peer_ca_file', async () => {
+    const n1 = await fleet.start('n1', { ca: ca.toString() });
+    const stranger = await fleet.start('n2');
+    await fleet.start('n3', { tls: serverTls });
+    assert.deepEqual((await n1.status()).missing_nodes, []);
+    const { missing_nodes: names, nodes } = await stranger.status();
+    assert.deepEqual(names, ['n3']);
+    assert.match(nodes?.['n3']?.missing ?? '', /its certificate is not accepted \(.*\): see peer_ca_file/);
   });
 });

@@ -1,3 +1,4 @@
+import https from 'node:https';
 import express from 'express';
 import { createApp } from '../../lib/api/app.js';
 import type { AccessRule } from '../../lib/config/access/access.js';
@@ -40,7 +41,8 @@ export class StaticFleet {
 
   async start(name: string, setup: NodeSetup = {}): Promise<FleetNode> {
     const node = await FleetNode.start(name, this, setup);
-    this.add(name, node.http.port);
+    const http = { host: '127.0.0.1', port: node.http.port, ...(setup.tls && { tls: true }) };
+    this.add(name, node.http.port, { http });
     this.running.push(node);
     return node;
   }
@@ -56,6 +58,10 @@ export interface NodeSetup {
   readonly access?: readonly AccessRule[];
   /** What the API requires. */
   readonly apiToken?: string;
+  /** Certificates of authorities for other nodes. */
+  readonly ca?: string;
+  /** Certificate and key of its server. */
+  readonly tls?: https.ServerOptions;
   /** ms; default: more than any spec waits. */
   readonly peerTimeout?: number;
   readonly clock?: Clock;
@@ -74,7 +80,7 @@ export class FleetNode {
   ) {}
 
   static async start(name: string, fleet: StaticFleet, setup: NodeSetup): Promise<FleetNode> {
-    const { token = PEER_TOKEN, access = [], apiToken, peerTimeout = 60_000, clock = systemClock } = setup;
+    const { token = PEER_TOKEN, access = [], apiToken, ca, tls, peerTimeout = 60_000, clock = systemClock } = setup;
     const log = new LogLines();
     const config = parseConfig(`stream { server { listen 127.0.0.1:0; kmp_rtmp; ${AT_ONCE_DIRECTIVES}
       kmp_rtmp_in_read_interval 0; kmp_rtmp_out_answer_timeout 0; } }`);
@@ -82,7 +88,7 @@ export class FleetNode {
     await media.start();
     const view = new FleetView({
       directory: { self: name, nodes: fleet.nodes },
-      config: () => ({ peerTimeout, peerTokens: [token] }),
+      config: () => ({ peerTimeout, peerTokens: [token], peerCa: ca }),
       media,
       clock,
       log,
@@ -100,7 +106,8 @@ export class FleetNode {
       peers: { path: PEER_PATH, access, handler: view.router },
       log,
     });
-    const http = await serve(express().use(app));
+    const listener = express().use(app);
+    const http = await serve(tls === undefined ? listener : https.createServer(tls, listener));
     return new FleetNode(name, media, view, http, log);
   }
 

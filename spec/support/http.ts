@@ -1,4 +1,5 @@
 import http from 'node:http';
+import https from 'node:https';
 import express, { type RequestHandler } from 'express';
 import { freePort } from './free-port.js';
 
@@ -51,8 +52,12 @@ export function send(
 }
 
 /** Serves on a free port of the loopback interface. */
-export async function serve(listener: http.RequestListener | http.Server, address = '127.0.0.1'): Promise<TestServer> {
-  const server = listener instanceof http.Server ? listener : http.createServer(listener);
+export async function serve(
+  listener: http.RequestListener | http.Server | https.Server,
+  address = '127.0.0.1',
+): Promise<TestServer> {
+  const isServer = listener instanceof http.Server || listener instanceof https.Server;
+  const server = isServer ? listener : http.createServer(listener);
   const port = await freePort();
   await new Promise<void>((resolve) => server.listen(port, address, resolve));
   const request: TestServer['request'] = (method, path, headers, body) =>

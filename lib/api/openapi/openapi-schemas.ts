@@ -361,6 +361,7 @@ export const schemas: Readonly<Record<string, Schema>> = {
     properties: {
       code: count('HTTP status of the request; 507 if the answers together exceed 64 MiB'),
       body: { description: 'JSON of the answer; absent for 204' },
+      ...missingNodes,
     },
   },
   Concerned: withOptional(

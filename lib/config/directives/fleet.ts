@@ -65,6 +65,14 @@ export const fleetDirectives = {
       accepted, so a token can be replaced without an interruption.`,
     example: 'peer_token_file /run/secrets/fleet;',
   }),
+  peer_ca_file: optional(path, {
+    contexts,
+    setting: 'fleetPeerCaFile',
+    doc: `File with the certificates, in PEM form, of the authorities that have signed the certificates of the other
+      nodes, for nodes with http=https://. Without it, these are the authorities that Node knows. The certificate of a
+      node must be valid for the host in its http=.`,
+    example: 'peer_ca_file /etc/kmp-rtmp/ca.pem;',
+  }),
   misplaced: row(choice('relay', 'refuse'), 'relay', {
     contexts,
     setting: 'fleetMisplaced',

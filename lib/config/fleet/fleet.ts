@@ -28,6 +28,8 @@ export interface FleetConfig {
   readonly peerTimeout: number;
   /** Has at least one entry: the first is sent, and all are accepted. */
   readonly peerTokens: readonly string[];
+  /** Certificates of the authorities for the other nodes, in PEM form; undefined: those of Node. */
+  readonly peerCa: string | undefined;
   readonly misplaced: 'relay' | 'refuse';
   /** Upstreams per second. */
   readonly drainRate: number;
@@ -85,6 +87,7 @@ export function fleetOf(main: Scope, context: FleetContext): FleetConfig | undef
     engineTimeout: settings.fleetEngineTimeout,
     peerTimeout: settings.fleetPeerTimeout,
     peerTokens: peerTokens(fleetPeerTokenFile, at('fleetPeerTokenFile'), context),
+    peerCa: certificates(settings.fleetPeerCaFile, at('fleetPeerCaFile'), context),
     misplaced: settings.fleetMisplaced,
     drainRate: settings.fleetDrainRate,
   };
@@ -141,15 +144,13 @@ function checkServers(main: Scope, opened: Origin): void {
   }
 }
 
-function engineOf(given: EngineArguments, origin: Origin, { files, warnings }: FleetContext): EngineConfig {
+function engineOf(given: EngineArguments, origin: Origin, context: FleetContext): EngineConfig {
+  const { files, warnings } = context;
   const { addresses, tls, user, password, database, passwordFile, caFile, sentinel, sentinelPasswordFile } = given;
   const read = (path: string, limit: number): string => files.read(files.resolve(path, origin), origin, limit);
   const secret = (path: string | undefined): string | undefined =>
     path === undefined ? undefined : passwordOf(read(path, MAX_SECRET_BYTES), path, origin);
-  const ca = caFile === undefined ? undefined : read(caFile, MAX_CA_BYTES);
-  if (ca !== undefined && !ca.includes('-----BEGIN CERTIFICATE-----')) {
-    throw new ConfigError('config_value', origin, `${caFile}: there is no certificate in PEM form`);
-  }
+  const ca = certificates(caFile, origin, context);
   if (password !== undefined) {
     warnings.add(`${formatOrigin(origin)}: "engine" has a password in its URL; a file (password_file=) is safer`);
   }
@@ -158,6 +159,14 @@ function engineOf(given: EngineArguments, origin: Origin, { files, warnings }: F
     password: password ?? secret(passwordFile),
     sentinel: sentinel === undefined ? undefined : { master: sentinel, password: secret(sentinelPasswordFile) },
   };
+}
+
+/** The contents of a file with certificates. */
+function certificates(path: string | undefined, origin: Origin, { files }: FleetContext): string | undefined {
+  if (path === undefined || path === '') return undefined;
+  const text = files.read(files.resolve(path, origin), origin, MAX_CA_BYTES);
+  if (text.includes('-----BEGIN CERTIFICATE-----')) return text;
+  throw new ConfigError('config_value', origin, `${path}: there is no certificate in PEM form`);
 }
 
 /** The first line of the file. The message does not contain it. */

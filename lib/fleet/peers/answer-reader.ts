@@ -1,5 +1,5 @@
 import { KmpRtmpError } from '../../base/errors.js';
-import type { HeadLine } from './protocol.js';
+import { MAX_UPSTREAMS, type HeadLine } from './protocol.js';
 
 /** A node does not answer, or not as a node of this fleet does. The message is for people. */
 export class PeerError extends KmpRtmpError {
@@ -59,10 +59,15 @@ export class AnswerReader {
     const line = parsed(bytes);
     if (line === undefined) throw new PeerError('its answer is not that of a node');
     if (this.head === undefined) this.head = this.headOf(line);
-    else if (typeof line['id'] === 'string') this.upstreams.set(line['id'], line['upstream']);
+    else if (typeof line['id'] === 'string') this.upstream(line['id'], line['upstream']);
     else if ('value' in line) this.value = line['value'];
     else if ('failed' in line) throw new PeerError(failureOf(line['failed']));
     else if (line['end'] === true) this.ended = true;
+  }
+
+  private upstream(id: string, upstream: unknown): void {
+    this.upstreams.set(id, upstream);
+    if (this.upstreams.size > MAX_UPSTREAMS) throw new PeerError(`its answer has more than ${MAX_UPSTREAMS} upstreams`);
   }
 
   private headOf({ node, version, orders }: Fields): HeadLine {

@@ -17,6 +17,8 @@ export interface PeerClientOptions {
   readonly self: string;
   /** The peer token that is sent. */
   readonly token: () => string;
+  /** Certificates of the authorities for other nodes, in PEM form; undefined: those of Node. */
+  readonly ca: () => string | undefined;
   readonly clock: Clock;
 }
 
@@ -48,7 +50,7 @@ export class PeerClient {
     const { clock } = this.options;
     const abort = new AbortController();
     const timer = clock.after(timeout, () => abort.abort(), false);
-    const agent = node.http.tls === true ? new https.Agent() : new http.Agent();
+    const agent = node.http.tls === true ? new https.Agent({ ca: this.options.ca() }) : new http.Agent();
     try {
       return await this.post(node, what, abort.signal, agent);
     } catch (error) {
@@ -140,6 +142,9 @@ async function messageIn({ body }: Response): Promise<string> {
 function reasonOf(error: unknown): string {
   const code = error instanceof FetchError && error.code !== undefined ? error.code : messageOf(error);
   if (code === 'ECONNREFUSED') return 'nothing listens at its HTTP address';
+  if (/^(UNABLE_TO|SELF_SIGNED|DEPTH_ZERO|CERT_|ERR_TLS_CERT)/.test(code)) {
+    return `its certificate is not accepted (${shown(code)}): see peer_ca_file, and the host in its http=`;
+  }
   if (code === 'ERR_STREAM_PREMATURE_CLOSE') return 'its answer was cut';
   return `it cannot be asked (${shown(code)})`;
 }

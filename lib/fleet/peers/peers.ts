@@ -19,6 +19,8 @@ export interface PeersOptions {
   readonly directory: Directory;
   /** The peer token that is sent. */
   readonly token: () => string;
+  /** Certificates of authorities, in PEM form; undefined: those of Node. */
+  readonly ca: () => string | undefined;
   /** ms for an answer (`peer_timeout`). */
   readonly timeout: () => number;
   readonly clock: Clock;
@@ -45,8 +47,8 @@ export class Peers {
   private readonly states = new Map<string, PeerState>();
 
   constructor(private readonly options: PeersOptions) {
-    const { directory, token, clock } = options;
-    this.client = new PeerClient({ self: directory.self, token, clock });
+    const { directory, token, ca, clock } = options;
+    this.client = new PeerClient({ self: directory.self, token, ca, clock });
   }
 
   get self(): string {

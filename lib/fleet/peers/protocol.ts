@@ -23,6 +23,8 @@ export const MAX_QUESTION = 4 * 2 ** 20;
 export const MAX_ANSWER = 32 * 2 ** 20;
 /** The most bytes of all answers that are being read. */
 export const MAX_ANSWERS = 96 * 2 ** 20;
+/** The most upstreams in an answer. */
+export const MAX_UPSTREAMS = 20_000;
 /** The most ids in one question. */
 export const MAX_IDS = 1000;
 

@@ -1,7 +1,9 @@
 import { messageOf } from '../../base/errors.js';
 import { askAll, byId, type Answers } from '../../management/ask-all.js';
 import { answerQuestion, type Answerer, type Question } from '../../management/question.js';
-import type { ClosedQuery, ClosedUpstream } from '../../upstream/report/closed.js';
+import { systemClock } from '../../time/clock.js';
+import { turnShareOf } from '../../time/turn-share.js';
+import { MAX_CLOSED, type ClosedQuery, type ClosedUpstream } from '../../upstream/report/closed.js';
 import type { GlobalStatus, UpstreamIds, UpstreamStatus, UpstreamStatuses } from '../../upstream/report/status.js';
 import type { NodeRecord } from '../node-record.js';
 import type { PeerAnswer } from '../peers/answer-reader.js';
@@ -68,7 +70,8 @@ export class AllNodes {
       () => this.media.management.closed(query),
       async (node) => {
         const { value } = await this.peers.ask(node, { name: 'closed', query }, { hurry: true });
-        return (Array.isArray(value) ? value : []).flatMap((one: unknown) => closedFrom(one) ?? []);
+        const records: readonly unknown[] = Array.isArray(value) ? value.slice(0, MAX_CLOSED) : [];
+        return records.flatMap((one) => closedFrom(one) ?? []);
       },
     );
   }
@@ -105,8 +108,9 @@ export class AllNodes {
       const what = { name: 'statusOf', ids: ids.slice(from, from + MAX_IDS) } as const;
       const { value } = await this.peers.ask(node, what, { hurry: true });
       const part = isObject(value) ? value : {};
-      for (const [id, one] of Object.entries(isObject(part['upstreams']) ? part['upstreams'] : {})) {
-        const upstream = upstreamFrom(one);
+      const given = isObject(part['upstreams']) ? part['upstreams'] : {};
+      for (const id of what.ids) {
+        const upstream = Object.hasOwn(given, id) ? upstreamFrom(given[id]) : undefined;
         if (upstream !== undefined) upstreams[id] = upstream;
       }
       workers = { ...(fit(WORKERS, { missing_workers: part['missing_workers'] }) as UpstreamStatuses), upstreams };
@@ -114,6 +118,9 @@ export class AllNodes {
     return workers;
   }
 }
+
+/** Upstreams that are read in one piece of work. */
+const AT_ONCE = 32;
 
 const WORKERS: Shape = { fields: { missing_workers: { optional: { list: 'number' } } } };
 const IDS: Shape = { fields: { ids: { list: 'string' }, missing_workers: { optional: { list: 'number' } } } };
@@ -129,12 +136,13 @@ const GLOBAL: Shape = {
   },
 };
 
-function globalFrom({ value, upstreams: given }: PeerAnswer): GlobalStatus {
+/** In parts: thousands of upstreams take longer than media should wait. */
+async function globalFrom({ value, upstreams: given }: PeerAnswer): Promise<GlobalStatus> {
   const upstreams = byId<UpstreamStatus>();
-  for (const [id, one] of given) {
+  await turnShareOf(systemClock).inParts(given, AT_ONCE, ([id, one]) => {
     const upstream = upstreamFrom(one);
     if (upstream !== undefined) upstreams[id] = upstream;
-  }
+  });
   return { ...(fit(GLOBAL, value) as Omit<GlobalStatus, 'upstreams'>), upstreams };
 }
 

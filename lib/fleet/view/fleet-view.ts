@@ -14,7 +14,7 @@ import { FleetOrders } from './fleet-orders.js';
 export interface FleetViewParts {
   readonly directory: Directory;
   /** The configuration in force. */
-  readonly config: () => Pick<FleetConfig, 'peerTimeout' | 'peerTokens'>;
+  readonly config: () => Pick<FleetConfig, 'peerTimeout' | 'peerTokens' | 'peerCa'>;
   /** The media side of this node. */
   readonly media: Answerer;
   readonly clock: Clock;
@@ -34,7 +34,14 @@ export class FleetView {
   constructor({ directory, config, media, clock, log }: FleetViewParts) {
     const { self } = directory;
     const token = (): string => config().peerTokens[0] ?? '';
-    this.peers = new Peers({ directory, token, timeout: () => config().peerTimeout, clock, log });
+    this.peers = new Peers({
+      directory,
+      token,
+      ca: () => config().peerCa,
+      timeout: () => config().peerTimeout,
+      clock,
+      log,
+    });
     const orders = new FleetOrders(media.management, clock);
     this.management = new FleetManagement({ media, peers: this.peers, orders, clock });
     this.router = peerRouter({ self, tokens: () => config().peerTokens, media, orders, log });
