@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import { after, afterEach, before, describe, it } from 'node:test';
+import { RedisEngine } from '../../lib/fleet/engine/redis-engine.js';
+import { slotOf } from '../../lib/placement/rendezvous.js';
+import { systemClock } from '../../lib/time/clock.js';
+import { Folder } from '../support/cli.js';
+import { eventually } from '../support/eventually.js';
+import { framesOf } from '../support/ingest-media.js';
+import { KmpPeer } from '../support/kmp-peer.js';
+import { KmpSender, videoMinf } from '../support/kmp-sender.js';
+import { videoFrames } from '../support/live.js';
+import { LogLines } from '../support/log-lines.js';
+import { noRedis, startRedis, type Redis } from '../support/redis.js';
+import { ScriptableIngest } from '../support/scriptable-ingest.js';
+import { until } from '../support/until.js';
+import { WorkerService } from '../support/worker-service.js';
+
+const hasWorkers = process.env['KMP_RTMP_NODE_INTERNALS'] !== 'off';
+const skip = noRedis === false ? (hasWorkers ? false : 'workers need the internals of Node') : noRedis;
+
+interface Closed {
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** ms. Long, because specs run on loaded machines. */
+const ENGINE_TIMEOUT = 20_000;
+
+/** Node n1 runs as a program with two workers. Node n2 is the spec itself: a KMP server, and heartbeats. */
+describe('a node with two workers', { timeout: 110_000, skip }, () => {
+  const folder = new Folder();
+  const senders: KmpSender[] = [];
+  let redis: Redis;
+  let service: WorkerService;
+  let ingest: ScriptableIngest;
+  let n2: KmpPeer;
+  let engine: RedisEngine;
+
+  const open = async (id: string, node: string, epoch: number): Promise<KmpSender> => {
+    const url = `rtmp://127.0.0.1:${ingest.port}/app/${id}`;
+    const data = { upstream_id: id, url, fleet_node: node, fleet_epoch: epoch };
+    const sender = await KmpSender.open(service.kmpPort, data);
+    senders.push(sender);
+    return sender;
+  };
+  const beat = (): Promise<unknown> => {
+    const kmp = { host: '127.0.0.1', port: n2.port };
+    const record = { draining: false, load: 0, started: 1, version: '1', seenAt: 0 };
+    return engine.beat({ name: 'n2', kmp, http: kmp, ...record });
+  };
+
+  before(async () => {
+    folder.file('token', '0123456789abcdef0123456789abcdef\n');
+    redis = await startRedis();
+    ingest = await ScriptableIngest.start({ answers: true });
+    n2 = await KmpPeer.listen();
+    engine = new RedisEngine(
+      {
+        ...{ name: 'spec', node: { name: 'n2' }, nodeTimeout: 60_000, engineTimeout: ENGINE_TIMEOUT },
+        engine: {
+          addresses: [{ host: '127.0.0.1', port: redis.port }],
+          ...{ tls: false, user: undefined, password: undefined, database: 0, ca: undefined, sentinel: undefined },
+        },
+      },
+      { clock: systemClock, log: new LogLines() },
+    );
+    engine.start();
+    await until('the engine', beat, () => true);
+    service = await WorkerService.start({
+      main: `fleet {
+        engine redis://127.0.0.1:${redis.port}; engine_timeout 5s; name spec; node_timeout 60s;
+        node n1 kmp=127.0.0.1:8005 http=127.0.0.1:8001; peer_token_file ${folder.path}/token;
+      }`,
+      media: 'kmp_rtmp_out_flush_timeout 0; kmp_rtmp_out_min_process_delay 0;',
+    });
+  });
+  afterEach(() => {
+    for (const sender of senders.splice(0)) sender.destroy();
+  });
+  after(async () => {
+    await service.close();
+    await engine.stop();
+    await n2.close();
+    await ingest.close();
+    await redis.stop();
+    folder.remove();
+  });
+
+  it('passes the tracks of another node on from any worker, and acks back', async () => {
+    for (let n = 0; n < 4; n++) {
+      const found = n2.connections.length;
+      // Until the node has had its first answer of the engine, it does not know n2, and refuses.
+      const relayed = async (): Promise<KmpSender> => {
+        const sender = await open(`there-${n}`, 'n2', 1);
+        sender.send(videoMinf(), ...videoFrames(0, 3));
+        await eventually(() => sender.isClosed || n2.connections.length > found, 'a connection');
+        return sender;
+      };
+      const sender = await until('a connection that is passed on', relayed, ({ isClosed }) => !isClosed);
+      const there = await n2.connection(n2.connections.length - 1);
+      await eventually(() => there.frames.length === 3, 'the frames');
+      assert.deepEqual(there.frames.map(String), ['v0', 'v1', 'v2']);
+      there.ack(3n);
+      await sender.acked(3n);
+    }
+  });
+
+  it('ends what another node has taken over, in the worker that has it, and accepts it with a newer epoch only', async () => {
+    const names = Array.from({ length: 20 }, (_, n) => `u${n}`);
+    const ids = [0, 1].map((slot) => names.find((id) => slotOf(id, 2) === slot) ?? '');
+    for (const id of ids) {
+      const sender = await open(id, 'n1', 1);
+      sender.send(videoMinf(), ...videoFrames(0, 5));
+      await eventually(() => ingest.connections.some((one) => framesOf(one).length === 5), 'the frames');
+      const owner = await until(
+        'the claim',
+        () => engine.ownerOf(id),
+        (found) => found?.node === 'n1',
+      );
+      await beat();
+      const taken = await engine.place(id, ['n2'], 'n1');
+      assert.equal(taken.node, 'n2');
+      assert.ok(taken.epoch > (owner?.epoch ?? Infinity), 'epochs grow');
+      await sender.closed;
+      const closed = async (): Promise<Closed | undefined> =>
+        ((await service.get(`closed?upstream_id=${id}`)) as Closed[])[0];
+      const last = await until('the record of its end', closed, (found) => found !== undefined);
+      assert.equal(last?.reason, 'fleet_moved');
+      assert.match(last.message, /node n2 owns it/);
+      await (
+        await open(id, 'n1', 1)
+      ).closed;
+      const returned = await engine.place(id, ['n1'], 'n2');
+      assert.equal(returned.node, 'n1');
+      const again = await open(id, 'n1', returned.epoch);
+      again.send(videoMinf());
+      await until(
+        'its return',
+        () => service.status(),
+        ({ upstreams }) => upstreams[id] !== undefined,
+      );
+      assert.equal(again.isClosed, false);
+    }
+  });
+});
