@@ -7,6 +7,9 @@ const CHEAP_READS = 175;
 /** The longest period, as a share of the upper bound, while turns leave most of the time to other work. */
 const CALM_SHARE = 7 / 8;
 
+/** With more sockets, the period is the longest at once: when all of them come together, the load is seen too late. */
+const MANY_SOCKETS = 1000;
+
 /** The share of the time that turns take above which the period is the longest, and below which it no longer is. */
 const BUSY = 0.35;
 const NO_LONGER_BUSY = 0.25;
@@ -36,7 +39,7 @@ export interface PeriodBounds {
 /**
  * Decides the period of turns. Frames are delayed by half of it in the mean, and each turn has a fixed cost. So the
  * period is short while there are few sockets to read. With more of them it grows, up to seven eighths of the upper
- * bound. It gets longer than that only while turns take much of the time.
+ * bound. It is longer than that only with very many, or while turns take much of the time.
  *
  * It also decides how many phases share a turn of the event loop. A process that wakes up finds its code and data no
  * longer in the CPU's cache, which costs more than reading a few sockets.
@@ -85,7 +88,7 @@ export class TurnPace {
   private wanted(sockets: number, load: number): number {
     const { shortest, longest } = this.bounds;
     this.isBusy = load > (this.isBusy ? NO_LONGER_BUSY : BUSY);
-    if (this.isBusy) return longest;
+    if (this.isBusy || sockets > MANY_SOCKETS) return longest;
     return Math.max(shortest, Math.min(longest * CALM_SHARE, (sockets * 1000) / CHEAP_READS));
   }
 
