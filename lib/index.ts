@@ -98,6 +98,7 @@ export type {
   LastStatus,
   LatencyStatus,
   Management,
+  NodeStatus,
   StreamStatus,
   TrackStatus,
   UpstreamIds,

@@ -20,7 +20,7 @@ Responses contain stream names and URLs in full, including stream keys. Restrict
 request must be \`localhost\`, the name of the machine, an IP address or a \`server_name\`. This prevents foreign web pages from
 reaching the API through their own host names (DNS rebinding).
 
-In a fleet, every node answers for all nodes. Each upstream has its \`node\`. A node that does not answer within
+In a [fleet](fleet.md#one-view), every node answers for all nodes. Each upstream has its \`node\`. A node that does not answer within
 \`peer_timeout\` is named in the header \`X-Kmp-Rtmp-Missing-Nodes\`, and in \`missing_nodes\` of the status: the answer lacks its
 upstreams. Workers that do not answer are in the header \`X-Kmp-Rtmp-Missing-Workers\`, those of another node as \`NODE/NUMBER\`.
 An order for a missing node is given to it when it answers again.
