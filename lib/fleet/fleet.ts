@@ -2,7 +2,6 @@ import type { Logger } from '../base/logger.js';
 import { version } from '../base/version.js';
 import type { FleetConfig } from '../config/fleet/fleet.js';
 import type { Clock, Timer } from '../time/clock.js';
-import { within } from '../time/within.js';
 import type { CloseReason } from '../upstream/report/close-reason.js';
 import type { Ownership } from '../upstream/ownership/ownership.js';
 import type { FleetEngine } from './engine/engine.js';
@@ -62,10 +61,10 @@ export class Fleet implements Ownership {
   private fenced = 0;
   /** The engine is up and has the ids of this node. */
   private synced = false;
-  /** Settles when {@link synced} is decided; undefined: nothing is being done. */
-  private syncing: Promise<void> | undefined;
-  /** Monotonic ms. */
+  /** Since when the engine has been away, monotonic ms; undefined: it is not. */
   private lostAt: number | undefined;
+  /** Placements that wait for the engine. */
+  private readonly waiting = new Set<() => void>();
   private holdUntil = 0;
   private timers: Timer[] = [];
   private stopped = false;
@@ -235,10 +234,14 @@ export class Fleet implements Ownership {
     return engine;
   }
 
-  /** The engine, as soon as it has the ids of this node. Waits for it no longer than for one answer. */
+  /** The engine, once it has the ids of this node. Right after a loss, this waits for it, up to `engine_timeout`. */
   private async readyEngine(): Promise<FleetEngine | undefined> {
-    const { syncing } = this;
-    if (syncing !== undefined) await within(this.options.clock, this.config.engineTimeout, syncing);
+    if (!this.synced) {
+      const { clock } = this.options;
+      // A connection that breaks is open again in a moment, and so is the first one at the start.
+      const left = (this.lostAt ?? clock.now()) + this.config.engineTimeout - clock.now();
+      if (left > 0) await this.untilSynced(left);
+    }
     return this.synced ? this.engine : undefined;
   }
 
@@ -250,12 +253,19 @@ export class Fleet implements Ownership {
       this.lostAt ??= clock.now();
       return;
     }
-    const sync = this.sync().catch(() => {
-      // The engine is away again, and will be up again.
-    });
-    this.syncing = sync;
-    void sync.finally(() => {
-      if (this.syncing === sync) this.syncing = undefined;
+    // If it fails, the engine is away again, and will be up again.
+    void this.sync().catch(() => {});
+  }
+
+  private untilSynced(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        timer.cancel();
+        this.waiting.delete(done);
+        resolve();
+      };
+      const timer = this.options.clock.after(ms, done, false);
+      this.waiting.add(done);
     });
   }
 
@@ -269,6 +279,7 @@ export class Fleet implements Ownership {
     this.lostAt = undefined;
     this.synced = true;
     this.peers.forget();
+    for (const done of this.waiting) done();
   }
 
   /** Ids without a record may be live at nodes that have not claimed them yet. */

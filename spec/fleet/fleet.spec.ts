@@ -109,6 +109,12 @@ describe('a node of a fleet', () => {
     }
   }
 
+  /** The engine is away, and for longer than a placement waits for it. */
+  async function cut(...lost: readonly Node[]): Promise<void> {
+    for (const { engine } of lost) engine.cut();
+    await pass(750);
+  }
+
   /** An id whose owner is chosen in this order. */
   function idFor(...order: string[]): string {
     for (let i = 0; ; i++) {
@@ -237,7 +243,7 @@ describe('a node of a fleet', () => {
       const [a] = await three();
       const id = idFor('n2');
       const before = await a.fleet.place(id, 'publish');
-      a.engine.cut();
+      await cut(a);
       assert.deepEqual(await a.fleet.place(id, 'publish'), before);
       assert.deepEqual(await a.fleet.place(id, 'republish'), before);
       assert.equal(a.fleet.counters.fallbacks, 2);
@@ -248,7 +254,7 @@ describe('a node of a fleet', () => {
     it('keeps ids that are live here', async () => {
       const [a] = await three();
       a.fleet.began('mine', 77);
-      a.engine.cut();
+      await cut(a);
       assert.deepEqual(await a.fleet.place('mine', 'republish'), {
         node: 'n1',
         kmp: { host: '192.0.2.1', port: 8005 },
@@ -258,7 +264,7 @@ describe('a node of a fleet', () => {
 
     it('gives a new id the owner that all nodes compute, among those that answer', async () => {
       const all = await three();
-      for (const { engine } of all) engine.cut();
+      await cut(...all);
       await pass(60_000);
       for (let i = 0; i < 20; i++) {
         const owners = await Promise.all(all.map(({ fleet }) => fleet.place(`new-${i}`, 'publish')));
@@ -279,7 +285,7 @@ describe('a node of a fleet', () => {
       const a = await start('n1', { ids });
       for (const name of ['n2', 'n3']) await start(name);
       await pass(1000);
-      a.engine.cut();
+      await cut(a);
       assert.deepEqual(await a.fleet.place(id, 'publish'), {
         node: 'n3',
         kmp: { host: '192.0.2.3', port: 8005 },
@@ -293,6 +299,7 @@ describe('a node of a fleet', () => {
 
     it('works alone from the beginning', async () => {
       const a = await start('n1', { connected: false });
+      await pass(750);
       assert.deepEqual(await a.fleet.place('any', 'publish'), {
         node: 'n1',
         kmp: { host: '192.0.2.1', port: 8005 },
@@ -313,7 +320,8 @@ describe('a node of a fleet', () => {
       const next = a.fleet.place(idFor('n2'), 'publish');
       await Promise.all([placed, next]);
       const order = records.calls.filter((call) => /^(claim|place)/.test(call));
-      assert.deepEqual(order, ['claim live', `place ${idFor('n2')}`]);
+      assert.deepEqual(order, ['claim live', 'place x', `place ${idFor('n2')}`]);
+      assert.equal(a.fleet.counters.fallbacks, 0, 'both have waited for it');
       assert.equal(records.ownerOf('live')?.node, 'n1');
     });
 
@@ -323,7 +331,7 @@ describe('a node of a fleet', () => {
       const first = await a.fleet.place(id, 'publish');
       a.fleet.began(id, first.epoch);
       await pass(1000);
-      a.engine.cut();
+      await cut(a);
       dead.add('n1');
       const second = await b.fleet.place(id, 'republish');
       assert.equal(second.node, 'n2');

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type { RedisClientOptions } from '@redis/client';
 import { messageOf } from '../../base/errors.js';
 import type { NodeAddress } from '../../config/fleet/arguments.js';
@@ -123,7 +124,9 @@ async function connect(
   // Only a process that is a node of a fleet loads the client.
   const { createClient } = await import('@redis/client');
   const socket = { host, port, reconnectStrategy: false, connectTimeout: CONNECT_TIMEOUT } as const;
-  const secure = { ...socket, tls: true, servername: host, ...(ca === undefined ? {} : { ca }) } as const;
+  // TLS does not allow an IP address as the name of a server. The certificate has to contain it in any case.
+  const servername = isIP(host) === 0 ? { servername: host } : {};
+  const secure = { ...socket, tls: true, ...servername, ...(ca === undefined ? {} : { ca }) } as const;
   const options = {
     socket: tls ? secure : socket,
     ...(username === undefined ? {} : { username }),

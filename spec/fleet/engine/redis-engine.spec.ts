@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { resolve } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { RedisEngine } from '../../../lib/fleet/engine/redis-engine.js';
@@ -8,7 +9,9 @@ import { rendezvousOrder } from '../../../lib/placement/rendezvous.js';
 import { systemClock } from '../../../lib/time/clock.js';
 import { eventually } from '../../support/eventually.js';
 import { LogLines } from '../../support/log-lines.js';
+import { freePort } from '../../support/free-port.js';
 import { noRedis, startRedis, type Redis } from '../../support/redis.js';
+import { ca } from '../../support/tls-fixture.js';
 import { until } from '../../support/until.js';
 
 /** Long, because specs run on loaded machines. */
@@ -392,6 +395,37 @@ describe('the engine', { timeout: 110_000, skip: noRedis }, () => {
     b.start();
     await eventually(() => /WRONGPASS/.test(b.problem), 'the refusal');
     assert.ok(!log.text.includes(password));
+    await own.stop();
+  });
+
+  it('speaks TLS with a server whose certificate is signed by the given one, and with no other', async () => {
+    const files = ['key-file', 'server.key', 'cert-file', 'server.pem', 'ca-cert-file', 'ca.pem'];
+    const tls = files.map((name, i) => (i % 2 === 0 ? `--tls-${name}` : resolve('spec/fixtures/tls', name)));
+    const port = await freePort();
+    const own = await startRedis({ args: ['--tls-port', String(port), '--tls-auth-clients', 'no', ...tls] });
+    const start = (host: string, trusted: string | undefined): RedisEngine => {
+      const engine = new RedisEngine(
+        {
+          ...{ name: 'tls', node: { name: 'a' }, nodeTimeout: 60_000, engineTimeout: ENGINE_TIMEOUT },
+          engine: {
+            addresses: [{ host, port }],
+            ...{ tls: true, user: undefined, password: undefined, database: 0, ca: trusted, sentinel: undefined },
+          },
+        },
+        { clock: systemClock, log: new LogLines() },
+      );
+      engines.push(engine);
+      engine.start();
+      return engine;
+    };
+    for (const host of ['127.0.0.1', 'localhost']) {
+      const engine = start(host, ca.toString());
+      await eventually(() => engine.up, `TLS with ${host}`);
+      assert.equal((await engine.beat(record('a'))).nodes.length, 1);
+    }
+    const stranger = start('127.0.0.1', undefined);
+    await eventually(() => /certificate/.test(stranger.problem), 'the refusal');
+    assert.equal(stranger.up, false);
     await own.stop();
   });
 
