@@ -12,9 +12,10 @@ import { connect as cnct, frame } from '../support/kmp-bytes.js';
 import { audioMinf } from '../support/kmp-sender.js';
 import { amf, chunked, u32 } from '../support/script-bytes.js';
 import { CheckingIngest } from './faults/checking-ingest.js';
+import { closeAll } from './faults/close-all.js';
 import { Fleet } from './faults/fleet.js';
 
-const servers = Number(process.env['SERVERS'] ?? 4);
+const floods = Number(process.env['SERVERS'] ?? 4);
 const many = Number(process.env['MANY'] ?? 100);
 const mostDelay = Number(process.env['MOST_DELAY'] ?? Infinity);
 const OPEN_AT_ONCE = 20;
@@ -25,15 +26,20 @@ describe('bursts', { skip: process.platform === 'linux' ? false : 'Linux only' }
   let fleet: Fleet;
   let ingest: CheckingIngest;
   const sockets = new Set<Socket>();
+  const servers: Server[] = [];
 
   before(async () => {
     fleet = await Fleet.start({ upstreams: 2, dumps: false, media: 'kmp_rtmp_in_read_timeout 600s;' });
     ingest = await CheckingIngest.start(() => undefined);
   });
-  after(async () => {
-    assert.equal(await fleet.close(), 0, 'the exit code of the service');
-    await ingest.kill();
-  });
+  after(() =>
+    closeAll(
+      () => servers.forEach((server) => server.close()),
+      () => sockets.forEach((socket) => socket.destroy()),
+      async () => assert.equal(await fleet.close(), 0, 'the exit code of the service'),
+      () => ingest.kill(),
+    ),
+  );
   beforeEach(() => fleet.service.probe.mark());
   afterEach(async (t) => {
     const { p99, max } = await fleet.service.probe.delay();
@@ -54,7 +60,7 @@ describe('bursts', { skip: process.platform === 'linux' ? false : 'Linux only' }
   }
 
   /** Accepts the handshake, and says nothing else before {@link all} of them do. */
-  async function silentServer(): Promise<{ server: Server; port: number; ready: Socket[] }> {
+  async function silentServer(): Promise<{ port: number; ready: Socket[] }> {
     const ready: Socket[] = [];
     const server = createServer((socket) => {
       socket.on('error', () => {});
@@ -68,9 +74,10 @@ describe('bursts', { skip: process.platform === 'linux' ? false : 'Linux only' }
       };
       socket.on('data', onData);
     });
+    servers.push(server);
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
-    return { server, port: (server.address() as AddressInfo).port, ready };
+    return { port: (server.address() as AddressInfo).port, ready };
   }
 
   const nested = Buffer.concat([Buffer.of(10), u32(4000), Buffer.alloc(16_000).fill(Buffer.of(3, 0, 0, 9))]);
@@ -79,11 +86,11 @@ describe('bursts', { skip: process.platform === 'linux' ? false : 'Linux only' }
     ['nested', nested],
     ['with thousands of keys', keys],
   ] as const) {
-    it(`${servers} servers send bursts of AMF objects, ${what}`, async () => {
-      const { server, port, ready } = await silentServer();
-      for (let i = 0; i < servers; i++)
+    it(`${floods} servers send bursts of AMF objects, ${what}`, async () => {
+      const { port, ready } = await silentServer();
+      for (let i = 0; i < floods; i++)
         await send({ upstream_id: `amf${i}`, url: `rtmp://127.0.0.1:${port}/app${i}/s` });
-      await fleet.service.until('all connections', () => ready.length === servers);
+      await fleet.service.until('all connections', () => ready.length === floods);
       const payload = Buffer.concat([amf('onStatus'), amf(0), amf(null), value]);
       const message = chunked({ type: 20, payload }, 0x7fffffff);
       const large = chunked({ type: 1, payload: u32(0x7fffffff) }, 128);
@@ -91,7 +98,6 @@ describe('bursts', { skip: process.platform === 'linux' ? false : 'Linux only' }
       await fleet.service.probe.mark();
       for (const socket of ready) socket.write(burst);
       await fleet.service.until('the end of all', () => sockets.size === 0);
-      server.close();
     });
   }
 

@@ -9,6 +9,7 @@ import { once } from 'node:events';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { connect as cnct, connectFields, frame, packet } from '../support/kmp-bytes.js';
 import { audioMinf } from '../support/kmp-sender.js';
+import { closeAll } from './faults/close-all.js';
 import { Fleet } from './faults/fleet.js';
 import { MemoryGroup } from './faults/memory-group.js';
 
@@ -32,13 +33,12 @@ describe(`a container of ${limit / MB} MB`, { skip: typeof group === 'string' ? 
   before(async () => {
     fleet = await Fleet.start({ upstreams: 2, dumps: false, wrapper: group.wrapper });
   });
-  after(async () => {
-    try {
-      assert.equal(await fleet?.close(), 0, 'the exit code of the service');
-    } finally {
-      group.remove();
-    }
-  });
+  after(() =>
+    closeAll(
+      async () => assert.equal(await fleet?.close(), 0, 'the exit code of the service'),
+      () => group.remove(),
+    ),
+  );
   afterEach(async (t) => {
     try {
       assert.equal(group.kills, 0, 'processes that the kernel has killed');

@@ -7,6 +7,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { CheckingIngest } from './faults/checking-ingest.js';
+import { closeAll } from './faults/close-all.js';
 import { CuttingProxy } from './faults/cutting-proxy.js';
 import { ReturningSender } from './faults/returning-sender.js';
 import { ServiceProcess } from './faults/service-process.js';
@@ -118,14 +119,18 @@ describe(`senders that come back, seed ${seed}`, { skip: process.platform === 'l
         paths = await Promise.all(Array.from({ length: UPSTREAMS }, (_, n) => open(n, acknowledges)));
         await flowing();
       });
-      after(async () => {
-        for (const { ingest, tracks } of paths) {
-          tracks.forEach(({ sender }) => sender.destroy());
-          await Promise.all(tracks.map(({ proxy }) => proxy.close()));
-          await ingest.kill();
-        }
-        assert.equal(await service.stop(), 0, 'the exit code of the service');
-      });
+      after(() =>
+        closeAll(
+          async () => {
+            for (const { ingest, tracks } of paths) {
+              tracks.forEach(({ sender }) => sender.destroy());
+              await Promise.all(tracks.map(({ proxy }) => proxy.close()));
+              await ingest.kill();
+            }
+          },
+          async () => assert.equal(await service.stop(), 0, 'the exit code of the service'),
+        ),
+      );
 
       it('as the title says', async () => {
         for (let i = 0; i < times; i++) {

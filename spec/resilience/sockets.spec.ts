@@ -4,13 +4,14 @@
  * SOCKET_SEED says which random bytes. Linux only: /proc, and all of 127.0.0.0/8 to connect from.
  */
 import assert from 'node:assert/strict';
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { u32le } from '../support/bytes.js';
 import { connect as cnct, connectFields, end, frame, packet } from '../support/kmp-bytes.js';
 import { audioMinf } from '../support/kmp-sender.js';
 import { CheckingIngest } from './faults/checking-ingest.js';
+import { closeAll } from './faults/close-all.js';
 import { Fleet, type Quiet } from './faults/fleet.js';
 import { Random } from './random.js';
 
@@ -35,6 +36,7 @@ describe(`peers at the sockets, seed ${seed}`, { skip: process.platform === 'lin
   let quiet: Quiet;
   let memory = 0;
   const sockets = new Set<Socket>();
+  const servers: Server[] = [];
 
   before(async () => {
     const media = `kmp_rtmp_in_max_connections ${connections}; kmp_rtmp_in_max_connections_per_address ${PER_ADDRESS};
@@ -44,13 +46,16 @@ describe(`peers at the sockets, seed ${seed}`, { skip: process.platform === 'lin
     quiet = await fleet.settled();
     memory = fleet.service.rss;
   });
-  after(async () => {
-    assert.equal(await fleet.close(), 0, 'the exit code of the service');
-    await ingest.kill();
-  });
+  after(() =>
+    closeAll(
+      async () => assert.equal(await fleet.close(), 0, 'the exit code of the service'),
+      () => ingest.kill(),
+    ),
+  );
   afterEach(async () => {
     for (const socket of sockets) socket.destroy();
     sockets.clear();
+    for (const server of servers.splice(0)) server.close();
     await fleet.flowing(fleet.live);
     fleet.assertUntouched(fleet.live);
     await fleet.assertNothingLeaked(quiet);
@@ -67,6 +72,12 @@ describe(`peers at the sockets, seed ${seed}`, { skip: process.platform === 'lin
     socket.resume();
     await once(socket, 'connect');
     return socket;
+  }
+  async function listen(server: Server): Promise<number> {
+    servers.push(server);
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return (server.address() as AddressInfo).port;
   }
   const url = (name: string): string => `rtmp://127.0.0.1:${ingest.port}/app/${name}`;
   const track = (id: string): Buffer[] => [cnct({ upstream_id: id, url: url('s') }), audioMinf()];
@@ -194,16 +205,13 @@ describe(`peers at the sockets, seed ${seed}`, { skip: process.platform === 'lin
         socket.write(u32le(random.u32()));
       });
     });
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
+    const port = await listen(server);
     for (let i = 0; i < 100; i++) {
       // Each has its own destination: the others would wait for their turns after the first failure.
       const data = { upstream_id: `wild${i}`, url: `rtmp://127.0.0.1:${port}/app/s${i}` };
       (await open()).write(Buffer.concat([cnct(data), audioMinf(), frame('payload')]));
     }
     await closed();
-    server.close();
   });
 
   it('servers that flood with messages of a byte, and senders with media infos, end their own upstream only', async () => {
@@ -221,9 +229,7 @@ describe(`peers at the sockets, seed ${seed}`, { skip: process.platform === 'lin
         pump();
       });
     });
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
+    const port = await listen(server);
     const infos = Array.from({ length: 1000 }, (_, i) => [audioMinf({ extraData: u32le(i) }), frame('payload', i, 1)]);
     for (let i = 0; i < 10; i++) {
       const flooded = await open();
@@ -233,7 +239,6 @@ describe(`peers at the sockets, seed ${seed}`, { skip: process.platform === 'lin
       (await open()).write(Buffer.concat([...track(`i${i}`), ...infos.flat()]));
     }
     await closed();
-    server.close();
     assert.match(fleet.service.output, /more than 2000 messages at once/);
     assert.match(fleet.service.output, /more than 256 media infos are pending/);
   });

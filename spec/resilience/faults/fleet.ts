@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { DnsServer } from '../../support/dns-server.js';
 import { httpTarget, reply, type HttpTarget } from '../../support/http-target.js';
 import { CheckingIngest, type Manners } from './checking-ingest.js';
+import { closeAll } from './close-all.js';
 import type { GlobalStatus } from '../../../lib/upstream/report/status.js';
 import type { Living, Look } from '../probe/look.js';
 import { LiveSender } from './live-sender.js';
@@ -81,7 +82,7 @@ export class Fleet {
       reasons.set(id, reason);
       if (!hold.hanging) reply(socket, 204);
     });
-    const service = await ServiceProcess.start({
+    const starting = ServiceProcess.start({
       workers,
       ...(wrapper === undefined ? {} : { wrapper }),
       // A log on a disk that is full, beside the one that is not.
@@ -91,10 +92,22 @@ export class Fleet {
         kmp_rtmp_out_min_process_delay 200ms; kmp_rtmp_out_max_process_delay 1s; kmp_rtmp_out_write_meta_timeout 10s;
         kmp_rtmp_out_notif_url ${target.url}; ${media}`,
     });
+    const service = await starting.catch(async (error: unknown) => {
+      await closeAll(
+        () => target.close(),
+        () => dns.close(),
+      );
+      throw error;
+    });
     const fleet = new Fleet(service, dns, target, hold, reasons);
     fleet.timer = setInterval(() => fleet.tick(), 10);
-    for (let i = 0; i < upstreams; i++) fleet.live.push(await fleet.open());
-    await fleet.flowing(fleet.live);
+    try {
+      for (let i = 0; i < upstreams; i++) fleet.live.push(await fleet.open());
+      await fleet.flowing(fleet.live);
+    } catch (error) {
+      await fleet.close();
+      throw error;
+    }
     return fleet;
   }
 
@@ -251,9 +264,15 @@ export class Fleet {
     for (const { senders } of this.all) senders.forEach((sender) => sender.kill());
     this.hanging = false;
     const code = await this.service.stop();
-    for (const { ingest } of this.all) await ingest.kill();
-    await this.target.close();
-    await this.dns.close();
+    await closeAll(
+      ...this.all.map(
+        ({ ingest }) =>
+          () =>
+            ingest.kill(),
+      ),
+      () => this.target.close(),
+      () => this.dns.close(),
+    );
     return code;
   }
 

@@ -49,7 +49,12 @@ export class ServiceProcess {
       kmpPort,
       httpPort,
     );
-    await service.until('its readiness', async () => (await service.get('/readyz').catch(() => 0)) === 200);
+    try {
+      await service.until('its readiness', async () => (await service.get('/readyz').catch(() => 0)) === 200);
+    } catch (error) {
+      await service.stop();
+      throw error;
+    }
     return service;
   }
 
