@@ -5,10 +5,11 @@ import { slotOf } from '../../lib/placement/rendezvous.js';
 import { systemClock } from '../../lib/time/clock.js';
 import { Folder } from '../support/cli.js';
 import { eventually } from '../support/eventually.js';
+import { freePort } from '../support/free-port.js';
 import { framesOf } from '../support/ingest-media.js';
-import { KmpPeer } from '../support/kmp-peer.js';
+import { KmpPeer, type PeerConnection } from '../support/kmp-peer.js';
 import { KmpSender, videoMinf } from '../support/kmp-sender.js';
-import { videoFrames } from '../support/live.js';
+import { names, videoFrames } from '../support/live.js';
 import { LogLines } from '../support/log-lines.js';
 import { noRedis, startRedis, type Redis } from '../support/redis.js';
 import { ScriptableIngest } from '../support/scriptable-ingest.js';
@@ -35,6 +36,8 @@ describe('a node with two workers', { timeout: 110_000, skip }, () => {
   let ingest: ScriptableIngest;
   let n2: KmpPeer;
   let engine: RedisEngine;
+  /** Nobody listens there: n1 asks it for its upstreams in vain. */
+  let httpOfN2: number;
 
   const open = async (id: string, node: string, epoch: number): Promise<KmpSender> => {
     const url = `rtmp://127.0.0.1:${ingest.port}/app/${id}`;
@@ -46,7 +49,7 @@ describe('a node with two workers', { timeout: 110_000, skip }, () => {
   const beat = (): Promise<unknown> => {
     const kmp = { host: '127.0.0.1', port: n2.port };
     const record = { draining: false, load: 0, started: 1, version: '1', seenAt: 0 };
-    return engine.beat({ name: 'n2', kmp, http: kmp, ...record });
+    return engine.beat({ name: 'n2', kmp, http: { host: '127.0.0.1', port: httpOfN2 }, ...record });
   };
 
   before(async () => {
@@ -54,6 +57,7 @@ describe('a node with two workers', { timeout: 110_000, skip }, () => {
     redis = await startRedis();
     ingest = await ScriptableIngest.start({ answers: true });
     n2 = await KmpPeer.listen();
+    httpOfN2 = await freePort();
     engine = new RedisEngine(
       {
         ...{ name: 'spec', node: { name: 'n2' }, nodeTimeout: 60_000, engineTimeout: ENGINE_TIMEOUT },
@@ -88,16 +92,18 @@ describe('a node with two workers', { timeout: 110_000, skip }, () => {
 
   it('passes the tracks of another node on from any worker, and acks back', async () => {
     for (let n = 0; n < 4; n++) {
-      const found = n2.connections.length;
+      const before = new Set(n2.connections);
+      const arrived = (): PeerConnection | undefined => n2.connections.find((one) => !before.has(one));
       // Until the node has had its first answer of the engine, it does not know n2, and refuses.
       const relayed = async (): Promise<KmpSender> => {
         const sender = await open(`there-${n}`, 'n2', 1);
         sender.send(videoMinf(), ...videoFrames(0, 3));
-        await eventually(() => sender.isClosed || n2.connections.length > found, 'a connection');
+        await eventually(() => sender.isClosed || arrived() !== undefined, 'a connection');
         return sender;
       };
       const sender = await until('a connection that is passed on', relayed, ({ isClosed }) => !isClosed);
-      const there = await n2.connection(n2.connections.length - 1);
+      const there = arrived();
+      assert.ok(there);
       await eventually(() => there.frames.length === 3, 'the frames');
       assert.deepEqual(there.frames.map(String), ['v0', 'v1', 'v2']);
       there.ack(3n);
@@ -105,9 +111,43 @@ describe('a node with two workers', { timeout: 110_000, skip }, () => {
     }
   });
 
+  it('is drained: what is published before a key frame is acknowledged, and the record goes to another node', async () => {
+    const sender = await open('drained', 'n1', 1);
+    sender.send(videoMinf(), ...videoFrames(0, 6));
+    // Before the server publishes the stream, nothing is acknowledged.
+    await sender.acked(5n);
+    await until(
+      'the claim',
+      () => engine.ownerOf('drained'),
+      (found) => found?.node === 'n1',
+    );
+    await beat();
+    const [status] = await service.order('fleet/drain');
+    assert.equal(status, 200);
+    let sent = 6;
+    const closed = (): Promise<boolean> => {
+      if (!sender.isClosed) sender.send(...videoFrames(sent, (sent += 5)));
+      return Promise.resolve(sender.isClosed);
+    };
+    await until('the end of the connection', closed, (isClosed) => isClosed);
+    const frames = ingest.connections.flatMap((connection) => framesOf(connection));
+    const acked = Number(sender.lastAck);
+    assert.equal(acked % 5, 0, `${acked} is no key frame`);
+    assert.deepEqual(frames.slice(0, acked), names('v', 0, acked));
+    const left = await until(
+      'the end of the drain',
+      () => service.get('fleet/drain'),
+      (answer) => (answer as { left: number }).left === 0,
+    );
+    assert.deepEqual(left, { draining: true, moved: 1, left: 0 });
+    const next = await engine.place('drained', ['n1', 'n2']);
+    assert.deepEqual([next.node, next.created], ['n2', true]);
+    assert.equal(await service.drop('fleet/drain'), 200);
+  });
+
   it('ends what another node has taken over, in the worker that has it, and accepts it with a newer epoch only', async () => {
-    const names = Array.from({ length: 20 }, (_, n) => `u${n}`);
-    const ids = [0, 1].map((slot) => names.find((id) => slotOf(id, 2) === slot) ?? '');
+    const all = Array.from({ length: 20 }, (_, n) => `u${n}`);
+    const ids = [0, 1].map((slot) => all.find((id) => slotOf(id, 2) === slot) ?? '');
     for (const id of ids) {
       const sender = await open(id, 'n1', 1);
       sender.send(videoMinf(), ...videoFrames(0, 5));

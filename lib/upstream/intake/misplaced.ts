@@ -45,7 +45,7 @@ export class Misplaced {
     const verdict = gate?.judge(data.upstreamId, data.fleet) ?? 'here';
     if (verdict === 'here') return false;
     if (secrets.length > 0 && 'refusal' in checkSignature(packet, secrets, clock.wall() / 1000)) return false;
-    const log = this.options.log.child({ peer: peerName(socket), upstream: data.upstreamId });
+    const log = this.options.log.child({ peer: peerName(socket), upstream: data.upstreamId.slice(0, 256) });
     const error = (message: string): void => this.options.errors.error(peerAddress(socket) ?? '', log, message);
     if ('relay' in verdict) {
       counter.relayed++;

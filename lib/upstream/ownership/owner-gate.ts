@@ -6,6 +6,12 @@ import type { Fence, FleetMember, FleetTable } from './ownership.js';
 /** Why a track does not belong to this node: it is another's, or its placement is older than a later one. */
 export type Misplacement = 'fleet_misplaced' | 'fleet_stale';
 
+/**
+ * How far an epoch may be ahead of this machine's clock, ms: the engine makes them from its own. A sender could
+ * otherwise exclude all others from its upstream with an epoch that no placement reaches.
+ */
+const EPOCH_AHEAD = 86_400_000;
+
 /** Where a track belongs: here, at another node, or nowhere with the placement that it has. */
 export type Verdict =
   'here' | { readonly relay: FleetMember } | { readonly refusal: Misplacement; readonly message: string };
@@ -20,7 +26,7 @@ export class OwnerGate {
 
   /** @param epochOf the epoch of an upstream that is live in this process; undefined: there is none, or it has none */
   constructor(
-    clock: Pick<Clock, 'now'>,
+    private readonly clock: Pick<Clock, 'now' | 'wall'>,
     private readonly epochOf: (id: string) => number | undefined,
   ) {
     this.fences = new Fences(clock);
@@ -47,6 +53,7 @@ export class OwnerGate {
     const fence = this.fences.get(id);
     if (placement === undefined) return fence === undefined ? 'here' : misplaced(id, fence.node);
     const { node, epoch } = placement;
+    if (epoch > this.clock.wall() + EPOCH_AHEAD) return fromFuture(id, epoch);
     const newest = Math.max(fence?.epoch ?? -1, this.epochOf(id) ?? -1);
     // Epoch 0 was given without the engine. It is not older than any other.
     if (epoch !== 0 && epoch < newest) return stale(id, epoch, newest);
@@ -67,11 +74,21 @@ export class OwnerGate {
 }
 
 function misplaced(id: string, node: string): Verdict {
-  const message = `the upstream ${JSON.stringify(id)} is placed at node ${JSON.stringify(node)}, not here`;
+  const message = `the upstream ${quoted(id)} is placed at node ${quoted(node)}, not here`;
   return { refusal: 'fleet_misplaced', message };
 }
 
 function stale(id: string, epoch: number, newest: number): Verdict {
-  const message = `the placement of the upstream ${JSON.stringify(id)} has epoch ${epoch}, and there is epoch ${newest}`;
+  const message = `the placement of the upstream ${quoted(id)} has epoch ${epoch}, and there is epoch ${newest}`;
   return { refusal: 'fleet_stale', message };
+}
+
+function fromFuture(id: string, epoch: number): Verdict {
+  const message = `the placement of the upstream ${quoted(id)} has epoch ${epoch}, which is more than a day ahead`;
+  return { refusal: 'fleet_stale', message };
+}
+
+/** Senders choose ids and names, and their length is not checked yet. */
+function quoted(text: string): string {
+  return JSON.stringify(text.slice(0, 256));
 }

@@ -74,6 +74,18 @@ describe('the gate of a node', () => {
     assert.equal(judge('n1', 7), 'here', 'the fence is gone');
   });
 
+  it('refuses an epoch that is more than a day ahead: no later placement could have a newer one', () => {
+    const now = clock.wall();
+    assert.equal(judge('n1', now + 86_400_000), 'here');
+    assert.equal(refusal(judge('n1', now + 86_400_001)), 'fleet_stale');
+    assert.equal(refusal(judge('n2', Number.MAX_SAFE_INTEGER)), 'fleet_stale');
+  });
+
+  it('does not repeat long ids of senders', () => {
+    const verdict = gate.judge('u'.repeat(60_000), { node: 'x'.repeat(60_000), epoch: 1 });
+    assert.ok(typeof verdict === 'object' && 'message' in verdict && verdict.message.length < 1000);
+  });
+
   it('keeps the newest fence, for ten minutes', () => {
     gate.fence({ id: 'u', node: 'n2', epoch: 7 });
     gate.fence({ id: 'u', node: 'n3', epoch: 5 });
