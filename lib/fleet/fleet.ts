@@ -22,6 +22,8 @@ const REFRESH_INTERVAL = 20_000;
 const LONG_OUTAGE = 30_000;
 /** ms after such an outage in which the other nodes come back and claim their ids: they connect once a second. */
 const RETURN_TIME = 2000;
+/** ms that placements wait for the first contact with the engine. Before it, a node knows no other one. */
+const FIRST_CONTACT = 2000;
 /** ms for which a stream that ends and begins again stays where it was. */
 const STAY = 5000;
 
@@ -63,6 +65,7 @@ export class Fleet implements Ownership {
   private synced = false;
   /** Since when the engine has been away, monotonic ms; undefined: it is not. */
   private lostAt: number | undefined;
+  private hadContact = false;
   /** Placements that wait for the engine. */
   private readonly waiting = new Set<() => void>();
   private holdUntil = 0;
@@ -239,7 +242,9 @@ export class Fleet implements Ownership {
     if (!this.synced) {
       const { clock } = this.options;
       // A connection that breaks is open again in a moment, and so is the first one at the start.
-      const left = (this.lostAt ?? clock.now()) + this.config.engineTimeout - clock.now();
+      const { engineTimeout } = this.config;
+      const patience = this.hadContact ? engineTimeout : Math.max(engineTimeout, FIRST_CONTACT);
+      const left = (this.lostAt ?? clock.now()) + patience - clock.now();
       if (left > 0) await this.untilSynced(left);
     }
     return this.synced ? this.engine : undefined;
@@ -278,6 +283,7 @@ export class Fleet implements Ownership {
     if (lostAt !== undefined && options.clock.now() - lostAt > LONG_OUTAGE) this.hold();
     this.lostAt = undefined;
     this.synced = true;
+    this.hadContact = true;
     this.peers.forget();
     for (const done of this.waiting) done();
   }

@@ -297,9 +297,23 @@ describe('a node of a fleet', () => {
       assert.ok(asked > 1 && asked < 5, `asked ${asked} times in 8 s`);
     });
 
+    it('waits for the first contact, because it knows no other node before', async () => {
+      const [b] = await Promise.all([start('n2'), start('n3')]);
+      await pass(1000);
+      const id = idFor('n3');
+      const placed = await b.fleet.place(id, 'publish');
+      const a = await start('n1', { connected: false });
+      const early = a.fleet.place(id, 'publish');
+      await pass(1750);
+      a.engine.connect();
+      await settle();
+      assert.deepEqual(await early, placed);
+      assert.equal(a.fleet.counters.fallbacks, 0);
+    });
+
     it('works alone from the beginning', async () => {
       const a = await start('n1', { connected: false });
-      await pass(750);
+      await pass(2250);
       assert.deepEqual(await a.fleet.place('any', 'publish'), {
         node: 'n1',
         kmp: { host: '192.0.2.1', port: 8005 },
