@@ -1,7 +1,6 @@
 import {
   ADTS,
   EncodedPacketSink,
-  FilePathSource,
   Input,
   Logging,
   LogLevel,
@@ -16,6 +15,7 @@ import {
   type InputTrack,
 } from 'mediabunny';
 import { KmpRtmpError, messageOf } from '../base/errors.js';
+import { containerFile } from './container-file.js';
 import { containerTrack, isSupported, type TrackReading } from './container-track.js';
 import { Continuity } from './continuity.js';
 import { checkMp4 } from './mp4-check.js';
@@ -46,10 +46,7 @@ const PIPE_PROBE_PACKETS = 25;
 export async function openContainer(path: string, options: SourceOptions = {}): Promise<MediaSource> {
   // Its errors come as exceptions, which are reworded here; nothing may write to the console directly.
   Logging.level = LogLevel.Silent;
-  const input = new Input({
-    source: new FilePathSource(path, { handleUnhandledError: () => undefined }),
-    formats: FORMATS,
-  });
+  const input = new Input({ source: containerFile(path), formats: FORMATS });
   try {
     const format = await input.getFormat();
     if (format === MP4 || format === QTFF) await checkMp4(path);

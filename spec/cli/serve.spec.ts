@@ -179,12 +179,13 @@ describe('kmp-rtmp -c FILE', () => {
     socket.destroy();
   });
 
-  it('SIGHUP does not wait for a configuration, an include or a certificate that is a pipe', async () => {
+  it('SIGHUP does not wait for a configuration, an include, a certificate or a slate that is a pipe', async () => {
     const { run, api } = await start();
     for (const [name, text] of [
       ['pipe1', `${CONFIG}\ninclude pipe1;`],
       ['pipe2', CONFIG.replace('kmp_rtmp;', 'kmp_rtmp; kmp_rtmp_in_secret_file pipe2;')],
       ['pipe3', CONFIG.replace('kmp_rtmp;', `kmp_rtmp; kmp_rtmp_out_ssl_trusted_certificate ${folder.path}/pipe3;`)],
+      ['pipe4', CONFIG.replace('kmp_rtmp;', `kmp_rtmp; kmp_rtmp_out_slate ${folder.path}/pipe4;`)],
     ] as const) {
       execFileSync('mkfifo', [join(folder.path, name)]);
       folder.file('kmp.conf', text);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -54,6 +54,23 @@ describe('files that are damaged, or are none', () => {
     assert.equal(await codeOf(file('just some text, and no media at all')), 'source_format');
     assert.equal(await codeOf(file(Buffer.alloc(5000, 0x5a))), 'source_format');
     assert.equal(await codeOf(file(Buffer.from('464c5601050000000900000000', 'hex'))), 'source_no_tracks');
+  });
+
+  it('a file that claims an index of gigabytes is refused, and the process lives', async () => {
+    // The sizes are true: the files are that long, but sparse.
+    const ftyp = Buffer.from('00000018667479706d703432000000006d70343269736f6d', 'hex');
+    const moov = Buffer.from('fffffff06d6f6f76', 'hex');
+    const large = Buffer.from('000000016d6f6f760000000100000000', 'hex');
+    const ebml = Buffer.from('1a45dfa3934286810142f7810142f2810442f381084282886d6174726f736b61', 'hex');
+    const tracks = Buffer.from('18538067 01ffffffffffffff 1654ae6b 08f0000000'.replaceAll(' ', ''), 'hex');
+    for (const bytes of [Buffer.concat([ftyp, moov]), Buffer.concat([ftyp, large]), Buffer.concat([ebml, tracks])]) {
+      const path = file(bytes);
+      truncateSync(path, 4_400_000_000);
+      const before = process.memoryUsage().rss;
+      assert.match(await codeOf(path), /^source_/);
+      const grown = process.memoryUsage().rss - before;
+      assert.ok(grown < 700 * 2 ** 20, `${grown} bytes more`);
+    }
   });
 
   it('an FLV file that was cut gives all whole frames, and says where it ends', async () => {

@@ -1,5 +1,9 @@
 import { stat } from 'node:fs/promises';
+import { KmpRtmpError } from '../../base/errors.js';
 import { readSlateFile, type SlateFile } from './slate-file.js';
+
+/** The largest file, bytes: four times as much as the media that a slate may have. Its index is read into memory. */
+const MAX_FILE = 128 * 2 ** 20;
 
 interface Entry {
   /** Changes with the file. */
@@ -22,10 +26,15 @@ class SlateFiles {
    * @throws KmpRtmpError if it cannot be played; see {@link readSlateFile}
    */
   async load(path: string): Promise<SlateFile> {
-    const version = await stat(path).then(
-      ({ mtimeMs, size, ino }) => `${mtimeMs} ${size} ${ino}`,
-      () => '',
-    );
+    const found = await stat(path).catch(() => undefined);
+    // The file may have gone: that is found out when it is read. A pipe without a writer would be waited for, for ever.
+    if (found?.isFile() === false) {
+      const what = found.isDirectory() ? 'it is a folder' : 'it is not a regular file';
+      throw new KmpRtmpError('slate_file', `${path} cannot be a slate: ${what}`);
+    }
+    if (found !== undefined && found.size > MAX_FILE)
+      throw new KmpRtmpError('slate_file', `${path} cannot be a slate: it has more than ${MAX_FILE} bytes`);
+    const version = found === undefined ? '' : `${found.mtimeMs} ${found.size} ${found.ino}`;
     const known = this.loaded.get(path);
     if (known !== undefined && known.version === version) return known.file;
     const file = await readSlateFile(path);

@@ -1,6 +1,7 @@
 import { after, afterEach, before, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { slateFiles } from '../../../lib/upstream/slate/slate-files.js';
@@ -148,6 +149,18 @@ describe('kmp_rtmp_out_slate FILE', { timeout: 90_000 }, () => {
     ];
     for (const [name, bytes, why] of cases) await assert.rejects(fileOf(name, bytes), why);
     await assert.rejects(slateFiles.load(join(folder, 'gone.mp4')), /gone\.mp4 cannot be opened/);
+  });
+
+  it('that is no regular file is not read: a pipe could have no writer, a device no end', async () => {
+    live = await Live.start();
+    const pipe = join(folder, 'pipe.flv');
+    execFileSync('mkfifo', [pipe]);
+    symlinkSync('/dev/zero', join(folder, 'zero.flv'));
+    for (const path of [pipe, join(folder, 'zero.flv'), folder])
+      await assert.rejects(slateFiles.load(path), /cannot be a slate: it is (a folder|not a regular file)/);
+    writeFileSync(join(folder, 'large.mp4'), '');
+    truncateSync(join(folder, 'large.mp4'), 200 * 2 ** 20);
+    await assert.rejects(slateFiles.load(join(folder, 'large.mp4')), /large\.mp4 cannot be a slate: it has more than/);
   });
 
   it('is read again when it has changed', async () => {
