@@ -35,6 +35,7 @@ const FILE_PROBLEMS: ReadonlyMap<string, string> = new Map([
   ['ELOOP', 'the path has a symbolic link that leads back to itself'],
   ['EROFS', 'the file system is read-only'],
   ['ENOSPC', 'the disk is full'],
+  ['ENXIO', 'it is a pipe that no program reads, or a socket'],
 ]);
 
 /** Why a file cannot be created or written, as a text after its name and a colon. */

@@ -1,6 +1,13 @@
-import { closeSync, openSync, write, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, write, writeSync } from 'node:fs';
 import { KmpRtmpError, messageOf, writeErrorText } from '../base/errors.js';
 import type { LogLevel } from '../base/logger.js';
+import { systemClock } from '../time/clock.js';
+
+/** Without O_NONBLOCK, a pipe that nobody reads would stop the process. Files ignore it; Windows does not have it. */
+const FLAGS = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | (constants.O_NONBLOCK ?? 0);
+
+/** ms after which a pipe that was full is written to again. */
+const PIPE_RETRY = 50;
 
 /** A log file cannot be opened. At the start this is fatal; later the previous file stays in use. */
 export class LogFileError extends KmpRtmpError {
@@ -104,7 +111,7 @@ export class LogFile implements LineSink {
 
   private open(): number {
     try {
-      return openSync(this.path, 'a', 0o644);
+      return openSync(this.path, FLAGS, 0o644);
     } catch (error) {
       throw new LogFileError(this.path, error);
     }
@@ -139,6 +146,10 @@ export class LogFile implements LineSink {
     write(fd, bytes, 0, bytes.length, null, (error, count) => {
       if (error === null && count < bytes.length) {
         this.append(fd, bytes.subarray(count), lines);
+        return;
+      }
+      if (error?.code === 'EAGAIN' && this.closed === undefined) {
+        systemClock.after(PIPE_RETRY, () => this.append(fd, bytes, lines));
         return;
       }
       if (error === null) this.recovered();

@@ -1,11 +1,24 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
 import { Logging } from '../../lib/logging/winston-log.js';
 import { LogFile } from '../../lib/logging/log-file.js';
+import { eventually } from '../support/eventually.js';
 import { FakeClock } from '../support/fake-clock.js';
+import { turns } from '../support/turns.js';
 
 const notHere = existsSync('/dev/full') ? false : 'there is no /dev/full here';
 
@@ -219,6 +232,43 @@ describe('logging', () => {
     await made.close();
     assert.equal(stderr.lines.length, 1);
     assert.match(stderr.text, /\[error\].* log lines for \/dev\/full are lost: ENOSPC/);
+  });
+
+  it('does not wait for a reader of a pipe in the place of a file', { skip: notHere }, () => {
+    const path = fresh();
+    execFileSync('mkfifo', [path]);
+    assert.throws(() => new LogFile(path), {
+      code: 'log_file',
+      message: /it is a pipe that no program reads, or a socket/,
+    });
+  });
+
+  it('keeps lines for a pipe that is read slowly, and nothing waits for it', { skip: notHere }, async () => {
+    const path = fresh();
+    execFileSync('mkfifo', [path]);
+    const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const file = new LogFile(path);
+    const lines = Array.from({ length: 2000 }, (_, n) => `${n} ${'x'.repeat(100)}`);
+    for (const line of lines) file.write(line);
+    const piece = Buffer.alloc(10_000);
+    let text = '';
+    await eventually(() => {
+      try {
+        text += piece.toString('latin1', 0, readSync(reader, piece));
+      } catch {
+        // The pipe is empty at the moment.
+      }
+      return text.length >= `${lines.join('\n')}\n`.length;
+    }, 'all lines');
+    assert.equal(text, `${lines.join('\n')}\n`);
+    // Now nobody reads: the lines are lost, and neither a new file nor the end waits for them.
+    for (const line of lines) file.write(line);
+    await turns();
+    file.reopen();
+    for (const line of lines) file.write(line);
+    file.flushSync();
+    await file.close();
+    closeSync(reader);
   });
 
   it('limits the lines that wait for a slow disk, and reports how many were lost', async () => {
