@@ -3,8 +3,8 @@ import { CustomSource } from 'mediabunny';
 import { KmpRtmpError } from '../base/errors.js';
 
 /**
- * The largest part of a file that is read at once, bytes. The index of a film of two days has 200 MB. A damaged file can
- * claim a part of gigabytes: Node aborts the process for a read of 2 GiB or more.
+ * The largest part of a file that is read at once, bytes. The index of a film of two days has 200 MB. A damaged file
+ * can claim a part of gigabytes: Node aborts the process for a read of 2 GiB or more.
  */
 const MAX_PART = 256 * 1024 * 1024;
 
