@@ -109,7 +109,10 @@ export function buildConfig(file: string, main: Scope, context: BuildContext): C
   const logs = errorLogs.length === 0 ? [defaultErrorLog] : errorLogs;
   const files = filesOf(main, context);
   const fleet = fleetOf(main, context);
-  if (fleet !== undefined) warnOfControlKmp(httpScopes, warnings);
+  if (fleet !== undefined) {
+    warnOfControlKmp(httpScopes, warnings);
+    for (const scope of kmpScopes) warnOfAcks(settingLookup(scope, overrides), warnings);
+  }
   return {
     file,
     ...settings,
@@ -131,6 +134,15 @@ function warnOfControlKmp(servers: readonly Scope[], warnings: Warnings): void {
     const why = 'senders are sent to the node that owns the upstream';
     warnings.add(`${where}: "kmp=" of kmp_rtmp_control has no effect in a fleet: ${why}`);
   }
+}
+
+/** A node that takes an upstream over begins at a key frame, so the sender must still have the group. */
+function warnOfAcks(find: SettingLookup, warnings: Warnings): void {
+  const given = find('inAck');
+  const { inAck } = collectSettings(mediaDirectives, find);
+  if (given === undefined || inAck === 'on' || inAck === 'group') return;
+  const subject = `${formatOrigin(given.origin)}: kmp_rtmp_in_ack ${inAck}`;
+  warnings.once(subject, `${subject}: frames are lost when another node of the fleet takes an upstream over; use "on"`);
 }
 
 /** The files that the directives of all blocks name. */

@@ -115,6 +115,21 @@ describe('the block fleet', () => {
     });
   });
 
+  it('warns of acks with which a node that takes over loses frames', () => {
+    const block = `fleet { engine redis://192.0.2.5; ${NODE} }`;
+    const warningsOf = (ack: string): readonly string[] =>
+      load(block, {}, SERVERS.replace('stream {', `stream { kmp_rtmp_in_ack ${ack};`)).warnings;
+    for (const ack of ['frame', 'off']) {
+      const [warning = '', ...others] = warningsOf(ack);
+      assert.match(
+        warning,
+        new RegExp(`^/etc/kmp/k\\.conf:2: kmp_rtmp_in_ack ${ack}: frames are lost when another node`),
+      );
+      assert.deepEqual(others, []);
+    }
+    assert.deepEqual([...warningsOf('on'), ...warningsOf('group')], []);
+  });
+
   it('warns of a password in the URL, without the password', () => {
     const config = load(`fleet { engine redis://kmp:s3cret%2Fpassword@192.0.2.5; ${NODE} }`);
     assert.equal(config.fleet?.engine.password, 's3cret/password');
