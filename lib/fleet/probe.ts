@@ -62,7 +62,8 @@ const connectOnce: Connect = ({ host, port }, kind, timeout, clock) =>
       socket.destroy();
       resolve(answer);
     };
-    const timer = clock.after(timeout, () => end(false), false);
+    // If this process was busy, the answer may have arrived and not been read: timers come before it.
+    const timer = clock.after(timeout, () => setImmediate(end, false), false);
     socket.once('connect', () => {
       connected = true;
       if (kind === 'accepts') end(true);
