@@ -92,10 +92,12 @@ describe('a node with two workers', { timeout: 110_000, skip }, () => {
 
   it('passes the tracks of another node on from any worker, and acks back', async () => {
     for (let n = 0; n < 4; n++) {
-      const before = new Set(n2.connections);
+      let before = new Set(n2.connections);
       const arrived = (): PeerConnection | undefined => n2.connections.find((one) => !before.has(one));
       // Until the node has had its first answer of the engine, it does not know n2, and refuses.
       const relayed = async (): Promise<KmpSender> => {
+        // On a busy machine, a connection can be given up by one side after the other side has accepted it.
+        before = new Set(n2.connections);
         const sender = await open(`there-${n}`, 'n2', 1);
         sender.send(videoMinf(), ...videoFrames(0, 3));
         await eventually(() => sender.isClosed || arrived() !== undefined, 'a connection');
