@@ -109,7 +109,11 @@ export class ProcessMemory {
 
   private remeasure(): void {
     this.measuredAt = this.clock.now();
-    this.use = this.measure();
+    try {
+      this.use = this.measure();
+    } catch {
+      // The system tells it in a file. If no descriptor is free, the last measurement counts.
+    }
   }
 
   /**
