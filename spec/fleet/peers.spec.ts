@@ -233,6 +233,39 @@ describe('a node that asks another one', { timeout: 60_000 }, () => {
     assert.equal((await node.http.get('/metrics')).status, 200);
   });
 
+  it('a strange upstream of another node does not take its metrics from any', async () => {
+    const tracks = '{"video":{"sent_frames":7,"pending_frames":1e999},"data":null}';
+    answers(
+      head,
+      '{"value":{}}\n',
+      `{"id":"a","upstream":{"state":"x\\u0000y","sent_bytes":-3,"streams":{"s":{"id":1,"tracks":${tracks}}}}}\n`,
+      end,
+    );
+    const { status, text } = await node.http.get('/metrics?fleet=1');
+    assert.equal(status, 200);
+    assert.match(text, /^kmp_rtmp_upstream_state\{upstream="a",node="odd",state="x\ufffdy"\} 1$/m);
+    assert.match(text, /^kmp_rtmp_upstream_sent_bytes_total\{upstream="a",node="odd"\} 0$/m);
+    const track = '\\{upstream="a",node="odd",stream="1",media="video"\\}';
+    assert.match(text, new RegExp(`^kmp_rtmp_track_sent_frames_total${track} 7$`, 'm'));
+    assert.match(text, new RegExp(`^kmp_rtmp_track_pending_frames${track} 0$`, 'm'));
+    assert.deepEqual((await node.status()).missing_nodes, []);
+  });
+
+  it('leaves out fields that are nested too deeply to be answered with', async () => {
+    const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}`;
+    answers(
+      head,
+      `{"value":{"version":"9.9.9","more":${deep}}}\n`,
+      `{"id":"a","upstream":{"state":"publishing","more":${deep},"also":[{"a":[1]}]}}\n`,
+      end,
+    );
+    const { upstreams, missing_nodes: names } = await node.status();
+    assert.deepEqual(names, []);
+    assert.equal(upstreams['a']?.state, 'publishing');
+    assert.deepEqual(Reflect.get(upstreams['a'] ?? {}, 'also'), [{ a: [1] }]);
+    assert.equal(Reflect.get(upstreams['a'] ?? {}, 'more'), undefined);
+  });
+
   it('the lines may come in any pieces', async () => {
     const text = `${head}{"value":{}}\n{"id":"ä","upstream":{}}\n${end}`;
     answer = (_req, res) => {

@@ -67,6 +67,15 @@ export interface NodeSetup {
   readonly clock?: Clock;
 }
 
+const NO_COUNTS = {
+  engineUp: false,
+  nodes: { alive: 1, draining: 0, dead: 0 },
+  placements: 0,
+  fallbacks: 0,
+  takeovers: 0,
+  fenced: 0,
+};
+
 /** A node of a fleet without an engine: media side, view, and HTTP server on loopback. */
 export class FleetNode {
   private readonly senders: KmpSender[] = [];
@@ -100,6 +109,7 @@ export class FleetNode {
         { path: '/', status: true, access: [] },
       ],
       management: view.management,
+      node: { management: media.management, counts: () => ({ ...NO_COUNTS, peers: view.peersUp }) },
       counters: { totals: () => media.totals(), processes: () => media.processes() },
       health: { ready: () => true },
       status: () => statusRouter(view.management, { api: '/api', counters: media, log }),

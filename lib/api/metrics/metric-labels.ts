@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { UpstreamStatus, StreamStatus } from '../../upstream/report/status.js';
+import type { UpstreamStatus, StreamStatus, TrackStatus } from '../../upstream/report/status.js';
 
 const MAX_LABEL_LENGTH = 128;
 /** What Prometheus refuses, and what changes how a dashboard shows the label: see lib/base/visible.ts. */
@@ -16,6 +16,21 @@ export function upstreamLabel(id: string): string {
   if (corrected === id && id.length <= MAX_LABEL_LENGTH) return id;
   const hash = createHash('sha256').update(id, 'utf16le').digest('hex').slice(0, 12);
   return `${[...corrected].slice(0, MAX_LABEL_LENGTH).join('')}~${hash}`;
+}
+
+/** The label value of a word of this service, which another node of the fleet may have sent: it may be any text. */
+export function wordLabel(word: string): string {
+  return word.slice(0, MAX_LABEL_LENGTH).replace(INVALID, '\ufffd');
+}
+
+const MEDIA = ['video', 'audio'] as const;
+
+/** The tracks of a stream with their labels. Another node of the fleet may have tracks of other kinds. */
+export function tracksWithLabels({ tracks }: StreamStatus): { media: string; of: TrackStatus }[] {
+  return MEDIA.flatMap((media) => {
+    const of = tracks[media];
+    return of === undefined ? [] : [{ media, of }];
+  });
 }
 
 /**

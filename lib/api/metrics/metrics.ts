@@ -7,7 +7,7 @@ import { answerBytes, answerError } from '../answer.js';
 import { CLOSED_METRICS, failedUpstreams } from './closed-metrics.js';
 import { FLEET_METRICS, type FleetCounts } from './fleet-metrics.js';
 import { PROCESS_METRICS, type Processes } from './process-metrics.js';
-import { streamsWithLabels, upstreamLabel } from './metric-labels.js';
+import { streamsWithLabels, tracksWithLabels, upstreamLabel, wordLabel } from './metric-labels.js';
 import { CURRENT_METRICS, TOTAL_METRICS, TRACK_METRICS, UPSTREAM_METRICS } from './metric-tables.js';
 import type { Sample, SampledMetric } from './metric.js';
 import { securityHeaders } from '../security.js';
@@ -116,10 +116,11 @@ function* upstreamFamilies(status: GlobalStatus, more: readonly 'node'[]): Gener
   const upstreams = shown.map(([id, of]) => ({ labels: { upstream: upstreamLabel(id), ...nodeOf(of) }, of }));
   const tracks = upstreams.flatMap(({ labels, of: upstream }) =>
     streamsWithLabels(upstream).flatMap(({ label, stream }) =>
-      Object.entries(stream.tracks).map(([media, of]) => ({ labels: { ...labels, stream: label, media }, of })),
+      tracksWithLabels(stream).map(({ media, of }) => ({ labels: { ...labels, stream: label, media }, of })),
     ),
   );
-  yield [withLabels(STATE, more), upstreams.map(({ labels, of }): Sample => [{ ...labels, state: of.state }, 1])];
+  const states = upstreams.map(({ labels, of }): Sample => [{ ...labels, state: wordLabel(of.state) }, 1]);
+  yield [withLabels(STATE, more), states];
   yield [withLabels(FAILING, more), upstreams.flatMap(({ labels, of }) => failingSamples(labels, of))];
   for (const { value, ...metric } of UPSTREAM_METRICS) {
     const samples = upstreams.map(({ labels, of }): Sample => [labels, value(of)]);
@@ -190,7 +191,7 @@ function failingSamples(
   labels: Readonly<Record<string, string>>,
   { state, last_error: error }: UpstreamStatus,
 ): Sample[] {
-  return error !== null && CONNECTING.has(state) ? [[{ ...labels, reason: error.reason }, 1]] : [];
+  return error !== null && CONNECTING.has(state) ? [[{ ...labels, reason: wordLabel(error.reason) }, 1]] : [];
 }
 
 type Entry = readonly [id: string, upstream: UpstreamStatus];
@@ -208,7 +209,8 @@ function formatFamily({ type, name, help, labels }: Metric, samples: readonly Sa
   const registry = new Registry();
   const kind = type === 'counter' ? Counter : Gauge;
   const metric = new kind({ name: `kmp_rtmp_${name}`, help, labelNames: labels, registers: [registry] });
-  for (const [values, value] of samples) metric.inc(values, value);
+  // A counter refuses to get smaller. Another node of the fleet may send any number.
+  for (const [values, value] of samples) metric.inc(values, type === 'counter' ? Math.max(0, value) : value);
   return registry.metrics();
 }
 

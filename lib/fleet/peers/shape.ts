@@ -1,6 +1,7 @@
 /**
  * The form that a part of another node's answer must have. What is absent or has another type gets a neutral value, so
- * that a node of an older version can be shown. Fields that this version does not know are kept.
+ * that a node of an older version can be shown. Fields that this version does not know are kept, unless they are nested
+ * deeper than {@link MAX_DEPTH}.
  */
 export type Shape =
   | 'number'
@@ -19,7 +20,8 @@ export type ShapeOf<T> = { readonly [Key in keyof Required<T>]: Shape };
 
 /** Never throws. `value` comes from JSON. */
 export function fit(shape: Shape, value: unknown): unknown {
-  if (shape === 'number') return typeof value === 'number' ? value : 0;
+  // JSON has numbers that are too large, such as 1e999.
+  if (shape === 'number') return typeof value === 'number' && Number.isFinite(value) ? value : 0;
   if (shape === 'string') return typeof value === 'string' ? value : '';
   if (shape === 'boolean') return value === true;
   if ('nullable' in shape) return value === null || value === undefined ? null : fit(shape.nullable, value);
@@ -31,12 +33,22 @@ export function fit(shape: Shape, value: unknown): unknown {
     for (const [key, one] of Object.entries(given)) fitted[key] = fit(shape.map, one);
     return fitted;
   }
-  for (const [key, one] of Object.entries(given)) if (!Object.hasOwn(shape.fields, key)) fitted[key] = one;
+  for (const [key, one] of Object.entries(given)) {
+    if (!Object.hasOwn(shape.fields, key) && !isDeeper(one, MAX_DEPTH)) fitted[key] = one;
+  }
   for (const [key, of] of Object.entries(shape.fields)) {
     const one = fit(of, Object.hasOwn(given, key) ? given[key] : undefined);
     if (one !== undefined) fitted[key] = one;
   }
   return fitted;
+}
+
+/** Levels of a field that this version does not know. JSON.parse reads thousands of them, but JSON.stringify throws. */
+const MAX_DEPTH = 16;
+
+function isDeeper(value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return depth === 0 || Object.values(value).some((one) => isDeeper(one, depth - 1));
 }
 
 function fits(shape: Shape, value: unknown): boolean {
