@@ -148,7 +148,8 @@ export class LogFile implements LineSink {
         this.append(fd, bytes.subarray(count), lines);
         return;
       }
-      if (error?.code === 'EAGAIN' && this.closed === undefined) {
+      // Neither the end nor a new file waits for a pipe.
+      if (error?.code === 'EAGAIN' && this.closed === undefined && fd === this.fd) {
         systemClock.after(PIPE_RETRY, () => this.append(fd, bytes, lines));
         return;
       }

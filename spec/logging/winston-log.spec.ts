@@ -271,6 +271,21 @@ describe('logging', () => {
     closeSync(reader);
   });
 
+  it('a full pipe that was replaced does not hold up the new file', { skip: notHere }, async () => {
+    const path = fresh();
+    execFileSync('mkfifo', [path]);
+    const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const file = new LogFile(path);
+    for (let n = 0; n < 2000; n++) file.write('x'.repeat(100));
+    await turns();
+    rmSync(path);
+    file.reopen();
+    file.write('to the new file');
+    await eventually(() => linesOf(path).includes('to the new file'), 'the line');
+    await file.close();
+    closeSync(reader);
+  });
+
   it('limits the lines that wait for a slow disk, and reports how many were lost', async () => {
     const path = fresh();
     const told: string[] = [];
