@@ -178,6 +178,8 @@ export class Service {
     const end = clock.now() + config.workerShutdownTimeout;
     await this.drain?.finish(config.workerShutdownTimeout * DRAIN_SHARE);
     this.drain?.stop();
+    // Callbacks are answered until the end, but the KMP server closes now.
+    this.fleet?.stopTaking();
     await this.media.stop(Math.max(1, end - clock.now()));
     this.fleetSide?.view.stop();
     await this.fleet?.stop();

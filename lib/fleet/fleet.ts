@@ -71,6 +71,8 @@ export class Fleet implements Ownership {
   private holdUntil = 0;
   private timers: Timer[] = [];
   private stopped = false;
+  /** False once the KMP server of this node closes. */
+  private taking = true;
 
   constructor(
     private config: FleetConfig,
@@ -97,6 +99,7 @@ export class Fleet implements Ownership {
       ...{ node: node.name, view: this.heart.view, cache: this.cache, log },
       probe: new Probe(clock, options.connect),
       epochHere: (id) => this.ids.epochOf(id),
+      takesTracks: () => this.taking,
       engine: () => this.readyEngine(),
       takesNew: () => clock.now() >= this.holdUntil,
       refresh: () => this.heart.beat(),
@@ -206,6 +209,11 @@ export class Fleet implements Ownership {
     if (this.self.draining === draining) return;
     this.heart.change({ draining });
     this.heart.soon();
+  }
+
+  /** From now on, no sender is sent to this node, because its KMP server closes. */
+  stopTaking(): void {
+    this.taking = false;
   }
 
   /** Leaves the fleet. Takes at most `engine_timeout`. */

@@ -4,7 +4,7 @@ import { EngineUnavailable, type FleetEngine } from './engine/engine.js';
 import type { NodeAddress, NodeRecord } from './node-record.js';
 import type { NodeView } from './node-view.js';
 import type { OwnerCache } from './owner-cache.js';
-import type { Probe } from './probe.js';
+import type { Probe, ProbeKind } from './probe.js';
 
 /** Where the senders of an upstream are sent to. */
 export interface Placement {
@@ -33,6 +33,8 @@ export interface PlacerOptions {
   readonly probe: Probe;
   readonly cache: OwnerCache;
   readonly log: Logger;
+  /** False once the KMP server of this node closes. Then this node counts as dead. */
+  readonly takesTracks: () => boolean;
   /** The epoch of an id that is live here. */
   readonly epochHere: (id: string) => number | undefined;
   /** The engine, once it has the live ids of this node; undefined: it is away. */
@@ -70,7 +72,7 @@ export class Placer {
 
   /** undefined: the engine must not decide. */
   private async byEngine(engine: FleetEngine, id: string, event: PlaceEvent): Promise<Placement | undefined> {
-    const { node: self, view, probe, cache, takesNew } = this.options;
+    const { node: self, view, cache, takesNew } = this.options;
     if (!takesNew() && (await engine.ownerOf(id)) === undefined) return undefined;
     const dead: string[] = [];
     // Owners that were chosen here: their senders have never been sent to them.
@@ -88,14 +90,20 @@ export class Placer {
       if (record !== undefined) {
         cache.set({ id, node: owner, epoch });
         last = { node: owner, kmp: record.kmp, epoch };
-        const isSure = owner === self || (event === 'publish' && !created && !stale);
+        const isSure = owner !== self && event === 'publish' && !created && !stale;
         // An excluded node that is the owner nevertheless is the only one.
         if (isSure || dead.includes(owner)) return last;
-        if (await probe.answers(record.kmp, stale ? 'responds' : 'accepts')) return last;
+        if (await this.isThere(record, stale ? 'responds' : 'accepts')) return last;
       }
       dead.push(owner);
     }
     return last;
+  }
+
+  /** Whether senders can connect to a node. This one knows it of itself. */
+  private async isThere({ name, kmp }: NodeRecord, kind?: ProbeKind): Promise<boolean> {
+    const { node: self, probe, takesTracks } = this.options;
+    return name === self ? takesTracks() : probe.answers(kmp, kind);
   }
 
   private tookOver(id: string, owner: string, previous: string): void {
@@ -111,13 +119,11 @@ export class Placer {
 
   /** Without the engine: the owner that is known, else the first in the order that all nodes compute. */
   private async byView(id: string): Promise<Placement> {
-    const { node: self, view, probe, cache, epochHere, liveAt } = this.options;
+    const { node: self, view, cache, epochHere, liveAt, takesTracks } = this.options;
     const here = view.get(self);
     if (here === undefined) throw new Error('a node knows itself');
     const epoch = epochHere(id);
-    if (epoch !== undefined) return { node: self, kmp: here.kmp, epoch };
-    const answers = (record: NodeRecord): Promise<boolean> | boolean =>
-      record.name === self || probe.answers(record.kmp);
+    if (epoch !== undefined && takesTracks()) return { node: self, kmp: here.kmp, epoch };
     const cached = cache.get(id);
     const known = [await liveAt(id), cached?.node].filter((name) => name !== undefined);
     const free = view.alive.filter(({ draining }) => !draining);
@@ -127,7 +133,7 @@ export class Placer {
     );
     for (const name of [...new Set([...known, ...order])].slice(0, TRIES + known.length)) {
       const record = view.get(name);
-      if (record === undefined || !(await answers(record))) continue;
+      if (record === undefined || !(await this.isThere(record))) continue;
       const owner = { id, node: name, epoch: cached?.node === name ? cached.epoch : 0 };
       cache.set(owner);
       return { node: name, kmp: record.kmp, epoch: owner.epoch };

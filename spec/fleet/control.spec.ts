@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
@@ -8,6 +10,8 @@ import { checkSignature } from '../../lib/kmp/signature.js';
 import { Service } from '../../lib/service.js';
 import { freePort } from '../support/free-port.js';
 import { send } from '../support/http.js';
+import { KmpSender, videoMinf } from '../support/kmp-sender.js';
+import { videoFrames } from '../support/live.js';
 import { LogLines } from '../support/log-lines.js';
 import { noRedis, startRedis, type Redis } from '../support/redis.js';
 import { until } from '../support/until.js';
@@ -151,6 +155,53 @@ describe('control in a fleet', { timeout: 110_000, skip: noRedis }, () => {
     assert.equal(node, 'n1');
     assert.ok(Number(epoch) > Number(dataOf(upstream)['fleet_epoch']));
     assert.equal(a.service.fleet?.counters.takeovers, 1);
+  });
+
+  it('a node that ends names another one, although an upstream of its own still has to end', async () => {
+    const [a, b] = (await fleet(['n1', 'n2'])) as [Node, Node];
+    let upstream: Answer['upstreams'][number] | undefined;
+    let name = '';
+    for (let i = 0; dataOf(upstream ?? { connect_data: 'e30=' })['fleet_node'] !== 'n1'; i++) {
+      name = `cam-${i}`;
+      [upstream] = (await ask(a, publish(name, 'video'))).upstreams;
+    }
+    assert.ok(upstream);
+    const { id } = upstream;
+    // A server that accepts connections and says nothing.
+    const silent = createServer((socket) => socket.on('error', () => {}));
+    silent.listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const url = `rtmp://127.0.0.1:${(silent.address() as AddressInfo).port}/app/x`;
+    const sender = await KmpSender.open(a.kmp, { ...dataOf(upstream), url });
+    let stopped: Promise<void> | undefined;
+    try {
+      sender.send(videoMinf(), ...videoFrames(0, 3));
+      await until(
+        'the upstream',
+        () => Promise.resolve(a.service.fleet?.liveIds),
+        (ids) => ids?.includes(id) === true,
+      );
+      // So nothing moves before the end.
+      b.service.startDrain();
+      await until(
+        'the drain of the other node',
+        () => Promise.resolve(a.service.fleet?.hasOtherNode),
+        (has) => has === false,
+      );
+      nodes.splice(nodes.indexOf(a), 1);
+      stopped = a.service.stop();
+      const answer = await until(
+        'the other node',
+        () => ask(a, publish(name, 'audio', 'republish', id)),
+        ({ url: place }) => place === `kmp://127.0.0.1:${b.kmp}`,
+      );
+      assert.equal(dataOf(answer.upstreams[0] ?? { connect_data: 'e30=' })['fleet_node'], 'n2');
+    } finally {
+      a.service.kill();
+      await stopped;
+      sender.destroy();
+      silent.close();
+    }
   });
 
   it('answers without the engine, and is ready', async () => {

@@ -507,6 +507,32 @@ describe('a node of a fleet', () => {
     );
   });
 
+  it('is no place for senders from when its KMP server closes, whatever is recorded', async () => {
+    const [a] = await three();
+    const id = idFor('n1', 'n2');
+    const before = await a.fleet.place(id, 'publish');
+    a.fleet.began(id, before.epoch);
+    a.fleet.stopTaking();
+    const after = await a.fleet.place(id, 'republish');
+    assert.equal(after.node, 'n2');
+    assert.ok(after.epoch > before.epoch);
+    assert.deepEqual(await a.fleet.place(id, 'publish'), after);
+  });
+
+  it('is no place for senders from then on without the engine, either', async () => {
+    const [a] = await three();
+    const [live, known] = [idFor('n1', 'n2'), idFor('n1', 'n3')];
+    a.fleet.began(live, (await a.fleet.place(live, 'publish')).epoch);
+    await a.fleet.place(known, 'publish');
+    await cut(a);
+    a.fleet.stopTaking();
+    assert.equal((await a.fleet.place(live, 'republish')).node, 'n2');
+    assert.equal((await a.fleet.place(known, 'republish')).node, 'n3');
+    for (const name of ['n2', 'n3']) dead.add(name);
+    await pass(1000);
+    assert.equal((await a.fleet.place(known, 'republish')).node, 'n1', 'there is no other node');
+  });
+
   it('leaves when it ends', async () => {
     const [a, b] = await three();
     await b.fleet.stop();
