@@ -220,6 +220,8 @@ export class Fleet implements Ownership {
   async stop(): Promise<void> {
     if (this.stopped) return;
     this.stopped = true;
+    // A heartbeat after it has left would bring its record back.
+    this.stopTimers();
     if (this.engine.up) await this.engine.leave(this.self.name).catch(() => {});
     this.abandon();
   }
@@ -227,10 +229,14 @@ export class Fleet implements Ownership {
   /** Ends without leaving, as a process that dies. */
   abandon(): void {
     this.stopped = true;
+    this.stopTimers();
+    void this.engine.stop();
+  }
+
+  private stopTimers(): void {
     for (const timer of this.timers) timer.cancel();
     this.heart.stop();
     this.ids.stop();
-    void this.engine.stop();
   }
 
   private createEngine(): FleetEngine {

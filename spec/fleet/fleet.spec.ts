@@ -535,7 +535,10 @@ describe('a node of a fleet', () => {
 
   it('leaves when it ends', async () => {
     const [a, b] = await three();
-    await b.fleet.stop();
+    const left = b.fleet.stop();
+    // The next heartbeat is due before the engine has answered.
+    clock.advance(1000);
+    await left;
     await pass(1000);
     assert.deepEqual(
       a.fleet.nodes.map(({ name }) => name),
