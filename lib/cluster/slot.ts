@@ -165,13 +165,22 @@ export class Slot {
   private fork(): void {
     this.generation++;
     this.startedAt = this.owner.clock.now();
-    const worker = forkWorker();
+    let worker: ChildWorker;
+    try {
+      worker = forkWorker();
+    } catch (error) {
+      this.onExit(messageOf(error));
+      return;
+    }
     this.worker = worker;
-    const stream = worker.process.stdio[CHANNEL_FD];
+    // Without a free descriptor or process, there are no streams, and no exit follows the error.
+    const stream = (worker.process.stdio as readonly unknown[] | undefined)?.[CHANNEL_FD];
     if (stream instanceof Socket)
       this.channel = new MessageChannel(stream, (message) => this.onMessage(message, worker));
     worker.on('message', (message: Misplaced, socket?: Socket) => this.misplaced(message, socket));
-    worker.on('error', () => {});
+    worker.on('error', (error) => {
+      if (worker.process.pid === undefined && this.worker === worker) this.onExit(messageOf(error));
+    });
     worker.on('exit', (code, signal) => this.onExit(signal ?? `status ${code}`));
     this.timer = this.owner.clock.after(
       START_TIMEOUT,

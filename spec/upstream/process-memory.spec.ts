@@ -21,7 +21,7 @@ describe('the memory limit of the process', { timeout: 30_000 }, () => {
     return sender;
   }
 
-  /** Takes what the pool has: whoever needs memory gets it from the system. */
+  /** Takes all free memory of the pool: the next read needs memory from the system. */
   function takeRest(): Block[] {
     const rest: Block[] = [];
     for (let block = blockPool.takeFree(1); block !== undefined; block = blockPool.takeFree(1)) rest.push(block);
