@@ -7,9 +7,9 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { chooseCases, CASES, TARGETS, type Case, type Target } from './cases.js';
 import { chart } from './chart.js';
+import { giveUp, readOptions } from './options.js';
 import { table } from './report.js';
 import { failed, medianRun, type Results, type Row, type Run } from './result.js';
 import { runCase } from './run.js';
@@ -27,7 +27,7 @@ const HELP = `npm run bench -- [options]
   --out DIR          where results.json and chart.svg go. Default bench-out
 `;
 
-const { values: options } = parseArgs({
+const options = readOptions('bench', {
   options: {
     case: { type: 'string', multiple: true, default: [] },
     target: { type: 'string', multiple: true, default: [] },
@@ -114,9 +114,6 @@ async function main(): Promise<void> {
 if (options.help) {
   console.log(HELP);
 } else {
-  await main().catch((error: unknown) => {
-    console.error(`bench: ${error instanceof Error ? error.message : String(error)}`);
-    process.exitCode = 1;
-  });
+  await main().catch((error: unknown) => giveUp('bench', error));
 }
 process.exit();

@@ -7,10 +7,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { freePort } from '../spec/support/free-port.js';
 import { Service } from './children.js';
 import { HoldingLoad } from './holding-load.js';
+import { readOptions } from './options.js';
 import { processTree } from './processes.js';
 import { sleep } from './time.js';
 
@@ -49,7 +49,7 @@ const CASES: MemoryCase[] = CONTENTS.flatMap(({ content, ...bytes }) =>
   ),
 );
 
-const { values: options } = parseArgs({
+const options = readOptions('bench:memory', {
   options: {
     case: { type: 'string', multiple: true, default: [''] },
     upstreams: { type: 'string', default: '50' },

@@ -12,6 +12,7 @@ import { RedisEngine } from '../../lib/fleet/engine/redis-engine.js';
 import { Fleet } from '../../lib/fleet/fleet.js';
 import { rendezvousOrder } from '../../lib/placement/rendezvous.js';
 import { systemClock } from '../../lib/time/clock.js';
+import { giveUp } from '../options.js';
 
 // What a fleet of 100 nodes with 100,000 upstreams costs: the CPU time of a real redis-server, and that of a node.
 // `node dist/bench/fleet/engine.js`, Linux only: it reads /proc.
@@ -90,7 +91,7 @@ async function runNode(port: number): Promise<void> {
 
 async function measure(): Promise<void> {
   const program = ['redis-server', 'valkey-server'].find((name) => spawnSync(name, ['--version']).status === 0);
-  if (program === undefined) throw new Error('redis-server is missing (Debian: redis-server)');
+  if (program === undefined) throw new Error('redis-server is missing (Debian: apt-get install redis-server)');
   const port = await freePort();
   const folder = mkdtempSync(join(tmpdir(), 'bench-fleet-'));
   const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder];
@@ -181,4 +182,4 @@ async function measureWith(server: ChildProcess, port: number): Promise<void> {
 }
 
 if (process.argv[2] === '--node') await runNode(Number(process.argv[3]));
-else await measure();
+else await measure().catch((error: unknown) => giveUp('bench:fleet', error));

@@ -1,5 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import net from 'node:net';
+import { messageOf } from '../../../lib/base/errors.js';
 import { freePort } from '../../../spec/support/free-port.js';
 import { keep } from '../../children.js';
 import { Door } from './door.js';
@@ -12,6 +14,9 @@ export interface Line {
   readonly door: Door | undefined;
 }
 
+/** How long to wait for a connection to the server of `REDIS_URL`, ms. */
+const CONNECT_MS = 3000;
+
 /** The engine of the demo: redis-server as a process, or the server of `REDIS_URL`. */
 export class Engine {
   private readonly doors: Door[] = [];
@@ -21,14 +26,30 @@ export class Engine {
 
   /**
    * @param url redis://host:port, of a server that runs; undefined: starts one
-   * @throws Error if there is no redis-server, or the URL is of another kind
+   * @throws Error if there is no redis-server, the URL is of another kind, or nothing answers there
    */
   static async start(url: string | undefined): Promise<Engine> {
-    const own = url === undefined;
-    const engine = new Engine(new URL(url ?? `redis://127.0.0.1:${await freePort()}`));
-    if (engine.url.protocol !== 'redis:') throw new Error('REDIS_URL: redis://host:port is expected');
-    if (own) await engine.run();
+    if (url !== undefined) return Engine.running(url);
+    const engine = new Engine(new URL(`redis://127.0.0.1:${await freePort()}`));
+    await engine.run();
     return engine;
+  }
+
+  private static async running(text: string): Promise<Engine> {
+    if (!URL.canParse(text) || new URL(text).protocol !== 'redis:') {
+      throw new Error('REDIS_URL: redis://host:port is expected');
+    }
+    const url = new URL(text);
+    const socket = net.connect({ ...placeOf(url), timeout: CONNECT_MS });
+    socket.once('timeout', () => socket.destroy(new Error(`no connection within ${CONNECT_MS} ms`)));
+    try {
+      await once(socket, 'connect');
+    } catch (error) {
+      throw new Error(`REDIS_URL: cannot connect to ${url.host}: ${messageOf(error)}`, { cause: error });
+    } finally {
+      socket.destroy();
+    }
+    return new Engine(url);
   }
 
   get name(): string {
@@ -43,7 +64,8 @@ export class Engine {
   async line(cuttable: boolean): Promise<Line> {
     const own = this.child !== undefined;
     if (own && !cuttable) return { url: textOf(this.url), door: undefined };
-    const door = await Door.to(Number(this.url.port || 6379), this.url.hostname);
+    const { port, host } = placeOf(this.url);
+    const door = await Door.to(port, host);
     this.doors.push(door);
     const url = new URL(this.url);
     url.host = `127.0.0.1:${door.port}`;
@@ -90,4 +112,7 @@ export class Engine {
   }
 }
 
+const placeOf = ({ hostname, port }: URL): { host: string; port: number } => {
+  return { host: hostname, port: Number(port || 6379) };
+};
 const textOf = (url: URL): string => url.href.replace(/\/$/, '');

@@ -3,10 +3,10 @@
  * is away, while encoders send. Each frame is checked. Exit status 0 only if every frame arrived, and no upstream was
  * split.
  */
-import { writeFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
+import { openSync, writeFileSync } from 'node:fs';
 import { messageOf } from '../../../lib/base/errors.js';
 import { table } from '../../../lib/cli/table.js';
+import { giveUp, readOptions } from '../../options.js';
 import { Scenes, type Plan, type Scene } from './scenes.js';
 import { Stage } from './stage.js';
 
@@ -18,7 +18,7 @@ const HELP = `npm run demo:fleet -- [options]
 The engine is a redis-server that the demo starts, or the server of the variable REDIS_URL (redis://host:port).
 `;
 
-const { values: options } = parseArgs({
+const options = readOptions('demo:fleet', {
   options: {
     short: { type: 'boolean', default: false },
     encoders: { type: 'string', default: '24' },
@@ -56,7 +56,7 @@ function faults({ arrivals, failure }: Stage, scenes: readonly Scene[]): string[
   ];
 }
 
-async function run(plan: Plan): Promise<boolean> {
+async function run(plan: Plan, json: number | undefined): Promise<boolean> {
   const stage = await Stage.build(process.env['REDIS_URL']);
   const scenes = new Scenes(stage, plan, say);
   say(`engine: ${stage.engine.name}; ${plan.encoders} encoders of a video and an audio track each`);
@@ -75,7 +75,7 @@ async function run(plan: Plan): Promise<boolean> {
       say(`publishes of a name that another node still published: ${stage.arrivals.refused}`);
     }
     say(wrong.length === 0 ? 'Every frame arrived.' : wrong.join('\n'));
-    if (options.json !== undefined) writeFileSync(options.json, JSON.stringify(scenes.played, undefined, 2));
+    if (json !== undefined) writeFileSync(json, JSON.stringify(scenes.played, undefined, 2));
     if (wrong.length > 0) for (const node of stage.nodes) say(`\n${node.name}, the end of its log:\n${node.tail()}`);
   } finally {
     await stage.close();
@@ -83,12 +83,16 @@ async function run(plan: Plan): Promise<boolean> {
   return wrong.length === 0;
 }
 
-if (options.help) say(HELP);
-else {
-  const { short } = options;
+async function main(): Promise<void> {
+  const { short, json } = options;
   const outage = seconds(options.outage ?? (short ? '5' : '30'), 'outage') * 1000;
   const encoders = Math.ceil(seconds(options.encoders, 'encoders'));
-  const good = await run({ encoders, outage, pause: short ? 2000 : 5000, long: !short });
+  const plan = { encoders, outage, pause: short ? 2000 : 5000, long: !short };
+  // Opened first: a wrong path must not cost a whole run.
+  const good = await run(plan, json === undefined ? undefined : openSync(json, 'w'));
   // Timers of senders that have failed must not keep the process.
   process.exit(good ? 0 : 1);
 }
+
+if (options.help) say(HELP);
+else await main().catch((error: unknown) => giveUp('demo:fleet', error));

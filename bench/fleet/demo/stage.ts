@@ -31,9 +31,9 @@ export class Stage {
 
   /** @param redis URL of a server that runs; undefined: one is started */
   static async build(redis: string | undefined): Promise<Stage> {
+    const engine = await Engine.start(redis);
     const folder = mkdtempSync(join(tmpdir(), 'kmp-rtmp-fleet-'));
     writeFileSync(join(folder, 'peer-token'), randomBytes(20).toString('hex'), { mode: 0o600 });
-    const engine = await Engine.start(redis);
     const arrivals = new Arrivals();
     return new Stage(engine, arrivals, await arrivals.listen(), folder);
   }
