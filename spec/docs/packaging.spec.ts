@@ -167,7 +167,7 @@ describe('the npm package', () => {
     for (const path of ['lib/index.ts', 'assets/sample.mp4', 'dist/lib/build-info.json', 'LICENSE', 'README.md']) {
       assert.ok(files.has(path), path);
     }
-    for (const path of ['index.html', 'main.js', 'page.css']) {
+    for (const path of ['index.html', 'main.js', 'styles/page.css']) {
       assert.ok(files.has(`dist/lib/api/status/public/${path}`), path);
     }
     const mine = /^(dist\/(lib|bin)|lib|bin|assets|docs|examples|packaging)\/|^[^/]+$/;

@@ -125,7 +125,7 @@ describe('tokens with names and roles', { timeout: 60_000 }, () => {
   });
 
   it('are not needed for the page, only for its data', async () => {
-    for (const path of ['/', '/main.js', '/data/feed.js', '/theme.css', '/icon.svg']) {
+    for (const path of ['/', '/main.js', '/data/feed.js', '/styles/theme.css', '/icon.svg']) {
       assert.equal((await request(undefined, 'GET', path)).status, 200, path);
     }
     for (const path of ['/events', '/events/', '/%65vents', '//events', '/nothing', '/data/../events']) {

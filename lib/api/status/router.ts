@@ -94,11 +94,10 @@ export function statusRouter(management: StatusSource, options: StatusOptions = 
     res.write(sseEvent('hello', JSON.stringify(hello)));
     feed.add(res);
   });
-  router.get(['/:file', '/data/:file', '/orders/:file'], (req, res, next) => {
-    // Express has decoded the parameter: it may hold anything, and is looked up, never opened.
-    const file = String(req.params['file']);
-    const folder = /^\/(data|orders)\//.exec(req.path)?.[1];
-    const name = folder === undefined ? file : `${folder}/${file}`;
+  router.get(['/:file', '/:folder/:file'], (req, res, next) => {
+    // Express has decoded the parameters: they may hold anything, and are looked up, never opened.
+    const { folder, file } = req.params;
+    const name = [folder, file].filter((part) => part !== undefined).join('/');
     const asset = name === 'index.html' ? undefined : assets.get(name);
     if (asset) answerAsset(req, res, asset);
     else next();

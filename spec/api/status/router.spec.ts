@@ -28,7 +28,7 @@ describe('status page, over HTTP', () => {
       const file = files.pop() ?? '';
       if (seen.has(file)) continue;
       seen.add(file);
-      assert.match(file, /^((data|orders)\/)?[\w-]+\.(js|css|svg)$/);
+      assert.match(file, /^((data|orders|panel|sections|styles|table)\/)?[\w-]+\.(js|css|svg)$/);
       const { status, headers, text } = await server.get(`/a/status/${file}`);
       assert.equal(status, 200, file);
       assert.match(headers['content-type'] ?? '', /^(text\/(javascript|css)|image\/svg)/);
@@ -38,7 +38,7 @@ describe('status page, over HTTP', () => {
       }
       if (!file.startsWith('uplot')) assert.doesNotMatch(text, /https?:\/\/(?!www\.w3\.org)/, file);
     }
-    assert.ok(seen.has('uplot.js') && seen.has('table.js') && seen.has('data/wire.js'));
+    assert.ok(seen.has('uplot.js') && seen.has('table/table.js') && seen.has('data/wire.js'));
   });
 
   it('forbids foreign and inline scripts and styles', async () => {

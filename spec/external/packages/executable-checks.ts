@@ -115,7 +115,7 @@ export function executableChecks(executable: () => string): void {
       assert.equal(index, readFileSync(join(PAGE, 'index.html'), 'utf8'));
       for (const [name, path] of [
         ['main.js', join(PAGE, 'main.js')],
-        ['page.css', join(PAGE, 'page.css')],
+        ['styles/page.css', join(PAGE, 'styles/page.css')],
         ['uplot.js', 'node_modules/uplot/dist/uPlot.esm.js'],
       ] as const) {
         const answer = await fetch(`${http}/${name}`);

@@ -1,23 +1,23 @@
 import { Access } from './access.js';
-import { ActivityView } from './activity.js';
+import { ActivityView } from './sections/activity.js';
 import { Announcer } from './announcer.js';
-import { DetailView } from './detail.js';
+import { DetailView } from './panel/detail.js';
 import { byId, el, setAttribute, setText } from './dom.js';
 import { Dropper } from './orders/drop.js';
 import { ElsewhereForm } from './orders/elsewhere.js';
 import { StandingOrders } from './orders/standing.js';
 import { FeedClient, type FeedState } from './data/feed.js';
-import { Filter } from './data/filter.js';
+import { Filter } from './table/filter.js';
 import { duration, nameOf } from './data/format.js';
-import { Heading } from './heading.js';
+import { Heading } from './table/heading.js';
 import { idInLink, linkTo } from './link.js';
 import { Dismissed } from './data/dismissed.js';
 import { Model, type ActivityEntry } from './data/model.js';
-import { NodesView } from './nodes.js';
+import { NodesView } from './sections/nodes.js';
 import { storage } from './storage.js';
-import { TableView } from './table.js';
+import { TableView } from './table/table.js';
 import { setUpTheme } from './theme.js';
-import { TotalsView } from './totals.js';
+import { TotalsView } from './sections/totals.js';
 import type { Upstream } from './data/upstream.js';
 
 const STATES: Readonly<Record<FeedState, readonly [text: string, kind: string]>> = {

@@ -1,5 +1,5 @@
 import { extend, Rate, type Line, type Times } from './series.js';
-import { Track } from '../track.js';
+import { Track } from './track.js';
 import { UPSTREAM_NUMBERS, type ClosedInfo, type StreamInfo, type UpstreamInfo, type UpstreamRow } from './wire.js';
 
 export interface Stream {

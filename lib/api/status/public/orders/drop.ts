@@ -4,7 +4,7 @@ import { byId, setText } from '../dom.js';
 import { nameOf } from '../data/format.js';
 import type { ElsewhereForm } from './elsewhere.js';
 import type { Model } from '../data/model.js';
-import type { Track } from '../track.js';
+import type { Track } from '../data/track.js';
 import type { Upstream } from '../data/upstream.js';
 
 /** What a status of the API means here. */

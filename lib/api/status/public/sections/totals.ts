@@ -1,11 +1,11 @@
-import { Chart, type ChartLine } from './chart.js';
-import { byId, el, Live } from './dom.js';
-import { bitrate, bytes, count, frames, percent } from './data/format.js';
-import type { Model } from './data/model.js';
-import { stateName } from './data/news.js';
-import { groupOfUpstream } from './data/order.js';
-import { GROUPS } from './data/states.js';
-import type { Line } from './data/series.js';
+import { Chart, type ChartLine } from '../chart.js';
+import { byId, el, Live } from '../dom.js';
+import { bitrate, bytes, count, frames, percent } from '../data/format.js';
+import type { Model } from '../data/model.js';
+import { stateName } from '../data/news.js';
+import { groupOfUpstream } from '../data/order.js';
+import { GROUPS } from '../data/states.js';
+import type { Line } from '../data/series.js';
 
 interface Card {
   readonly title: string;

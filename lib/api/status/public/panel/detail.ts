@@ -1,15 +1,15 @@
-import { Chart } from './chart.js';
-import { byId, el, Live } from './dom.js';
-import type { Dropper } from './orders/drop.js';
-import { bitrate, bytes, count, duration, frames, milliseconds, nameOf, percent, timeOfDay } from './data/format.js';
-import type { Model } from './data/model.js';
-import { displayState } from './data/order.js';
-import { backupName, isDown } from './data/states.js';
-import type { Times } from './data/series.js';
+import { Chart } from '../chart.js';
+import { byId, el, Live } from '../dom.js';
+import type { Dropper } from '../orders/drop.js';
+import { bitrate, bytes, count, duration, frames, milliseconds, nameOf, percent, timeOfDay } from '../data/format.js';
+import type { Model } from '../data/model.js';
+import { displayState } from '../data/order.js';
+import { backupName, isDown } from '../data/states.js';
+import type { Times } from '../data/series.js';
 import { endedSection } from './ended-section.js';
-import { ago, pillOf, troubleText } from './data/news.js';
+import { ago, pillOf, troubleText } from '../data/news.js';
 import { streamSection } from './stream-section.js';
-import type { Upstream } from './data/upstream.js';
+import type { Upstream } from '../data/upstream.js';
 
 type Fact = readonly [title: string, read: (upstream: Upstream) => string];
 

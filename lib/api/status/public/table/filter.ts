@@ -1,8 +1,8 @@
 import { byId, el, setText } from '../dom.js';
-import { groupOfUpstream, type Choice } from './order.js';
-import { stateName } from './news.js';
-import { GROUPS } from './states.js';
-import type { Upstream } from './upstream.js';
+import { groupOfUpstream, type Choice } from '../data/order.js';
+import { stateName } from '../data/news.js';
+import { GROUPS } from '../data/states.js';
+import type { Upstream } from '../data/upstream.js';
 
 /** In the filter, the usual state comes first. */
 const CHOICES: readonly Choice[] = ['all', 'publishing', ...GROUPS.filter((group) => group !== 'publishing')];

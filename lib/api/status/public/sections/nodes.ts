@@ -1,8 +1,8 @@
-import { byId, el, setAttribute, setText } from './dom.js';
-import { count } from './data/format.js';
-import type { Model } from './data/model.js';
-import { lacksOf, nodeNote, nodeState } from './data/parts.js';
-import type { NodeInfo } from './data/wire.js';
+import { byId, el, setAttribute, setText } from '../dom.js';
+import { count } from '../data/format.js';
+import type { Model } from '../data/model.js';
+import { lacksOf, nodeNote, nodeState } from '../data/parts.js';
+import type { NodeInfo } from '../data/wire.js';
 
 interface NodeView {
   readonly item: HTMLLIElement;

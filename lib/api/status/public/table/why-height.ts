@@ -1,7 +1,7 @@
-import { el } from './dom.js';
-import { whyOf } from './data/news.js';
-import { isTroubled } from './data/order.js';
-import type { Upstream } from './data/upstream.js';
+import { el } from '../dom.js';
+import { whyOf } from '../data/news.js';
+import { isTroubled } from '../data/order.js';
+import type { Upstream } from '../data/upstream.js';
 
 /** Most heights that are kept. */
 const MAX_KEPT = 2000;

@@ -1,10 +1,10 @@
-import { byId, el } from './dom.js';
-import type { Model } from './data/model.js';
-import { matches, sort, type Choice, type Sorting } from './data/order.js';
+import { byId, el } from '../dom.js';
+import type { Model } from '../data/model.js';
+import { matches, sort, type Choice, type Sorting } from '../data/order.js';
 import { RowView } from './row.js';
 import { WhyHeights } from './why-height.js';
-import type { Upstream } from './data/upstream.js';
-import { bodyParts, visibleRows } from './data/visible-rows.js';
+import type { Upstream } from '../data/upstream.js';
+import { bodyParts, visibleRows } from '../data/visible-rows.js';
 
 /** ms after the last mouse movement during which rows keep their order. */
 const HOLD_MS = 5000;

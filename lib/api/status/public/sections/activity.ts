@@ -1,8 +1,8 @@
-import { byId, el, setText } from './dom.js';
-import { count, nameOf } from './data/format.js';
-import type { ActivityEntry } from './data/model.js';
-import { clockTime } from './data/news.js';
-import type { Ended } from './data/wire.js';
+import { byId, el, setText } from '../dom.js';
+import { count, nameOf } from '../data/format.js';
+import type { ActivityEntry } from '../data/model.js';
+import { clockTime } from '../data/news.js';
+import type { Ended } from '../data/wire.js';
 
 /** Maximum number of entries. */
 const LIMIT = 200;

@@ -1,10 +1,10 @@
-import { Chart } from './chart.js';
-import { el, Live } from './dom.js';
-import { bitrate, bytes, count, duration, frames, milliseconds, nameOf, percent } from './data/format.js';
-import { newsOf, pillOf, troubleOf, whyOf } from './data/news.js';
-import { displayState, isTroubled } from './data/order.js';
-import type { Times } from './data/series.js';
-import type { Upstream } from './data/upstream.js';
+import { Chart } from '../chart.js';
+import { el, Live } from '../dom.js';
+import { bitrate, bytes, count, duration, frames, milliseconds, nameOf, percent } from '../data/format.js';
+import { newsOf, pillOf, troubleOf, whyOf } from '../data/news.js';
+import { displayState, isTroubled } from '../data/order.js';
+import type { Times } from '../data/series.js';
+import type { Upstream } from '../data/upstream.js';
 
 /** One row of the table. It is reused for different upstreams. */
 export class RowView {

@@ -1,8 +1,8 @@
-import { el, type Live } from './dom.js';
-import { count } from './data/format.js';
-import { ago, clockTime } from './data/news.js';
-import type { Upstream } from './data/upstream.js';
-import type { ClosedInfo } from './data/wire.js';
+import { el, type Live } from '../dom.js';
+import { count } from '../data/format.js';
+import { ago, clockTime } from '../data/news.js';
+import type { Upstream } from '../data/upstream.js';
+import type { ClosedInfo } from '../data/wire.js';
 
 type Fact = readonly [title: string, read: (record: ClosedInfo) => string];
 

@@ -1,5 +1,5 @@
-import { byId, el, setAttribute } from './dom.js';
-import { COLUMNS, type Column, type Sorting } from './data/order.js';
+import { byId, el, setAttribute } from '../dom.js';
+import { COLUMNS, type Column, type Sorting } from '../data/order.js';
 
 const TITLES: Readonly<Record<Column, string>> = {
   id: 'Upstream',

@@ -1,5 +1,5 @@
-import { Rate } from './data/series.js';
-import { TRACK_NUMBERS, type TrackInfo } from './data/wire.js';
+import { Rate } from './series.js';
+import { TRACK_NUMBERS, type TrackInfo } from './wire.js';
 
 type Counters = Record<(typeof TRACK_NUMBERS)[number], number>;
 

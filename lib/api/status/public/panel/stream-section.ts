@@ -1,9 +1,9 @@
-import { el, type Live } from './dom.js';
-import type { Dropper } from './orders/drop.js';
-import { bitrate, bytes, count, frames, milliseconds } from './data/format.js';
-import type { Track } from './track.js';
-import type { TrackFormat } from './data/wire.js';
-import type { Stream, Upstream } from './data/upstream.js';
+import { el, type Live } from '../dom.js';
+import type { Dropper } from '../orders/drop.js';
+import { bitrate, bytes, count, frames, milliseconds } from '../data/format.js';
+import type { Track } from '../data/track.js';
+import type { TrackFormat } from '../data/wire.js';
+import type { Stream, Upstream } from '../data/upstream.js';
 
 type Fact = readonly [title: string, read: (track: Track) => string];
 
