@@ -6,7 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { startChild, type Child } from '../support/child.js';
 import { freePort } from '../support/free-port.js';
-import { goldenFile, loadScenario, playScenario, type Scenario } from '../support/golden.js';
+import { allMedia, goldenFile, loadScenario, playScenario, type Scenario } from '../support/golden.js';
 import { assertSameBytes } from '../support/same-bytes.js';
 import { ScriptableIngest } from '../support/scriptable-ingest.js';
 import { until } from '../support/until.js';
@@ -22,11 +22,9 @@ interface Status {
 const PATIENT = 'kmp_rtmp_out_min_process_delay 2s; kmp_rtmp_out_max_process_delay 4s; kmp_rtmp_out_answer_timeout 0;';
 
 /** A server of its own for each scenario, with its directives. */
-function serverOf({ directives, connections }: Scenario, port: number | undefined): string {
+function serverOf({ directives }: Scenario, port: number | undefined): string {
   const lines = Object.entries(directives).map(([name, value]) => `${name} ${value};`);
-  // Where a stream ends while another one goes on, the delay decides what comes first.
-  const patient = Object.keys(connections).length > 2 ? '' : PATIENT;
-  return `server { listen 127.0.0.1:${port}; kmp_rtmp; ${patient} ${lines.join(' ')} }`;
+  return `server { listen 127.0.0.1:${port}; kmp_rtmp; ${PATIENT} ${lines.join(' ')} }`;
 }
 
 describe('recordings of a real server, with two workers', { timeout: 110_000 }, () => {
@@ -77,7 +75,9 @@ describe('recordings of a real server, with two workers', { timeout: 110_000 }, 
       const headerLength = scenario.header ? Buffer.byteLength(about?.data['header'] ?? '') : 0;
       const ingest = await ScriptableIngest.start({ headerLength });
       t.after(() => ingest.close());
-      const senders = await playScenario(scenario, ports[i] ?? 0, ingest.port, tracks);
+      const senders = await playScenario(scenario, ports[i] ?? 0, ingest.port, tracks, () =>
+        allMedia(scenario, ingest),
+      );
       const connection = await ingest.next();
       await connection.closed;
       for (const sender of senders) sender.destroy();

@@ -4,7 +4,7 @@ import { readdirSync } from 'node:fs';
 import { defaultMediaSettings, mediaDirectives, type MediaSettings } from '../../lib/config/settings.js';
 import { settingOf, type Row } from '../../lib/config/row.js';
 import { assertSameBytes } from '../support/same-bytes.js';
-import { goldenFile, loadScenario, playScenario, type Scenario } from '../support/golden.js';
+import { allMedia, goldenFile, loadScenario, playScenario, type Scenario } from '../support/golden.js';
 import { startKmp } from '../support/kmp-service.js';
 import { ScriptableIngest } from '../support/scriptable-ingest.js';
 
@@ -21,9 +21,7 @@ function settingsOf(scenario: Scenario): Partial<MediaSettings> {
     if (row === undefined) throw new Error(`${scenario.name}: no directive ${name}`);
     return [settingOf(name, row), row.type.parse([value], () => {})];
   });
-  // Where a stream ends while another one goes on, the delay decides what comes first.
-  const patient = Object.keys(scenario.connections).length > 2 ? {} : PATIENT;
-  return { ...defaultMediaSettings(), ...patient, ...(Object.fromEntries(settings) as Partial<MediaSettings>) };
+  return { ...defaultMediaSettings(), ...PATIENT, ...(Object.fromEntries(settings) as Partial<MediaSettings>) };
 }
 
 describe('recordings of a real server', { concurrency: true }, () => {
@@ -41,7 +39,9 @@ describe('recordings of a real server', { concurrency: true }, () => {
       const headerLength = scenario.header ? Buffer.byteLength(about?.data['header'] ?? '') : 0;
       const ingest = await ScriptableIngest.start({ headerLength });
       const service = await startKmp(settingsOf(scenario));
-      const senders = await playScenario(scenario, service.port, ingest.port);
+      const senders = await playScenario(scenario, service.port, ingest.port, undefined, () =>
+        allMedia(scenario, ingest),
+      );
       const { reason } = await service.ended();
       const connection = await ingest.next();
       await connection.closed;

@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import net from 'node:net';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { eventually } from './eventually.js';
+import type { ScriptableIngest } from './scriptable-ingest.js';
 
 /** One recording of a real server (spec/golden/data/README.md says how it is played). */
 export interface Scenario {
@@ -31,6 +33,19 @@ export function goldenFile(name: string, file: string): Buffer {
   return readFileSync(new URL(`${name}/${file}`, root));
 }
 
+/** Bytes of an RTMP message ahead of the name of its command: chunk header of type 1, marker and length of the name. */
+const AHEAD_OF_NAME = 8 + 3;
+
+/**
+ * Resolves when the server has all media of a recording with several streams. The module had sent it before the first
+ * stream ended, so that is when the ends are sent: how long the media takes depends on the machine.
+ */
+export async function allMedia({ name, connections }: Scenario, ingest: ScriptableIngest): Promise<void> {
+  if (Object.keys(connections).length <= 2) return;
+  const media = goldenFile(name, 'expected.1.rtmp').indexOf('FCUnpublish') - AHEAD_OF_NAME;
+  await eventually(() => (ingest.connections[0]?.raw().length ?? 0) >= media, 'all media');
+}
+
 /** A connect packet by hand (docs/protocol/kmp.md, Packet): not by the project's own writer. */
 export function connectPacket(
   data: unknown,
@@ -51,12 +66,14 @@ export function connectPacket(
 /**
  * Plays a scenario's steps into a KMP port; the ingest's port is put into the connect data. `arrived` is waited for
  * ahead of each further connection: where a process of its own takes them, their order is not that of the calls.
+ * `beforeEnd` is waited for ahead of each end of a track.
  */
 export async function playScenario(
   scenario: Scenario,
   kmpPort: number,
   ingestPort: number,
   arrived?: (connections: number) => Promise<unknown>,
+  beforeEnd?: () => Promise<unknown>,
 ): Promise<net.Socket[]> {
   const sockets = new Map<string, net.Socket>();
   for (const step of scenario.steps) {
@@ -83,6 +100,7 @@ export async function playScenario(
     }
     if (step.send !== undefined) {
       const bytes = goldenFile(scenario.name, `${step.connection}.kmp`).subarray(step.send[0], step.send[1]);
+      if (bytes.toString('latin1', 0, 4) === 'eost') await beforeEnd?.();
       socket.write(bytes);
     }
     if (step.close === true) socket.destroy();
