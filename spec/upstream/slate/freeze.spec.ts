@@ -39,9 +39,15 @@ describe('kmp_rtmp_out_slate freeze', { timeout: 90_000 }, () => {
   }
   const tracks = () => live.status().streams['s']?.tracks ?? {};
   const of = (kind: MediaMessage['kind']): MediaMessage[] => mediaOf(connection).filter((one) => one.kind === kind);
-  /** The messages behind the sender's first ones, once there are so many. */
-  async function filled(video: number, audio: number): Promise<{ video: MediaMessage[]; audio: MediaMessage[] }> {
-    await connection.until(() => of('video').length >= 8 + video && of('audio').length >= 8 + audio);
+  /** The messages behind the sender's first ones, once there are so many, and audio later than a time, ms. */
+  async function filled(
+    video: number,
+    audio: number,
+    later = 0,
+  ): Promise<{ video: MediaMessage[]; audio: MediaMessage[] }> {
+    await connection.until(
+      () => of('video').length >= 8 + video && of('audio').length >= 8 + audio && (of('audio').at(-1)?.ms ?? 0) > later,
+    );
     return { video: of('video').slice(8), audio: of('audio').slice(8) };
   }
   function inOrder(): void {
@@ -65,7 +71,7 @@ describe('kmp_rtmp_out_slate freeze', { timeout: 90_000 }, () => {
     await turns();
     assert.deepEqual([of('video').length, of('audio').length], [8, 8]);
     clock.advance(2001);
-    const { video, audio } = await filled(4, 180);
+    const { video, audio } = await filled(4, 180, 4168);
     assert.deepEqual(
       video.map(({ ms, key, text }) => [ms, key, text]),
       [1280, 2280, 3280, 4280].map((ms) => [ms, true, 'v5']),
@@ -273,7 +279,7 @@ describe('kmp_rtmp_out_slate freeze', { timeout: 90_000 }, () => {
     await start({ outSlateAfter: 20_000 });
     await away();
     clock.advance(20_100);
-    const { video, audio } = await filled(4, 200);
+    const { video, audio } = await filled(4, 200, 20_000);
     for (const times of [video, audio].map((frames) => frames.map(({ ms }) => ms))) {
       const gaps = times.slice(1).map((ms, i) => ms - (times[i] ?? 0));
       assert.ok((times[0] ?? 0) > 15_000 && (times[0] ?? 0) < 16_300, `begins at ${times[0]}`);
