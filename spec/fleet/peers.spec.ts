@@ -17,12 +17,12 @@ describe('a node that other nodes ask', { timeout: 60_000 }, () => {
   let fleet: StaticFleet;
   let node: FleetNode;
 
-  const ask = (what: unknown, headers: http.OutgoingHttpHeaders = {}, path = ASK) =>
+  const ask = (question: unknown, headers: http.OutgoingHttpHeaders = {}, path = ASK) =>
     node.http.request(
       'POST',
       path,
       { 'content-type': 'application/json', authorization: `Bearer ${PEER_TOKEN}`, ...headers },
-      typeof what === 'string' ? what : JSON.stringify(what),
+      typeof question === 'string' ? question : JSON.stringify(question),
     );
   const linesOf = (text: string): unknown[] =>
     text
@@ -76,7 +76,7 @@ describe('a node that other nodes ask', { timeout: 60_000 }, () => {
   });
 
   it('refuses what it does not understand', async () => {
-    for (const what of [
+    for (const question of [
       '{',
       'null',
       '[]',
@@ -90,7 +90,7 @@ describe('a node that other nodes ask', { timeout: 60_000 }, () => {
       { name: 'order', order: 'disable', scope: { id: 'a' }, note: { since: 1e300, by: null } },
       { name: 'giveOrders', orders: [{ kind: 'elsewhere', scope: { id: 'a' }, at: 1, order: { since: 0, by: null } }] },
     ]) {
-      assert.equal((await ask(what)).status, 400, JSON.stringify(what));
+      assert.equal((await ask(question)).status, 400, JSON.stringify(question));
     }
     assert.equal((await ask('x', { 'content-type': 'text/plain' })).status, 400);
     assert.equal((await ask(JSON.stringify({ name: 'ping', more: 'x'.repeat(5 * 2 ** 20) }))).status, 413);

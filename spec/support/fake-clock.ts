@@ -66,3 +66,15 @@ export class FakeClock implements Clock {
     this.time = end;
   }
 }
+
+/** A clock that counts the timers that have fired. */
+export class CountingClock extends FakeClock {
+  fired = 0;
+
+  override after(ms: number, fn: () => void): Timer {
+    return super.after(ms, () => {
+      this.fired++;
+      fn();
+    });
+  }
+}

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { TurnScheduler } from '../../lib/time/turn-scheduler.js';
-import { FakeClock } from '../support/fake-clock.js';
+import { CountingClock, FakeClock } from '../support/fake-clock.js';
 
 const BOUNDS = { shortest: 100, longest: 230 };
 
@@ -158,18 +158,6 @@ describe('a turn scheduler with two bounds', () => {
     assert.deepEqual(reads, [3_600_100, 3_600_200, 3_600_300, 3_600_400, 3_600_500]);
   });
 });
-
-/** A clock that counts the timers that have fired. */
-class CountingClock extends FakeClock {
-  fired = 0;
-
-  override after(ms: number, fn: () => void): ReturnType<FakeClock['after']> {
-    return super.after(ms, () => {
-      this.fired++;
-      fn();
-    });
-  }
-}
 
 /** A clock whose time also passes while a call is made. */
 class SlowClock extends FakeClock {

@@ -1,7 +1,7 @@
 import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { TurnScheduler } from '../../lib/time/turn-scheduler.js';
-import { FakeClock } from '../support/fake-clock.js';
+import { CountingClock, FakeClock } from '../support/fake-clock.js';
 
 describe('TurnScheduler', () => {
   it('makes calls at the turns of their phase, never early, those of one turn with one timer', () => {
@@ -158,18 +158,6 @@ class StandingClock extends FakeClock {
     const next = this.untilNext;
     this.skipped = ms - next;
     this.advance(next);
-  }
-}
-
-/** A clock that counts the timers that have gone off. */
-class CountingClock extends FakeClock {
-  fired = 0;
-
-  override after(ms: number, fn: () => void): ReturnType<FakeClock['after']> {
-    return super.after(ms, () => {
-      this.fired++;
-      fn();
-    });
   }
 }
 
