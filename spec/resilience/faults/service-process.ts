@@ -29,7 +29,11 @@ export class ServiceProcess {
     readonly kmpPort: number,
     readonly httpPort: number,
   ) {
-    this.probe = new Probe(folder.path, () => this.pids);
+    this.probe = new Probe(
+      folder.path,
+      () => this.pids,
+      () => this.output,
+    );
   }
 
   static async start({ workers = 1, media, main = '', wrapper }: ProcessSetup): Promise<ServiceProcess> {
@@ -50,7 +54,9 @@ export class ServiceProcess {
       httpPort,
     );
     try {
+      // Another program that has taken the port would answer, too.
       await service.until('its readiness', async () => (await service.get('/readyz').catch(() => 0)) === 200);
+      await service.until('its own answer', async () => (await service.status()).pid === service.pid);
     } catch (error) {
       await service.stop();
       throw error;

@@ -12,6 +12,8 @@ export class Probe {
   constructor(
     private readonly folder: string,
     private readonly pids: () => readonly number[],
+    /** What the processes have written: a process that has ended has no probe, and says there why. */
+    private readonly output: () => string,
   ) {}
 
   /** All processes together. */
@@ -55,6 +57,10 @@ export class Probe {
   private async ask(pid: number, order: Order): Promise<unknown> {
     const socket = connect(`${this.folder}/${pid}`);
     socket.write(JSON.stringify(order));
-    return JSON.parse(await text(socket));
+    try {
+      return JSON.parse(await text(socket));
+    } catch (error) {
+      throw new Error(`process ${pid} has no probe that answers:\n${this.output().slice(-3000)}`, { cause: error });
+    }
   }
 }
