@@ -71,8 +71,8 @@ describe('workers', { timeout: 90_000 }, () => {
     const made = pids.map((pid, i) => reads(pid) - (earlier[i] ?? 0));
     for (const sender of senders) sender.send(frameAt(40, 'b'));
     await until('the frames', status, () => senders.every(({ lastAck }) => lastAck === 2n));
-    // Read whenever something comes, the two sockets of a worker would be read up to 3000 times. The rest is for messages
-    // between the processes.
+    // Read whenever something comes, the two sockets of a worker would be read up to 3000 times. The rest is for
+    // messages between the processes.
     for (const count of made) assert.ok(count < PACKETS, `${count} reads for ${2 * PACKETS} packets`);
     t.diagnostic(`${made.join(' and ')} reads`);
   });
