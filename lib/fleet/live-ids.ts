@@ -94,11 +94,15 @@ export class LiveIds {
   }
 
   private async claim(engine: FleetEngine, ids: readonly string[]): Promise<void> {
-    const owned = ids.flatMap((id) => {
+    this.apply(await engine.claim(this.options.node, this.liveOf(ids)));
+  }
+
+  /** An id that is released while others are claimed must not be claimed afterwards. */
+  private *liveOf(ids: readonly string[]): Iterable<Omit<OwnerRecord, 'node'>> {
+    for (const id of ids) {
       const epoch = this.epochs.get(id);
-      return epoch === undefined ? [] : [{ id, epoch }];
-    });
-    if (owned.length > 0) this.apply(await engine.claim(this.options.node, owned));
+      if (epoch !== undefined) yield { id, epoch };
+    }
   }
 
   private apply(owners: readonly OwnerRecord[]): void {

@@ -118,7 +118,9 @@ export class MemoryEngine implements FleetEngine {
     return this.call(`ownerOf ${id}`, () => this.records.ownerOf(id));
   }
 
-  claim(node: string, owned: readonly Omit<OwnerRecord, 'node'>[]): Promise<readonly OwnerRecord[]> {
+  claim(node: string, ids: Iterable<Omit<OwnerRecord, 'node'>>): Promise<readonly OwnerRecord[]> {
+    const owned = [...ids];
+    if (owned.length === 0) return Promise.resolve([]);
     return this.call(`claim ${owned.map(({ id }) => id).join(',')}`, () =>
       owned.flatMap(({ id, epoch }) => {
         const { records } = this;

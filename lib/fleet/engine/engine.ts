@@ -60,11 +60,13 @@ export interface FleetEngine {
   ownerOf(id: string): Promise<OwnerRecord | undefined>;
   /**
    * Says that `node` publishes these upstreams. An id without an owner, or with a dead one, becomes its own; so does an
-   * id whose record is older (it has a lower epoch). Records expire after 60 s without it.
+   * id whose record is older (it has a lower epoch). Records expire after 60 s without it. With many ids, this takes
+   * several steps. Each has a deadline of its own.
    *
+   * @param owned read step by step, so that ids can be left out that have ended before their step
    * @returns the ids for which something else is recorded by now than was given: another node, or another epoch
    */
-  claim(node: string, owned: readonly Omit<OwnerRecord, 'node'>[]): Promise<readonly OwnerRecord[]>;
+  claim(node: string, owned: Iterable<Omit<OwnerRecord, 'node'>>): Promise<readonly OwnerRecord[]>;
   /**
    * An upstream has ended, or moves away: after `stay` ms, a placement chooses from all nodes. A record with another
    * owner or a newer epoch meanwhile stays.

@@ -81,17 +81,17 @@ export class RedisEngine implements FleetEngine {
     return this.call(['GET', this.keys.owner(id)], (answer) => ownerIn(id, answer));
   }
 
-  async claim(node: string, owned: readonly Omit<OwnerRecord, 'node'>[]): Promise<readonly OwnerRecord[]> {
+  async claim(node: string, owned: Iterable<Omit<OwnerRecord, 'node'>>): Promise<readonly OwnerRecord[]> {
     const { state, epoch, owner, changesOf } = this.keys;
-    const parts: Promise<readonly OwnerRecord[]>[] = [];
-    for (let at = 0; at < owned.length; at += CLAIMS_AT_ONCE) {
-      const part = owned.slice(at, at + CLAIMS_AT_ONCE);
+    const changed: OwnerRecord[] = [];
+    // One after the other: after an outage, all nodes claim at once, and the last of many would miss its deadline.
+    for (const part of partsOf(owned, CLAIMS_AT_ONCE)) {
       const keys = [state, epoch, ...part.map(({ id }) => owner(id))];
       const args = [node, String(this.settings.nodeTimeout), String(OWNER_LIFE), changesOf];
       const pairs = part.flatMap((one) => [one.id, String(one.epoch)]);
-      parts.push(this.run(CLAIM, keys, [...args, ...pairs], (answer) => claimed(part, answer)));
+      changed.push(...(await this.run(CLAIM, keys, [...args, ...pairs], (answer) => claimed(part, answer))));
     }
-    return (await Promise.all(parts)).flat();
+    return changed;
   }
 
   async release(id: string, node: string, epoch: number, stay: number): Promise<void> {
@@ -227,6 +227,17 @@ export class RedisEngine implements FleetEngine {
     const secrets = [password, sentinel?.password].filter((one) => one !== undefined && one !== '');
     return secrets.reduce<string>((masked, secret = '') => masked.replaceAll(secret, '***'), text);
   }
+}
+
+/** Lists of up to `size` values, each read when it is asked for. */
+function* partsOf<T>(values: Iterable<T>, size: number): Iterable<readonly T[]> {
+  let part: T[] = [];
+  for (const value of values) {
+    if (part.push(value) < size) continue;
+    yield part;
+    part = [];
+  }
+  if (part.length > 0) yield part;
 }
 
 /** All keys of a fleet have one hash tag, so they are in one slot of a cluster. */

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
 import fc from 'fast-check';
@@ -8,6 +10,7 @@ import { chooseOwner, type Candidate } from '../../../lib/placement/choose.js';
 import { rendezvousOrder } from '../../../lib/placement/rendezvous.js';
 import { systemClock } from '../../../lib/time/clock.js';
 import { eventually } from '../../support/eventually.js';
+import { FakeClock } from '../../support/fake-clock.js';
 import { LogLines } from '../../support/log-lines.js';
 import { freePort } from '../../support/free-port.js';
 import { noRedis, startRedis, type Redis } from '../../support/redis.js';
@@ -39,7 +42,14 @@ describe('the engine', { timeout: 110_000, skip: noRedis }, () => {
   /** An engine that is in use. All of one spec belong to one fleet. */
   async function connected(
     node: string,
-    { at = redis, nodeTimeout = 60_000, engineTimeout = ENGINE_TIMEOUT, log = new LogLines(), password = '' } = {},
+    {
+      at = redis as Pick<Redis, 'port'>,
+      nodeTimeout = 60_000,
+      engineTimeout = ENGINE_TIMEOUT,
+      log = new LogLines(),
+      password = '',
+      clock = systemClock,
+    } = {},
   ): Promise<RedisEngine> {
     if (name === '') name = `spec-${++fleets}`;
     const engine = new RedisEngine(
@@ -53,7 +63,7 @@ describe('the engine', { timeout: 110_000, skip: noRedis }, () => {
           ...{ tls: false, user: undefined, password, database: 0, ca: undefined, sentinel: undefined },
         },
       },
-      { clock: systemClock, log },
+      { clock, log },
     );
     engines.push(engine);
     engine.start();
@@ -278,6 +288,52 @@ describe('the engine', { timeout: 110_000, skip: noRedis }, () => {
       const changed = await a.claim('a', owned);
       assert.equal(changed.length, 617);
       assert.ok(changed.every(({ id, node }) => node === 'a' && Number(id.slice(5)) % 2 === 0));
+    });
+
+    it('has the whole time for each of its scripts, because other nodes claim theirs at the same time', async (t) => {
+      const clock = new FakeClock();
+      let slow = false;
+      // The engine behind it takes more than half of the time for each script, one after the other.
+      const server = createServer((near) => {
+        const far = connect(redis.port, '127.0.0.1');
+        for (const [socket, other] of [
+          [near, far],
+          [far, near],
+        ] as const) {
+          socket.on('error', () => {});
+          socket.on('close', () => other.destroy());
+        }
+        far.pipe(near);
+        near.on('data', (bytes: Buffer) => {
+          const scripts = bytes.toString('latin1').match(/EVALSHA/g) ?? [];
+          if (slow) clock.advance(scripts.length * 0.6 * ENGINE_TIMEOUT);
+          far.write(bytes);
+        });
+      });
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      t.after(() => server.close());
+      const { port } = server.address() as AddressInfo;
+      const a = await connected('a', { at: { port }, clock });
+      await a.beat(record('a'));
+      slow = true;
+      const owned = Array.from({ length: 1000 }, (_, i) => ({ id: `slow-${i}`, epoch: 1 }));
+      assert.deepEqual(await a.claim('a', owned), []);
+      assert.equal((await a.ownerOf('slow-999'))?.node, 'a');
+    });
+
+    it('leaves out what ends before its step', async () => {
+      const a = await connected('a');
+      await a.beat(record('a'));
+      const live = new Set(Array.from({ length: 300 }, (_, i) => `step-${i}`));
+      const owned = function* (): Iterable<{ id: string; epoch: number }> {
+        for (const id of live) yield { id, epoch: 1 };
+      };
+      const claimed = a.claim('a', owned());
+      live.delete('step-250');
+      await Promise.all([claimed, a.release('step-250', 'a', 1, 0)]);
+      assert.equal(await a.ownerOf('step-250'), undefined);
+      assert.equal((await a.ownerOf('step-299'))?.node, 'a');
     });
 
     it('keeps a record for a minute', async () => {
