@@ -1,23 +1,21 @@
 // The complete programs of docs/pipeline.md, run as they stand there.
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, describe, it } from 'node:test';
 import * as door from '../../lib/index.js';
-import { startChild, type Child } from '../support/child.js';
+import type { Child } from '../support/child.js';
 import { freePort } from '../support/free-port.js';
 import { loadScenario, playScenario } from '../support/golden.js';
 import type { ParsedMessage } from '../support/rtmp-parse.js';
 import { assertSameBytes } from '../support/same-bytes.js';
 import { ScriptableIngest } from '../support/scriptable-ingest.js';
 import { blocks, pages } from './pages.js';
+import { dumps, example, readme } from './programs.js';
 
 const AUDIO = 8;
 const VIDEO = 9;
-const dumps = ['v.kmp', 'a.kmp'].map((name) => `spec/golden/data/av/${name}`);
-
-const example = (name: string, ...args: string[]): Child => startChild([`dist/examples/${name}.js`, ...args]);
 
 let closing: (() => unknown)[] = [];
 
@@ -61,22 +59,6 @@ describe('examples', () => {
     );
   });
 
-  /**
-   * Starts the README's program, with an ingest of the spec and these files; its exit code and what it writes to
-   * stderr.
-   */
-  function readme(ingest: Pick<ScriptableIngest, 'port'>, files: readonly string[]): Child {
-    const [block = ''] = blocks({ path: 'README.md', text: readFileSync('README.md', 'utf8') })
-      .filter(({ language }) => language === 'ts')
-      .map(({ text }) => text);
-    const program = block
-      .replace("'rtmp://127.0.0.1/live/test'", `'rtmp://127.0.0.1:${ingest.port}/app/stream'`)
-      .replace("'video.kmp', 'audio.kmp'", files.map((path) => `'${path}'`).join(', '));
-    assert.ok(program.includes(String(ingest.port)) && files.every((path) => program.includes(path)));
-    // From within the package, as which it knows itself; it has no types to take off.
-    return startChild(['--input-type=module', '--eval', program]);
-  }
-
   it('the one of the README: it publishes, and says how it ended', async () => {
     const ingest = await ScriptableIngest.start({ answers: true });
     closing.push(() => ingest.close());
@@ -99,37 +81,6 @@ describe('examples', () => {
   const folder = mkdtempSync(join(tmpdir(), 'kmp-rtmp-examples-'));
   after(() => rmSync(folder, { recursive: true }));
 
-  /** Files that cannot be published, and what has to be said of them. */
-  const bad: [what: string, make: () => string, message: string][] = [
-    ['missing', () => join(folder, 'none.kmp'), 'none.kmp'],
-    ['cut', () => written('cut.kmp', readFileSync(dumps[1] ?? '').subarray(0, -1)), 'kmp_truncated'],
-    ['no KMP', () => written('text.kmp', Buffer.from('just some text, and no packets')), 'KMP packet "just"'],
-  ];
-  function written(name: string, bytes: Buffer): string {
-    const path = join(folder, name);
-    writeFileSync(path, bytes);
-    return path;
-  }
-
-  for (const [what, make, message] of bad) {
-    it(`reject a file that is ${what}`, async () => {
-      const ingest = await ScriptableIngest.start({ answers: true });
-      closing.push(() => ingest.close());
-      const url = `rtmp://127.0.0.1:${ingest.port}/app/stream`;
-      const files = [dumps[0] ?? '', make()];
-      const starts = [
-        () => readme(ingest, files),
-        () => example('publish-dumps', url, ...files),
-        () => example('shift-audio', url, ...files, '200'),
-      ];
-      for (const start of starts) {
-        const child = start();
-        assert.equal(await child.exit, 1);
-        await child.says(message);
-      }
-    });
-  }
-
   it('publish-file and file-to-kmp: a media file in real time, and as dumps that can be published', async () => {
     const file = 'spec/fixtures/media/h264-aac.mp4';
     const base = join(folder, 'tracks');
@@ -145,36 +96,6 @@ describe('examples', () => {
     const { messages, closed } = await ingest.next();
     await closed;
     for (const type of [VIDEO, AUDIO]) assertSameBytes(bytes(media(messages, type)), bytes(media(fromDumps, type)));
-  });
-
-  it('publish-file and file-to-kmp reject a missing and a damaged file', async () => {
-    const url = 'rtmp://127.0.0.1:1/app/stream';
-    const cut = written('cut.mp4', readFileSync('assets/sample.mp4').subarray(0, 5000));
-    for (const [path, message] of [
-      [join(folder, 'none.mp4'), 'source_open'],
-      [cut, 'source_'],
-    ] as const) {
-      for (const args of [
-        ['publish-file', path, url],
-        ['file-to-kmp', path, join(folder, 'x')],
-      ]) {
-        const child = example(args[0] ?? '', ...args.slice(1));
-        assert.equal(await child.exit, 1);
-        await child.says(message);
-      }
-    }
-  });
-
-  it('reject when the server refuses', async () => {
-    const rejectPublish = { code: 'NetStream.Publish.BadName', description: 'in use' };
-    const ingest = await ScriptableIngest.start({ answers: true, rejectPublish });
-    closing.push(() => ingest.close());
-    const url = `rtmp://127.0.0.1:${ingest.port}/app/stream`;
-    for (const [name, ...more] of [['publish-dumps'], ['shift-audio', '0']]) {
-      const child = example(name ?? '', url, ...dumps, ...more);
-      assert.equal(await child.exit, 1);
-      await child.says('NetStream.Publish.BadName');
-    }
   });
 
   it('express-app: the routes of the app and of the service, and an end in order', async () => {
