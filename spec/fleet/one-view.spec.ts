@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import type { ClosedUpstream } from '../../lib/upstream/report/closed.js';
 import type { StandingOrder } from '../../lib/upstream/report/orders.js';
+import { WorkerUnavailable } from '../../lib/upstream/report/unavailable.js';
 import type { FleetNode } from '../support/fleet-node.js';
 import { StaticFleet } from '../support/fleet-node.js';
 import { frameAt } from '../support/kmp-sender.js';
@@ -55,6 +56,19 @@ describe('the nodes of a fleet as one', { timeout: 120_000 }, () => {
     }
     const streams = (await n1.http.get('/api/upstreams/c/streams?list=1')).json;
     assert.deepEqual(streams, ['c']);
+  });
+
+  it('shows an upstream of another node while an own worker does not answer', async () => {
+    await n2.publish('b', url('b'), [key]);
+    const { management } = n1.media;
+    Object.defineProperty(management, 'upstream', {
+      value: () => Promise.reject(new WorkerUnavailable('worker 1 does not answer')),
+    });
+    assert.equal((await n1.upstream('b')).node, 'n2');
+    // The worker may have this one.
+    const { status, text } = await n1.http.get('/api/upstreams/none');
+    assert.equal(status, 503);
+    assert.match(text, /"worker_unavailable".*worker 1 does not answer/);
   });
 
   it('a page of the list has the upstreams of all nodes in the order of their ids', async () => {

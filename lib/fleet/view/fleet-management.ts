@@ -25,7 +25,7 @@ import type {
   UpstreamStatus,
   UpstreamStatuses,
 } from '../../upstream/report/status.js';
-import { NodeUnavailable } from '../../upstream/report/unavailable.js';
+import { NodeUnavailable, WorkerUnavailable } from '../../upstream/report/unavailable.js';
 import type { Peers } from '../peers/peers.js';
 import { AllNodes, missingText, type NodeAnswers } from './all-nodes.js';
 import { FleetDesk } from './fleet-desk.js';
@@ -100,11 +100,17 @@ export class FleetManagement implements Management {
     };
   }
 
-  /** This node is asked first. If it does not have the upstream, all others are. */
+  /** This node is asked first. If it does not have the upstream, or does not know, all others are. */
   async upstream(id: string): Promise<UpstreamStatus | undefined> {
     const { self } = this.parts.peers;
-    const own = await this.parts.media.management.upstream(id);
-    if (own !== undefined) return { ...own, node: self };
+    let unknown: WorkerUnavailable | undefined;
+    try {
+      const own = await this.parts.media.management.upstream(id);
+      if (own !== undefined) return { ...own, node: self };
+    } catch (error) {
+      if (!(error instanceof WorkerUnavailable)) throw error;
+      unknown = error;
+    }
     const { answers, missing } = await this.all.one(id);
     const parts = answers.flatMap(([node, one]) => {
       if (one === undefined) return [];
@@ -113,8 +119,10 @@ export class FleetManagement implements Management {
       return [{ node, upstreams }];
     });
     const found = togetherOfNodes(parts)[id];
-    if (found === undefined) throwIfMissing(missing);
-    return found;
+    if (found !== undefined) return found;
+    if (unknown !== undefined) throw unknown;
+    throwIfMissing(missing);
+    return undefined;
   }
 
   async closed(query: ClosedQuery = {}): Promise<ClosedList> {
