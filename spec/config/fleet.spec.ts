@@ -188,6 +188,11 @@ describe('the block fleet', () => {
       `engine redis://192.0.2.5 password_file=no; ${NODE}`,
       /cannot read \/etc\/kmp\/no: the file does not exist/,
     ],
+    [
+      'a parameter of the engine that is misspelt',
+      `engine redis://192.0.2.5 passwd_file=secret; ${NODE}`,
+      /engine: an argument \(not shown here\) is not a URL such as .*, nor one of password_file=, ca_file=, sentinel=, sentinel_password_file=$/,
+    ],
     ['a database that is no number', `engine redis://192.0.2.5/x; ${NODE}`, /is not a URL such as/],
     ['a name with a space', `engine redis://192.0.2.5; name "a b"; ${NODE}`, /"a b" is not 1 to 64 letters/],
     [
@@ -199,6 +204,16 @@ describe('the block fleet', () => {
       'a node without a port',
       `engine redis://192.0.2.5; ${NODE.replace('kmp=192.0.2.11:8005', 'kmp=192.0.2.11')}`,
       /"kmp=192.0.2.11" has no host and port/,
+    ],
+    [
+      'a node without an HTTP port',
+      `engine redis://192.0.2.5; ${NODE.replace('http=192.0.2.11:8001', 'http=192.0.2.11')}`,
+      /"http=192.0.2.11" has no host and port, as in http=192.0.2.11:8001$/,
+    ],
+    [
+      'a node with the same address for KMP and HTTP',
+      `engine redis://192.0.2.5; ${NODE.replace('http=192.0.2.11:8001', 'http=192.0.2.11:8005')}`,
+      /node: "kmp=" and "http=" are both 192.0.2.11:8005; each server has a port of its own$/,
     ],
     [
       'a node with one address twice',

@@ -47,6 +47,10 @@ export const node: ValueType<NodeArguments> = {
     if (kmp === undefined || http === undefined) {
       throw new ValueError(`"${kmp === undefined ? 'kmp' : 'http'}=" is missing; expected ${node.expected}`);
     }
+    if (kmp.host === http.host && kmp.port === http.port) {
+      const address = formatAddress(kmp);
+      throw new ValueError(`"kmp=" and "http=" are both ${address}; each server has a port of its own`);
+    }
     return { name, kmp, http };
   },
 };
@@ -60,7 +64,8 @@ function httpAddress(text: string, parameter: string): NodeHttpAddress {
 function reachable(text: string, parameter: string): NodeAddress {
   const { host, port } = splitHostPort(text) ?? {};
   if (host === undefined || port === undefined || port === 0) {
-    throw new ValueError(`"${parameter}" has no host and port, as in kmp=192.0.2.11:8005`);
+    const example = parameter.startsWith('kmp=') ? 'kmp=192.0.2.11:8005' : 'http=192.0.2.11:8001';
+    throw new ValueError(`"${parameter}" has no host and port, as in ${example}`);
   }
   if (host === '*' || isAnyHost(host)) {
     throw new ValueError(`"${parameter}": others cannot connect to ${host}; write the address of this machine`);
@@ -155,7 +160,8 @@ function server(text: string, defaultPort: number): Server {
     /^(rediss?):\/\/(?:([^/\s]*)@)?([^/@\s?#]+)(?:\/(\d*))?$/i.exec(text) ?? [];
   const { host, port = defaultPort } = splitHostPort(authority) ?? {};
   if (scheme === undefined || host === undefined || host === '*' || port === 0) {
-    throw new ValueError(`an argument (not shown here) is not ${engine.expected}`);
+    const parameters = PARAMETERS.map((name) => `${name}=`).join(', ');
+    throw new ValueError(`an argument (not shown here) is not ${engine.expected}, nor one of ${parameters}`);
   }
   const database = path === undefined || path === '' ? 0 : parseDigits(path);
   if (database === undefined || database > 65_535) {
