@@ -21,6 +21,9 @@ const STEADY_ACKS = 2_000;
 /** So much is written ahead to a slow server: what it takes in this time, ms, and at least so many bytes. */
 const AHEAD = { ms: 2_000, bytes: 32 * 1024 } as const;
 
+/** A server that has become slow reads less at once: each acknowledgement reduces the expected distance by this. */
+const STEP_DECAY = 0.9;
+
 /**
  * How often the kernel's queue is measured, ms: if the server may be slow; if the lag has a limit, and nothing else
  * shows it; only to show it: then requests to the API measure it, too.
@@ -64,6 +67,8 @@ export class ServerLag implements QueueWatcher {
    * an acknowledgement is newer.
    */
   private sample = { position: 0, lag: 0 };
+  /** Most bytes between two of the recent acknowledgements. */
+  private recentStep = Infinity;
   /** Position up to which may be encoded while the server is slow. */
   private allowedEnd = Infinity;
   /** Position that the server's kernel has acknowledged. */
@@ -139,6 +144,7 @@ export class ServerLag implements QueueWatcher {
     if (!acked.inUse || acked.bytes <= this.ack.position) return;
     const now = this.clock.now();
     const after = Math.min(now - this.ack.at, LONGEST_ACK);
+    this.recentStep = Math.max(acked.bytes - this.ack.position, Math.min(acked.step, this.recentStep) * STEP_DECAY);
     this.sample.lag = 0;
     this.ack = { position: acked.bytes, at: now, after, lag: this.ageAt(acked.bytes, now) };
     this.moved(now, 0);
@@ -154,7 +160,13 @@ export class ServerLag implements QueueWatcher {
   get position(): number {
     const { acked } = this.sources;
     if (!acked.inUse) return this.sample.position;
-    return Math.max(acked.bytes, Math.min(this.sample.position, acked.bytes + acked.step));
+    return Math.max(acked.bytes, Math.min(this.sample.position, acked.bytes + this.step));
+  }
+
+  /** How many bytes the server may have read beyond its last acknowledgement. */
+  private get step(): number {
+    const { acked } = this.sources;
+    return this.isPaced ? Math.min(acked.step, this.recentStep) : acked.step;
   }
 
   private isAckFresh(now: number): boolean {
@@ -178,11 +190,13 @@ export class ServerLag implements QueueWatcher {
     const { position } = this;
     this.times.forget(acked.inUse ? acked.bytes : position);
     // A server with nothing to take does not show the rate at which it would.
-    const left = acked.inUse ? handed - position - acked.step : queued;
-    if (left > 0) this.rate.reached(position, now);
-    // The server has taken everything that was written, so its rate is higher than the measured one. If it was paced,
-    // the limit was this service's own, and the rate stays.
+    const left = acked.inUse ? handed - acked.bytes - this.step : 0;
+    if (Math.max(queued, left) > 0) this.rate.reached(position, now);
+    // If it was paced, and less was written than allowed, the limit was this service's own, and the rate stays.
     else if (this.isPaced && this.sources.taken < this.allowedEnd) this.rate.pause();
+    // It may have read all that it has not acknowledged, or nothing of it.
+    else if (this.isPaced && acked.inUse && acked.bytes < handed) this.rate.raise(position, now);
+    // It has taken everything, so its rate is higher than the measured one.
     else this.rate.reset();
     if (this.limits.drops) this.pace(now, position);
   }
