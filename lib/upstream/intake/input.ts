@@ -3,7 +3,7 @@ import type { ConnectData } from '../../kmp/connect-data.js';
 import type { PacketBatch } from '../../kmp/decoder.js';
 import type { ConnectPacket, KmpPacket } from '../../kmp/packet.js';
 import { Frame } from '../../media/frame.js';
-import { sameMediaInfo, type MediaInfo } from '../../media/media-info.js';
+import type { MediaInfo } from '../../media/media-info.js';
 import { toMs } from '../../media/timescale.js';
 import { longestInterval } from '../../time/turn-schedule.js';
 import { turnShareOf } from '../../time/turn-share.js';
@@ -12,6 +12,7 @@ import { Writable } from '../../base/streams.js';
 import { ArrivalClock, STEADY_AFTER } from './arrival-clock.js';
 import { connectDataOf, signerOf } from './read-connect.js';
 import { ackSenderFor, type AckSender } from './ack-sender.js';
+import { handOver, takeOver } from './take-over.js';
 import { TakeoverWait } from './takeover-wait.js';
 import { HeldBlocks, copyOutOfLargeRead } from './held-blocks.js';
 import { InputCounters } from './input-counters.js';
@@ -291,7 +292,9 @@ export class Input extends Writable implements TrackInput, Counting {
     const onRefused = (): void => this.turns?.readLast();
     this.acks = ackSenderFor(options, upstream.schedule.clock, (why) => this.close(why), onRefused);
     if (track.ids.next > 0 || track.ids.expected !== initialFrameId) {
-      this.takeOver(track, initialFrameId, info);
+      const { rules } = this;
+      const { settings, log } = options;
+      this.duplicates = takeOver({ track, upstream, rules, settings, log }, initialFrameId, info);
       track.startAcks(this);
     }
     upstream.changeInfo(track, info);
@@ -305,28 +308,6 @@ export class Input extends Writable implements TrackInput, Counting {
     if (this.turns === undefined) return;
     this.turns.settle();
     this.arrivals = new ArrivalClock(last);
-  }
-
-  private takeOver(track: Track, initialFrameId: bigint, info: MediaInfo): void {
-    const { log, settings } = this.options;
-    const expected = track.ids.expected;
-    const found = track.ids.takeOver(initialFrameId, settings.inMaxSkipFrames);
-    if (found.kind === 'continue' || found.kind === 'repeat') {
-      // The track continues in the middle of a group, if there is a group of the same media.
-      const changed = found.kind === 'continue' && !sameMediaInfo(info, track.latestInfo);
-      this.rules.waitKey = info.mediaType === 'video' && (track.keyMissing || changed);
-      this.duplicates = found.kind === 'repeat' ? found.skip : 0;
-      log.info(`takes over at frame ${initialFrameId}, ${this.duplicates} of them known`);
-      return;
-    }
-    this.rules.waitKey = info.mediaType === 'video';
-    if (track.gap !== undefined) track.gap.continues = false;
-    if (found.kind === 'gap') {
-      const lost = `${found.lost} frames are lost: the sender of this ${info.mediaType} track left them out`;
-      return log.warn(`takes over at frame ${initialFrameId} where ${expected} was expected: ${lost}`);
-    }
-    log.warn(`restarts at frame ${initialFrameId}: ${track.length} pending frames are dropped`);
-    this.upstream?.clear(track);
   }
 
   /**
@@ -409,11 +390,7 @@ export class Input extends Writable implements TrackInput, Counting {
     if (!this.awaitsLastAck) this.acks?.close();
     const { track, upstream } = this;
     if (upstream === undefined || track === undefined || track.input !== this) return;
-    track.memory.setPartial(0);
-    track.source = undefined;
-    track.keyMissing = this.rules.waitKey;
-    const { timescale } = this.rules.info ?? track.latestInfo;
-    if (this.counters.frames > 0) track.sourceLag = toMs(this.counters.lastCreated, timescale) - track.lastMs;
+    handOver(track, this.rules, this.counters);
     upstream.detach(track, this.lostReason);
   }
 }
