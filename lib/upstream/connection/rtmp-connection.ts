@@ -7,7 +7,7 @@ import type { AddressPenalties } from '../../rtmp/network/address-penalties.js';
 import { RtmpPublisher, type PublisherState } from '../../rtmp/network/publisher.js';
 import type { Resolve } from '../../rtmp/network/resolve.js';
 import type { TcpQueues } from '../../rtmp/network/tcp-queues.js';
-import { ServerReader, type ServerEvent } from '../../rtmp/server-reader.js';
+import type { ServerEvent } from '../../rtmp/server-reader.js';
 import { SessionWriter, type StreamState } from '../../rtmp/session-writer.js';
 import type { Amf0Object } from '../../rtmp/amf0/amf0-writer.js';
 import { pumpify } from '../../base/streams.js';
@@ -16,9 +16,11 @@ import type { Dump } from '../../dump/dump.js';
 import type { Ledger } from '../tracks/ledger.js';
 import type { TurnSchedule } from '../../time/turn-schedule.js';
 import { turnShareOf, type TurnShare } from '../../time/turn-share.js';
+import { sendNow, writeNow } from './delivery/direct-send.js';
 import { FrameEncoder, type EncodedBatch, type EncoderOwner } from './delivery/frame-encoder.js';
 import { ackWindow } from './delivery/wanted-window.js';
 import { ServerLag } from './delivery/server-lag.js';
+import { ServerReplies, type RepliesOwner } from './server/server-replies.js';
 import type { ByteCounts } from '../report/byte-counts.js';
 import { lagLimitsOf, type LagLimits } from '../tracks/lag-limits.js';
 import { LateFrames } from '../tracks/late-frames.js';
@@ -28,9 +30,6 @@ import type { Track, TrackStream } from '../tracks/track.js';
 
 /** The most buffers written in one piece, if that much is due at once. A write has a cost beside its bytes. */
 const BUFFERS_AT_ONCE = 4;
-
-/** Bytes of the server's messages that are handled in one piece, before other work has its turn. */
-const REPLY_BYTES = 16 * 1024;
 
 /** C0, C1 and C2. */
 const HANDSHAKE_BYTES = 1 + 2 * 1536;
@@ -75,7 +74,7 @@ export type ConnectAnswer = 'none' | 'assumed' | 'silent' | 'accepted';
  * One RTMP connection: merger, encoder and publisher, joined, and the server's messages. Each attempt to connect
  * creates a new one, because no state of a connection is used after it has ended.
  */
-export class RtmpConnection {
+export class RtmpConnection implements RepliesOwner {
   readonly writer: SessionWriter;
   readonly encoder: FrameEncoder;
   readonly merger: Merger<Track, EncodedBatch>;
@@ -99,11 +98,9 @@ export class RtmpConnection {
   /** Monotonic ms at which the handshake was done. */
   publishingSince = Infinity;
   private readonly limits: LagLimits;
-  private readonly reader: ServerReader;
+  private readonly replies: ServerReplies;
   /** Shares the work for this server with that for others. */
   private readonly share: TurnShare;
-  /** True while messages of the server wait for their turn. */
-  private repliesWait = false;
   /** The last Window Acknowledgement Size that was sent to the server, bytes; 0: none. */
   private window = 0;
   /** The largest allowed window, from the server's Set Peer Bandwidth. */
@@ -116,7 +113,7 @@ export class RtmpConnection {
     encoderOwner: EncoderOwner,
   ) {
     const { settings, clock, schedule, ledger } = options;
-    this.reader = new ServerReader({ now: () => clock.now() });
+    this.replies = new ServerReplies(clock, this);
     this.share = turnShareOf(clock);
     this.writer = new SessionWriter({
       chunkSize: settings.outChunkSize,
@@ -138,7 +135,7 @@ export class RtmpConnection {
       flushSize: settings.outBufferSize / 2,
       maxBatchSize: settings.outBufferSize * BUFFERS_AT_ONCE,
       flushTimeout: schedule.flushTimeout,
-      sendNow: () => this.sendNow(),
+      sendNow: () => sendNow(encoder, this.publisher),
       writeNow: (batch) => this.writeNow(batch),
     });
     const handed = (): number => this.publisher?.handedBytes ?? 0;
@@ -189,13 +186,12 @@ export class RtmpConnection {
         if (state === 'publishing') this.handshakeDone();
         if (!this.over) this.owner.connectionState(this, state);
       },
-      onReply: (bytes) => this.replies(bytes),
+      onReply: (bytes) => this.received(bytes),
     });
     this.publisher = publisher;
     const broken = (error: Error): void =>
       this.share.run(() => {
-        // The server may have said why.
-        if (this.repliesWait) this.handle(this.reader.take(Infinity));
+        this.replies.takeRest();
         if (!this.over) this.owner.connectionBroken(this, error);
       });
     publisher.on('error', broken);
@@ -236,7 +232,7 @@ export class RtmpConnection {
   /** Announces `stream` to the server. Returns false if the memory limit was reached; the owner has been notified. */
   createStream(stream: TrackStream, assumeId: boolean): boolean {
     return this.encoder.charged('create_stream_failed', () => {
-      this.reader.expectStream();
+      this.replies.expectStream();
       this.streams.set(stream, this.writer.createStream(stream.nameAt(this.destinationIndex), assumeId));
     });
   }
@@ -332,29 +328,8 @@ export class RtmpConnection {
     setImmediate(releaseMemory);
   }
 
-  /** Sends what is encoded with one write, without a batch. A rest that the kernel has not taken follows as a batch. */
-  private sendNow(): boolean {
-    const { publisher, encoder } = this;
-    const bytes = encoder.toSendAtOnce;
-    if (publisher === undefined || bytes === undefined) return false;
-    const length = encoder.encodedBytes;
-    const taken = publisher.offer(bytes, length);
-    if (taken === length) encoder.sentAtOnce();
-    else if (taken > 0) {
-      const batch = encoder.take();
-      batch.taken = taken;
-      publisher.write(batch);
-    }
-    return taken > 0;
-  }
-
-  /** Passes a batch to the publisher as the pipeline does, but not through the queue of the merger, which is empty. */
   private writeNow(batch: EncodedBatch): boolean {
-    const { publisher } = this;
-    if (publisher === undefined || this.state !== 'publishing') return false;
-    if (publisher.writableLength > 0 || publisher.writableEnded || publisher.destroyed) return false;
-    publisher.write(batch);
-    return true;
+    return this.publisher !== undefined && this.state === 'publishing' && writeNow(batch, this.publisher);
   }
 
   private handshakeDone(): void {
@@ -365,37 +340,29 @@ export class RtmpConnection {
     if (ends !== undefined && !this.over) queues.add(this.lag, ends);
   }
 
-  private replies(bytes: Buffer): void {
+  private received(bytes: Buffer): void {
     if (this.over) return;
     this.heard = true;
-    this.reader.receive(bytes);
-    if (this.repliesWait) return;
-    this.repliesWait = true;
-    this.share.run(() => this.handleReplies());
-    // What comes meanwhile waits in the kernel.
-    if (this.repliesWait) this.publisher?.pauseReplies();
+    this.replies.receive(bytes);
   }
 
-  private handleReplies(): void {
-    this.handle(this.reader.take(REPLY_BYTES));
-    if (this.reader.hasMore && !this.over) {
-      this.share.later(() => this.handleReplies());
-      return;
+  // What the messages of the server need: RepliesOwner
+
+  handle(event: ServerEvent): void {
+    this.answer(event);
+    if (event.kind === 'ack') {
+      this.encoder.acked.update(event.sequence, this.publisher?.writtenBytes ?? 0);
+      this.lag.acknowledged();
     }
-    this.repliesWait = false;
+    this.owner.serverEvent(this, event);
+  }
+
+  pauseReplies(): void {
+    this.publisher?.pauseReplies();
+  }
+
+  resumeReplies(): void {
     this.publisher?.resumeReplies();
-  }
-
-  private handle(events: readonly ServerEvent[]): void {
-    for (const event of events) {
-      if (this.over) return;
-      this.answer(event);
-      if (event.kind === 'ack') {
-        this.encoder.acked.update(event.sequence, this.publisher?.writtenBytes ?? 0);
-        this.lag.acknowledged();
-      }
-      this.owner.serverEvent(this, event);
-    }
   }
 
   private answer(event: ServerEvent): void {
