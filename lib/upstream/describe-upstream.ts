@@ -4,6 +4,7 @@ import type { Health } from './health.js';
 import type { SessionSet } from './connection/session-set.js';
 import { inputStalledFor } from './input-stall.js';
 import { adviceFor } from './report/advice.js';
+import type { Breakage, Breakages } from './report/breakages.js';
 import type { Elsewhere } from './report/orders.js';
 import type {
   ElsewhereStatus,
@@ -17,16 +18,6 @@ import type { Ledger } from './tracks/ledger.js';
 import type { Target } from './orders/target.js';
 import type { UpstreamStream } from './tracks/stream.js';
 
-/** Why the RTMP connection last broke. */
-export interface Breakage {
-  readonly reason: string;
-  readonly message: string;
-  /** Monotonic ms. */
-  readonly at: number;
-  /** The same, ms since 1970. */
-  readonly wall: number;
-}
-
 /** The parts of an upstream that its description shows. */
 export interface UpstreamFacts {
   readonly connection: number;
@@ -35,7 +26,7 @@ export interface UpstreamFacts {
   readonly state: UpstreamState;
   readonly health: Health;
   readonly serverStatus: LastStatus | null;
-  readonly lastBreakage: Breakage | undefined;
+  readonly breakages: Pick<Breakages, 'last'>;
   readonly destinations: readonly unknown[];
   readonly target: Target;
   readonly streams: ReadonlyMap<string, UpstreamStream>;
@@ -49,7 +40,8 @@ export interface UpstreamFacts {
  * @param now monotonic ms
  */
 export function describeUpstream(upstream: UpstreamFacts, sessions: SessionSet, now: number): UpstreamStatus {
-  const { connection, data, ledger, state, health, serverStatus, lastBreakage, createdAt } = upstream;
+  const { connection, data, ledger, state, health, serverStatus, createdAt } = upstream;
+  const { last: lastBreakage } = upstream.breakages;
   const { main, nextAttempt } = sessions;
   const stalled = state === 'publishing' ? inputStalledFor(upstream.streams.values(), now) : undefined;
   const degraded = state === 'publishing' && stalled === undefined ? health.status(now) : null;

@@ -1,6 +1,7 @@
 import type { Frame } from '../media/frame.js';
 import type { PublishSession } from './connection/session.js';
 import type { SessionSet } from './connection/session-set.js';
+import type { Publications } from './report/publications.js';
 import type { StreamSet } from './stream-set.js';
 import type { UpstreamStream } from './tracks/stream.js';
 import type { StreamOutlet, Track } from './tracks/track.js';
@@ -11,7 +12,7 @@ export interface HoldOwner {
   /** A session for the destination of the upstream. */
   mainSession(): PublishSession;
   trackEnded(track: Track): void;
-  streamHeld(name: string): void;
+  readonly publications: Pick<Publications, 'ended'>;
 }
 
 /**
@@ -86,7 +87,7 @@ export class Hold implements StreamOutlet {
     for (const track of stream.allTracks()) for (const frame of track.removeUnless(() => false)) track.drop(frame);
     this.streams.leaveSession(stream);
     stream.outlet = this;
-    this.owner.streamHeld(stream.name);
+    this.owner.publications.ended(stream.name, 'api_delete', 'an operator has disabled the upstream');
     for (const track of stream.allTracks()) {
       // Without a sender, there is nothing to wait for.
       if (track.input === undefined) this.owner.trackEnded(track);

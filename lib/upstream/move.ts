@@ -1,5 +1,6 @@
 import type { PublishSession } from './connection/session.js';
 import type { SessionSet } from './connection/session-set.js';
+import type { Publications } from './report/publications.js';
 import type { StreamSet } from './stream-set.js';
 import type { StreamOutlet } from './tracks/track.js';
 
@@ -9,7 +10,7 @@ export interface MoveOwner {
   readonly hold: StreamOutlet & { readonly isActive: boolean };
   /** A session for the present destinations of the upstream. */
   mainSession(): PublishSession;
-  streamMoved(name: string): void;
+  readonly publications: Pick<Publications, 'lost'>;
 }
 
 /**
@@ -22,7 +23,7 @@ export function moveStreams(owner: MoveOwner, streams: StreamSet): void {
   if (!hold.isActive) {
     for (const stream of streams.all()) {
       streams.leaveSession(stream);
-      owner.streamMoved(stream.name);
+      owner.publications.lost(stream.name, 'api_delete', 'an operator has changed the destination');
     }
   }
   sessions.replaceAll(owner.mainSession());

@@ -8,6 +8,7 @@ import type { PublishSession } from './connection/session.js';
 import type { SessionSet } from './connection/session-set.js';
 import { NO_ROOM } from './connection/stream-announcer.js';
 import type { CloseReason } from './report/close-reason.js';
+import type { Publications } from './report/publications.js';
 import { addSums, emptySums, type Sums } from './report/totals.js';
 import type { Ledger } from './tracks/ledger.js';
 import { slateFiles, slatePath } from './slate/slate-files.js';
@@ -38,8 +39,7 @@ export interface StreamSetOwner {
   fail(reason: CloseReason, message: string): void;
   /** The input of a track must finish: its sender gets the acks of the frames that were sent, then it is closed. */
   finishInput(input: TrackInput): void;
-  /** The server begins to publish a stream, on any connection. */
-  streamLive(name: string): void;
+  readonly publications: Pick<Publications, 'started'>;
   /** All tracks of a stream have ended. */
   streamEnded(name: string): void;
   /** The last stream has ended. */
@@ -276,7 +276,7 @@ export class StreamSet {
     const { target } = this.owner;
     const stream = new UpstreamStream(name, this.options.clock.now(), target.askedNames(data));
     stream.names = target.namesOf(stream);
-    stream.onLive = () => this.owner.streamLive(name);
+    stream.onLive = () => this.owner.publications.started(name);
     this.byName.set(name, stream);
     return this.publish(stream, codec) ? stream : undefined;
   }

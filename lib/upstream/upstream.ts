@@ -2,8 +2,9 @@ import type { ConnectData } from '../kmp/connect-data.js';
 import type { Logger } from '../base/logger.js';
 import { maskKey } from '../base/mask.js';
 import type { MediaInfo } from '../media/media-info.js';
+import { Breakages } from './report/breakages.js';
 import type { CloseReason, NotificationReason } from './report/close-reason.js';
-import { describeUpstream, type Breakage } from './describe-upstream.js';
+import { describeUpstream } from './describe-upstream.js';
 import type { Destination } from './connection/destination.js';
 import { Ledger } from './tracks/ledger.js';
 import type { PublishSession } from './connection/session.js';
@@ -68,7 +69,8 @@ export class Upstream
   readonly createdAt: number;
   /** The last status that the server sent. */
   serverStatus: LastStatus | null = null;
-  lastBreakage: Breakage | undefined;
+  readonly breakages: Breakages;
+  readonly publications: Publications;
   readonly options: UpstreamOptions;
   /** Where it publishes. */
   readonly target: Target;
@@ -76,7 +78,6 @@ export class Upstream
   readonly hold: Hold;
   private readonly senderWatch: SenderWatch;
   readonly admission: FrameAdmission;
-  private readonly publications: Publications;
   private phase: Phase = 'open';
   /** Inputs that only wait for the acks of the frames they have sent. */
   private finishing: TrackInput[] = [];
@@ -104,10 +105,9 @@ export class Upstream
     this.admission = new FrameAdmission(this, overload, clock, settings);
     this.schedule = turnScheduleOf(settings, clock);
     this.createdAt = clock.now();
-    this.publications = new Publications(
-      (event) => this.report(event),
-      () => clock.now(),
-    );
+    const report = (event: UpstreamEvent): void => this.report(event);
+    this.publications = new Publications(report, () => clock.now());
+    this.breakages = new Breakages(clock, this.publications, report);
     this.sessions = new SessionSet(this.mainSession());
     this.absentInputs = new AbsentInputs(this, clock, settings.outLinger);
     this.streamSet = new StreamSet(this, options);
@@ -295,17 +295,9 @@ export class Upstream
    */
   sendTo(elsewhere: Elsewhere | undefined): void {
     if (this.phase !== 'open' || !this.target.change(elsewhere)) return;
-    this.lastBreakage = undefined;
+    this.breakages.forget();
     this.serverStatus = null;
     moveStreams(this, this.streamSet);
-  }
-
-  streamMoved(name: string): void {
-    this.publications.lost(name, 'api_delete', 'an operator has changed the destination');
-  }
-
-  streamHeld(name: string): void {
-    this.publications.ended(name, 'api_delete', 'an operator has disabled the upstream');
   }
 
   trackEnded(track: Track): void {
@@ -315,10 +307,6 @@ export class Upstream
   finishInput(input: TrackInput): void {
     input.finish();
     this.finishing.push(input);
-  }
-
-  streamLive(name: string): void {
-    this.publications.started(name);
   }
 
   streamEnded(name: string): void {
@@ -351,7 +339,7 @@ export class Upstream
 
   waiting({ reason, message, at }: PastFailure): void {
     const { clock } = this.options;
-    this.lastBreakage = { reason, message, at, wall: clock.wall() - (clock.now() - at) };
+    this.breakages.before(reason, message, at);
     const wait = Math.round((this.sessions.nextAttempt?.at ?? at) - clock.now());
     this.log.warn(`the destination has failed lately; next attempt in ${Math.max(0, wait)} ms: ${message}`);
   }
@@ -362,13 +350,13 @@ export class Upstream
   }
 
   reconnecting(reason: NotificationReason, message?: string, lost: readonly TrackStream[] = []): void {
-    const at = this.options.clock.now();
-    const text = message === undefined ? 'the server asks for another connection' : this.mask(message);
-    for (const { name } of lost) if (reason !== 'reconnect_request') this.publications.lost(name, reason, text);
     // What counts as deserted depends on whether there were attempts.
     this.senderWatch.update();
-    if (message !== undefined) this.lastBreakage = { reason, message: text, at, wall: this.options.clock.wall() };
-    this.report({ type: 'rtmp_reconnect', reason, message: text });
+    if (message === undefined || reason === 'reconnect_request') this.breakages.asked();
+    else {
+      const names = lost.map(({ name }) => name);
+      this.breakages.broken(reason, this.mask(message), names);
+    }
   }
 
   status(): UpstreamStatus {
