@@ -102,7 +102,8 @@ describe('a node that other nodes ask', { timeout: 60_000 }, () => {
 
   it('an id such as __proto__ is an ordinary id', async () => {
     const reply = await ask({ name: 'statusOf', ids: ['__proto__', 'constructor'] });
-    assert.match(reply.text, /"value":\{"upstreams":\{\}\}/);
+    assert.equal(reply.status, 200);
+    assert.deepEqual(reply.text.split('\n').slice(1), ['{"value":{}}', '{"end":true}', '']);
     assert.equal((await node.http.get('/api/upstreams/__proto__')).status, 404);
   });
 });
@@ -293,6 +294,70 @@ describe('a node that asks another one', { timeout: 60_000 }, () => {
       res.end(end);
     };
     assert.match(await missing(), /more than 20000 upstreams/);
+  });
+
+  it('an answer in pieces of a byte each is not read to its end', async () => {
+    answer = (_req, res) => {
+      res.setHeader('Content-Type', 'application/x-ndjson');
+      res.write(head);
+      const { socket } = res;
+      const more = (): void => {
+        while (socket?.destroyed === false && socket.write('1\r\nx\r\n'.repeat(10_000)));
+      };
+      socket?.on('drain', more);
+      more();
+    };
+    assert.match(await missing(), /too small pieces/);
+  });
+
+  it('announcements without an answer are not read for ever', async () => {
+    answer = ({ socket }) => {
+      const more = (): void => {
+        while (!socket.destroyed && socket.write('HTTP/1.1 102 Processing\r\n\r\n'.repeat(1000)));
+      };
+      socket.on('drain', more);
+      more();
+    };
+    assert.match(await missing(), /never begins/);
+  });
+
+  it('a line that is too long is not read', async () => {
+    const line = `{"value":{"version":"${'x'.repeat(2 ** 20)}"}}\n`;
+    answers(head, line, end);
+    assert.match(await missing(), /a line of more than 1048576 bytes/);
+    answers(head, 'x'.repeat(2 ** 20), 'x'.repeat(2 ** 20));
+    assert.match(await missing(), /a line of more than 1048576 bytes/);
+  });
+
+  it('an answer with more values than its upstreams can have is not kept', async () => {
+    const line = `{"id":"a","upstream":{"more":[${'0,'.repeat(100_000)}0]}}\n`;
+    answers(head, '{"value":{}}\n', ...Array.from({ length: 31 }, () => line), end);
+    assert.match(await missing(), /more than 3000000 values/);
+  });
+
+  it('a list with too many ids is not kept, and names that are no text are left out', async () => {
+    const list = (...lines: string[]): void => answers(head, '{"value":{}}\n', ...lines, end);
+    list('{"item":"a"}\n{"item":7}\n{"item":"b"}\n');
+    const few = await node.http.get('/api/upstreams');
+    assert.deepEqual([few.headers['x-kmp-rtmp-missing-nodes'], Object.keys(few.json as object)], [undefined, []]);
+    list('{"item":"a"}\n'.repeat(25_001));
+    const many = await node.http.get('/api/upstreams');
+    assert.equal(many.headers['x-kmp-rtmp-missing-nodes'], 'odd');
+    assert.match(node.log.text, /more than 25000 items/);
+  });
+
+  it('an order from the future is not taken over: no later one would replace it', async () => {
+    const order = (id: string, at: number): string =>
+      `{"item":{"kind":"disabled","scope":{"id":"${id}"},"at":${at},"order":{"since":1,"by":null}}}\n`;
+    answers(head, order('far', Number.MAX_SAFE_INTEGER), order('near', Date.now()), end);
+    node.view.start();
+    const orders = await until(
+      'the order of the other node',
+      async () => (await node.http.get('/api/orders')).text,
+      (text) => text.includes('near'),
+    );
+    node.view.stop();
+    assert.doesNotMatch(orders, /far/);
   });
 });
 

@@ -1,16 +1,13 @@
-import http from 'node:http';
-import https from 'node:https';
-import fetch, { FetchError, type Response } from 'node-fetch';
+import type { IncomingMessage } from 'node:http';
 import { messageOf } from '../../base/errors.js';
 import { version } from '../../base/version.js';
-import { formatAddress } from '../../config/access/addresses.js';
 import type { NodeHttpAddress } from '../../config/fleet/arguments.js';
 import type { Question } from '../../management/question.js';
-
 import type { Clock } from '../../time/clock.js';
 import { AnswerReader, PeerError, shown, type PeerAnswer } from './answer-reader.js';
 import { ASKER_HEADER, MAX_ANSWER, MAX_ANSWERS, PEER_PATH, PEER_TYPE, PEER_VERSION } from './protocol.js';
 import type { FleetQuestion } from './fleet-question.js';
+import { postToPeer } from './peer-request.js';
 
 export interface PeerClientOptions {
   /** Name of this node. */
@@ -30,6 +27,8 @@ export interface PeerTarget {
 
 /** The most bytes of an answer that says why there is none. */
 const MAX_REFUSAL = 4096;
+/** Bytes that an answer may take on the connection beyond twice its content: its head, and what has not been read. */
+const MAX_FRAMING = 256 * 1024;
 
 /**
  * Asks other nodes over HTTP. Each question is one request on a connection of its own, with one deadline for all of it.
@@ -50,9 +49,8 @@ export class PeerClient {
     const { clock } = this.options;
     const abort = new AbortController();
     const timer = clock.after(timeout, () => abort.abort(), false);
-    const agent = node.http.tls === true ? new https.Agent({ ca: this.options.ca() }) : new http.Agent();
     try {
-      return await this.post(node, what, abort.signal, agent);
+      return await this.post(node, what, abort.signal);
     } catch (error) {
       if (abort.signal.aborted) throw new PeerError(`it has not answered in ${timeout} ms`, true);
       throw error instanceof PeerError ? error : new PeerError(reasonOf(error), false, { cause: error });
@@ -60,50 +58,46 @@ export class PeerClient {
       timer.cancel();
       // Aborting closes the connection of an answer that is not read to its end.
       abort.abort();
-      agent.destroy();
     }
   }
 
-  private async post(
-    node: PeerTarget,
-    what: Question | FleetQuestion,
-    signal: AbortSignal,
-    agent: http.Agent,
-  ): Promise<PeerAnswer> {
-    const { self, token } = this.options;
-    const scheme = node.http.tls === true ? 'https' : 'http';
-    const response = await fetch(`${scheme}://${formatAddress(node.http)}${PEER_PATH}/${PEER_VERSION}/ask`, {
-      method: 'POST',
+  private async post(node: PeerTarget, what: Question | FleetQuestion, signal: AbortSignal): Promise<PeerAnswer> {
+    const { self, token, ca } = this.options;
+    const body = JSON.stringify(what);
+    const answer = await postToPeer({
+      to: node.http,
+      path: `${PEER_PATH}/${PEER_VERSION}/ask`,
       headers: {
         Authorization: `Bearer ${token()}`,
         'Content-Type': 'application/json',
+        'Content-Length': String(Buffer.byteLength(body)),
         'User-Agent': `kmp-rtmp/${version}`,
         [ASKER_HEADER]: self,
       },
-      body: JSON.stringify(what),
-      redirect: 'manual',
-      compress: false,
-      agent,
+      body,
+      ca: ca(),
       signal,
     });
-    if (response.status !== 200) throw new PeerError(await refusalOf(response));
-    if (response.headers.get('Content-Type')?.startsWith(PEER_TYPE) !== true) {
+    if (answer.statusCode !== 200) throw new PeerError(await refusalOf(answer));
+    if (answer.headers['content-type']?.startsWith(PEER_TYPE) !== true) {
       throw new PeerError('its answer is not that of a node; is the http= address in its configuration right?');
     }
-    return this.read(node, response);
+    return this.read(node, answer);
   }
 
-  private async read(node: PeerTarget, { body }: Response): Promise<PeerAnswer> {
+  private async read(node: PeerTarget, answer: IncomingMessage): Promise<PeerAnswer> {
     const reader = new AnswerReader(node.name);
     let size = 0;
     try {
-      for await (const part of body ?? []) {
-        const chunk = Buffer.from(part);
+      for await (const part of answer) {
+        const chunk = part as Buffer;
         size += chunk.length;
         this.reading += chunk.length;
         if (size > MAX_ANSWER) throw new PeerError(`its answer has more than ${MAX_ANSWER} bytes`);
         if (this.reading > MAX_ANSWERS) throw new PeerError(`the answers of all nodes exceed ${MAX_ANSWERS} bytes`);
-        reader.push(chunk);
+        // Each piece costs work, also one of a single byte.
+        if (answer.socket.bytesRead > 2 * size + MAX_FRAMING) throw new PeerError('its answer is in too small pieces');
+        await reader.push(chunk);
       }
       return reader.finish();
     } finally {
@@ -112,21 +106,21 @@ export class PeerClient {
   }
 }
 
-async function refusalOf(response: Response): Promise<string> {
-  const { status } = response;
+async function refusalOf(answer: IncomingMessage): Promise<string> {
+  const { statusCode: status = 0 } = answer;
   if (status >= 300 && status < 400) return `it answers with a redirect (${status}), which is not followed`;
   if (status === 401) return 'it does not accept the peer token: peer_token_file must be the same on all nodes';
-  const said = await messageIn(response);
+  const said = await messageIn(answer);
   if (status === 403) return `it denies access: check allow and deny of its HTTP server${said}`;
   return `it answers with HTTP status ${status}${said}`;
 }
 
 /** What an error answer says, after a colon. */
-async function messageIn({ body }: Response): Promise<string> {
+async function messageIn(answer: IncomingMessage): Promise<string> {
   const parts: Buffer[] = [];
   let left = MAX_REFUSAL;
-  for await (const part of body ?? []) {
-    const chunk = Buffer.from(part);
+  for await (const part of answer) {
+    const chunk = part as Buffer;
     parts.push(chunk);
     left -= chunk.length;
     if (left < 0) return '';
@@ -140,11 +134,11 @@ async function messageIn({ body }: Response): Promise<string> {
 }
 
 function reasonOf(error: unknown): string {
-  const code = error instanceof FetchError && error.code !== undefined ? error.code : messageOf(error);
+  const code = (error as NodeJS.ErrnoException | undefined)?.code ?? messageOf(error);
   if (code === 'ECONNREFUSED') return 'nothing listens at its HTTP address';
   if (/^(UNABLE_TO|SELF_SIGNED|DEPTH_ZERO|CERT_|ERR_TLS_CERT)/.test(code)) {
     return `its certificate is not accepted (${shown(code)}): see peer_ca_file, and the host in its http=`;
   }
-  if (code === 'ERR_STREAM_PREMATURE_CLOSE') return 'its answer was cut';
+  if (code === 'ECONNRESET') return 'its answer was cut';
   return `it cannot be asked (${shown(code)})`;
 }

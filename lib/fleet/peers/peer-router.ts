@@ -10,7 +10,7 @@ import { answerQuestion, type Answerer } from '../../management/question.js';
 import { peerName } from '../../net/peer.js';
 import { systemClock } from '../../time/clock.js';
 import { turnShareOf } from '../../time/turn-share.js';
-import type { GlobalStatus } from '../../upstream/report/status.js';
+import type { UpstreamStatuses } from '../../upstream/report/status.js';
 import type { FleetOrders } from '../view/fleet-orders.js';
 import { readQuestion } from './fleet-question.js';
 import { ASKER_HEADER, MAX_QUESTION, PEER_TYPE, PEER_VERSION, type HeadLine, type Line } from './protocol.js';
@@ -55,7 +55,7 @@ export function peerRouter(options: PeerRouterOptions): Router {
           lines = [];
           break;
         case 'orders':
-          lines = [{ value: orders.all() }];
+          lines = itemLines(orders.all());
           break;
         case 'giveOrders':
           orders.merge(question.orders);
@@ -63,6 +63,17 @@ export function peerRouter(options: PeerRouterOptions): Router {
           break;
         case 'status':
           lines = statusLines(await status());
+          break;
+        case 'statusOf':
+          lines = statusLines(await options.media.management.statusOf(question.ids));
+          break;
+        case 'upstreamIds': {
+          const { ids, ...value } = await options.media.management.upstreamIds();
+          lines = [{ value }, ...itemLines(ids)];
+          break;
+        }
+        case 'closed':
+          lines = itemLines(await options.media.management.closed(question.query));
           break;
         default:
           lines = [{ value: await answerQuestion(media, question) }];
@@ -107,12 +118,16 @@ const sameVersion: RequestHandler = (req, res, next) => {
   answerError(res, 404, 'fleet_protocol', message);
 };
 
-function* entries(upstreams: GlobalStatus['upstreams']): Generator<Line> {
+function* entries(upstreams: UpstreamStatuses['upstreams']): Generator<Line> {
   for (const [id, upstream] of Object.entries(upstreams)) yield { id, upstream };
 }
 
-function statusLines({ upstreams, ...value }: GlobalStatus): Line[] {
+function statusLines({ upstreams, ...value }: UpstreamStatuses): Line[] {
   return [{ value }, ...entries(upstreams)];
+}
+
+function itemLines(items: readonly unknown[]): Line[] {
+  return items.map((item) => ({ item }));
 }
 
 async function respond(res: Response, lines: readonly (HeadLine | Line)[]): Promise<void> {

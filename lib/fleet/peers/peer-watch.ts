@@ -50,8 +50,8 @@ export class PeerWatch {
     try {
       const { head } = await this.peers.ask(node, { name: 'ping' });
       if (head.orders === this.orders.digest) return;
-      const { value } = await this.peers.ask(node, { name: 'orders' });
-      this.orders.merge(readRecords(value) ?? []);
+      const { items } = await this.peers.ask(node, { name: 'orders' });
+      this.orders.merge(readRecords(items) ?? []);
     } catch {
       // The peers remember that it is missing.
     } finally {

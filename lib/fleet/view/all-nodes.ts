@@ -1,8 +1,6 @@
 import { messageOf } from '../../base/errors.js';
 import { askAll, byId, type Answers } from '../../management/ask-all.js';
 import { answerQuestion, type Answerer, type Question } from '../../management/question.js';
-import { systemClock } from '../../time/clock.js';
-import { turnShareOf } from '../../time/turn-share.js';
 import { MAX_CLOSED, type ClosedQuery, type ClosedUpstream } from '../../upstream/report/closed.js';
 import type { GlobalStatus, UpstreamIds, UpstreamStatus, UpstreamStatuses } from '../../upstream/report/status.js';
 import type { NodeRecord } from '../node-record.js';
@@ -35,17 +33,16 @@ export class AllNodes {
   ids(): Promise<NodeAnswers<UpstreamIds>> {
     return this.each(
       () => this.media.management.upstreamIds(),
-      async (node) =>
-        fit(IDS, (await this.peers.ask(node, { name: 'upstreamIds' }, { hurry: true })).value) as UpstreamIds,
+      async (node) => idsFrom(await this.peers.ask(node, { name: 'upstreamIds' }, { hurry: true })),
     );
   }
 
   /** The ids of the upstreams of the other nodes. */
   idsOfOthers(): Promise<NodeAnswers<readonly string[]>> {
-    return askAll(named(this.peers.others), async (node) => {
-      const { value } = await this.peers.ask(node, { name: 'upstreamIds' }, { hurry: true });
-      return (fit(IDS, value) as UpstreamIds).ids;
-    });
+    return askAll(
+      named(this.peers.others),
+      async (node) => idsFrom(await this.peers.ask(node, { name: 'upstreamIds' }, { hurry: true })).ids,
+    );
   }
 
   /** @param idsOf the ids that each node is asked for */
@@ -69,9 +66,8 @@ export class AllNodes {
     return this.each(
       () => this.media.management.closed(query),
       async (node) => {
-        const { value } = await this.peers.ask(node, { name: 'closed', query }, { hurry: true });
-        const records: readonly unknown[] = Array.isArray(value) ? value.slice(0, MAX_CLOSED) : [];
-        return records.flatMap((one) => closedFrom(one) ?? []);
+        const { items } = await this.peers.ask(node, { name: 'closed', query }, { hurry: true });
+        return items.slice(0, MAX_CLOSED).flatMap((one) => closedFrom(one) ?? []);
       },
     );
   }
@@ -106,24 +102,19 @@ export class AllNodes {
     let workers: UpstreamStatuses = { upstreams };
     for (let from = 0; from < ids.length; from += MAX_IDS) {
       const what = { name: 'statusOf', ids: ids.slice(from, from + MAX_IDS) } as const;
-      const { value } = await this.peers.ask(node, what, { hurry: true });
-      const part = isObject(value) ? value : {};
-      const given = isObject(part['upstreams']) ? part['upstreams'] : {};
+      const { value, upstreams: given } = await this.peers.ask(node, what, { hurry: true });
       for (const id of what.ids) {
-        const upstream = Object.hasOwn(given, id) ? upstreamFrom(given[id]) : undefined;
+        const upstream = given.get(id);
         if (upstream !== undefined) upstreams[id] = upstream;
       }
+      const part = isObject(value) ? value : {};
       workers = { ...(fit(WORKERS, { missing_workers: part['missing_workers'] }) as UpstreamStatuses), upstreams };
     }
     return workers;
   }
 }
 
-/** Upstreams that are read in one piece of work. */
-const AT_ONCE = 32;
-
 const WORKERS: Shape = { fields: { missing_workers: { optional: { list: 'number' } } } };
-const IDS: Shape = { fields: { ids: { list: 'string' }, missing_workers: { optional: { list: 'number' } } } };
 const GLOBAL: Shape = {
   fields: {
     version: 'string',
@@ -136,14 +127,16 @@ const GLOBAL: Shape = {
   },
 };
 
-/** In parts: thousands of upstreams take longer than media should wait. */
-async function globalFrom({ value, upstreams: given }: PeerAnswer): Promise<GlobalStatus> {
+function globalFrom({ value, upstreams: given }: PeerAnswer): GlobalStatus {
   const upstreams = byId<UpstreamStatus>();
-  await turnShareOf(systemClock).inParts(given, AT_ONCE, ([id, one]) => {
-    const upstream = upstreamFrom(one);
-    if (upstream !== undefined) upstreams[id] = upstream;
-  });
+  for (const [id, one] of given) upstreams[id] = one;
   return { ...(fit(GLOBAL, value) as Omit<GlobalStatus, 'upstreams'>), upstreams };
+}
+
+function idsFrom({ value, items }: PeerAnswer): UpstreamIds {
+  const ids = items.filter((one) => typeof one === 'string');
+  const part = isObject(value) ? value : {};
+  return { ...(fit(WORKERS, { missing_workers: part['missing_workers'] }) as Omit<UpstreamIds, 'ids'>), ids };
 }
 
 function named(nodes: readonly NodeRecord[]): (readonly [string, NodeRecord])[] {

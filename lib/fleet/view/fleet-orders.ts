@@ -7,6 +7,8 @@ import type { OrderRecord } from '../peers/fleet-question.js';
 
 /** How long a node may be away, ms, and still learn that an order was taken back. */
 const KEPT = 24 * 3600 * 1000;
+/** How far the clock of another node may be ahead, ms. */
+const AHEAD = 24 * 3600 * 1000;
 /** The most records of orders that were taken back. */
 const MAX_TAKEN_BACK = 10_000;
 
@@ -77,10 +79,13 @@ export class FleetOrders {
   /** Takes over the records of another node that are later than those of this node. */
   merge(records: readonly OrderRecord[]): void {
     const oldest = this.clock.wall() - KEPT;
+    const newest = this.clock.wall() + AHEAD;
     let changed = false;
     for (const record of records) {
       const key = keyOf(record.kind, record.scope);
       if (key === undefined) continue;
+      // The clock of a node is wrong. No later order would ever be later than this one.
+      if (record.at > newest) continue;
       const before = this.records.get(key);
       if (before === undefined && record.order === null && record.at < oldest) continue;
       if (before !== undefined && !isLater(record, before)) continue;
