@@ -14,6 +14,7 @@ import { httpApp } from './http/http-app.js';
 import { addressName, type ListenOn } from './net/listen.js';
 import { ListenerSet } from './net/listener-set.js';
 import { noLog, type Logger } from './base/logger.js';
+import { within } from './time/within.js';
 import { asLogger } from './logging/winston-adapter.js';
 import { allowInternals } from './node-internals/internals.js';
 import { logInternals } from './node-internals/log-internals.js';
@@ -23,6 +24,8 @@ import type { Management } from './upstream/report/status.js';
 
 /** The share of `worker_shutdown_timeout` in which the upstreams of a node of a fleet can move to other nodes. */
 const DRAIN_SHARE = 0.7;
+/** The longest time that HTTP requests get for their answer when all media has ended, in ms. */
+const ANSWER_TIME = 1000;
 /** Upstreams per second that move if the configuration has lost its block `fleet` by a reload. */
 const DRAIN_RATE = 10;
 
@@ -181,6 +184,8 @@ export class Service {
     // Callbacks are answered until the end, but the KMP server closes now.
     this.fleet?.stopTaking();
     await this.media.stop(Math.max(1, end - clock.now()));
+    // A controller that has asked where to connect gets its answer.
+    await within(clock, ANSWER_TIME, Promise.all(this.http.all.map((listener) => listener.answered())));
     this.fleetSide?.view.stop();
     await this.fleet?.stop();
     this.http.destroy();

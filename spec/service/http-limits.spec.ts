@@ -7,7 +7,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { parseConfig } from '../../lib/config/load.js';
 import { Service } from '../../lib/service.js';
+import { systemClock, type Clock } from '../../lib/time/clock.js';
 import { Folder } from '../support/cli.js';
+import { FakeClock } from '../support/fake-clock.js';
 import { gone } from '../support/gone.js';
 import { send } from '../support/http.js';
 import { LogLines } from '../support/log-lines.js';
@@ -28,10 +30,13 @@ describe('limits of the HTTP side', { timeout: 60_000 }, () => {
     folder.remove();
   });
 
-  async function start(http: string, listen = '127.0.0.1:0'): Promise<void> {
+  async function start(http: string, listen = '127.0.0.1:0', clock: Clock = systemClock): Promise<void> {
     log = new LogLines();
     const kmp = 'stream { server { listen 127.0.0.1:0; kmp_rtmp; } }';
-    service = new Service(parseConfig(`${kmp} http { server { listen ${listen}; ${http} ${LOCATIONS} } }`), { log });
+    service = new Service(parseConfig(`${kmp} http { server { listen ${listen}; ${http} ${LOCATIONS} } }`), {
+      log,
+      clock,
+    });
     await service.start();
   }
   const port = (): number => service.httpAddresses[0]?.port ?? 0;
@@ -77,6 +82,23 @@ describe('limits of the HTTP side', { timeout: 60_000 }, () => {
     // A connection that becomes free serves everything.
     working[0]?.destroy();
     for (let tries = 0; (await send(port(), 'GET', '/api/')).status !== 200; tries++) assert.ok(tries < 100);
+  });
+
+  it('a request that never gets complete holds the end of the service for a second', async () => {
+    const clock = new FakeClock();
+    await start('', '127.0.0.1:0', clock);
+    const working = await busy();
+    let ended = false;
+    void service.stop().then(() => (ended = true));
+    clock.advance(999);
+    for (let n = 0; n < 20; n++) await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual([ended, closed(working)], [false, false]);
+    while (!ended) {
+      clock.advance(1);
+      await new Promise((resolve) => setImmediate(resolve));
+      assert.ok(clock.now() < 60_000);
+    }
+    await gone(working);
   });
 
   it('one address has a limit of its own', async () => {

@@ -1,4 +1,4 @@
-import type { RequestListener, Server } from 'node:http';
+import type { RequestListener, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
 import { listenOn, type ListenOn } from '../../net/listen.js';
@@ -32,6 +32,8 @@ export class HttpListener implements Listener {
   private readonly serve: (socket: Socket) => void;
   /** All open connections, including those in a TLS handshake. */
   private readonly sockets = new Set<Socket>();
+  /** The answers to all requests that have come. */
+  private readonly responses = new Set<ServerResponse>();
   private tls: TlsServer | undefined;
   private readonly gate: ConnectionGate;
   private refused = 0;
@@ -47,7 +49,12 @@ export class HttpListener implements Listener {
     this.gate = new ConnectionGate(current.limits, current.allowed);
     this.server = createHttpServer(
       (req, res) => {
-        res.once('close', this.gate.begin(req.socket));
+        const ended = this.gate.begin(req.socket);
+        this.responses.add(res);
+        res.once('close', () => {
+          this.responses.delete(res);
+          ended();
+        });
         if (this.gate.isReserved(req.socket)) reserveForHealth(req.socket);
         this.current.app(req, res);
       },
@@ -86,6 +93,12 @@ export class HttpListener implements Listener {
   close(done?: () => void): void {
     this.server.close(() => done?.());
     this.server.closeIdleConnections();
+  }
+
+  /** Resolves when all requests that have come are answered. An answer that has begun, such as events, suffices. */
+  async answered(): Promise<void> {
+    const open = [...this.responses].filter(({ headersSent }) => !headersSent);
+    await Promise.all(open.map((response) => new Promise((resolve) => response.once('close', resolve))));
   }
 
   /** Closes all connections. */
