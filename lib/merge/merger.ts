@@ -86,7 +86,14 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
   private timerAt = Infinity;
   private flushAt = Infinity;
   private processing = false;
+  /** `destroyed`, as a field: a stream computes that, and each frame asks for it. */
+  private isOver = false;
   private readonly processAgain = (): void => this.process();
+  private readonly onTimer = (): void => {
+    this.timer = undefined;
+    this.timerAt = Infinity;
+    this.process();
+  };
   /** Callback of `_flush`; called when everything is written. */
   private flushCallback: TransformCallback | undefined;
 
@@ -149,7 +156,7 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
    * @param until monotonic ms, in the past
    */
   catchUp(until: number): void {
-    if (this.processing || this.destroyed) return;
+    if (this.processing || this.isOver) return;
     this.processing = true;
     let at = -Infinity;
     while (at <= until && this.writeDue(at, true)) {
@@ -199,6 +206,16 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
     const heads = this.enqueue(queue, frames);
     // A frame behind a waiting head changes nothing, unless the head waits for it.
     if (heads || this.earlyRelease) this.process();
+    else if (this.timer !== undefined && this.rule.isReadUp(queue, this.timerAt)) this.processInTurn();
+  }
+
+  /**
+   * The last socket of the upstream was read at this turn, in which frames are due. They are written now, while what
+   * the read has used is in the processor's cache. The timer of the turn would come after the reads of all upstreams.
+   */
+  private processInTurn(): void {
+    this.timer?.cancel();
+    this.onTimer();
   }
 
   override _transform(input: MergeInput<Q>, _encoding: BufferEncoding, callback: TransformCallback): void {
@@ -222,6 +239,7 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
   }
 
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
+    this.isOver = true;
     this.timer?.cancel();
     this.timer = undefined;
     callback(error);
@@ -229,7 +247,7 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
 
   /** Writes all frames that are due, and sets the timer for the next one. */
   process(): void {
-    if (this.processing || this.destroyed) return;
+    if (this.processing || this.isOver) return;
     this.processing = true;
     const now = this.clock.now();
     const alive = this.writeDue(now);
@@ -259,7 +277,7 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
       const queue = rule.next(now, slack) as Q | undefined;
       if (queue === undefined) break;
       if (rule.readEarlier(queue)) {
-        if (this.destroyed) return false;
+        if (this.isOver) return false;
         continue;
       }
       const source = rule.incompleteBefore(queue, now);
@@ -274,11 +292,11 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
       if (queue.length > 0) rule.newHead(queue);
       slack = EARLY_TOLERANCE;
       sink.frame(queue, frame, now);
-      if (this.destroyed) return false;
+      if (this.isOver) return false;
       if (queue.ended && queue.length === 0) sink.drained(queue);
       if (sink.encodedBytes >= this.batchSize) this.flush();
     }
-    return !this.destroyed;
+    return !this.isOver;
   }
 
   private get mayEncode(): boolean {
@@ -309,10 +327,6 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
       this.timer.cancel();
     }
     this.timerAt = at;
-    this.timer = this.clock.after(at - now, () => {
-      this.timer = undefined;
-      this.timerAt = Infinity;
-      this.process();
-    });
+    this.timer = this.clock.after(at - now, this.onTimer);
   }
 }

@@ -45,16 +45,19 @@ export class StalledInputs {
 
   /** Call it about once a second. @param now monotonic ms */
   check(streams: Iterable<UpstreamStream>, now: number): void {
-    for (const [track, stall] of this.stalls) this.checkStall(track, stall);
+    if (this.stalls.size > 0) for (const [track, stall] of this.stalls) this.checkStall(track, stall);
     for (const stream of streams) {
       if (!stream.live) continue;
-      for (const track of stream.allTracks()) {
-        const since = track.receivedAt ?? stream.createdAt;
-        const { input } = track;
-        if (input === undefined || track.gap !== undefined || now - since < STALLED_AFTER) continue;
-        if (!this.stalls.has(track)) this.begin(track, { input, since });
-      }
+      const { video, audio } = stream.tracks;
+      if (video !== undefined) this.checkTrack(video, stream, now);
+      if (audio !== undefined) this.checkTrack(audio, stream, now);
     }
+  }
+
+  private checkTrack(track: Track, { createdAt }: UpstreamStream, now: number): void {
+    const { input, receivedAt: since = createdAt } = track;
+    if (input === undefined || track.gap !== undefined || now - since < STALLED_AFTER) return;
+    if (!this.stalls.has(track)) this.begin(track, { input, since });
   }
 
   private begin(track: Track, stall: Stall): void {

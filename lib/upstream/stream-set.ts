@@ -262,7 +262,8 @@ export class StreamSet {
   get droppedFrames(): number {
     const { video, audio } = this.endedTracks.frames;
     let dropped = video.dropped + audio.dropped - this.owner.absentInputs.lateFrames;
-    for (const track of this.allTracks()) dropped += track.droppedFrames;
+    for (const { tracks } of this.byName.values())
+      dropped += (tracks.video?.droppedFrames ?? 0) + (tracks.audio?.droppedFrames ?? 0);
     return dropped;
   }
 

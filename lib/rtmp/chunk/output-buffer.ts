@@ -23,6 +23,28 @@ const shared: { memory: Buffer | undefined; owner: OutputBuffer | undefined } = 
   owner: undefined,
 };
 
+/**
+ * The buffer that was copied from last. Its memory is kept here, because each request for the memory of a buffer is a
+ * call out of compiled code, and many payloads in a row are in the same buffer.
+ */
+const lastSource: { buffer: Buffer; memory: ArrayBufferLike; offset: number } = {
+  buffer: NO_SLAB,
+  memory: NO_SLAB.buffer,
+  offset: 0,
+};
+
+function setSource(buffer: Buffer): void {
+  lastSource.buffer = buffer;
+  lastSource.memory = buffer.buffer;
+  lastSource.offset = buffer.byteOffset;
+}
+
+/** The same as `from.copy(to, at, start, start + size)`, in half the time. There must be room for all bytes. */
+function copyBytes(from: Buffer, start: number, size: number, to: Buffer, at: number): void {
+  if (from !== lastSource.buffer) setSource(from);
+  to.set(new Uint8Array(lastSource.memory, lastSource.offset + start, size), at);
+}
+
 /** A payload that was copied to the shared memory. */
 interface Piece {
   /** Where the copy begins. */
@@ -100,7 +122,7 @@ export class OutputBuffer {
     const n = end - start;
     if (n <= COPY_LIMIT) {
       this.reserve(n);
-      piece.copy(this.slab, this.pos, start, end);
+      copyBytes(piece, start, n, this.slab, this.pos);
       this.pos += n;
       return;
     }
@@ -180,7 +202,7 @@ export class OutputBuffer {
 
   private share(source: Buffer, start: number, size: number): void {
     const at = this.pos;
-    source.copy(this.slab, at, start, start + size);
+    copyBytes(source, start, size, this.slab, at);
     this.pos = at + size;
     this.sliceBytes += size;
     const piece = this.pieces[this.pieceCount++];
@@ -231,6 +253,7 @@ export class OutputBuffer {
       if (piece !== undefined) piece.source = NO_SLAB;
     }
     this.pieceCount = 0;
+    setSource(NO_SLAB);
   }
 
   private newSlab(size: number): Buffer {

@@ -150,8 +150,8 @@ export class ConnectionSet {
   lagMs(now: number): number {
     let lag = 0;
     for (const connection of this.open) lag = Math.max(lag, connection.lagMs);
-    for (const stream of this.connectionOf.keys()) {
-      for (const { head } of tracksOf(stream)) if (head !== undefined) lag = Math.max(lag, now - head.arrivedAt);
+    for (const { tracks } of this.connectionOf.keys()) {
+      lag = Math.max(lag, headAge(tracks.video, now), headAge(tracks.audio, now));
     }
     return lag;
   }
@@ -162,4 +162,10 @@ export class ConnectionSet {
     for (const connection of this.open) sum = addBytes(sum, connection.bytes);
     return sum;
   }
+}
+
+/** ms: the age of the first queued frame of a track; 0 if there is none. */
+function headAge(track: Track | undefined, now: number): number {
+  const head = track?.head;
+  return head === undefined ? 0 : now - head.arrivedAt;
 }

@@ -28,16 +28,20 @@ export class SessionSet {
 
   /** If one session reconnects or waits for its turn, that is the state of the upstream. */
   get state(): UpstreamState {
-    for (const wanted of ['reconnecting', 'waiting'] as const) {
-      for (const session of this.inUse) if (session.state === wanted) return wanted;
+    let waits = false;
+    for (const session of this.all) {
+      if (this.retired.has(session)) continue;
+      const { state } = session;
+      if (state === 'reconnecting') return state;
+      waits ||= state === 'waiting';
     }
-    return this.main.state;
+    return waits ? 'waiting' : this.main.state;
   }
 
   /** ms: the largest lag of a session. */
   get lagMs(): number {
     let lag = 0;
-    for (const session of this.inUse) lag = Math.max(lag, session.lagMs);
+    for (const session of this.all) if (!this.retired.has(session)) lag = Math.max(lag, session.lagMs);
     return lag;
   }
 

@@ -79,11 +79,14 @@ export class FrameEncoder implements FrameSink<Track, EncodedBatch> {
   /** Arrival of the first and the last frame since the last batch, monotonic ms; NONE: there was no frame. */
   private firstArrival = NONE;
   private lastArrival = NONE;
-  /** The shares of the tracks whose frames are collected. */
+  /**
+   * The shares of the tracks whose frames are collected: the first {@link openCount}. The others are not in use. The
+   * list is never emptied, because V8 would then allocate its memory again for each batch.
+   */
   private open: BatchShare<Track>[] = [];
-  /** Shares that are not in use, and an empty list for {@link open}. */
-  private readonly spare: BatchShare<Track>[] = [];
-  private spareList: BatchShare<Track>[] | undefined;
+  private openCount = 0;
+  /** The list for what is encoded while the shares of {@link open} are evaluated. None of its shares is in use. */
+  private spare: BatchShare<Track>[] | undefined;
   private otherCharge = 0;
   /** Batches that the kernel has not taken yet. */
   private readonly outstanding = new Set<EncodedBatch>();
@@ -154,10 +157,10 @@ export class FrameEncoder implements FrameSink<Track, EncodedBatch> {
     }
     let share = track.share;
     if (share === undefined) {
-      share = track.share = this.spare.pop() ?? new BatchShare<Track>();
+      share = track.share = this.open[this.openCount] ??= new BatchShare<Track>();
+      this.openCount++;
       share.begin(track, frame.seq);
       track.ids.depart(share);
-      this.open.push(share);
     }
     share.encoded += encoded;
     track.written(frame);
@@ -193,26 +196,30 @@ export class FrameEncoder implements FrameSink<Track, EncodedBatch> {
   sentAtOnce(): void {
     this.countTaken();
     this.writer.out.clear();
-    // What is called below may encode more.
-    const shares = this.open;
-    this.open = this.spareList ?? [];
-    this.spareList = undefined;
-    for (let i = 0; i < shares.length; i++) {
+    // What is called below may encode more, and even send it.
+    const { open: shares, openCount: count, spare = [] } = this;
+    this.open = spare;
+    this.openCount = 0;
+    this.spare = undefined;
+    for (let i = 0; i < count; i++) {
       const share = shares[i];
       if (share?.track !== undefined) share.track.share = undefined;
     }
-    const { otherCharge } = this;
+    if (this.otherCharge > 0) this.ledger.release(this.otherCharge);
     this.otherCharge = 0;
-    this.ledger.release(otherCharge);
     const now = this.now();
-    for (let i = 0; i < shares.length; i++) {
+    for (let i = 0; i < count; i++) {
       const share = shares[i];
       if (share === undefined) continue;
       this.shareSent(share, now);
-      this.spare.push(share);
     }
-    shares.length = 0;
-    this.spareList = shares;
+    if (this.openCount > 0 || this.open !== spare) {
+      this.spare = shares;
+      return;
+    }
+    // Usually nothing was encoded. The same list is used again, because it is in the processor's cache.
+    this.open = shares;
+    this.spare = spare;
   }
 
   /** The kernel has taken a batch. */
@@ -299,7 +306,9 @@ export class FrameEncoder implements FrameSink<Track, EncodedBatch> {
   /** The batches' parts since the last call, by track. */
   private closeShares(): BatchShare<Track>[] {
     const shares = this.open;
+    shares.length = this.openCount;
     this.open = [];
+    this.openCount = 0;
     for (const { track } of shares) if (track !== undefined) track.share = undefined;
     return shares;
   }
