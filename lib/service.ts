@@ -89,9 +89,10 @@ export class Service {
         : new ClusterMediaService(config, { ...parts, ...ownership });
     const { fleet, media } = this;
     this.fleetSide = fleet && new ServiceFleet({ ...parts, fleet, media, config: () => this.config });
+    const rate = (): number => this.config.fleet?.drainRate ?? DRAIN_RATE;
     this.drain =
       fleet &&
-      new Drain({ fleet, side: media.fleet, rate: () => this.config.fleet?.drainRate ?? DRAIN_RATE, ...parts });
+      new Drain({ fleet, side: media.fleet, rate, ...parts, ...(this.fleetSide && { air: this.fleetSide.air }) });
     media.management.drain = this.drain;
   }
 

@@ -185,6 +185,18 @@ export class Fleet implements Ownership {
     return this.placer.place(id, event);
   }
 
+  /** The owners of these ids, by id, as the engine has them. Without the engine: none. Never rejects. */
+  async ownersOf(ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const { engine } = this;
+    const owners = new Map<string, string>();
+    const ask = async (id: string): Promise<void> => {
+      const owner = await engine.ownerOf(id).catch(() => undefined);
+      if (owner !== undefined) owners.set(id, owner.node);
+    };
+    if (this.synced) await Promise.all(ids.map(ask));
+    return owners;
+  }
+
   /** An upstream begins here, or one that is here was placed here again. */
   began(id: string, epoch: number | undefined): void {
     this.ids.began(id, epoch);

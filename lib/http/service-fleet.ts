@@ -2,6 +2,7 @@ import type { FleetCounts } from '../api/metrics/fleet-metrics.js';
 import type { Logger } from '../base/logger.js';
 import type { Config, HttpServerConfig } from '../config/config.js';
 import type { FleetConfig } from '../config/fleet/fleet.js';
+import type { AirCheck } from '../fleet/drain/drain.js';
 import type { Fleet } from '../fleet/fleet.js';
 import { PEER_PATH } from '../fleet/peers/protocol.js';
 import { FleetView } from '../fleet/view/fleet-view.js';
@@ -44,6 +45,20 @@ export class ServiceFleet {
     if (engineProblem === '') return undefined;
     return `the engine of the fleet does not answer (${engineProblem}); new upstreams are placed by the nodes last known`;
   }
+
+  /** For a drain: which upstreams are on air, here and at the nodes that they have moved to. */
+  readonly air: AirCheck = {
+    isHere: async (id) => {
+      const state = (await this.parts.media.management.upstream(id))?.state;
+      return state === 'publishing' || state === 'degraded';
+    },
+    elsewhere: async (ids) => {
+      const { fleet } = this.parts;
+      const owners = new Map([...(await fleet.ownersOf(ids))].filter(([, node]) => node !== fleet.self.name));
+      const published = await this.view.publishedOf(owners);
+      return new Map([...owners.keys()].map((id) => [id, published.has(id) ? 'published' : 'placed']));
+    },
+  };
 
   /** Whether an HTTP server answers other nodes: it listens on the port that they know, or none does. */
   isAsked(server: HttpServerConfig): boolean {

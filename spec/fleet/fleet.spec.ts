@@ -474,6 +474,17 @@ describe('a node of a fleet', () => {
     assert.equal(records.ownerOf(id)?.node, 'n2');
   });
 
+  it('knows the owners of the ids that it has given away, as long as the engine is there', async () => {
+    const [a] = await three();
+    const [mine, other] = [idFor('n1', 'n2'), idFor('n2', 'n3')];
+    await a.fleet.place(other, 'publish');
+    a.fleet.began(mine, (await a.fleet.place(mine, 'publish')).epoch);
+    await a.fleet.release(mine);
+    assert.deepEqual([...(await a.fleet.ownersOf([mine, other, 'none']))], [[other, 'n2']]);
+    await cut(a);
+    assert.deepEqual([...(await a.fleet.ownersOf([mine, other]))], []);
+  });
+
   it('counts ids that were placed here as load until their senders are there', async () => {
     const [a, b] = await three();
     const id = idFor('n1');

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import net from 'node:net';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
@@ -69,6 +70,29 @@ describe('the nodes of a fleet as one', { timeout: 120_000 }, () => {
     const { status, text } = await n1.http.get('/api/upstreams/none');
     assert.equal(status, 503);
     assert.match(text, /"worker_unavailable".*worker 1 does not answer/);
+  });
+
+  it('a node finds out which upstreams are on air at the nodes that own them', async () => {
+    // A server that never answers.
+    const silent = net.createServer((socket) => socket.on('error', () => {}).resume()).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const { port } = silent.address() as net.AddressInfo;
+    try {
+      await n2.publish('on-air', url('on-air'), [key]);
+      await n2.publish('begins', `rtmp://127.0.0.1:${port}/app/begins`, [key]);
+      await shows(n2, 'on-air', 'publishing');
+      const owners = new Map([
+        ['on-air', 'n2'],
+        ['begins', 'n2'],
+        ['not-there', 'n3'],
+        ['unknown-node', 'n9'],
+      ]);
+      assert.deepEqual([...(await n1.view.publishedOf(owners))], ['on-air']);
+      await n2.http.close();
+      assert.deepEqual([...(await n1.view.publishedOf(owners))], []);
+    } finally {
+      silent.close();
+    }
   });
 
   it('a page of the list has the upstreams of all nodes in the order of their ids', async () => {

@@ -3,13 +3,16 @@ import type { Logger } from '../../base/logger.js';
 import type { FleetConfig } from '../../config/fleet/fleet.js';
 import type { Answerer } from '../../management/question.js';
 import type { Clock } from '../../time/clock.js';
-import type { Management } from '../../upstream/report/status.js';
+import type { Management, UpstreamState } from '../../upstream/report/status.js';
 import { peerRouter } from '../peers/peer-router.js';
 import { PeerWatch } from '../peers/peer-watch.js';
 import { Peers, type Directory } from '../peers/peers.js';
 import { AllNodes } from './all-nodes.js';
 import { FleetManagement } from './fleet-management.js';
 import { FleetOrders } from './fleet-orders.js';
+
+/** States of an upstream whose server has not answered yet. */
+const BEGINNING: ReadonlySet<string> = new Set<UpstreamState>(['waiting', 'resolving', 'connecting', 'handshaking']);
 
 export interface FleetViewParts {
   readonly directory: Directory;
@@ -57,6 +60,19 @@ export class FleetView {
   /** The ids that are live at each of the other nodes that answer. */
   async idsOfPeers(): Promise<ReadonlyMap<string, readonly string[]>> {
     return new Map((await this.all.idsOfOthers()).answers);
+  }
+
+  /**
+   * Which of these upstreams have tried to publish at their nodes.
+   *
+   * @param owners the node of each, by id
+   */
+  async publishedOf(owners: ReadonlyMap<string, string>): Promise<ReadonlySet<string>> {
+    const idsOf = new Map<string, string[]>(this.peers.nodes.map(({ name }) => [name, []]));
+    for (const [id, node] of owners) idsOf.get(node)?.push(id);
+    const { answers } = await this.all.statusesOf(idsOf);
+    const upstreams = answers.flatMap(([, one]) => Object.entries(one.upstreams));
+    return new Set(upstreams.filter(([, { state }]) => !BEGINNING.has(state)).map(([id]) => id));
   }
 
   start(): void {
