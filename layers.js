@@ -60,7 +60,7 @@ export const LAYERS = {
     'upstream/report',
     'upstream/tracks',
   ],
-  // Of process/, only the type of what it measures; of upstream/orders, only the types of orders.
+  // Of process/, only the type of what it measures; of upstream/orders, the types of orders and the check of their form.
   management: ['process', 'upstream/report', 'upstream/orders'],
   'media-service': [
     'config',
@@ -84,7 +84,7 @@ export const LAYERS = {
   control: ['config', 'kmp'],
   http: ['config', 'api', 'control', 'fleet', 'management', 'upstream/report'],
   // The engine, the view of the nodes, and the decisions about owners. It runs in the primary process only. Of
-  // upstream/orders, the book of orders and the check of their form.
+  // upstream/orders, the book of orders.
   fleet: ['config', 'placement', 'management', 'api', 'upstream/report', 'upstream/orders', 'upstream/ownership'],
   cluster: [
     'config',

@@ -4,9 +4,9 @@ import { buildInfo, version } from '../base/version.js';
 import { askAll, byId, inOrder, sumOfOrders, type Answers } from '../management/ask-all.js';
 import type { NodeManagement } from '../management/node-management.js';
 import type { Question } from '../management/question.js';
+import { SharedOrders } from '../management/shared-orders.js';
 import type { ClosedRecord } from '../upstream/report/closed-record.js';
 import type { ClosedQuery, ClosedUpstream } from '../upstream/report/closed.js';
-import { formRefusal, TOO_MANY } from '../upstream/orders/destination-check.js';
 import type { Orders, OrdersSnapshot } from '../upstream/orders/orders.js';
 import {
   isRefusal,
@@ -34,6 +34,7 @@ const CHECK_TIMEOUT = 7_000;
 export class ClusterManagement implements NodeManagement {
   drain: DrainControl | undefined;
   private readonly startedAt: number;
+  private readonly given: SharedOrders;
 
   constructor(
     private readonly slots: readonly WorkerSlot[],
@@ -42,6 +43,20 @@ export class ClusterManagement implements NodeManagement {
     private readonly clock: Clock,
   ) {
     this.startedAt = clock.now();
+    this.given = new SharedOrders(
+      {
+        order: (order, scope, note) =>
+          this.carryOut(scope, { name: 'order', order, scope, note }, () => {
+            if (order === 'disable') book.disable(scope, note);
+            if (order === 'enable') book.enable(scope);
+          }),
+        check: async (scope, to) =>
+          (await this.askConcerned(scope, { name: 'checkElsewhere', scope, to }, CHECK_TIMEOUT)).total,
+        apply: (scope, to) => this.applyElsewhere(scope, to),
+      },
+      book,
+      clock,
+    );
   }
 
   async status(): Promise<GlobalStatus> {
@@ -92,44 +107,24 @@ export class ClusterManagement implements NodeManagement {
     return Promise.resolve(this.book.list());
   }
 
-  async takeBack(order: number, by: string | null = null): Promise<OrderAnswer> {
-    const found = this.book.find(order);
-    if (found === undefined) return undefined;
-    const { kind, scope } = found;
-    return kind === 'disabled' ? this.order('enable', scope, by) : this.sendElsewhere(scope, undefined, by);
+  takeBack(order: number, by: string | null = null): Promise<OrderAnswer> {
+    return this.given.takeBack(order, by);
   }
 
   order(order: OperatorOrder, scope: OrderScope, by: string | null = null): Promise<OrderAnswer> {
-    return this.orderNoted(order, scope, this.note(by));
+    return this.given.order(order, scope, by);
   }
 
-  async orderNoted(order: OperatorOrder, scope: OrderScope, note: OrderNote): Promise<OrderAnswer> {
-    const { book } = this;
-    if (order === 'disable' && !book.hasRoom(order, scope)) return TOO_MANY;
-    return this.carryOut(scope, { name: 'order', order, scope, note }, () => {
-      if (order === 'disable') book.disable(scope, note);
-      if (order === 'enable') book.enable(scope);
-    });
+  orderNoted(order: OperatorOrder, scope: OrderScope, note: OrderNote): Promise<OrderAnswer> {
+    return this.given.orderNoted(order, scope, note);
   }
 
-  /** All workers check an order for a route before one of them follows it. */
-  async sendElsewhere(
-    scope: OrderScope,
-    urls: ElsewhereUrls | undefined,
-    by: string | null = null,
-  ): Promise<OrderAnswer> {
-    const to = urls && { ...urls, ...this.note(by) };
-    if (to !== undefined) {
-      const answer = await this.checkElsewhere(scope, to);
-      if (answer === undefined || isRefusal(answer)) return answer;
-    }
-    return this.applyElsewhere(scope, to);
+  sendElsewhere(scope: OrderScope, to: ElsewhereUrls | undefined, by: string | null = null): Promise<OrderAnswer> {
+    return this.given.sendElsewhere(scope, to, by);
   }
 
-  async checkElsewhere(scope: OrderScope, to: Elsewhere): Promise<OrderAnswer> {
-    const refusal = formRefusal(scope, to) ?? (this.book.hasRoom('elsewhere', scope) ? undefined : TOO_MANY);
-    if (refusal !== undefined) return refusal;
-    return (await this.askConcerned(scope, { name: 'checkElsewhere', scope, to }, CHECK_TIMEOUT)).total;
+  checkElsewhere(scope: OrderScope, to: Elsewhere): Promise<OrderAnswer> {
+    return this.given.check(scope, to);
   }
 
   applyElsewhere(scope: OrderScope, to: Elsewhere | undefined): Promise<OrderAnswer> {
@@ -184,10 +179,6 @@ export class ClusterManagement implements NodeManagement {
 
   private askSlots<T>(what: Question): Promise<Answers<number, T>> {
     return askAll(this.slots.entries(), (slot) => ask<T>(slot, what));
-  }
-
-  private note(by: string | null): OrderNote {
-    return { since: this.clock.wall(), by };
   }
 
   private slotOf(id: string): WorkerSlot | undefined {

@@ -1,11 +1,10 @@
 import type { Clock } from '../../time/clock.js';
 import { sumOfOrders } from '../../management/ask-all.js';
 import type { Question } from '../../management/question.js';
-import { formRefusal, TOO_MANY } from '../../upstream/orders/destination-check.js';
+import { SharedOrders, type OrderTakers } from '../../management/shared-orders.js';
 import {
   isRefusal,
   type Elsewhere,
-  type ElsewhereUrls,
   type OperatorOrder,
   type OrderAnswer,
   type OrderNote,
@@ -24,45 +23,32 @@ const CHECK_TIME = 7_500;
  * Carries out the orders of operators on all nodes. The nodes that have such upstreams follow at once. All nodes record
  * a standing order, because any of them can take an upstream over later.
  */
-export class FleetDesk {
+export class FleetDesk implements OrderTakers {
+  /** What operators order. */
+  readonly given: SharedOrders;
+
   constructor(
     private readonly all: AllNodes,
     private readonly peers: Peers,
     private readonly orders: FleetOrders,
-    private readonly clock: Clock,
-  ) {}
-
-  async takeBack(order: number, by: string | null): Promise<OrderAnswer> {
-    const found = this.orders.find(order);
-    if (found === undefined) return undefined;
-    const { kind, scope } = found;
-    return kind === 'disabled' ? this.order('enable', scope, by) : this.sendElsewhere(scope, undefined, by);
+    clock: Clock,
+  ) {
+    this.given = new SharedOrders(this, orders, clock);
   }
 
-  order(order: OperatorOrder, scope: OrderScope, by: string | null): Promise<OrderAnswer> {
-    if (order === 'disable' && !this.orders.hasRoom(order, scope)) return Promise.resolve(TOO_MANY);
-    const note = this.note(by);
+  order(order: OperatorOrder, scope: OrderScope, note: OrderNote): Promise<OrderAnswer> {
     return this.carryOut({ name: 'order', order, scope, note }, () => {
       return order === 'retry' ? undefined : this.orders.set('disabled', scope, order === 'disable' ? note : null);
     });
   }
 
-  /** All nodes check an order before one of them follows it. */
-  async sendElsewhere(scope: OrderScope, urls: ElsewhereUrls | undefined, by: string | null): Promise<OrderAnswer> {
-    const to = urls && { ...urls, ...this.note(by) };
-    if (to !== undefined) {
-      const refusal = await this.refusalOf(scope, to);
-      if (refusal !== 'accepted') return refusal;
-    }
-    return this.carryOut({ name: 'applyElsewhere', scope, to }, () => this.orders.set('elsewhere', scope, to ?? null));
+  async check(scope: OrderScope, to: Elsewhere): Promise<OrderAnswer> {
+    const what = { name: 'checkElsewhere', scope, to } as const;
+    return totalOf(await this.all.ask(what, { longer: CHECK_TIME })).total;
   }
 
-  private async refusalOf(scope: OrderScope, to: Elsewhere): Promise<OrderAnswer | 'accepted'> {
-    const refusal = formRefusal(scope, to) ?? (this.orders.hasRoom('elsewhere', scope) ? undefined : TOO_MANY);
-    if (refusal !== undefined) return refusal;
-    const what = { name: 'checkElsewhere', scope, to } as const;
-    const { total } = totalOf(await this.all.ask(what, { longer: CHECK_TIME }));
-    return total === undefined || isRefusal(total) ? total : 'accepted';
+  apply(scope: OrderScope, to: Elsewhere | undefined): Promise<OrderAnswer> {
+    return this.carryOut({ name: 'applyElsewhere', scope, to }, () => this.orders.set('elsewhere', scope, to ?? null));
   }
 
   /**
@@ -79,10 +65,6 @@ export class FleetDesk {
     const late = recorded === undefined ? [] : await this.all.tell(others, { name: 'giveOrders', orders: [recorded] });
     const names = [...missing, ...late].map(([name]) => name);
     return names.length === 0 ? total : { upstreams: total, missing_nodes: names };
-  }
-
-  private note(by: string | null): OrderNote {
-    return { since: this.clock.wall(), by };
   }
 }
 

@@ -143,11 +143,11 @@ export class FleetManagement implements Management {
   }
 
   order(order: OperatorOrder, scope: OrderScope, by: string | null = null): Promise<OrderAnswer> {
-    return this.desk.order(order, scope, by);
+    return this.desk.given.order(order, scope, by);
   }
 
   sendElsewhere(scope: OrderScope, to: ElsewhereUrls | undefined, by: string | null = null): Promise<OrderAnswer> {
-    return this.desk.sendElsewhere(scope, to, by);
+    return this.desk.given.sendElsewhere(scope, to, by);
   }
 
   /** Every node has all orders. */
@@ -156,7 +156,7 @@ export class FleetManagement implements Management {
   }
 
   takeBack(order: number, by: string | null = null): Promise<OrderAnswer> {
-    return this.desk.takeBack(order, by);
+    return this.desk.given.takeBack(order, by);
   }
 
   private async drop(what: Question): Promise<boolean> {
