@@ -130,6 +130,26 @@ describe('the queues of the kernel', () => {
     one.remove(watcher);
   });
 
+  it('are read every 5 s there while no server seems to be slow', async () => {
+    const one = queues();
+    one.add(watcher, ENDS);
+    text = line('00000400').padEnd(700_000);
+    after = 2500;
+    for (let s = 0; s < 50; s++) {
+      clock.advance(1000);
+      await turns(2);
+    }
+    assert.ok(reads >= 9 && reads <= 11, `${reads} readings`);
+    after = 900;
+    reads = 0;
+    for (let s = 0; s < 10; s++) {
+      clock.advance(1000);
+      await turns(2);
+    }
+    assert.ok(reads >= 9, `${reads} readings`);
+    one.remove(watcher);
+  });
+
   it('are left alone where the system does not show them, and tried again after a failure', async () => {
     const one = queues();
     one.add(watcher, ENDS);
