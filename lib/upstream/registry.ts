@@ -5,6 +5,7 @@ import { messageOf } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
 import { maskUrl } from '../base/mask.js';
 import { AddressPenalties } from '../rtmp/network/address-penalties.js';
+import type { Permit } from '../rtmp/network/permit.js';
 import type { Resolve } from '../rtmp/network/resolve.js';
 import { IN_ORDER, type CloseReason } from './report/close-reason.js';
 import type { ClosedRecord } from './report/closed-record.js';
@@ -30,7 +31,7 @@ import type { UpstreamOptions } from './upstream-options.js';
 export interface JoinContext {
   readonly settings: MediaSettings;
   readonly resolve: Resolve;
-  readonly permit?: (address: string, port: number, host: string) => boolean | string;
+  readonly permit?: Permit;
   /** The sender of the track; default: unknown. */
   readonly sender?: Sender;
 }

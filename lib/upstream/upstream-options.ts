@@ -3,6 +3,7 @@ import type { MediaSettings } from '../config/settings.js';
 import type { ConnectData } from '../kmp/connect-data.js';
 import type { Logger } from '../base/logger.js';
 import type { AddressPenalties } from '../rtmp/network/address-penalties.js';
+import type { Permit } from '../rtmp/network/permit.js';
 import type { Resolve } from '../rtmp/network/resolve.js';
 import type { TcpQueues } from '../rtmp/network/tcp-queues.js';
 import type { Destinations } from './destination/destinations.js';
@@ -34,8 +35,8 @@ export interface UpstreamOptions {
   readonly memory?: ProcessMemory | undefined;
   /** Measures the kernel's queues of all connections of the process. */
   readonly queues: TcpQueues;
-  /** Whether the upstream may connect to an address; `host` is the name that was resolved to it. */
-  readonly permit?: (address: string, port: number, host: string) => boolean | string;
+  /** Which addresses the upstream may connect to; default: all. */
+  readonly permit?: Permit;
   /** Called for each event, except for the last one, `rtmp_close`. */
   readonly onEvent?: ReportEvent;
   /** Called once, when the upstream has ended. */

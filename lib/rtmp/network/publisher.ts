@@ -5,6 +5,7 @@ import { Writable } from '../../base/streams.js';
 import { interleaveFamilies, type AddressPenalties } from './address-penalties.js';
 import { ClientHandshake } from '../handshake/client.js';
 import { PublishError } from '../publish-error.js';
+import { permittedOf, type Permit } from './permit.js';
 import type { Resolve } from './resolve.js';
 import type { TcpEnds } from './tcp-table.js';
 import { connectFirst, type ConnectTarget } from './tcp-connect.js';
@@ -35,7 +36,7 @@ export interface PublisherOptions {
   readonly clock: Clock;
   readonly resolve: Resolve;
   /** Decides which of the resolved addresses may be connected to; default: all. */
-  readonly permit?: (address: string, port: number, host: string) => boolean | string;
+  readonly permit?: Permit;
   /** The addresses that failed lately; they are tried last. Default: all are equal. */
   readonly penalties?: AddressPenalties | undefined;
   /**
@@ -213,21 +214,10 @@ export class RtmpPublisher extends Writable {
     // A program that uses the library has no start of the service; until the test is done, sockets are used as
     // documented.
     void testInternals();
-    let addresses = await resolve(target.host);
-    if (permit !== undefined) {
-      const answers = addresses.map((one) => permit(one, target.port, target.host));
-      const why = answers.find((answer) => typeof answer === 'string') ?? 'kmp_rtmp_out_allow, kmp_rtmp_out_deny';
-      const allowed = addresses.filter((_, i) => answers[i] === true);
-      if (allowed.length === 0) {
-        throw new PublishError(
-          'start_connect',
-          `${addresses.join(', ')} port ${target.port} may not be connected to (${why})`,
-        );
-      }
-      addresses = allowed;
-    }
+    const permitted = permittedOf(await resolve(target.host), target, permit);
+    if (typeof permitted === 'string') throw new PublishError('start_connect', permitted);
     if (this.destroyed) throw new PublishError('start_connect', 'canceled');
-    addresses = interleaveFamilies(addresses);
+    let addresses = interleaveFamilies(permitted);
     if (penalties !== undefined) addresses = penalties.order(target.host, addresses);
     onState?.('connecting');
     const socket = await connectFirst(target, addresses, {

@@ -5,6 +5,7 @@ import { protocolReply } from '../../rtmp/protocol-reply.js';
 import { windowAckSize, type ControlOut } from '../../rtmp/message/control.js';
 import type { AddressPenalties } from '../../rtmp/network/address-penalties.js';
 import { RtmpPublisher, type PublisherState } from '../../rtmp/network/publisher.js';
+import type { Permit } from '../../rtmp/network/permit.js';
 import type { Resolve } from '../../rtmp/network/resolve.js';
 import type { TcpQueues } from '../../rtmp/network/tcp-queues.js';
 import type { ServerEvent } from '../../rtmp/server-reader.js';
@@ -41,7 +42,7 @@ export interface RtmpConnectionOptions {
   readonly clock: Clock;
   readonly schedule: TurnSchedule;
   readonly resolve: Resolve;
-  readonly permit?: ((address: string, port: number, host: string) => boolean | string) | undefined;
+  readonly permit?: Permit | undefined;
   readonly ledger: Ledger;
   /** The addresses that failed lately. */
   readonly addresses: AddressPenalties;

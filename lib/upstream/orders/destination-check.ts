@@ -3,6 +3,7 @@ import type { Clock } from '../../time/clock.js';
 import type { MediaSettings } from '../../config/settings.js';
 import { MAX_BACKUP_URLS, type ConnectData } from '../../kmp/connect-data.js';
 import { tooLong } from '../../kmp/name-limits.js';
+import { permittedOf, type Permit } from '../../rtmp/network/permit.js';
 import type { Resolve } from '../../rtmp/network/resolve.js';
 import { parseRtmpUrl } from '../../rtmp/rtmp-url.js';
 import { destinationOf, type Destination } from '../connection/destination.js';
@@ -17,8 +18,8 @@ export interface CheckedUpstream {
   readonly data: ConnectData;
   readonly settings: MediaSettings;
   readonly resolve: Resolve;
-  /** True, or why the upstream may not connect to an address. */
-  readonly permit?: ((address: string, port: number, host: string) => boolean | string) | undefined;
+  /** Which addresses the upstream may connect to; default: all. */
+  readonly permit?: Permit | undefined;
 }
 
 /** Addresses by host, for each way to resolve. */
@@ -104,11 +105,12 @@ function placesOf(to: Elsewhere, { data, settings }: CheckedUpstream): readonly 
 
 async function addressRefusal(
   field: string,
-  { target: { host, port } }: Destination,
+  { target }: Destination,
   { resolve, permit }: CheckedUpstream,
   lookups: Lookups,
   clock: Clock,
 ): Promise<OrderRefusal | undefined> {
+  const { host } = target;
   let known = lookups.get(resolve);
   if (known === undefined) lookups.set(resolve, (known = new Map()));
   let lookup = known.get(host);
@@ -117,11 +119,9 @@ async function addressRefusal(
   if (addresses instanceof Error) {
     return { error: 'destination_unresolved', message: `${field}: ${messageOf(addresses)}` };
   }
-  const answers = addresses.map((address) => permit?.(address, port, host) ?? true);
-  if (answers.includes(true)) return undefined;
-  const why = answers.find((answer) => typeof answer === 'string') ?? 'kmp_rtmp_out_allow, kmp_rtmp_out_deny';
-  const message = `${field}: ${addresses.join(', ')} port ${port} may not be connected to (${why})`;
-  return { error: 'destination_refused', message };
+  const permitted = permittedOf(addresses, target, permit);
+  if (typeof permitted !== 'string') return undefined;
+  return { error: 'destination_refused', message: `${field}: ${permitted}` };
 }
 
 /** The addresses of a host, or why there are none. Never rejects. */
