@@ -1,7 +1,7 @@
 import { readSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { blockPool, markBlock, type Block } from '../media/block.js';
-import type { TurnClock } from '../time/turn-scheduler.js';
+import type { TurnClock } from '../time/turn-clock.js';
 import type { TurnSchedule } from '../time/turn-schedule.js';
 import { inUse } from './internals.js';
 import { socketHandle, type SocketHandle } from './socket-handle.js';

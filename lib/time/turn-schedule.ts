@@ -1,7 +1,8 @@
 import type { Clock } from './clock.js';
 import { TurnLoad } from './turn-load.js';
 import type { PeriodBounds } from './turn-pace.js';
-import { TurnScheduler, type TurnClock } from './turn-scheduler.js';
+import type { TurnClock } from './turn-clock.js';
+import { TurnScheduler } from './turn-scheduler.js';
 
 /** Longest time between two turns of an upstream's merger, ms (docs/performance.md). */
 const LONGEST_PERIOD = 230;

@@ -1,11 +1,8 @@
 import type { Clock, Timer } from './clock.js';
+import type { TurnClock } from './turn-clock.js';
 import { TurnLoad } from './turn-load.js';
+import { EARLY, TurnMember, type PendingCall, type PendingTurn, type TurnOwner } from './turn-member.js';
 import { PHASES, TurnPace, type PeriodBounds } from './turn-pace.js';
-
-/**
- * ms by which a timer may fire early, because Node rounds timers to whole ms from the start of the event loop's turn.
- */
-const EARLY = 1;
 
 /** Steps by which the time of a turn may be wrong, because it is calculated with fractions. */
 const ROUNDING = 1e-9;
@@ -13,26 +10,12 @@ const ROUNDING = 1e-9;
 /** ms between two checks whether the period is still right. */
 const ADAPT_INTERVAL = 1_000;
 
-/** A call that waits for a turn. */
-interface PendingCall {
-  readonly fn: () => void;
-  /** Monotonic ms before which it must not be made. */
-  readonly due: number;
-  readonly phase: number;
-  readonly keepAlive: boolean;
-  /** The calls that it belongs to, until it is made or cancelled. */
-  group: PendingCalls;
+/** The members of a phase that have something to do. */
+interface Phase {
+  readonly members: TurnMember[];
+  /** How many listeners they have. */
+  listeners: number;
 }
-
-/** Calls that wait for the same turn. */
-interface PendingCalls {
-  readonly turn: number;
-  readonly calls: Set<PendingCall>;
-  /** Whether one of the calls keeps the process alive. */
-  keepAlive: boolean;
-}
-
-const NO_CALLS: PendingCalls = { turn: -Infinity, calls: new Set(), keepAlive: false };
 
 /** The next multiple of `step` from `turn` on. */
 function roundUp(turn: number, step: number): number {
@@ -40,30 +23,13 @@ function roundUp(turn: number, step: number): number {
 }
 
 /**
- * A clock whose timers fire together: once per period, and never early. Hundreds of waiting calls then cost one timer
- * and one turn of the event loop. `now` stays exact.
- */
-export interface TurnClock extends Clock {
-  /** ms between two turns at present. */
-  readonly period: number;
-  /**
-   * Calls `fn` at each turn, before the calls that wait for the turn by `after`. Returns a function that ends this.
-   */
-  onTurn(fn: (now: number) => void): () => void;
-  /**
-   * Calls `fn` at the turns of all phases, which is eight times as often. Meanwhile, no phases share a turn of the
-   * event loop. Returns a function that ends this.
-   */
-  onEveryPhase(fn: (now: number) => void): () => void;
-}
-
-/**
  * Makes turns: one per period, in eight phases that are an eighth of the period apart. The sockets and the merger of an
- * upstream use the same phase. At each turn the sockets are read first, and their frames are merged in the same turn of
- * the event loop. The period adapts to the load ({@link TurnPace}). When it changes, the turns continue in their order.
- * With few sockets, several phases share a turn of the event loop: the earlier ones wait for the last.
+ * upstream use the same phase, and are one {@link TurnMember}: its sockets are read, and then its frames are merged,
+ * before the next upstream has its turn. The period adapts to the load ({@link TurnPace}). When it changes, the turns
+ * continue in their order. With few sockets, several phases share a turn of the event loop: the earlier ones wait for
+ * the last.
  */
-export class TurnScheduler {
+export class TurnScheduler implements TurnOwner {
   private readonly pace: TurnPace;
   private readonly adapts: boolean;
   /** ms between the turns of two neighbouring phases. */
@@ -72,12 +38,15 @@ export class TurnScheduler {
   private baseTurn = 0;
   private baseTime = 0;
   private adaptAt: number;
-  private readonly turnListeners = Array.from({ length: PHASES }, () => new Set<(now: number) => void>());
+  private readonly phases = Array.from({ length: PHASES }, (): Phase => ({ members: [], listeners: 0 }));
   private readonly stepListeners = new Set<(now: number) => void>();
-  /** The waiting calls, by the number of their turn. */
-  private readonly waiting = new Map<number, PendingCalls>();
-  private readonly phases: readonly TurnClock[];
+  /** The turns that calls wait for, by their numbers. */
+  private readonly waiting = new Map<number, PendingTurn>();
+  /** The one that a call was added to last: the next one often needs the same. */
+  private last: PendingTurn | undefined;
   private assigned = 0;
+  /** True while the members of a turn are called. */
+  private turning = false;
   /** What {@link shared} was when the waiting calls were added. */
   private sharedBefore = 1;
   /** The number of the last turn that was made. */
@@ -102,7 +71,6 @@ export class TurnScheduler {
     const now = clock.now();
     this.made = this.turnAt(now);
     this.adaptAt = now + ADAPT_INTERVAL;
-    this.phases = this.turnListeners.map((_, phase) => this.phaseClock(phase));
   }
 
   /** ms between two turns at present. */
@@ -112,14 +80,100 @@ export class TurnScheduler {
 
   /** True while sockets are read in its turns. */
   get isReading(): boolean {
-    return this.stepListeners.size > 0 || this.turnListeners.some((set) => set.size > 0);
+    return this.stepListeners.size > 0 || this.phases.some(({ listeners }) => listeners > 0);
   }
 
-  /** The clock of one phase. Phases are assigned in rotation. */
+  /** A clock for one upstream. Its turns are those of one phase; phases are assigned in rotation. */
   nextPhase(): TurnClock {
-    const phase = this.phases[this.assigned++ % PHASES];
+    return new TurnMember(this, this.assigned++ % PHASES);
+  }
+
+  now(): number {
+    return this.clock.now();
+  }
+
+  wall(): number {
+    return this.clock.wall();
+  }
+
+  listenerAdded(member: TurnMember): void {
+    this.enlist(member).listeners++;
+    this.socketAdded();
+  }
+
+  listenerRemoved(member: TurnMember): void {
+    this.phaseOf(member).listeners--;
+    this.load.sockets--;
+    this.forgetIdle(member);
+    this.dropIdleTimer();
+  }
+
+  onEveryPhase(fn: (now: number) => void): () => void {
+    // A new function for each call, so that the same `fn` can be added twice.
+    const call = (now: number): void => fn(now);
+    this.stepListeners.add(call);
+    this.socketAdded();
+    return () => {
+      if (this.stepListeners.delete(call)) this.load.sockets--;
+      this.dropIdleTimer();
+    };
+  }
+
+  callAdded(call: PendingCall): void {
+    this.skipIdleTurns();
+    this.enlist(call.member);
+    const { turn, keepAlive } = this.assign(call);
+    if (turn < this.timerTurn || (keepAlive && !this.timerKeepsAlive)) this.setTimer();
+  }
+
+  reassign(call: PendingCall): void {
+    this.callRemoved(call);
+    this.assign(call);
+  }
+
+  callRemoved(call: PendingCall): void {
+    const { pending } = call;
+    call.pending = undefined;
+    if (pending !== undefined && --pending.calls === 0) this.waiting.delete(pending.turn);
+  }
+
+  callCancelled(member: TurnMember): void {
+    this.forgetIdle(member);
+    this.dropIdleTimer();
+  }
+
+  private socketAdded(): void {
+    this.skipIdleTurns();
+    this.load.sockets++;
+    // Many sockets may join at once: the end of the next turn looks at all of them.
+    this.adaptAt = -Infinity;
+    this.setTimer();
+  }
+
+  private phaseOf(member: TurnMember): Phase {
+    const phase = this.phases[member.phase];
     if (phase === undefined) throw new Error('a turn scheduler has eight phases');
     return phase;
+  }
+
+  private enlist(member: TurnMember): Phase {
+    const phase = this.phaseOf(member);
+    if (member.place < 0) member.place = phase.members.push(member) - 1;
+    return phase;
+  }
+
+  /** Removes a member that has nothing to do from its phase. During a turn, {@link makePhase} does it. */
+  private forgetIdle(member: TurnMember): void {
+    if (!this.turning && member.place >= 0 && member.isIdle) this.delist(this.phaseOf(member), member);
+  }
+
+  private delist({ members }: Phase, member: TurnMember): void {
+    const last = members.pop();
+    if (last !== undefined && last !== member) {
+      members[member.place] = last;
+      last.place = member.place;
+    }
+    member.place = -1;
   }
 
   /** Monotonic ms of a turn. */
@@ -137,69 +191,26 @@ export class TurnScheduler {
     return this.stepListeners.size > 0 ? 1 : PHASES / this.pace.wakeUps;
   }
 
-  private phaseClock(phase: number): TurnClock {
-    const { clock, pace, load, turnListeners, stepListeners } = this;
-    const join = (set: Set<(now: number) => void> | undefined, fn: (now: number) => void): (() => void) => {
-      // A new function for each call, so that the same `fn` can be added twice.
-      const call = (now: number): void => fn(now);
-      this.skipIdleTurns();
-      set?.add(call);
-      load.sockets++;
-      // Many sockets may join at once: the end of the next turn looks at all of them.
-      this.adaptAt = -Infinity;
-      this.setTimer();
-      return () => {
-        if (set?.delete(call) === true) load.sockets--;
-        this.dropIdleTimer();
-      };
-    };
-    return {
-      get period() {
-        return pace.period;
-      },
-      now: () => clock.now(),
-      wall: () => clock.wall(),
-      after: (ms, fn, keepAlive = true) => this.after(phase, ms, fn, keepAlive),
-      onTurn: (fn) => join(turnListeners[phase], fn),
-      onEveryPhase: (fn) => join(stepListeners, fn),
-    };
-  }
-
-  private after(phase: number, ms: number, fn: () => void, keepAlive: boolean): Timer {
-    const { waiting } = this;
-    this.skipIdleTurns();
-    const due = this.clock.now() + ms;
-    const call: PendingCall = { fn, due, phase, keepAlive, group: NO_CALLS };
-    const group = this.addTo(call);
-    if (group.turn < this.timerTurn || (keepAlive && !this.timerKeepsAlive)) this.setTimer();
-    return {
-      cancel: () => {
-        const { calls, turn } = call.group;
-        if (!calls.delete(call) || calls.size > 0 || waiting.get(turn) !== call.group) return;
-        waiting.delete(turn);
-        this.dropIdleTimer();
-      },
-    };
-  }
-
   /** Adds a call to those of the first turn of its phase that is made when the call is due, or later. */
-  private addTo(call: PendingCall): PendingCalls {
-    const group = this.groupFor(call.phase, call.due);
-    call.group = group;
-    group.calls.add(call);
-    group.keepAlive ||= call.keepAlive;
-    return group;
+  private assign(call: PendingCall): PendingTurn {
+    const pending = this.turnFor(call.member.phase, call.due);
+    call.pending = pending;
+    pending.calls++;
+    pending.keepAlive ||= call.keepAlive;
+    return pending;
   }
 
-  private groupFor(phase: number, due: number): PendingCalls {
+  private turnFor(phase: number, due: number): PendingTurn {
     const { waiting, baseTurn, baseTime, step, shared } = this;
     const at = roundUp(baseTurn + Math.ceil((due - baseTime) / step - ROUNDING), shared);
     // Of the phases that share a turn of the event loop, the earlier ones are made at the time of the last.
     let turn = Math.max(at - shared + 1, this.made + 1);
     turn += (((phase - turn) % PHASES) + PHASES) % PHASES;
-    let group = waiting.get(turn);
-    if (group === undefined) waiting.set(turn, (group = { turn, calls: new Set(), keepAlive: false }));
-    return group;
+    if (this.last?.turn === turn && this.last.calls > 0) return this.last;
+    let pending = waiting.get(turn);
+    if (pending === undefined) waiting.set(turn, (pending = { turn, calls: 0, keepAlive: false }));
+    this.last = pending;
+    return pending;
   }
 
   /** Changes the period if it does not fit the load. Not to be called while calls of a turn are still to be made. */
@@ -216,9 +227,7 @@ export class TurnScheduler {
   /** Adds the waiting calls again: the times of the turns have changed. */
   private regroup(): void {
     this.sharedBefore = this.shared;
-    const groups = [...this.waiting.values()];
-    this.waiting.clear();
-    for (const { calls } of groups) for (const call of calls) this.addTo(call);
+    for (const { members } of this.phases) for (const member of members) member.regroup();
     this.stopTimer();
     this.setTimer();
   }
@@ -235,7 +244,7 @@ export class TurnScheduler {
     for (const turn of this.waiting.keys()) next = Math.min(next, Math.max(turn, this.made + 1));
     if (this.stepListeners.size > 0) return Math.min(next, this.made + 1);
     for (let turn = this.made + 1; turn <= this.made + PHASES && turn < next; turn++) {
-      if (this.turnListeners[turn % PHASES]?.size) return turn;
+      if ((this.phases[turn % PHASES]?.listeners ?? 0) > 0) return turn;
     }
     return next;
   }
@@ -283,20 +292,16 @@ export class TurnScheduler {
     this.made = turn;
     // The timer is set before any call, so that turns continue if a call throws.
     this.setTimer();
-    for (const listener of this.stepListeners) listener(now);
-    // Of several missed turns, each phase makes only one.
-    for (let t = Math.max(made + 1, turn - PHASES + 1); t <= turn; t++) {
-      for (const listener of this.turnListeners[t % PHASES] ?? []) listener(now);
-    }
-    const due = [...this.waiting.keys()].filter((t) => t <= turn).sort((a, b) => a - b);
-    for (const t of due) {
-      const group = this.waiting.get(t);
-      this.waiting.delete(t);
-      for (const call of group?.calls ?? []) {
-        // Its phase shared a turn with later ones when the call was added, and no longer does.
-        if (call.due > now + EARLY) this.addTo(call);
-        else call.fn();
+    this.turning = true;
+    try {
+      for (const listener of this.stepListeners) listener(now);
+      // Of several missed turns, each phase makes only one.
+      for (let t = Math.max(made + 1, turn - PHASES + 1); t <= turn; t++) {
+        const phase = this.phases[t % PHASES];
+        if (phase !== undefined) this.makePhase(phase, turn, now);
       }
+    } finally {
+      this.turning = false;
     }
     const end = this.clock.now();
     this.load.add(end - now, end);
@@ -305,5 +310,27 @@ export class TurnScheduler {
     // The timer may have been set for a call that has just been made.
     if (this.timerTurn < this.nextTurn()) this.stopTimer();
     this.setTimer();
+  }
+
+  /**
+   * Calls the members of one phase.
+   *
+   * @param turn calls that wait for it, or for an earlier one, are made
+   */
+  private makePhase(phase: Phase, turn: number, now: number): void {
+    const { members } = phase;
+    let idle = false;
+    // A member that is added meanwhile gets its turn, too.
+    for (let i = 0; i < members.length; i++) {
+      const member = members[i];
+      if (member === undefined) continue;
+      member.makeTurn(turn, now);
+      idle ||= member.isIdle;
+    }
+    if (!idle) return;
+    for (let i = members.length - 1; i >= 0; i--) {
+      const member = members[i];
+      if (member?.isIdle === true) this.delist(phase, member);
+    }
   }
 }

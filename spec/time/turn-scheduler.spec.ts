@@ -38,6 +38,43 @@ describe('TurnScheduler', () => {
     assert.equal(clock.pending, 0);
   });
 
+  it('does all that one upstream has to do before the next one has its turn', () => {
+    const clock = new FakeClock();
+    const scheduler = new TurnScheduler(clock, 80);
+    const [one, ...others] = Array.from({ length: 9 }, () => scheduler.nextPhase());
+    const two = others.at(-1);
+    const made: string[] = [];
+    one?.onTurn(() => made.push('read one'));
+    two?.onTurn(() => made.push('read two'));
+    one?.after(1, () => made.push('merge one'));
+    two?.after(1, () => made.push('merge two'));
+    clock.advance(80);
+    assert.deepEqual(made, ['read one', 'merge one', 'read two', 'merge two']);
+  });
+
+  it('makes the other turns when an upstream leaves during one, and none for it any more', () => {
+    const clock = new FakeClock();
+    const scheduler = new TurnScheduler(clock, 80);
+    const made: string[] = [];
+    const upstreams = Array.from({ length: 24 }, (_, i) => ({ name: i, turns: scheduler.nextPhase() }));
+    const [a, b, c] = upstreams.filter(({ name }) => name % 8 === 0);
+    const stops = [a, b, c].map((one) => one?.turns.onTurn(() => made.push(`read ${one.name}`)));
+    const call = b?.turns.after(1, () => made.push('merge 8'));
+    a?.turns.after(1, () => {
+      stops[0]?.();
+      stops[1]?.();
+      call?.cancel();
+    });
+    clock.advance(160);
+    assert.deepEqual(made, ['read 0', 'read 16', 'read 16']);
+    stops[2]?.();
+    assert.equal(clock.pending, 0);
+    // It may come back.
+    a?.turns.after(1, () => made.push('merge 0'));
+    clock.advance(80);
+    assert.equal(made.at(-1), 'merge 0');
+  });
+
   it('calls a listener at every phase if asked, eight times as often', () => {
     const clock = new FakeClock();
     const turns = new TurnScheduler(clock, 80).nextPhase();
@@ -136,9 +173,10 @@ describe('TurnScheduler', () => {
     turns.after(80, () => {
       throw new Error('a call that fails');
     });
+    turns.after(80, () => made.push(1));
     assert.throws(() => clock.advance(100), /a call that fails/);
     clock.advance(200);
-    assert.deepEqual(made, [80, 160, 240]);
+    assert.deepEqual(made, [80, 160, 1, 240]);
   });
 });
 

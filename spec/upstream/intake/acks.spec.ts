@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';
-import type { TurnClock } from '../../../lib/time/turn-scheduler.js';
+import type { TurnClock } from '../../../lib/time/turn-clock.js';
 import { systemClock } from '../../../lib/time/clock.js';
 import type { MediaSettings } from '../../../lib/config/settings.js';
 import { AckSender } from '../../../lib/upstream/intake/ack-sender.js';
