@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../time/clock.js';
+import { deadline } from '../time/deadline.js';
 import { WorkerUnavailable } from '../upstream/report/unavailable.js';
 
 interface Call {
@@ -27,7 +28,7 @@ export class Calls {
         this.open.delete(call);
         reject(new WorkerUnavailable(`the worker has not answered in ${timeout} ms`));
       };
-      this.open.set(call, { timer: this.clock.after(timeout, expired, false), resolve, reject });
+      this.open.set(call, { timer: deadline(this.clock, timeout, expired), resolve, reject });
       send(call);
     });
   }

@@ -2,6 +2,7 @@ import type { Logger } from '../base/logger.js';
 import { version } from '../base/version.js';
 import type { FleetConfig } from '../config/fleet/fleet.js';
 import type { Clock, Timer } from '../time/clock.js';
+import { deadline } from '../time/deadline.js';
 import type { CloseReason } from '../upstream/report/close-reason.js';
 import type { Ownership } from '../upstream/ownership/ownership.js';
 import type { FleetEngine } from './engine/engine.js';
@@ -295,7 +296,7 @@ export class Fleet implements Ownership {
         this.waiting.delete(done);
         resolve();
       };
-      const timer = this.options.clock.after(ms, done, false);
+      const timer = deadline(this.options.clock, ms, done);
       this.waiting.add(done);
     });
   }

@@ -1,4 +1,5 @@
 import type { Clock } from '../time/clock.js';
+import { deadline } from '../time/deadline.js';
 
 /** Returns the ids that are live at each of the other nodes that answers. Must not take longer than `peer_timeout`. */
 export type IdsOfPeers = () => Promise<ReadonlyMap<string, readonly string[]>>;
@@ -53,7 +54,7 @@ export class PeerIds {
 
   private patiently(asking: Promise<void>): Promise<void> {
     return new Promise((resolve) => {
-      const timer = this.clock.after(PATIENCE, resolve, false);
+      const timer = deadline(this.clock, PATIENCE, resolve);
       void asking.finally(() => {
         timer.cancel();
         resolve();

@@ -1,5 +1,6 @@
 import net from 'node:net';
 import type { Clock } from '../time/clock.js';
+import { deadline } from '../time/deadline.js';
 import type { NodeAddress } from './node-record.js';
 
 /** ms for one attempt, and the number of attempts. A listener may read its connections only every 230 ms. */
@@ -62,8 +63,7 @@ const connectOnce: Connect = ({ host, port }, kind, timeout, clock) =>
       socket.destroy();
       resolve(answer);
     };
-    // If this process was busy, the answer may have arrived and not been read: timers come before it.
-    const timer = clock.after(timeout, () => setImmediate(end, false), false);
+    const timer = deadline(clock, timeout, () => end(false));
     socket.once('connect', () => {
       connected = true;
       if (kind === 'accepts') end(true);

@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import type { Clock, Timer } from '../time/clock.js';
+import { deadline } from '../time/deadline.js';
 import { KmpRtmpError } from '../base/errors.js';
 import { AckParser, type Ack } from '../kmp/ack-parser.js';
 import { writeNull } from '../kmp/writer.js';
@@ -44,7 +45,7 @@ export class KmpConnection {
   ) {
     const { host, port, timeout, clock } = options;
     this.socket = connect({ host, port, noDelay: true, keepAlive: true });
-    this.timer = clock.after(timeout, () => this.socket.destroy(timedOut(timeout)), false);
+    this.timer = deadline(clock, timeout, () => this.socket.destroy(timedOut(timeout)));
     this.socket.on('connect', () => this.connected());
     this.socket.on('drain', () => events.drained());
     this.socket.on('data', (chunk: Buffer) => this.read(chunk));

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { it } from 'node:test';
 import { Probe } from '../../lib/fleet/probe.js';
 import { FakeClock } from '../support/fake-clock.js';
+import { turns } from '../support/turns.js';
 
 it('a node that has answered while this process was busy is no dead node', async (t) => {
   const server = createServer((socket) => socket.on('error', () => {}).resume());
@@ -19,4 +20,23 @@ it('a node that has answered while this process was busy is no dead node', async
     for (let n = 0; n < 10; n++) await Promise.resolve();
   }
   assert.equal(await answer, true);
+});
+
+it('a node gets the time to respond for which this process was held up', async (t) => {
+  const server = createServer((socket) => socket.on('error', () => {}).resume());
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  const clock = new FakeClock();
+  const { port } = server.address() as AddressInfo;
+  let answer: boolean | undefined;
+  void new Probe(clock).answers({ host: '127.0.0.1', port }, 'responds').then((value) => (answer = value));
+  // To respond, the node has to be reached first, and that takes more than one turn of the event loop.
+  for (let attempt = 0; attempt < 2; attempt++) {
+    clock.jump(10_000);
+    clock.advance(0);
+    await turns(1);
+  }
+  while (answer === undefined) await turns(1);
+  assert.equal(answer, true);
 });

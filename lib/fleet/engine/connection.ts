@@ -3,8 +3,8 @@ import type { RedisClientOptions } from '@redis/client';
 import { messageOf } from '../../base/errors.js';
 import type { NodeAddress } from '../../config/fleet/arguments.js';
 import type { EngineConfig } from '../../config/fleet/fleet.js';
-import { within } from '../../time/within.js';
 import type { Clock } from '../../time/clock.js';
+import { deadline } from '../../time/deadline.js';
 import { EngineUnavailable } from './engine.js';
 
 /** Longest wait for a connection and its greeting, ms. Connections are opened in the background. */
@@ -160,16 +160,12 @@ function destroy(client: Pick<Client, 'destroy'>): void {
 }
 
 /** @throws EngineUnavailable after {@link CONNECT_TIMEOUT} */
-async function timed<T>(clock: Clock, promise: Promise<T>, at: string): Promise<T> {
-  let done = false;
-  let value: T | undefined;
-  const settled = promise.then((result) => {
-    done = true;
-    value = result;
+function timed<T>(clock: Clock, promise: Promise<T>, at: string): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const late = (): void => reject(new EngineUnavailable(`${at} does not answer in ${CONNECT_TIMEOUT} ms`));
+    const timer = deadline(clock, CONNECT_TIMEOUT, late, true);
+    void promise.then(resolve, reject).finally(() => timer.cancel());
   });
-  await within(clock, CONNECT_TIMEOUT, settled);
-  if (!done) throw new EngineUnavailable(`${at} does not answer in ${CONNECT_TIMEOUT} ms`);
-  return value as T;
 }
 
 function unavailable(at: string, error: unknown): EngineUnavailable {

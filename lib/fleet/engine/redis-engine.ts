@@ -3,6 +3,7 @@ import type { Logger } from '../../base/logger.js';
 import type { FleetConfig } from '../../config/fleet/fleet.js';
 import { Backoff } from '../../time/backoff.js';
 import type { Clock, Timer } from '../../time/clock.js';
+import { deadline } from '../../time/deadline.js';
 import type { NodeRecord, OwnerRecord } from '../node-record.js';
 import { openConnection, type Connection } from './connection.js';
 import { EngineUnavailable, type FleetEngine, type NodeList, type Placed } from './engine.js';
@@ -192,10 +193,8 @@ export class RedisEngine implements FleetEngine {
   private deadline(connection: Connection, answer: Promise<unknown>): Promise<unknown> {
     const { engineTimeout } = this.settings;
     return new Promise((resolve, reject) => {
-      // If this process was held up, the answer has arrived meanwhile: the event loop reads it before setImmediate.
-      const timer = this.options.clock.after(engineTimeout, () =>
-        setImmediate(() => reject(new EngineUnavailable(`${connection.at} does not answer in ${engineTimeout} ms`))),
-      );
+      const late = (): void => reject(new EngineUnavailable(`${connection.at} does not answer in ${engineTimeout} ms`));
+      const timer = deadline(this.options.clock, engineTimeout, late, true);
       void answer.then(resolve, reject).finally(() => timer.cancel());
     });
   }

@@ -4,6 +4,7 @@ import { version } from '../../base/version.js';
 import type { NodeHttpAddress } from '../../config/fleet/arguments.js';
 import type { Question } from '../../management/question.js';
 import type { Clock } from '../../time/clock.js';
+import { deadline } from '../../time/deadline.js';
 import { AnswerReader, PeerError, shown, type PeerAnswer } from './answer-reader.js';
 import { ASKER_HEADER, MAX_ANSWER, MAX_ANSWERS, PEER_PATH, PEER_TYPE, PEER_VERSION } from './protocol.js';
 import type { FleetQuestion } from './fleet-question.js';
@@ -48,7 +49,7 @@ export class PeerClient {
   async ask(node: PeerTarget, what: Question | FleetQuestion, timeout: number): Promise<PeerAnswer> {
     const { clock } = this.options;
     const abort = new AbortController();
-    const timer = clock.after(timeout, () => abort.abort(), false);
+    const timer = deadline(clock, timeout, () => abort.abort());
     try {
       return await this.post(node, what, abort.signal);
     } catch (error) {

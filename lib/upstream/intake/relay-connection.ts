@@ -1,6 +1,7 @@
 import { createConnection, type Socket } from 'node:net';
 import { messageOf } from '../../base/errors.js';
 import { timerMs, type Clock, type Timer } from '../../time/clock.js';
+import { deadline } from '../../time/deadline.js';
 
 /** ms in which the other node must accept the connection. It is one of the same network. */
 const CONNECT_TIMEOUT = 2_000;
@@ -30,7 +31,7 @@ export function relayConnection(socket: Socket, options: RelayOptions): void {
   const { host, port, head, idleTimeout, clock, onError } = options;
   const there = createConnection({ host, port, noDelay: true, allowHalfOpen: true });
   let over = false;
-  let timer: Timer | undefined = clock.after(CONNECT_TIMEOUT, () => fail(`no answer in ${CONNECT_TIMEOUT} ms`), false);
+  let timer: Timer | undefined = deadline(clock, CONNECT_TIMEOUT, () => fail(`no answer in ${CONNECT_TIMEOUT} ms`));
   const close = (): void => {
     over = true;
     timer?.cancel();
