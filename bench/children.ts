@@ -1,6 +1,6 @@
 /** The bench's processes. None outlives the bench, however it ends. */
 import { fork, spawn, type ChildProcess } from 'node:child_process';
-import { openSync, closeSync, readFileSync } from 'node:fs';
+import { openSync, closeSync, readFileSync, rmSync } from 'node:fs';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { Question } from './messages.js';
@@ -22,7 +22,44 @@ for (const [signal, code] of [
 ] as const)
   process.on(signal, () => process.exit(code));
 
+/** True until it has ended; false, too, if it could not be started. */
+export function runs({ pid, exitCode, signalCode }: ChildProcess): boolean {
+  return pid !== undefined && exitCode === null && signalCode === null;
+}
+
+/**
+ * Ends a process, and waits until it has ended. SIGKILL follows after `limit` ms.
+ *
+ * @returns its exit code, or the signal that ended it
+ */
+export async function end(child: ChildProcess, signal: NodeJS.Signals, limit: number): Promise<number | string> {
+  if (runs(child)) {
+    const ended = once(child, 'exit');
+    const force = setTimeout(() => child.kill('SIGKILL'), limit);
+    child.kill(signal);
+    await ended;
+    clearTimeout(force);
+  }
+  return child.exitCode ?? child.signalCode ?? 'no process';
+}
+
+/** Starts a command whose output is added to a file. */
+export function startLogged(command: readonly string[], logFile: string, env = process.env): ChildProcess {
+  const log = openSync(logFile, 'a');
+  const child = keep(spawn(command[0] ?? '', command.slice(1), { stdio: ['ignore', log, log], env }));
+  closeSync(log);
+  return child;
+}
+
+/** The last lines of a log. */
+export function tailOf(logFile: string): string {
+  return readFileSync(logFile, 'utf8').trim().split('\n').slice(-15).join('\n');
+}
+
+/** ms in which a helper answers. */
 const ANSWER_MS = 20_000;
+/** ms in which a service ends. */
+const STOP_MS = 5000;
 
 /** One of our own processes (load, ingest, relay), which answers questions. */
 export class Helper<Report extends object> {
@@ -46,8 +83,7 @@ export class Helper<Report extends object> {
   /** @throws when it is no longer there. */
   assertAlive(): void {
     const { exitCode, signalCode, spawnargs } = this.child;
-    if (exitCode !== null || signalCode !== null)
-      throw new Error(`${spawnargs[1] ?? 'a helper'} ended with ${exitCode ?? signalCode}`);
+    if (!runs(this.child)) throw new Error(`${spawnargs[1] ?? 'a helper'} ended with ${exitCode ?? signalCode}`);
   }
 
   async ask(question: Question): Promise<Report> {
@@ -86,10 +122,9 @@ export class Service {
     private readonly logFile: string,
     env: NodeJS.ProcessEnv = process.env,
   ) {
-    const log = openSync(logFile, 'w');
-    this.child = keep(spawn(command[0] ?? '', command.slice(1), { stdio: ['ignore', log, log], env }));
+    rmSync(logFile, { force: true });
+    this.child = startLogged(command, logFile, env);
     this.child.on('error', (error) => (this.failure = error));
-    closeSync(log);
   }
 
   get pid(): number {
@@ -99,18 +134,12 @@ export class Service {
   /** @throws when it is no longer there, with the last lines that it wrote. */
   assertAlive(): void {
     if (this.failure) throw new Error(`the service did not start: ${this.failure.message}`);
-    if (this.child.exitCode === null && this.child.signalCode === null) return;
-    const tail = readFileSync(this.logFile, 'utf8').trim().split('\n').slice(-15).join('\n');
-    throw new Error(`the service ended with ${this.child.exitCode ?? this.child.signalCode}:\n${tail}`);
+    if (runs(this.child)) return;
+    throw new Error(`the service ended with ${this.child.exitCode ?? this.child.signalCode}:\n${tailOf(this.logFile)}`);
   }
 
   /** Asks it to end, and after 5 s makes it. */
   async stop(): Promise<void> {
-    if (this.child.exitCode !== null || this.child.signalCode !== null || this.child.pid === undefined) return;
-    const ended = once(this.child, 'exit');
-    const force = setTimeout(() => this.child.kill('SIGKILL'), 5000);
-    this.child.kill('SIGTERM');
-    await ended;
-    clearTimeout(force);
+    await end(this.child, 'SIGTERM', STOP_MS);
   }
 }

@@ -1,9 +1,7 @@
-import { fork, spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import net from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { noLog } from '../../lib/base/logger.js';
@@ -12,7 +10,10 @@ import { RedisEngine } from '../../lib/fleet/engine/redis-engine.js';
 import { Fleet } from '../../lib/fleet/fleet.js';
 import { rendezvousOrder } from '../../lib/placement/rendezvous.js';
 import { systemClock } from '../../lib/time/clock.js';
+import { freePort } from '../../spec/support/free-port.js';
+import { keep } from '../children.js';
 import { giveUp } from '../options.js';
+import { endRedisServer, startRedisServer } from './redis-server.js';
 
 // What a fleet of 100 nodes with 100,000 upstreams costs: the CPU time of a real redis-server, and that of a node.
 // `node dist/bench/fleet/engine.js`, Linux only: it reads /proc.
@@ -50,14 +51,6 @@ function cpuOf(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
-
 /** Bytes that the engine uses. */
 async function memoryOf(port: number): Promise<number> {
   const socket = net.connect(port, '127.0.0.1');
@@ -90,17 +83,12 @@ async function runNode(port: number): Promise<void> {
 }
 
 async function measure(): Promise<void> {
-  const program = ['redis-server', 'valkey-server'].find((name) => spawnSync(name, ['--version']).status === 0);
-  if (program === undefined) throw new Error('redis-server is missing (Debian: apt-get install redis-server)');
   const port = await freePort();
-  const folder = mkdtempSync(join(tmpdir(), 'bench-fleet-'));
-  const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder];
-  const server = spawn(program, args, { stdio: 'ignore' });
+  const server = await startRedisServer(port);
   try {
     await measureWith(server, port);
   } finally {
-    server.kill('SIGKILL');
-    rmSync(folder, { recursive: true, force: true });
+    await endRedisServer(server);
   }
 }
 
@@ -166,7 +154,7 @@ async function measureWith(server: ChildProcess, port: number): Promise<void> {
       refreshEvery === Infinity ? 'heartbeats alone' : `heartbeats, ${IDS} ids of each node every ${refreshEvery} s`;
     console.log(`${NODES} nodes, ${what}: ${perSecond.toFixed(1)} ms of the engine's CPU per second`);
   }
-  const node = fork(fileURLToPath(import.meta.url), ['--node', String(port)]);
+  const node = keep(fork(fileURLToPath(import.meta.url), ['--node', String(port)]));
   const others = setInterval(() => void beats(), 1000);
   const [answer] = (await once(node, 'message')) as [{ nodes: number; cpu: number }];
   clearInterval(others);

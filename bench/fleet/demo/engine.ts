@@ -1,9 +1,9 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import net from 'node:net';
 import { messageOf } from '../../../lib/base/errors.js';
 import { freePort } from '../../../spec/support/free-port.js';
-import { keep } from '../../children.js';
+import { endRedisServer, startRedisServer } from '../redis-server.js';
 import { Door } from './door.js';
 
 /** How a node reaches the engine. */
@@ -75,7 +75,7 @@ export class Engine {
   /** Kills the process; its data is lost. The server of REDIS_URL goes on, but nothing reaches it. */
   async stop(): Promise<void> {
     if (this.child === undefined) await Promise.all(this.doors.map((door) => door.shut()));
-    else await this.end(this.child);
+    else await endRedisServer(this.child);
   }
 
   async restart(): Promise<void> {
@@ -84,31 +84,12 @@ export class Engine {
   }
 
   async close(): Promise<void> {
-    if (this.child !== undefined) await this.end(this.child);
+    if (this.child !== undefined) await endRedisServer(this.child);
     await Promise.all(this.doors.map((door) => door.close()));
   }
 
   private async run(): Promise<void> {
-    const args = ['--port', this.url.port, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
-    const child = keep(spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] }));
-    this.child = child;
-    let said = '';
-    const ready = new Promise<void>((resolve, reject) => {
-      child.stdout?.on('data', (bytes: Buffer) => {
-        said = (said + bytes.toString()).slice(-4000);
-        if (said.includes('Ready to accept connections')) resolve();
-      });
-      child.once('error', () => reject(new Error('redis-server is missing (Debian: apt-get install redis-server)')));
-      child.once('exit', (code) => reject(new Error(`redis-server ended with ${code}: ${said}`)));
-    });
-    await ready;
-  }
-
-  private async end(child: ChildProcess): Promise<void> {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    const gone = once(child, 'exit');
-    child.kill('SIGKILL');
-    await gone;
+    this.child = await startRedisServer(Number(this.url.port));
   }
 }
 

@@ -1,10 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '../../../spec/support/free-port.js';
-import { keep } from '../../children.js';
+import { end, keep, runs, startLogged, tailOf } from '../../children.js';
 import { sleep } from '../../time.js';
 import type { Door } from './door.js';
 import type { Line } from './engine.js';
@@ -51,7 +51,7 @@ export class NodeProcess {
   }
 
   get runs(): boolean {
-    return this.child !== undefined && this.child.exitCode === null && this.child.signalCode === null;
+    return this.child !== undefined && runs(this.child);
   }
 
   get control(): string {
@@ -60,27 +60,27 @@ export class NodeProcess {
 
   /** Starts it, and waits until it answers. */
   async start(): Promise<void> {
-    const log = openSync(this.file('log'), 'a');
-    this.child = keep(spawn(process.execPath, [PROGRAM, '-c', this.file('conf')], { stdio: ['ignore', log, log] }));
-    closeSync(log);
+    this.child = startLogged([process.execPath, PROGRAM, '-c', this.file('conf')], this.file('log'));
     for (const giveUp = performance.now() + START_LIMIT; !(await this.isReady()); await sleep(50)) {
       if (!this.runs || performance.now() > giveUp) throw new Error(`${this.name} did not start:\n${this.tail()}`);
     }
   }
 
   async kill(): Promise<void> {
-    await this.end('SIGKILL');
+    if (this.child !== undefined) await end(this.child, 'SIGKILL', STOP_LIMIT);
   }
 
   /** As a supervisor stops it: it drains, then ends. @throws Error if it does not end in order */
   async stop(): Promise<void> {
-    const how = await this.end('SIGTERM');
+    if (this.child === undefined) return;
+    const how = await end(this.child, 'SIGTERM', STOP_LIMIT);
     if (how !== 0) throw new Error(`${this.name} ended with ${how}:\n${this.tail()}`);
   }
 
   /** Moves its upstreams to other nodes, and waits until all have moved. It runs on. */
   async drain(): Promise<void> {
-    const child = spawn(process.execPath, [PROGRAM, '-s', 'drain', '-c', this.file('conf')], { stdio: 'inherit' });
+    const args = [PROGRAM, '-s', 'drain', '-c', this.file('conf')];
+    const child = keep(spawn(process.execPath, args, { stdio: 'inherit' }));
     const [code] = (await once(child, 'exit')) as [number | null];
     if (code !== 0) throw new Error(`${this.name}: -s drain ended with ${code}:\n${this.tail()}`);
     for (const giveUp = performance.now() + DRAIN_LIMIT; ; await sleep(50)) {
@@ -93,18 +93,7 @@ export class NodeProcess {
 
   /** The last lines of its log. */
   tail(): string {
-    return readFileSync(this.file('log'), 'utf8').trim().split('\n').slice(-15).join('\n');
-  }
-
-  private async end(signal: NodeJS.Signals): Promise<number | NodeJS.Signals> {
-    const { child } = this;
-    if (child === undefined || !this.runs) return 0;
-    const exited = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
-    child.kill(signal);
-    const force = setTimeout(() => child.kill('SIGKILL'), STOP_LIMIT);
-    const [code, by] = await exited;
-    clearTimeout(force);
-    return code ?? by ?? 0;
+    return tailOf(this.file('log'));
   }
 
   private async isReady(): Promise<boolean> {
