@@ -12,7 +12,7 @@ export interface HoldOwner {
   /** A session for the destination of the upstream. */
   mainSession(): PublishSession;
   trackEnded(track: Track): void;
-  readonly publications: Pick<Publications, 'ended'>;
+  readonly publications: Pick<Publications, 'lost'>;
 }
 
 /**
@@ -61,6 +61,10 @@ export class Hold implements StreamOutlet {
 
   /** The frames are done: they are acknowledged, and not sent. */
   write(track: Track, frames: readonly Frame[]): void {
+    const [first] = frames;
+    const last = frames.at(-1);
+    // Its sender is not silent: no slate is needed when the upstream is enabled.
+    if (first !== undefined && last !== undefined) track.lag.record(last.arrivedAt, first.ms, last.ms);
     for (const frame of frames) track.memory.release(frame);
     track.acknowledge();
   }
@@ -87,7 +91,7 @@ export class Hold implements StreamOutlet {
     for (const track of stream.allTracks()) for (const frame of track.removeUnless(() => false)) track.drop(frame);
     this.streams.leaveSession(stream);
     stream.outlet = this;
-    this.owner.publications.ended(stream.name, 'api_delete', 'an operator has disabled the upstream');
+    this.owner.publications.lost(stream.name, 'api_delete', 'an operator has disabled the upstream');
     for (const track of stream.allTracks()) {
       // Without a sender, there is nothing to wait for.
       if (track.input === undefined) this.owner.trackEnded(track);
