@@ -14,6 +14,9 @@ const PERIOD = 100;
 /** ms of slate that are sent at once at most: what is older belongs to an outage of the server. */
 const MOST_AT_ONCE = 5_000;
 
+/** ms by which a track can be behind the other one without an outage: the slate follows its last frame. */
+const MOST_APART = 5_000;
+
 /** ms of slate that are sent on one track before the next track is looked at. */
 const STEP = 40;
 
@@ -81,12 +84,16 @@ export class Slates {
   private turn(): void {
     this.timer = undefined;
     const now = this.options.clock.now();
+    const began = new Set<SlateTrack>();
     for (const [track, slate] of this.tracks) {
       if (slate.isActive && !this.options.waits(track)) slate.close();
-      else if (!slate.isActive) this.beginIfMissing(track, slate, now);
+      else if (!slate.isActive && this.beginIfMissing(track, slate, now)) began.add(slate);
     }
     const sending = [...this.tracks].filter(([track, slate]) => slate.isActive && canSend(track));
-    for (const [track, slate] of sending) slate.skipTo(positionOf(track, now) - MOST_AT_ONCE);
+    for (const [track, slate] of sending) {
+      const isRecent = began.has(slate) && track.lag.silentFor(now) <= MOST_AT_ONCE;
+      slate.skipTo(positionOf(track, now) - MOST_AT_ONCE - (isRecent ? MOST_APART : 0));
+    }
     // In steps, so that the frames of all tracks are in order also if they do not wait for each other in the merger.
     for (let behind = Math.max(0, ...sending.map((one) => behindOf(one, now))); behind > -STEP; behind -= STEP) {
       for (const [track, slate] of sending) slate.fill(now, positionOf(track, now) - Math.max(0, behind));
@@ -94,16 +101,18 @@ export class Slates {
     if (this.tracks.size > 0) this.timer = this.schedule();
   }
 
-  private beginIfMissing(track: Track, slate: SlateTrack, now: number): void {
+  /** Returns true if the slate of the track begins. */
+  private beginIfMissing(track: Track, slate: SlateTrack, now: number): boolean {
     // Media that is dropped because the server is slow is not missing.
-    if (track.lag.silentFor(now) < this.options.after || track.dropping || !canSend(track)) return;
-    if (!this.options.waits(track)) return;
+    if (track.lag.silentFor(now) < this.options.after || track.dropping || !canSend(track)) return false;
+    if (!this.options.waits(track)) return false;
     this.options.onMissing(track);
     const source = this.sourceFor(track, slate);
-    if (source === undefined) return;
+    if (source === undefined) return false;
     slate.start(source);
     const { name } = track.stream;
     this.options.log.info('the slate begins', { stream: maskKey(name), track: track.mediaType });
+    return true;
   }
 
   private sourceFor(track: Track, slate: SlateTrack): SlateSource | undefined {
