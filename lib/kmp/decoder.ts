@@ -43,9 +43,9 @@ export interface KmpDecoderOptions extends KmpParserOptions {
   readonly clock?: Clock;
 }
 
-// A read is at most 64 KiB, twice that when sockets are read in intervals (lib/node-internals). With one byte of room
-// more, its write() never returns false.
-const WRITABLE_HIGH_WATER_MARK = 2 * 65536 + 1;
+// A read is at most 64 KiB, four times that when sockets are read in intervals (lib/node-internals). With one byte of
+// room more, its write() never returns false.
+const WRITABLE_HIGH_WATER_MARK = 4 * 65536 + 1;
 
 /**
  * The stage behind a KMP socket: a Transform from bytes to one {@link PacketBatch} per chunk. It sets the `arrivedAt`

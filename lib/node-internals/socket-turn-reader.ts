@@ -24,12 +24,19 @@ const LITTLE = 16 * 1024;
 
 /**
  * The most bytes read from one socket before other sockets get their turn, because a fast sender might always have
- * more.
+ * more. A socket whose last read brought more than `usual` may bring as much again at once, up to `steady`: each
+ * further piece has the cost of a turn of the event loop.
  */
-const MOST_AT_ONCE = 256 * 1024;
+const MOST_AT_ONCE = { usual: 256 * 1024, steady: 1024 * 1024 } as const;
+
+/**
+ * A block has room for all that a turn brings, up to so many times the configured size: a frame that is in two blocks
+ * takes the long way through the parser.
+ */
+const LARGEST_BLOCK = 4;
 
 export interface TurnReaderOptions {
-  /** Bytes of a block to read into (`kmp_rtmp_in_buffer_size`); twice as many if a turn brings more than that. */
+  /** Bytes of a block to read into (`kmp_rtmp_in_buffer_size`); up to four times as many if a turn brings more. */
   readonly blockSize: number;
   /** ms without a byte after which the socket emits `timeout`, as after `socket.setTimeout`. */
   readonly idleTimeout: number;
@@ -85,6 +92,8 @@ class SocketTurnReader implements TurnReader {
   private block: Block | undefined;
   /** Bytes of the largest of the last reads. The next block has room for as many. */
   private lastRead = 0;
+  /** Bytes that earlier pieces of the present read have brought. */
+  private earlier = 0;
   private lastAt: number;
   /** Whether the last read brought little, relative to the number of turns since the read before. */
   private little = false;
@@ -175,7 +184,10 @@ class SocketTurnReader implements TurnReader {
     // The last read's bytes still wait in the stream: the rest can wait in the kernel.
     this.incomplete = socket.readableLength > 0;
     if (this.incomplete) return;
-    let total = 0;
+    const { usual, steady } = MOST_AT_ONCE;
+    const most = this.earlier + Math.min(steady, Math.max(usual, this.lastRead * HEADROOM));
+    let total = this.earlier;
+    this.earlier = 0;
     let drained = true;
     for (;;) {
       const block = this.room();
@@ -206,7 +218,8 @@ class SocketTurnReader implements TurnReader {
       this.incomplete ||= socket.readableLength > 0;
       // The stream takes no more, so the rest can wait in the kernel.
       if (!taken || drained || socket.destroyed) break;
-      if (total >= MOST_AT_ONCE) {
+      if (total >= most) {
+        this.earlier = total;
         this.rest ??= setImmediate(() => {
           this.rest = undefined;
           this.read(this.clock.now());
@@ -277,11 +290,17 @@ class SocketTurnReader implements TurnReader {
     const { block, options, lastRead } = this;
     if (block !== undefined && this.hasRoom(block)) return block;
     this.drop();
-    // The bytes of one turn fit in one block, which is at most twice the configured size.
-    const most = lastRead > options.blockSize ? options.blockSize * 2 : options.blockSize;
+    const { blockSize } = options;
+    const most = lastRead > blockSize ? blockSize * LARGEST_BLOCK : blockSize;
     const wanted = Math.min(most, lastRead * HEADROOM);
-    this.block = blockPool.takeFree(wanted) ?? (this.mayGrow ? blockPool.take(wanted) : undefined);
+    this.block = blockPool.takeFree(wanted) ?? (this.mayGrow ? blockPool.take(wanted) : this.smaller(wanted));
     return this.block;
+  }
+
+  /** Without further memory from the system, there may still be room for a smaller block. */
+  private smaller(wanted: number): Block | undefined {
+    const { blockSize } = this.options;
+    return wanted > blockSize ? blockPool.takeFree(blockSize) : undefined;
   }
 
   private get mayGrow(): boolean {

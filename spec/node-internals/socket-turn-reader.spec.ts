@@ -183,6 +183,31 @@ describe('reading in turns', { skip: internalsOff }, () => {
     assert.ok(bytesAtTurn <= 2 ** 19, `${bytesAtTurn} bytes in one turn`);
   });
 
+  it('reads more at once from a sender that brings much, but never much more than 1 MiB', async () => {
+    const fd = openSync('/dev/zero', 'r');
+    const handle = { fd, reading: true, readStart: () => 0, readStop: () => 0 };
+    const endless = Object.assign(new Readable({ read() {} }), { _handle: handle, setTimeout() {} });
+    const pieces: number[] = [];
+    let piece = 0;
+    endless.on('data', (chunk: Buffer) => {
+      if (piece === 0) {
+        setImmediate(() => {
+          pieces.push(piece);
+          piece = 0;
+          if (pieces.length === 8) endless.destroy();
+        });
+      }
+      piece += chunk.length;
+    });
+    readEvery(20, endless as unknown as net.Socket, options);
+    await once(endless, 'close');
+    closeSync(fd);
+    const [first = 0] = pieces;
+    assert.ok(first >= 2 ** 18 && first <= 2 ** 19, `${first} bytes at first`);
+    const most = Math.max(...pieces);
+    assert.ok(most >= 2 ** 20 && most <= 2 ** 20 + 2 ** 18, `${most} bytes at once`);
+  });
+
   it('notices the end and a reset as Node does', async () => {
     const first = await pair();
     readEvery(20, first.served, options);
