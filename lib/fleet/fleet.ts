@@ -206,7 +206,7 @@ export class Fleet implements Ownership {
   /** An upstream has ended. After failures its record stays: the next attempt of its sender belongs here. */
   ended(id: string, epoch: number | undefined, reason: CloseReason): void {
     const newest = Math.max(this.ids.ended(id), epoch ?? 0);
-    if (reason === 'done' || reason === 'api_delete') this.letGo(id, newest, STAY);
+    if (reason === 'done' || reason === 'api_delete') this.releaseId(id, newest, STAY);
   }
 
   /** A draining node gives an upstream away: the next placement chooses another node. */
@@ -329,7 +329,7 @@ export class Fleet implements Ownership {
     if (this.synced) void this.ids.claimAll(this.engine).catch(() => {});
   }
 
-  private letGo(id: string, epoch: number, stay: number): void {
+  private releaseId(id: string, epoch: number, stay: number): void {
     if (this.synced) void this.engine.release(id, this.self.name, epoch, stay).catch(() => {});
   }
 

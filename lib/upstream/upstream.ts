@@ -250,7 +250,7 @@ export class Upstream
     this.streamSet.stop();
     for (const track of [...this.allTracks()]) track.input?.close(reason);
     for (const session of this.sessions) session.destroy();
-    // Not at once: the call may come from a stage that has some of the frames in its hands.
+    // Not at once: the call may come from a stage that still uses some of the frames.
     setImmediate(() => this.streamSet.releaseFrames());
   }
 

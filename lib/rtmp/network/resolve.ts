@@ -104,7 +104,7 @@ async function ask(host: string, { servers, timeout, ipv4, ipv6 }: DnsServers, c
     }
   } finally {
     cut.cancel();
-    // What has not been answered is of no more interest.
+    // Questions without an answer are not needed any more.
     resolver.cancel();
   }
 }

@@ -325,7 +325,7 @@ export class RtmpConnection implements RepliesOwner {
     const releaseMemory = this.encoder.abandon();
     this.merger.destroy();
     this.publisher?.destroy();
-    // Not at once: the call may come from a stage that has one of the frames in its hands.
+    // Not at once: the call may come from a stage that still uses one of the frames.
     setImmediate(releaseMemory);
   }
 

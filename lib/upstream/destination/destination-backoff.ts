@@ -56,7 +56,7 @@ export class Attempt {
     return this.phase === 'waiting' ? this.backoff.next : undefined;
   }
 
-  /** The server has accepted the publish, or takes media without a word. Once. */
+  /** The server has accepted the publish, or takes media without an answer. Called once. */
   published(): void {
     if (this.phase === 'trying') this.backoff.published(this);
   }

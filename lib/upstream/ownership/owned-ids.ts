@@ -6,7 +6,7 @@ import type { Ownership } from './ownership.js';
 export class OwnedIds {
   private readonly epochs = new Map<string, number | undefined>();
 
-  /** @param ownership default: nobody wants to know */
+  /** @param ownership default: it is not reported */
   constructor(private readonly ownership: Ownership | undefined) {}
 
   /** undefined: there is no such upstream, or none of its senders was placed. */

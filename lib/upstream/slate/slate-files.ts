@@ -27,7 +27,7 @@ class SlateFiles {
    */
   async load(path: string): Promise<SlateFile> {
     const found = await stat(path).catch(() => undefined);
-    // The file may have gone: that is found out when it is read. A pipe without a writer would be waited for, for ever.
+    // The file may have gone: that is found out when it is read. A read of a pipe without a writer would never end.
     if (found?.isFile() === false) {
       const what = found.isDirectory() ? 'it is a folder' : 'it is not a regular file';
       throw new KmpRtmpError('slate_file', `${path} cannot be a slate: ${what}`);

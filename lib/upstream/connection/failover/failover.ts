@@ -23,7 +23,7 @@ export interface FailoverOwner {
   connectionBroken(connection: RtmpConnection, error: Error): void;
 }
 
-/** Hears of it. */
+/** Receives the log lines and the events of the failover. */
 export interface FailoverObserver {
   readonly log: Logger;
   report(event: UpstreamEvent): void;

@@ -3,7 +3,7 @@ import { Ended } from './ended.js';
 import type { Upstream } from './upstream.js';
 import type { ClosedInfo } from './wire.js';
 
-/** An upstream that has failed again within this time, ms, although it was published, is not well yet. */
+/** ms: an upstream that failed less than this ago, and is published again, does not count as recovered yet. */
 const FLAPPING = 60_000;
 
 /** A new end in the records. */

@@ -45,7 +45,7 @@ export function isDown(state: string): boolean {
   return state === 'reconnecting' || state === 'waiting';
 }
 
-/** True if an earlier failure says more than the state. An disabled upstream is as its operator wants it. */
+/** True if an earlier failure says more than the state. A disabled upstream is in the state that its operator wants. */
 export function isFailureShown(state: string): boolean {
   return state !== 'disabled';
 }
