@@ -77,7 +77,7 @@ describe('the chart of a bench', () => {
     assert.equal(svg.match(/<text/g)?.length, svg.match(/<\/text>/g)?.length);
   });
 
-  it('draws p99 as a paler bar that p50 lies on', () => {
+  it('draws p99 as a paler bar behind the bar of p50', () => {
     const pale = widths('service pale');
     assert.equal(pale.length, 2);
     assert.ok(widths('service').includes(Number((((pale[0] ?? 0) * 560) / 700).toFixed(1))));

@@ -80,7 +80,7 @@ describe('completion for bash', { skip: has('bash') ? false : 'there is no bash 
     assert.deepEqual(offered('-c', 'FILE', 's'), []);
   });
 
-  it('leaves it to bash to offer files, where a file is wanted', () => {
+  it('lets bash complete files where an argument is a file', () => {
     assert.deepEqual(offered('-c', ''), []);
     assert.deepEqual(offered('inspect', ''), []);
     assert.match(spawnSync('bash', ['-c', `source '${script}'; complete -p kmp-rtmp`]).stdout.toString(), /-o default/);

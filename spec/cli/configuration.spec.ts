@@ -71,7 +71,7 @@ describe('checking a configuration', () => {
     });
   }
 
-  it('check wants one file, and says so', async () => {
+  it('check without a file is an error', async () => {
     const none = await kmpRtmp(['check']);
     assert.deepEqual([none.code, none.stderr], [1, 'kmp-rtmp: check: no file given; use kmp-rtmp check FILE\n']);
     const two = await kmpRtmp(['check', 'a.conf', '-c', 'b.conf']);
@@ -134,7 +134,7 @@ ssl_certificate_key ${key};`;
     }
   });
 
-  it('trusted certificates that are there are well', async () => {
+  it('trusted certificates that exist are accepted', async () => {
     const directive = 'kmp_rtmp_out_ssl_trusted_certificate spec/fixtures/tls/ca.pem;';
     const file = folder.file('tls.conf', SAMPLE.replace('kmp_rtmp;', `kmp_rtmp; ${directive}`));
     assert.equal((await kmpRtmp(['check', file])).code, 0);

@@ -75,7 +75,7 @@ describe('kmp-rtmp inspect', () => {
     assert.match(empty.stderr, /^kmp-rtmp: stdin: neither .* it is empty.*\n$/);
   });
 
-  it('of several files, one that cannot be read keeps nobody from the others; code 1', async () => {
+  it('of several files, one that cannot be read does not stop the others; code 1', async () => {
     const none = folder.file('text', 'hello world, this is no dump');
     const { code, stdout, stderr } = await kmpRtmp(['inspect', '-s', folder.path, none, `${folder.path}/gone`, golden]);
     assert.equal(code, 1);
@@ -98,7 +98,7 @@ describe('kmp-rtmp inspect', () => {
     }
   });
 
-  it('ends without a word when its reader has gone', async () => {
+  it('ends without a message when its reader has gone', async () => {
     const frames = Array.from({ length: 40_000 }, (_, i) => frame('x', i * 3000, 1));
     const file = folder.file('long.dat', concat(packet('minf', videoFields()), ...frames));
     const run = new Run(['inspect', file]);

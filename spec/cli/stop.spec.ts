@@ -71,7 +71,7 @@ describe('the end of kmp-rtmp', { timeout: 90_000 }, () => {
     });
   }
 
-  it('no later than worker_shutdown_timeout, whatever the server does; it is notified of all the same', async () => {
+  it('no later than worker_shutdown_timeout, whatever the server does; the notification is sent anyway', async () => {
     ingest.script = { reads: 'never' };
     const { run, port } = await start('kmp_rtmp_out_min_process_delay 0;', 'worker_shutdown_timeout 4s;');
     const sender = await open(port);

@@ -75,7 +75,7 @@ describe('the rows of top', () => {
     assert.deepEqual([row?.bitsIn, row?.bitsOut, row?.framesPerSecond], [8000, 16_000, 10]);
   });
 
-  it('what may want an eye comes first, then the highest bit rate; or that alone, or the ids', () => {
+  it('faults come first, then the highest bit rate; other orders are the bit rate alone, and the ids', () => {
     const ids = ['a', 'b', 'c', 'silent', 'ends', 'begins', 'broken'];
     const before = sample(0, Object.fromEntries(ids.map((id) => [id, upstream()])));
     const now = sample(1000, {
@@ -104,7 +104,7 @@ describe('the rows of top', () => {
     assert.ok(rowsOf({ ...now, at: 300 }, before).every(({ silent }) => !silent));
   });
 
-  it('the order is that of the status page: what is on its way or disabled has its place', () => {
+  it('the order is that of the status page, also for states such as connecting and disabled', () => {
     const states = ['publishing', 'closing', 'disabled', 'handshaking', 'degraded', 'waiting', 'input_lost'] as const;
     const now = sample(0, Object.fromEntries(states.map((state) => [state, upstream({ state })])));
     const page = states.map((state) => {
@@ -279,7 +279,7 @@ describe('the screen of top', () => {
     });
   }
 
-  it('an answer that comes after the end is not drawn over the shell', async () => {
+  it('an answer after the end is not drawn over the shell', async () => {
     const { output, input, run } = view();
     input.press('q');
     await run;

@@ -107,7 +107,7 @@ http {
     });
   });
 
-  it('knows the place of each directive that names a file', () => {
+  it('lists the files that directives name, each with its file and line', () => {
     const text = `pid /run/a.pid; error_log a.log;
 error_log stderr;
 error_log b.log info;

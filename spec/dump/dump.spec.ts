@@ -140,7 +140,7 @@ describe('dumps', { timeout: 90_000 }, () => {
     assert.ok(readFileSync(join(folder, name)).length > 3073);
   });
 
-  it('stay in their folder, whatever the id is', async () => {
+  it('stay in their folder with any id', async () => {
     const inner = join(folder, 'inner');
     mkdirSync(inner);
     const { log } = await start({ outDumpFolder: inner, inMaxNameLength: 0 });

@@ -111,7 +111,7 @@ describe('status page in a browser', { skip: hasBrowser ? false : 'no /usr/bin/c
 
   const rowIds = (page: Page): Promise<string[]> => page.locator('tbody .name').allTextContents();
 
-  it('shows what is there, from this server alone, and says so to those who hear it', async () => {
+  it('shows all upstreams, loads only from this server, and announces changes to screen readers', async () => {
     await withPage({}, async ({ page, server }) => {
       assert.equal(await page.title(), `127.0.0.1:${server.port} - kmp-rtmp status`);
       const rows = page.locator('tbody tr:not(.gap)');
@@ -161,7 +161,7 @@ describe('status page in a browser', { skip: hasBrowser ? false : 'no /usr/bin/c
     });
   });
 
-  it('shows an upstream that receives nothing from its senders as one that wants an eye', async () => {
+  it('marks an upstream that receives nothing from its senders', async () => {
     await withPage({ fleet: new Fleet(3) }, async ({ page, fleet }) => {
       const pill = page.locator('tbody tr', { hasText: 'ch2-youtube' }).locator('.pill');
       const move = setInterval(() => {
@@ -244,7 +244,7 @@ describe('status page in a browser', { skip: hasBrowser ? false : 'no /usr/bin/c
     }
   });
 
-  it('keeps 500 upstreams in hand: only rows in sight are there, and an update touches no others', async (t) => {
+  it('has only the visible rows of 500 upstreams in the document, and an update changes no others', async (t) => {
     await withPage({ fleet: new Fleet(500) }, async ({ page, fleet }) => {
       const count = (): Promise<number> => page.locator('tbody tr').count();
       assert.ok((await count()) < 40, `${await count()} rows`);
@@ -272,7 +272,7 @@ describe('status page in a browser', { skip: hasBrowser ? false : 'no /usr/bin/c
     });
   });
 
-  it('sorts and filters, and does not move rows away from under the mouse', async () => {
+  it('sorts and filters, and does not move rows under the mouse', async () => {
     await withPage({}, async ({ page, fleet }) => {
       await page.click('thead button:text-is("Upstream")');
       assert.deepEqual((await rowIds(page)).slice(0, 3), ['ch1-twitch', 'ch2-youtube', 'ch3-facebook']);
@@ -310,7 +310,7 @@ describe('status page in a browser', { skip: hasBrowser ? false : 'no /usr/bin/c
     });
   });
 
-  it('never runs what senders and servers say', async () => {
+  it('never runs scripts in texts of senders and servers', async () => {
     const evil = [
       '<img src=x onerror="window.hacked=1">',
       '</script><script>window.hacked=2</script>',
@@ -390,7 +390,7 @@ describe('status page in a browser', { skip: hasBrowser ? false : 'no /usr/bin/c
     });
   });
 
-  it('needs no mouse', async () => {
+  it('can be used with the keyboard alone', async () => {
     await withPage({ fleet: new Fleet(100), write: true }, async ({ page, fleet }) => {
       const focused = (): Promise<string> => page.evaluate<string>('document.activeElement.textContent.trim()');
       const press = async (key: string, times = 1): Promise<void> => {
@@ -443,7 +443,7 @@ describe('status page in a browser', { skip: hasBrowser ? false : 'no /usr/bin/c
     });
   });
 
-  it('can be linked to, and gone back in, down to one upstream', async () => {
+  it('has a link for each upstream, and supports the back button', async () => {
     await withPage({}, async ({ page, fleet }) => {
       const title = page.locator('#detail-title');
       await page.click('tbody .name:text-is("ch4-origin")');
@@ -463,7 +463,7 @@ describe('status page in a browser', { skip: hasBrowser ? false : 'no /usr/bin/c
     });
   });
 
-  it('says when the service is gone, and continues when it is there again', async () => {
+  it('shows when the service does not answer, and continues when it answers again', async () => {
     await withPage({}, async ({ page, server, problems }) => {
       await server.close();
       await page.locator('#connection-text', { hasText: 'Connection lost' }).waitFor();

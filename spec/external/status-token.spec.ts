@@ -88,7 +88,7 @@ describe('status page with a token', { skip: hasBrowser ? false : 'no /usr/bin/c
     assert.equal(await page.locator('#detail button:text-is("Drop upstream")').count(), 0);
   });
 
-  it('stays usable without a token, and asks when the user wants it', async () => {
+  it('stays usable without a token, and asks when the user clicks', async () => {
     await open(TOKENS);
     await page.locator('#login[open]').waitFor();
     await page.keyboard.press('Escape');

@@ -100,7 +100,7 @@ describe('a node that other nodes ask', { timeout: 60_000 }, () => {
     assert.equal((await ask({ name: 'ping' })).status, 200);
   });
 
-  it('an id such as __proto__ is an ordinary id', async () => {
+  it('accepts ids such as __proto__', async () => {
     const reply = await ask({ name: 'statusOf', ids: ['__proto__', 'constructor'] });
     assert.equal(reply.status, 200);
     assert.deepEqual(reply.text.split('\n').slice(1), ['{"value":{}}', '{"end":true}', '']);

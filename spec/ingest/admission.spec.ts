@@ -35,7 +35,7 @@ function publishAtOnce(publisher: RawPublisher, name: string): void {
 }
 
 describe('Ingest: who may publish', () => {
-  it('says what the publisher told it', async () => {
+  it('has what the publisher said in connect', async () => {
     const server = await start();
     const seen = once(server, 'stream') as Promise<[IngestStream]>;
     const publisher = await RawPublisher.greet(server.port);
@@ -84,7 +84,7 @@ describe('Ingest: who may publish', () => {
     assert.equal(broken.streams.length, 0);
   });
 
-  it('closes the connection of a refused publisher behind the answer, if it shall', async () => {
+  it('closes the connection of a refused publisher after the answer, if it was asked to', async () => {
     const refusal = { code: 'NetStream.Publish.Denied', description: 'wrong key' };
     const server = await start({ refuse: () => Promise.resolve(refusal), closeRefused: true });
     const publisher = await RawPublisher.greet(server.port);

@@ -234,7 +234,7 @@ describe('inspecting a damaged KMP dump', () => {
     assert.match(only(all, 'broken')[0]?.message ?? '', /^4 bytes follow the end/);
   });
 
-  it('no dump at all: says what it begins with', async () => {
+  it('not a dump: names the first bytes', async () => {
     await assert.rejects(records(ascii('GET / HTTP/1.1\r\n')), /neither a KMP nor an RTMP dump: .*474554202f/);
     await assert.rejects(records(), /it is empty/);
   });

@@ -55,7 +55,7 @@ describe('early release', () => {
     assert.deepEqual(bench.sink.gone, ['a']);
   });
 
-  it('a silent track holds the others back for min_process_delay, as ever', () => {
+  it('a silent track holds the others back for min_process_delay', () => {
     const bench = new MergeBench({ earlyRelease: true }).read();
     const stream = group();
     const v = bench.track('v', stream);

@@ -103,7 +103,7 @@ describe('HttpController', () => {
     assert.equal(target.requests.length, 1);
   });
 
-  it('asks nothing about a connection if it shall not', async () => {
+  it('asks nothing about a connection if that is off', async () => {
     await make({ askConnect: false }).connect(input);
     assert.equal(target.requests.length, 0);
   });

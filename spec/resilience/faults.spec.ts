@@ -56,7 +56,7 @@ describe(`faults under ${upstreams} live upstreams, seed ${seed}`, { skip: notHe
     }
   }
 
-  it('in the end every frame of those that were left alone has come, once', async () => {
+  it('every frame of the upstreams without a fault has arrived once', async () => {
     fleet.assertUntouched(fleet.live);
     const { heap } = await fleet.service.probe.look();
     const { sent, missing } = await fleet.finish(fleet.live.splice(0));
@@ -112,7 +112,7 @@ describe(`workers killed under ${upstreams} live upstreams, seed ${seed}`, { ski
     });
   }
 
-  it('in the end every frame of those that were left alone has come, once', async () => {
+  it('every frame of the upstreams without a fault has arrived once', async () => {
     fleet.assertUntouched(fleet.live);
     const { sent, missing } = await fleet.finish(fleet.live.splice(0));
     console.log(`# ${rounds} workers killed, seed ${seed}: ${sent} frames of the upstreams left, ${missing} lost`);

@@ -59,7 +59,7 @@ describe('the order and the times of frames', () => {
     assert.deepEqual(await play([av([], [])], Infinity), []);
   });
 
-  it('a time that goes back is kept as it is, and holds up neither track', async () => {
+  it('a time that goes back is kept, and delays neither track', async () => {
     const jump = av(video(1000, 1040, 1080, 500, 540), audio(1000, 1030, 1060, 1090, 500, 530));
     assert.deepEqual(await play([jump]), [
       ...['v1000@0,0', 'a1000@0,0', 'a1030@30,30', 'v1040@40,40', 'a1060@60,60', 'v1080@80,80', 'a1090@90,90'],

@@ -72,7 +72,7 @@ describe('a turn scheduler with two bounds', () => {
     }
   });
 
-  it('has its phases share turns of the event loop, up to four of them, while there are few sockets', () => {
+  it('lets up to four phases share a turn of the event loop while there are few sockets', () => {
     const clock = new CountingClock();
     const scheduler = new TurnScheduler(clock, { shortest: 80, longest: 80 });
     const phases = Array.from({ length: 8 }, () => scheduler.nextPhase());

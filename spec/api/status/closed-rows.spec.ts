@@ -90,7 +90,7 @@ describe('ended upstreams in the model of the page', () => {
     );
   });
 
-  it('one that failed several times a moment ago is not well, although it is published', async () => {
+  it('one that failed several times a moment ago still counts as failing, although it is published', async () => {
     const model = new Model();
     const now = Date.parse('2026-11-28T05:00:00Z');
     const closed = [

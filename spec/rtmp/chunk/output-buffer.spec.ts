@@ -24,7 +24,7 @@ describe('OutputBuffer', () => {
     assert.deepEqual(out.take(), []);
   });
 
-  it('what was taken stays as it is', () => {
+  it('bytes that were taken do not change', () => {
     const out = new OutputBuffer();
     out.append(Buffer.from('first'));
     const first = out.take();
@@ -33,7 +33,7 @@ describe('OutputBuffer', () => {
     assert.equal(Buffer.concat(out.take()).toString(), 'other');
   });
 
-  it('what was taken and is all that is left of it stays as it is, too', async () => {
+  it('the last bytes that were taken do not change either', async () => {
     const out = new OutputBuffer();
     const kept: Buffer[] = [];
     for (let i = 0; i < 50; i++) {

@@ -314,7 +314,7 @@ describe('RtmpPublisher', { timeout: 90_000 }, () => {
       assert.ok(!states.includes('publishing'));
     });
 
-    it('with bytes on their way: hangs up, and tells nobody that they are gone', async () => {
+    it('with bytes in flight: closes, and does not report them as sent', async () => {
       await listen({ reads: 'never' });
       const it = publish();
       let sent = 0;

@@ -192,7 +192,7 @@ describe('the close reason in the notification is why the upstream ended', { tim
     assert.equal(connection.commands('deleteStream').length, 1);
   });
 
-  it('whatever ends a connection, one notification is sent, and nothing stays', async () => {
+  it('however a connection ends, one notification is sent, and no memory stays in use', async () => {
     await start('kmp_rtmp_out_timeout 200ms;');
     const sender = await publish();
     const connection = await ingest.next();

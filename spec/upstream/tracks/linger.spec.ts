@@ -185,7 +185,7 @@ describe('kmp_rtmp_out_linger: the stream stays published while its senders are 
     });
   });
 
-  it('a sender that freezes, and another one in its place', async () => {
+  it('a sender that freezes, and another one that replaces it', async () => {
     await start({ inReadTimeout: 1000 });
     await live.state('input_lost');
     await eventually(() => senders.audio.isClosed && senders.video.isClosed, 'the end of both connections');
@@ -218,7 +218,7 @@ describe('kmp_rtmp_out_linger: the stream stays published while its senders are 
     );
   });
 
-  it('a sender that connects and sends nothing does not keep it for ever', async () => {
+  it('a sender that connects and sends nothing does not keep the stream published without end', async () => {
     await start();
     await away(LINGER / 2);
     senders.video = await live.reopen(videoMinf(), 8n);
