@@ -21,6 +21,11 @@ export interface MisplacedOptions {
   readonly counter: { readonly rejected: Rejections; relayed: number };
 }
 
+/** Where a packet has a field that is not used (docs/protocol/kmp.md, Packets), bytes. */
+const RESERVED_AT = 12;
+/** What a node writes there in a connect packet that it passes on. */
+const PASSED_ON = Buffer.from('node');
+
 interface Context {
   readonly settings: MediaSettings;
   readonly secrets?: readonly SigningSecret[];
@@ -48,14 +53,24 @@ export class Misplaced {
     const log = this.options.log.child({ peer: peerName(socket), upstream: data.upstreamId.slice(0, 256) });
     const error = (message: string): void => this.options.errors.error(peerAddress(socket) ?? '', log, message);
     if ('relay' in verdict) {
+      const { name } = verdict.relay;
+      if (wasPassedOn(head)) {
+        counter.rejected.fleet_misplaced++;
+        const hint = 'are the kmp= addresses of the nodes right?';
+        error(
+          `KMP connection closed: fleet_misplaced: it is for node ${name}, but was passed on to this node; ${hint}`,
+        );
+        close(socket);
+        return true;
+      }
       counter.relayed++;
+      PASSED_ON.copy(head, RESERVED_AT);
       this.relay(socket, verdict.relay, head, settings.inReadTimeout, log);
       return true;
     }
     counter.rejected[verdict.refusal]++;
     error(`KMP connection closed: ${verdict.refusal}: ${verdict.message}`);
-    socket.on('error', () => {});
-    socket.destroy();
+    close(socket);
     return true;
   }
 
@@ -74,4 +89,14 @@ export class Misplaced {
     };
     relayConnection(socket, { host, port, head, idleTimeout, clock: this.options.clock, onError });
   }
+}
+
+/** Another node has passed it on to this node. Nodes that take each other's addresses would do so without end. */
+function wasPassedOn(head: Buffer): boolean {
+  return head.subarray(RESERVED_AT, RESERVED_AT + PASSED_ON.length).equals(PASSED_ON);
+}
+
+function close(socket: Socket): void {
+  socket.on('error', () => {});
+  socket.destroy();
 }

@@ -112,6 +112,21 @@ describe('a track of another node', { timeout: 90_000 }, () => {
     assert.match(errors[0] ?? '', /passed on to node n2 \(127\.0\.0\.1:\d+\): .*ECONNREFUSED/);
   });
 
+  it('is passed on once only, if nodes have the addresses of each other', async () => {
+    nodes = [await MediaNode.start('n1'), await MediaNode.start('n2')];
+    const [n1, n2] = [node(0), node(1)];
+    const wrong = [
+      { name: 'n1', host: '127.0.0.1', port: n2.port },
+      { name: 'n2', host: '127.0.0.1', port: n1.port },
+    ];
+    for (const one of [n1, n2]) one.media.fleet.setTable({ self: one.name, misplaced: 'relay', nodes: wrong });
+    const sender = await open(n1, placed('n2'));
+    await eventually(() => sender.isClosed, 'the end of the connection');
+    const { kmp_connections: counts } = await n1.media.totals();
+    assert.deepEqual([counts.relayed, counts.rejected.fleet_misplaced], [1, 1]);
+    assert.match(n1.log.text, /is for node n2, but was passed on to this node; are the kmp= addresses/);
+  });
+
   it('counts as an open connection of this node until it ends', async () => {
     nodes = [await MediaNode.start('n1', 'kmp_rtmp_in_max_connections 1;'), await MediaNode.start('n2')];
     node(0).knows(nodes);
