@@ -16,6 +16,8 @@ const OWNER_LIFE = 60_000;
 const CLAIMS_AT_ONCE = 100;
 /** Waits between two attempts to connect, ms. A node that was cut off has to be back within two seconds. */
 const RECONNECTS = { first: 100, longest: 1000, jitter: 0.3 } as const;
+/** The most characters of a problem that are shown. */
+const MAX_PROBLEM = 300;
 /** A node that has not been seen for so long is forgotten, ms. */
 const FORGET_AFTER = 600_000;
 
@@ -220,11 +222,15 @@ export class RedisEngine implements FleetEngine {
     if (changed) this.onUp?.(up);
   }
 
-  /** Old servers repeat the arguments of a command that they do not know, such as the login. */
+  /**
+   * Old servers repeat the arguments of a command that they do not know, such as the login. The text appears in the log,
+   * and in the answers to health checks.
+   */
   private masked(text: string): string {
     const { password, sentinel } = this.settings.engine;
     const secrets = [password, sentinel?.password].filter((one) => one !== undefined && one !== '');
-    return secrets.reduce<string>((masked, secret = '') => masked.replaceAll(secret, '***'), text);
+    const masked = secrets.reduce<string>((rest, secret = '') => rest.replaceAll(secret, '***'), text);
+    return masked.length > MAX_PROBLEM ? `${masked.slice(0, MAX_PROBLEM)}…` : masked;
   }
 }
 

@@ -415,6 +415,32 @@ describe('the engine', { timeout: 110_000, skip: noRedis }, () => {
     await own.stop();
   });
 
+  it('shows the beginning of a problem only: another program may answer', async () => {
+    const other = createServer((socket) => {
+      socket.on('error', () => {});
+      socket.once('data', () => socket.write(`-${'E'.repeat(100_000)}\r\n`));
+    });
+    other.listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const address = { host: '127.0.0.1', port: (other.address() as AddressInfo).port };
+    const log = new LogLines();
+    const engine = new RedisEngine(
+      {
+        ...{ name: 'other', node: { name: 'a' }, nodeTimeout: 60_000, engineTimeout: ENGINE_TIMEOUT },
+        engine: {
+          ...{ addresses: [address], tls: false, user: undefined, password: 'secret', database: 0 },
+          ...{ ca: undefined, sentinel: undefined },
+        },
+      },
+      { clock: systemClock, log },
+    );
+    engines.push(engine);
+    engine.start();
+    await eventually(() => /EEEE/.test(engine.problem), 'the problem');
+    assert.ok(engine.problem.length < 400, `${engine.problem.length} characters`);
+    other.close();
+  });
+
   it('is down while a master refuses writes, because it has too few replicas', async () => {
     const own = await startRedis();
     const a = await connected('a', { at: own });
