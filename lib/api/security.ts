@@ -45,6 +45,7 @@ export const sameSiteOnly: RequestHandler = (req, res, next) => {
  * Protects against DNS rebinding: a foreign page makes its own host name resolve to the address of this service, and
  * the browser of the operator then treats responses of this service as those of the page. So a request must use an IP
  * address, `localhost`, the name of this machine, or one of `names` as its host; else the answer is 421.
+ * A request with two hosts gets 400.
  *
  * @param names the names of `server_name` and `listen`; `*.NAME` stands for all names below NAME
  */
@@ -54,12 +55,20 @@ export function hostCheck(names: readonly string[] = []): RequestHandler {
   const endings = all.filter((name) => name.startsWith('*.')).map((name) => name.slice(1));
   const isKnown = (host: string): boolean => known.has(host) || endings.some((ending) => host.endsWith(ending));
   return (req, res, next) => {
-    if (isKnownHost(req.headers.host, isKnown)) next();
-    else {
+    if (hasSeveralHosts(req)) {
+      answerError(res, 400, 'bad_request', 'the request has more than one Host');
+    } else if (isKnownHost(req.headers.host, isKnown)) {
+      next();
+    } else {
       const message = `${JSON.stringify(req.headers.host)} is not a name of this server; add it to server_name`;
       answerError(res, 421, 'unknown_host', message);
     }
   };
+}
+
+/** Node keeps the first Host. A proxy in front of the service may have checked the last one. */
+function hasSeveralHosts({ rawHeaders }: Request): boolean {
+  return rawHeaders.filter((name, i) => i % 2 === 0 && name.toLowerCase() === 'host').length > 1;
 }
 
 function isKnownHost(header: string | undefined, isKnown: (host: string) => boolean): boolean {

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { parseConfig } from '../../lib/config/load.js';
 import { Service } from '../../lib/service.js';
@@ -136,5 +137,18 @@ describe('limits of the HTTP side', { timeout: 60_000 }, () => {
       assert.equal(await get('/api/', host), 421, host);
       assert.equal(await get('/healthz', host), 200, host);
     }
+  });
+
+  it('a request with two hosts is refused: a proxy may have checked the other one', async () => {
+    await start('');
+    const answer = async (...hosts: readonly string[]): Promise<string> => {
+      const socket = await open();
+      const lines = hosts.map((host) => `Host: ${host}\r\n`).join('');
+      socket.write(`GET /api/ HTTP/1.1\r\n${lines}Connection: close\r\n\r\n`);
+      return (await text(socket)).slice(0, 12);
+    };
+    assert.equal(await answer('localhost'), 'HTTP/1.1 200');
+    assert.equal(await answer('localhost', 'evil.example'), 'HTTP/1.1 400');
+    assert.equal(await answer('evil.example', 'localhost'), 'HTTP/1.1 400');
   });
 });

@@ -223,8 +223,8 @@ export class RedisEngine implements FleetEngine {
   }
 
   /**
-   * Old servers repeat the arguments of a command that they do not know, such as the login. The text appears in the log,
-   * and in the answers to health checks.
+   * Old servers repeat the arguments of a command that they do not know, such as the login. The text appears in the
+   * log and in the answers to health checks.
    */
   private masked(text: string): string {
     const { password, sentinel } = this.settings.engine;
