@@ -3,7 +3,16 @@
 //
 //   node dist/examples/express-app.js 8005 8001
 import express from 'express';
-import { healthRouter, Logging, managementRouter, metricsRouter, parseConfig, Service, statusRouter } from 'kmp-rtmp';
+import {
+  healthRouter,
+  hostCheck,
+  Logging,
+  managementRouter,
+  metricsRouter,
+  parseConfig,
+  Service,
+  statusRouter,
+} from 'kmp-rtmp';
 
 const [kmpPort = '8005', httpPort = '8001'] = process.argv.slice(2);
 
@@ -22,7 +31,9 @@ await service.start();
 
 const app = express();
 app.get('/hello', (_req, res) => void res.send('an app that was there before\n'));
-// The app decides about access. Here, only this machine has access, because the app listens on 127.0.0.1.
+// The app decides about access. Here, only this machine has access, because the app listens on 127.0.0.1. A page in a
+// browser of this machine must not have it under a host name of its own (DNS rebinding).
+app.use('/live', hostCheck());
 app.use('/live/api', managementRouter(service.management, { write: true }));
 app.use('/live/status', statusRouter(service.management, { api: '/live/api' }));
 app.use('/live/metrics', metricsRouter(service.management, { upstreams: true }));

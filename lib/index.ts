@@ -117,6 +117,7 @@ export type { KmpAddress } from './control/kmp-url.js';
 export type { Route } from './config/route.js';
 export { createApp, type AppSettings, type LocationSettings } from './api/app.js';
 export { accessControl, type AccessRule } from './api/access.js';
+export { hostCheck } from './api/security.js';
 export { bearerToken } from './api/token.js';
 export { openApiDocument, type OpenApiDocument } from './api/openapi/openapi.js';
 export type { FrameTotals, ServiceCounters, ServiceTotals } from './api/metrics/service-counters.js';

@@ -8,6 +8,7 @@ import * as door from '../../lib/index.js';
 import type { Child } from '../support/child.js';
 import { freePort } from '../support/free-port.js';
 import { loadScenario, playScenario } from '../support/golden.js';
+import { send } from '../support/http.js';
 import type { ParsedMessage } from '../support/rtmp-parse.js';
 import { assertSameBytes } from '../support/same-bytes.js';
 import { ScriptableIngest } from '../support/scriptable-ingest.js';
@@ -107,6 +108,10 @@ describe('examples', () => {
     assert.match(await (await get('/live/status/')).text(), /<title>/);
     assert.match(await (await get('/live/metrics')).text(), /^# HELP kmp_rtmp_/m);
     assert.equal((await get('/live/readyz')).status, 200);
+    const { port } = new URL(base);
+    for (const path of ['/live/api/', '/live/metrics']) {
+      assert.equal((await send(Number(port), 'GET', path, { host: 'evil.test' })).status, 421, path);
+    }
 
     const ingest = await ScriptableIngest.start({ answers: true });
     closing.push(() => ingest.close());

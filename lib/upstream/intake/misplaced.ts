@@ -21,7 +21,7 @@ export interface MisplacedOptions {
   readonly counter: { readonly rejected: Rejections; relayed: number };
 }
 
-/** Where a packet has a field that is not used (docs/protocol/kmp.md, Packets), bytes. */
+/** Where a packet has a field that is not used (docs/protocol/kmp.md, Packet), bytes. */
 const RESERVED_AT = 12;
 /** What a node writes there in a connect packet that it passes on. */
 const PASSED_ON = Buffer.from('node');
