@@ -32,8 +32,6 @@ const CAUSES: Readonly<Record<InputLostReason, string>> = {
  */
 export class AbsentInputs {
   private readonly absences = new Map<Track, Absence>();
-  /** Frames that were dropped because a slate had covered their time. */
-  lateFrames = 0;
 
   /** @param linger ms for which a track waits for another sender; 0: it does not */
   constructor(
@@ -72,7 +70,6 @@ export class AbsentInputs {
   endsGap(track: Track, gap: Gap, frame: Frame, timescale: number): boolean {
     if (!track.stream.timeline.place(track, gap, frame, timescale, this.clock.now())) {
       track.droppedFrames++;
-      this.lateFrames++;
       return false;
     }
     track.slate?.end(frame);

@@ -16,8 +16,11 @@ const MESSAGE_INTERVAL = 5_000;
 export interface HealthOwner {
   readonly isOpen: boolean;
   readonly sessions: SessionSet;
-  /** Frames that were dropped because the server is too slow, over all tracks, ended ones too. */
-  readonly droppedFrames: number;
+  /**
+   * Frames that were dropped because the server was too slow, over all tracks, ended ones too. Others are dropped
+   * without any fault: those before the key frame that a connection begins with, or those that a slate has replaced.
+   */
+  readonly slowFrames: number;
   readonly streams: ReadonlyMap<string, UpstreamStream>;
   report: ReportEvent;
 }
@@ -66,7 +69,7 @@ export class Health {
   /** Call it about once a second. @param now monotonic ms */
   check(now: number): void {
     const { owner, limits, wasPublishing } = this;
-    const dropped = owner.droppedFrames;
+    const dropped = owner.slowFrames;
     const isPublishing = owner.isOpen && owner.sessions.state === 'publishing';
     // What an outage costs is no sign of a bad line now.
     const dropping = isPublishing && wasPublishing && dropped > this.dropped;
@@ -88,7 +91,7 @@ export class Health {
     if (episode === undefined) return null;
     const { reason, message, since, droppedBefore } = episode;
     const age = Math.floor((now - since) / 1000);
-    return { reason, message, age, dropped_frames: this.owner.droppedFrames - droppedBefore };
+    return { reason, message, age, dropped_frames: this.owner.slowFrames - droppedBefore };
   }
 
   /** Rates that are far apart. A server that is not behind takes what comes in. */
@@ -137,7 +140,7 @@ export class Health {
   }
 
   private numbers(lag: number, droppedBefore: number): { readonly lag_ms: number; readonly dropped_frames: number } {
-    return { lag_ms: lag, dropped_frames: this.owner.droppedFrames - droppedBefore };
+    return { lag_ms: lag, dropped_frames: this.owner.slowFrames - droppedBefore };
   }
 }
 

@@ -87,8 +87,8 @@ export class MemoryGuard {
     const flooder = this.flooder(true);
     if (flooder === undefined || flooder.length === 0) return;
     const frames = flooder.removeUnless(() => false);
-    flooder.discardAll(frames);
-    flooder.dropping = flooder.mediaType === 'video';
+    flooder.discardAll(frames, 'slow');
+    flooder.dropping = flooder.mediaType === 'video' ? 'slow' : undefined;
   }
 
   /**

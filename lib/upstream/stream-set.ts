@@ -56,6 +56,7 @@ export class StreamSet {
   private endedNames: string[] = [];
   /** Counts of ended tracks. */
   private readonly endedTracks = emptySums();
+  private endedSlowFrames = 0;
   private dropping = false;
   private readonly slates: Slates | undefined;
 
@@ -223,6 +224,7 @@ export class StreamSet {
     stream.outlet?.removeTrack(track);
     track.memory.close();
     track.addTo(this.endedTracks);
+    this.endedSlowFrames += track.slowFrames;
     this.owner.absentInputs.forget(track);
     this.slates?.remove(track);
     if (!stream.isEmpty) {
@@ -258,13 +260,12 @@ export class StreamSet {
     }
   }
 
-  /** Dropped frames of its tracks, present and ended, without those that came too late after a gap. */
-  get droppedFrames(): number {
-    const { video, audio } = this.endedTracks.frames;
-    let dropped = video.dropped + audio.dropped - this.owner.absentInputs.lateFrames;
+  /** Frames of its tracks, present and ended, that were dropped because the server was too slow. */
+  get slowFrames(): number {
+    let frames = this.endedSlowFrames;
     for (const { tracks } of this.byName.values())
-      dropped += (tracks.video?.droppedFrames ?? 0) + (tracks.audio?.droppedFrames ?? 0);
-    return dropped;
+      frames += (tracks.video?.slowFrames ?? 0) + (tracks.audio?.slowFrames ?? 0);
+    return frames;
   }
 
   /** Adds the counts of its tracks, present and ended. */

@@ -154,8 +154,8 @@ export class Upstream
     return state === 'publishing' && this.streamSet.isInputLost ? 'input_lost' : state;
   }
 
-  get droppedFrames(): number {
-    return this.streamSet.droppedFrames;
+  get slowFrames(): number {
+    return this.streamSet.slowFrames;
   }
 
   /** True if it has had no sender for so long that none is likely to return. */

@@ -20,7 +20,7 @@ export const TOTAL_METRICS: readonly SampledMetric<ServiceTotals>[] = [
   frames('received', 'Frames received from KMP senders'),
   frames('sent', 'Frames written to RTMP servers'),
   frames('resent', 'Frames written to RTMP servers again after a reconnect'),
-  frames('dropped', 'Frames dropped because an RTMP server was too slow'),
+  frames('dropped', 'Frames dropped: the server was too slow, or they came before a key frame or after a slate'),
   frames('slate', 'Frames of slates, written to RTMP servers in the place of missing media'),
   frames('skipped', 'Frames skipped: duplicate, empty, without media info, before the first key frame'),
   counters('closed_upstreams_total', 'Upstreams that have ended, by reason', 'reason', (t) => t.closed_upstreams),
@@ -169,7 +169,7 @@ export const TRACK_METRICS: readonly SingleValueMetric<TrackStatus>[] = [
   {
     type: 'counter',
     name: 'dropped_frames_total',
-    help: 'Frames dropped because the server was too slow',
+    help: 'Frames dropped: the server was too slow, or they came before a key frame or after a slate',
     value: (t) => t.dropped_frames,
   },
   {

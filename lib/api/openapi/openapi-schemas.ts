@@ -199,7 +199,7 @@ export const schemas: Readonly<Record<string, Schema>> = {
       count: count('how many upstreams ended so, one after the other'),
       connection: count('number of the connection of the last one'),
       lost: object('Frames that were lost here', {
-        dropped_frames: count('dropped because the server took too little'),
+        dropped_frames: count('dropped, for the reasons of dropped_frames of a track'),
         unacked_frames: count('received, but not known to have left; senders may send them again'),
       }),
       live_again_at: {
@@ -224,12 +224,13 @@ export const schemas: Readonly<Record<string, Schema>> = {
   }),
   Degraded: object('Why viewers get less than they should, or later', {
     reason: text(
-      'lag: the server is further behind than kmp_rtmp_out_max_lag; frames_dropped: frames are dropped; ' +
+      'lag: the server is further behind than kmp_rtmp_out_max_lag; frames_dropped: frames are dropped because ' +
+        'the server is too slow; ' +
         'slow_output: for ten seconds, the server has taken less than half of what comes in',
     ),
     message: text('for people'),
     age: count('seconds since it began'),
-    dropped_frames: count('frames dropped since then'),
+    dropped_frames: count('frames dropped since then, because the server is too slow'),
   }),
   LastStatus: object('An onStatus, _error or close message', {
     level: text('status, warning or error'),
@@ -254,7 +255,10 @@ export const schemas: Readonly<Record<string, Schema>> = {
     sent_frames: count('frames written to the upstream'),
     sent_data_bytes: count('payload bytes of those frames'),
     resent_frames: count('frames written again after a reconnect'),
-    dropped_frames: count('frames dropped because the server was too slow'),
+    dropped_frames: count(
+      'frames dropped: the server was too slow, they came before the key frame with which a connection begins, ' +
+        'or a slate had replaced them',
+    ),
     slate_frames: count('frames of the slate that were written; they are not among sent_frames'),
     slate: { type: 'boolean', description: 'true while the slate fills the track' },
     delay: { type: 'number', minimum: 0, description: 'time that the last written frame spent in the service, in ms' },

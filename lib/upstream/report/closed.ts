@@ -9,7 +9,7 @@ export function isFailure(reason: string): boolean {
 
 /** What an upstream took with it. */
 export interface LostFrames {
-  /** Frames that were dropped on purpose, because the server took too little. */
+  /** Frames that were dropped: see `TrackStatus.dropped_frames`. */
   readonly dropped_frames: number;
   /** Frames that were received, but not known to have left when the upstream ended. Senders may send them again. */
   readonly unacked_frames: number;

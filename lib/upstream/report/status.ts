@@ -56,7 +56,10 @@ export interface TrackStatus {
   readonly sent_data_bytes: number;
   /** Frames written again after a connection broke (`kmp_rtmp_out_resend`). */
   readonly resent_frames: number;
-  /** Frames dropped on purpose (`kmp_rtmp_out_overload drop_frames`). */
+  /**
+   * Frames dropped: the server was too slow (`kmp_rtmp_out_overload drop_frames`), they came before the key frame with
+   * which a connection begins, or a slate had replaced them.
+   */
   readonly dropped_frames: number;
   /** Frames of the slate that were written (`kmp_rtmp_out_slate`). They are not among `sent_frames`. */
   readonly slate_frames: number;
@@ -130,14 +133,14 @@ export interface OutageStatus {
 /** Why viewers get less than they should, or later. */
 export interface DegradedStatus {
   /**
-   * `lag`: the server is further behind than `kmp_rtmp_out_max_lag`; `frames_dropped`: frames are dropped;
-   * `slow_output`: for ten seconds, the server has taken less than half of what comes in.
+   * `lag`: the server is further behind than `kmp_rtmp_out_max_lag`; `frames_dropped`: frames are dropped because it
+   * is too slow; `slow_output`: for ten seconds, the server has taken less than half of what comes in.
    */
   readonly reason: string;
   readonly message: string;
   /** s since it began. */
   readonly age: number;
-  /** Frames dropped since then. */
+  /** Frames dropped since then, because the server is too slow. */
   readonly dropped_frames: number;
 }
 

@@ -11,7 +11,7 @@ export interface FrameTotals {
   readonly sent: number;
   /** Frames written again after a connection broke (`kmp_rtmp_out_resend`). */
   readonly resent: number;
-  /** Frames dropped on purpose (`kmp_rtmp_out_overload drop_frames`). */
+  /** See `TrackStatus.dropped_frames`. */
   readonly dropped: number;
   /** Frames of slates, which the service has made itself. */
   readonly slate: number;

@@ -60,7 +60,7 @@ export type UpstreamEvent =
       readonly type: 'degraded';
       /** Age of what the server has taken, ms. */
       readonly lag_ms: number;
-      /** Frames dropped since it was last in order. */
+      /** Frames dropped since it was last in order, because the server is too slow. */
       readonly dropped_frames: number;
     })
   /** The upstream is in order again. The reason is that of the last `degraded`. */

@@ -104,7 +104,7 @@ export class Slates {
   /** Returns true if the slate of the track begins. */
   private beginIfMissing(track: Track, slate: SlateTrack, now: number): boolean {
     // Media that is dropped because the server is slow is not missing.
-    if (track.lag.silentFor(now) < this.options.after || track.dropping || !canSend(track)) return false;
+    if (track.lag.silentFor(now) < this.options.after || track.dropping !== undefined || !canSend(track)) return false;
     if (!this.options.waits(track)) return false;
     this.options.onMissing(track);
     const source = this.sourceFor(track, slate);

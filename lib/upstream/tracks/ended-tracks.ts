@@ -1,6 +1,7 @@
 import type { MediaType } from '../../media/codec.js';
 import { sameMediaInfo, type MediaInfo } from '../../media/media-info.js';
 import { FrameIds } from './frame-ids.js';
+import type { Track } from './track.js';
 
 /**
  * The most bytes of codec private data that are remembered for an ended track. They are not charged to any upstream.
@@ -14,8 +15,8 @@ export interface EndedTrack {
   readonly ids: FrameIds;
   /** True if it ended while it waited for a key frame. */
   readonly keyMissing: boolean;
-  /** True if it ended inside a group that was dropped. */
-  readonly dropping: boolean;
+  /** Defined if it ended inside a group that was dropped. */
+  readonly dropping: Track['dropping'];
   /** True if its sender announced the end. */
   readonly complete: boolean;
 }
@@ -43,7 +44,7 @@ export class EndedTracks {
     const before = this.left.get(info.mediaType);
     this.left.delete(info.mediaType);
     if (before !== undefined && sameMediaInfo(before.latestInfo, info)) {
-      return { ids: before.ids, keyMissing: before.keyMissing || before.dropping };
+      return { ids: before.ids, keyMissing: before.keyMissing || before.dropping !== undefined };
     }
     return { ids: new FrameIds(initialFrameId), keyMissing: false };
   }

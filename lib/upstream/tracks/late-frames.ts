@@ -1,6 +1,6 @@
 import type { Frame } from '../../media/frame.js';
 import type { LagLimits } from './lag-limits.js';
-import type { Track } from './track.js';
+import type { DropCause, Track } from './track.js';
 
 /** ms that written bytes need to a slow server, at the most (ServerLag writes that far ahead). */
 const AHEAD = 2_000;
@@ -49,7 +49,7 @@ export class LateFrames {
     if (!frame.isKey && now - frame.arrivedAt <= oldest) return false;
     const start = laterKey(track, paced ? Infinity : now - oldest);
     if (start === undefined && (frame.isKey || !paced)) return false;
-    dropUntil(track, start);
+    dropUntil(track, start, 'slow');
     return true;
   }
 }
@@ -72,8 +72,11 @@ export function laterKey(track: Track, since: number): Frame | undefined {
 }
 
 /** Drops the queued frames before `start`; all of them, and those that follow up to a key frame, if it is undefined. */
-export function dropUntil(track: Track, start: Frame | undefined): void {
+export function dropUntil(track: Track, start: Frame | undefined, cause: DropCause): void {
   let keep = false;
-  track.discardAll(track.removeUnless((frame) => (keep ||= frame === start)));
-  if (start === undefined) track.dropping = true;
+  track.discardAll(
+    track.removeUnless((frame) => (keep ||= frame === start)),
+    cause,
+  );
+  if (start === undefined) track.dropping = cause;
 }

@@ -17,7 +17,7 @@ export function leaveOutOld({ tracks: { video, audio } }: TrackStream, since: nu
   const isOld = (track: Track | undefined): boolean => track?.head !== undefined && track.head.arrivedAt < since;
   if (!isOld(video) && !isOld(audio)) return;
   const start = video === undefined ? undefined : laterKey(video, since);
-  if (video !== undefined && video.length > 0) dropUntil(video, start);
+  if (video !== undefined && video.length > 0) dropUntil(video, start, 'outage');
   if (audio === undefined) return;
   const isBefore = (frame: Frame): boolean =>
     start === undefined
@@ -25,5 +25,8 @@ export function leaveOutOld({ tracks: { video, audio } }: TrackStream, since: nu
       : // Timestamps may have jumped back since then.
         frame.ms < start.ms && frame.arrivedAt <= start.arrivedAt + TOGETHER;
   let keep = false;
-  audio.discardAll(audio.removeUnless((frame) => (keep ||= !isBefore(frame))));
+  audio.discardAll(
+    audio.removeUnless((frame) => (keep ||= !isBefore(frame))),
+    'outage',
+  );
 }

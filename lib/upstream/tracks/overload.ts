@@ -3,7 +3,7 @@ import type { Logger } from '../../base/logger.js';
 import type { LagLimits } from './lag-limits.js';
 import { frameCharge, type Ledger } from './ledger.js';
 import { leaveOutOld } from './outage-window.js';
-import type { Track } from './track.js';
+import type { DropCause, Track } from './track.js';
 
 /** Share of the memory limit above which new groups of pictures are dropped. */
 const HIGH = 0.75;
@@ -42,30 +42,31 @@ export class Overload {
    * to make room.
    *
    * @param tracks all tracks of the upstream
+   * @param cause why memory would run out
    */
-  admits(track: Track, frame: Frame, tracks: () => readonly Track[]): boolean {
+  admits(track: Track, frame: Frame, tracks: () => readonly Track[], cause: DropCause = 'slow'): boolean {
     const { ledger } = this;
     const used = ledger.used / ledger.limit;
     if (this.active && used < LOW) this.end();
     if (track.mediaType !== 'video') {
-      if (used > VERY_HIGH) this.makeRoom(tracks());
+      if (used > VERY_HIGH) this.makeRoom(tracks(), cause);
       return true;
     }
-    if (track.dropping) {
-      if (!frame.isKey || used > HIGH || (this.active && used > LOW)) return this.drop(track);
-      track.dropping = false;
+    if (track.dropping !== undefined) {
+      const lacksRoom = used > HIGH || (this.active && used > LOW);
+      if (lacksRoom) return this.dropGroup(track, cause);
+      if (!frame.isKey) return this.dropGroup(track, track.dropping);
+      track.dropping = undefined;
       return true;
     }
     if (used > HIGH && frame.isKey) {
       this.begin();
-      track.dropping = true;
-      return this.drop(track);
+      return this.dropGroup(track, cause);
     }
     if (used > VERY_HIGH) {
       this.begin();
-      this.makeRoom(tracks());
-      track.dropping = true;
-      return this.drop(track);
+      this.makeRoom(tracks(), cause);
+      return this.dropGroup(track, cause);
     }
     return true;
   }
@@ -78,20 +79,20 @@ export class Overload {
   admitsWaiting(track: Track, frame: Frame, tracks: () => readonly Track[]): boolean {
     this.moveWindow(track, frame);
     const isNearlyFull = this.ledger.used > this.ledger.limit * HIGH;
-    if (this.limits.drops && frame.isKey && track.mediaType === 'video' && isNearlyFull) this.makeRoom(tracks());
+    if (this.limits.drops && frame.isKey && track.mediaType === 'video' && isNearlyFull)
+      this.makeRoom(tracks(), 'outage');
     if (track.length >= MOST_WAITING) {
-      if (track.mediaType === 'video') this.makeRoom([track]);
-      else this.dropOlderHalf(track);
+      if (track.mediaType === 'video') this.makeRoom([track], 'outage');
+      else this.dropOlderHalf(track, 'outage');
     }
-    if (!this.admits(track, frame, tracks)) return false;
+    if (!this.admits(track, frame, tracks, 'outage')) return false;
     if (track.mediaType === 'video' && this.ledger.left < frameCharge(frame)) {
-      this.makeRoom(tracks());
-      track.dropping = true;
-      return this.drop(track);
+      this.makeRoom(tracks(), 'outage');
+      return this.dropGroup(track, 'outage');
     }
     if (this.ledger.used > this.ledger.limit * VERY_HIGH) {
       this.begin();
-      for (const one of tracks()) if (one.mediaType === 'audio') this.dropOlderHalf(one);
+      for (const one of tracks()) if (one.mediaType === 'audio') this.dropOlderHalf(one, 'outage');
     }
     return true;
   }
@@ -99,9 +100,9 @@ export class Overload {
   /** Where frames are not dropped any more: the group of which some were dropped is dropped to its end. */
   endsGroup(track: Track, frame: Frame): boolean {
     if (this.active && this.ledger.used < this.ledger.limit * LOW) this.end();
-    if (!track.dropping) return true;
-    if (!frame.isKey) return this.drop(track);
-    track.dropping = false;
+    if (track.dropping === undefined) return true;
+    if (!frame.isKey) return this.dropGroup(track, track.dropping);
+    track.dropping = undefined;
     return true;
   }
 
@@ -111,9 +112,9 @@ export class Overload {
    */
   free(bytes: number, tracks: () => readonly Track[]): boolean {
     const all = tracks();
-    this.makeRoom(all);
+    this.makeRoom(all, 'slow');
     for (let i = 0; i < 8 && this.ledger.left < bytes; i++) {
-      for (const one of all) if (one.mediaType === 'audio') this.dropOlderHalf(one);
+      for (const one of all) if (one.mediaType === 'audio') this.dropOlderHalf(one, 'slow');
     }
     return this.ledger.left >= bytes;
   }
@@ -131,9 +132,9 @@ export class Overload {
     this.begin();
     for (const frame of frames) {
       frame.release();
-      this.drop(track);
+      this.drop(track, 'slow');
     }
-    if (track.mediaType === 'video') track.dropping = true;
+    if (track.mediaType === 'video') track.dropping = 'slow';
     return false;
   }
 
@@ -149,16 +150,16 @@ export class Overload {
     if (isOld(video) || isOld(audio)) leaveOutOld(track.stream, now - limit);
   }
 
-  private dropOlderHalf(track: Track): void {
+  private dropOlderHalf(track: Track, cause: DropCause): void {
     const half = Math.ceil(track.length / 2);
     let n = 0;
     const out = track.removeUnless(() => n++ >= half);
-    track.discardAll(out);
+    track.discardAll(out, cause);
     this.dropped += out.length;
   }
 
   /** Drops queued video: the whole groups of which no frame was written yet. */
-  private makeRoom(tracks: Iterable<Track>): void {
+  private makeRoom(tracks: Iterable<Track>, cause: DropCause): void {
     this.begin();
     for (const track of tracks) {
       if (track.mediaType !== 'video' || track.length === 0) continue;
@@ -170,16 +171,23 @@ export class Overload {
         if (frame.isKey) inGroup = true;
         return !inGroup;
       });
-      track.discardAll(out);
+      track.discardAll(out, cause);
       this.dropped += out.length;
-      if (out.length > 0) track.dropping = true;
+      if (out.length > 0) track.dropping = cause;
     }
   }
 
-  private drop(track: Track): false {
-    track.droppedFrames++;
-    this.dropped++;
+  /** Drops a received frame of video, and those that follow up to a key frame. */
+  private dropGroup(track: Track, cause: DropCause): false {
+    track.dropping = cause;
+    this.drop(track, cause);
     return false;
+  }
+
+  private drop(track: Track, cause: DropCause): void {
+    track.droppedFrames++;
+    if (cause === 'slow') track.slowFrames++;
+    this.dropped++;
   }
 
   private begin(): void {

@@ -73,6 +73,12 @@ export interface TrackStream extends QueueGroup {
   mayWrite(track: Track, frame: Frame, now: number): boolean;
 }
 
+/**
+ * Why frames are dropped on purpose. `slow`: the server takes too little, or a sender brings too much; `outage`: no
+ * server takes anything.
+ */
+export type DropCause = 'slow' | 'outage';
+
 /** One video or audio rendition of a stream: its queue of frames, and the state that is needed to write them. */
 export class Track extends TrackQueue implements Counting, TimedTrack {
   readonly mediaType: MediaType;
@@ -88,6 +94,8 @@ export class Track extends TrackQueue implements Counting, TimedTrack {
   /** How often a frame was written again on another connection after the kernel had taken it. */
   resentFrames = 0;
   droppedFrames = 0;
+  /** Those of the dropped frames that its server was too slow for. */
+  slowFrames = 0;
   /** Frames of the slate that were written. */
   slateFrames = 0;
   /** Time of the last frame that was written, ms. */
@@ -103,8 +111,8 @@ export class Track extends TrackQueue implements Counting, TimedTrack {
   delay = 0;
   /** True while video is dropped until the next key frame, on a connection that was opened again. */
   waitKey = false;
-  /** True while received video is dropped until the next key frame (overload). */
-  dropping = false;
+  /** Why received video is dropped until the next key frame; undefined: it is not dropped. */
+  dropping: DropCause | undefined;
   /** True once a warning has said that the track has no codec private data. */
   privateDataMissed = false;
   /** Written frames that may have to be written again. */
@@ -302,9 +310,11 @@ export class Track extends TrackQueue implements Counting, TimedTrack {
    * Drops frames that were taken from the queue on purpose. They count as done, also while no server publishes the
    * stream: their sender does not have to keep them. Media infos that only they needed are forgotten.
    */
-  discardAll(frames: readonly Frame[]): void {
+  discardAll(frames: readonly Frame[], cause: DropCause): void {
     if (frames.length === 0) return;
+    const before = this.droppedFrames;
     for (const frame of frames) this.drop(frame);
+    if (cause === 'slow') this.slowFrames += this.droppedFrames - before;
     this.leftOut = true;
     const next = this.head?.seq ?? this.ids.next;
     if (this.infos.forgetWaiting(next)) this.chargeInfos();
