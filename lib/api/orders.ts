@@ -73,6 +73,11 @@ async function ofRoute(route: string, order: () => Promise<OrderAnswer>): Promis
   if (!/^rtmps?:\/\/[^/]+\/[^/]+/i.test(route)) {
     return failure(400, 'bad_request', 'a route is the URL of a server with its app, such as rtmp://host/app');
   }
+  // The order would be for all streams of the app.
+  if (!/^rtmps?:\/\/[^/]+\/[^/]+\/?$/i.test(route)) {
+    const instead = 'an order for one stream is given to its upstream: .../upstreams/{id}/...';
+    return failure(400, 'bad_request', `a route ends with the app, and this one has a stream; ${instead}`);
+  }
   const answer = await order();
   if (isRefusal(answer)) return refused(answer);
   if (answer === undefined)

@@ -62,18 +62,39 @@ describe('what operators can order', { timeout: 90_000 }, () => {
     assert.match(running.log.text, /API: POST \/upstreams\/u1\/disable done, for 127\.0\.0\.1/);
   });
 
-  it('an order for a route is logged without the stream key and the login that the route contains', async () => {
+  it('an order for a route with a stream is refused: it would be for all streams of the app', async () => {
+    const senders = [await open('a'), await open('b')];
+    for (const sender of senders) sender.send(frameAt(0, 'v0', { key: true }));
+    for (const id of ['a', 'b']) await state('publishing', id);
+    const url = `rtmp://name:pa55word@127.0.0.1:${ingest.port}/app/secret_key_1?token=t0ken`;
+    const route = encodeURIComponent(url);
+    const to = { url: 'rtmp://127.0.0.1/other' };
+    const replies = [
+      ...(await Promise.all(
+        ['disable', 'enable', 'retry'].map((one) => running.request('POST', `/api/routes/${route}/${one}`)),
+      )),
+      await running.postJson(`/api/routes/${route}/elsewhere`, to),
+      await running.request('DELETE', `/api/routes/${route}/elsewhere`),
+    ];
+    for (const { status, json, text } of replies) {
+      assert.deepEqual([status, Reflect.get(json as object, 'error')], [400, 'bad_request']);
+      assert.match(text, /a route ends with the app, and this one has a stream; .*\/upstreams\/\{id\}/);
+      assert.doesNotMatch(text, /pa55word|secret_key_1|t0ken/);
+    }
+    for (const id of ['a', 'b']) await state('publishing', id);
+    assert.deepEqual((await running.request('GET', '/api/orders')).json, []);
+    assert.doesNotMatch(running.log.text, /pa55word|secret_key_1|t0ken/);
+  });
+
+  it('an order for a route is logged without the login that the route contains', async () => {
     const sender = await open();
     sender.send(frameAt(0, 'v0', { key: true }));
     await state('publishing');
-    const route = encodeURIComponent(`rtmp://name:pa55word@127.0.0.1:${ingest.port}/app/secret_key_1?token=t0ken`);
+    const route = encodeURIComponent(`rtmp://name:pa55word@127.0.0.1:${ingest.port}/app/`);
     assert.equal((await running.request('POST', `/api/routes/${route}/disable`)).status, 200);
     await state('disabled');
-    assert.match(
-      running.log.text,
-      /API: POST \/routes\/<rtmp:\/\/\*\*\*@127\.0\.0\.1:\d+\/app\/sec\*\*\*\S*>\/disable done/,
-    );
-    assert.doesNotMatch(running.log.text, /pa55word|secret_key_1|t0ken/);
+    assert.match(running.log.text, /API: POST \/routes\/<rtmp:\/\/\*\*\*@127\.0\.0\.1:\d+\/app\S*>\/disable done/);
+    assert.doesNotMatch(running.log.text, /pa55word/);
     // The log masks URLs in each line. It must not mistake the order for a stream key.
     const app = `rtmp://127.0.0.1:${ingest.port}/app`;
     assert.equal((await running.request('POST', `/api/routes/${encodeURIComponent(app)}/retry`)).status, 200);

@@ -11,9 +11,14 @@ const ORDERS = [
   ['retry', 'make the next attempt to connect now'],
 ] as const;
 
+const BAD_BODY = 'The body has no valid url or backup_urls, or an unknown member';
+
 /** The orders of operators, for an upstream or for a route. */
 export function orderPaths(): Record<string, PathItem> {
-  const route = pathId('route', 'URL of a server with its app, such as rtmp://host/app, percent-encoded');
+  const route = pathId(
+    'route',
+    'URL of a server with its app, without a stream, such as rtmp://host/app, percent-encoded',
+  );
   const paths: Record<string, PathItem> = {};
   for (const [order, what] of ORDERS) {
     const errors = order === 'disable' ? { ...writeErrors, ...tooMany } : writeErrors;
@@ -35,6 +40,7 @@ export function orderPaths(): Record<string, PathItem> {
           200: json('How many upstreams are concerned now', ref('Concerned')),
           404: error('No upstream publishes there, or nothing was to be changed'),
           ...errors,
+          400: badRoute,
         },
       },
     };
@@ -66,6 +72,7 @@ export function orderPaths(): Record<string, PathItem> {
         200: json('How many upstreams are concerned now', ref('Concerned')),
         ...writeErrors,
         ...bodyErrors,
+        400: error(`${BAD_BODY}, or the route is malformed or has a stream`),
       },
     },
     delete: {
@@ -76,6 +83,7 @@ export function orderPaths(): Record<string, PathItem> {
         200: json('How many upstreams are concerned now', ref('Concerned')),
         404: error('No upstream publishes there, or nothing was to be changed'),
         ...writeErrors,
+        400: badRoute,
       },
     },
   };
@@ -95,6 +103,8 @@ export function orderPaths(): Record<string, PathItem> {
   return paths;
 }
 
+const badRoute = error('The route is malformed, or has a stream');
+
 const destinations = {
   required: true,
   content: { 'application/json': { schema: ref('Destinations') } },
@@ -104,7 +114,7 @@ const tooMany = { 409: error('There are too many such orders (too_many_orders)')
 
 /** Errors of an order with URLs. Nothing was changed then. */
 const bodyErrors = {
-  400: error('The body has no valid url or backup_urls, or an unknown member, or the path is malformed'),
+  400: error(`${BAD_BODY}, or the path is malformed`),
   ...tooMany,
   413: error('The body is larger than 1 MiB (body_too_large)'),
   415: error('The body is not a JSON object, or its Content-Type is not application/json'),
