@@ -84,10 +84,16 @@ describe('orders of operators with workers', { timeout: 90_000 }, () => {
         [1, 'disabled', A],
       ],
     );
+    // They can be changed.
+    const other = `rtmp://127.0.0.1:${there.port}/third/${B}`;
+    assert.deepEqual(await service.order(`upstreams/${B}/elsewhere`, { url: other }), [204, undefined]);
+    assert.deepEqual(await service.order(`upstreams/${A}/disable`), [204, undefined]);
     await open(A);
     await open(B);
     await state(A, 'disabled');
     const again = await there.next();
+    const [, , connect] = await again.command('connect');
+    assert.equal(Reflect.get(connect as object, 'app'), 'third');
     await again.until(() => framesOf(again).includes(`${B}-0`));
     assert.equal(here.connections.length, connections);
     // They can be taken back.

@@ -150,6 +150,7 @@ describe('the nodes of a fleet as one', { timeout: 120_000 }, () => {
       [['disabled', 'a']],
     );
     assert.deepEqual((await n1.http.get('/api/orders')).json, listed);
+    assert.equal((await n2.post('/api/upstreams/a/elsewhere', { url: url('a2') })).status, 204);
     // Another node takes it over.
     sender.destroy();
     await until(
@@ -157,6 +158,10 @@ describe('the nodes of a fleet as one', { timeout: 120_000 }, () => {
       () => n2.http.get('/api/upstreams/a'),
       ({ status }) => status === 404,
     );
+    // Its orders can be changed meanwhile.
+    assert.equal((await n1.post('/api/upstreams/a/elsewhere', { url: url('a3') })).status, 204);
+    assert.equal((await n3.post('/api/upstreams/a/disable')).status, 204);
+    assert.equal((await n2.http.request('DELETE', '/api/upstreams/a/elsewhere')).status, 204);
     await n3.publish('a', url('a'), [key]);
     await shows(n1, 'a', 'disabled');
     assert.equal((await n1.upstream('a')).node, 'n3');

@@ -93,6 +93,30 @@ describe('standing orders of operators', { timeout: 90_000 }, () => {
     assert.deepEqual(await orders(), []);
   });
 
+  it('can be changed while their upstreams are absent', async () => {
+    await open('u1');
+    await running.shows('u1', ({ state }) => state === 'publishing', 'u1 is published');
+    const to = (app: string): { url: string } => ({ url: `rtmp://127.0.0.1:${here.port}/${app}/u1` });
+    const path = '/api/upstreams/u1';
+    assert.equal((await running.postJson(`${path}/elsewhere`, to('second'))).status, 204);
+    assert.equal((await running.request('POST', `${path}/disable`)).status, 204);
+    await drop('u1');
+    assert.equal((await running.postJson(`${path}/elsewhere`, { url: 'http://127.0.0.1/a/b' })).status, 422);
+    assert.equal((await running.postJson(`${path}/elsewhere`, to('third'))).status, 204);
+    assert.equal((await running.request('POST', `${path}/disable`)).status, 204, 'it is disabled already');
+    const urls = (await orders()).map(({ kind, url }) => `${kind} ${url ?? ''}`).sort();
+    assert.deepEqual(urls, ['disabled ', `elsewhere rtmp://127.0.0.1:${here.port}/third/***`]);
+    assert.equal((await running.request('POST', `${path}/enable`)).status, 204);
+    await open('u1');
+    const shown = await running.shows('u1', ({ state }) => state === 'publishing', 'u1 is published there');
+    assert.equal(shown.destination_url, to('third').url);
+    assert.equal((await running.request('DELETE', `${path}/elsewhere`)).status, 204);
+    await drop('u1');
+    // Without an order, there is nothing to change.
+    assert.equal((await running.postJson(`${path}/elsewhere`, to('second'))).status, 404);
+    assert.equal((await running.request('POST', `${path}/disable`)).status, 404);
+  });
+
   it('are taken back by number, while their upstreams are absent too', async () => {
     await open('u1');
     await running.shows('u1', ({ state }) => state === 'publishing', 'u1 is published');

@@ -28,7 +28,7 @@ export function orderPaths(): Record<string, PathItem> {
         operationId: `${order}Upstream`,
         summary: `${name} an upstream: ${what}`,
         parameters: [upstream],
-        responses: { 204: { description: 'Done' }, ...noUpstream, ...errors },
+        responses: { 204: { description: 'Done' }, ...(order === 'disable' ? absent : noUpstream), ...errors },
       },
     };
     paths[`/routes/{route}/${order}`] = {
@@ -52,7 +52,7 @@ export function orderPaths(): Record<string, PathItem> {
         'Send an upstream elsewhere: its RTMP connection ends in order, and another one begins at a key frame, while its senders stay connected. It lasts until it is taken back, also for upstreams that are created later',
       parameters: [upstream],
       requestBody: destinations,
-      responses: { 204: { description: 'Done' }, ...noUpstream, ...writeErrors, ...bodyErrors },
+      responses: { 204: { description: 'Done' }, ...absent, ...writeErrors, ...bodyErrors },
     },
     delete: {
       operationId: 'bringUpstreamBack',
@@ -102,6 +102,9 @@ export function orderPaths(): Record<string, PathItem> {
   };
   return paths;
 }
+
+/** An order that stands can be given again, or changed, while its upstream is absent. */
+const absent = { 404: error('There is no upstream with this id, and no such order for it') };
 
 const badRoute = error('The route is malformed, or has a stream');
 

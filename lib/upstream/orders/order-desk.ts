@@ -77,11 +77,12 @@ export class OrderDesk {
       for (const upstream of concerned) upstream.retry();
       return concerned.length > 0 ? concerned.length : undefined;
     }
-    if (order === 'disable' && 'id' in scope && concerned.length === 0) return undefined;
+    if (order === 'disable' && concerned.length === 0 && !this.mayBeAbsent('disabled', scope)) return undefined;
     const change = order === 'disable' ? this.book.disable(scope, note) : this.book.enable(scope);
     if (change === 'full') return TOO_MANY;
     for (const upstream of concerned) this.follow(upstream);
-    return concerned.length > 0 || change === 'changed' ? concerned.length : undefined;
+    const isKnown = change === 'changed' || (order === 'disable' && 'id' in scope);
+    return concerned.length > 0 || isKnown ? concerned.length : undefined;
   }
 
   /** See `Management.sendElsewhere`. */
@@ -93,7 +94,7 @@ export class OrderDesk {
   /** Whether the order can be carried out. Returns how many upstreams it concerns. */
   async check(scope: OrderScope, to: Elsewhere): Promise<OrderAnswer> {
     const concerned = this.askedBy(scope);
-    if ('id' in scope && concerned.length === 0) return undefined;
+    if (concerned.length === 0 && !this.mayBeAbsent('elsewhere', scope)) return undefined;
     const options = concerned.map((upstream) => upstream.options);
     return formRefusal(scope, to) ?? (await refusalOf(to, options, this.clock)) ?? concerned.length;
   }
@@ -101,11 +102,16 @@ export class OrderDesk {
   /** Carries the order out. */
   apply(scope: OrderScope, to: Elsewhere | undefined): OrderAnswer {
     const concerned = this.askedBy(scope);
-    if (to !== undefined && 'id' in scope && concerned.length === 0) return undefined;
+    if (to !== undefined && concerned.length === 0 && !this.mayBeAbsent('elsewhere', scope)) return undefined;
     const change = this.book.send(scope, to);
     if (change === 'full') return TOO_MANY;
     for (const upstream of concerned) this.follow(upstream);
     return concerned.length > 0 || change === 'changed' ? concerned.length : undefined;
+  }
+
+  /** Whether an order is possible while no such upstream is present. For an id, only one that changes another order. */
+  private mayBeAbsent(kind: StandingOrder['kind'], scope: OrderScope): boolean {
+    return !('id' in scope) || this.book.has(kind, scope);
   }
 
   /** The upstreams whose senders ask for `scope`. */

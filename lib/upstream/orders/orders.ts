@@ -77,6 +77,11 @@ export class Orders {
     );
   }
 
+  /** Whether there is an order of this kind for just this upstream or route. */
+  has(kind: StandingOrder['kind'], scope: OrderScope): boolean {
+    return kind === 'disabled' ? this.disabled.has(scope) : this.elsewhere.has(scope);
+  }
+
   /** Whether one more order of this kind is possible. */
   hasRoom(kind: 'disable' | 'elsewhere', scope: OrderScope): boolean {
     return kind === 'disable' ? this.disabled.hasRoom(scope) : this.elsewhere.hasRoom(scope);
