@@ -1,6 +1,6 @@
 import type { ConnectData } from '../kmp/connect-data.js';
 import type { Logger } from '../base/logger.js';
-import { maskKey } from '../base/mask.js';
+import { maskKey, maskUrl } from '../base/mask.js';
 import type { MediaInfo } from '../media/media-info.js';
 import { Breakages } from './report/breakages.js';
 import type { CloseReason, NotificationReason } from './report/close-reason.js';
@@ -295,6 +295,8 @@ export class Upstream
    */
   sendTo(elsewhere: Elsewhere | undefined): void {
     if (this.phase !== 'open' || !this.target.change(elsewhere)) return;
+    const what = elsewhere === undefined ? 'an operator has sent it back' : 'an operator has sent it elsewhere';
+    this.log.info(what, { url: maskUrl(this.target.url) });
     this.breakages.forget();
     this.serverStatus = null;
     moveStreams(this, this.streamSet);

@@ -18,7 +18,7 @@ export interface EventLinesOptions {
 }
 
 /** Fields that are printed behind the message. */
-const PRINTED: readonly string[] = ['peer', 'encoder'];
+const PRINTED: readonly string[] = ['peer', 'encoder', 'url'];
 
 /**
  * A logger for people who watch a terminal: the time, what it is about, and the message, in one line. Warnings and

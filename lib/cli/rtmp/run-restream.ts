@@ -32,7 +32,7 @@ export interface RestreamRun {
 }
 
 /** Lines of the service that are printed: what happens to destinations, not to connections of this process itself. */
-const SHOWN = /^(publish_start|input_back|recovered|failover|upstream ended|the overload is over)\b/;
+const SHOWN = /^(an operator has|publish_start|input_back|recovered|failover|upstream ended|the overload is over)\b/;
 /**
  * The next encoder of a destination that still waits is another sender to the service, with other frame ids. That is no
  * loss.

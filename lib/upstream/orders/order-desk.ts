@@ -22,7 +22,7 @@ export interface OrderedUpstream {
   readonly target: Target;
   readonly options: CheckedUpstream;
   readonly log: Logger;
-  readonly hold: { begin(): void; end(): void };
+  readonly hold: { readonly isActive: boolean; begin(): void; end(): void };
   retry(): void;
   sendTo(elsewhere: Elsewhere | undefined): void;
 }
@@ -43,8 +43,8 @@ export class OrderDesk {
   }
 
   /** An upstream begins. */
-  begins({ id, target, hold }: OrderedUpstream): void {
-    if (this.book.isDisabled(id, target.url)) hold.begin();
+  begins(upstream: OrderedUpstream): void {
+    if (this.book.isDisabled(upstream.id, upstream.target.url)) disable(upstream);
   }
 
   /** Replaces all orders: those of another process. */
@@ -124,12 +124,20 @@ export class OrderDesk {
     const { id, data, hold } = upstream;
     const to = this.book.elsewhereOf(id, data.url);
     const disabled = this.book.isDisabled(id, to?.url ?? data.url);
-    if (disabled) hold.begin();
+    if (disabled) disable(upstream);
     try {
       upstream.sendTo(to);
     } catch (error) {
       upstream.log.error(`it cannot be sent elsewhere: ${messageOf(error)}`);
     }
-    if (!disabled) hold.end();
+    if (!disabled && hold.isActive) {
+      upstream.log.info('an operator has enabled it');
+      hold.end();
+    }
   }
+}
+
+function disable({ hold, log }: OrderedUpstream): void {
+  if (!hold.isActive) log.info('an operator has disabled it');
+  hold.begin();
 }

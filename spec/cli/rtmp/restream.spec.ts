@@ -92,6 +92,32 @@ describe('kmp-rtmp restream', () => {
     assert.doesNotMatch(stdout, /first-key|second-key|third-key|obs-stream-key/);
   });
 
+  it('prints what an operator changes: another destination, and back; disabled, and enabled', async () => {
+    const { started, port, http } = await start();
+    const publisher = await RawPublisher.publish(port, 'live', 'any');
+    play(publisher, 0, 5);
+    await started.says(/\/live\/fi\*\*\* {2}the server publishes the stream\n/);
+    const present = (await send(http, 'GET', '/kmp_rtmp_api/upstreams')).json as Record<string, { url: string }>;
+    const [id = ''] = Object.entries(present).find(([, { url }]) => url.includes(`:${good[0]?.port}/`)) ?? [];
+    const upstream = `/kmp_rtmp_api/upstreams/${encodeURIComponent(id)}`;
+    const body = { url: `rtmp://127.0.0.1:${good[1]?.port}/other/fourth-key` };
+    const headers = { 'Content-Type': 'application/json' };
+    assert.equal(
+      (await send(http, 'POST', `${upstream}/elsewhere`, headers, undefined, JSON.stringify(body))).status,
+      204,
+    );
+    await started.says(
+      /\/live\/fi\*\*\* {2}an operator has sent it elsewhere, rtmp:\/\/127\.0\.0\.1:\d+\/other\/fo\*\*\*\n/,
+    );
+    assert.equal((await send(http, 'DELETE', `${upstream}/elsewhere`)).status, 204);
+    await started.says(/\/live\/fi\*\*\* {2}an operator has sent it back, rtmp:\/\/127\.0\.0\.1:\d+\/live\/fi\*\*\*\n/);
+    assert.equal((await send(http, 'POST', `${upstream}/disable`)).status, 204);
+    await started.says(/\/live\/fi\*\*\* {2}an operator has disabled it\n/);
+    assert.equal((await send(http, 'POST', `${upstream}/enable`)).status, 204);
+    await started.says(/\/live\/fi\*\*\* {2}an operator has enabled it\n/);
+    assert.doesNotMatch(started.stdout, /first-key|fourth-key/);
+  });
+
   it('goes on with the next encoder when one has left', async () => {
     const { port } = await start();
     for (let n = 0; n < 2; n++) {
