@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { readConfiguration, type ConfigurationOptions } from './configuration.js';
 import { CommandError } from './exit.js';
 import { checkFiles } from './files.js';
+import { print } from './output.js';
 
 /** Checks a configuration as `serve` would, and prints its warnings. @throws ConfigError */
 export async function checkConfiguration(options: ConfigurationOptions): Promise<void> {
@@ -9,7 +10,7 @@ export async function checkConfiguration(options: ConfigurationOptions): Promise
   const found = await checkFiles(config);
   const { file, warnings } = config;
   for (const warning of [...warnings, ...found]) process.stderr.write(`warning: ${warning}\n`);
-  process.stdout.write(`${file}: the configuration is good\n`);
+  print(`${file}: the configuration is good\n`);
 }
 
 /** `kmp-rtmp check FILE`: the same as `kmp-rtmp -t -c FILE`. */

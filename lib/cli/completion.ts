@@ -3,6 +3,7 @@ import { bashScript } from './completion/bash.js';
 import { fishScript } from './completion/fish.js';
 import { treeOf } from './completion/tree.js';
 import { zshScript } from './completion/zsh.js';
+import { print } from './output.js';
 
 const scripts = { bash: bashScript, zsh: zshScript, fish: fishScript } as const;
 
@@ -25,6 +26,6 @@ export function completionCommand(program: () => Command, defaultCommand: string
     .addArgument(new Argument('<shell>', 'the shell').choices(Object.keys(scripts)))
     .addHelpText('after', details)
     .action((shell: keyof typeof scripts) => {
-      process.stdout.write(scripts[shell](treeOf(program(), defaultCommand)));
+      print(scripts[shell](treeOf(program(), defaultCommand)));
     });
 }

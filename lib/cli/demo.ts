@@ -11,6 +11,7 @@ import type { DemoTrack } from './demo-run.js';
 import { bytesText, ProgressView } from './send/send-progress.js';
 import { speed } from './send/send-values.js';
 import { table } from './table.js';
+import { print } from './output.js';
 
 interface DemoCommandOptions {
   readonly out: string;
@@ -62,7 +63,7 @@ async function demo(file: string, options: DemoCommandOptions): Promise<boolean>
   const view = { current: undefined as ProgressView | undefined };
   const say = (text: string): void => {
     view.current?.clear();
-    process.stdout.write(`${text}\n`);
+    print(`${text}\n`);
   };
   say(
     `Plays ${file} through a sender, the service and an RTMP ingest, all in this process, ` +

@@ -20,15 +20,3 @@ export function errorText(error: unknown): string {
   if (known || !(error instanceof Error)) return `kmp-rtmp: ${messageOf(error)}`;
   return `kmp-rtmp: unexpected error, please report it: ${error.stack ?? error.message}`;
 }
-
-/**
- * Handles errors of stdout and stderr. If the reader of stdout has closed the pipe (`kmp-rtmp inspect FILE | head`),
- * the process ends without an error; any other error of stdout is a failure. Errors of stderr are ignored: the service
- * goes on without the reader of its log.
- */
-export function handlePipeErrors(): void {
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    process.exit(error.code === 'EPIPE' ? ExitCode.ok : ExitCode.failed);
-  });
-  process.stderr.on('error', () => {});
-}

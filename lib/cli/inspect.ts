@@ -8,6 +8,7 @@ import { jsonLine } from '../inspect/printable.js';
 import type { InspectRecord } from '../inspect/record.js';
 import { recordText } from '../inspect/text.js';
 import { errorText, ExitCode } from './exit.js';
+import { print } from './output.js';
 
 interface InspectCommandOptions {
   readonly json?: boolean;
@@ -93,5 +94,5 @@ function text(record: InspectRecord): string {
 
 /** Waits for a slow reader, so that the output does not fill the memory. */
 async function write(chunk: string): Promise<void> {
-  if (!process.stdout.write(chunk)) await once(process.stdout, 'drain');
+  if (!print(chunk)) await once(process.stdout, 'drain');
 }

@@ -4,12 +4,13 @@ import { version } from '../base/version.js';
 import { checkCommand } from './check.js';
 import { completionCommand } from './completion.js';
 import { demoCommand } from './demo.js';
-import { errorText, ExitCode, handlePipeErrors } from './exit.js';
+import { errorText, ExitCode } from './exit.js';
 import { helpStyle } from './help.js';
 import { ingestCommand } from './rtmp/ingest.js';
 import { restreamCommand } from './rtmp/restream.js';
 import { inspectCommand } from './inspect.js';
 import { licensesCommand } from './about/licenses.js';
+import { handlePipeErrors, print } from './output.js';
 import { sendCommand } from './send/send.js';
 import { serveCommand } from './serve.js';
 import { topCommand } from './top.js';
@@ -25,7 +26,10 @@ export function createProgram(): Command {
     .helpOption('-h, --help', 'print help and exit; after a command, the help of that command')
     .addHelpText('after', examples)
     .configureHelp(helpStyle)
-    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, `${NAME}: `)) })
+    .configureOutput({
+      writeOut: (text) => void print(text),
+      outputError: (text, write) => write(text.replace(/^error: /, `${NAME}: `)),
+    })
     .exitOverride();
   const tools = [
     restreamCommand(),

@@ -5,6 +5,7 @@ import { headLine, lackLine, tableLines } from './top/render.js';
 import { ORDERS, rowsOf, type Order } from './top/rows.js';
 import { Screen } from './top/screen.js';
 import type { ServiceSample } from './top/status.js';
+import { print } from './output.js';
 
 interface TopOptions {
   readonly api: string;
@@ -93,5 +94,5 @@ async function printOnce(
     ...(lack === undefined ? [] : [lack]),
     ...(rows.length === 0 ? [] : tableLines(rows)),
   ];
-  process.stdout.write(`${lines.join('\n')}\n`);
+  print(`${lines.join('\n')}\n`);
 }

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { embeddedFiles, readPackageFile } from '../../base/package-files.js';
+import { print } from '../output.js';
 
 /** Written by scripts/package/licenses.js when the executable is made. */
 const THIRD_PARTY = 'third-party-licenses.txt';
@@ -14,6 +15,6 @@ export function licensesCommand(): Command {
     .description('Print the licences of kmp-rtmp and of the software that it contains.')
     .action(() => {
       const others = embeddedFiles() === undefined ? ON_DISK : readPackageFile(THIRD_PARTY)?.toString('utf8');
-      process.stdout.write(`${readPackageFile('LICENSE')?.toString('utf8') ?? ''}${others ?? ''}`);
+      print(`${readPackageFile('LICENSE')?.toString('utf8') ?? ''}${others ?? ''}`);
     });
 }

@@ -15,6 +15,7 @@ import { Service } from '../../service.js';
 import { systemClock } from '../../time/clock.js';
 import { CommandError } from '../exit.js';
 import { checkFiles } from '../files.js';
+import { ignoreOutputErrors } from '../output.js';
 import type { Address } from '../send/send-values.js';
 import { FixedController, STREAM, type Destination } from './destinations.js';
 import { EventLines } from './event-lines.js';
@@ -90,6 +91,8 @@ export async function runRestream(options: RestreamRun): Promise<void> {
   const config = configuration(http, secret, options.directives);
   const warnings = await checkFiles(config);
   const admitted = admission();
+  // The stream of a live event does not end with the reader of these lines.
+  ignoreOutputErrors();
   const write = (text: string): void => void process.stdout.write(text);
   const upstreams = new Map(destinations.map(({ id, label }) => [id, label]));
   const lines = { write, clock: systemClock };

@@ -15,6 +15,7 @@ import type { ControlledSend } from '../rtmp/send-control.js';
 import { bytesText, ProgressView, timeText } from './send-progress.js';
 import { address, passes, speed, time, type Address } from './send-values.js';
 import { table } from '../table.js';
+import { print } from '../output.js';
 
 interface SendOptions {
   readonly to: Address;
@@ -164,7 +165,7 @@ async function send(files: readonly string[], options: SendOptions): Promise<boo
         secret === undefined
           ? control?.routes
           : (track: PlannedTrack) => [signedRoute(track, options.to, secret, systemClock)];
-      if (options.quiet !== true) process.stdout.write(`${heading(tracks, options)}\n`);
+      if (options.quiet !== true) print(`${heading(tracks, options)}\n`);
       const sender = new Sender({
         ...options.to,
         tracks,
@@ -180,7 +181,7 @@ async function send(files: readonly string[], options: SendOptions): Promise<boo
     };
     const report = await run().finally(() => control?.unpublish());
     view.clear();
-    if (options.quiet !== true) process.stdout.write(`${summary(report)}\n`);
+    if (options.quiet !== true) print(`${summary(report)}\n`);
     for (const problem of [...missing, ...unacknowledged(report)]) process.stderr.write(`kmp-rtmp: ${problem}\n`);
     // If it was stopped before the end of a finite number of rounds, a part was not sent.
     return report.complete && missing.length === 0 && !(report.stopped && rounds !== Infinity);

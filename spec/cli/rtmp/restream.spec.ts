@@ -92,6 +92,23 @@ describe('kmp-rtmp restream', () => {
     assert.doesNotMatch(stdout, /first-key|second-key|third-key|obs-stream-key/);
   });
 
+  it('goes on without the reader of its lines', async () => {
+    const { started, port } = await start();
+    started.closeStdout();
+    for (let n = 0; n < 2; n++) {
+      const publisher = await RawPublisher.publish(port, 'live', `name-${n}`);
+      play(publisher, 0, 5);
+      const connections = await Promise.all(good.map((ingest) => ingest.next()));
+      publisher.command(0, 'deleteStream', 9, null, 1);
+      for (const connection of connections) {
+        await connection.closed;
+        assert.deepEqual(of(connection, 'v'), numbered('v', 5));
+      }
+    }
+    started.kill('SIGINT');
+    assert.equal((await started.ended).code, 0);
+  });
+
   it('prints what an operator changes: another destination, and back; disabled, and enabled', async () => {
     const { started, port, http } = await start();
     const publisher = await RawPublisher.publish(port, 'live', 'any');
