@@ -1,6 +1,6 @@
-import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
-import { connect, type Server } from 'node:net';
+import type { Server } from 'node:net';
 import { KmpRtmpError } from '../base/errors.js';
+import { listenOnSocket, removeSocket } from './unix-socket.js';
 
 /** Listening failed: the port is in use, not permitted, or the address does not exist. */
 export class ListenError extends KmpRtmpError {
@@ -39,33 +39,28 @@ export function addressName({ host, port, path }: Pick<ListenOn, 'host' | 'port'
 
 /** Resolves with the port when `server` listens. For port 0, the system chooses the port. @throws ListenError */
 export async function listenOn(server: Server, address: ListenOn): Promise<number> {
-  if (address.path === undefined) return listen(server, address);
-  await removeStaleSocket(address.path);
-  await listen(server, address);
-  // As nginx does: the permissions of the folder restrict access.
-  chmodSync(address.path, 0o666);
-  return 0;
+  const { path } = address;
+  try {
+    if (path === undefined) return await listen(server, address);
+    await listenOnSocket(server, path, (own) => listen(server, { ...address, path: own }));
+    return 0;
+  } catch (error) {
+    throw new ListenError(addressName(address), error);
+  }
 }
 
-/** Removes a socket file that a killed process has left. A file of another kind, and a socket in use, are kept. */
-async function removeStaleSocket(path: string): Promise<void> {
-  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() !== true) return;
-  const probe = connect(path);
-  const inUse = await new Promise<boolean>((resolve) => {
-    probe.once('connect', () => resolve(true));
-    probe.once('error', (error) => resolve(!('code' in error && error.code === 'ECONNREFUSED')));
-  });
-  probe.destroy();
-  if (!inUse) unlinkSync(path);
+/** Stops accepting connections. `done` is called when the last one has ended. */
+export function closeServer(server: Server, done?: () => void): void {
+  removeSocket(server);
+  server.close(() => done?.());
 }
 
 function listen(server: Server, address: ListenOn): Promise<number> {
   return new Promise((resolve, reject) => {
-    const onError = (error: Error): void => reject(new ListenError(addressName(address), error));
-    server.once('error', onError);
+    server.once('error', reject);
     const { path, host, port, ipv6Only, backlog } = address;
     server.listen(path === undefined ? { host, port, ipv6Only, backlog } : { path, backlog }, () => {
-      server.off('error', onError);
+      server.off('error', reject);
       const bound = server.address();
       resolve(bound !== null && typeof bound === 'object' ? bound.port : address.port);
     });

@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { existsSync, linkSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  linkSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
@@ -154,6 +164,22 @@ describe('listen', { timeout: 90_000 }, () => {
     assert.equal(text, '["u1"]');
     await service.stop();
     assert.deepEqual([existsSync(kmp), existsSync(web)], [false, false]);
+  });
+
+  it('unix: leaves what stands in the place of its socket files at the end', async (t) => {
+    const [kmp, web] = [join(folder, 'kmp.sock'), join(folder, 'web.sock')];
+    await start(`listen unix:${kmp};`, `http { server { listen unix:${web}; location / { kmp_rtmp_api; } } }`);
+    // Another process has taken the place of one, and a file that of the other.
+    const next = net.createServer((socket) => socket.end('next'));
+    t.after(() => next.close());
+    for (const path of [kmp, web]) unlinkSync(path);
+    await once(next.listen(kmp), 'listening');
+    writeFileSync(web, 'precious');
+    await service.stop();
+    assert.equal(readFileSync(web, 'utf8'), 'precious');
+    const [said] = (await once(net.connect(kmp), 'data')) as [Buffer];
+    assert.equal(said.toString(), 'next');
+    assert.deepEqual(readdirSync(folder).sort(), ['kmp.sock', 'web.sock']);
   });
 
   it('unix: applies deny', async () => {

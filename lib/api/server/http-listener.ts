@@ -1,7 +1,7 @@
 import type { RequestListener, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
-import { listenOn, type ListenOn } from '../../net/listen.js';
+import { closeServer, listenOn, type ListenOn } from '../../net/listen.js';
 import type { Listener } from '../../net/listener-set.js';
 import type { Logger } from '../../base/logger.js';
 import { peerName, setPeer, UNIX_PEER } from '../../net/peer.js';
@@ -91,7 +91,7 @@ export class HttpListener implements Listener {
    * one.
    */
   close(done?: () => void): void {
-    this.server.close(() => done?.());
+    closeServer(this.server, done);
     this.server.closeIdleConnections();
   }
 
@@ -103,7 +103,7 @@ export class HttpListener implements Listener {
 
   /** Closes all connections. */
   destroy(): void {
-    this.server.close();
+    closeServer(this.server);
     for (const socket of this.sockets) socket.destroy();
   }
 

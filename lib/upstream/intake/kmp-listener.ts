@@ -2,7 +2,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { Clock } from '../../time/clock.js';
 import type { ConnectData } from '../../kmp/connect-data.js';
 import type { SigningSecret } from '../../base/signing-secret.js';
-import { addressName, listenOn, type ListenOn } from '../../net/listen.js';
+import { addressName, closeServer, listenOn, type ListenOn } from '../../net/listen.js';
 import type { Listener } from '../../net/listener-set.js';
 import type { Logger } from '../../base/logger.js';
 import { peerAddress, peerName, setPeer, UNIX_PEER } from '../../net/peer.js';
@@ -142,7 +142,7 @@ export class KmpListener implements Listener {
   /** Accepts no new connections. Open ones stay, and `done` is called when the last one has ended. */
   close(done?: () => void): void {
     this.closing = true;
-    this.server.close(() => done?.());
+    closeServer(this.server, done);
   }
 
   /** Closes the open connections at once. */
