@@ -42,11 +42,18 @@ export type SettingsOf<T extends Rows> = {
   ]: T[N] extends Row<infer V> ? V : never;
 };
 
+/** By directive. A configuration with a thousand servers asks for each name a thousand times. */
+const settingNames = new Map<string, string>();
+
 /** The name of the setting of a directive. */
 export function settingOf(name: string, row: Row): string {
-  return (
-    row.setting ?? name.replace(/^kmp_rtmp_/, '').replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
-  );
+  if (row.setting !== undefined) return row.setting;
+  let setting = settingNames.get(name);
+  if (setting === undefined) {
+    setting = name.replace(/^kmp_rtmp_/, '').replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+    settingNames.set(name, setting);
+  }
+  return setting;
 }
 
 /** The syntax of a directive, for messages, help and the reference page. */

@@ -35,6 +35,9 @@ export const regularFiles: Source = {
   read: (path, limit) => read(path, limit, openRegularFile),
 };
 
+/** Bytes of the first piece of a pipe. */
+const CHUNK = 65_536;
+
 function openFileOrPipe(path: string): number {
   const file = openSync(path, 'r');
   const kind = fstatSync(file);
@@ -48,10 +51,12 @@ function read(path: string, limit: number, open: (path: string) => number): stri
   let file: number | undefined;
   try {
     file = open(path);
-    // One byte more than the limit reveals a file that is too large.
-    const bytes = Buffer.alloc(limit + 1);
+    // One byte more than the limit reveals a file that is too large; one more than the size reveals its end. A pipe has
+    // the size 0, and a file may grow meanwhile.
+    let bytes = Buffer.allocUnsafe(Math.min(fstatSync(file).size, limit) + 1);
     let length = 0;
-    for (let got = -1; got !== 0 && length < bytes.length; length += got) {
+    for (let got = -1; got !== 0 && length <= limit; length += got) {
+      if (length === bytes.length) bytes = Buffer.concat([bytes], Math.min(Math.max(2 * length, CHUNK), limit + 1));
       got = readSync(file, bytes, length, bytes.length - length, null);
     }
     if (length > limit) throw new Error(`the file is larger than ${limit} bytes`);
