@@ -38,6 +38,21 @@ export function metadataBody(
 
 const twoDigits = (n: number): string => String(n).padStart(2, '0');
 
+/** What comes before, between and after date and time in the body of onFI, if the year has four digits. */
+const [BEFORE = '', BETWEEN = '', AFTER = ''] = onFi('dd-mm-yyyy', 'hh:mm:ss.mmm')
+  .toString('latin1')
+  .split(/dd-mm-yyyy|hh:mm:ss\.mmm/);
+
+function onFi(sd: string, st: string): Buffer {
+  return writeAmf0(
+    'onFI',
+    new Map([
+      ['sd', sd],
+      ['st', st],
+    ]),
+  );
+}
+
 /**
  * The body of an onFI message.
  *
@@ -47,14 +62,10 @@ export function onFiBody(createdMs: number): Buffer {
   const at = new Date(createdMs);
   // A `created` that Date cannot represent, from a broken or hostile sender, is written as 1970.
   const date = Number.isNaN(at.getTime()) ? new Date(0) : at;
-  const sd = `${twoDigits(date.getUTCDate())}-${twoDigits(date.getUTCMonth() + 1)}-${String(date.getUTCFullYear()).padStart(4, '0')}`;
+  const year = String(date.getUTCFullYear()).padStart(4, '0');
+  const sd = `${twoDigits(date.getUTCDate())}-${twoDigits(date.getUTCMonth() + 1)}-${year}`;
   const ms = String(date.getUTCMilliseconds()).padStart(3, '0');
   const st = `${twoDigits(date.getUTCHours())}:${twoDigits(date.getUTCMinutes())}:${twoDigits(date.getUTCSeconds())}.${ms}`;
-  return writeAmf0(
-    'onFI',
-    new Map([
-      ['sd', sd],
-      ['st', st],
-    ]),
-  );
+  // Each stream gets one every few seconds.
+  return year.length === 4 ? Buffer.from(`${BEFORE}${sd}${BETWEEN}${st}${AFTER}`, 'latin1') : onFi(sd, st);
 }

@@ -17,11 +17,26 @@ const NO_SLAB = Buffer.alloc(0);
  */
 const SHARED_SIZE = 512 * 1024;
 
+/** A payload that was copied to the shared memory. */
+interface Piece {
+  /** Where the copy begins. */
+  at: number;
+  source: Buffer;
+  start: number;
+  size: number;
+}
+
 /** The shared memory, and the buffer that has its bytes there. */
-const shared: { memory: Buffer | undefined; owner: OutputBuffer | undefined } = {
-  memory: undefined,
-  owner: undefined,
-};
+const shared: {
+  memory: Buffer | undefined;
+  owner: OutputBuffer | undefined;
+  /**
+   * The payloads among the bytes: the first `pieceCount`. The objects are used again by all owners, so they stay in the
+   * processor's cache as well.
+   */
+  readonly pieces: Piece[];
+  pieceCount: number;
+} = { memory: undefined, owner: undefined, pieces: [], pieceCount: 0 };
 
 /**
  * The buffer that was copied from last. Its memory is kept here, because each request for the memory of a buffer is a
@@ -45,13 +60,14 @@ function copyBytes(from: Buffer, start: number, size: number, to: Buffer, at: nu
   to.set(new Uint8Array(lastSource.memory, lastSource.offset + start, size), at);
 }
 
-/** A payload that was copied to the shared memory. */
-interface Piece {
-  /** Where the copy begins. */
-  at: number;
-  source: Buffer;
-  start: number;
-  size: number;
+function forgetPieces(): void {
+  // The objects stay, but must not keep the memory of payloads in use.
+  for (let i = 0; i < shared.pieceCount; i++) {
+    const piece = shared.pieces[i];
+    if (piece !== undefined) piece.source = NO_SLAB;
+  }
+  shared.pieceCount = 0;
+  setSource(NO_SLAB);
 }
 
 /**
@@ -85,9 +101,6 @@ export class OutputBuffer {
   private sliceBytes = 0;
   /** True while all collected bytes are in the shared memory. */
   private isShared = false;
-  /** The payloads among them: the first `pieceCount`. The objects are used again. */
-  private readonly pieces: Piece[] = [];
-  private pieceCount = 0;
 
   /** Bytes collected and not taken yet. */
   get length(): number {
@@ -172,7 +185,7 @@ export class OutputBuffer {
     if (!this.isShared) return;
     shared.owner = undefined;
     this.isShared = false;
-    this.forgetPieces();
+    forgetPieces();
     this.sliceBytes = 0;
     this.slab = NO_SLAB;
     this.pos = 0;
@@ -205,9 +218,9 @@ export class OutputBuffer {
     copyBytes(source, start, size, this.slab, at);
     this.pos = at + size;
     this.sliceBytes += size;
-    const piece = this.pieces[this.pieceCount++];
+    const piece = shared.pieces[shared.pieceCount++];
     if (piece === undefined) {
-      this.pieces.push({ at, source, start, size });
+      shared.pieces.push({ at, source, start, size });
       return;
     }
     piece.at = at;
@@ -218,7 +231,8 @@ export class OutputBuffer {
 
   /** The bytes have to wait, so they leave the shared memory. Payloads become slices again. */
   private moveOut(): void {
-    const { slab: from, pos: length, pieceCount } = this;
+    const { slab: from, pos: length } = this;
+    const { pieces, pieceCount } = shared;
     shared.owner = undefined;
     this.isShared = false;
     this.slab = NO_SLAB;
@@ -226,7 +240,7 @@ export class OutputBuffer {
     this.sliceBytes = 0;
     let done = 0;
     for (let i = 0; i < pieceCount; i++) {
-      const piece = this.pieces[i];
+      const piece = pieces[i];
       if (piece === undefined) continue;
       const { at, source, start, size } = piece;
       this.copyRun(from, done, at);
@@ -234,7 +248,7 @@ export class OutputBuffer {
       done = at + size;
     }
     this.copyRun(from, done, length);
-    this.forgetPieces();
+    forgetPieces();
   }
 
   private copyRun(from: Buffer, start: number, end: number): void {
@@ -244,16 +258,6 @@ export class OutputBuffer {
       this.pos += copied;
       at += copied;
     }
-  }
-
-  private forgetPieces(): void {
-    // The objects stay, but must not keep the memory of payloads in use.
-    for (let i = 0; i < this.pieceCount; i++) {
-      const piece = this.pieces[i];
-      if (piece !== undefined) piece.source = NO_SLAB;
-    }
-    this.pieceCount = 0;
-    setSource(NO_SLAB);
   }
 
   private newSlab(size: number): Buffer {

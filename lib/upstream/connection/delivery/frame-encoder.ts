@@ -16,6 +16,12 @@ import type { Track } from '../../tracks/track.js';
 const NONE = -1;
 
 /**
+ * Shares that are not in use, of all encoders: the last ones that were used are in the processor's cache. There are as
+ * many as tracks have had frames in one write.
+ */
+const spareShares: BatchShare<Track>[] = [];
+
+/**
  * Encoded bytes for the kernel. When the kernel has taken them, their memory is released and their frames are
  * acknowledged.
  */
@@ -80,12 +86,12 @@ export class FrameEncoder implements FrameSink<Track, EncodedBatch> {
   private firstArrival = NONE;
   private lastArrival = NONE;
   /**
-   * The shares of the tracks whose frames are collected: the first {@link openCount}. The others are not in use. The
+   * The shares of the tracks whose frames are collected: the first {@link openCount}. What follows does not count. The
    * list is never emptied, because V8 would then allocate its memory again for each batch.
    */
   private open: BatchShare<Track>[] = [];
   private openCount = 0;
-  /** The list for what is encoded while the shares of {@link open} are evaluated. None of its shares is in use. */
+  /** The list for what is encoded while the shares of {@link open} are evaluated. Its content does not count. */
   private spare: BatchShare<Track>[] | undefined;
   private otherCharge = 0;
   /** Batches that the kernel has not taken yet. */
@@ -157,8 +163,8 @@ export class FrameEncoder implements FrameSink<Track, EncodedBatch> {
     }
     let share = track.share;
     if (share === undefined) {
-      share = track.share = this.open[this.openCount] ??= new BatchShare<Track>();
-      this.openCount++;
+      share = track.share = spareShares.pop() ?? new BatchShare<Track>();
+      this.open[this.openCount++] = share;
       share.begin(track, frame.seq);
       track.ids.depart(share);
     }
@@ -212,6 +218,7 @@ export class FrameEncoder implements FrameSink<Track, EncodedBatch> {
       const share = shares[i];
       if (share === undefined) continue;
       this.shareSent(share, now);
+      spareShares.push(share);
     }
     if (this.openCount > 0 || this.open !== spare) {
       this.spare = shares;
