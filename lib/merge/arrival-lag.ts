@@ -50,11 +50,6 @@ export class ArrivalLag {
     present.min = Math.min(present.min, this.last);
   }
 
-  /** Monotonic ms at which frames arrived last; NaN if none has. */
-  get lastReadAt(): number {
-    return this.lastAt;
-  }
-
   /** ms since frames arrived last; -Infinity if none has. */
   silentFor(now: number): number {
     return Number.isNaN(this.lastAt) ? -Infinity : now - this.lastAt;

@@ -206,16 +206,6 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
     const heads = this.enqueue(queue, frames);
     // A frame behind a waiting head changes nothing, unless the head waits for it.
     if (heads || this.earlyRelease) this.process();
-    else if (this.timer !== undefined && this.rule.isReadUp(queue, this.timerAt)) this.processInTurn();
-  }
-
-  /**
-   * The last socket of the upstream was read at this turn, in which frames are due. They are written now, while what
-   * the read has used is in the processor's cache. The timer of the turn would come after the reads of all upstreams.
-   */
-  private processInTurn(): void {
-    this.timer?.cancel();
-    this.onTimer();
   }
 
   override _transform(input: MergeInput<Q>, _encoding: BufferEncoding, callback: TransformCallback): void {

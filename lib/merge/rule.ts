@@ -3,9 +3,6 @@ import type { QueueGroup, TrackQueue, TrackSource } from './track-queue.js';
 /** ms by which the next flush of a track may be later than all before it, because timers and reads are not exact. */
 const MARGIN = 50;
 
-/** ms within which two reads count as reads of the same turn. Turns of an upstream are much further apart. */
-const TURN = 20;
-
 export interface MergeDelays {
   /** ms that a frame waits at least, so that an earlier frame of another track can still arrive. */
   readonly minDelay: number;
@@ -98,24 +95,6 @@ export class MergeRule {
     // Collected first, because a read can remove its track, or all tracks.
     for (const other of stale ?? []) other.source?.readNow();
     return stale !== undefined;
-  }
-
-  /**
-   * True if frames of `queue`, which have just been read in a turn, are the last of this turn: the sockets of all other
-   * tracks are read in turns as well, and were read within it or skipped.
-   *
-   * @param due monotonic ms; false before that
-   */
-  isReadUp(queue: TrackQueue, due: number): boolean {
-    const now = queue.lag.lastReadAt;
-    if (now < due || queue.source === undefined) return false;
-    for (let i = 0; i < this.queues.length; i++) {
-      const other = this.queues[i];
-      if (other === undefined || other === queue) continue;
-      const { source } = other;
-      if (source === undefined || !(source.unread || now - other.lag.lastReadAt < TURN)) return false;
-    }
-    return true;
   }
 
   /** Monotonic ms at which the head of `queue` waits for nothing any more. */
