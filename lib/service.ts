@@ -115,7 +115,7 @@ export class Service {
 
   /** True while new KMP connections are taken. */
   get ready(): boolean {
-    return !this.ending && !this.isDraining && this.media.ready;
+    return !this.ending && !this.isDraining && this.fleet?.isJoining !== true && this.media.ready;
   }
 
   private get isDraining(): boolean {
@@ -195,6 +195,7 @@ export class Service {
   private get unreadyReason(): string | undefined {
     const { unavailable = [] } = this.media;
     if (this.isDraining && !this.ending) return 'the node is being drained';
+    if (!this.ending && this.fleet?.isJoining === true) return 'the node has not reached the engine of the fleet yet';
     if (this.ending || unavailable.length === 0) return undefined;
     return `workers that do not answer or are being replaced: ${unavailable.join(', ')}`;
   }

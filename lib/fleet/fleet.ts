@@ -25,6 +25,8 @@ const LONG_OUTAGE = 30_000;
 const RETURN_TIME = 2000;
 /** ms that placements wait for the first contact with the engine. Before it, a node knows no other one. */
 const FIRST_CONTACT = 2000;
+/** ms after the start in which a node that has not reached the engine yet says that it is not ready. */
+const JOIN_TIME = 10_000;
 /** ms for which a stream that ends and begins again stays where it was. */
 const STAY = 5000;
 
@@ -67,6 +69,8 @@ export class Fleet implements Ownership {
   /** Since when the engine has been away, monotonic ms; undefined: it is not. */
   private lostAt: number | undefined;
   private hadContact = false;
+  /** Monotonic ms. */
+  private startedAt = -Infinity;
   /** Placements that wait for the engine. */
   private readonly waiting = new Set<() => void>();
   private holdUntil = 0;
@@ -141,6 +145,11 @@ export class Fleet implements Ownership {
     return this.engine.up;
   }
 
+  /** True right after the start, until it has reached the engine: it knows no other node, and would name itself. */
+  get isJoining(): boolean {
+    return !this.hadContact && this.options.clock.now() - this.startedAt < JOIN_TIME;
+  }
+
   /** Why the engine is not in use; empty if it is. */
   get engineProblem(): string {
     return this.engine.up ? '' : this.engine.problem;
@@ -153,7 +162,7 @@ export class Fleet implements Ownership {
 
   /** Connects in the background. A node works without the engine from the beginning. */
   start(): void {
-    this.lostAt = this.options.clock.now();
+    this.lostAt = this.startedAt = this.options.clock.now();
     this.engine.start();
     this.every(Math.min(BEAT_INTERVAL, this.config.nodeTimeout / 4), () => this.onBeat());
     this.every(REFRESH_INTERVAL, () => this.onRefresh());

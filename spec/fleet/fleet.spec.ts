@@ -544,6 +544,21 @@ describe('a node of a fleet', () => {
     assert.equal((await a.fleet.place(known, 'republish')).node, 'n1', 'there is no other node');
   });
 
+  it('joins until it has reached the engine, or for 10 s, and never again', async () => {
+    const a = await start('n1', { connected: false });
+    assert.equal(a.fleet.isJoining, true);
+    a.engine.connect();
+    await settle();
+    assert.equal(a.fleet.isJoining, false);
+    await cut(a);
+    assert.equal(a.fleet.isJoining, false);
+    const b = await start('n2', { connected: false });
+    clock.advance(9999);
+    assert.equal(b.fleet.isJoining, true);
+    clock.advance(1);
+    assert.equal(b.fleet.isJoining, false);
+  });
+
   it('leaves when it ends', async () => {
     const [a, b] = await three();
     const left = b.fleet.stop();

@@ -3,9 +3,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import type { Config } from '../../lib/config/config.js';
 import { parseConfig } from '../../lib/config/load.js';
 import { Service } from '../../lib/service.js';
 import type { GlobalStatus, UpstreamStatus } from '../../lib/upstream/report/status.js';
+import { FakeClock } from '../support/fake-clock.js';
 import { freePort } from '../support/free-port.js';
 import { send, type Reply } from '../support/http.js';
 import { frameAt, KmpSender, videoMinf } from '../support/kmp-sender.js';
@@ -20,6 +22,8 @@ interface Node {
   readonly service: Service;
   readonly http: number;
   readonly kmp: number;
+  /** Reads its configuration and files again. */
+  reload(): Promise<void>;
 }
 
 describe('services of a fleet', { timeout: 120_000, skip: noRedis }, () => {
@@ -49,10 +53,10 @@ describe('services of a fleet', { timeout: 120_000, skip: noRedis }, () => {
     await ingest.close();
   });
 
-  async function start(name: string, rules = ''): Promise<Node> {
+  async function start(name: string, rules = '', tokenFile = 'token'): Promise<Node> {
     const [kmp, http, other] = [await freePort(), await freePort(), await freePort()];
     const text = `fleet { engine redis://127.0.0.1:${redis.port}; name view-${fleets};
-        node ${name} kmp=127.0.0.1:${kmp} http=127.0.0.1:${http}; peer_token_file token; peer_timeout 30s; engine_timeout 5s; }
+        node ${name} kmp=127.0.0.1:${kmp} http=127.0.0.1:${http}; peer_token_file ${tokenFile}; peer_timeout 30s; engine_timeout 5s; }
       stream { server { listen 127.0.0.1:${kmp}; kmp_rtmp; } }
       http {
         server { listen 127.0.0.1:${http}; ${rules}
@@ -61,10 +65,10 @@ describe('services of a fleet', { timeout: 120_000, skip: noRedis }, () => {
           location /health { kmp_rtmp_health; } }
         server { listen 127.0.0.1:${other}; location / { kmp_rtmp_status; } }
       }`;
-    const config = parseConfig(text, join(folder, 'k.conf'));
-    const service = new Service(config, { log: new LogLines() });
+    const config = (): Config => parseConfig(text, join(folder, 'k.conf'));
+    const service = new Service(config(), { log: new LogLines() });
     await service.start();
-    const node = { service, http, kmp };
+    const node = { service, http, kmp, reload: () => service.reload(config()) };
     nodes.set(name, node);
     return node;
   }
@@ -110,6 +114,30 @@ describe('services of a fleet', { timeout: 120_000, skip: noRedis }, () => {
     await sender.closed;
   });
 
+  it('readyz is 503 until a new node has reached the engine, or for 10 s', async () => {
+    const [http, engine] = [await freePort(), await freePort()];
+    const config = parseConfig(
+      `fleet { engine redis://127.0.0.1:${engine}; name view; node n1 kmp=127.0.0.1:1 http=127.0.0.1:${http}; peer_token_file token; }
+      stream { server { listen 127.0.0.1:0; kmp_rtmp; } }
+      http { server { listen 127.0.0.1:${http}; location /health { kmp_rtmp_health; } } }`,
+      join(folder, 'k.conf'),
+    );
+    const clock = new FakeClock();
+    const service = new Service(config, { log: new LogLines(), clock });
+    await service.start();
+    try {
+      const before = await send(http, 'GET', '/health/readyz');
+      assert.equal(before.status, 503);
+      assert.match(before.text, /the node has not reached the engine of the fleet yet/);
+      clock.jump(10_000);
+      const after = await send(http, 'GET', '/health/readyz');
+      assert.equal(after.status, 200);
+      assert.match(after.text, /the engine of the fleet does not answer/);
+    } finally {
+      service.kill();
+    }
+  });
+
   it('a node that dies is named, with the reason', async () => {
     const [n1, n2] = [await start('n1'), await start('n2')];
     await together(n1, 2);
@@ -121,6 +149,42 @@ describe('services of a fleet', { timeout: 120_000, skip: noRedis }, () => {
     );
     assert.match(all?.['n2']?.missing ?? '', /nothing listens at its HTTP address|cannot be asked|was cut/);
     assert.equal((await get(n1, '/api/upstreams/a')).status, 503);
+  });
+
+  it('the peer token is changed by reloads, and at no time do the nodes miss each other', async () => {
+    const next = 'fedcba9876543210fedcba9876543210';
+    const write = (name: string, ...tokens: string[]): void =>
+      writeFileSync(join(folder, `token-${name}`), `${tokens.join('\n')}\n`);
+    for (const name of ['n1', 'n2']) write(name, TOKEN);
+    const [n1, n2] = [await start('n1', '', 'token-n1'), await start('n2', '', 'token-n2')];
+    const steps: readonly (readonly [name: string, node: Node, ...tokens: string[]])[] = [
+      ['n1', n1, TOKEN, next],
+      ['n2', n2, TOKEN, next],
+      ['n2', n2, next, TOKEN],
+      ['n1', n1, next, TOKEN],
+      ['n1', n1, next],
+      ['n2', n2, next],
+    ];
+    for (const node of [n1, n2]) await together(node, 2);
+    for (const [name, changed, ...tokens] of steps) {
+      write(name, ...tokens);
+      await changed.reload();
+      for (const node of [n1, n2]) assert.deepEqual((await status(node)).missing_nodes, [], `${name} has ${tokens}`);
+    }
+    const headers = (token: string): Record<string, string> => ({
+      authorization: `Bearer ${token}`,
+      'content-type': 'application/json',
+    });
+    const ping = (token: string): Promise<Reply> =>
+      send(n1.http, 'POST', '/fleet/peer/1/ask', headers(token), '127.0.0.1', '{"name":"ping"}');
+    assert.equal((await ping(next)).status, 200);
+    assert.equal((await ping(TOKEN)).status, 401);
+    // A node that does not know the new token is named, with the reason.
+    write('n1', TOKEN);
+    await n1.reload();
+    const { missing_nodes: missing, nodes: all } = await status(n1);
+    assert.deepEqual(missing, ['n2']);
+    assert.match(all?.['n2']?.missing ?? '', /does not accept the peer token/);
   });
 
   it('the paths for nodes are on the server that http= names, behind its rules, and only there', async () => {

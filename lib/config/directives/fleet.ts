@@ -77,7 +77,8 @@ export const fleetDirectives = {
     contexts,
     setting: 'fleetMisplaced',
     doc: `What is done with a KMP connection of an upstream that another node owns. relay: its bytes are passed on to the
-      owner. refuse: the connection is closed, and its sender asks its controller for another place.`,
+      owner. refuse: the connection is closed, and its sender asks its controller for another place. Connections whose connect data
+      names no node are always refused while another node owns their upstream.`,
   }),
   drain_rate: row(num(1, 10_000), '10', {
     contexts,

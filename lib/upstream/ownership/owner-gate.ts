@@ -51,6 +51,7 @@ export class OwnerGate {
     const { table } = this;
     if (table === undefined) return 'here';
     const fence = this.fences.get(id);
+    // Never passed on: without a placement, two nodes that each know the other one as the owner would do so for ever.
     if (placement === undefined) return fence === undefined ? 'here' : misplaced(id, fence.node);
     const { node, epoch } = placement;
     if (epoch > this.clock.wall() + EPOCH_AHEAD) return fromFuture(id, epoch);

@@ -48,6 +48,17 @@ describe('the gate of a node', () => {
     assert.equal(refusal(judge('n2')), 'fleet_misplaced');
   });
 
+  it('refuses what was not placed while another node owns the id: two nodes could pass it on to each other for ever', () => {
+    gate.fence({ id: 'u', node: 'n2', epoch: 5 });
+    assert.equal(refusal(judge()), 'fleet_misplaced');
+    const other = new OwnerGate(clock, () => undefined);
+    other.setTable({ self: 'n2', misplaced: 'relay', nodes: [N1, N2] });
+    // The id was moved back, and its sender has not arrived yet.
+    other.fence({ id: 'u', node: 'n1', epoch: 6 });
+    assert.equal(refusal(other.judge('u', undefined)), 'fleet_misplaced');
+    assert.deepEqual(other.judge('u', { node: 'n1', epoch: 6 }), { relay: N1 });
+  });
+
   it('refuses a placement that is older than that of the live upstream', () => {
     live.set('u', 7);
     assert.equal(refusal(judge('n1', 6)), 'fleet_stale');
