@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { GlobalStatus } from '../../../lib/upstream/report/status.js';
 import { freePort } from '../../../spec/support/free-port.js';
 import { end, keep, runs, startLogged, tailOf } from '../../children.js';
 import { sleep } from '../../time.js';
@@ -12,7 +13,7 @@ import type { Line } from './engine.js';
 const PROGRAM = fileURLToPath(new URL('../../../bin/kmp-rtmp.js', import.meta.url));
 
 /** ms that a node may take to start, to be drained, and to stop. */
-const START_LIMIT = 30_000;
+const START_LIMIT = 60_000;
 const DRAIN_LIMIT = 60_000;
 const STOP_LIMIT = 60_000;
 
@@ -91,6 +92,13 @@ export class NodeProcess {
     }
   }
 
+  /** The names of the nodes that it knows. */
+  async nodes(): Promise<string[]> {
+    const answer = await fetch(`http://127.0.0.1:${this.http}/kmp_rtmp_api/`);
+    const { nodes = {} } = (await answer.json()) as GlobalStatus;
+    return Object.keys(nodes);
+  }
+
   /** The last lines of its log. */
   tail(): string {
     return tailOf(this.file('log'));
@@ -111,7 +119,7 @@ export class NodeProcess {
     const token = join(folder, 'peer-token');
     return `
 pid ${this.file('pid')};
-worker_shutdown_timeout 5s;
+worker_shutdown_timeout 30s;
 error_log stderr info;
 
 fleet {
