@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort } from '../spec/support/free-port.js';
+import { freePort } from '../spec/support/network/free-port.js';
 import { Service } from './children.js';
 import { HoldingLoad } from './holding-load.js';
 import { readOptions } from './options.js';

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort } from '../spec/support/free-port.js';
+import { freePort } from '../spec/support/network/free-port.js';
 import type { Case, Target } from './cases.js';
 import { Helper, Service } from './children.js';
 import { HeapProbe } from './heap/sample.js';

@@ -25,7 +25,8 @@ function forbidEphemeralPorts() {
     if (port >= first && port <= last) {
       this.once('listening', () => {
         throw new Error(
-          `a spec listens on port ${port}, which an outgoing connection may take: use spec/support/free-port.ts`,
+          `a spec listens on port ${port}, which an outgoing connection may take: ` +
+            'use spec/support/network/free-port.ts',
         );
       });
     }

@@ -10,7 +10,7 @@ import { RedisEngine } from '../../lib/fleet/engine/redis-engine.js';
 import { Fleet } from '../../lib/fleet/fleet.js';
 import { rendezvousOrder } from '../../lib/placement/rendezvous.js';
 import { systemClock } from '../../lib/time/clock.js';
-import { freePort } from '../../spec/support/free-port.js';
+import { freePort } from '../../spec/support/network/free-port.js';
 import { keep } from '../children.js';
 import { giveUp } from '../options.js';
 import { endRedisServer, startRedisServer } from './redis-server.js';

@@ -6,8 +6,8 @@ export interface Timer {
 
 /**
  * The source of time. All code that waits or reads the time takes a clock, so that specs can set the time
- * (`spec/support/fake-clock.ts`) and do not sleep. Lint forbids `performance.now`, `Date.now` and timers elsewhere in
- * lib.
+ * (`spec/support/time/fake-clock.ts`) and do not sleep. Lint forbids `performance.now`, `Date.now` and timers elsewhere
+ * in lib.
  */
 export interface Clock {
   /** Monotonic time in ms, with fractions. Its zero is arbitrary. It never goes backwards. */

@@ -3,8 +3,8 @@ import { describe, it } from 'node:test';
 import express from 'express';
 import { accessCheck, accessControl, type AccessRule } from '../../lib/api/access.js';
 import { parseCidr } from '../../lib/config/access/access.js';
-import { assertHas } from '../support/assert-has.js';
-import { serve } from '../support/http.js';
+import { assertHas } from '../support/values/assert-has.js';
+import { serve } from '../support/network/http.js';
 
 /** Rules as nginx writes them: `allow 10.0.0.0/8`. */
 function rules(...lines: string[]): AccessRule[] {

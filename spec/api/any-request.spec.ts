@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { createApp } from '../../lib/api/app.js';
-import { serve, type TestServer } from '../support/http.js';
-import { MemoryManagement, sampleUpstream } from '../support/memory-management.js';
+import { serve, type TestServer } from '../support/network/http.js';
+import { MemoryManagement, sampleUpstream } from '../support/management/memory-management.js';
 
 /** What Node's client lets out of a path: anything printable, so that escapes may be broken in any way. */
 const piece = fc.oneof(

@@ -3,9 +3,9 @@ import { hostname } from 'node:os';
 import { describe, it } from 'node:test';
 import express from 'express';
 import { createApp, type AppSettings, type LocationSettings } from '../../lib/api/app.js';
-import { assertHas } from '../support/assert-has.js';
-import { serve, type TestServer } from '../support/http.js';
-import { MemoryManagement, sampleUpstream } from '../support/memory-management.js';
+import { assertHas } from '../support/values/assert-has.js';
+import { serve, type TestServer } from '../support/network/http.js';
+import { MemoryManagement, sampleUpstream } from '../support/management/memory-management.js';
 
 const page = express.Router().use((req, res) => void res.type('html').send(`page ${req.url}`));
 const denyAll = [{ action: 'deny', who: 'all' }] as const;

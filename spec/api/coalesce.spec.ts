@@ -3,9 +3,9 @@ import { describe, it } from 'node:test';
 import { coalesce } from '../../lib/api/coalesce.js';
 import { managementRouter } from '../../lib/api/router.js';
 import { metricsRouter } from '../../lib/api/metrics/metrics.js';
-import { eventually } from '../support/eventually.js';
-import { MemoryManagement } from '../support/memory-management.js';
-import { appWith, serve } from '../support/http.js';
+import { eventually } from '../support/time/eventually.js';
+import { MemoryManagement } from '../support/management/memory-management.js';
+import { appWith, serve } from '../support/network/http.js';
 
 describe('shared results', () => {
   it('are made once for all callers before it begins, and once more for all callers meanwhile', async () => {

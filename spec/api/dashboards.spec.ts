@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import type { FleetCounts } from '../../lib/api/metrics/fleet-metrics.js';
 import { metricsRouter } from '../../lib/api/metrics/metrics.js';
-import { appWith, serve } from '../support/http.js';
-import { MemoryManagement, sampleUpstream } from '../support/memory-management.js';
-import { sampleProcesses, sampleTotals } from '../support/service-totals.js';
+import { appWith, serve } from '../support/network/http.js';
+import { MemoryManagement, sampleUpstream } from '../support/management/memory-management.js';
+import { sampleProcesses, sampleTotals } from '../support/management/service-totals.js';
 
 /** Names of all metrics that a service with one upstream shows. */
 async function metricNames(): Promise<Set<string>> {

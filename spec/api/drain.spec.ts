@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { managementRouter } from '../../lib/api/router.js';
-import { appWith, serve } from '../support/http.js';
-import { MemoryManagement } from '../support/memory-management.js';
+import { appWith, serve } from '../support/network/http.js';
+import { MemoryManagement } from '../support/management/memory-management.js';
 
 describe('the drain in the API', () => {
   for (const write of [true, false]) {

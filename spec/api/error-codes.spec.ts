@@ -11,9 +11,9 @@ import { statusRouter } from '../../lib/api/status/router.js';
 import { API_ERRORS } from '../../lib/base/api-error.js';
 import { controlRouter } from '../../lib/control/router.js';
 import { fullToken } from '../../lib/config/access/tokens.js';
-import { gone } from '../support/gone.js';
-import { serve, type Reply, type TestServer } from '../support/http.js';
-import { MemoryManagement, sampleUpstream } from '../support/memory-management.js';
+import { gone } from '../support/time/gone.js';
+import { serve, type Reply, type TestServer } from '../support/network/http.js';
+import { MemoryManagement, sampleUpstream } from '../support/management/memory-management.js';
 
 const JSON_BODY = { 'content-type': 'application/json' };
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { healthRouter } from '../../lib/api/health.js';
-import { assertHas } from '../support/assert-has.js';
-import { appWith, serve, type TestServer } from '../support/http.js';
+import { assertHas } from '../support/values/assert-has.js';
+import { appWith, serve, type TestServer } from '../support/network/http.js';
 
 describe('health routes', () => {
   let server: TestServer;

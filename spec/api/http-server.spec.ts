@@ -4,7 +4,7 @@ import type { RequestListener } from 'node:http';
 import net, { type AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
 import { createHttpServer, type HttpLimits } from '../../lib/api/server/http-server.js';
-import { gone } from '../support/gone.js';
+import { gone } from '../support/time/gone.js';
 
 const ok: RequestListener = (_req, res) => void res.end('ok');
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { managementRouter } from '../../lib/api/router.js';
-import { appWith, serve, type Reply, type TestServer } from '../support/http.js';
-import { MemoryManagement, sampleStream, sampleUpstream, table } from '../support/memory-management.js';
+import { appWith, serve, type Reply, type TestServer } from '../support/network/http.js';
+import { MemoryManagement, sampleStream, sampleUpstream, table } from '../support/management/memory-management.js';
 
 const JSON_TYPE = { 'content-type': 'application/json' };
 

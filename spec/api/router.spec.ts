@@ -3,9 +3,9 @@ import { after, before, describe, it } from 'node:test';
 import { managementRouter } from '../../lib/api/router.js';
 import type { LogFields, Logger } from '../../lib/base/logger.js';
 import { noLog } from '../../lib/base/logger.js';
-import { assertHas } from '../support/assert-has.js';
-import { appWith, serve, type TestServer } from '../support/http.js';
-import { MemoryManagement, sampleStream, sampleUpstream, table } from '../support/memory-management.js';
+import { assertHas } from '../support/values/assert-has.js';
+import { appWith, serve, type TestServer } from '../support/network/http.js';
+import { MemoryManagement, sampleStream, sampleUpstream, table } from '../support/management/memory-management.js';
 
 const STRANGE_IDS = ['__proto__', 'constructor', 'a/b', 'a b', 'ünï ☃ 𝄞', '100%', '?list=1', '..', 'x'.repeat(2000)];
 

@@ -4,10 +4,10 @@ import net from 'node:net';
 import { afterEach, describe, it } from 'node:test';
 import express from 'express';
 import { BodySender } from '../../lib/api/send-body.js';
-import { eventually } from '../support/eventually.js';
-import { FakeClock } from '../support/fake-clock.js';
-import { gone } from '../support/gone.js';
-import { serve, type TestServer } from '../support/http.js';
+import { eventually } from '../support/time/eventually.js';
+import { FakeClock } from '../support/time/fake-clock.js';
+import { gone } from '../support/time/gone.js';
+import { serve, type TestServer } from '../support/network/http.js';
 
 const MB = 2 ** 20;
 // More than the buffers of the kernel for a connection.

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import express from 'express';
 import { bearerToken } from '../../lib/api/token.js';
-import { assertHas } from '../support/assert-has.js';
-import { serve, type TestServer } from '../support/http.js';
+import { assertHas } from '../support/values/assert-has.js';
+import { serve, type TestServer } from '../support/network/http.js';
 
 const basic = (text: string): string => `Basic ${Buffer.from(text).toString('base64')}`;
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { after, before, describe, it } from 'node:test';
-import { Folder, kmpRtmp } from '../support/cli.js';
+import { Folder, kmpRtmp } from '../support/process/cli.js';
 
 function has(shell: string): boolean {
   return spawnSync(shell, ['-c', 'true']).status === 0;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, rmSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { Folder, kmpRtmp, Run } from '../support/cli.js';
+import { Folder, kmpRtmp, Run } from '../support/process/cli.js';
 
 /** The sample of module.md, as it stands there. */
 const SAMPLE = `stream {

@@ -7,7 +7,7 @@ import { after, before, describe, it } from 'node:test';
 import { FrameComparison, percentile } from '../../lib/cli/frame-comparison.js';
 import { openSource } from '../../lib/source/open.js';
 import type { OutFrame } from '../../lib/send/client-options.js';
-import { runCommand } from '../support/command.js';
+import { runCommand } from '../support/process/command.js';
 
 describe('kmp-rtmp demo', () => {
   let folder = '';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { kmpRtmp } from '../support/cli.js';
+import { kmpRtmp } from '../support/process/cli.js';
 
 describe('errors of the command line', () => {
   const rows: [string[], RegExp][] = [

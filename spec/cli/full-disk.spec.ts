@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { Folder, Run } from '../support/cli.js';
+import { Folder, Run } from '../support/process/cli.js';
 
 const program = fileURLToPath(new URL('../../bin/kmp-rtmp.js', import.meta.url));
 const dump = fileURLToPath(new URL('../../../spec/golden/data/av/a.kmp', import.meta.url));

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, describe, it } from 'node:test';
-import { ascii, concat } from '../support/bytes.js';
-import { Folder, kmpRtmp, Run } from '../support/cli.js';
-import { connect, end, frame, packet, videoFields } from '../support/kmp-bytes.js';
+import { ascii, concat } from '../support/values/bytes.js';
+import { Folder, kmpRtmp, Run } from '../support/process/cli.js';
+import { connect, end, frame, packet, videoFields } from '../support/kmp/kmp-bytes.js';
 
 const golden = 'spec/golden/data/av/v.kmp';
 

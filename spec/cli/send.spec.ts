@@ -5,9 +5,9 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { ProgressView } from '../../lib/cli/send/send-progress.js';
 import { speed, time } from '../../lib/cli/send/send-values.js';
 import type { SendProgress } from '../../lib/send/sender.js';
-import { Folder } from '../support/cli.js';
-import { runCommand, type Ended } from '../support/command.js';
-import { KmpPeer } from '../support/kmp-peer.js';
+import { Folder } from '../support/process/cli.js';
+import { runCommand, type Ended } from '../support/process/command.js';
+import { KmpPeer } from '../support/kmp/kmp-peer.js';
 
 const FOLDER = join('spec', 'fixtures', 'media');
 const FILE = join(FOLDER, 'h264-aac.mp4');

@@ -5,8 +5,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 import { after, afterEach, describe, it } from 'node:test';
-import { Folder, kmpRtmp, Run } from '../support/cli.js';
-import { connect, frame, packet, videoFields } from '../support/kmp-bytes.js';
+import { Folder, kmpRtmp, Run } from '../support/process/cli.js';
+import { connect, frame, packet, videoFields } from '../support/kmp/kmp-bytes.js';
 
 /** The sample of module.md, but for the ports. */
 const SAMPLE = `

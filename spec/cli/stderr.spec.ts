@@ -2,8 +2,8 @@ import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { Folder } from '../support/cli.js';
-import { startChild } from '../support/child.js';
+import { Folder } from '../support/process/cli.js';
+import { startChild } from '../support/process/child.js';
 
 const program = fileURLToPath(new URL('../../bin/kmp-rtmp.js', import.meta.url));
 

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync } from 'node:fs';
 import { after, afterEach, beforeEach, describe, it } from 'node:test';
-import { Folder, kmpRtmp, Run } from '../support/cli.js';
-import { freePort } from '../support/free-port.js';
-import { httpTarget, reply, type HttpTarget } from '../support/http-target.js';
-import { framesOf } from '../support/ingest-media.js';
-import { audioMinf, frameAt, KmpSender, videoMinf } from '../support/kmp-sender.js';
-import { ScriptableIngest } from '../support/scriptable-ingest.js';
+import { Folder, kmpRtmp, Run } from '../support/process/cli.js';
+import { freePort } from '../support/network/free-port.js';
+import { httpTarget, reply, type HttpTarget } from '../support/network/http-target.js';
+import { framesOf } from '../support/ingest/ingest-media.js';
+import { audioMinf, frameAt, KmpSender, videoMinf } from '../support/kmp/kmp-sender.js';
+import { ScriptableIngest } from '../support/ingest/scriptable-ingest.js';
 
 describe('the end of kmp-rtmp', { timeout: 90_000 }, () => {
   const folder = new Folder();

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import express from 'express';
-import { kmpRtmp } from '../support/cli.js';
-import { serve } from '../support/http.js';
+import { kmpRtmp } from '../support/process/cli.js';
+import { serve } from '../support/network/http.js';
 
 const upstream = (node?: string): object => ({ state: 'publishing', streams: {}, ...(node && { node }) });
 

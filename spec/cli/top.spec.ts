@@ -10,12 +10,12 @@ import { upstreamInfo, upstreamNumbers } from '../../lib/api/status/rows.js';
 import { rowsOf } from '../../lib/cli/top/rows.js';
 import { Screen } from '../../lib/cli/top/screen.js';
 import { readFailed, readStatus, type ServiceSample } from '../../lib/cli/top/status.js';
-import { Folder, kmpRtmp, Run } from '../support/cli.js';
-import { FakeClock } from '../support/fake-clock.js';
-import { FakeKeyboard, FakeTerminal } from '../support/fake-terminal.js';
-import { serve } from '../support/http.js';
-import { connect, packet, videoFields } from '../support/kmp-bytes.js';
-import { sampleUpstream } from '../support/memory-management.js';
+import { Folder, kmpRtmp, Run } from '../support/process/cli.js';
+import { FakeClock } from '../support/time/fake-clock.js';
+import { FakeKeyboard, FakeTerminal } from '../support/process/fake-terminal.js';
+import { serve } from '../support/network/http.js';
+import { connect, packet, videoFields } from '../support/kmp/kmp-bytes.js';
+import { sampleUpstream } from '../support/management/memory-management.js';
 
 interface Numbers {
   readonly received?: number;

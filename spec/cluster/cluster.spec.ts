@@ -3,10 +3,10 @@ import net from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { slotOf } from '../../lib/placement/rendezvous.js';
 import type { GlobalStatus, UpstreamStatus } from '../../lib/upstream/report/status.js';
-import { connectPacket, goldenFile } from '../support/golden.js';
-import { ScriptableIngest } from '../support/scriptable-ingest.js';
-import { until } from '../support/until.js';
-import { isAlive, WorkerService } from '../support/worker-service.js';
+import { connectPacket, goldenFile } from '../support/rtmp/golden.js';
+import { ScriptableIngest } from '../support/ingest/scriptable-ingest.js';
+import { until } from '../support/time/until.js';
+import { isAlive, WorkerService } from '../support/service/worker-service.js';
 
 describe('two workers', { timeout: 90_000 }, () => {
   let service: WorkerService;

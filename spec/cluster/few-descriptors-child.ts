@@ -4,7 +4,7 @@ import { closeSync, openSync } from 'node:fs';
 import type { Logger } from '../../lib/base/logger.js';
 import { ClusterMediaService } from '../../lib/cluster/cluster-media-service.js';
 import { parseConfig } from '../../lib/config/load.js';
-import { eventually } from '../support/eventually.js';
+import { eventually } from '../support/time/eventually.js';
 
 const taken: number[] = [];
 

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { reap } from '../support/reaper.js';
+import { reap } from '../support/process/reaper.js';
 
 describe('a worker that cannot be started', { timeout: 60_000 }, () => {
   it(

@@ -6,11 +6,11 @@ import { ClusterMediaService } from '../../lib/cluster/cluster-media-service.js'
 import { Deliveries } from '../../lib/cluster/deliveries.js';
 import { slotOf } from '../../lib/placement/rendezvous.js';
 import { parseConfig } from '../../lib/config/load.js';
-import { eventually } from '../support/eventually.js';
-import { audioMinf, KmpSender } from '../support/kmp-sender.js';
-import { RunningService } from '../support/running-service.js';
-import { turns } from '../support/turns.js';
-import { until } from '../support/until.js';
+import { eventually } from '../support/time/eventually.js';
+import { audioMinf, KmpSender } from '../support/kmp/kmp-sender.js';
+import { RunningService } from '../support/service/running-service.js';
+import { turns } from '../support/time/turns.js';
+import { until } from '../support/time/until.js';
 
 const COUNT = 200;
 

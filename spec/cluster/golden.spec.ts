@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { startChild, type Child } from '../support/child.js';
-import { freePort } from '../support/free-port.js';
-import { allMedia, goldenFile, loadScenario, playScenario, type Scenario } from '../support/golden.js';
-import { assertSameBytes } from '../support/same-bytes.js';
-import { ScriptableIngest } from '../support/scriptable-ingest.js';
-import { until } from '../support/until.js';
+import { startChild, type Child } from '../support/process/child.js';
+import { freePort } from '../support/network/free-port.js';
+import { allMedia, goldenFile, loadScenario, playScenario, type Scenario } from '../support/rtmp/golden.js';
+import { assertSameBytes } from '../support/values/same-bytes.js';
+import { ScriptableIngest } from '../support/ingest/scriptable-ingest.js';
+import { until } from '../support/time/until.js';
 
 const program = fileURLToPath(new URL('../../bin/kmp-rtmp.js', import.meta.url));
 const root = new URL('../../../spec/golden/data/', import.meta.url);

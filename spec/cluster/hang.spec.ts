@@ -3,14 +3,14 @@ import { execFile } from 'node:child_process';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import { slotOf } from '../../lib/placement/rendezvous.js';
-import { eventually } from '../support/eventually.js';
-import { FakeClock } from '../support/fake-clock.js';
-import { audioMinf, KmpSender } from '../support/kmp-sender.js';
-import { RunningService } from '../support/running-service.js';
-import { turns } from '../support/turns.js';
-import type { Reply } from '../support/http.js';
+import { eventually } from '../support/time/eventually.js';
+import { FakeClock } from '../support/time/fake-clock.js';
+import { audioMinf, KmpSender } from '../support/kmp/kmp-sender.js';
+import { RunningService } from '../support/service/running-service.js';
+import { turns } from '../support/time/turns.js';
+import type { Reply } from '../support/network/http.js';
 import type { GlobalStatus } from '../../lib/upstream/report/status.js';
-import { isAlive } from '../support/worker-service.js';
+import { isAlive } from '../support/service/worker-service.js';
 
 const url = 'rtmp://127.0.0.1:9/live/s';
 

@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { slotOf } from '../../lib/placement/rendezvous.js';
-import { eventually } from '../support/eventually.js';
-import { httpTarget, reply, type HttpTarget } from '../support/http-target.js';
-import { audioMinf, frameAt, KmpSender } from '../support/kmp-sender.js';
-import { ScriptableIngest } from '../support/scriptable-ingest.js';
-import { until } from '../support/until.js';
-import { WorkerService } from '../support/worker-service.js';
+import { eventually } from '../support/time/eventually.js';
+import { httpTarget, reply, type HttpTarget } from '../support/network/http-target.js';
+import { audioMinf, frameAt, KmpSender } from '../support/kmp/kmp-sender.js';
+import { ScriptableIngest } from '../support/ingest/scriptable-ingest.js';
+import { until } from '../support/time/until.js';
+import { WorkerService } from '../support/service/worker-service.js';
 
 interface Body {
   readonly event_type: string;

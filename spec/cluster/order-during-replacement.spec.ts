@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { ClusterManagement } from '../../lib/cluster/cluster-management.js';
 import type { Question } from '../../lib/management/question.js';
 import { Orders } from '../../lib/upstream/orders/orders.js';
-import { FakeClock } from '../support/fake-clock.js';
+import { FakeClock } from '../support/time/fake-clock.js';
 
 /** A worker whose answers the spec gives. It has the orders of `book` at its start, and when they are given to it. */
 class HandWorker {

@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { slotOf } from '../../lib/placement/rendezvous.js';
 import type { StandingOrder } from '../../lib/upstream/report/orders.js';
 import type { UpstreamStatus } from '../../lib/upstream/report/status.js';
-import { framesOf } from '../support/ingest-media.js';
-import { frameAt, KmpSender, videoMinf } from '../support/kmp-sender.js';
-import { ScriptableIngest } from '../support/scriptable-ingest.js';
-import { until } from '../support/until.js';
-import { WorkerService } from '../support/worker-service.js';
+import { framesOf } from '../support/ingest/ingest-media.js';
+import { frameAt, KmpSender, videoMinf } from '../support/kmp/kmp-sender.js';
+import { ScriptableIngest } from '../support/ingest/scriptable-ingest.js';
+import { until } from '../support/time/until.js';
+import { WorkerService } from '../support/service/worker-service.js';
 
 /** Upstream ids that belong to the first and the second worker of two. */
 const [A, B] = [0, 1].map((slot) => {

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { KmpSender } from '../support/kmp-sender.js';
-import { until } from '../support/until.js';
-import { WorkerService } from '../support/worker-service.js';
+import { KmpSender } from '../support/kmp/kmp-sender.js';
+import { until } from '../support/time/until.js';
+import { WorkerService } from '../support/service/worker-service.js';
 
 const OPEN = 6;
 

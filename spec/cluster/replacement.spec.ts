@@ -4,11 +4,11 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import { ClusterMediaService } from '../../lib/cluster/cluster-media-service.js';
 import { parseConfig } from '../../lib/config/load.js';
-import { eventually } from '../support/eventually.js';
-import { FakeClock } from '../support/fake-clock.js';
-import { LogLines } from '../support/log-lines.js';
-import { turns } from '../support/turns.js';
-import { isAlive } from '../support/worker-service.js';
+import { eventually } from '../support/time/eventually.js';
+import { FakeClock } from '../support/time/fake-clock.js';
+import { LogLines } from '../support/service/log-lines.js';
+import { turns } from '../support/time/turns.js';
+import { isAlive } from '../support/service/worker-service.js';
 
 /** The primary's part in this process, on a manual clock; its one worker is a process as always. */
 describe('a worker that dies', { timeout: 90_000 }, () => {

@@ -3,11 +3,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { slotOf } from '../../lib/placement/rendezvous.js';
-import { nullPacket } from '../support/kmp-bytes.js';
-import { audioMinf, frameAt, KmpSender } from '../support/kmp-sender.js';
-import { ScriptableIngest } from '../support/scriptable-ingest.js';
-import { until } from '../support/until.js';
-import { WorkerService } from '../support/worker-service.js';
+import { nullPacket } from '../support/kmp/kmp-bytes.js';
+import { audioMinf, frameAt, KmpSender } from '../support/kmp/kmp-sender.js';
+import { ScriptableIngest } from '../support/ingest/scriptable-ingest.js';
+import { until } from '../support/time/until.js';
+import { WorkerService } from '../support/service/worker-service.js';
 
 const notHere = process.platform === 'linux' ? false : 'Linux only';
 

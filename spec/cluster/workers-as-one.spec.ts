@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { slotOf } from '../../lib/placement/rendezvous.js';
-import { audioMinf, frameAt, KmpSender, videoMinf } from '../support/kmp-sender.js';
-import { ScriptableIngest } from '../support/scriptable-ingest.js';
-import { until } from '../support/until.js';
-import { WorkerService } from '../support/worker-service.js';
+import { audioMinf, frameAt, KmpSender, videoMinf } from '../support/kmp/kmp-sender.js';
+import { ScriptableIngest } from '../support/ingest/scriptable-ingest.js';
+import { until } from '../support/time/until.js';
+import { WorkerService } from '../support/service/worker-service.js';
 
 /** An upstream id that belongs to the slot, of two. */
 function idOf(slot: number): string {

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseConfig } from '../../lib/config/load.js';
 import { Service } from '../../lib/service.js';
-import { eventually } from '../support/eventually.js';
-import { audioMinf, frameAt, KmpSender, videoMinf } from '../support/kmp-sender.js';
-import { ScriptableIngest } from '../support/scriptable-ingest.js';
+import { eventually } from '../support/time/eventually.js';
+import { audioMinf, frameAt, KmpSender, videoMinf } from '../support/kmp/kmp-sender.js';
+import { ScriptableIngest } from '../support/ingest/scriptable-ingest.js';
 
 interface Answer {
   readonly channel_id: string;

@@ -6,8 +6,8 @@ import { after, before, describe, it } from 'node:test';
 import type { Route } from '../../lib/config/route.js';
 import { controlRouter } from '../../lib/control/router.js';
 import { noLog } from '../../lib/base/logger.js';
-import { assertHas } from '../support/assert-has.js';
-import { appWith, serve, type TestServer } from '../support/http.js';
+import { assertHas } from '../support/values/assert-has.js';
+import { appWith, serve, type TestServer } from '../support/network/http.js';
 
 const ROUTES: readonly Route[] = [
   { pattern: /^cam(\d+)$/u, urls: ['rtmp://live.example.com/app/key$1', 'rtmps://[2001:db8::7]:443/live/$&?k=1'] },

@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { ScriptableIngest } from '../support/scriptable-ingest.js';
+import { ScriptableIngest } from '../support/ingest/scriptable-ingest.js';
 import { dumps, example, readme } from './programs.js';
 
 describe('examples that are refused', () => {

@@ -5,7 +5,7 @@ import { mediaSettings } from '../../lib/config/settings.js';
 import { UPSTREAM_EVENTS } from '../../lib/base/upstream-events.js';
 import { notificationOf } from '../../lib/upstream/notify/notification.js';
 import { Notifier } from '../../lib/upstream/notify/notifier.js';
-import { httpTarget, reply, type HttpTarget } from '../support/http-target.js';
+import { httpTarget, reply, type HttpTarget } from '../support/network/http-target.js';
 
 const page = readFileSync('docs/notifications.md', 'utf8');
 

@@ -1,8 +1,8 @@
 /** The programs of docs/pipeline.md and of the README as processes. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { startChild, type Child } from '../support/child.js';
-import type { ScriptableIngest } from '../support/scriptable-ingest.js';
+import { startChild, type Child } from '../support/process/child.js';
+import type { ScriptableIngest } from '../support/ingest/scriptable-ingest.js';
 import { blocks } from './pages.js';
 
 /** Recordings of a video and an audio track. */

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { checkSignature } from '../../lib/kmp/signature.js';
-import { Folder } from '../support/cli.js';
+import { Folder } from '../support/process/cli.js';
 
 const page = readFileSync('docs/control.md', 'utf8');
 const SECRET = '5b1d0e6f7a8c9d2e3f405162738495a6';

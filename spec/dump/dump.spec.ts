@@ -16,12 +16,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { MediaSettings } from '../../lib/config/settings.js';
 import { FileDump, flushDumps, openDump } from '../../lib/dump/dump.js';
-import { eventually } from '../support/eventually.js';
-import { connect, end } from '../support/kmp-bytes.js';
-import { audioMinf, frameAt, KmpSender } from '../support/kmp-sender.js';
-import { startKmp, type KmpService } from '../support/kmp-service.js';
-import { LogLines } from '../support/log-lines.js';
-import { ScriptableIngest } from '../support/scriptable-ingest.js';
+import { eventually } from '../support/time/eventually.js';
+import { connect, end } from '../support/kmp/kmp-bytes.js';
+import { audioMinf, frameAt, KmpSender } from '../support/kmp/kmp-sender.js';
+import { startKmp, type KmpService } from '../support/service/kmp-service.js';
+import { LogLines } from '../support/service/log-lines.js';
+import { ScriptableIngest } from '../support/ingest/scriptable-ingest.js';
 
 const notHere = existsSync('/dev/full') ? false : 'there is no /dev/full here';
 

@@ -3,13 +3,13 @@ import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import { parseConfig } from '../../lib/config/load.js';
 import { Service } from '../../lib/service.js';
-import { eventually } from '../support/eventually.js';
-import { FakeClock } from '../support/fake-clock.js';
-import { freePort } from '../support/free-port.js';
-import { framesOf } from '../support/ingest-media.js';
-import { audioMinf, frameAt, videoMinf } from '../support/kmp-sender.js';
-import { NginxKmpOut } from '../support/nginx-kmp-out/nginx-kmp-out.js';
-import { ScriptableIngest, type IngestConnection } from '../support/scriptable-ingest.js';
+import { eventually } from '../support/time/eventually.js';
+import { FakeClock } from '../support/time/fake-clock.js';
+import { freePort } from '../support/network/free-port.js';
+import { framesOf } from '../support/ingest/ingest-media.js';
+import { audioMinf, frameAt, videoMinf } from '../support/kmp/kmp-sender.js';
+import { NginxKmpOut } from '../support/programs/nginx-kmp-out/nginx-kmp-out.js';
+import { ScriptableIngest, type IngestConnection } from '../support/ingest/scriptable-ingest.js';
 
 const GROUP = 10;
 

@@ -2,11 +2,11 @@ import { after, before, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { openSource, parseConfig, planTracks, Sender, Service } from '../../lib/index.js';
-import { flvFrames, type FlvFrame } from '../support/flv-frames.js';
-import type { FlvTag } from '../support/flv-parse.js';
-import { goldenFile, loadScenario, playScenario, type Scenario } from '../support/golden.js';
-import { startNodeMediaServer, type NodeMediaServer } from '../support/node-media-server.js';
-import { parseRtmp } from '../support/rtmp-parse.js';
+import { flvFrames, type FlvFrame } from '../support/media/flv-frames.js';
+import type { FlvTag } from '../support/media/flv-parse.js';
+import { goldenFile, loadScenario, playScenario, type Scenario } from '../support/rtmp/golden.js';
+import { startNodeMediaServer, type NodeMediaServer } from '../support/programs/node-media-server.js';
+import { parseRtmp } from '../support/rtmp/rtmp-parse.js';
 
 /** As someone would write it, with these directives beside. */
 function configText(directives: Readonly<Record<string, string>>): string {

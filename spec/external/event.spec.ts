@@ -8,12 +8,12 @@ import { after, before, describe, it } from 'node:test';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Ingest } from '../../lib/ingest/ingest.js';
-import { Browser, hasBrowser } from '../support/browser.js';
-import { Folder } from '../support/cli.js';
-import { freePort } from '../support/free-port.js';
-import { RunningService } from '../support/running-service.js';
-import { SlowLine } from '../support/slow-line.js';
-import { LiveSender } from '../support/troubled-service.js';
+import { Browser, hasBrowser } from '../support/programs/browser.js';
+import { Folder } from '../support/process/cli.js';
+import { freePort } from '../support/network/free-port.js';
+import { RunningService } from '../support/service/running-service.js';
+import { SlowLine } from '../support/network/slow-line.js';
+import { LiveSender } from '../support/service/troubled-service.js';
 
 /** Fault by upstream: what the page, the first notification and the alert show. */
 const FAULTS: Readonly<Record<string, readonly [page: RegExp, notification: string, alert: string]>> = {

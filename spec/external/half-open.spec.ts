@@ -9,11 +9,11 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { eventually } from '../support/eventually.js';
-import { audioMinf, frameAt, KmpSender } from '../support/kmp-sender.js';
-import { startKmp, type KmpService } from '../support/kmp-service.js';
-import { AT_ONCE } from '../support/live.js';
-import { reap } from '../support/reaper.js';
+import { eventually } from '../support/time/eventually.js';
+import { audioMinf, frameAt, KmpSender } from '../support/kmp/kmp-sender.js';
+import { startKmp, type KmpService } from '../support/service/kmp-service.js';
+import { AT_ONCE } from '../support/service/live.js';
+import { reap } from '../support/process/reaper.js';
 
 const NAMESPACE = `kmp-rtmp-${process.pid}`;
 /** A net of its own: what a run that was killed left behind must not be in the way. */
@@ -46,7 +46,7 @@ describe('a server that vanishes', { timeout: 120_000, skip: noNamespace() }, ()
     ip('link', 'set', NEAR, 'up');
     inside('addr', 'add', `${NET}.2/24`, 'dev', FAR);
     inside('link', 'set', FAR, 'up');
-    const program = fileURLToPath(new URL('../support/far-ingest.js', import.meta.url));
+    const program = fileURLToPath(new URL('../support/ingest/far-ingest.js', import.meta.url));
     const args = ['netns', 'exec', NAMESPACE, process.execPath, program, `${NET}.2`, '1935'];
     server = reap(spawn('ip', args, { stdio: ['ignore', 'pipe', 'inherit'] }));
     if (server.stdout !== null) await once(server.stdout, 'data');

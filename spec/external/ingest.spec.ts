@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { FlvRecorder } from '../../lib/ingest/flv-recorder.js';
 import { Ingest } from '../../lib/ingest/ingest.js';
-import { ScriptableIngest } from '../support/scriptable-ingest.js';
+import { ScriptableIngest } from '../support/ingest/scriptable-ingest.js';
 
 const run = promisify(execFile);
 

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';
 import { metricsRouter } from '../../lib/api/metrics/metrics.js';
-import { appWith, serve } from '../support/http.js';
-import { MemoryManagement, sampleClosed, sampleUpstream } from '../support/memory-management.js';
-import { sampleProcesses, sampleTotals } from '../support/service-totals.js';
+import { appWith, serve } from '../support/network/http.js';
+import { MemoryManagement, sampleClosed, sampleUpstream } from '../support/management/memory-management.js';
+import { sampleProcesses, sampleTotals } from '../support/management/service-totals.js';
 
 /** Runs promtool (Debian's package prometheus); its complaints are the message of the failure. */
 function promtool(args: readonly string[], input = ''): void {

@@ -4,13 +4,13 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MediaSettings } from '../../lib/config/settings.js';
-import { eventually } from '../support/eventually.js';
-import { FakeClock } from '../support/fake-clock.js';
-import { FlvParse, type FlvTag } from '../support/flv-parse.js';
-import { audioMinf, frameAt, KmpSender, videoMinf } from '../support/kmp-sender.js';
-import { startKmp, type KmpService, type KmpServiceOptions } from '../support/kmp-service.js';
-import { AT_ONCE, audioFrames, names, videoFrames } from '../support/live.js';
-import { startNginx, type Nginx } from '../support/nginx.js';
+import { eventually } from '../support/time/eventually.js';
+import { FakeClock } from '../support/time/fake-clock.js';
+import { FlvParse, type FlvTag } from '../support/media/flv-parse.js';
+import { audioMinf, frameAt, KmpSender, videoMinf } from '../support/kmp/kmp-sender.js';
+import { startKmp, type KmpService, type KmpServiceOptions } from '../support/service/kmp-service.js';
+import { AT_ONCE, audioFrames, names, videoFrames } from '../support/service/live.js';
+import { startNginx, type Nginx } from '../support/programs/nginx.js';
 
 /** avcC of a 160x90 stream: nginx looks into it. */
 const avcC = Buffer.from('014d400affe10014674d400aeca0a3f5c044000003000400000300c83c489e6001000468ef31b2', 'hex');

@@ -6,9 +6,9 @@
 import { after, before, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { Folder, kmpRtmp, Run } from '../support/cli.js';
-import { codecsOf, ffmpeg, packetsOf, type Packet } from '../support/ffmpeg.js';
-import { startNginx, type Nginx } from '../support/nginx.js';
+import { Folder, kmpRtmp, Run } from '../support/process/cli.js';
+import { codecsOf, ffmpeg, packetsOf, type Packet } from '../support/programs/ffmpeg.js';
+import { startNginx, type Nginx } from '../support/programs/nginx.js';
 
 const picture = (size: string, rate: string): string[] => ['-f', 'lavfi', '-i', `testsrc2=size=${size}:rate=${rate}`];
 const tone = (hertz: number, rate = 44100): string[] => [

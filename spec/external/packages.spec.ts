@@ -1,6 +1,6 @@
 // What a release attaches: the single executable and the Debian package. Both are made once, installed and run.
 import { after, before, describe } from 'node:test';
-import { Folder } from '../support/cli.js';
+import { Folder } from '../support/process/cli.js';
 import { cannotBuild, makeDeb, makeExecutable } from './packages/build.js';
 import { cannotInstall, debChecks } from './packages/deb-checks.js';
 import { executableChecks } from './packages/executable-checks.js';

@@ -6,10 +6,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { packetsOf } from '../support/ffmpeg.js';
-import { listening } from '../support/listening.js';
-import { freePort } from '../support/free-port.js';
-import { reap } from '../support/reaper.js';
+import { packetsOf } from '../support/programs/ffmpeg.js';
+import { listening } from '../support/network/listening.js';
+import { freePort } from '../support/network/free-port.js';
+import { reap } from '../support/process/reaper.js';
 
 const section = readFileSync('README.md', 'utf8')
   .split(/^## /m)

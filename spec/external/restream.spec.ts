@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { join } from 'node:path';
 import { Ingest } from '../../lib/ingest/ingest.js';
-import { Folder, Run } from '../support/cli.js';
-import { ffmpeg, packetsOf, type Packet } from '../support/ffmpeg.js';
-import { startNginx, type Nginx } from '../support/nginx.js';
+import { Folder, Run } from '../support/process/cli.js';
+import { ffmpeg, packetsOf, type Packet } from '../support/programs/ffmpeg.js';
+import { startNginx, type Nginx } from '../support/programs/nginx.js';
 
 describe('restream with real programs', () => {
   let servers: Nginx[];

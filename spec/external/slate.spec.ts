@@ -10,13 +10,13 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Browser, hasBrowser } from '../support/browser.js';
-import { Folder } from '../support/cli.js';
-import { ffmpeg, packetsOf, type Packet } from '../support/ffmpeg.js';
-import { FilmSenders, largestGap, playsWithoutComplaint } from '../support/film.js';
-import { startNginx, type Nginx } from '../support/nginx.js';
-import { RunningService } from '../support/running-service.js';
-import { until } from '../support/until.js';
+import { Browser, hasBrowser } from '../support/programs/browser.js';
+import { Folder } from '../support/process/cli.js';
+import { ffmpeg, packetsOf, type Packet } from '../support/programs/ffmpeg.js';
+import { FilmSenders, largestGap, playsWithoutComplaint } from '../support/kmp/film.js';
+import { startNginx, type Nginx } from '../support/programs/nginx.js';
+import { RunningService } from '../support/service/running-service.js';
+import { until } from '../support/time/until.js';
 import type { TrackStatus } from '../../lib/upstream/report/status.js';
 
 describe('a slate, as HLS', { timeout: 180_000 }, () => {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Page } from 'playwright-core';
-import { hasBrowser } from '../support/browser.js';
-import { Fleet } from '../support/fleet.js';
-import { sampleClosed, sampleOrder, sampleUpstream } from '../support/memory-management.js';
-import { withStatusPage } from '../support/status-browser.js';
+import { hasBrowser } from '../support/programs/browser.js';
+import { Fleet } from '../support/management/fleet.js';
+import { sampleClosed, sampleOrder, sampleUpstream } from '../support/management/memory-management.js';
+import { withStatusPage } from '../support/programs/status-browser.js';
 
 const REFUSED = 'the server says: NetStream.Publish.Unauthorized: the key is not known';
 

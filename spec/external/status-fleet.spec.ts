@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Page } from 'playwright-core';
 import type { GlobalStatus, NodeStatus } from '../../lib/upstream/report/status.js';
-import { hasBrowser } from '../support/browser.js';
-import { Fleet } from '../support/fleet.js';
-import { withStatusPage } from '../support/status-browser.js';
+import { hasBrowser } from '../support/programs/browser.js';
+import { Fleet } from '../support/management/fleet.js';
+import { withStatusPage } from '../support/programs/status-browser.js';
 
 /** Three nodes that have the upstreams in turn. */
 class Nodes extends Fleet {

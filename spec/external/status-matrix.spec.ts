@@ -4,11 +4,11 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
-import { Browser, hasBrowser } from '../support/browser.js';
-import { Fleet } from '../support/fleet.js';
-import { sampleClosed } from '../support/memory-management.js';
-import { withStatusPage } from '../support/status-browser.js';
-import { TroubledService } from '../support/troubled-service.js';
+import { Browser, hasBrowser } from '../support/programs/browser.js';
+import { Fleet } from '../support/management/fleet.js';
+import { sampleClosed } from '../support/management/memory-management.js';
+import { withStatusPage } from '../support/programs/status-browser.js';
+import { TroubledService } from '../support/service/troubled-service.js';
 import { GROUPS, groupOf, type Group } from '../../lib/api/status/public/data/states.js';
 
 const WIDTHS = [390, 800, 1440] as const;

@@ -4,10 +4,16 @@ import type { Page } from 'playwright-core';
 import { createApp, type LocationSettings } from '../../lib/api/app.js';
 import { createHttpServer } from '../../lib/api/server/http-server.js';
 import { statusRouter } from '../../lib/api/status/router.js';
-import { Browser, hasBrowser } from '../support/browser.js';
-import { Fleet } from '../support/fleet.js';
-import { serve, type TestServer } from '../support/http.js';
-import { sampleInput, sampleStream, sampleTrack, sampleUpstream, table } from '../support/memory-management.js';
+import { Browser, hasBrowser } from '../support/programs/browser.js';
+import { Fleet } from '../support/management/fleet.js';
+import { serve, type TestServer } from '../support/network/http.js';
+import {
+  sampleInput,
+  sampleStream,
+  sampleTrack,
+  sampleUpstream,
+  table,
+} from '../support/management/memory-management.js';
 
 /** ms between the page's updates here: a test does not have to wait a second for each. */
 const INTERVAL = 50;

@@ -5,9 +5,9 @@ import { createApp, type LocationSettings } from '../../lib/api/app.js';
 import { createHttpServer } from '../../lib/api/server/http-server.js';
 import { statusRouter } from '../../lib/api/status/router.js';
 import { parseTokens, type AccessToken } from '../../lib/config/access/tokens.js';
-import { Browser, hasBrowser } from '../support/browser.js';
-import { Fleet } from '../support/fleet.js';
-import { serve, type TestServer } from '../support/http.js';
+import { Browser, hasBrowser } from '../support/programs/browser.js';
+import { Fleet } from '../support/management/fleet.js';
+import { serve, type TestServer } from '../support/network/http.js';
 
 const TOKENS = parseTokens('viewer read r-token\nops write w-token\nencoder control c-token', 'tokens');
 

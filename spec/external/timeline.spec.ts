@@ -6,15 +6,15 @@ import { after, before, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Folder } from '../support/cli.js';
+import { Folder } from '../support/process/cli.js';
 import type { UpstreamStatus } from '../../lib/upstream/report/status.js';
-import { ffmpeg, packetsOf, type Packet } from '../support/ffmpeg.js';
-import { FilmSenders, largestGap, playsWithoutComplaint } from '../support/film.js';
-import { freePort } from '../support/free-port.js';
-import { startNginx, type Nginx } from '../support/nginx.js';
-import { RunningService, type Notified } from '../support/running-service.js';
-import { SlowLine } from '../support/slow-line.js';
-import { until } from '../support/until.js';
+import { ffmpeg, packetsOf, type Packet } from '../support/programs/ffmpeg.js';
+import { FilmSenders, largestGap, playsWithoutComplaint } from '../support/kmp/film.js';
+import { freePort } from '../support/network/free-port.js';
+import { startNginx, type Nginx } from '../support/programs/nginx.js';
+import { RunningService, type Notified } from '../support/service/running-service.js';
+import { SlowLine } from '../support/network/slow-line.js';
+import { until } from '../support/time/until.js';
 
 /** Bytes a second of the film. */
 const BYTE_RATE = 60_000;

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { after, before, describe, it } from 'node:test';
-import { Folder, kmpRtmp } from '../support/cli.js';
+import { Folder, kmpRtmp } from '../support/process/cli.js';
 
 const hasZsh = spawnSync('zsh', ['-c', 'true']).status === 0;
 

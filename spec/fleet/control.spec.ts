@@ -8,13 +8,13 @@ import { after, afterEach, before, describe, it } from 'node:test';
 import { parseConfig } from '../../lib/config/load.js';
 import { checkSignature } from '../../lib/kmp/signature.js';
 import { Service } from '../../lib/service.js';
-import { freePort } from '../support/free-port.js';
-import { send } from '../support/http.js';
-import { KmpSender, videoMinf } from '../support/kmp-sender.js';
-import { videoFrames } from '../support/live.js';
-import { LogLines } from '../support/log-lines.js';
-import { noRedis, startRedis, type Redis } from '../support/redis.js';
-import { until } from '../support/until.js';
+import { freePort } from '../support/network/free-port.js';
+import { send } from '../support/network/http.js';
+import { KmpSender, videoMinf } from '../support/kmp/kmp-sender.js';
+import { videoFrames } from '../support/service/live.js';
+import { LogLines } from '../support/service/log-lines.js';
+import { noRedis, startRedis, type Redis } from '../support/programs/redis.js';
+import { until } from '../support/time/until.js';
 
 const SECRET = 'a-secret-of-senders-0123456789';
 

@@ -6,9 +6,9 @@ import type { NodeRecord, OwnerRecord } from '../../lib/fleet/node-record.js';
 import type { IdsOfPeers } from '../../lib/fleet/peer-ids.js';
 import type { ProbeKind } from '../../lib/fleet/probe.js';
 import { rendezvousOrder } from '../../lib/placement/rendezvous.js';
-import { FakeClock } from '../support/fake-clock.js';
-import { LogLines } from '../support/log-lines.js';
-import { MemoryRecords, type MemoryEngine } from '../support/memory-engine.js';
+import { FakeClock } from '../support/time/fake-clock.js';
+import { LogLines } from '../support/service/log-lines.js';
+import { MemoryRecords, type MemoryEngine } from '../support/fleet/memory-engine.js';
 
 const NODE_TIMEOUT = 10_000;
 

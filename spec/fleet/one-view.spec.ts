@@ -5,11 +5,11 @@ import assert from 'node:assert/strict';
 import type { ClosedUpstream } from '../../lib/upstream/report/closed.js';
 import type { StandingOrder } from '../../lib/upstream/report/orders.js';
 import { WorkerUnavailable } from '../../lib/upstream/report/unavailable.js';
-import type { FleetNode } from '../support/fleet-node.js';
-import { StaticFleet } from '../support/fleet-node.js';
-import { frameAt } from '../support/kmp-sender.js';
-import { ScriptableIngest } from '../support/scriptable-ingest.js';
-import { until } from '../support/until.js';
+import type { FleetNode } from '../support/fleet/fleet-node.js';
+import { StaticFleet } from '../support/fleet/fleet-node.js';
+import { frameAt } from '../support/kmp/kmp-sender.js';
+import { ScriptableIngest } from '../support/ingest/scriptable-ingest.js';
+import { until } from '../support/time/until.js';
 
 describe('the nodes of a fleet as one', { timeout: 120_000 }, () => {
   let fleet: StaticFleet;

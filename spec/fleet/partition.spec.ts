@@ -8,15 +8,15 @@ import { parseConfig } from '../../lib/config/load.js';
 import { RedisEngine } from '../../lib/fleet/engine/redis-engine.js';
 import { Service } from '../../lib/service.js';
 import { systemClock } from '../../lib/time/clock.js';
-import { CutLine } from '../support/cut-line.js';
-import { eventually } from '../support/eventually.js';
-import { freePort } from '../support/free-port.js';
-import { frameAt, KmpSender, videoMinf } from '../support/kmp-sender.js';
-import { LogLines } from '../support/log-lines.js';
-import { noRedis, startRedis, type Redis } from '../support/redis.js';
-import { AT_ONCE_DIRECTIVES } from '../support/running-service.js';
-import { ScriptableIngest } from '../support/scriptable-ingest.js';
-import { until } from '../support/until.js';
+import { CutLine } from '../support/network/cut-line.js';
+import { eventually } from '../support/time/eventually.js';
+import { freePort } from '../support/network/free-port.js';
+import { frameAt, KmpSender, videoMinf } from '../support/kmp/kmp-sender.js';
+import { LogLines } from '../support/service/log-lines.js';
+import { noRedis, startRedis, type Redis } from '../support/programs/redis.js';
+import { AT_ONCE_DIRECTIVES } from '../support/service/running-service.js';
+import { ScriptableIngest } from '../support/ingest/scriptable-ingest.js';
+import { until } from '../support/time/until.js';
 
 interface Node {
   readonly name: string;

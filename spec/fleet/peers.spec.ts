@@ -2,12 +2,12 @@ import type http from 'node:http';
 import net from 'node:net';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
-import { eventually } from '../support/eventually.js';
-import type { FleetNode } from '../support/fleet-node.js';
-import { PEER_TOKEN, StaticFleet } from '../support/fleet-node.js';
-import { serve, type TestServer } from '../support/http.js';
-import { ca, serverTls } from '../support/tls-fixture.js';
-import { until } from '../support/until.js';
+import { eventually } from '../support/time/eventually.js';
+import type { FleetNode } from '../support/fleet/fleet-node.js';
+import { PEER_TOKEN, StaticFleet } from '../support/fleet/fleet-node.js';
+import { serve, type TestServer } from '../support/network/http.js';
+import { ca, serverTls } from '../support/network/tls-fixture.js';
+import { until } from '../support/time/until.js';
 
 const ASK = '/fleet/peer/1/ask';
 const head = '{"node":"odd","version":"9.9.9","orders":""}\n';

@@ -3,8 +3,8 @@ import { createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { it } from 'node:test';
 import { Probe } from '../../lib/fleet/probe.js';
-import { FakeClock } from '../support/fake-clock.js';
-import { turns } from '../support/turns.js';
+import { FakeClock } from '../support/time/fake-clock.js';
+import { turns } from '../support/time/turns.js';
 
 it('a node that has answered while this process was busy is no dead node', async (t) => {
   const server = createServer((socket) => socket.on('error', () => {}).resume());

@@ -3,8 +3,8 @@ import { afterEach, describe, it } from 'node:test';
 import type { NodeProcess } from '../../bench/fleet/demo/node-process.js';
 import { Stage } from '../../bench/fleet/demo/stage.js';
 import { machineMs } from '../../bench/time.js';
-import { noRedis } from '../support/redis.js';
-import { until } from '../support/until.js';
+import { noRedis } from '../support/programs/redis.js';
+import { until } from '../support/time/until.js';
 
 const UPSTREAMS = 4;
 

@@ -7,14 +7,14 @@ import type { Config } from '../../lib/config/config.js';
 import { parseConfig } from '../../lib/config/load.js';
 import { Service } from '../../lib/service.js';
 import type { GlobalStatus, UpstreamStatus } from '../../lib/upstream/report/status.js';
-import { FakeClock } from '../support/fake-clock.js';
-import { freePort } from '../support/free-port.js';
-import { send, type Reply } from '../support/http.js';
-import { frameAt, KmpSender, videoMinf } from '../support/kmp-sender.js';
-import { LogLines } from '../support/log-lines.js';
-import { noRedis, startRedis, type Redis } from '../support/redis.js';
-import { ScriptableIngest } from '../support/scriptable-ingest.js';
-import { until } from '../support/until.js';
+import { FakeClock } from '../support/time/fake-clock.js';
+import { freePort } from '../support/network/free-port.js';
+import { send, type Reply } from '../support/network/http.js';
+import { frameAt, KmpSender, videoMinf } from '../support/kmp/kmp-sender.js';
+import { LogLines } from '../support/service/log-lines.js';
+import { noRedis, startRedis, type Redis } from '../support/programs/redis.js';
+import { ScriptableIngest } from '../support/ingest/scriptable-ingest.js';
+import { until } from '../support/time/until.js';
 
 const TOKEN = '0123456789abcdef0123456789abcdef';
 

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { defaultMediaSettings, mediaDirectives, type MediaSettings } from '../../lib/config/settings.js';
 import { settingOf, type Row } from '../../lib/config/row.js';
-import { assertSameBytes } from '../support/same-bytes.js';
-import { allMedia, goldenFile, loadScenario, playScenario, type Scenario } from '../support/golden.js';
-import { startKmp } from '../support/kmp-service.js';
-import { ScriptableIngest } from '../support/scriptable-ingest.js';
+import { assertSameBytes } from '../support/values/same-bytes.js';
+import { allMedia, goldenFile, loadScenario, playScenario, type Scenario } from '../support/rtmp/golden.js';
+import { startKmp } from '../support/service/kmp-service.js';
+import { ScriptableIngest } from '../support/ingest/scriptable-ingest.js';
 
 const root = new URL('../../../spec/golden/data/', import.meta.url);
 

@@ -6,10 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FlvRecorder } from '../../lib/ingest/flv-recorder.js';
 import { Ingest, type IngestStream } from '../../lib/ingest/ingest.js';
-import { u32be } from '../support/bytes.js';
-import { RawPublisher } from '../support/raw-publisher.js';
-import { parseAmf, parseRtmp } from '../support/rtmp-parse.js';
-import { chunked } from '../support/script-bytes.js';
+import { u32be } from '../support/values/bytes.js';
+import { RawPublisher } from '../support/rtmp/raw-publisher.js';
+import { parseAmf, parseRtmp } from '../support/rtmp/rtmp-parse.js';
+import { chunked } from '../support/ingest/script-bytes.js';
 
 interface Tag {
   readonly type: number;

@@ -2,7 +2,7 @@ import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { flvFlags, flvHeader, flvTag, scriptData } from '../../lib/ingest/flv.js';
-import { concat, hex } from '../support/bytes.js';
+import { concat, hex } from '../support/values/bytes.js';
 
 const name = (text: string) => concat(hex('02'), Buffer.of(0, text.length), Buffer.from(text));
 const rest = hex('08 00000001 0005 7769647468 00 4074000000000000 000009');

@@ -4,12 +4,12 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import net from 'node:net';
 import { Ingest, type IngestMessage, type IngestOptions, type IngestStream } from '../../lib/ingest/ingest.js';
-import { hex, u32be } from '../support/bytes.js';
-import { FakeClock } from '../support/fake-clock.js';
-import { RawPublisher } from '../support/raw-publisher.js';
-import { parseRtmp } from '../support/rtmp-parse.js';
-import { chunked } from '../support/script-bytes.js';
-import { serverTls } from '../support/tls-fixture.js';
+import { hex, u32be } from '../support/values/bytes.js';
+import { FakeClock } from '../support/time/fake-clock.js';
+import { RawPublisher } from '../support/rtmp/raw-publisher.js';
+import { parseRtmp } from '../support/rtmp/rtmp-parse.js';
+import { chunked } from '../support/ingest/script-bytes.js';
+import { serverTls } from '../support/network/tls-fixture.js';
 
 let ingest: Ingest | undefined;
 afterEach(async () => ingest?.close());

@@ -4,8 +4,8 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { inspect } from '../../lib/inspect/inspect.js';
 import type { InspectRecord, SummaryRecord } from '../../lib/inspect/record.js';
-import { ascii, concat, u32le } from '../support/bytes.js';
-import { collect } from '../support/collect.js';
+import { ascii, concat, u32le } from '../support/values/bytes.js';
+import { collect } from '../support/values/collect.js';
 import {
   audioFields,
   connect,
@@ -15,7 +15,7 @@ import {
   nullPacket,
   packet,
   videoFields,
-} from '../support/kmp-bytes.js';
+} from '../support/kmp/kmp-bytes.js';
 
 async function records(...chunks: readonly Buffer[]): Promise<InspectRecord[]> {
   return collect(inspect(chunks));

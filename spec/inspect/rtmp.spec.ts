@@ -5,8 +5,8 @@ import fc from 'fast-check';
 import { inspect } from '../../lib/inspect/inspect.js';
 import type { InspectRecord, MessageRecord } from '../../lib/inspect/record.js';
 import { recordText } from '../../lib/inspect/text.js';
-import { ascii, concat, hex, u16be } from '../support/bytes.js';
-import { collect } from '../support/collect.js';
+import { ascii, concat, hex, u16be } from '../support/values/bytes.js';
+import { collect } from '../support/values/collect.js';
 
 async function records(bytes: Buffer, pieces = bytes.length): Promise<InspectRecord[]> {
   const chunks = Array.from({ length: Math.ceil(bytes.length / pieces) }, (_, i) =>

@@ -2,9 +2,9 @@ import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { AckParser } from '../../lib/kmp/ack-parser.js';
 import { KmpError } from '../../lib/kmp/error.js';
-import { ascii, concat, hex, u32le, u64le } from '../support/bytes.js';
-import { everyCut } from '../support/cuts.js';
-import { packet } from '../support/kmp-bytes.js';
+import { ascii, concat, hex, u32le, u64le } from '../support/values/bytes.js';
+import { everyCut } from '../support/values/cuts.js';
+import { packet } from '../support/kmp/kmp-bytes.js';
 
 function ack(frameId: bigint, more: Buffer = Buffer.alloc(0), data?: Buffer): Buffer {
   return packet('ackf', concat(u64le(frameId), u64le(2n), u32le(3), u32le(0), more), data);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { parseConnectData } from '../../lib/kmp/connect-data.js';
 import { KmpError } from '../../lib/kmp/error.js';
-import { concat, hex } from '../support/bytes.js';
+import { concat, hex } from '../support/values/bytes.js';
 
 const secret = 'live_123456789_abcdefABCDEF12345';
 const url = `rtmp://live.twitch.tv:1935/app/${secret}`;

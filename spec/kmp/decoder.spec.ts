@@ -9,9 +9,9 @@ import { KmpDecoder } from '../../lib/kmp/decoder.js';
 import { KmpError } from '../../lib/kmp/error.js';
 import { Frame } from '../../lib/media/frame.js';
 import { pumpify, Writable } from '../../lib/base/streams.js';
-import { concat, hex } from '../support/bytes.js';
-import { FakeClock } from '../support/fake-clock.js';
-import * as kmp from '../support/kmp-bytes.js';
+import { concat, hex } from '../support/values/bytes.js';
+import { FakeClock } from '../support/time/fake-clock.js';
+import * as kmp from '../support/kmp/kmp-bytes.js';
 import { plain } from './plain.js';
 
 const bad = hex('ff'.repeat(16));

@@ -2,9 +2,9 @@ import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { parseDump, readDump } from '../../lib/kmp/dump.js';
 import { KmpError } from '../../lib/kmp/error.js';
-import { concat, hex } from '../support/bytes.js';
-import { pieces } from '../support/cuts.js';
-import * as kmp from '../support/kmp-bytes.js';
+import { concat, hex } from '../support/values/bytes.js';
+import { pieces } from '../support/values/cuts.js';
+import * as kmp from '../support/kmp/kmp-bytes.js';
 import { plain } from './plain.js';
 
 const info = kmp.packet('minf', kmp.audioFields(), hex('1210'));

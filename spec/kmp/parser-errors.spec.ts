@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { KmpRtmpError } from '../../lib/base/errors.js';
 import { KmpError } from '../../lib/kmp/error.js';
 import { KmpParser } from '../../lib/kmp/parser.js';
-import { ascii, concat, hex } from '../support/bytes.js';
-import { everyCut } from '../support/cuts.js';
-import * as kmp from '../support/kmp-bytes.js';
+import { ascii, concat, hex } from '../support/values/bytes.js';
+import { everyCut } from '../support/values/cuts.js';
+import * as kmp from '../support/kmp/kmp-bytes.js';
 import { plain } from './plain.js';
 
 interface Row {

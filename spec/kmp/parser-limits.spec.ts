@@ -6,9 +6,9 @@ import { Frame } from '../../lib/media/frame.js';
 import { KmpError } from '../../lib/kmp/error.js';
 import type { KmpPacket } from '../../lib/kmp/packet.js';
 import { KmpParser } from '../../lib/kmp/parser.js';
-import { ascii, concat, u32le } from '../support/bytes.js';
-import { pieces } from '../support/cuts.js';
-import * as kmp from '../support/kmp-bytes.js';
+import { ascii, concat, u32le } from '../support/values/bytes.js';
+import { pieces } from '../support/values/cuts.js';
+import * as kmp from '../support/kmp/kmp-bytes.js';
 import { plain } from './plain.js';
 
 /** Bytes of memory that the payloads of these packets keep alive: whole buffers, each once. */

@@ -2,9 +2,9 @@ import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { Frame } from '../../lib/media/frame.js';
 import { KmpParser } from '../../lib/kmp/parser.js';
-import { concat, hex } from '../support/bytes.js';
-import { everyCut } from '../support/cuts.js';
-import * as kmp from '../support/kmp-bytes.js';
+import { concat, hex } from '../support/values/bytes.js';
+import { everyCut } from '../support/values/cuts.js';
+import * as kmp from '../support/kmp/kmp-bytes.js';
 import { plain } from './plain.js';
 
 const channel = '63683100 00000000 00000000 00000000 00000000 00000000 00000000 00000000'; // ch1

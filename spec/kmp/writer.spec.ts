@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { KmpError } from '../../lib/kmp/error.js';
 import * as writer from '../../lib/kmp/writer.js';
 import { Frame } from '../../lib/media/frame.js';
-import { hex } from '../support/bytes.js';
+import { hex } from '../support/values/bytes.js';
 
 const rows: { name: string; bytes: Buffer; hex: string }[] = [
   {

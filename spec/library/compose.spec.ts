@@ -16,11 +16,11 @@ import {
   type KmpPacket,
   type PacketBatch,
 } from '../../lib/index.js';
-import { FakeClock } from '../support/fake-clock.js';
-import { audioMinf } from '../support/kmp-sender.js';
-import { parseAmf, type ParsedMessage } from '../support/rtmp-parse.js';
-import { assertSameBytes } from '../support/same-bytes.js';
-import { ScriptableIngest } from '../support/scriptable-ingest.js';
+import { FakeClock } from '../support/time/fake-clock.js';
+import { audioMinf } from '../support/kmp/kmp-sender.js';
+import { parseAmf, type ParsedMessage } from '../support/rtmp/rtmp-parse.js';
+import { assertSameBytes } from '../support/values/same-bytes.js';
+import { ScriptableIngest } from '../support/ingest/scriptable-ingest.js';
 
 const golden = (name: string, file: string): string => `spec/golden/data/${name}/${file}`;
 

@@ -10,9 +10,9 @@ import {
   type MediaSettings,
   type RtmpPublisherOptions,
 } from '../../lib/index.js';
-import { eventually } from '../support/eventually.js';
-import { FakeClock } from '../support/fake-clock.js';
-import { ScriptableIngest, type IngestConnection, type Script } from '../support/scriptable-ingest.js';
+import { eventually } from '../support/time/eventually.js';
+import { FakeClock } from '../support/time/fake-clock.js';
+import { ScriptableIngest, type IngestConnection, type Script } from '../support/ingest/scriptable-ingest.js';
 
 const DUMP = 'spec/golden/data/video-only/v.kmp';
 

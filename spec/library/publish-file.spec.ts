@@ -6,11 +6,11 @@ import type { Readable } from 'node:stream';
 import { after, afterEach, describe, it } from 'node:test';
 import { Frame, KmpDecoder, openSource, publishFile, toKmp, type PacketBatch } from '../../lib/index.js';
 import { parseDump } from '../../lib/kmp/dump.js';
-import { eventually } from '../support/eventually.js';
-import { FakeClock } from '../support/fake-clock.js';
-import { framesOf } from '../support/ingest-media.js';
-import { audioInfo, madeFrame, madeSource, videoInfo } from '../support/made-source.js';
-import { ScriptableIngest, type Script } from '../support/scriptable-ingest.js';
+import { eventually } from '../support/time/eventually.js';
+import { FakeClock } from '../support/time/fake-clock.js';
+import { framesOf } from '../support/ingest/ingest-media.js';
+import { audioInfo, madeFrame, madeSource, videoInfo } from '../support/media/made-source.js';
+import { ScriptableIngest, type Script } from '../support/ingest/scriptable-ingest.js';
 
 const FILE = 'spec/fixtures/media/h264-aac.mp4';
 const folder = mkdtempSync(join(tmpdir(), 'kmp-rtmp-file-'));

@@ -2,10 +2,10 @@ import { afterEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import express from 'express';
 import { healthRouter, managementRouter, metricsRouter, parseConfig, Service } from '../../lib/index.js';
-import { eventually } from '../support/eventually.js';
-import { loadScenario, playScenario } from '../support/golden.js';
-import { serve, type TestServer } from '../support/http.js';
-import { ScriptableIngest } from '../support/scriptable-ingest.js';
+import { eventually } from '../support/time/eventually.js';
+import { loadScenario, playScenario } from '../support/rtmp/golden.js';
+import { serve, type TestServer } from '../support/network/http.js';
+import { ScriptableIngest } from '../support/ingest/scriptable-ingest.js';
 
 const config = parseConfig(`
   stream {

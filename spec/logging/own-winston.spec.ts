@@ -4,8 +4,8 @@ import { Writable } from 'node:stream';
 import { afterEach, describe, it } from 'node:test';
 import winston from 'winston';
 import { Logging, parseConfig, Service, winstonLog, type Logger } from '../../lib/index.js';
-import { eventually } from '../support/eventually.js';
-import { KmpSender } from '../support/kmp-sender.js';
+import { eventually } from '../support/time/eventually.js';
+import { KmpSender } from '../support/kmp/kmp-sender.js';
 
 /** The entries that a transport was given. */
 class Entries {

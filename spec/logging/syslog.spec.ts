@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { errorLog, type ErrorLog } from '../../lib/config/error-log.js';
 import { Logging } from '../../lib/logging/winston-log.js';
-import { FakeClock } from '../support/fake-clock.js';
+import { FakeClock } from '../support/time/fake-clock.js';
 
 const read = (text: string): ErrorLog => errorLog.parse(text.split(' '), () => {});
 

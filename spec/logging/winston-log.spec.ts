@@ -16,9 +16,9 @@ import { join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
 import { Logging } from '../../lib/logging/winston-log.js';
 import { LogFile } from '../../lib/logging/log-file.js';
-import { eventually } from '../support/eventually.js';
-import { FakeClock } from '../support/fake-clock.js';
-import { turns } from '../support/turns.js';
+import { eventually } from '../support/time/eventually.js';
+import { FakeClock } from '../support/time/fake-clock.js';
+import { turns } from '../support/time/turns.js';
 
 const notHere = existsSync('/dev/full') ? false : 'there is no /dev/full here';
 

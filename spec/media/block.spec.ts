@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { BlockPool, type Block } from '../../lib/media/block.js';
-import { eventually } from '../support/eventually.js';
+import { eventually } from '../support/time/eventually.js';
 
 describe('blocks', () => {
   it('are as large as was asked for, and at most a page larger, up to 256 KiB', () => {

@@ -1,7 +1,7 @@
 import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import type { TrackQueue } from '../../lib/merge/track-queue.js';
-import { MergeBench } from '../support/merge-bench.js';
+import { MergeBench } from '../support/media/merge-bench.js';
 
 const group = (): { queues: TrackQueue[] } => ({ queues: [] });
 

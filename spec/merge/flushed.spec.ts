@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { TrackQueue } from '../../lib/merge/track-queue.js';
-import { MergeBench, type NamedQueue } from '../support/merge-bench.js';
+import { MergeBench, type NamedQueue } from '../support/media/merge-bench.js';
 
 /** ms between two flushes of a track. */
 const PERIOD = 1000;

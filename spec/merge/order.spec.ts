@@ -1,7 +1,7 @@
 import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import type { Frame } from '../../lib/media/frame.js';
-import { MergeBench } from '../support/merge-bench.js';
+import { MergeBench } from '../support/media/merge-bench.js';
 
 describe('which frame is next, and when', () => {
   it('the one with the lowest time, over all tracks', () => {

@@ -1,8 +1,8 @@
 import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import type { Batch } from '../support/merge-bench.js';
-import { MergeBench, NamedQueue } from '../support/merge-bench.js';
+import type { Batch } from '../support/media/merge-bench.js';
+import { MergeBench, NamedQueue } from '../support/media/merge-bench.js';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 

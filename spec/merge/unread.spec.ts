@@ -1,7 +1,7 @@
 import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import type { TrackSource } from '../../lib/merge/track-queue.js';
-import { MergeBench, type NamedQueue } from '../support/merge-bench.js';
+import { MergeBench, type NamedQueue } from '../support/media/merge-bench.js';
 
 /** Frames of `times` have come for the track, and lie in its socket until it is read. */
 function unread(bench: MergeBench, queue: NamedQueue, times: number[], onRead?: () => void): { reads: number } {

@@ -1,7 +1,7 @@
 import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { internalsOff } from '../support/internals-off.js';
+import { internalsOff } from '../support/node/internals-off.js';
 
 const module = new URL('../../lib/node-internals/heap.js', import.meta.url).href;
 

@@ -5,14 +5,14 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { GlobalStatus } from '../../lib/upstream/report/status.js';
-import { startChild } from '../support/child.js';
-import { goldenFile, loadScenario, playScenario } from '../support/golden.js';
-import { assertSameBytes } from '../support/same-bytes.js';
-import { ScriptableIngest } from '../support/scriptable-ingest.js';
-import { until } from '../support/until.js';
+import { startChild } from '../support/process/child.js';
+import { goldenFile, loadScenario, playScenario } from '../support/rtmp/golden.js';
+import { assertSameBytes } from '../support/values/same-bytes.js';
+import { ScriptableIngest } from '../support/ingest/scriptable-ingest.js';
+import { until } from '../support/time/until.js';
 
 const program = fileURLToPath(new URL('../../bin/kmp-rtmp.js', import.meta.url));
-const preload = new URL('../support/without-internal.js', import.meta.url).href;
+const preload = new URL('../support/node/without-internal.js', import.meta.url).href;
 const scenario = loadScenario('av');
 
 /** Time for all tracks to come, on a busy machine; and no time for answers, since the server gives none. */

@@ -13,9 +13,9 @@ import { TurnScheduler } from '../../lib/time/turn-scheduler.js';
 import { systemClock } from '../../lib/time/clock.js';
 import { readInTurns, type TurnReaderOptions, type TurnReader } from '../../lib/node-internals/socket-turn-reader.js';
 import { testInternals } from '../../lib/node-internals/self-test.js';
-import { eventually } from '../support/eventually.js';
-import { internalsOff } from '../support/internals-off.js';
-import { gone } from '../support/gone.js';
+import { eventually } from '../support/time/eventually.js';
+import { internalsOff } from '../support/node/internals-off.js';
+import { gone } from '../support/time/gone.js';
 
 interface Pair {
   readonly client: net.Socket;

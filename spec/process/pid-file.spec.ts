@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import { readPidFile, signalProcess, writePidFile } from '../../lib/process/pid-file.js';
-import { startChild, type Child } from '../support/child.js';
+import { startChild, type Child } from '../support/process/child.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'kmp-rtmp-pid-'));
 after(() => rmSync(folder, { recursive: true, force: true }));

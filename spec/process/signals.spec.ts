@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { startChild, type Child } from '../support/child.js';
+import { startChild, type Child } from '../support/process/child.js';
 
 const lib = new URL('../../lib/process/signals.js', import.meta.url).href;
 

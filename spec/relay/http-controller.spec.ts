@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { HttpController } from '../../lib/relay/http-controller.js';
 import type { InputFields, TrackFields } from '../../lib/relay/controller.js';
-import { hex } from '../support/bytes.js';
-import { eventually } from '../support/eventually.js';
-import { FakeClock } from '../support/fake-clock.js';
-import { httpTarget, reply, type HttpTarget } from '../support/http-target.js';
+import { hex } from '../support/values/bytes.js';
+import { eventually } from '../support/time/eventually.js';
+import { FakeClock } from '../support/time/fake-clock.js';
+import { httpTarget, reply, type HttpTarget } from '../support/network/http-target.js';
 
 const input: InputFields = {
   ...{ app: 'live', flashVer: 'FMLE/3.0', swfUrl: 's', tcUrl: 'rtmp://ingest/live', pageUrl: 'p' },

@@ -3,15 +3,15 @@ import assert from 'node:assert/strict';
 import { ControlError } from '../../lib/relay/controller.js';
 import { parsePublishKey } from '../../lib/relay/publish-keys.js';
 import { Relay, type RelayOptions } from '../../lib/relay/relay.js';
-import { hex, u32be } from '../support/bytes.js';
-import { eventually } from '../support/eventually.js';
-import { FakeClock } from '../support/fake-clock.js';
-import { freePort } from '../support/free-port.js';
-import { KmpPeer, type PeerConnection } from '../support/kmp-peer.js';
-import { LogLines } from '../support/log-lines.js';
-import { RawPublisher } from '../support/raw-publisher.js';
-import { chunked } from '../support/script-bytes.js';
-import { ScriptedController } from '../support/scripted-controller.js';
+import { hex, u32be } from '../support/values/bytes.js';
+import { eventually } from '../support/time/eventually.js';
+import { FakeClock } from '../support/time/fake-clock.js';
+import { freePort } from '../support/network/free-port.js';
+import { KmpPeer, type PeerConnection } from '../support/kmp/kmp-peer.js';
+import { LogLines } from '../support/service/log-lines.js';
+import { RawPublisher } from '../support/rtmp/raw-publisher.js';
+import { chunked } from '../support/ingest/script-bytes.js';
+import { ScriptedController } from '../support/kmp/scripted-controller.js';
 
 /** Sequence headers: an avcC of High profile, level 3.0, without parameter sets; AAC-LC, 44100 Hz, stereo. */
 const AVC_CONFIG = hex('17 00 000000 0164001e ffe0 00');

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { eventually } from '../support/eventually.js';
-import { audioFrames, Live, videoFrames } from '../support/live.js';
-import type { KmpSender } from '../support/kmp-sender.js';
+import { eventually } from '../support/time/eventually.js';
+import { audioFrames, Live, videoFrames } from '../support/service/live.js';
+import type { KmpSender } from '../support/kmp/kmp-sender.js';
 
 const rounds = Number(process.env['HEAP_ROUNDS'] ?? 300);
 const MB = 2 ** 20;

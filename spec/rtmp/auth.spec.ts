@@ -2,8 +2,8 @@ import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { authAnswer, withQuery } from '../../lib/rtmp/auth.js';
-import { hex } from '../support/bytes.js';
-import { authRefusal } from '../support/script-auth.js';
+import { hex } from '../support/values/bytes.js';
+import { authRefusal } from '../support/ingest/script-auth.js';
 
 const alice = { user: 'alice', password: 's3cret' };
 const head = '[ AccessManager.Reject ] : [ authmod=';

@@ -2,7 +2,7 @@ import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import type { AudioInfo, VideoInfo } from '../../lib/media/media-info.js';
 import { isSupported, sequenceHeader, soundByte, TagHead } from '../../lib/rtmp/media-tags.js';
-import { hex } from '../support/bytes.js';
+import { hex } from '../support/values/bytes.js';
 
 const extraData = hex('01 64 00 1f');
 const video = (codecId: number): VideoInfo => ({

@@ -2,7 +2,7 @@ import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import type { AudioInfo, VideoInfo } from '../../lib/media/media-info.js';
 import { metadataBody, onFiBody } from '../../lib/rtmp/metadata.js';
-import { parseAmf } from '../support/rtmp-parse.js';
+import { parseAmf } from '../support/rtmp/rtmp-parse.js';
 
 const video: VideoInfo = {
   mediaType: 'video',

@@ -1,7 +1,7 @@
 import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { parseRtmpUrl } from '../../lib/rtmp/rtmp-url.js';
-import { assertHas } from '../support/assert-has.js';
+import { assertHas } from '../support/values/assert-has.js';
 
 describe('an RTMP url', () => {
   const rows: readonly [url: string, parts: Record<string, unknown>][] = [

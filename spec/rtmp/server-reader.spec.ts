@@ -2,10 +2,10 @@ import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { ServerReader, type ServerEvent } from '../../lib/rtmp/server-reader.js';
-import { concat, hex, u24be } from '../support/bytes.js';
-import { everyCut } from '../support/cuts.js';
-import type { Amf } from '../support/rtmp-parse.js';
-import { amf, chunked } from '../support/script-bytes.js';
+import { concat, hex, u24be } from '../support/values/bytes.js';
+import { everyCut } from '../support/values/cuts.js';
+import type { Amf } from '../support/rtmp/rtmp-parse.js';
+import { amf, chunked } from '../support/ingest/script-bytes.js';
 
 function commandBytes(streamId: number, ...values: Amf[]): Buffer {
   return chunked({ type: 20, streamId, payload: concat(...values.map(amf)) }, 128);

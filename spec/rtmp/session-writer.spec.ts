@@ -5,7 +5,7 @@ import type { AudioInfo, VideoInfo } from '../../lib/media/media-info.js';
 import { toMs } from '../../lib/media/timescale.js';
 import { TagHead } from '../../lib/rtmp/media-tags.js';
 import { SessionWriter, type SessionOptions, type StreamState } from '../../lib/rtmp/session-writer.js';
-import { parseAmf, RtmpParse, type ParsedMessage } from '../support/rtmp-parse.js';
+import { parseAmf, RtmpParse, type ParsedMessage } from '../support/rtmp/rtmp-parse.js';
 
 const params = { app: 'app', flashVer: 'f', swfUrl: '', tcUrl: 't', pageUrl: '' };
 const video: VideoInfo = {

@@ -12,10 +12,10 @@ import { Merger } from '../../lib/merge/merger.js';
 import { TrackQueue } from '../../lib/merge/track-queue.js';
 import { TagHead } from '../../lib/rtmp/media-tags.js';
 import { SessionWriter, type StreamState } from '../../lib/rtmp/session-writer.js';
-import { FakeClock } from '../support/fake-clock.js';
-import { connect, frameFields, packet } from '../support/kmp-bytes.js';
-import { audioMinf, videoMinf } from '../support/kmp-sender.js';
-import { parseAmf, RtmpParse, type ParsedMessage } from '../support/rtmp-parse.js';
+import { FakeClock } from '../support/time/fake-clock.js';
+import { connect, frameFields, packet } from '../support/kmp/kmp-bytes.js';
+import { audioMinf, videoMinf } from '../support/kmp/kmp-sender.js';
+import { parseAmf, RtmpParse, type ParsedMessage } from '../support/rtmp/rtmp-parse.js';
 
 const VIDEO = 9;
 const AUDIO = 8;

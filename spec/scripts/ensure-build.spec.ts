@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { Folder } from '../support/cli.js';
+import { Folder } from '../support/process/cli.js';
 
 /** A build that counts its runs and writes the stamp, as scripts/build-info.js does. */
 const BUILD = `

@@ -4,11 +4,11 @@ import { KmpRtmpError } from '../../lib/base/errors.js';
 import type { VideoInfo } from '../../lib/media/media-info.js';
 import { UpstreamRefused, type KmpClientOptions, type OutFrame } from '../../lib/send/client-options.js';
 import { KmpClient } from '../../lib/send/kmp-client.js';
-import { eventually } from '../support/eventually.js';
-import { FakeClock } from '../support/fake-clock.js';
-import { freePort } from '../support/free-port.js';
-import { KmpPeer, type PeerConnection } from '../support/kmp-peer.js';
-import { turns } from '../support/turns.js';
+import { eventually } from '../support/time/eventually.js';
+import { FakeClock } from '../support/time/fake-clock.js';
+import { freePort } from '../support/network/free-port.js';
+import { KmpPeer, type PeerConnection } from '../support/kmp/kmp-peer.js';
+import { turns } from '../support/time/turns.js';
 
 const info: VideoInfo = {
   mediaType: 'video',

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { planTracks, type PlanOptions } from '../../lib/send/plan.js';
 import type { MediaSource } from '../../lib/source/source.js';
-import { audioInfo, madeSource, videoInfo } from '../support/made-source.js';
+import { audioInfo, madeSource, videoInfo } from '../support/media/made-source.js';
 
 const target = { upstreamId: 'u1', url: 'rtmp://host/app/key?token=1' };
 const both = (): MediaSource =>

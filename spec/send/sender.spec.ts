@@ -3,10 +3,10 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { planTracks } from '../../lib/send/plan.js';
 import { Sender, type SendProgress, type SenderOptions } from '../../lib/send/sender.js';
 import type { MediaSource } from '../../lib/source/source.js';
-import { eventually } from '../support/eventually.js';
-import { FakeClock } from '../support/fake-clock.js';
-import { KmpPeer, type PeerConnection } from '../support/kmp-peer.js';
-import { audioInfo, madeFrame, madeSource, videoInfo } from '../support/made-source.js';
+import { eventually } from '../support/time/eventually.js';
+import { FakeClock } from '../support/time/fake-clock.js';
+import { KmpPeer, type PeerConnection } from '../support/kmp/kmp-peer.js';
+import { audioInfo, madeFrame, madeSource, videoInfo } from '../support/media/made-source.js';
 
 const target = { upstreamId: 'u1', url: 'rtmp://host/app/key' };
 const WALL = Date.UTC(2026, 0, 1);

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { planTracks } from '../../lib/send/plan.js';
 import type { MediaSource, SourceFrame } from '../../lib/source/source.js';
 import { timeline } from '../../lib/send/timeline.js';
-import { audioInfo, madeFrame, madeSource, videoInfo } from '../support/made-source.js';
+import { audioInfo, madeFrame, madeSource, videoInfo } from '../support/media/made-source.js';
 
 const target = { upstreamId: 'u1', url: 'rtmp://host/app/key' };
 

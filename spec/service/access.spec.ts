@@ -2,11 +2,11 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';
-import { DnsServer } from '../support/dns-server.js';
-import { eventually } from '../support/eventually.js';
-import { audioMinf, frameAt, KmpSender } from '../support/kmp-sender.js';
-import { AT_ONCE_DIRECTIVES, RunningService, type ServiceSetup } from '../support/running-service.js';
-import { ScriptableIngest } from '../support/scriptable-ingest.js';
+import { DnsServer } from '../support/network/dns-server.js';
+import { eventually } from '../support/time/eventually.js';
+import { audioMinf, frameAt, KmpSender } from '../support/kmp/kmp-sender.js';
+import { AT_ONCE_DIRECTIVES, RunningService, type ServiceSetup } from '../support/service/running-service.js';
+import { ScriptableIngest } from '../support/ingest/scriptable-ingest.js';
 
 /** KMP connections so far, by whether they were let in. */
 async function connections(running: RunningService): Promise<{ accepted: number; refused: number }> {

@@ -2,10 +2,10 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { openApiDocument } from '../../lib/api/openapi/openapi.js';
-import { eventually } from '../support/eventually.js';
-import { audioMinf, frameAt, KmpSender, videoMinf } from '../support/kmp-sender.js';
-import { AT_ONCE_DIRECTIVES, RunningService } from '../support/running-service.js';
-import { ScriptableIngest } from '../support/scriptable-ingest.js';
+import { eventually } from '../support/time/eventually.js';
+import { audioMinf, frameAt, KmpSender, videoMinf } from '../support/kmp/kmp-sender.js';
+import { AT_ONCE_DIRECTIVES, RunningService } from '../support/service/running-service.js';
+import { ScriptableIngest } from '../support/ingest/scriptable-ingest.js';
 
 /** `name: type` of all fields, with nesting; keys that are ids stand as they are. */
 function shapeOf(value: unknown): unknown {

@@ -4,13 +4,13 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import type { ClosedUpstream } from '../../lib/upstream/report/closed.js';
 import { parseConfig } from '../../lib/config/load.js';
-import { DnsServer } from '../support/dns-server.js';
-import { freePort } from '../support/free-port.js';
-import { audioMinf, frameAt, KmpSender } from '../support/kmp-sender.js';
-import { AT_ONCE_DIRECTIVES, RunningService } from '../support/running-service.js';
-import { ScriptableIngest, type Script } from '../support/scriptable-ingest.js';
-import { serverTls } from '../support/tls-fixture.js';
-import { until } from '../support/until.js';
+import { DnsServer } from '../support/network/dns-server.js';
+import { freePort } from '../support/network/free-port.js';
+import { audioMinf, frameAt, KmpSender } from '../support/kmp/kmp-sender.js';
+import { AT_ONCE_DIRECTIVES, RunningService } from '../support/service/running-service.js';
+import { ScriptableIngest, type Script } from '../support/ingest/scriptable-ingest.js';
+import { serverTls } from '../support/network/tls-fixture.js';
+import { until } from '../support/time/until.js';
 
 const settings = `${AT_ONCE_DIRECTIVES}
   kmp_rtmp_out_answer_timeout 5s; kmp_rtmp_in_read_interval 0;`;

@@ -1,9 +1,9 @@
 /** What a sender cannot make the service do: reach the service itself, or write bytes of another protocol. */
 import { afterEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
-import { KmpPeer } from '../support/kmp-peer.js';
-import { audioMinf, KmpSender } from '../support/kmp-sender.js';
-import { RunningService } from '../support/running-service.js';
+import { KmpPeer } from '../support/kmp/kmp-peer.js';
+import { audioMinf, KmpSender } from '../support/kmp/kmp-sender.js';
+import { RunningService } from '../support/service/running-service.js';
 
 describe('destinations that a sender names', { timeout: 30_000 }, () => {
   let service: RunningService;

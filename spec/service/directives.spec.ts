@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { version } from '../../lib/base/version.js';
-import { mediaOf } from '../support/ingest-media.js';
-import { audioMinf, frameAt, KmpSender } from '../support/kmp-sender.js';
-import type { Amf } from '../support/rtmp-parse.js';
-import { RunningService } from '../support/running-service.js';
-import { ScriptableIngest } from '../support/scriptable-ingest.js';
+import { mediaOf } from '../support/ingest/ingest-media.js';
+import { audioMinf, frameAt, KmpSender } from '../support/kmp/kmp-sender.js';
+import type { Amf } from '../support/rtmp/rtmp-parse.js';
+import { RunningService } from '../support/service/running-service.js';
+import { ScriptableIngest } from '../support/ingest/scriptable-ingest.js';
 
 const QUICK = `kmp_rtmp_out_write_meta_timeout 0; kmp_rtmp_out_min_process_delay 0; kmp_rtmp_in_read_interval 0;`;
 

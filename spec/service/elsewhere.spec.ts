@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
-import { eventually } from '../support/eventually.js';
-import { framesOf, kindsOf, mediaOf } from '../support/ingest-media.js';
-import { audioMinf, frameAt, KmpSender, videoMinf } from '../support/kmp-sender.js';
-import { RunningService } from '../support/running-service.js';
-import { ScriptableIngest } from '../support/scriptable-ingest.js';
+import { eventually } from '../support/time/eventually.js';
+import { framesOf, kindsOf, mediaOf } from '../support/ingest/ingest-media.js';
+import { audioMinf, frameAt, KmpSender, videoMinf } from '../support/kmp/kmp-sender.js';
+import { RunningService } from '../support/service/running-service.js';
+import { ScriptableIngest } from '../support/ingest/scriptable-ingest.js';
 
 const settings = `kmp_rtmp_out_min_process_delay 0ms; kmp_rtmp_out_flush_timeout 0ms; kmp_rtmp_out_write_meta_timeout 0ms;
   kmp_rtmp_out_answer_timeout 5s; kmp_rtmp_in_read_interval 0; kmp_rtmp_in_ack frame;`;

@@ -3,13 +3,13 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { parseConfig } from '../../lib/config/load.js';
 import { Service } from '../../lib/service.js';
-import { eventually } from '../support/eventually.js';
-import { FakeClock } from '../support/fake-clock.js';
-import { framesOf } from '../support/ingest-media.js';
-import { connect } from '../support/kmp-bytes.js';
-import { frameAt, KmpSender, videoMinf } from '../support/kmp-sender.js';
-import { ScriptableIngest } from '../support/scriptable-ingest.js';
-import { until } from '../support/until.js';
+import { eventually } from '../support/time/eventually.js';
+import { FakeClock } from '../support/time/fake-clock.js';
+import { framesOf } from '../support/ingest/ingest-media.js';
+import { connect } from '../support/kmp/kmp-bytes.js';
+import { frameAt, KmpSender, videoMinf } from '../support/kmp/kmp-sender.js';
+import { ScriptableIngest } from '../support/ingest/scriptable-ingest.js';
+import { until } from '../support/time/until.js';
 
 const PAYLOAD = 2 ** 17;
 

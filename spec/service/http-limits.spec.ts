@@ -9,11 +9,11 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { parseConfig } from '../../lib/config/load.js';
 import { Service } from '../../lib/service.js';
 import { systemClock, type Clock } from '../../lib/time/clock.js';
-import { Folder } from '../support/cli.js';
-import { FakeClock } from '../support/fake-clock.js';
-import { gone } from '../support/gone.js';
-import { send } from '../support/http.js';
-import { LogLines } from '../support/log-lines.js';
+import { Folder } from '../support/process/cli.js';
+import { FakeClock } from '../support/time/fake-clock.js';
+import { gone } from '../support/time/gone.js';
+import { send } from '../support/network/http.js';
+import { LogLines } from '../support/service/log-lines.js';
 
 const LOCATIONS = `location / { kmp_rtmp_status; kmp_rtmp_health; } location /api/ { kmp_rtmp_api write=on; }
   location /control { kmp_rtmp_control; kmp_rtmp_route . rtmp://192.0.2.1/a/b; }`;

@@ -8,10 +8,10 @@ import tls from 'node:tls';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { parseConfig } from '../../lib/config/load.js';
 import { Service } from '../../lib/service.js';
-import { Folder } from '../support/cli.js';
-import { gone } from '../support/gone.js';
-import { send } from '../support/http.js';
-import { ca } from '../support/tls-fixture.js';
+import { Folder } from '../support/process/cli.js';
+import { gone } from '../support/time/gone.js';
+import { send } from '../support/network/http.js';
+import { ca } from '../support/network/tls-fixture.js';
 
 const LOCATIONS = 'location / { kmp_rtmp_health; kmp_rtmp_status; } location /api/ { kmp_rtmp_api; }';
 

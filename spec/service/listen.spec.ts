@@ -18,11 +18,11 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { parseConfig } from '../../lib/config/load.js';
 import { Service } from '../../lib/service.js';
-import { connect } from '../support/kmp-bytes.js';
-import { audioMinf, frameAt } from '../support/kmp-sender.js';
-import { LogLines } from '../support/log-lines.js';
-import { ScriptableIngest } from '../support/scriptable-ingest.js';
-import { AT_ONCE_DIRECTIVES } from '../support/running-service.js';
+import { connect } from '../support/kmp/kmp-bytes.js';
+import { audioMinf, frameAt } from '../support/kmp/kmp-sender.js';
+import { LogLines } from '../support/service/log-lines.js';
+import { ScriptableIngest } from '../support/ingest/scriptable-ingest.js';
+import { AT_ONCE_DIRECTIVES } from '../support/service/running-service.js';
 
 const QUICK = `kmp_rtmp_out_answer_timeout 0; ${AT_ONCE_DIRECTIVES}`;
 

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
-import { eventually } from '../support/eventually.js';
-import { eventsUntil } from '../support/http.js';
-import { frameAt, KmpSender, videoMinf } from '../support/kmp-sender.js';
-import type { IngestConnection } from '../support/script-connection.js';
-import { AT_ONCE_DIRECTIVES, RunningService } from '../support/running-service.js';
-import { ScriptableIngest } from '../support/scriptable-ingest.js';
+import { eventually } from '../support/time/eventually.js';
+import { eventsUntil } from '../support/network/http.js';
+import { frameAt, KmpSender, videoMinf } from '../support/kmp/kmp-sender.js';
+import type { IngestConnection } from '../support/ingest/script-connection.js';
+import { AT_ONCE_DIRECTIVES, RunningService } from '../support/service/running-service.js';
+import { ScriptableIngest } from '../support/ingest/scriptable-ingest.js';
 
 const KEY = 'live_123456789_abcdefABCDEF12345';
 const settings = `${AT_ONCE_DIRECTIVES}

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { audioMinf, frameAt, KmpSender } from '../support/kmp-sender.js';
-import { AT_ONCE_DIRECTIVES, RunningService, type ServiceSetup } from '../support/running-service.js';
-import { ScriptableIngest } from '../support/scriptable-ingest.js';
+import { audioMinf, frameAt, KmpSender } from '../support/kmp/kmp-sender.js';
+import { AT_ONCE_DIRECTIVES, RunningService, type ServiceSetup } from '../support/service/running-service.js';
+import { ScriptableIngest } from '../support/ingest/scriptable-ingest.js';
 
 const quick = `
   ${AT_ONCE_DIRECTIVES}`;

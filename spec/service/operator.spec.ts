@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { maskText } from '../../lib/base/mask.js';
-import { eventually } from '../support/eventually.js';
-import { framesOf, kindsOf } from '../support/ingest-media.js';
-import { frameAt, KmpSender, videoMinf } from '../support/kmp-sender.js';
-import { AT_ONCE_DIRECTIVES, RunningService } from '../support/running-service.js';
-import { ScriptableIngest } from '../support/scriptable-ingest.js';
+import { eventually } from '../support/time/eventually.js';
+import { framesOf, kindsOf } from '../support/ingest/ingest-media.js';
+import { frameAt, KmpSender, videoMinf } from '../support/kmp/kmp-sender.js';
+import { AT_ONCE_DIRECTIVES, RunningService } from '../support/service/running-service.js';
+import { ScriptableIngest } from '../support/ingest/scriptable-ingest.js';
 
 const settings = `${AT_ONCE_DIRECTIVES}
   kmp_rtmp_out_answer_timeout 5s; kmp_rtmp_in_read_interval 0; kmp_rtmp_in_ack frame;`;

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { parseConfig } from '../../lib/config/load.js';
 import { Service } from '../../lib/service.js';
-import { FakeClock } from '../support/fake-clock.js';
-import { send } from '../support/http.js';
-import { internalsOff } from '../support/internals-off.js';
-import { audioMinf, KmpSender } from '../support/kmp-sender.js';
-import { ScriptableIngest } from '../support/scriptable-ingest.js';
-import { until } from '../support/until.js';
+import { FakeClock } from '../support/time/fake-clock.js';
+import { send } from '../support/network/http.js';
+import { internalsOff } from '../support/node/internals-off.js';
+import { audioMinf, KmpSender } from '../support/kmp/kmp-sender.js';
+import { ScriptableIngest } from '../support/ingest/scriptable-ingest.js';
+import { until } from '../support/time/until.js';
 
 describe('kmp_rtmp_in_read_interval', { skip: internalsOff, timeout: 60_000 }, () => {
   let ingest: ScriptableIngest;

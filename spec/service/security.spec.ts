@@ -4,11 +4,11 @@
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import http from 'node:http';
-import { DnsServer } from '../support/dns-server.js';
-import { eventually } from '../support/eventually.js';
-import { audioMinf, frameAt, KmpSender } from '../support/kmp-sender.js';
-import { RunningService } from '../support/running-service.js';
-import { ScriptableIngest } from '../support/scriptable-ingest.js';
+import { DnsServer } from '../support/network/dns-server.js';
+import { eventually } from '../support/time/eventually.js';
+import { audioMinf, frameAt, KmpSender } from '../support/kmp/kmp-sender.js';
+import { RunningService } from '../support/service/running-service.js';
+import { ScriptableIngest } from '../support/ingest/scriptable-ingest.js';
 
 const KEY = 'live_5ecret_K3y';
 const PASSWORD = 'pa55w0rd';

@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import type { StandingOrder } from '../../lib/upstream/report/orders.js';
-import { KmpSender, videoMinf } from '../support/kmp-sender.js';
-import { RunningService } from '../support/running-service.js';
-import { ScriptableIngest } from '../support/scriptable-ingest.js';
-import { until } from '../support/until.js';
+import { KmpSender, videoMinf } from '../support/kmp/kmp-sender.js';
+import { RunningService } from '../support/service/running-service.js';
+import { ScriptableIngest } from '../support/ingest/scriptable-ingest.js';
+import { until } from '../support/time/until.js';
 
 describe('standing orders of operators', { timeout: 90_000 }, () => {
   let here: ScriptableIngest;

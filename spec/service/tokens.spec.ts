@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { parseConfig } from '../../lib/config/load.js';
 import { Service } from '../../lib/service.js';
-import { Folder } from '../support/cli.js';
-import { send, type Reply } from '../support/http.js';
-import { audioMinf, KmpSender } from '../support/kmp-sender.js';
+import { Folder } from '../support/process/cli.js';
+import { send, type Reply } from '../support/network/http.js';
+import { audioMinf, KmpSender } from '../support/kmp/kmp-sender.js';
 
-import { LogLines } from '../support/log-lines.js';
-import { ScriptableIngest } from '../support/scriptable-ingest.js';
-import { until } from '../support/until.js';
+import { LogLines } from '../support/service/log-lines.js';
+import { ScriptableIngest } from '../support/ingest/scriptable-ingest.js';
+import { until } from '../support/time/until.js';
 
 const CONFIG = `
 stream { server { listen 127.0.0.1:0; kmp_rtmp; kmp_rtmp_out_answer_timeout 0; } }

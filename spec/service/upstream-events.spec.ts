@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
-import { audioMinf, frameAt, KmpSender } from '../support/kmp-sender.js';
-import { AT_ONCE_DIRECTIVES, RunningService } from '../support/running-service.js';
-import { ScriptableIngest } from '../support/scriptable-ingest.js';
+import { audioMinf, frameAt, KmpSender } from '../support/kmp/kmp-sender.js';
+import { AT_ONCE_DIRECTIVES, RunningService } from '../support/service/running-service.js';
+import { ScriptableIngest } from '../support/ingest/scriptable-ingest.js';
 
 const settings = `
   ${AT_ONCE_DIRECTIVES}

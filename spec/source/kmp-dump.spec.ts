@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { openSource } from '../../lib/source/open.js';
 import type { SourceFrame } from '../../lib/source/source.js';
-import { connectPacket } from '../support/golden.js';
+import { connectPacket } from '../support/rtmp/golden.js';
 
 /** Packets by hand (docs/protocol/kmp.md, Packet). */
 function packet(type: string, fields: Buffer, data = Buffer.alloc(0)): Buffer {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { deadline } from '../../lib/time/deadline.js';
-import { FakeClock } from '../support/fake-clock.js';
-import { turns } from '../support/turns.js';
+import { FakeClock } from '../support/time/fake-clock.js';
+import { turns } from '../support/time/turns.js';
 
 describe('the deadline for an answer', () => {
   it('is over after its time, once the process has read what has arrived', async () => {

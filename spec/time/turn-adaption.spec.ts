@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { TurnScheduler } from '../../lib/time/turn-scheduler.js';
-import { CountingClock, FakeClock } from '../support/fake-clock.js';
+import { CountingClock, FakeClock } from '../support/time/fake-clock.js';
 
 const BOUNDS = { shortest: 100, longest: 230 };
 

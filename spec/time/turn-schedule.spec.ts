@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { turnReport, turnScheduleOf } from '../../lib/time/turn-schedule.js';
-import { FakeClock } from '../support/fake-clock.js';
+import { FakeClock } from '../support/time/fake-clock.js';
 
 const settings = { inReadInterval: 230, outMinProcessDelay: 500, outFlushTimeout: 500, outEarlyRelease: false };
 

@@ -1,7 +1,7 @@
 import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { TurnScheduler } from '../../lib/time/turn-scheduler.js';
-import { CountingClock, FakeClock } from '../support/fake-clock.js';
+import { CountingClock, FakeClock } from '../support/time/fake-clock.js';
 
 describe('TurnScheduler', () => {
   it('makes calls at the turns of their phase, never early, those of one turn with one timer', () => {

@@ -2,7 +2,7 @@ import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { TurnShare, turnShareOf } from '../../lib/time/turn-share.js';
 import { systemClock } from '../../lib/time/clock.js';
-import { turns } from '../support/turns.js';
+import { turns } from '../support/time/turns.js';
 
 /** ms; moved by the jobs. */
 class Work {

@@ -2,12 +2,12 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { LocalManagement } from '../../lib/media-service/local-management.js';
 import { Upstream } from '../../lib/upstream/upstream.js';
-import { eventually } from '../support/eventually.js';
-import { FakeClock } from '../support/fake-clock.js';
-import { audioMinf, frameAt, KmpSender } from '../support/kmp-sender.js';
-import { startKmp, type KmpService } from '../support/kmp-service.js';
-import { amf, chunked, u32 } from '../support/script-bytes.js';
-import { ScriptableIngest, type IngestConnection } from '../support/scriptable-ingest.js';
+import { eventually } from '../support/time/eventually.js';
+import { FakeClock } from '../support/time/fake-clock.js';
+import { audioMinf, frameAt, KmpSender } from '../support/kmp/kmp-sender.js';
+import { startKmp, type KmpService } from '../support/service/kmp-service.js';
+import { amf, chunked, u32 } from '../support/ingest/script-bytes.js';
+import { ScriptableIngest, type IngestConnection } from '../support/ingest/scriptable-ingest.js';
 
 /** Every look at it takes 1 ms: the more is done, the later it is. */
 class BusyClock extends FakeClock {

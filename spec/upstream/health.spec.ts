@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
-import { eventually } from '../support/eventually.js';
-import { FakeClock } from '../support/fake-clock.js';
-import { frameAt, type KmpSender } from '../support/kmp-sender.js';
-import { Live } from '../support/live.js';
-import { ScriptableIngest } from '../support/scriptable-ingest.js';
+import { eventually } from '../support/time/eventually.js';
+import { FakeClock } from '../support/time/fake-clock.js';
+import { frameAt, type KmpSender } from '../support/kmp/kmp-sender.js';
+import { Live } from '../support/service/live.js';
+import { ScriptableIngest } from '../support/ingest/scriptable-ingest.js';
 
 const NOTE = { since: 0, by: null };
 

@@ -1,9 +1,9 @@
 import { afterEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
-import { eventually } from '../support/eventually.js';
-import { FakeClock } from '../support/fake-clock.js';
-import { frameAt } from '../support/kmp-sender.js';
-import { audioFrames, Live, videoFrames } from '../support/live.js';
+import { eventually } from '../support/time/eventually.js';
+import { FakeClock } from '../support/time/fake-clock.js';
+import { frameAt } from '../support/kmp/kmp-sender.js';
+import { audioFrames, Live, videoFrames } from '../support/service/live.js';
 
 describe('a sender that is connected and sends nothing', { timeout: 90_000 }, () => {
   let live: Live;

@@ -1,13 +1,13 @@
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import type { MediaSettings } from '../../lib/config/settings.js';
-import { eventually } from '../support/eventually.js';
-import { FakeClock } from '../support/fake-clock.js';
-import { framesOf, kindsOf, mediaOf } from '../support/ingest-media.js';
-import { audioMinf, frameAt, KmpSender, videoMinf } from '../support/kmp-sender.js';
-import { startKmp, type KmpService } from '../support/kmp-service.js';
-import { ScriptableIngest } from '../support/scriptable-ingest.js';
-import { turns } from '../support/turns.js';
+import { eventually } from '../support/time/eventually.js';
+import { FakeClock } from '../support/time/fake-clock.js';
+import { framesOf, kindsOf, mediaOf } from '../support/ingest/ingest-media.js';
+import { audioMinf, frameAt, KmpSender, videoMinf } from '../support/kmp/kmp-sender.js';
+import { startKmp, type KmpService } from '../support/service/kmp-service.js';
+import { ScriptableIngest } from '../support/ingest/scriptable-ingest.js';
+import { turns } from '../support/time/turns.js';
 
 describe('the lifetimes of upstreams, streams and tracks', { timeout: 90_000 }, () => {
   let ingest: ScriptableIngest;

@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import { MemoryGuard } from '../../lib/upstream/memory-guard.js';
-import { eventually } from '../support/eventually.js';
-import { FakeClock } from '../support/fake-clock.js';
-import { framesOf } from '../support/ingest-media.js';
-import { frameAt, videoMinf, type KmpSender } from '../support/kmp-sender.js';
-import { audioFrames, Live, names, videoFrames, type LiveOptions } from '../support/live.js';
+import { eventually } from '../support/time/eventually.js';
+import { FakeClock } from '../support/time/fake-clock.js';
+import { framesOf } from '../support/ingest/ingest-media.js';
+import { frameAt, videoMinf, type KmpSender } from '../support/kmp/kmp-sender.js';
+import { audioFrames, Live, names, videoFrames, type LiveOptions } from '../support/service/live.js';
 
 const MB = 2 ** 20;
 

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import { blockPool, type Block } from '../../lib/media/block.js';
-import { eventually } from '../support/eventually.js';
-import { FakeClock } from '../support/fake-clock.js';
-import { internalsOff } from '../support/internals-off.js';
-import { audioMinf, frameAt, KmpSender } from '../support/kmp-sender.js';
-import { startKmp, type KmpService } from '../support/kmp-service.js';
+import { eventually } from '../support/time/eventually.js';
+import { FakeClock } from '../support/time/fake-clock.js';
+import { internalsOff } from '../support/node/internals-off.js';
+import { audioMinf, frameAt, KmpSender } from '../support/kmp/kmp-sender.js';
+import { startKmp, type KmpService } from '../support/service/kmp-service.js';
 
 const MB = 2 ** 20;
 

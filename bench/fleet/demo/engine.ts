@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import net from 'node:net';
 import { messageOf } from '../../../lib/base/errors.js';
-import { freePort } from '../../../spec/support/free-port.js';
+import { freePort } from '../../../spec/support/network/free-port.js';
 import { endRedisServer, startRedisServer } from '../redis-server.js';
 import { Door } from './door.js';
 

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { GlobalStatus } from '../../../lib/upstream/report/status.js';
-import { freePort } from '../../../spec/support/free-port.js';
+import { freePort } from '../../../spec/support/network/free-port.js';
 import { end, keep, runs, startLogged, tailOf } from '../../children.js';
 import { sleep } from '../../time.js';
 import type { Door } from './door.js';

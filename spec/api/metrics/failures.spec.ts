@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { metricsRouter, type MetricsOptions } from '../../../lib/api/metrics/metrics.js';
-import { appWith, serve } from '../../support/http.js';
-import { MemoryManagement, sampleClosed, sampleUpstream } from '../../support/memory-management.js';
-import { sampleProcesses, sampleTotals } from '../../support/service-totals.js';
+import { appWith, serve } from '../../support/network/http.js';
+import { MemoryManagement, sampleClosed, sampleUpstream } from '../../support/management/memory-management.js';
+import { sampleProcesses, sampleTotals } from '../../support/management/service-totals.js';
 
 /** The values of one scrape by series (`name{labels}`). */
 async function scrape(

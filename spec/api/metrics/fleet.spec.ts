@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { metricsRouter } from '../../../lib/api/metrics/metrics.js';
 import type { GlobalStatus } from '../../../lib/upstream/report/status.js';
-import { appWith, serve } from '../../support/http.js';
-import { MemoryManagement, sampleUpstream } from '../../support/memory-management.js';
+import { appWith, serve } from '../../support/network/http.js';
+import { MemoryManagement, sampleUpstream } from '../../support/management/memory-management.js';
 
 const node = {
   version: '1.0.0',

@@ -1,9 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { metricsRouter, type MetricsOptions } from '../../../lib/api/metrics/metrics.js';
-import { appWith, serve } from '../../support/http.js';
-import { MemoryManagement, sampleStream, sampleTrack, sampleUpstream, table } from '../../support/memory-management.js';
-import { sampleTotals } from '../../support/service-totals.js';
+import { appWith, serve } from '../../support/network/http.js';
+import {
+  MemoryManagement,
+  sampleStream,
+  sampleTrack,
+  sampleUpstream,
+  table,
+} from '../../support/management/memory-management.js';
+import { sampleTotals } from '../../support/management/service-totals.js';
 
 /** One scrape: the text, and the values by series (`name{labels}`). */
 async function scrape(

@@ -3,7 +3,7 @@ import { after, before, describe, it } from 'node:test';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { openApiDocument } from '../../../lib/api/openapi/openapi.js';
 import { managementRouter } from '../../../lib/api/router.js';
-import { appWith, serve, type Reply, type TestServer } from '../../support/http.js';
+import { appWith, serve, type Reply, type TestServer } from '../../support/network/http.js';
 import {
   MemoryManagement,
   sampleClosed,
@@ -12,7 +12,7 @@ import {
   sampleTrack,
   sampleUpstream,
   table,
-} from '../../support/memory-management.js';
+} from '../../support/management/memory-management.js';
 
 /** Allows no property that the document does not name: an answer may hold nothing undocumented. */
 function closed(value: unknown): unknown {

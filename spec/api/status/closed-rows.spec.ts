@@ -7,7 +7,7 @@ import { displayState } from '../../../lib/api/status/public/data/order.js';
 import type { ClosedInfo, FullMessage, TickMessage } from '../../../lib/api/status/public/data/wire.js';
 import { Snapshots } from '../../../lib/api/status/snapshots.js';
 import type { ClosedUpstream } from '../../../lib/upstream/report/closed.js';
-import { MemoryManagement, sampleClosed, sampleUpstream } from '../../support/memory-management.js';
+import { MemoryManagement, sampleClosed, sampleUpstream } from '../../support/management/memory-management.js';
 
 describe('ended upstreams in the feed', () => {
   it('are sent once, again when they change, and are forgotten with their record', () => {

@@ -6,10 +6,10 @@ import { Feed } from '../../../lib/api/status/feed.js';
 import type { FullMessage, TickMessage } from '../../../lib/api/status/public/data/wire.js';
 import { noLog } from '../../../lib/base/logger.js';
 import type { GlobalStatus } from '../../../lib/upstream/report/status.js';
-import { assertHas } from '../../support/assert-has.js';
-import { FakeClock } from '../../support/fake-clock.js';
-import { MemoryManagement, sampleUpstream } from '../../support/memory-management.js';
-import { sampleTotals } from '../../support/service-totals.js';
+import { assertHas } from '../../support/values/assert-has.js';
+import { FakeClock } from '../../support/time/fake-clock.js';
+import { MemoryManagement, sampleUpstream } from '../../support/management/memory-management.js';
+import { sampleTotals } from '../../support/management/service-totals.js';
 
 /** A viewer's connection: keeps what was written, and takes no more when told so. */
 class Outlet extends EventEmitter {

@@ -4,8 +4,8 @@ import { after, before, describe, it } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { createApp } from '../../../lib/api/app.js';
 import { statusRouter } from '../../../lib/api/status/router.js';
-import { appWith, eventsUntil, serve, type TestServer } from '../../support/http.js';
-import { MemoryManagement, sampleUpstream } from '../../support/memory-management.js';
+import { appWith, eventsUntil, serve, type TestServer } from '../../support/network/http.js';
+import { MemoryManagement, sampleUpstream } from '../../support/management/memory-management.js';
 
 describe('status page, over HTTP', () => {
   const management = new MemoryManagement([['u1', sampleUpstream()]]);

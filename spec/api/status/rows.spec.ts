@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { TRACK_NUMBERS, UPSTREAM_NUMBERS } from '../../../lib/api/status/public/data/wire.js';
 import { upstreamInfo, upstreamNumbers } from '../../../lib/api/status/rows.js';
-import { assertHas } from '../../support/assert-has.js';
-import { sampleStream, sampleTrack, sampleUpstream, table } from '../../support/memory-management.js';
+import { assertHas } from '../../support/values/assert-has.js';
+import { sampleStream, sampleTrack, sampleUpstream, table } from '../../support/management/memory-management.js';
 
 describe('rows of the status page', () => {
   it('contain no key, password or header', () => {

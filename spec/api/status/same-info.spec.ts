@@ -3,7 +3,13 @@ import { describe, it } from 'node:test';
 import { upstreamInfo } from '../../../lib/api/status/rows.js';
 import { sameInfo } from '../../../lib/api/status/same-info.js';
 import type { TrackStatus, UpstreamStatus } from '../../../lib/upstream/report/status.js';
-import { sampleInput, sampleStream, sampleTrack, sampleUpstream, table } from '../../support/memory-management.js';
+import {
+  sampleInput,
+  sampleStream,
+  sampleTrack,
+  sampleUpstream,
+  table,
+} from '../../support/management/memory-management.js';
 
 const withTracks = (video?: TrackStatus, audio?: TrackStatus): Partial<UpstreamStatus> => ({
   streams: table([['name', sampleStream({ tracks: { ...(video ? { video } : {}), ...(audio ? { audio } : {}) } })]]),

@@ -7,7 +7,7 @@ import { Times } from '../../../lib/api/status/public/data/series.js';
 import { Upstream } from '../../../lib/api/status/public/data/upstream.js';
 import { bodyParts, visibleRows } from '../../../lib/api/status/public/data/visible-rows.js';
 import { upstreamInfo, upstreamNumbers } from '../../../lib/api/status/rows.js';
-import { sampleUpstream } from '../../support/memory-management.js';
+import { sampleUpstream } from '../../support/management/memory-management.js';
 
 let keys = 0;
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { it } from 'node:test';
-import { kmpRtmp } from '../../support/cli.js';
+import { kmpRtmp } from '../../support/process/cli.js';
 
 it('kmp-rtmp licenses prints the licence, and where those of the packages are', async () => {
   const { code, stdout, stderr } = await kmpRtmp(['licenses']);

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';
 import { manPage } from '../../../lib/cli/about/man-page.js';
 import { createProgram } from '../../../lib/cli/main.js';
-import { Folder } from '../../support/cli.js';
+import { Folder } from '../../support/process/cli.js';
 
 const hasMan = spawnSync('man', ['--version']).status === 0;
 

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import type { Socket } from 'node:net';
-import { Folder, kmpRtmp, Run } from '../../support/cli.js';
-import { eventually } from '../../support/eventually.js';
-import { hex } from '../../support/bytes.js';
-import { httpTarget, type HttpTarget } from '../../support/http-target.js';
-import { KmpPeer } from '../../support/kmp-peer.js';
-import { RawPublisher } from '../../support/raw-publisher.js';
-import { serverTls } from '../../support/tls-fixture.js';
+import { Folder, kmpRtmp, Run } from '../../support/process/cli.js';
+import { eventually } from '../../support/time/eventually.js';
+import { hex } from '../../support/values/bytes.js';
+import { httpTarget, type HttpTarget } from '../../support/network/http-target.js';
+import { KmpPeer } from '../../support/kmp/kmp-peer.js';
+import { RawPublisher } from '../../support/rtmp/raw-publisher.js';
+import { serverTls } from '../../support/network/tls-fixture.js';
 
 describe('kmp-rtmp ingest', () => {
   let peer: KmpPeer;

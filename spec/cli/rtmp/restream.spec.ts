@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { Ingest } from '../../../lib/ingest/ingest.js';
-import { hex } from '../../support/bytes.js';
-import { kmpRtmp, Run } from '../../support/cli.js';
-import { eventually } from '../../support/eventually.js';
-import { send } from '../../support/http.js';
-import { framesOf } from '../../support/ingest-media.js';
-import { RawPublisher } from '../../support/raw-publisher.js';
-import { ScriptableIngest, type IngestConnection } from '../../support/scriptable-ingest.js';
+import { hex } from '../../support/values/bytes.js';
+import { kmpRtmp, Run } from '../../support/process/cli.js';
+import { eventually } from '../../support/time/eventually.js';
+import { send } from '../../support/network/http.js';
+import { framesOf } from '../../support/ingest/ingest-media.js';
+import { RawPublisher } from '../../support/rtmp/raw-publisher.js';
+import { ScriptableIngest, type IngestConnection } from '../../support/ingest/scriptable-ingest.js';
 
 describe('kmp-rtmp restream', () => {
   let good: ScriptableIngest[];

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, afterEach, beforeEach, describe, it } from 'node:test';
-import { Folder, kmpRtmp, Run } from '../../support/cli.js';
-import { eventually } from '../../support/eventually.js';
-import { httpTarget, reply, type HttpTarget } from '../../support/http-target.js';
-import { KmpPeer, type PeerConnection } from '../../support/kmp-peer.js';
+import { Folder, kmpRtmp, Run } from '../../support/process/cli.js';
+import { eventually } from '../../support/time/eventually.js';
+import { httpTarget, reply, type HttpTarget } from '../../support/network/http-target.js';
+import { KmpPeer, type PeerConnection } from '../../support/kmp/kmp-peer.js';
 
 const FOLDER = 'spec/fixtures/media';
 

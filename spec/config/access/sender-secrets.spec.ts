@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { ConfigError } from '../../../lib/config/errors.js';
 import { parseConfig } from '../../../lib/config/load.js';
 import type { SigningSecret } from '../../../lib/base/signing-secret.js';
-import { Folder } from '../../support/cli.js';
+import { Folder } from '../../support/process/cli.js';
 
 const [A, B, C] = ['a', 'b', 'c'].map((letter) => letter.repeat(16)) as [string, string, string];
 

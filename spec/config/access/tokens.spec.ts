@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { parseTokens } from '../../../lib/config/access/tokens.js';
 import { loadConfig } from '../../../lib/config/load.js';
 import type { LocationConfig } from '../../../lib/config/locations.js';
-import { Folder } from '../../support/cli.js';
+import { Folder } from '../../support/process/cli.js';
 
 // printf %s s3cret | sha256sum
 const S3CRET = '1ec1c26b50d5d3c58d9583181af8076655fe00756bf7285940ba3670f99fcba0';

@@ -2,11 +2,11 @@
 import { after, before, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import type { GlobalStatus } from '../../../lib/upstream/report/status.js';
-import { Haproxy } from '../../support/haproxy.js';
-import { connect } from '../../support/kmp-bytes.js';
-import { audioMinf, KmpSender, videoMinf } from '../../support/kmp-sender.js';
-import { ScriptableIngest } from '../../support/scriptable-ingest.js';
-import { until } from '../../support/until.js';
+import { Haproxy } from '../../support/programs/haproxy.js';
+import { connect } from '../../support/kmp/kmp-bytes.js';
+import { audioMinf, KmpSender, videoMinf } from '../../support/kmp/kmp-sender.js';
+import { ScriptableIngest } from '../../support/ingest/scriptable-ingest.js';
+import { until } from '../../support/time/until.js';
 import { PlainNode } from './plain-node.js';
 import { PersistentTrack } from './tracks.js';
 

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { GlobalStatus } from '../../../lib/upstream/report/status.js';
-import { startChild, type Child } from '../../support/child.js';
-import { freePort } from '../../support/free-port.js';
-import type { NodePorts } from '../../support/haproxy.js';
+import { startChild, type Child } from '../../support/process/child.js';
+import { freePort } from '../../support/network/free-port.js';
+import type { NodePorts } from '../../support/programs/haproxy.js';
 
 const program = fileURLToPath(new URL('../../../bin/kmp-rtmp.js', import.meta.url));
 

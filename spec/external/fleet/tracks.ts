@@ -1,4 +1,4 @@
-import { audioMinf, frameAt, KmpSender, videoMinf } from '../../support/kmp-sender.js';
+import { audioMinf, frameAt, KmpSender, videoMinf } from '../../support/kmp/kmp-sender.js';
 
 /** One track of an upstream, whose sender connects again whenever its connection ends. */
 export class PersistentTrack {

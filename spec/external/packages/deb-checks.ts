@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { appendFileSync, existsSync, readFileSync, statSync } from 'node:fs';
 import { after, before, it } from 'node:test';
-import { Run } from '../../support/cli.js';
+import { Run } from '../../support/process/cli.js';
 
 const CONFIG = '/etc/kmp-rtmp/kmp-rtmp.conf';
 const UNIT = '/usr/lib/systemd/system/kmp-rtmp.service';

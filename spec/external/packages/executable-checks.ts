@@ -7,9 +7,9 @@ import { after, before, describe, it } from 'node:test';
 import { FlvRecorder } from '../../../lib/ingest/flv-recorder.js';
 import { Ingest } from '../../../lib/ingest/ingest.js';
 import type { IngestStream } from '../../../lib/ingest/ingest-stream.js';
-import { Folder, Run, type Ended } from '../../support/cli.js';
-import { packetsOf, type Packet } from '../../support/ffmpeg.js';
-import { until } from '../../support/until.js';
+import { Folder, Run, type Ended } from '../../support/process/cli.js';
+import { packetsOf, type Packet } from '../../support/programs/ffmpeg.js';
+import { until } from '../../support/time/until.js';
 
 const SAMPLE = resolve('assets/sample.mp4');
 const PAGE = 'dist/lib/api/status/public';

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { Drain, type DrainParts } from '../../../lib/fleet/drain/drain.js';
 import type { Elsewhere } from '../../../lib/fleet/drain/handovers.js';
-import { FakeClock } from '../../support/fake-clock.js';
-import { LogLines } from '../../support/log-lines.js';
-import { turns } from '../../support/turns.js';
+import { FakeClock } from '../../support/time/fake-clock.js';
+import { LogLines } from '../../support/service/log-lines.js';
+import { turns } from '../../support/time/turns.js';
 
 describe('the pace of a drain', () => {
   let clock: FakeClock;

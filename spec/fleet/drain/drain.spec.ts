@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { Drain } from '../../../lib/fleet/drain/drain.js';
-import { FakeClock } from '../../support/fake-clock.js';
-import { LogLines } from '../../support/log-lines.js';
-import { turns } from '../../support/turns.js';
+import { FakeClock } from '../../support/time/fake-clock.js';
+import { LogLines } from '../../support/service/log-lines.js';
+import { turns } from '../../support/time/turns.js';
 
 describe('the drain of a node', () => {
   let clock: FakeClock;

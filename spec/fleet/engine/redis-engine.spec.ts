@@ -9,13 +9,13 @@ import type { NodeRecord, OwnerRecord } from '../../../lib/fleet/node-record.js'
 import { chooseOwner, type Candidate } from '../../../lib/placement/choose.js';
 import { rendezvousOrder } from '../../../lib/placement/rendezvous.js';
 import { systemClock } from '../../../lib/time/clock.js';
-import { eventually } from '../../support/eventually.js';
-import { FakeClock } from '../../support/fake-clock.js';
-import { LogLines } from '../../support/log-lines.js';
-import { freePort } from '../../support/free-port.js';
-import { noRedis, startRedis, type Redis } from '../../support/redis.js';
-import { ca } from '../../support/tls-fixture.js';
-import { until } from '../../support/until.js';
+import { eventually } from '../../support/time/eventually.js';
+import { FakeClock } from '../../support/time/fake-clock.js';
+import { LogLines } from '../../support/service/log-lines.js';
+import { freePort } from '../../support/network/free-port.js';
+import { noRedis, startRedis, type Redis } from '../../support/programs/redis.js';
+import { ca } from '../../support/network/tls-fixture.js';
+import { until } from '../../support/time/until.js';
 
 /** Long, because specs run on loaded machines. */
 const ENGINE_TIMEOUT = 20_000;

@@ -1,7 +1,7 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { once } from 'node:events';
-import { parseAmf, RtmpParse, type ParsedMessage } from '../../support/rtmp-parse.js';
-import { amf, chunked, u32 } from '../../support/script-bytes.js';
+import { parseAmf, RtmpParse, type ParsedMessage } from '../../support/rtmp/rtmp-parse.js';
+import { amf, chunked, u32 } from '../../support/ingest/script-bytes.js';
 import type { TrackCheck } from './track-check.js';
 
 const HELLO = 1537;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { DnsServer } from '../../support/dns-server.js';
-import { httpTarget, reply, type HttpTarget } from '../../support/http-target.js';
+import { DnsServer } from '../../support/network/dns-server.js';
+import { httpTarget, reply, type HttpTarget } from '../../support/network/http-target.js';
 import { CheckingIngest, type Manners } from './checking-ingest.js';
 import { closeAll } from './close-all.js';
 import type { GlobalStatus } from '../../../lib/upstream/report/status.js';

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { once } from 'node:events';
-import * as kmp from '../../support/kmp-bytes.js';
-import { audioMinf, videoMinf } from '../../support/kmp-sender.js';
+import * as kmp from '../../support/kmp/kmp-bytes.js';
+import { audioMinf, videoMinf } from '../../support/kmp/kmp-sender.js';
 import { stampedPayload } from './stamp.js';
 
 /** ms from frame to frame. */

@@ -2,9 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { once } from 'node:events';
-import { compiled, Folder, Run, type HowToRun } from '../../support/cli.js';
-import { freePort } from '../../support/free-port.js';
-import { send } from '../../support/http.js';
+import { compiled, Folder, Run, type HowToRun } from '../../support/process/cli.js';
+import { freePort } from '../../support/network/free-port.js';
+import { send } from '../../support/network/http.js';
 import type { GlobalStatus } from '../../../lib/upstream/report/status.js';
 import { Probe, probed } from '../probe/probe.js';
 

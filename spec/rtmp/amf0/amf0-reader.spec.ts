@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { Amf0Reader, asRecord, readAmf0, type AmfValue } from '../../../lib/rtmp/amf0/amf0-reader.js';
 import { RtmpError } from '../../../lib/rtmp/errors.js';
-import { concat, hex, u32be } from '../../support/bytes.js';
+import { concat, hex, u32be } from '../../support/values/bytes.js';
 
 const record = (fields: Record<string, AmfValue>): AmfValue => Object.assign(Object.create(null), fields) as AmfValue;
 

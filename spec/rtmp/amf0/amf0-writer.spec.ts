@@ -1,7 +1,7 @@
 import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { writeAmf0, type Amf0Value } from '../../../lib/rtmp/amf0/amf0-writer.js';
-import { hex } from '../../support/bytes.js';
+import { hex } from '../../support/values/bytes.js';
 
 /** AMF0 specification, chapter 2. */
 const rows: readonly [name: string, values: Amf0Value[], bytes: string][] = [

@@ -4,9 +4,9 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { ChunkReader, type RtmpMessage } from '../../../lib/rtmp/chunk/chunk-reader.js';
 import { RtmpError } from '../../../lib/rtmp/errors.js';
-import { concat, hex } from '../../support/bytes.js';
-import { everyCut, pieces } from '../../support/cuts.js';
-import { parseRtmp } from '../../support/rtmp-parse.js';
+import { concat, hex } from '../../support/values/bytes.js';
+import { everyCut, pieces } from '../../support/values/cuts.js';
+import { parseRtmp } from '../../support/rtmp/rtmp-parse.js';
 
 type Row = [type: number, timestamp: number, streamId: number, chunkStreamId: number, payload: string];
 

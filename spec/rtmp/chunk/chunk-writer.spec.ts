@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { Frame } from '../../../lib/media/frame.js';
 import { ChunkWriter, MAX_PAYLOAD } from '../../../lib/rtmp/chunk/chunk-writer.js';
 import { OutputBuffer } from '../../../lib/rtmp/chunk/output-buffer.js';
-import { hex } from '../../support/bytes.js';
-import { everyCut } from '../../support/cuts.js';
+import { hex } from '../../support/values/bytes.js';
+import { everyCut } from '../../support/values/cuts.js';
 
 /** What `write` makes of it, with chunks of `chunkSize`. */
 function written(chunkSize: number, write: (chunks: ChunkWriter) => void): string {

@@ -2,7 +2,7 @@ import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { OutputBuffer } from '../../../lib/rtmp/chunk/output-buffer.js';
-import { heldBufferBytes } from '../../support/collect-garbage.js';
+import { heldBufferBytes } from '../../support/node/collect-garbage.js';
 
 describe('OutputBuffer', () => {
   it('gives back what was put in, in order, whatever the sizes', () => {

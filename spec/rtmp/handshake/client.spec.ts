@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { RtmpError } from '../../../lib/rtmp/errors.js';
 import { ClientHandshake } from '../../../lib/rtmp/handshake/client.js';
-import { signedS1 } from '../../support/script-bytes.js';
+import { signedS1 } from '../../support/ingest/script-bytes.js';
 
 const fixture = (name: string) => readFileSync(`spec/fixtures/rtmp/${name}`);
 const client = fixture('handshake-nginx-client.bin');

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { RtmpError } from '../../../lib/rtmp/errors.js';
 import { ClientHandshake } from '../../../lib/rtmp/handshake/client.js';
 import { ServerHandshake } from '../../../lib/rtmp/handshake/server.js';
-import { hex } from '../../support/bytes.js';
+import { hex } from '../../support/values/bytes.js';
 
 const fixture = (name: string) => readFileSync(`spec/fixtures/rtmp/${name}`);
 const nginxClient = fixture('handshake-nginx-client.bin');

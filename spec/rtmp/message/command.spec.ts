@@ -1,7 +1,7 @@
 import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { isCommand, readCommand } from '../../../lib/rtmp/message/command.js';
-import { hex } from '../../support/bytes.js';
+import { hex } from '../../support/values/bytes.js';
 
 const name = '02 0007 5f726573756c74';
 

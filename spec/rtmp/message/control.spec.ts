@@ -1,7 +1,7 @@
 import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import * as control from '../../../lib/rtmp/message/control.js';
-import { hex } from '../../support/bytes.js';
+import { hex } from '../../support/values/bytes.js';
 
 const { readControl } = control;
 

@@ -5,11 +5,11 @@ import net from 'node:net';
 import type { PublishError } from '../../../lib/rtmp/publish-error.js';
 import { RtmpPublisher, type PublisherOptions } from '../../../lib/rtmp/network/publisher.js';
 import type { TlsSettings } from '../../../lib/rtmp/network/tcp-connect.js';
-import { eventually } from '../../support/eventually.js';
-import { FakeClock } from '../../support/fake-clock.js';
-import { ScriptableIngest, type Script } from '../../support/scriptable-ingest.js';
-import { ca, serverTls } from '../../support/tls-fixture.js';
-import { turns } from '../../support/turns.js';
+import { eventually } from '../../support/time/eventually.js';
+import { FakeClock } from '../../support/time/fake-clock.js';
+import { ScriptableIngest, type Script } from '../../support/ingest/scriptable-ingest.js';
+import { ca, serverTls } from '../../support/network/tls-fixture.js';
+import { turns } from '../../support/time/turns.js';
 
 const TIMEOUT = 10_000;
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { dnsResolve, systemResolve, type DnsServers } from '../../../lib/rtmp/network/resolve.js';
-import { DnsServer } from '../../support/dns-server.js';
+import { DnsServer } from '../../support/network/dns-server.js';
 
 describe('a resolver from the configuration', { timeout: 90_000 }, () => {
   let server: DnsServer;

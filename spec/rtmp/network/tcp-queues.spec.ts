@@ -1,8 +1,8 @@
 import { afterEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { TcpQueues, type QueueWatcher } from '../../../lib/rtmp/network/tcp-queues.js';
-import { FakeClock } from '../../support/fake-clock.js';
-import { turns } from '../../support/turns.js';
+import { FakeClock } from '../../support/time/fake-clock.js';
+import { turns } from '../../support/time/turns.js';
 
 const ENDS = { localAddress: '127.0.0.1', localPort: 59610, remoteAddress: '127.0.0.1', remotePort: 30910 };
 const line = (unsent: string): string =>

@@ -1,11 +1,11 @@
 import { afterEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
-import { eventually } from '../../support/eventually.js';
-import { FakeClock } from '../../support/fake-clock.js';
-import { audioOf, kindsOf, mediaOf, videoOf } from '../../support/ingest-media.js';
-import { frameAt } from '../../support/kmp-sender.js';
-import { audioFrames, Live, names, videoFrames, type LiveOptions } from '../../support/live.js';
-import type { IngestConnection } from '../../support/scriptable-ingest.js';
+import { eventually } from '../../support/time/eventually.js';
+import { FakeClock } from '../../support/time/fake-clock.js';
+import { audioOf, kindsOf, mediaOf, videoOf } from '../../support/ingest/ingest-media.js';
+import { frameAt } from '../../support/kmp/kmp-sender.js';
+import { audioFrames, Live, names, videoFrames, type LiveOptions } from '../../support/service/live.js';
+import type { IngestConnection } from '../../support/ingest/scriptable-ingest.js';
 
 /** The Window Acknowledgement Sizes that were sent to the server. */
 const windows = ({ messages }: IngestConnection): number[] =>

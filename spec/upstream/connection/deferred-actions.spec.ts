@@ -1,10 +1,10 @@
 import { afterEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
-import { eventually } from '../../support/eventually.js';
-import { FakeClock } from '../../support/fake-clock.js';
-import { framesOf } from '../../support/ingest-media.js';
-import { frameAt } from '../../support/kmp-sender.js';
-import { Live } from '../../support/live.js';
+import { eventually } from '../../support/time/eventually.js';
+import { FakeClock } from '../../support/time/fake-clock.js';
+import { framesOf } from '../../support/ingest/ingest-media.js';
+import { frameAt } from '../../support/kmp/kmp-sender.js';
+import { Live } from '../../support/service/live.js';
 import { DeferredActions } from '../../../lib/upstream/connection/deferred-actions.js';
 
 describe('what waits for the answer to connect', { timeout: 90_000 }, () => {

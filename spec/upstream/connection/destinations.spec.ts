@@ -3,13 +3,13 @@ import assert from 'node:assert/strict';
 import type { TLSSocket } from 'node:tls';
 import type { MediaSettings } from '../../../lib/config/settings.js';
 import { parseRtmpUrl } from '../../../lib/rtmp/rtmp-url.js';
-import { eventually } from '../../support/eventually.js';
-import { framesOf } from '../../support/ingest-media.js';
-import { frameAt } from '../../support/kmp-sender.js';
-import { Live, type LiveOptions } from '../../support/live.js';
-import type { Amf } from '../../support/rtmp-parse.js';
-import { ScriptableIngest, type IngestConnection } from '../../support/scriptable-ingest.js';
-import { caFile, serverTls } from '../../support/tls-fixture.js';
+import { eventually } from '../../support/time/eventually.js';
+import { framesOf } from '../../support/ingest/ingest-media.js';
+import { frameAt } from '../../support/kmp/kmp-sender.js';
+import { Live, type LiveOptions } from '../../support/service/live.js';
+import type { Amf } from '../../support/rtmp/rtmp-parse.js';
+import { ScriptableIngest, type IngestConnection } from '../../support/ingest/scriptable-ingest.js';
+import { caFile, serverTls } from '../../support/network/tls-fixture.js';
 
 const connectOf = (connection: IngestConnection): { [key: string]: Amf } =>
   connection.commands('connect')[0]?.[2] as { [key: string]: Amf };

@@ -1,10 +1,10 @@
 import { afterEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
-import { ascii, concat, hex } from '../../support/bytes.js';
-import { frameAt } from '../../support/kmp-sender.js';
-import { Live } from '../../support/live.js';
-import { parseAmf, type Amf, type ParsedMessage } from '../../support/rtmp-parse.js';
-import type { IngestConnection } from '../../support/scriptable-ingest.js';
+import { ascii, concat, hex } from '../../support/values/bytes.js';
+import { frameAt } from '../../support/kmp/kmp-sender.js';
+import { Live } from '../../support/service/live.js';
+import { parseAmf, type Amf, type ParsedMessage } from '../../support/rtmp/rtmp-parse.js';
+import type { IngestConnection } from '../../support/ingest/scriptable-ingest.js';
 
 /** OpusHead of RFC 7845, 5.1: version 1, stereo, 312 samples of pre-skip, 48 kHz, no gain, family 0. */
 const opusHead = concat(ascii('OpusHead'), hex('01 02 38 01 80 bb 00 00 00 00 00'));

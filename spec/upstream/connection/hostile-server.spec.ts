@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
-import { eventually } from '../../support/eventually.js';
-import { FakeClock } from '../../support/fake-clock.js';
-import { audioMinf, frameAt, KmpSender } from '../../support/kmp-sender.js';
-import { startKmp, type KmpService } from '../../support/kmp-service.js';
-import { amf } from '../../support/script-bytes.js';
-import { ScriptableIngest, type IngestConnection } from '../../support/scriptable-ingest.js';
+import { eventually } from '../../support/time/eventually.js';
+import { FakeClock } from '../../support/time/fake-clock.js';
+import { audioMinf, frameAt, KmpSender } from '../../support/kmp/kmp-sender.js';
+import { startKmp, type KmpService } from '../../support/service/kmp-service.js';
+import { amf } from '../../support/ingest/script-bytes.js';
+import { ScriptableIngest, type IngestConnection } from '../../support/ingest/scriptable-ingest.js';
 
 /** One message with a whole header, then so many with a header of one byte, which repeat it. */
 function repeated(chunkStream: number, type: number, payload: Buffer, times: number): Buffer {

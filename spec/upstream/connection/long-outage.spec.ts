@@ -1,11 +1,11 @@
 import { afterEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import type { MediaSettings } from '../../../lib/config/settings.js';
-import { FakeClock } from '../../support/fake-clock.js';
-import { mediaOf, type MediaMessage } from '../../support/ingest-media.js';
-import { frameAt, videoMinf } from '../../support/kmp-sender.js';
-import { Live, names } from '../../support/live.js';
-import type { IngestConnection } from '../../support/scriptable-ingest.js';
+import { FakeClock } from '../../support/time/fake-clock.js';
+import { mediaOf, type MediaMessage } from '../../support/ingest/ingest-media.js';
+import { frameAt, videoMinf } from '../../support/kmp/kmp-sender.js';
+import { Live, names } from '../../support/service/live.js';
+import type { IngestConnection } from '../../support/ingest/scriptable-ingest.js';
 
 /** ms between two frames of a track, and frames of a group: two seconds. */
 const STEP = 200;

@@ -1,7 +1,7 @@
 import { afterEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
-import { ascii, hex } from '../../support/bytes.js';
-import { Live } from '../../support/live.js';
+import { ascii, hex } from '../../support/values/bytes.js';
+import { Live } from '../../support/service/live.js';
 
 describe('the name of the metadata', { timeout: 90_000 }, () => {
   let live: Live;

@@ -1,14 +1,14 @@
 import { after, afterEach, before, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import type { MediaSettings } from '../../../lib/config/settings.js';
-import { eventually } from '../../support/eventually.js';
-import { FakeClock } from '../../support/fake-clock.js';
-import type { FlvTag } from '../../support/flv-parse.js';
-import { audioMinf, frameAt, KmpSender, videoMinf } from '../../support/kmp-sender.js';
-import { startKmp, type KmpService, type KmpServiceOptions } from '../../support/kmp-service.js';
-import { AT_ONCE, audioFrames, names, videoFrames } from '../../support/live.js';
-import { startNodeMediaServer, type NodeMediaServer } from '../../support/node-media-server.js';
-import { caFile } from '../../support/tls-fixture.js';
+import { eventually } from '../../support/time/eventually.js';
+import { FakeClock } from '../../support/time/fake-clock.js';
+import type { FlvTag } from '../../support/media/flv-parse.js';
+import { audioMinf, frameAt, KmpSender, videoMinf } from '../../support/kmp/kmp-sender.js';
+import { startKmp, type KmpService, type KmpServiceOptions } from '../../support/service/kmp-service.js';
+import { AT_ONCE, audioFrames, names, videoFrames } from '../../support/service/live.js';
+import { startNodeMediaServer, type NodeMediaServer } from '../../support/programs/node-media-server.js';
+import { caFile } from '../../support/network/tls-fixture.js';
 
 const tls = { key: 'spec/fixtures/tls/server.key', cert: 'spec/fixtures/tls/server.pem' };
 

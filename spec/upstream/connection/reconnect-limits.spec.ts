@@ -1,11 +1,11 @@
 import { afterEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
-import { eventually } from '../../support/eventually.js';
-import { FakeClock } from '../../support/fake-clock.js';
-import { framesOf } from '../../support/ingest-media.js';
-import { frameAt } from '../../support/kmp-sender.js';
-import { Live, videoFrames, type LiveOptions } from '../../support/live.js';
-import { turns } from '../../support/turns.js';
+import { eventually } from '../../support/time/eventually.js';
+import { FakeClock } from '../../support/time/fake-clock.js';
+import { framesOf } from '../../support/ingest/ingest-media.js';
+import { frameAt } from '../../support/kmp/kmp-sender.js';
+import { Live, videoFrames, type LiveOptions } from '../../support/service/live.js';
+import { turns } from '../../support/time/turns.js';
 
 /** Where the limits lie, by the manual clock: just below, and just above. */
 describe('the limits of reconnecting', { timeout: 60_000 }, () => {

@@ -1,14 +1,14 @@
 import { afterEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import type { MediaSettings } from '../../../lib/config/settings.js';
-import { eventually } from '../../support/eventually.js';
-import { FakeClock } from '../../support/fake-clock.js';
-import { freePort } from '../../support/free-port.js';
-import { audioOf, framesOf, kindsOf, mediaOf, videoOf } from '../../support/ingest-media.js';
-import { frameAt, type KmpSender } from '../../support/kmp-sender.js';
-import { audioFrames, Live, names, videoFrames } from '../../support/live.js';
-import { ScriptableIngest, type IngestConnection, type Script } from '../../support/scriptable-ingest.js';
-import { turns } from '../../support/turns.js';
+import { eventually } from '../../support/time/eventually.js';
+import { FakeClock } from '../../support/time/fake-clock.js';
+import { freePort } from '../../support/network/free-port.js';
+import { audioOf, framesOf, kindsOf, mediaOf, videoOf } from '../../support/ingest/ingest-media.js';
+import { frameAt, type KmpSender } from '../../support/kmp/kmp-sender.js';
+import { audioFrames, Live, names, videoFrames } from '../../support/service/live.js';
+import { ScriptableIngest, type IngestConnection, type Script } from '../../support/ingest/scriptable-ingest.js';
+import { turns } from '../../support/time/turns.js';
 
 describe('a server that asks to reconnect', { timeout: 90_000 }, () => {
   const clock = new FakeClock();

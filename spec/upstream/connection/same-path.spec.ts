@@ -3,13 +3,13 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { allowInternals, internalsAllowed } from '../../../lib/node-internals/internals.js';
 import { defaultMediaSettings } from '../../../lib/config/settings.js';
-import { concat } from '../../support/bytes.js';
-import { eventually } from '../../support/eventually.js';
-import { end } from '../../support/kmp-bytes.js';
-import { audioMinf, frameAt, KmpSender, videoMinf } from '../../support/kmp-sender.js';
-import { startKmp } from '../../support/kmp-service.js';
-import { assertSameBytes } from '../../support/same-bytes.js';
-import { ScriptableIngest } from '../../support/scriptable-ingest.js';
+import { concat } from '../../support/values/bytes.js';
+import { eventually } from '../../support/time/eventually.js';
+import { end } from '../../support/kmp/kmp-bytes.js';
+import { audioMinf, frameAt, KmpSender, videoMinf } from '../../support/kmp/kmp-sender.js';
+import { startKmp } from '../../support/service/kmp-service.js';
+import { assertSameBytes } from '../../support/values/same-bytes.js';
+import { ScriptableIngest } from '../../support/ingest/scriptable-ingest.js';
 
 /** What one sender sends: frames of these sizes, cut where a number says. */
 interface Tracks {

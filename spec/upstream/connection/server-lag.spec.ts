@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { AckedBytes } from '../../../lib/rtmp/chunk/acked-bytes.js';
 import { ServerLag } from '../../../lib/upstream/connection/delivery/server-lag.js';
-import { FakeClock } from '../../support/fake-clock.js';
+import { FakeClock } from '../../support/time/fake-clock.js';
 
 describe('a measurement of how far a server is behind', () => {
   it('says nothing about bytes that were written after it had begun', () => {

@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import type { MediaSettings } from '../../../lib/config/settings.js';
-import { hex, u32be } from '../../support/bytes.js';
-import { eventually } from '../../support/eventually.js';
-import { audioMinf, frameAt, KmpSender } from '../../support/kmp-sender.js';
-import { startKmp, type KmpService } from '../../support/kmp-service.js';
-import type { ParsedMessage } from '../../support/rtmp-parse.js';
-import { ScriptableIngest, type Script } from '../../support/scriptable-ingest.js';
+import { hex, u32be } from '../../support/values/bytes.js';
+import { eventually } from '../../support/time/eventually.js';
+import { audioMinf, frameAt, KmpSender } from '../../support/kmp/kmp-sender.js';
+import { startKmp, type KmpService } from '../../support/service/kmp-service.js';
+import type { ParsedMessage } from '../../support/rtmp/rtmp-parse.js';
+import { ScriptableIngest, type Script } from '../../support/ingest/scriptable-ingest.js';
 
 const quick = { outMinProcessDelay: 0, outFlushTimeout: 0, outWriteMetaTimeout: 0 } as const;
 

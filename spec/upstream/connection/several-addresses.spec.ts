@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import net from 'node:net';
 import { once } from 'node:events';
 import { dnsResolve } from '../../../lib/rtmp/network/resolve.js';
-import { DnsServer } from '../../support/dns-server.js';
-import { eventually } from '../../support/eventually.js';
-import { FakeClock } from '../../support/fake-clock.js';
-import { framesOf } from '../../support/ingest-media.js';
-import { audioFrames, Live, type LiveOptions } from '../../support/live.js';
+import { DnsServer } from '../../support/network/dns-server.js';
+import { eventually } from '../../support/time/eventually.js';
+import { FakeClock } from '../../support/time/fake-clock.js';
+import { framesOf } from '../../support/ingest/ingest-media.js';
+import { audioFrames, Live, type LiveOptions } from '../../support/service/live.js';
 
 describe('an upstream whose host name has several addresses', { timeout: 90_000 }, () => {
   const clock = new FakeClock();

@@ -1,13 +1,13 @@
 import { after, afterEach, before, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import net, { type AddressInfo } from 'node:net';
-import { eventually } from '../../support/eventually.js';
-import { FakeClock } from '../../support/fake-clock.js';
-import { frameAt, type KmpSender } from '../../support/kmp-sender.js';
-import { Live } from '../../support/live.js';
-import { caFile, serverTls } from '../../support/tls-fixture.js';
-import type { IngestConnection } from '../../support/scriptable-ingest.js';
-import { turns } from '../../support/turns.js';
+import { eventually } from '../../support/time/eventually.js';
+import { FakeClock } from '../../support/time/fake-clock.js';
+import { frameAt, type KmpSender } from '../../support/kmp/kmp-sender.js';
+import { Live } from '../../support/service/live.js';
+import { caFile, serverTls } from '../../support/network/tls-fixture.js';
+import type { IngestConnection } from '../../support/ingest/scriptable-ingest.js';
+import { turns } from '../../support/time/turns.js';
 
 const FRAME = Buffer.alloc(100_000, 1);
 

@@ -7,11 +7,11 @@ import { mediaSettings } from '../../../lib/config/settings.js';
 import { testInternals } from '../../../lib/node-internals/self-test.js';
 import { systemResolve } from '../../../lib/rtmp/network/resolve.js';
 import { KmpCounter, KmpListener } from '../../../lib/upstream/intake/kmp-listener.js';
-import { connect, frame } from '../../support/kmp-bytes.js';
-import { eventually } from '../../support/eventually.js';
-import { internalsOff } from '../../support/internals-off.js';
-import { LogLines } from '../../support/log-lines.js';
-import { turns } from '../../support/turns.js';
+import { connect, frame } from '../../support/kmp/kmp-bytes.js';
+import { eventually } from '../../support/time/eventually.js';
+import { internalsOff } from '../../support/node/internals-off.js';
+import { LogLines } from '../../support/service/log-lines.js';
+import { turns } from '../../support/time/turns.js';
 
 describe('a connection that belongs to another worker', { timeout: 90_000, skip: internalsOff }, () => {
   before(() => testInternals());

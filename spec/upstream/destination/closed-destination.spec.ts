@@ -2,12 +2,12 @@ import { afterEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import type { UpstreamStatus } from '../../../lib/upstream/report/status.js';
-import { eventually } from '../../support/eventually.js';
-import { FakeClock } from '../../support/fake-clock.js';
-import { framesOf } from '../../support/ingest-media.js';
-import { frameAt, KmpSender, videoMinf } from '../../support/kmp-sender.js';
-import { audioFrames, Live, names, videoFrames, type LiveOptions } from '../../support/live.js';
-import { turns } from '../../support/turns.js';
+import { eventually } from '../../support/time/eventually.js';
+import { FakeClock } from '../../support/time/fake-clock.js';
+import { framesOf } from '../../support/ingest/ingest-media.js';
+import { frameAt, KmpSender, videoMinf } from '../../support/kmp/kmp-sender.js';
+import { audioFrames, Live, names, videoFrames, type LiveOptions } from '../../support/service/live.js';
+import { turns } from '../../support/time/turns.js';
 
 /** An RTMP server that is broken: it takes connections and closes them at once. */
 class ClosingServer {

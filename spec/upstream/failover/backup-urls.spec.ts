@@ -1,11 +1,11 @@
 import { afterEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
-import { Destinations } from '../../support/destinations.js';
-import { eventually } from '../../support/eventually.js';
-import { framesOf } from '../../support/ingest-media.js';
-import { audioFrames } from '../../support/live.js';
-import type { KmpSender } from '../../support/kmp-sender.js';
-import type { Script } from '../../support/scriptable-ingest.js';
+import { Destinations } from '../../support/ingest/destinations.js';
+import { eventually } from '../../support/time/eventually.js';
+import { framesOf } from '../../support/ingest/ingest-media.js';
+import { audioFrames } from '../../support/service/live.js';
+import type { KmpSender } from '../../support/kmp/kmp-sender.js';
+import type { Script } from '../../support/ingest/scriptable-ingest.js';
 
 const denied = { code: 'NetStream.Publish.Denied', description: 'no' };
 

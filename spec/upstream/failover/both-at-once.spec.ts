@@ -1,11 +1,11 @@
 import { afterEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
-import { eventually } from '../../support/eventually.js';
-import { FakeClock } from '../../support/fake-clock.js';
-import { framesOf, mediaOf } from '../../support/ingest-media.js';
-import { frameAt, type KmpSender } from '../../support/kmp-sender.js';
-import { Live } from '../../support/live.js';
-import { ScriptableIngest, type IngestConnection } from '../../support/scriptable-ingest.js';
+import { eventually } from '../../support/time/eventually.js';
+import { FakeClock } from '../../support/time/fake-clock.js';
+import { framesOf, mediaOf } from '../../support/ingest/ingest-media.js';
+import { frameAt, type KmpSender } from '../../support/kmp/kmp-sender.js';
+import { Live } from '../../support/service/live.js';
+import { ScriptableIngest, type IngestConnection } from '../../support/ingest/scriptable-ingest.js';
 
 type Senders = Awaited<ReturnType<Live['both']>>;
 

@@ -1,11 +1,11 @@
 import { afterEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
-import { Destinations, timesOf } from '../../support/destinations.js';
-import { eventually } from '../../support/eventually.js';
-import { audioOf, framesOf, kindsOf, mediaOf, videoOf } from '../../support/ingest-media.js';
-import { audioFrames, names, videoFrames } from '../../support/live.js';
-import type { KmpSender } from '../../support/kmp-sender.js';
-import type { IngestConnection, Script } from '../../support/scriptable-ingest.js';
+import { Destinations, timesOf } from '../../support/ingest/destinations.js';
+import { eventually } from '../../support/time/eventually.js';
+import { audioOf, framesOf, kindsOf, mediaOf, videoOf } from '../../support/ingest/ingest-media.js';
+import { audioFrames, names, videoFrames } from '../../support/service/live.js';
+import type { KmpSender } from '../../support/kmp/kmp-sender.js';
+import type { IngestConnection, Script } from '../../support/ingest/scriptable-ingest.js';
 
 describe('failback to the primary destination', { timeout: 90_000 }, () => {
   let site: Destinations;

@@ -1,10 +1,10 @@
 import { afterEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
-import { Destinations, timesOf } from '../../support/destinations.js';
-import { eventually } from '../../support/eventually.js';
-import { audioOf, framesOf, kindsOf, videoOf } from '../../support/ingest-media.js';
-import { audioFrames, names, videoFrames } from '../../support/live.js';
-import type { Script } from '../../support/scriptable-ingest.js';
+import { Destinations, timesOf } from '../../support/ingest/destinations.js';
+import { eventually } from '../../support/time/eventually.js';
+import { audioOf, framesOf, kindsOf, videoOf } from '../../support/ingest/ingest-media.js';
+import { audioFrames, names, videoFrames } from '../../support/service/live.js';
+import type { Script } from '../../support/ingest/scriptable-ingest.js';
 
 const refusals: [string, Script][] = [
   ['refuses connect for good', { rejectConnect: { code: 'NetConnection.Connect.InvalidApp', description: 'no' } }],

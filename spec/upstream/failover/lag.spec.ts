@@ -1,11 +1,11 @@
 import { afterEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
-import { Destinations } from '../../support/destinations.js';
-import { eventually } from '../../support/eventually.js';
-import { framesOf, mediaOf, videoOf } from '../../support/ingest-media.js';
-import { frameAt, type KmpSender } from '../../support/kmp-sender.js';
-import { videoFrames } from '../../support/live.js';
-import type { Script } from '../../support/scriptable-ingest.js';
+import { Destinations } from '../../support/ingest/destinations.js';
+import { eventually } from '../../support/time/eventually.js';
+import { framesOf, mediaOf, videoOf } from '../../support/ingest/ingest-media.js';
+import { frameAt, type KmpSender } from '../../support/kmp/kmp-sender.js';
+import { videoFrames } from '../../support/service/live.js';
+import type { Script } from '../../support/ingest/scriptable-ingest.js';
 
 describe('failover because of lag', { timeout: 90_000 }, () => {
   let site: Destinations;

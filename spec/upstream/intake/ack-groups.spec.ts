@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import type { MediaSettings } from '../../../lib/config/settings.js';
-import { eventually } from '../../support/eventually.js';
-import { FakeClock } from '../../support/fake-clock.js';
-import { framesOf } from '../../support/ingest-media.js';
-import { audioMinf, frameAt, videoMinf } from '../../support/kmp-sender.js';
-import { audioFrames, Live, names, videoFrames } from '../../support/live.js';
-import type { IngestConnection, Script } from '../../support/scriptable-ingest.js';
+import { eventually } from '../../support/time/eventually.js';
+import { FakeClock } from '../../support/time/fake-clock.js';
+import { framesOf } from '../../support/ingest/ingest-media.js';
+import { audioMinf, frameAt, videoMinf } from '../../support/kmp/kmp-sender.js';
+import { audioFrames, Live, names, videoFrames } from '../../support/service/live.js';
+import type { IngestConnection, Script } from '../../support/ingest/scriptable-ingest.js';
 
 /** kmp_rtmp_in_ack: what a sender may forget. Groups of five frames. */
 describe('acks of video', { timeout: 90_000 }, () => {

@@ -8,13 +8,13 @@ import type { MediaSettings } from '../../../lib/config/settings.js';
 import { AckSender } from '../../../lib/upstream/intake/ack-sender.js';
 import { testInternals } from '../../../lib/node-internals/self-test.js';
 import { readInTurns } from '../../../lib/node-internals/socket-turn-reader.js';
-import { eventually } from '../../support/eventually.js';
-import { internalsOff } from '../../support/internals-off.js';
-import { FakeClock } from '../../support/fake-clock.js';
-import { audioMinf, frameAt, KmpSender, videoMinf } from '../../support/kmp-sender.js';
-import { turns } from '../../support/turns.js';
-import { startKmp, type KmpService } from '../../support/kmp-service.js';
-import { ScriptableIngest } from '../../support/scriptable-ingest.js';
+import { eventually } from '../../support/time/eventually.js';
+import { internalsOff } from '../../support/node/internals-off.js';
+import { FakeClock } from '../../support/time/fake-clock.js';
+import { audioMinf, frameAt, KmpSender, videoMinf } from '../../support/kmp/kmp-sender.js';
+import { turns } from '../../support/time/turns.js';
+import { startKmp, type KmpService } from '../../support/service/kmp-service.js';
+import { ScriptableIngest } from '../../support/ingest/scriptable-ingest.js';
 
 describe('acks', { timeout: 90_000 }, () => {
   let ingest: ScriptableIngest;

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { eventually } from '../../support/eventually.js';
-import { FakeClock } from '../../support/fake-clock.js';
-import { connect } from '../../support/kmp-bytes.js';
-import { KmpSender } from '../../support/kmp-sender.js';
-import { startKmp, type KmpService } from '../../support/kmp-service.js';
-import { turns } from '../../support/turns.js';
+import { eventually } from '../../support/time/eventually.js';
+import { FakeClock } from '../../support/time/fake-clock.js';
+import { connect } from '../../support/kmp/kmp-bytes.js';
+import { KmpSender } from '../../support/kmp/kmp-sender.js';
+import { startKmp, type KmpService } from '../../support/service/kmp-service.js';
+import { turns } from '../../support/time/turns.js';
 
 const router = { isHere: () => true, transfer: () => {} };
 const packet = connect({ upstream_id: 'u1', url: 'rtmp://127.0.0.1:9/a/s' });

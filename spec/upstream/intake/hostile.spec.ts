@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
-import { eventually } from '../../support/eventually.js';
-import { framesOf } from '../../support/ingest-media.js';
-import { audioMinf, frameAt, KmpSender, videoMinf } from '../../support/kmp-sender.js';
-import { startKmp, type KmpService } from '../../support/kmp-service.js';
-import { ScriptableIngest } from '../../support/scriptable-ingest.js';
+import { eventually } from '../../support/time/eventually.js';
+import { framesOf } from '../../support/ingest/ingest-media.js';
+import { audioMinf, frameAt, KmpSender, videoMinf } from '../../support/kmp/kmp-sender.js';
+import { startKmp, type KmpService } from '../../support/service/kmp-service.js';
+import { ScriptableIngest } from '../../support/ingest/scriptable-ingest.js';
 
 describe('faulty and hostile senders', { timeout: 90_000 }, () => {
   let ingest: ScriptableIngest;

@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import net from 'node:net';
 import { once } from 'node:events';
 import { IntakeMemory } from '../../../lib/upstream/intake/intake-memory.js';
-import { eventually } from '../../support/eventually.js';
-import { FakeClock } from '../../support/fake-clock.js';
-import { connect, connectFields, packet } from '../../support/kmp-bytes.js';
-import { audioMinf } from '../../support/kmp-sender.js';
-import { startKmp, type KmpService } from '../../support/kmp-service.js';
-import { ScriptableIngest } from '../../support/scriptable-ingest.js';
+import { eventually } from '../../support/time/eventually.js';
+import { FakeClock } from '../../support/time/fake-clock.js';
+import { connect, connectFields, packet } from '../../support/kmp/kmp-bytes.js';
+import { audioMinf } from '../../support/kmp/kmp-sender.js';
+import { startKmp, type KmpService } from '../../support/service/kmp-service.js';
+import { ScriptableIngest } from '../../support/ingest/scriptable-ingest.js';
 
 /** An open connection counts 24 KB, and these bytes are allowed in all: 15 % of the memory of the process. */
 const EACH = 24 * 1024;

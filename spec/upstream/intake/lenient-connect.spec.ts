@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
-import { audioMinf, frameAt, KmpSender } from '../../support/kmp-sender.js';
-import { startKmp, type KmpService } from '../../support/kmp-service.js';
-import type { IngestConnection } from '../../support/script-connection.js';
-import { ScriptableIngest } from '../../support/scriptable-ingest.js';
+import { audioMinf, frameAt, KmpSender } from '../../support/kmp/kmp-sender.js';
+import { startKmp, type KmpService } from '../../support/service/kmp-service.js';
+import type { IngestConnection } from '../../support/ingest/script-connection.js';
+import { ScriptableIngest } from '../../support/ingest/scriptable-ingest.js';
 
 describe('settings that the nginx module accepts', { timeout: 90_000 }, () => {
   it('publish with buffers of 1 byte, and with times of a month', async () => {

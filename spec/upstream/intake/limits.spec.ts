@@ -1,14 +1,14 @@
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import type { MediaSettings } from '../../../lib/config/settings.js';
-import { eventually } from '../../support/eventually.js';
-import { FakeClock } from '../../support/fake-clock.js';
-import { framesOf } from '../../support/ingest-media.js';
-import { connect, packet } from '../../support/kmp-bytes.js';
-import { audioMinf, frameAt, KmpSender, videoMinf } from '../../support/kmp-sender.js';
-import { startKmp, type KmpService } from '../../support/kmp-service.js';
-import { turns } from '../../support/turns.js';
-import { ScriptableIngest } from '../../support/scriptable-ingest.js';
+import { eventually } from '../../support/time/eventually.js';
+import { FakeClock } from '../../support/time/fake-clock.js';
+import { framesOf } from '../../support/ingest/ingest-media.js';
+import { connect, packet } from '../../support/kmp/kmp-bytes.js';
+import { audioMinf, frameAt, KmpSender, videoMinf } from '../../support/kmp/kmp-sender.js';
+import { startKmp, type KmpService } from '../../support/service/kmp-service.js';
+import { turns } from '../../support/time/turns.js';
+import { ScriptableIngest } from '../../support/ingest/scriptable-ingest.js';
 
 describe('the limits of a KMP connection', { timeout: 90_000 }, () => {
   let ingest: ScriptableIngest;

@@ -1,13 +1,13 @@
 import { afterEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import type { MediaSettings } from '../../../lib/config/settings.js';
-import { eventually } from '../../support/eventually.js';
-import { FakeClock } from '../../support/fake-clock.js';
-import { framesOf } from '../../support/ingest-media.js';
-import { frameAt, type KmpSender } from '../../support/kmp-sender.js';
-import { Live } from '../../support/live.js';
-import type { IngestConnection } from '../../support/scriptable-ingest.js';
-import { turns } from '../../support/turns.js';
+import { eventually } from '../../support/time/eventually.js';
+import { FakeClock } from '../../support/time/fake-clock.js';
+import { framesOf } from '../../support/ingest/ingest-media.js';
+import { frameAt, type KmpSender } from '../../support/kmp/kmp-sender.js';
+import { Live } from '../../support/service/live.js';
+import type { IngestConnection } from '../../support/ingest/scriptable-ingest.js';
+import { turns } from '../../support/time/turns.js';
 
 /** min_process_delay and max_process_delay as documented: 500 ms and 1 s. */
 const DELAYS = { outMinProcessDelay: 500, outMaxProcessDelay: 1000 } as const;

@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
-import { eventually } from '../../support/eventually.js';
-import { FakeClock } from '../../support/fake-clock.js';
-import { framesOf, mediaOf, type MediaMessage } from '../../support/ingest-media.js';
-import { audioMinf, frameAt, KmpSender, videoMinf } from '../../support/kmp-sender.js';
-import { startKmp, type KmpService } from '../../support/kmp-service.js';
-import { Live } from '../../support/live.js';
-import { ScriptableIngest, type IngestConnection } from '../../support/scriptable-ingest.js';
+import { eventually } from '../../support/time/eventually.js';
+import { FakeClock } from '../../support/time/fake-clock.js';
+import { framesOf, mediaOf, type MediaMessage } from '../../support/ingest/ingest-media.js';
+import { audioMinf, frameAt, KmpSender, videoMinf } from '../../support/kmp/kmp-sender.js';
+import { startKmp, type KmpService } from '../../support/service/kmp-service.js';
+import { Live } from '../../support/service/live.js';
+import { ScriptableIngest, type IngestConnection } from '../../support/ingest/scriptable-ingest.js';
 
 describe('a media info in the middle of a stream', { timeout: 90_000 }, () => {
   let ingest: ScriptableIngest;

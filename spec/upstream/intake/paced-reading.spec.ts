@@ -4,13 +4,13 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { MediaSettings } from '../../../lib/config/settings.js';
-import { eventually } from '../../support/eventually.js';
-import { FakeClock } from '../../support/fake-clock.js';
-import { nullPacket } from '../../support/kmp-bytes.js';
-import { audioMinf, frameAt, KmpSender, videoMinf } from '../../support/kmp-sender.js';
-import { startKmp } from '../../support/kmp-service.js';
-import { ScriptableIngest, type IngestConnection, type Script } from '../../support/scriptable-ingest.js';
-import { turns } from '../../support/turns.js';
+import { eventually } from '../../support/time/eventually.js';
+import { FakeClock } from '../../support/time/fake-clock.js';
+import { nullPacket } from '../../support/kmp/kmp-bytes.js';
+import { audioMinf, frameAt, KmpSender, videoMinf } from '../../support/kmp/kmp-sender.js';
+import { startKmp } from '../../support/service/kmp-service.js';
+import { ScriptableIngest, type IngestConnection, type Script } from '../../support/ingest/scriptable-ingest.js';
+import { turns } from '../../support/time/turns.js';
 
 /** A frame that no other frame is like: its number, then bytes that follow from it. */
 function payload(n: number): Buffer {

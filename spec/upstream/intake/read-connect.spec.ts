@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { Socket } from 'node:net';
 import { describe, it } from 'node:test';
 import { readConnect } from '../../../lib/upstream/intake/read-connect.js';
-import { FakeClock } from '../../support/fake-clock.js';
-import { heldBufferBytes } from '../../support/collect-garbage.js';
-import { connect } from '../../support/kmp-bytes.js';
+import { FakeClock } from '../../support/time/fake-clock.js';
+import { heldBufferBytes } from '../../support/node/collect-garbage.js';
+import { connect } from '../../support/kmp/kmp-bytes.js';
 
 /** Bytes in use after a collection. */
 function held(): number {

@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
-import { eventually } from '../../support/eventually.js';
-import { FakeClock } from '../../support/fake-clock.js';
-import { framesOf } from '../../support/ingest-media.js';
-import { frameAt, KmpSender, videoMinf } from '../../support/kmp-sender.js';
-import { Live } from '../../support/live.js';
+import { eventually } from '../../support/time/eventually.js';
+import { FakeClock } from '../../support/time/fake-clock.js';
+import { framesOf } from '../../support/ingest/ingest-media.js';
+import { frameAt, KmpSender, videoMinf } from '../../support/kmp/kmp-sender.js';
+import { Live } from '../../support/service/live.js';
 
 const READ_INTERVAL = 200;
 /** Each connection is read within two intervals; 100 ms later it is known to be closed. */

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import type { MediaSettings } from '../../../lib/config/settings.js';
-import { eventually } from '../../support/eventually.js';
-import { FakeClock } from '../../support/fake-clock.js';
-import { internalsOff } from '../../support/internals-off.js';
-import { audioMinf, frameAt, KmpSender } from '../../support/kmp-sender.js';
-import { startKmp, type KmpService } from '../../support/kmp-service.js';
-import { ScriptableIngest } from '../../support/scriptable-ingest.js';
+import { eventually } from '../../support/time/eventually.js';
+import { FakeClock } from '../../support/time/fake-clock.js';
+import { internalsOff } from '../../support/node/internals-off.js';
+import { audioMinf, frameAt, KmpSender } from '../../support/kmp/kmp-sender.js';
+import { startKmp, type KmpService } from '../../support/service/kmp-service.js';
+import { ScriptableIngest } from '../../support/ingest/scriptable-ingest.js';
 
 /** ms between two turns with the defaults; the first upstream of a clock has its turns at whole periods. */
 const PERIOD = 230;

@@ -9,10 +9,10 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import { mediaSettings, type MediaSettings } from '../../../lib/config/settings.js';
 import { notificationOf, type NotificationBody } from '../../../lib/upstream/notify/notification.js';
 import { Notifier, type NotifierOptions } from '../../../lib/upstream/notify/notifier.js';
-import { eventually } from '../../support/eventually.js';
-import { FakeClock } from '../../support/fake-clock.js';
-import { httpTarget, reply, type HttpTarget, type RawRequest } from '../../support/http-target.js';
-import { LogLines } from '../../support/log-lines.js';
+import { eventually } from '../../support/time/eventually.js';
+import { FakeClock } from '../../support/time/fake-clock.js';
+import { httpTarget, reply, type HttpTarget, type RawRequest } from '../../support/network/http-target.js';
+import { LogLines } from '../../support/service/log-lines.js';
 
 const url = 'rtmp://192.0.2.1/app/streamsecret';
 

@@ -4,10 +4,10 @@ import { afterEach, describe, it } from 'node:test';
 import { mediaSettings, type MediaSettings } from '../../../lib/config/settings.js';
 import { notificationOf } from '../../../lib/upstream/notify/notification.js';
 import { Notifier } from '../../../lib/upstream/notify/notifier.js';
-import { eventually } from '../../support/eventually.js';
-import { FakeClock } from '../../support/fake-clock.js';
-import { httpTarget, reply, type HttpTarget } from '../../support/http-target.js';
-import { LogLines } from '../../support/log-lines.js';
+import { eventually } from '../../support/time/eventually.js';
+import { FakeClock } from '../../support/time/fake-clock.js';
+import { httpTarget, reply, type HttpTarget } from '../../support/network/http-target.js';
+import { LogLines } from '../../support/service/log-lines.js';
 
 const source = {
   id: 'id1',

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { eventually } from '../../support/eventually.js';
-import { framesOf } from '../../support/ingest-media.js';
-import { audioMinf, frameAt, KmpSender, videoMinf } from '../../support/kmp-sender.js';
-import { videoFrames } from '../../support/live.js';
-import { MediaNode } from '../../support/media-node.js';
-import { ScriptableIngest } from '../../support/scriptable-ingest.js';
+import { eventually } from '../../support/time/eventually.js';
+import { framesOf } from '../../support/ingest/ingest-media.js';
+import { audioMinf, frameAt, KmpSender, videoMinf } from '../../support/kmp/kmp-sender.js';
+import { videoFrames } from '../../support/service/live.js';
+import { MediaNode } from '../../support/fleet/media-node.js';
+import { ScriptableIngest } from '../../support/ingest/scriptable-ingest.js';
 
 describe('an upstream of a node', { timeout: 90_000 }, () => {
   let ingest: ScriptableIngest;

@@ -3,14 +3,14 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { signConnectData } from '../../../lib/kmp/signature.js';
-import { eventually } from '../../support/eventually.js';
-import { freePort } from '../../support/free-port.js';
-import { framesOf } from '../../support/ingest-media.js';
-import { KmpSender, videoMinf } from '../../support/kmp-sender.js';
-import { names, videoFrames } from '../../support/live.js';
-import { MediaNode } from '../../support/media-node.js';
-import { ScriptableIngest } from '../../support/scriptable-ingest.js';
-import { turns } from '../../support/turns.js';
+import { eventually } from '../../support/time/eventually.js';
+import { freePort } from '../../support/network/free-port.js';
+import { framesOf } from '../../support/ingest/ingest-media.js';
+import { KmpSender, videoMinf } from '../../support/kmp/kmp-sender.js';
+import { names, videoFrames } from '../../support/service/live.js';
+import { MediaNode } from '../../support/fleet/media-node.js';
+import { ScriptableIngest } from '../../support/ingest/scriptable-ingest.js';
+import { turns } from '../../support/time/turns.js';
 
 describe('a track of another node', { timeout: 90_000 }, () => {
   let ingest: ScriptableIngest;

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { eventually } from '../../support/eventually.js';
-import { framesOf } from '../../support/ingest-media.js';
-import { audioMinf, KmpSender, videoMinf } from '../../support/kmp-sender.js';
-import { audioFrames, names, videoFrames } from '../../support/live.js';
-import { MediaNode } from '../../support/media-node.js';
-import { turns } from '../../support/turns.js';
-import { ScriptableIngest } from '../../support/scriptable-ingest.js';
+import { eventually } from '../../support/time/eventually.js';
+import { framesOf } from '../../support/ingest/ingest-media.js';
+import { audioMinf, KmpSender, videoMinf } from '../../support/kmp/kmp-sender.js';
+import { audioFrames, names, videoFrames } from '../../support/service/live.js';
+import { MediaNode } from '../../support/fleet/media-node.js';
+import { turns } from '../../support/time/turns.js';
+import { ScriptableIngest } from '../../support/ingest/scriptable-ingest.js';
 
 /** Frames leave this service only with the frames of the other track, or after an hour. */
 const SLOW =

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { OwnerGate, type Verdict } from '../../../lib/upstream/ownership/owner-gate.js';
-import { FakeClock } from '../../support/fake-clock.js';
+import { FakeClock } from '../../support/time/fake-clock.js';
 
 const N1 = { name: 'n1', host: '192.0.2.1', port: 8005 };
 const N2 = { name: 'n2', host: '192.0.2.2', port: 8005 };

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
-import { DnsServer } from '../../support/dns-server.js';
-import { eventually } from '../../support/eventually.js';
-import { freePort } from '../../support/free-port.js';
-import { audioMinf, frameAt, KmpSender } from '../../support/kmp-sender.js';
-import { AT_ONCE_DIRECTIVES, RunningService } from '../../support/running-service.js';
-import { ScriptableIngest, type Script } from '../../support/scriptable-ingest.js';
+import { DnsServer } from '../../support/network/dns-server.js';
+import { eventually } from '../../support/time/eventually.js';
+import { freePort } from '../../support/network/free-port.js';
+import { audioMinf, frameAt, KmpSender } from '../../support/kmp/kmp-sender.js';
+import { AT_ONCE_DIRECTIVES, RunningService } from '../../support/service/running-service.js';
+import { ScriptableIngest, type Script } from '../../support/ingest/scriptable-ingest.js';
 
 const QUICK = `${AT_ONCE_DIRECTIVES}
   kmp_rtmp_in_read_interval 0;`;

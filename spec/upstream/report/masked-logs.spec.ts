@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import type { MediaSettings } from '../../../lib/config/settings.js';
-import { eventually } from '../../support/eventually.js';
-import { audioMinf, frameAt, KmpSender, videoMinf } from '../../support/kmp-sender.js';
-import { startKmp, type KmpService } from '../../support/kmp-service.js';
-import { ScriptableIngest, type Script } from '../../support/scriptable-ingest.js';
+import { eventually } from '../../support/time/eventually.js';
+import { audioMinf, frameAt, KmpSender, videoMinf } from '../../support/kmp/kmp-sender.js';
+import { startKmp, type KmpService } from '../../support/service/kmp-service.js';
+import { ScriptableIngest, type Script } from '../../support/ingest/scriptable-ingest.js';
 
 const KEY = 'live_123456789_abcdefABCDEF12345';
 const quick = { outMinProcessDelay: 0, outFlushTimeout: 0, outWriteMetaTimeout: 0 } as const;

@@ -2,11 +2,11 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import { once } from 'node:events';
-import { eventually } from '../../support/eventually.js';
-import { gone } from '../../support/gone.js';
-import { audioMinf, frameAt, KmpSender, videoMinf } from '../../support/kmp-sender.js';
-import { AT_ONCE_DIRECTIVES, RunningService } from '../../support/running-service.js';
-import { ScriptableIngest } from '../../support/scriptable-ingest.js';
+import { eventually } from '../../support/time/eventually.js';
+import { gone } from '../../support/time/gone.js';
+import { audioMinf, frameAt, KmpSender, videoMinf } from '../../support/kmp/kmp-sender.js';
+import { AT_ONCE_DIRECTIVES, RunningService } from '../../support/service/running-service.js';
+import { ScriptableIngest } from '../../support/ingest/scriptable-ingest.js';
 
 describe('the sums since the start', { timeout: 90_000 }, () => {
   let ingest: ScriptableIngest;

@@ -1,8 +1,8 @@
 import { afterEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
-import { FakeClock } from '../../support/fake-clock.js';
-import { framesOf, mediaOf } from '../../support/ingest-media.js';
-import { audioFrames, Live, videoFrames } from '../../support/live.js';
+import { FakeClock } from '../../support/time/fake-clock.js';
+import { framesOf, mediaOf } from '../../support/ingest/ingest-media.js';
+import { audioFrames, Live, videoFrames } from '../../support/service/live.js';
 
 /** AAC-LC, 48 kHz, stereo: a frame lasts 21.33 ms. */
 const ASC = Buffer.from([0x11, 0x90]);

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
-import { FakeClock } from '../../support/fake-clock.js';
-import { framesOf } from '../../support/ingest-media.js';
-import { audioFrames, Live, videoFrames } from '../../support/live.js';
+import { FakeClock } from '../../support/time/fake-clock.js';
+import { framesOf } from '../../support/ingest/ingest-media.js';
+import { audioFrames, Live, videoFrames } from '../../support/service/live.js';
 
 describe('a slate and an upstream that an operator has disabled', { timeout: 90_000 }, () => {
   let clock: FakeClock;

@@ -5,12 +5,12 @@ import { mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { slateFiles } from '../../../lib/upstream/slate/slate-files.js';
-import { eventually } from '../../support/eventually.js';
-import { FakeClock } from '../../support/fake-clock.js';
-import { framesOf, mediaOf } from '../../support/ingest-media.js';
-import { frameAt } from '../../support/kmp-sender.js';
-import { audioFrames, Live, videoFrames } from '../../support/live.js';
-import type { IngestConnection } from '../../support/scriptable-ingest.js';
+import { eventually } from '../../support/time/eventually.js';
+import { FakeClock } from '../../support/time/fake-clock.js';
+import { framesOf, mediaOf } from '../../support/ingest/ingest-media.js';
+import { frameAt } from '../../support/kmp/kmp-sender.js';
+import { audioFrames, Live, videoFrames } from '../../support/service/live.js';
+import type { IngestConnection } from '../../support/ingest/scriptable-ingest.js';
 
 /** A tag by hand. */
 function tag(type: 8 | 9, time: number, head: string, payload = ''): Buffer {

@@ -1,14 +1,14 @@
 import { afterEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import type { MediaSettings } from '../../../lib/config/settings.js';
-import { eventually } from '../../support/eventually.js';
-import { FakeClock } from '../../support/fake-clock.js';
-import { framesOf, kindsOf, mediaOf, type MediaMessage } from '../../support/ingest-media.js';
-import type { KmpSender } from '../../support/kmp-sender.js';
-import { audioMinf, frameAt, videoMinf } from '../../support/kmp-sender.js';
-import { audioFrames, Live, videoFrames } from '../../support/live.js';
-import type { IngestConnection } from '../../support/scriptable-ingest.js';
-import { turns } from '../../support/turns.js';
+import { eventually } from '../../support/time/eventually.js';
+import { FakeClock } from '../../support/time/fake-clock.js';
+import { framesOf, kindsOf, mediaOf, type MediaMessage } from '../../support/ingest/ingest-media.js';
+import type { KmpSender } from '../../support/kmp/kmp-sender.js';
+import { audioMinf, frameAt, videoMinf } from '../../support/kmp/kmp-sender.js';
+import { audioFrames, Live, videoFrames } from '../../support/service/live.js';
+import type { IngestConnection } from '../../support/ingest/scriptable-ingest.js';
+import { turns } from '../../support/time/turns.js';
 
 /** AAC-LC, 48 kHz, stereo: a frame lasts 21.33 ms. */
 const ASC = Buffer.from([0x11, 0x90]);

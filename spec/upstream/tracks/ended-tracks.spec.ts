@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
-import { eventually } from '../../support/eventually.js';
-import { framesOf, mediaOf } from '../../support/ingest-media.js';
-import { audioFrames, Live, names, videoFrames } from '../../support/live.js';
-import { audioMinf, KmpSender, videoMinf } from '../../support/kmp-sender.js';
-import type { IngestConnection } from '../../support/scriptable-ingest.js';
+import { eventually } from '../../support/time/eventually.js';
+import { framesOf, mediaOf } from '../../support/ingest/ingest-media.js';
+import { audioFrames, Live, names, videoFrames } from '../../support/service/live.js';
+import { audioMinf, KmpSender, videoMinf } from '../../support/kmp/kmp-sender.js';
+import type { IngestConnection } from '../../support/ingest/scriptable-ingest.js';
 
 /** Video that was cut, and whose frames have all gone out, while audio keeps the stream alive. */
 describe('a sender that returns after its track has ended', { timeout: 90_000 }, () => {

@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import type { MediaSettings } from '../../../lib/config/settings.js';
 import type { Ledger } from '../../../lib/upstream/tracks/ledger.js';
 import type { Upstream } from '../../../lib/upstream/upstream.js';
-import { eventually } from '../../support/eventually.js';
-import { FakeClock } from '../../support/fake-clock.js';
-import { audioMinf, frameAt, KmpSender, videoMinf } from '../../support/kmp-sender.js';
-import { startKmp, type KmpService } from '../../support/kmp-service.js';
-import { ScriptableIngest, type Script } from '../../support/scriptable-ingest.js';
-import { turns } from '../../support/turns.js';
+import { eventually } from '../../support/time/eventually.js';
+import { FakeClock } from '../../support/time/fake-clock.js';
+import { audioMinf, frameAt, KmpSender, videoMinf } from '../../support/kmp/kmp-sender.js';
+import { startKmp, type KmpService } from '../../support/service/kmp-service.js';
+import { ScriptableIngest, type Script } from '../../support/ingest/scriptable-ingest.js';
+import { turns } from '../../support/time/turns.js';
 
 /** What an upstream is charged for as long as it lives: a copy of its connect data. */
 const standing = (upstream: Upstream): number => Buffer.byteLength(JSON.stringify(upstream.data));

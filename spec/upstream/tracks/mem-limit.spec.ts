@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import type { UpstreamStatus } from '../../../lib/upstream/report/status.js';
-import { FakeClock } from '../../support/fake-clock.js';
-import { audioMinf, frameAt, KmpSender, videoMinf } from '../../support/kmp-sender.js';
-import { RunningService } from '../../support/running-service.js';
-import { ScriptableIngest } from '../../support/scriptable-ingest.js';
+import { FakeClock } from '../../support/time/fake-clock.js';
+import { audioMinf, frameAt, KmpSender, videoMinf } from '../../support/kmp/kmp-sender.js';
+import { RunningService } from '../../support/service/running-service.js';
+import { ScriptableIngest } from '../../support/ingest/scriptable-ingest.js';
 
 const LIMIT = 16_384;
 

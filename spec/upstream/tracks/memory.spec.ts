@@ -1,14 +1,14 @@
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import type { UpstreamStatus } from '../../../lib/upstream/report/status.js';
-import { heldBufferBytes } from '../../support/collect-garbage.js';
-import { eventually } from '../../support/eventually.js';
-import { FakeClock } from '../../support/fake-clock.js';
-import { frameFields, packet } from '../../support/kmp-bytes.js';
-import { audioMinf, frameAt, KmpSender, videoMinf } from '../../support/kmp-sender.js';
-import { startKmp, type KmpService } from '../../support/kmp-service.js';
-import { AT_ONCE_DIRECTIVES, RunningService } from '../../support/running-service.js';
-import { ScriptableIngest } from '../../support/scriptable-ingest.js';
+import { heldBufferBytes } from '../../support/node/collect-garbage.js';
+import { eventually } from '../../support/time/eventually.js';
+import { FakeClock } from '../../support/time/fake-clock.js';
+import { frameFields, packet } from '../../support/kmp/kmp-bytes.js';
+import { audioMinf, frameAt, KmpSender, videoMinf } from '../../support/kmp/kmp-sender.js';
+import { startKmp, type KmpService } from '../../support/service/kmp-service.js';
+import { AT_ONCE_DIRECTIVES, RunningService } from '../../support/service/running-service.js';
+import { ScriptableIngest } from '../../support/ingest/scriptable-ingest.js';
 
 const QUICK = `${AT_ONCE_DIRECTIVES}
   kmp_rtmp_in_read_interval 0;`;

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
-import { eventually } from '../../support/eventually.js';
-import { FakeClock } from '../../support/fake-clock.js';
-import { frameAt, type KmpSender } from '../../support/kmp-sender.js';
-import { Live } from '../../support/live.js';
+import { eventually } from '../../support/time/eventually.js';
+import { FakeClock } from '../../support/time/fake-clock.js';
+import { frameAt, type KmpSender } from '../../support/kmp/kmp-sender.js';
+import { Live } from '../../support/service/live.js';
 
 const LIMIT = 2_000_000;
 /** 1 % of the limit, with what the service counts for keeping a frame. */

@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import type { MediaSettings } from '../../../lib/config/settings.js';
-import { eventually } from '../../support/eventually.js';
-import { FakeClock } from '../../support/fake-clock.js';
-import { mediaOf } from '../../support/ingest-media.js';
-import { frameAt, KmpSender, videoMinf } from '../../support/kmp-sender.js';
-import { Live, names } from '../../support/live.js';
-import type { IngestConnection } from '../../support/scriptable-ingest.js';
+import { eventually } from '../../support/time/eventually.js';
+import { FakeClock } from '../../support/time/fake-clock.js';
+import { mediaOf } from '../../support/ingest/ingest-media.js';
+import { frameAt, KmpSender, videoMinf } from '../../support/kmp/kmp-sender.js';
+import { Live, names } from '../../support/service/live.js';
+import type { IngestConnection } from '../../support/ingest/scriptable-ingest.js';
 
 const GROUP = 10;
 const VIDEO_SIZE = 20_000;

@@ -1,12 +1,12 @@
 import { afterEach, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import type { MediaSettings } from '../../../lib/config/settings.js';
-import { eventually } from '../../support/eventually.js';
-import { FakeClock } from '../../support/fake-clock.js';
-import { audioOf, framesOf, videoOf } from '../../support/ingest-media.js';
-import { frameAt, KmpSender, videoMinf } from '../../support/kmp-sender.js';
-import { audioFrames, Live, names, videoFrames } from '../../support/live.js';
-import type { IngestConnection } from '../../support/scriptable-ingest.js';
+import { eventually } from '../../support/time/eventually.js';
+import { FakeClock } from '../../support/time/fake-clock.js';
+import { audioOf, framesOf, videoOf } from '../../support/ingest/ingest-media.js';
+import { frameAt, KmpSender, videoMinf } from '../../support/kmp/kmp-sender.js';
+import { audioFrames, Live, names, videoFrames } from '../../support/service/live.js';
+import type { IngestConnection } from '../../support/ingest/scriptable-ingest.js';
 
 /** Once a frame is acknowledged, only this service can send it again. */
 describe('a track without a sender, with reconnects', { timeout: 90_000 }, () => {

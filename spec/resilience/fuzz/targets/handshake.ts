@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { RtmpError } from '../../../../lib/rtmp/errors.js';
 import { ClientHandshake, type HandshakeStep } from '../../../../lib/rtmp/handshake/client.js';
 import { ServerHandshake } from '../../../../lib/rtmp/handshake/server.js';
-import { signedS1 } from '../../../support/script-bytes.js';
+import { signedS1 } from '../../../support/ingest/script-bytes.js';
 import { cut, holds, refusal, type Target } from '../target.js';
 
 const HANDSHAKE = 1536;

@@ -4,8 +4,8 @@ import { parseConnectData } from '../../../../lib/kmp/connect-data.js';
 import type { KmpPacket } from '../../../../lib/kmp/packet.js';
 import { KmpParser } from '../../../../lib/kmp/parser.js';
 import { Frame } from '../../../../lib/media/frame.js';
-import { concat, u32le, u64le } from '../../../support/bytes.js';
-import { audioFields, connect, end, frame, nullPacket, packet, videoFields } from '../../../support/kmp-bytes.js';
+import { concat, u32le, u64le } from '../../../support/values/bytes.js';
+import { audioFields, connect, end, frame, nullPacket, packet, videoFields } from '../../../support/kmp/kmp-bytes.js';
 import { cut, holds, refusal, type Target } from '../target.js';
 
 const json = '{"upstream_id":"u1","url":"rtmp://h/app/s","opaque":"o","name":"n","app":"a","header":"h"}';

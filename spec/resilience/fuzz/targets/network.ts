@@ -9,7 +9,7 @@ import { systemClock } from '../../../../lib/time/clock.js';
 import { controlRouter } from '../../../../lib/control/router.js';
 import { PublishError } from '../../../../lib/rtmp/publish-error.js';
 import { dnsResolve } from '../../../../lib/rtmp/network/resolve.js';
-import { MemoryManagement, sampleUpstream } from '../../../support/memory-management.js';
+import { MemoryManagement, sampleUpstream } from '../../../support/management/memory-management.js';
 import { holds, refusal, type Target } from '../target.js';
 
 let server: Server | undefined;

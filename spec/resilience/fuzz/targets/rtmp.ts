@@ -7,7 +7,7 @@ import { RtmpError } from '../../../../lib/rtmp/errors.js';
 import { ServerReader } from '../../../../lib/rtmp/server-reader.js';
 import { IngestSession } from '../../../../lib/ingest/session.js';
 import { IngestStream } from '../../../../lib/ingest/ingest-stream.js';
-import { amf, chunked, u32 } from '../../../support/script-bytes.js';
+import { amf, chunked, u32 } from '../../../support/ingest/script-bytes.js';
 import { cut, holds, refusal, type Target } from '../target.js';
 
 const command = (...values: Parameters<typeof amf>[0][]): Buffer => Buffer.concat(values.map(amf));
