@@ -59,7 +59,8 @@ const WRITABLE_HIGH_WATER_MARK = 4 * 65536 + 1;
 export class KmpDecoder extends Transform {
   private readonly parser: KmpParser;
   private readonly clock: Clock;
-  private lastRead: number;
+  // With a value at the beginning, later times need no object of their own.
+  private lastRead = NaN;
   private failure: KmpError | undefined;
   private readonly isDump: boolean;
 

@@ -21,9 +21,13 @@ export class Block {
   used = 0;
   private holds = 0;
 
+  /**
+   * @param place the memory that the block has of the slabs; only for the pool. Separate from the block, so that it can
+   *   be released after the block itself was garbage-collected
+   */
   constructor(
     private readonly pool: BlockPool,
-    private readonly lease: Lease,
+    readonly place: Place,
   ) {}
 
   /** The memory as a slice. */
@@ -49,35 +53,27 @@ export class Block {
     if (--this.holds > 0) return;
     this.memory = NO_MEMORY;
     this.start = this.size = 0;
-    this.pool.recycle(this, this.lease);
+    this.pool.recycle(this);
   }
 
   /** Returns the unused pages at the end to the pool. For the owner that fills the block. */
   shorten(): void {
     const pages = Math.max(1, Math.ceil(this.used / PAGE));
-    if (pages * PAGE === this.size || this.lease.place === undefined) return;
-    this.pool.shorten(this.lease.place, pages);
+    if (pages * PAGE === this.size || this.place.slab === undefined) return;
+    this.pool.shorten(this, pages);
     this.size = pages * PAGE;
   }
 
-  /** Gives the block memory of its own, and one hold. */
-  open(place: Place, size: number): this {
-    this.lease.place = place;
-    this.memory = place.slab.memory;
-    this.start = place.page * PAGE;
+  /** Begins to use the memory at its place, with one hold. */
+  open(size: number): this {
+    const { slab, page } = this.place;
+    this.memory = slab?.memory ?? NO_MEMORY;
+    this.start = page * PAGE;
     this.size = size;
     this.used = 0;
     this.holds = 1;
     return this;
   }
-}
-
-/**
- * The memory that a block has of the slabs. Separate from the block, so that it can be released after the block
- * itself was garbage-collected.
- */
-interface Lease {
-  place: Place | undefined;
 }
 
 /**
@@ -90,28 +86,32 @@ export class BlockPool {
   private readonly slabs = new Slabs();
   /** Objects without memory, for reuse. */
   private readonly free: Block[] = [];
-  private readonly leaked = new FinalizationRegistry<Lease>((lease) => this.releaseLease(lease));
+  private readonly leaked = new FinalizationRegistry<Place>((place) => this.slabs.release(place));
 
   /** A block of at least `wanted` bytes, or of 256 KiB if that is less. It has one hold, for the caller. */
   take(wanted: number): Block {
     const pages = pagesOf(wanted);
-    return this.open(this.slabs.take(pages), pages);
+    const block = this.free.pop() ?? this.make();
+    this.slabs.take(pages, block.place);
+    return block.open(pages * PAGE);
   }
 
   /** Like {@link take}, but undefined if the pool would have to allocate memory for it. */
   takeFree(wanted: number): Block | undefined {
     const pages = pagesOf(wanted);
-    const place = this.slabs.takeFree(pages);
-    return place === undefined ? undefined : this.open(place, pages);
+    const block = this.free.pop() ?? this.make();
+    if (this.slabs.takeFree(pages, block.place)) return block.open(pages * PAGE);
+    this.free.push(block);
+    return undefined;
   }
 
-  recycle(block: Block, lease: Lease): void {
-    this.releaseLease(lease);
+  recycle(block: Block): void {
+    this.slabs.release(block.place);
     this.free.push(block);
   }
 
-  shorten(place: Place, pages: number): void {
-    this.slabs.shorten(place, pages);
+  shorten(block: Block, pages: number): void {
+    this.slabs.shorten(block.place, pages);
   }
 
   /** Bytes that the pool has allocated, in use or not. */
@@ -124,21 +124,11 @@ export class BlockPool {
     return this.slabs.usedBytes;
   }
 
-  private open(place: Place, pages: number): Block {
-    return (this.free.pop() ?? this.make()).open(place, pages * PAGE);
-  }
-
   private make(): Block {
-    const lease: Lease = { place: undefined };
-    const block = new Block(this, lease);
-    this.leaked.register(block, lease);
+    const place: Place = { slab: undefined, page: 0 };
+    const block = new Block(this, place);
+    this.leaked.register(block, place);
     return block;
-  }
-
-  private releaseLease(lease: Lease): void {
-    const { place } = lease;
-    lease.place = undefined;
-    if (place !== undefined) this.slabs.release(place);
   }
 }
 

@@ -109,10 +109,10 @@ function closedPort(): MessagePort {
   return closed;
 }
 
-/** A run of pages in a slab. */
+/** A run of pages in a slab; no slab: there is none. An owner uses the same object again for its next run. */
 export interface Place {
-  readonly slab: Slab;
-  readonly page: number;
+  slab: Slab | undefined;
+  page: number;
 }
 
 /** Interval of the search for unused slabs, ms. */
@@ -136,36 +136,51 @@ export class Slabs {
     return this.used * PAGE;
   }
 
-  /** @param pages 1 to 1024 */
-  take(pages: number): Place {
-    const free = this.takeFree(pages);
-    if (free !== undefined) return free;
+  /**
+   * Allocates a run.
+   *
+   * @param pages 1 to 1024
+   * @param place is set to the run
+   */
+  take(pages: number, place: Place): void {
+    if (this.takeFree(pages, place)) return;
     const slab = new Slab();
     this.all.push(slab);
     this.timer ??= this.trimLater();
-    this.used += pages;
-    return { slab, page: slab.take(pages) ?? 0 };
+    this.set(place, slab, slab.take(pages) ?? 0, pages);
   }
 
-  /** Like {@link take}, but allocates no slab: undefined if the present ones have no room. */
-  takeFree(pages: number): Place | undefined {
+  /** Like {@link take}, but allocates no slab: returns false if the present ones have no room. */
+  takeFree(pages: number, place: Place): boolean {
+    const { all } = this;
     // The first slabs are filled first, so that the last ones become empty.
-    for (const slab of this.all) {
-      const page = slab.take(pages);
-      if (page === undefined) continue;
-      this.used += pages;
-      return { slab, page };
+    for (let i = 0; i < all.length; i++) {
+      const slab = all[i];
+      const page = slab?.take(pages);
+      if (slab === undefined || page === undefined) continue;
+      this.set(place, slab, page, pages);
+      return true;
     }
-    return undefined;
+    return false;
   }
 
-  release({ slab, page }: Place): void {
-    this.used -= slab.release(page);
+  /** Releases a run. A second call does nothing. */
+  release(place: Place): void {
+    const { slab } = place;
+    if (slab === undefined) return;
+    place.slab = undefined;
+    this.used -= slab.release(place.page);
   }
 
   /** Releases all but the first `pages` of a run. */
   shorten({ slab, page }: Place, pages: number): void {
-    this.used -= slab.shorten(page, pages);
+    if (slab !== undefined) this.used -= slab.shorten(page, pages);
+  }
+
+  private set(place: Place, slab: Slab, page: number, pages: number): void {
+    place.slab = slab;
+    place.page = page;
+    this.used += pages;
   }
 
   private trimLater(): Timer {

@@ -85,7 +85,8 @@ export interface TurnReader {
  * which costs more than a read of a hundred frames.
  */
 class SocketTurnReader implements TurnReader {
-  emptyAt: number;
+  // A field without a value at the beginning would get a new object for each later time in it.
+  emptyAt = NaN;
   unread = false;
   incomplete = false;
   onComplete: (() => void) | undefined;
@@ -94,7 +95,7 @@ class SocketTurnReader implements TurnReader {
   private lastRead = 0;
   /** Bytes that earlier pieces of the present read have brought. */
   private earlier = 0;
-  private lastAt: number;
+  private lastAt = NaN;
   /** Whether the last read brought little, relative to the number of turns since the read before. */
   private little = false;
   /** Empty reads in sequence. */

@@ -23,6 +23,10 @@ export class AckSender {
   private timer: Timer | undefined;
   private stuck: Timer | undefined;
   private closed = false;
+  private readonly onTimer = (): void => {
+    this.timer = undefined;
+    this.send();
+  };
 
   /**
    * @param interval ms, the upstream's flush timeout
@@ -42,7 +46,8 @@ export class AckSender {
 
   acknowledge(frameId: bigint): void {
     this.newest = frameId;
-    this.send();
+    // The timer sends it: nothing else has to be looked at.
+    if (this.timer === undefined) this.send();
   }
 
   /** Sends the last ack without waiting for the interval. */
@@ -59,15 +64,13 @@ export class AckSender {
     const { newest, clock } = this;
     if (this.closed || this.writing || newest === undefined || newest === this.sent) return;
     if (this.socket.destroyed || this.socket.writableEnded) return;
-    const wait = this.lastAt + Math.max(MIN_INTERVAL, this.interval) - clock.now();
+    const now = clock.now();
+    const wait = this.lastAt + Math.max(MIN_INTERVAL, this.interval) - now;
     if (wait > 0) {
-      this.timer ??= clock.after(wait, () => {
-        this.timer = undefined;
-        this.send();
-      });
+      this.timer ??= clock.after(wait, this.onTimer);
       return;
     }
-    this.lastAt = clock.now();
+    this.lastAt = now;
     this.sent = newest;
     setAckedFrame(ack, newest);
     const written = writeAtOnce(this.socket, ack);

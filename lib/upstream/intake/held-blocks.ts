@@ -13,15 +13,19 @@ export class HeldBlocks {
   take(batch: PacketBatch): void {
     const { packets, block } = batch;
     const { blocks } = this;
-    if (block === undefined && blocks.length === 0) return;
-    for (let i = 0; i < packets.length; i++) {
-      const packet = packets[i];
-      if (!(packet instanceof Frame)) continue;
-      if (block !== undefined && !batch.released) packet.retainBlock(block);
-      // The first packet completes the one that was held.
-      if (i === 0) for (const held of blocks) packet.retainBlock(held);
+    const n = packets.length;
+    if (block !== undefined && !batch.released) {
+      for (let i = 0; i < n; i++) {
+        const packet = packets[i];
+        if (packet instanceof Frame) packet.retainBlock(block);
+      }
     }
-    if (packets.length > 0) for (const held of blocks.splice(0)) held.release();
+    if (n > 0 && blocks.length > 0) {
+      // The first packet completes the one that was held.
+      const first = packets[0];
+      if (first instanceof Frame) for (const held of blocks) first.retainBlock(held);
+      this.release();
+    }
     if (block !== undefined && batch.held > 0 && !batch.released && blocks.at(-1) !== block) {
       block.retain();
       blocks.push(block);
@@ -30,7 +34,7 @@ export class HeldBlocks {
 
   /** The packet will not be completed. */
   release(): void {
-    for (const held of this.blocks.splice(0)) held.release();
+    for (let held = this.blocks.pop(); held !== undefined; held = this.blocks.pop()) held.release();
   }
 }
 

@@ -192,35 +192,36 @@ export class Input extends Writable implements TrackInput, Counting {
 
   private take(batch: PacketBatch, from: number): void {
     const { packets } = batch;
-    let frames: Frame[] | undefined;
+    /** The accepted frames; undefined while these are all packets so far, which needs no list of its own. */
+    let frames: Frame[] | undefined = from === 0 ? undefined : [];
     const wall = this.options.clock.wall();
     for (let i = from; i < packets.length; i++) {
       const packet = packets[i];
       if (packet instanceof Frame) {
-        if (packet.size > MAX_PAYLOAD && frames !== undefined) this.deliver(frames, batch.bytes);
+        if (packet.size > MAX_PAYLOAD) this.deliver(frames ?? framesBefore(packets, i), batch.bytes);
         checkSize('fram', packet.size);
         if (!this.accepts(packet, wall)) {
+          frames ??= framesBefore(packets, i);
           packet.release();
           continue;
         }
         this.arrivals?.estimate(packet);
-        frames ??= [];
-        frames.push(packet);
+        frames?.push(packet);
         continue;
       }
       if (packet === undefined) continue;
-      if (frames !== undefined) {
-        this.deliver(frames, batch.bytes);
-        frames = undefined;
-        if (this.over) return;
-      }
+      frames ??= framesBefore(packets, i);
+      this.deliver(frames, batch.bytes);
+      if (this.over) return;
+      frames = [];
       this.at = i;
       this.control(packet);
       if (this.over) return;
     }
-    if (frames !== undefined) {
-      if (batch.at >= this.steadyAt) this.steady(frames.at(-1));
-      this.deliver(frames, batch.bytes);
+    const last = frames ?? (packets as readonly Frame[]);
+    if (last.length > 0) {
+      if (batch.at >= this.steadyAt) this.steady(last.at(-1));
+      this.deliver(last, batch.bytes);
     }
     this.account(batch.held);
     // If nothing is queued, no sent batch will acknowledge the skipped frames.
@@ -351,9 +352,9 @@ export class Input extends Writable implements TrackInput, Counting {
   }
 
   /** @param bytes of the read that contained the frames */
-  private deliver(frames: Frame[], bytes: number): void {
+  private deliver(frames: readonly Frame[], bytes: number): void {
     const { track, upstream } = this;
-    if (track === undefined || upstream === undefined) return;
+    if (frames.length === 0 || track === undefined || upstream === undefined) return;
     copyOutOfLargeRead(frames, bytes);
     // The bytes held for the first frame's packet are part of its payload now.
     this.account(0);
@@ -393,4 +394,9 @@ export class Input extends Writable implements TrackInput, Counting {
     handOver(track, this.rules, this.counters);
     upstream.detach(track, this.lostReason);
   }
+}
+
+/** The packets before number `end`, all of which are frames. */
+function framesBefore(packets: readonly KmpPacket[], end: number): Frame[] {
+  return packets.slice(0, end) as Frame[];
 }
