@@ -240,6 +240,7 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
     if (this.processing || this.isOver) return;
     this.processing = true;
     const now = this.clock.now();
+    if (this.mayEncode) this.rule.fetch(now + EARLY_TOLERANCE);
     const alive = this.writeDue(now);
     this.processing = false;
     if (!alive) return;

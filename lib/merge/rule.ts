@@ -82,6 +82,12 @@ export class MergeRule {
     return undefined;
   }
 
+  /** The frames that are due by monotonic ms `now` are about to be written: see {@link TrackQueue.fetch}. */
+  fetch(now: number): void {
+    const until = now - this.delays.minDelay;
+    for (let i = 0; i < this.queues.length; i++) this.queues[i]?.fetch(until);
+  }
+
   /**
    * Reads sockets that may hold a frame that comes before the head of `queue`. Returns true if one was read: then
    * another head may be next.
