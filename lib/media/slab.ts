@@ -109,6 +109,10 @@ function closedPort(): MessagePort {
   return closed;
 }
 
+// V8 compiles all code that uses typed arrays for "no memory was ever taken away from a buffer", until the first time.
+// All of that code is then compiled again. Without this line, that would happen seconds after the start, under load.
+closedPort().postMessage(undefined, [new ArrayBuffer(1)]);
+
 /** A run of pages in a slab; no slab: there is none. An owner uses the same object again for its next run. */
 export interface Place {
   slab: Slab | undefined;
