@@ -158,9 +158,14 @@ class SocketTurnReader implements TurnReader {
       ? clock.onTurn((now) => {
           if (++this.turns % turnsPerRead !== 0) return;
           if (this.little && turnsPerRead === 1 && !this.unread) this.unread = true;
-          else this.read(now);
+          else this.readInTurn(now);
         })
-      : clock.onEveryPhase((now) => this.read(now));
+      : clock.onEveryPhase((now) => this.readInTurn(now));
+  }
+
+  /** The rest of a long read comes at once, by itself: with a turn in addition, it would be twice as long. */
+  private readInTurn(now: number): void {
+    if (this.rest === undefined) this.read(now);
   }
 
   /** Reads what the kernel has. */
