@@ -119,12 +119,11 @@ export const inputDirectives = {
     doc: `Maximum number of simultaneous KMP connections of a server. Further connections are closed at once. With several
       workers, it applies to each of them. 0: no limit.`,
   }),
-  kmp_rtmp_in_max_connections_per_address: row(num(0, 10_000_000), '5000', {
+  kmp_rtmp_in_max_connections_per_address: row(num(0, 10_000_000), '0', {
     contexts,
     doc: `Maximum number of simultaneous KMP connections of a server from one address. Further connections are closed at
-      once. With several workers, it applies to each of them. By default, one address can have half of the connections
-      of kmp_rtmp_in_max_connections. If all senders come from one address (a proxy without the PROXY protocol, NAT),
-      raise both together. 0: no limit.`,
+      once. With several workers, it applies to each of them. 0: no limit, because one sender, or a proxy without the
+      PROXY protocol, may bring all tracks.`,
     example: 'kmp_rtmp_in_max_connections_per_address 100;',
   }),
 } as const;
