@@ -134,6 +134,32 @@ describe('a fleet that is cut in two', { timeout: 110_000, skip: noRedis }, () =
     await eventually(() => a.log.text.includes('upstream ended: fleet_moved'), 'the end of the upstream');
   });
 
+  it('moves an upstream to another node at a key frame before a node stops (SIGTERM)', async () => {
+    const [a, b] = await two();
+    const id = await idAt(a);
+    assert.equal(await publish(id, a), 'n1');
+    const sender = senders.at(-1);
+    assert.ok(sender);
+    const stopped = a.service.stop();
+    await eventually(() => /1 upstreams move to other nodes/.test(a.log.text), 'the drain');
+    let frames = 1;
+    await until(
+      'the end of the connection',
+      () => {
+        for (const key of [false, true]) sender.send(frameAt(40 * frames, `v${frames++}`, { key }));
+        return Promise.resolve(sender.isClosed);
+      },
+      (isClosed) => isClosed,
+    );
+    const acked = Number(sender.lastAck ?? 0);
+    assert.ok(acked > 0 && acked % 2 === 0, `frames up to ${acked} are acknowledged: not those of a begun group`);
+    const [ended] = await a.service.management.closed();
+    assert.equal(ended?.reason, 'fleet_moved');
+    assert.equal(await publish(id, b, 'republish'), 'n2');
+    assert.equal(b.service.fleet?.counters.takeovers, 0, 'the record was released before');
+    await stopped;
+  });
+
   it('keeps all that is live while the engine is away, and claims it afterwards', async () => {
     const [a, b] = await two();
     const ids = [await idAt(a), await idAt(b)];
