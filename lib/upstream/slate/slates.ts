@@ -20,6 +20,9 @@ const MOST_APART = 5_000;
 /** ms of slate that are sent on one track before the next track is looked at. */
 const STEP = 40;
 
+/** The longest time, ms, that the last frame of the sound is left for playing before a file begins. */
+const MOST_SOUND = 200;
+
 export interface SlatesOptions {
   readonly clock: Clock;
   readonly log: Logger;
@@ -130,7 +133,8 @@ export class Slates {
     const { video } = stream.tracks;
     const found = file.tracks[mediaType];
     const fits = video === undefined || file.tracks.video?.info.codecId === video.infoOfLastFrame.codecId;
-    if (fits && found?.info.codecId === info.codecId) return playedFile(found, file.durationMs, this.beginOf(stream));
+    if (fits && found?.info.codecId === info.codecId)
+      return playedFile(found, file.durationMs, this.beginOf(stream, file));
     if (!this.warned) {
       const what = fits ? 'silence is sent' : 'the last picture is repeated instead';
       this.options.log.warn(`the slate ${file.path} has no ${codecName(info.codecId)} ${mediaType}: ${what}`);
@@ -140,12 +144,15 @@ export class Slates {
   }
 
   /** When the file begins in a stream: its tracks play it together. */
-  private beginOf(stream: TrackStream): number {
+  private beginOf(stream: TrackStream, file: SlateFile): number {
     let begin = this.begins.get(stream);
     const idle = ![...this.tracks].some(([track, slate]) => track.stream === stream && slate.isActive);
     if (begin === undefined || idle) {
       const { video, audio } = stream.tracks;
-      begin = 1 + Math.max(video?.lastMs ?? -Infinity, audio?.lastMs ?? -Infinity);
+      // The last frame of the sound has to be played first: players take frames that overlap for an error.
+      const [first, second] = file.tracks.audio?.frames ?? [];
+      const soundMs = Math.min(Math.max(1, Math.ceil((second?.ms ?? 0) - (first?.ms ?? 0))), MOST_SOUND);
+      begin = Math.max((video?.lastMs ?? -Infinity) + 1, (audio?.lastMs ?? -Infinity) + soundMs);
       this.begins.set(stream, begin);
     }
     return begin;

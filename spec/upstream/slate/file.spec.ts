@@ -77,6 +77,7 @@ describe('kmp_rtmp_out_slate FILE', { timeout: 90_000 }, () => {
     const senders = await start(await fileOf('slate.flv', FLV));
     clock.advance(2000);
     await eventually(() => (live.status().streams['s']?.tracks.audio?.slate_frames ?? 0) > 3, 'the slate');
+    // Its first frame follows when the last one of the sound has been played: 40 ms after 290.
     await connection.until(() => framesOf(connection).filter((name) => name === 'F0').length > 2);
     const at = mediaOf(connection).findIndex(({ text }) => text === 'F0');
     assert.deepEqual(
@@ -84,23 +85,23 @@ describe('kmp_rtmp_out_slate FILE', { timeout: 90_000 }, () => {
         .slice(19, 19 + 13)
         .map((one) => one.slice(0, 3)),
       [
-        ['metadata', 291, ''],
-        ['video header', 291, Buffer.from(AVCC, 'hex').toString('latin1')],
-        ['video', 291, 'F0'],
-        ['metadata', 291, ''],
-        ['audio header', 291, Buffer.from(ASC, 'hex').toString('latin1')],
-        ['audio', 291, 'S0'],
-        ['video', 331, 'F1'],
-        ['audio', 331, 'S1'],
-        ['video', 371, 'F2'],
-        ['audio', 371, 'S2'],
-        ['video', 411, 'F0'],
-        ['audio', 411, 'S0'],
-        ['video', 451, 'F1'],
+        ['metadata', 330, ''],
+        ['video header', 330, Buffer.from(AVCC, 'hex').toString('latin1')],
+        ['video', 330, 'F0'],
+        ['metadata', 330, ''],
+        ['audio header', 330, Buffer.from(ASC, 'hex').toString('latin1')],
+        ['audio', 330, 'S0'],
+        ['video', 370, 'F1'],
+        ['audio', 370, 'S1'],
+        ['video', 410, 'F2'],
+        ['audio', 410, 'S2'],
+        ['video', 450, 'F0'],
+        ['audio', 450, 'S0'],
+        ['video', 490, 'F1'],
       ],
     );
     assert.equal(at, 21);
-    senders.audio.send(frameAt(2320, 'A0'));
+    senders.audio.send(frameAt(2340, 'A0'));
     senders.video.send(frameAt(2310, 'V0', { key: true }), frameAt(2350, 'V1'));
     await connection.until(() => framesOf(connection).includes('V1'));
     const back = messages().slice(-8);
