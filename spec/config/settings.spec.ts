@@ -45,7 +45,7 @@ describe('media settings', () => {
     inReadInterval: { shortest: 100, longest: 230 },
     inOwner: 'secret',
     inMaxConnections: 10_000,
-    inMaxConnectionsPerAddress: 0,
+    inMaxConnectionsPerAddress: 'auto',
     outStreamId: 'auto',
     outAnswerTimeout: 5000,
     outConnection: 'upstream',

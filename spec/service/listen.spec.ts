@@ -111,6 +111,21 @@ describe('listen', { timeout: 90_000 }, () => {
     assert.deepEqual((await service.management.upstreamIds()).ids, ['u2', 'u3']);
   });
 
+  it('an address of another machine has half of all connections', async () => {
+    await start('listen 127.0.0.1:0 proxy_protocol; kmp_rtmp_in_max_connections 4;');
+    for (const id of ['u1', 'u2']) {
+      open(tcp(), header('198.51.100.7'), media(id));
+      await arrives(id);
+    }
+    await closed(open(tcp(), header('198.51.100.7'), media('u3')));
+    assert.match(log.text, /KMP connection refused: 2 connections are open from this address.*198\.51\.100\.7/);
+    open(tcp(), header('198.51.100.8'), media('u4'));
+    await arrives('u4');
+    // This machine has no limit of its own.
+    open(tcp(), header('127.0.0.1'), media('u5'));
+    await arrives('u5');
+  });
+
   it('proxy_protocol rejects a connection without a header, and one whose header does not arrive', async () => {
     await start('listen 127.0.0.1:0 proxy_protocol; kmp_rtmp_in_read_timeout 200ms;');
     await closed(open(tcp(), media('u1')));

@@ -1,6 +1,6 @@
 import { senderSecret } from '../access/sender-secrets.js';
 import { repeatable, row, type Context } from '../row.js';
-import { choice, msec, msecBounds, num, path, size, msecFromOne } from '../types.js';
+import { choice, msec, msecBounds, num, numOrAuto, path, size, msecFromOne } from '../types.js';
 
 const contexts: readonly Context[] = ['stream', 'stream server'];
 
@@ -119,11 +119,13 @@ export const inputDirectives = {
     doc: `Maximum number of simultaneous KMP connections of a server. Further connections are closed at once. With several
       workers, it applies to each of them. 0: no limit.`,
   }),
-  kmp_rtmp_in_max_connections_per_address: row(num(0, 10_000_000), '0', {
+  kmp_rtmp_in_max_connections_per_address: row(numOrAuto(0, 10_000_000), 'auto', {
     contexts,
     doc: `Maximum number of simultaneous KMP connections of a server from one address. Further connections are closed at
-      once. With several workers, it applies to each of them. 0: no limit, because one sender, or a proxy without the
-      PROXY protocol, may bring all tracks.`,
+      once. With several workers, it applies to each of them. auto: half of kmp_rtmp_in_max_connections for an address of
+      another machine, so that none can use up all connections, and no limit for this machine. If all tracks come from
+      one address (one sender, NAT, a proxy without the PROXY protocol), raise kmp_rtmp_in_max_connections, or write 0.
+      0: no limit.`,
     example: 'kmp_rtmp_in_max_connections_per_address 100;',
   }),
 } as const;

@@ -2,6 +2,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { Clock } from '../../time/clock.js';
 import type { ConnectData } from '../../kmp/connect-data.js';
 import type { SigningSecret } from '../../base/signing-secret.js';
+import { addressLimit } from '../../net/address-limit.js';
 import { addressName, closeServer, listenOn, type ListenOn } from '../../net/listen.js';
 import type { Listener } from '../../net/listener-set.js';
 import type { Logger } from '../../base/logger.js';
@@ -298,8 +299,9 @@ export class KmpListener implements Listener {
     if (!allowed(address)) return 'denied by the configuration';
     const why = this.overLimit() ?? this.options.intakeMemory?.refusal;
     if (why !== undefined) return why;
-    const perAddress = settings.inMaxConnectionsPerAddress;
-    if (perAddress > 0 && counter.of(address ?? '') >= perAddress) {
+    const { inMaxConnectionsPerAddress, inMaxConnections } = settings;
+    const perAddress = addressLimit(inMaxConnectionsPerAddress, inMaxConnections, address ?? '');
+    if (counter.of(address ?? '') >= perAddress) {
       return `${perAddress} connections are open from this address (kmp_rtmp_in_max_connections_per_address)`;
     }
     return undefined;
