@@ -25,7 +25,8 @@ export function print(text: string): boolean {
 
 function stdoutIsFile(): boolean {
   try {
-    return fstatSync(STDOUT).isFile();
+    // As bigint: after numbers of a pipe, Node 20 leaves symbolic links on the paths of modules unresolved.
+    return fstatSync(STDOUT, { bigint: true }).isFile();
   } catch {
     return false;
   }
