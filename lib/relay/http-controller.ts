@@ -22,6 +22,8 @@ import {
 const TIMEOUT = 20_000;
 const RETRY_AFTER = 2000;
 const ATTEMPTS = 6;
+/** ms until the same warning is given again. */
+const WARN_EVERY = 60_000;
 /** Longest answer, bytes. */
 const MAX_ANSWER = 256 * 1024;
 
@@ -33,6 +35,8 @@ export interface HttpControllerOptions {
   /** Ask before a connection is accepted. Default true. */
   readonly askConnect?: boolean;
   readonly clock: Clock;
+  /** Called with what is wrong, before a request is repeated; with the same text again after a minute only. */
+  readonly warn?: (message: string) => void;
   /** Cancels the request that waits for its answer, and ends the repeats. A later question is asked once. */
   readonly signal?: AbortSignal;
 }
@@ -44,6 +48,8 @@ export interface HttpControllerOptions {
 export class HttpController implements Controller {
   private readonly url: URL;
   private readonly headers: readonly (readonly [string, string])[];
+  /** The last warning, and the monotonic ms at which it was given. */
+  private warned: { readonly text: string; readonly at: number } | undefined;
 
   /** @throws KmpRtmpError `control_url` */
   constructor(private readonly options: HttpControllerOptions) {
@@ -90,10 +96,18 @@ export class HttpController implements Controller {
         const { clock, signal } = this.options;
         const final = error instanceof ControlError && error.code === 'control_refused';
         if (final || attempt >= attempts || signal?.aborted === true) throw error;
+        this.warn(`${messageOf(error)}; it is asked again in ${RETRY_AFTER / 1000} s`);
         await waitUntil(clock, clock.now() + RETRY_AFTER, signal);
         if (isAborted(signal)) throw error;
       }
     }
+  }
+
+  private warn(text: string): void {
+    const now = this.options.clock.now();
+    if (this.warned?.text === text && now - this.warned.at < WARN_EVERY) return;
+    this.warned = { text, at: now };
+    this.options.warn?.(text);
   }
 
   private async post(body: string): Promise<unknown> {

@@ -27,7 +27,8 @@ export async function runIngest(options: RunIngestOptions): Promise<void> {
   const logging = new Logging([{ target: 'stderr', ...lines }]);
   const { log } = logging;
   const cancel = new AbortController();
-  const controller = new HttpController({ ...control, clock: systemClock, signal: cancel.signal });
+  const warn = (message: string): void => log.warn(message);
+  const controller = new HttpController({ ...control, clock: systemClock, signal: cancel.signal, warn });
   const admitted = admission();
   const running = new Relay({ ...relay, ...admitted, controller, log });
   const port = await listenRtmp(running, listen);

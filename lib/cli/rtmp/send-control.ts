@@ -21,7 +21,7 @@ export interface ControlledSendOptions {
   readonly tracks: readonly PlannedTrack[];
   /** The stream name of a track. */
   readonly nameOf: (track: PlannedTrack) => string;
-  /** Called with what went wrong at the end. */
+  /** Called with what is wrong with the controller, while it is asked again and at the end. */
   readonly warn: (message: string) => void;
   /** Stops asking. */
   readonly signal: AbortSignal;
@@ -47,7 +47,7 @@ export function fileStreamName(file: string): string {
  */
 export async function askController(options: ControlledSendOptions): Promise<ControlledSend> {
   const { url, headers, askConnect, app, tracks, nameOf, warn, signal } = options;
-  const controller = new HttpController({ url, headers, askConnect, clock: systemClock, signal });
+  const controller = new HttpController({ url, headers, askConnect, clock: systemClock, signal, warn });
   const input = {
     ...{ app, flashVer: `kmp-rtmp/${version}`, swfUrl: '', tcUrl: `rtmp://127.0.0.1/${app}`, pageUrl: '' },
     ...{ address: '127.0.0.1', connection: process.pid },

@@ -178,11 +178,20 @@ describe('kmp-rtmp send --control', () => {
   it('waits for a controller that is not ready', async () => {
     failures = 1;
     const { code, stderr } = await send();
-    assert.deepEqual([code, stderr], [0, '']);
+    const said = 'kmp-rtmp: warning: the controller answered with HTTP status 503; it is asked again in 2 s\n';
+    assert.deepEqual([code, stderr], [0, said]);
     assert.deepEqual(
       asked().map(({ event_type: event }) => event),
       ['connect', 'connect', 'publish', 'publish', 'unpublish', 'unpublish'],
     );
+  });
+
+  it('says once what is wrong with a controller that keeps failing', async () => {
+    failures = 3;
+    const { code, stderr } = await send();
+    assert.equal(code, 0);
+    assert.equal(stderr.split('HTTP status 503').length - 1, 1, stderr);
+    assert.equal(asked().length, 8);
   });
 
   it('unpublishes the first track if the second one is refused', async () => {
