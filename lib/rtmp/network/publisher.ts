@@ -56,6 +56,9 @@ export interface PublisherOptions {
 /** Time for the server to close the connection after we have, ms. Then the connection is cut. */
 const LINGER = 5_000;
 
+/** After so many measurements in a row that failed, a server that the kernel sends nothing to counts as gone. */
+const MOST_UNKNOWN = 3;
+
 /**
  * The Writable at the end of a pipeline. It establishes the RTMP connection (name, TCP or TLS, header, handshake),
  * then passes batches to the kernel one at a time, so that the data for a slow server waits where the memory account
@@ -80,6 +83,8 @@ export class RtmpPublisher extends Writable {
   private remoteIp: string | undefined;
   private readonly options: PublisherOptions;
   private readonly abort = new AbortController();
+  /** How many measurements in a row have failed while a write made no progress. */
+  private unknown = 0;
   private stepTimer: Timer | undefined;
   private handshaken = false;
   private closingByUs = false;
@@ -156,6 +161,7 @@ export class RtmpPublisher extends Writable {
         callback(new PublishError('send', `sending failed: ${messageOf(error)}`, { cause: error }));
         return;
       }
+      this.unknown = 0;
       this.sentBytes += bytes;
       batch.sent?.();
       callback();
@@ -339,29 +345,37 @@ export class RtmpPublisher extends Writable {
       const before = progress?.();
       this.startStep(() => {
         const now = writeQueueSize(socket);
-        if (hasProgress(queued, now)) this.watchProgress(socket, now);
-        else if (progress === undefined || before === undefined) this.stalled();
-        else void this.checkProgress(socket, before, progress());
+        if (hasProgress(queued, now)) {
+          this.unknown = 0;
+          this.watchProgress(socket, now);
+        } else if (progress === undefined || before === undefined) this.stalled(timeout);
+        else void this.checkProgress(socket, Promise.all([before, progress()]));
       }, timeout - half);
     }, half);
   }
 
+  /** @param measuring what the server has taken, before and now; undefined: the measurement has failed */
   private async checkProgress(
     socket: Socket,
-    before: Promise<number | undefined>,
-    after: Promise<number | undefined>,
+    measuring: Promise<readonly [before: number | undefined, now: number | undefined]>,
   ): Promise<void> {
     const { sentBytes } = this;
-    const [from, to] = await Promise.all([before, after]);
+    const { timeout } = this.options;
+    const longest = timeout * MOST_UNKNOWN;
+    // The measurement may never end.
+    this.startStep(() => this.stalled(longest), longest);
+    const [from, to] = await measuring;
     // The batch may have been taken meanwhile.
     if (this.destroyed || this.pendingBytes === 0 || this.sentBytes !== sentBytes) return;
     const isUnknown = from === undefined || to === undefined;
-    if (isUnknown || to > from) this.watchProgress(socket, writeQueueSize(socket));
-    else this.stalled();
+    this.unknown = isUnknown ? this.unknown + 1 : 0;
+    if (isUnknown ? this.unknown < MOST_UNKNOWN : to > from) this.watchProgress(socket, writeQueueSize(socket));
+    else this.stalled(isUnknown ? timeout * this.unknown : timeout);
   }
 
-  private stalled(): void {
-    this.destroy(new PublishError('send', `${this.remoteAddress} took no byte for ${this.options.timeout} ms`));
+  /** @param ms without progress, at least */
+  private stalled(ms: number): void {
+    this.destroy(new PublishError('send', `${this.remoteAddress} took no byte for ${ms} ms`));
   }
 }
 

@@ -213,6 +213,34 @@ describe('RtmpPublisher', { timeout: 90_000 }, () => {
       assert.match((await failed).message, /took no byte for 10000 ms$/);
     });
 
+    for (const [what, progress] of [
+      ['is unknown', () => Promise.resolve(undefined)],
+      ['never becomes known', () => new Promise<undefined>(() => {})],
+    ] as const) {
+      it(`takes no byte, and what the kernel has ${what}`, async () => {
+        await listen({ reads: 'never' });
+        const it = publish({ progress });
+        const failed = failure(it);
+        for (let i = 0; i < 32; i++) it.write(batch(Buffer.alloc(2 ** 20)));
+        await untilState('publishing');
+        await eventually(() => clock.pending > 0 && it.writableLength > 1, 'a write that waits');
+        // One measurement may fail.
+        for (let i = 0; i < 2; i++) {
+          clock.advance(TIMEOUT / 2);
+          await turns();
+        }
+        assert.equal(it.destroyed, false);
+        for (let i = 0; i < 40 && !it.destroyed; i++) {
+          clock.advance(TIMEOUT / 2);
+          await turns();
+        }
+        assert.equal(it.destroyed, true);
+        const { stage, message } = await failed;
+        assert.equal(stage, 'send');
+        assert.match(message, /took no byte for \d+ ms$/);
+      });
+    }
+
     it('takes no byte', async () => {
       await listen({ reads: 'never' });
       const it = publish();
