@@ -90,8 +90,11 @@ function commit(): string {
 }
 
 async function main(): Promise<void> {
+  const cases = chooseCases(options.case);
+  // A wrong folder must not cost a whole run.
+  mkdirSync(options.out, { recursive: true });
   const rows: Row[] = [];
-  for (const one of chooseCases(options.case)) rows.push(...(await runRows(one)));
+  for (const one of cases) rows.push(...(await runRows(one)));
   const results: Results = {
     format: 1,
     date: new Date().toISOString(),
@@ -104,7 +107,6 @@ async function main(): Promise<void> {
     directives: options.set,
     rows,
   };
-  mkdirSync(options.out, { recursive: true });
   writeFileSync(join(options.out, 'results.json'), `${JSON.stringify(results, undefined, 2)}\n`);
   writeFileSync(join(options.out, 'chart.svg'), chart(results));
   console.log(table(results));

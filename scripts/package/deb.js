@@ -3,25 +3,37 @@
 // --maintainer 'NAME <MAIL>', --compression none|gzip|xz|zstd (default: xz).
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import { dependsOf } from './deb-depends.js';
 import { CONFFILES, debFiles } from './deb-files.js';
 import { makeExecutable } from './executable.js';
+import { giveUp, readOptions } from './options.js';
 
 const ARCHITECTURES = { x64: 'amd64', arm64: 'arm64', arm: 'armhf', ppc64: 'ppc64el', s390x: 's390x' };
+const COMPRESSIONS = ['none', 'gzip', 'xz', 'zstd'];
 const SCRIPTS = ['postinst', 'prerm', 'postrm'];
 
-const { values: options } = parseArgs({
-  options: {
-    out: { type: 'string', default: 'release' },
-    executable: { type: 'string' },
-    maintainer: { type: 'string', default: 'The contributors of kmp-rtmp' },
-    compression: { type: 'string', default: 'xz' },
-  },
+const options = readOptions('package:deb', {
+  out: { type: 'string', default: 'release' },
+  executable: { type: 'string' },
+  maintainer: { type: 'string', default: 'The contributors of kmp-rtmp' },
+  compression: { type: 'string', default: 'xz' },
 });
+if (options.executable !== undefined && !existsSync(options.executable))
+  giveUp('package:deb', `--executable: there is no file ${options.executable}`);
+if (!COMPRESSIONS.includes(options.compression))
+  giveUp('package:deb', `--compression ${options.compression}: ${COMPRESSIONS.join(', ')} is expected`);
 const { version, homepage } = JSON.parse(readFileSync('package.json', 'utf8'));
 const architecture = ARCHITECTURES[process.arch];
 if (architecture === undefined) throw new Error(`Debian has no architecture for ${process.arch}`);

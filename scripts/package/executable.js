@@ -2,15 +2,24 @@
 // applications). It is a copy of the Node that runs this script, with the program and its files inside; nothing is
 // downloaded. Options: --out FOLDER (default: release), --node-license FILE.
 import { execFileSync } from 'node:child_process';
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { parseArgs } from 'node:util';
 import { inject } from 'postject';
 import { assets } from './assets.js';
 import { bundle } from './bundle.js';
 import { licenseText } from './licenses.js';
+import { giveUp, readOptions } from './options.js';
 
 /** Marks the place that Node looks at when it starts (Node's documentation, Single executable applications). */
 const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
@@ -84,8 +93,17 @@ async function quietly(work) {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const { values } = parseArgs({
-    options: { out: { type: 'string', default: 'release' }, 'node-license': { type: 'string' } },
+  const { out, 'node-license': nodeLicense } = readOptions('package:executable', {
+    out: { type: 'string', default: 'release' },
+    'node-license': { type: 'string' },
   });
-  console.log(await makeExecutable(values.out, values['node-license']));
+  // Before the work of a minute.
+  if (nodeLicense !== undefined && !existsSync(nodeLicense))
+    giveUp('package:executable', `--node-license: there is no file ${nodeLicense}`);
+  try {
+    mkdirSync(out, { recursive: true });
+  } catch (error) {
+    giveUp('package:executable', `--out: ${error.message}`);
+  }
+  console.log(await makeExecutable(out, nodeLicense));
 }
