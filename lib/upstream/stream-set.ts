@@ -377,7 +377,7 @@ export class StreamSet {
   private removeStream(stream: UpstreamStream): void {
     stream.metaTimer?.cancel();
     this.byName.delete(stream.name);
-    this.endedNames = [...new Set([...this.endedNames, ...stream.names])].slice(-MAX_ENDED_NAMES);
+    this.endedNames = [...new Set([...this.endedNames, ...stream.names, ...stream.askedNames])].slice(-MAX_ENDED_NAMES);
     stream.outlet?.removeStream(stream);
     this.owner.log.info('stream ended', { stream: maskKey(stream.name) });
     this.owner.streamEnded(stream.name);

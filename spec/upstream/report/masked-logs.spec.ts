@@ -73,6 +73,23 @@ describe('no log line shows a stream key', { timeout: 90_000 }, () => {
     assert.match(checked(), /BadName: Stream \\?"liv\*\*\*\\?" \(key liv\*\*\*, user me:hid\*\*\*\) is taken/);
   });
 
+  it('of a stream that has ended, where another server than its own speaks of it', async () => {
+    // A server that says nothing: no text was masked before.
+    await start({ answers: false });
+    const backup = `rtmp://127.0.0.1:${ingest.port}/backup`;
+    await (await publish({ backup_urls: [`${backup}/${KEY}`] })).acked(1n);
+    const second = await publish({ name: 'second', backup_urls: [`${backup}/hiddenname-of-the-second`] });
+    await second.acked(1n);
+    const note = { since: 0, by: null };
+    const to = { url: `rtmp://127.0.0.1:${ingest.port}/other/s`, backupUrls: [], ...note };
+    await service.registry.orders.send({ id: 'u1' }, to);
+    second.end();
+    await eventually(() => service.registry.get('u1')?.streams.size === 1, 'the end of the second stream');
+    const text = service.registry.get('u1')?.mask('hiddenname-of-the-second is gone');
+    assert.equal(text, 'hid*** is gone');
+    checked();
+  });
+
   it('where a server quotes it without refusing', async () => {
     await start({});
     await publish();
