@@ -105,3 +105,8 @@ export function packetTypeName(type: number): string {
   }
   return name;
 }
+
+/** The packets before number `end`, all of which are frames. */
+export function framesBefore(packets: readonly KmpPacket[], end: number): Frame[] {
+  return packets.slice(0, end) as Frame[];
+}

@@ -1,7 +1,7 @@
 import { messageOf } from '../../base/errors.js';
 import type { ConnectData } from '../../kmp/connect-data.js';
 import type { PacketBatch } from '../../kmp/decoder.js';
-import type { ConnectPacket, KmpPacket } from '../../kmp/packet.js';
+import { framesBefore, type ConnectPacket, type KmpPacket } from '../../kmp/packet.js';
 import { Frame } from '../../media/frame.js';
 import type { MediaInfo } from '../../media/media-info.js';
 import { toMs } from '../../media/timescale.js';
@@ -394,9 +394,4 @@ export class Input extends Writable implements TrackInput, Counting {
     handOver(track, this.rules, this.counters);
     upstream.detach(track, this.lostReason);
   }
-}
-
-/** The packets before number `end`, all of which are frames. */
-function framesBefore(packets: readonly KmpPacket[], end: number): Frame[] {
-  return packets.slice(0, end) as Frame[];
 }
