@@ -58,7 +58,15 @@ export class SendBuffer {
 
   /** Id of the last key frame at or before `id` in the buffer; `id` itself if there is none. */
   groupStart(id: number): number {
-    return this.keys.findLast((key) => key <= id) ?? id;
+    // Each frame that is written and each acknowledgement asks, and each audio frame is a key frame. To search all of
+    // them would cost more with each frame of the backlog.
+    let [low, high] = [0, this.keys.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.keys[middle] ?? 0) <= id) low = middle + 1;
+      else high = middle;
+    }
+    return this.keys[low - 1] ?? id;
   }
 
   /** Removes all frames below `id`. An id past the end only empties the buffer. */
