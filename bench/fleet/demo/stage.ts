@@ -68,7 +68,10 @@ export class Stage {
     const ended = Promise.all(this.encoders.map((encoder) => encoder.finish())).catch((error: unknown) => {
       this.failure ??= error instanceof Error ? error : new Error(String(error));
     });
-    await Promise.race([ended, sleep(limit)]);
+    // A timer that is left would keep the process.
+    let timer: NodeJS.Timeout | undefined;
+    await Promise.race([ended, new Promise((resolve) => (timer = setTimeout(resolve, limit)))]);
+    clearTimeout(timer);
     for (const giveUp = performance.now() + limit; !this.arrivals.complete && performance.now() < giveUp;) {
       await sleep(50);
     }
