@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { SendBuffer } from '../../lib/send/send-buffer.js';
-import { audioInfo } from '../support/made-source.js';
+import { audioInfo } from '../support/media/made-source.js';
 
 describe('the frames that a sender keeps', () => {
   const bufferOf = (keys: readonly number[], count: number): SendBuffer => {

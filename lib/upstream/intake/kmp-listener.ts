@@ -184,6 +184,7 @@ export class KmpListener implements Listener {
   }
 
   private admit(socket: Socket): void {
+    if (this.isGone(socket)) return;
     const why = this.refusal(peerAddress(socket));
     if (why !== undefined) {
       this.refuse(socket, why);
@@ -193,6 +194,17 @@ export class KmpListener implements Listener {
     const { router, gate } = this.options;
     if (router === undefined && gate?.isActive !== true) this.open(socket);
     else this.route(socket, router);
+  }
+
+  /**
+   * Closes a connection whose sender has reset it already. Its address is not known any more. An upstream that began
+   * with it could not publish to loopback addresses until its end, as if its sender was on another machine.
+   */
+  private isGone(socket: Socket): boolean {
+    if (peerAddress(socket) !== undefined) return false;
+    socket.on('error', () => {});
+    socket.destroy();
+    return true;
   }
 
   private refuse(socket: Socket, why: string): void {
@@ -212,6 +224,7 @@ export class KmpListener implements Listener {
     if (address.path !== undefined) setPeer(socket, { address: UNIX_PEER, port: 0 });
     // The other worker has checked the header.
     const data = this.hasProxyHeaders ? takeProxyHeader(socket, head) : head;
+    if (this.isGone(socket)) return;
     // Each worker has its own limits. The other one has counted the connection only until it was sent here.
     const why = this.refusal(peerAddress(socket));
     if (why !== undefined) {
