@@ -1,27 +1,14 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { KmpRtmpError } from '../../lib/base/errors.js';
-import type { VideoInfo } from '../../lib/media/media-info.js';
 import { UpstreamRefused, type KmpClientOptions, type OutFrame } from '../../lib/send/client-options.js';
 import { KmpClient } from '../../lib/send/kmp-client.js';
 import { eventually } from '../support/time/eventually.js';
+import { videoInfo as info } from '../support/media/made-source.js';
 import { FakeClock } from '../support/time/fake-clock.js';
 import { freePort } from '../support/network/free-port.js';
 import { KmpPeer, type PeerConnection } from '../support/kmp/kmp-peer.js';
 import { turns } from '../support/time/turns.js';
-
-const info: VideoInfo = {
-  mediaType: 'video',
-  codecId: 7,
-  timescale: 90000,
-  bitrate: 1_000_000,
-  extraData: Buffer.from('0164001e', 'hex'),
-  width: 320,
-  height: 180,
-  frameRateNum: 25,
-  frameRateDenom: 1,
-  ceaCaptions: 0,
-};
 
 /** Frame n: its payload is its number. */
 function frame(n: number, size = 4): OutFrame {
