@@ -111,7 +111,7 @@ describe('listen', { timeout: 90_000 }, () => {
     assert.deepEqual((await service.management.upstreamIds()).ids, ['u2', 'u3']);
   });
 
-  it('an address of another machine has half of all connections', async () => {
+  it('an address has half of all connections, except for loopback', async () => {
     await start('listen 127.0.0.1:0 proxy_protocol; kmp_rtmp_in_max_connections 4;');
     for (const id of ['u1', 'u2']) {
       open(tcp(), header('198.51.100.7'), media(id));
@@ -121,7 +121,7 @@ describe('listen', { timeout: 90_000 }, () => {
     assert.match(log.text, /KMP connection refused: 2 connections are open from this address.*198\.51\.100\.7/);
     open(tcp(), header('198.51.100.8'), media('u4'));
     await arrives('u4');
-    // This machine has no limit of its own.
+    // Loopback addresses have no limit of their own.
     open(tcp(), header('127.0.0.1'), media('u5'));
     await arrives('u5');
   });

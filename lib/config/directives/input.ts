@@ -122,9 +122,8 @@ export const inputDirectives = {
   kmp_rtmp_in_max_connections_per_address: row(numOrAuto(0, 10_000_000), 'auto', {
     contexts,
     doc: `Maximum number of simultaneous KMP connections of a server from one address. Further connections are closed at
-      once. With several workers, it applies to each of them. auto: half of kmp_rtmp_in_max_connections for an address of
-      another machine, so that none can use up all connections, and no limit for this machine. If all tracks come from
-      one address (one sender, NAT, a proxy without the PROXY protocol), raise kmp_rtmp_in_max_connections, or write 0.
+      once. With several workers, it applies to each of them. auto: half of kmp_rtmp_in_max_connections, so that no
+      address can use up all connections, but no limit for loopback addresses. If all tracks come from one other address (one sender, NAT, a proxy without the PROXY protocol), raise kmp_rtmp_in_max_connections, or write 0.
       0: no limit.`,
     example: 'kmp_rtmp_in_max_connections_per_address 100;',
   }),
