@@ -1,6 +1,6 @@
 import type { PacketBatch } from '../kmp/decoder.js';
 import type { KmpPacket } from '../kmp/packet.js';
-import { messageOf } from '../base/errors.js';
+import { asError } from '../base/errors.js';
 import { Frame } from '../media/frame.js';
 import type { MediaInfo } from '../media/media-info.js';
 import { toMs } from '../media/timescale.js';
@@ -52,7 +52,7 @@ export class TrackWriter extends Writable {
     try {
       this.take(batch);
     } catch (error) {
-      callback(error instanceof Error ? error : new Error(messageOf(error)));
+      callback(asError(error));
       return;
     }
     this.owner.process();

@@ -2,6 +2,7 @@ import type { Clock } from '../time/clock.js';
 import { systemClock } from '../time/clock.js';
 import { blockOf, type Block } from '../media/block.js';
 import { Frame } from '../media/frame.js';
+import type { FrameRing } from '../media/frame-ring.js';
 import { Transform } from '../base/streams.js';
 import type { TransformCallback } from '../base/streams.js';
 import { truncation } from './dump.js';
@@ -91,8 +92,7 @@ export class KmpDecoder extends Transform {
    * @param block was read into, bytes `start` to `end` of its memory; its hold is that of the batch
    */
   decodeNow(block: Block, start: number, end: number): PacketBatch | undefined {
-    const waits = this.writableLength > 0 || this.readableLength > 0 || this.parser.error !== undefined;
-    if (waits || this.writableEnded || this.destroyed) return undefined;
+    if (!this.isIdle) return undefined;
     const batch = this.decode(block.memory, start, end, block);
     const { error } = this.parser;
     if (error !== undefined) {
@@ -100,6 +100,34 @@ export class KmpDecoder extends Transform {
       process.nextTick(() => this.destroy(error));
     }
     return batch;
+  }
+
+  /**
+   * Adds the whole frames at the beginning of a read to `ring`, and nothing else: then {@link passFrames} must follow,
+   * or the read is decoded in another way. Returns where they end: at `start` if something waits in the stream, or if
+   * something else comes first.
+   *
+   * @internal
+   */
+  peekFrames(bytes: DataView, start: number, end: number, ring: FrameRing): number {
+    return this.isIdle ? this.parser.peekFrames(bytes, start, end, ring) : start;
+  }
+
+  /**
+   * The owner has taken the frames of {@link peekFrames}.
+   *
+   * @internal
+   * @param bytes of their packets
+   * @param at monotonic ms of the read
+   */
+  passFrames(bytes: number, at: number): void {
+    this.parser.pass(bytes);
+    this.lastRead = at;
+  }
+
+  private get isIdle(): boolean {
+    const waits = this.writableLength > 0 || this.readableLength > 0 || this.parser.error !== undefined;
+    return !waits && !this.writableEnded && !this.destroyed;
   }
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, callback: TransformCallback): void {

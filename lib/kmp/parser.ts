@@ -1,5 +1,6 @@
 import { Frame } from '../media/frame.js';
 import type { FramePool } from '../media/frame-pool.js';
+import type { FrameRing } from '../media/frame-ring.js';
 import type { MediaInfo } from '../media/media-info.js';
 import { Cursor } from './cursor.js';
 import { KmpError } from './error.js';
@@ -8,6 +9,7 @@ import { readConnectFields, readI64, readMediaInfoFields } from './fields.js';
 import { PayloadAssembler, detachFromChunk } from './payload-assembler.js';
 import { checkSizes, clientHeaderSize, unknownType } from './header.js';
 import type { EndPacket, KmpPacket, NullPacket } from './packet.js';
+import { readWholeFrames } from './whole-frames.js';
 import {
   HeaderSize,
   MAX_DATA_SIZE,
@@ -161,6 +163,28 @@ export class KmpParser {
     this.received += end - start;
     this.released = detachFromChunk(chunk, start, end, this.kept, packets, this.assembler);
     return packets;
+  }
+
+  /**
+   * Adds the whole frames at the beginning of `bytes`, from `start` to `end`, to `ring`. They count as read once {@link
+   * pass} is called with their bytes. Returns where they end in `bytes`: at `start` if something else comes first.
+   *
+   * @internal
+   */
+  peekFrames(bytes: DataView, start: number, end: number, ring: FrameRing): number {
+    const isAtPacket = this.stage === Stage.header && this.cursor.held === 0 && !this.isFirst;
+    if (!isAtPacket || this.failure !== undefined) return start;
+    return readWholeFrames(bytes, start, end, this.maxDataSize, ring);
+  }
+
+  /**
+   * The next `bytes` are whole packets that {@link peekFrames} has read.
+   *
+   * @internal
+   */
+  pass(bytes: number): void {
+    this.received += bytes;
+    this.offset = this.received;
   }
 
   /**

@@ -4,6 +4,7 @@ import { PAGE, Slabs, type Place } from './slab.js';
 const LARGEST = 64 * PAGE;
 
 const NO_MEMORY = Buffer.alloc(0);
+const NO_VIEW = new DataView(NO_MEMORY.buffer, 0, 0);
 
 /**
  * Memory that sockets are read into, used again when nothing refers to its content. A holder of a slice that keeps it
@@ -15,6 +16,8 @@ export class Block {
    * buffer. There is no slice for each block, because it would be garbage that long-lived frames refer to.
    */
   memory: Buffer = NO_MEMORY;
+  /** The bytes of {@link memory}. */
+  view = NO_VIEW;
   start = 0;
   size = 0;
   /** Bytes filled so far. */
@@ -45,13 +48,17 @@ export class Block {
     return this.start + this.used;
   }
 
-  retain(): void {
-    this.holds++;
+  /** @param holds how many are added */
+  retain(holds = 1): void {
+    this.holds += holds;
   }
 
-  release(): void {
-    if (--this.holds > 0) return;
+  /** @param holds how many are removed */
+  release(holds = 1): void {
+    this.holds -= holds;
+    if (this.holds > 0) return;
     this.memory = NO_MEMORY;
+    this.view = NO_VIEW;
     this.start = this.size = 0;
     this.pool.recycle(this);
   }
@@ -68,6 +75,7 @@ export class Block {
   open(size: number): this {
     const { slab, page } = this.place;
     this.memory = slab?.memory ?? NO_MEMORY;
+    this.view = slab?.view ?? NO_VIEW;
     this.start = page * PAGE;
     this.size = size;
     this.used = 0;

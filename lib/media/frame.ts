@@ -162,6 +162,11 @@ export class Frame {
     else this.moreBlocks.push(block);
   }
 
+  /** @internal Takes over a hold on `block`, which holds the whole payload. */
+  takeHold(block: Block): void {
+    this.block = block;
+  }
+
   /** Copies the payload to `target`, from `start` on, and releases the blocks that held it. */
   moveTo(target: Buffer, start: number): void {
     let at = start;

@@ -16,6 +16,8 @@ const PAGES = 1024;
  */
 export class Slab {
   readonly memory = Buffer.allocUnsafeSlow(PAGES * PAGE);
+  /** The same memory, to read numbers of 32 bits from it: V8 makes an object for some results of a Buffer's methods. */
+  readonly view = new DataView(this.memory.buffer, this.memory.byteOffset, this.memory.length);
   freePages = PAGES;
   /** True if something was allocated since the last trim. */
   usedSinceTrim = false;

@@ -1,3 +1,4 @@
+import type { Block } from '../media/block.js';
 import type { Clock, Timer } from '../time/clock.js';
 import { SLATE_FRAME, type Frame } from '../media/frame.js';
 import { Transform, type TransformCallback } from '../base/streams.js';
@@ -27,6 +28,11 @@ export interface MergeInput<Q extends TrackQueue> {
  * which the readable side of the merger delivers.
  */
 export interface FrameSink<Q extends TrackQueue, B> {
+  /**
+   * Takes the head of `queue` off it, and encodes it, if it is in numbers and nothing has to look at it. Returns false
+   * if it has to become an object first. Default: each frame has to.
+   */
+  head?(queue: Q, now: number): boolean;
   /** Encodes the frame that was taken off `queue`. */
   frame(queue: Q, frame: Frame, now: number): void;
   /** Called after the last frame of an ended queue was written. */
@@ -199,13 +205,27 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
 
   /** The same as `write({ queue, frames })`, without the queue of the stream if that is empty. */
   accept(queue: Q, frames: readonly Frame[]): void {
-    if (this.writableLength > 0 || this.writableEnded || this.destroyed) {
+    if (!this.isIdle) {
       this.write({ queue, frames });
       return;
     }
     const heads = this.enqueue(queue, frames);
     // A frame behind a waiting head changes nothing, unless the head waits for it.
     if (heads || this.earlyRelease) this.process();
+  }
+
+  /** True if nothing waits in the stream: then {@link acceptPending} may be called. */
+  get isIdle(): boolean {
+    return this.writableLength === 0 && !this.writableEnded && !this.destroyed;
+  }
+
+  /** Queues the frames that were added to the ring of `queue`, and whose payloads are in `block`. */
+  acceptPending(queue: Q, block: Block): void {
+    const empty = queue.length === 0;
+    queue.lag.record(this.clock.now(), queue.ring.pendingMs(0), queue.ring.pendingMs(queue.ring.pending - 1));
+    queue.commit(block);
+    if (empty && queue.length > 0) this.rule.newHead(queue);
+    if (empty || this.earlyRelease) this.process();
   }
 
   override _transform(input: MergeInput<Q>, _encoding: BufferEncoding, callback: TransformCallback): void {
@@ -239,7 +259,8 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
   process(): void {
     if (this.processing || this.isOver) return;
     this.processing = true;
-    const now = this.clock.now();
+    // Frames are due at whole ms. V8 passes a fraction as a new object, for each frame.
+    const now = Math.floor(this.clock.now());
     if (this.mayEncode) this.rule.fetch(now + EARLY_TOLERANCE);
     const alive = this.writeDue(now);
     this.processing = false;
@@ -277,12 +298,17 @@ export class Merger<Q extends TrackQueue, B> extends Transform {
         rule.wakeAt = rule.latestOf(queue);
         break;
       }
-      const frame = queue.shift();
-      if (frame === undefined) break;
-      queue.started = true;
-      if (queue.length > 0) rule.newHead(queue);
       slack = EARLY_TOLERANCE;
-      sink.frame(queue, frame, now);
+      if (sink.head?.(queue, now) === true) {
+        queue.started = true;
+        if (queue.length > 0) rule.newHead(queue);
+      } else {
+        const frame = queue.shift();
+        if (frame === undefined) break;
+        queue.started = true;
+        if (queue.length > 0) rule.newHead(queue);
+        sink.frame(queue, frame, now);
+      }
       if (this.isOver) return false;
       if (queue.ended && queue.length === 0) sink.drained(queue);
       if (sink.encodedBytes >= this.batchSize) this.flush();

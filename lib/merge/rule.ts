@@ -67,9 +67,7 @@ export class MergeRule {
         this.wakeAt = Math.min(this.wakeAt, due);
         break;
       }
-      const until = this.waitsForOthers(lowest, now);
-      if (now >= until) return lowest;
-      this.wakeAt = Math.min(this.wakeAt, until);
+      if (!this.waitsForOthers(lowest, now)) return lowest;
       (waiting ??= []).push(lowest.group);
     }
     const oldest = this.oldest(now);
@@ -93,14 +91,17 @@ export class MergeRule {
    * another head may be next.
    */
   readEarlier(queue: TrackQueue): boolean {
-    let stale: TrackQueue[] | undefined;
-    for (let i = 0; i < this.queues.length; i++) {
-      const other = this.queues[i];
-      if (other?.source?.unread && other !== queue && other.lastMs < queue.headMs) (stale ??= []).push(other);
+    const { queues } = this;
+    let hasRead = false;
+    for (let i = 0; i < queues.length; i++) {
+      const other = queues[i];
+      if (!other?.source?.unread || other === queue || other.lastMs >= queue.headMs) continue;
+      other.source.readNow();
+      hasRead = true;
+      // A read can remove its track, or all tracks.
+      i = -1;
     }
-    // Collected first, because a read can remove its track, or all tracks.
-    for (const other of stale ?? []) other.source?.readNow();
-    return stale !== undefined;
+    return hasRead;
   }
 
   /** Monotonic ms at which the head of `queue` waits for nothing any more. */
@@ -170,25 +171,32 @@ export class MergeRule {
   }
 
   /**
-   * Monotonic ms until which the head of `queue`, which has waited `minDelay`, waits for other tracks of its stream. It
-   * never waits longer than `maxDelay`. It waits for
+   * Whether the head of `queue`, which has waited `minDelay`, waits for other tracks of its stream. If it does, sets
+   * {@link wakeAt}. It never waits longer than `maxDelay`. It waits for
    *
    * - a track that is flushed in intervals, and whose next flush can hold a frame before this one;
    * - the first frame of a track, while no frame of the stream is written, if its own track looks flushed, because
    *   senders flush all their tracks.
    */
-  private waitsForOthers(queue: TrackQueue, now: number): number {
+  private waitsForOthers(queue: TrackQueue, now: number): boolean {
     const last = queue.headArrival + this.delays.maxDelay;
     let until = -Infinity;
-    for (const other of queue.group.queues) {
-      if (other === queue || other.length > 0 || other.ended || other.lastMs >= queue.headMs) continue;
+    const { queues } = queue.group;
+    for (let i = 0; i < queues.length; i++) {
+      const other = queues[i];
+      if (other === undefined || other === queue) continue;
+      if (other.length > 0 || other.ended || other.lastMs >= queue.headMs) continue;
       if (other.isAwaited) {
-        if (!hasStarted(queue.group) && this.looksFlushed(queue, now)) return last;
+        if (!hasStarted(queue.group) && this.looksFlushed(queue, now)) until = last;
       } else if (this.looksFlushed(other, now) && this.hasPauses(queue.group)) {
         until = Math.max(until, queue.headMs + other.lag.max + MARGIN);
       }
     }
-    return Math.min(until, last);
+    // A number as a result would be an object where the call is not inlined.
+    until = Math.min(until, last);
+    if (now >= until) return false;
+    this.wakeAt = Math.min(this.wakeAt, until);
+    return true;
   }
 
   /**

@@ -1,8 +1,7 @@
+import type { Block } from '../media/block.js';
 import type { Frame } from '../media/frame.js';
+import { ARRIVED_AT, FrameRing, MS } from '../media/frame-ring.js';
 import { ArrivalLag } from './arrival-lag.js';
-
-/** The most frames that {@link TrackQueue.fetch} reads: those of a turn, or more. */
-const MOST_FETCHED = 32;
 
 /** The tracks whose frames are written in a common order: those of one RTMP stream. */
 export interface QueueGroup {
@@ -49,14 +48,13 @@ export class TrackQueue {
   source: TrackSource | undefined;
   /** The sum of what {@link fetch} has read, so that the compiler does not leave the reads out. */
   fetched = NaN;
-  private ring: (Frame | undefined)[] = new Array<Frame | undefined>(16);
-  private first = 0;
-  private count = 0;
+  /** The frames. Only this class adds and removes them, except those that are added and not committed. */
+  readonly ring = new FrameRing();
 
   constructor(readonly group: QueueGroup) {}
 
   get length(): number {
-    return this.count;
+    return this.ring.length;
   }
 
   /** True if no frame has ever arrived, and one still can. */
@@ -64,61 +62,64 @@ export class TrackQueue {
     return this.lastMs === -Infinity && !this.ended;
   }
 
+  /** Not for the hot path: see {@link FrameRing.at}. */
   get head(): Frame | undefined {
-    return this.ring[this.first];
+    return this.ring.at(0);
   }
 
-  /** The frame at place `i` from the head. */
+  /** Sequence number of the head; undefined: there is none. */
+  get headSeq(): number | undefined {
+    return this.length > 0 ? this.ring.headSeq : undefined;
+  }
+
+  /** The frame at place `i` from the head. Not for the hot path: see {@link FrameRing.at}. */
   at(i: number): Frame | undefined {
-    return i < this.count ? this.ring[(this.first + i) & (this.ring.length - 1)] : undefined;
+    return this.ring.at(i);
   }
 
-  /**
-   * Reads a number of each frame that arrived by monotonic ms `until`, and will be written now. They were queued half a
-   * second ago, and are in memory, not in the CPU's cache. Here the CPU fetches several of them at the same time. Later
-   * it would wait for each (docs/performance.md).
-   */
+  /** The frames that arrived by monotonic ms `until` will be written now: see {@link FrameRing.fetch}. */
   fetch(until: number): void {
-    const { ring, first } = this;
-    const n = Math.min(this.count, MOST_FETCHED);
-    let sum = 0;
-    for (let i = 0; i < n; i++) {
-      const frame = ring[(first + i) & (ring.length - 1)];
-      if (frame === undefined || frame.arrivedAt > until) break;
-      sum += frame.dts;
-    }
-    this.fetched = sum;
+    this.fetched = this.ring.fetch(until);
   }
 
   push(frame: Frame): void {
-    if (this.count === this.ring.length) this.grow();
-    this.ring[(this.first + this.count) & (this.ring.length - 1)] = frame;
+    this.ring.push(frame);
     this.lastMs = frame.ms;
-    if (++this.count === 1) this.setHead(frame);
+    if (this.length === 1) this.setHead(frame);
+  }
+
+  /** Queues the frames that were added to the {@link ring}. Their payloads are in `block`. */
+  commit(block: Block): void {
+    const { ring } = this;
+    if (ring.pending === 0) return;
+    const wasEmpty = ring.length === 0;
+    this.lastMs = ring.pendingMs(ring.pending - 1);
+    ring.commit(block);
+    if (wasEmpty) this.readHead();
   }
 
   /** Adds a frame in front of the head. */
   unshift(frame: Frame): void {
-    if (this.count === this.ring.length) this.grow();
-    this.first = (this.first + this.ring.length - 1) & (this.ring.length - 1);
-    this.ring[this.first] = frame;
-    this.count++;
+    this.ring.unshift(frame);
     this.setHead(frame);
   }
 
   shift(): Frame | undefined {
-    const frame = this.ring[this.first];
-    if (this.count === 0 || frame === undefined) return undefined;
-    this.ring[this.first] = undefined;
-    this.first = (this.first + 1) & (this.ring.length - 1);
-    if (--this.count > 0) this.setHead(this.ring[this.first]);
+    const frame = this.ring.shift();
+    if (frame !== undefined) this.readHead();
     return frame;
+  }
+
+  /** Removes the head, which is in numbers, and sets `frame` to it. The caller takes over the hold on `block`. */
+  takeHead(frame: Frame, block: Block): void {
+    this.ring.takeHead(frame, block);
+    this.readHead();
   }
 
   /** Removes the frames for which `keep` returns false, and returns them. The others stay in order. */
   removeUnless(keep: (frame: Frame) => boolean): Frame[] {
     const out: Frame[] = [];
-    for (let n = this.count; n > 0; n--) {
+    for (let n = this.length; n > 0; n--) {
       const frame = this.shift();
       if (frame === undefined) break;
       if (keep(frame)) this.push(frame);
@@ -127,17 +128,20 @@ export class TrackQueue {
     return out;
   }
 
+  private readHead(): void {
+    const { ring } = this;
+    if (ring.length === 0) return;
+    if (ring.headBlock === undefined) {
+      this.setHead(ring.at(0));
+      return;
+    }
+    this.headMs = ring.headTime(MS);
+    this.headArrival = ring.headTime(ARRIVED_AT);
+  }
+
   private setHead(frame: Frame | undefined): void {
     if (frame === undefined) return;
     this.headMs = frame.ms;
     this.headArrival = frame.arrivedAt;
-  }
-
-  private grow(): void {
-    const { ring, first, count } = this;
-    const wider = new Array<Frame | undefined>(ring.length * 2);
-    for (let i = 0; i < count; i++) wider[i] = ring[(first + i) & (ring.length - 1)];
-    this.ring = wider;
-    this.first = 0;
   }
 }

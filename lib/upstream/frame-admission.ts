@@ -48,6 +48,12 @@ export class FrameAdmission {
     return overload.endsGroup(track, frame);
   }
 
+  /** True if the frames of a track are all admitted, as long as there is room for them. */
+  isPlain(track: Track): boolean {
+    const { mayDrop, guard } = this;
+    return !mayDrop && !guard.isWatching && track.dropping === undefined && track.stream.outlet?.isWaiting !== true;
+  }
+
   /**
    * Charges the bytes of an unfinished packet.
    *

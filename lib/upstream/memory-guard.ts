@@ -110,7 +110,7 @@ export class MemoryGuard {
     const { partialBytes, total } = largest.memory;
     if (partialBytes > total / 2) return largest;
     // Without queued frames, it holds frames that are being sent.
-    return largest.head !== undefined && this.isRecent(largest) ? largest : undefined;
+    return largest.length > 0 && this.isRecent(largest) ? largest : undefined;
   }
 
   /** Whether most of what a track holds has arrived within the time that frames wait anyway. */

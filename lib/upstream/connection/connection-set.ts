@@ -166,6 +166,5 @@ export class ConnectionSet {
 
 /** ms: the age of the first queued frame of a track; 0 if there is none. */
 function headAge(track: Track | undefined, now: number): number {
-  const head = track?.head;
-  return head === undefined ? 0 : now - head.arrivedAt;
+  return track === undefined || track.length === 0 ? 0 : now - track.headArrival;
 }

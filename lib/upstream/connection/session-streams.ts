@@ -3,7 +3,7 @@ import { messageOf } from '../../base/errors.js';
 import type { Logger } from '../../base/logger.js';
 import { tracksOf } from '../tracks/stream.js';
 import type { CloseReason } from '../report/close-reason.js';
-import type { StreamOutlet, Track, TrackStream } from '../tracks/track.js';
+import type { NumbersReceiver, StreamOutlet, Track, TrackStream } from '../tracks/track.js';
 import type { ConnectionOpener } from './connection-opener.js';
 import type { ConnectionSet } from './connection-set.js';
 import { DeferredActions } from './deferred-actions.js';
@@ -93,6 +93,11 @@ export class SessionStreams implements StreamOutlet {
 
   write(track: Track, frames: readonly Frame[]): void {
     this.connections.of(track.stream)?.merger.accept(track, frames);
+  }
+
+  receiverOf(track: Track): NumbersReceiver | undefined {
+    const merger = this.connections.of(track.stream)?.merger;
+    return merger?.isIdle === true ? merger : undefined;
   }
 
   announce(stream: TrackStream): void {

@@ -24,7 +24,7 @@ export function announceStream(stream: TrackStream, connection: RtmpConnection, 
   if (fresh.length === tracksOf(stream).length) connection.leaveOutOld(stream);
   for (const track of fresh) {
     track.slate?.switchTo(false);
-    track.applyChanges(track.head?.seq ?? track.ids.next);
+    track.applyChanges(track.headSeq ?? track.ids.next);
     chargeInfos(track, fail);
   }
   const { writer, encoder, merger } = connection;

@@ -32,14 +32,14 @@ export class ArrivalClock {
     this.since = Math.min(since, at);
   }
 
-  /** Sets `frame.arrivedAt`, to the time of the read at the latest. */
-  estimate(frame: Frame): void {
+  /** Monotonic ms, an integer: the arrival of the next frame, at the latest the time of the read. @param ms its dts */
+  estimate(ms: number): number {
     const at = this.readAt;
-    const expected = this.lastAt + frame.ms - this.lastMs;
+    const expected = this.lastAt + ms - this.lastMs;
     // Before the first frame, and after a jump of the timestamps, the bounds decide.
     const arrived = expected <= at ? Math.max(expected, this.since) : at;
-    this.lastMs = frame.ms;
+    this.lastMs = ms;
     this.lastAt = arrived;
-    frame.arrivedAt = Math.floor(arrived);
+    return Math.floor(arrived);
   }
 }

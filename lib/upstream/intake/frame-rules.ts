@@ -30,6 +30,11 @@ export class FrameRules {
     if (!continues) this.waitKey = info.mediaType === 'video';
   }
 
+  /** True if every frame that is not empty is accepted. */
+  get isOpen(): boolean {
+    return this.info !== undefined && !this.waitKey;
+  }
+
   /** Returns why the next frame is skipped, or undefined if it is accepted. */
   skips(frame: Frame): SkipReason | undefined {
     if (this.info === undefined) return 'no_media_info';

@@ -17,11 +17,16 @@ export class InputCounters {
 
   /** Counts an accepted frame. @param wall ms since 1970 */
   frame(frame: Frame, wall: number, timescale: number): void {
+    this.frameOf(frame.size, frame.isKey, frame.created, (wall / 1000) * timescale);
+  }
+
+  /** The same for a frame in numbers. @param now the present time in the same units as `created` */
+  frameOf(size: number, isKey: boolean, created: number, now: number): void {
     this.frames++;
-    if (frame.isKey) this.keyFrames++;
-    this.dataBytes += frame.size;
-    this.lastCreated = frame.created;
-    this.latency.add((wall / 1000) * timescale - frame.created);
+    if (isKey) this.keyFrames++;
+    this.dataBytes += size;
+    this.lastCreated = created;
+    this.latency.add(now - created);
   }
 
   status(): Omit<InputStatus, 'connection' | 'remote_addr' | 'channel_id' | 'track_id' | 'uptime'> {

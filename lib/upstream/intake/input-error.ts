@@ -13,7 +13,7 @@ import { isSupported } from '../../rtmp/media-tags.js';
  * The most pending frames of a track. With more, its connection is closed (docs/protocol/kmp.md, Rules of the input,
  * 7).
  */
-const MAX_PENDING_FRAMES = 16384;
+export const MAX_PENDING_FRAMES = 16384;
 
 /**
  * The same for media infos. No sender changes its codec that often, and each new media info is compared with the

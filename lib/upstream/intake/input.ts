@@ -1,4 +1,4 @@
-import { messageOf } from '../../base/errors.js';
+import { asError } from '../../base/errors.js';
 import type { ConnectData } from '../../kmp/connect-data.js';
 import type { PacketBatch } from '../../kmp/decoder.js';
 import { framesBefore, type ConnectPacket, type KmpPacket } from '../../kmp/packet.js';
@@ -9,7 +9,8 @@ import { longestInterval } from '../../time/turn-schedule.js';
 import { turnShareOf } from '../../time/turn-share.js';
 import { MAX_PAYLOAD } from '../../rtmp/chunk/chunk-writer.js';
 import { Writable } from '../../base/streams.js';
-import { ArrivalClock, STEADY_AFTER } from './arrival-clock.js';
+import { Arrivals } from './arrivals.js';
+import { FrameLane } from './frame-lane.js';
 import { connectDataOf, signerOf } from './read-connect.js';
 import { ackSenderFor, type AckSender } from './ack-sender.js';
 import { handOver, takeOver } from './take-over.js';
@@ -19,7 +20,6 @@ import { InputCounters } from './input-counters.js';
 import type { InputOptions } from './input-options.js';
 import { FrameRules } from './frame-rules.js';
 import { checkPendingFrames, checkPendingInfos, checkSize, checkUnjoined, InputError } from './input-error.js';
-import type { TurnReader } from '../../node-internals/socket-turn-reader.js';
 import type { InputStatus } from '../report/status.js';
 import type { Counting, Sums } from '../report/totals.js';
 import type { InputLostReason } from '../report/upstream-event.js';
@@ -59,12 +59,9 @@ export class Input extends Writable implements TrackInput, Counting {
   private finishing = false;
   /** True from the end of stream until its last frame is acknowledged. */
   private awaitsLastAck = false;
-  /** Monotonic ms at which the first {@link STEADY_AFTER} ms of the track are over. */
-  private steadyAt = Infinity;
-  /** Set if the socket is read in turns. */
-  private turns: TurnReader | undefined;
-  /** Set once the socket is read only at the turns of the upstream. */
-  private arrivals: ArrivalClock | undefined;
+  private readonly arrivals = new Arrivals();
+  /** The short way of ordinary frames, while the input {@link isIdle}; undefined: all take the long way. */
+  lane: FrameLane | undefined;
 
   constructor(options: InputOptions) {
     super({ objectMode: true, highWaterMark: 4 });
@@ -85,7 +82,8 @@ export class Input extends Writable implements TrackInput, Counting {
 
   /** True while it has a track, and nothing waits in its queue: then {@link takeNow} may be called. */
   get isIdle(): boolean {
-    return this.track !== undefined && this.writableLength === 0 && !this.writableEnded && !this.destroyed;
+    const isOpen = this.track !== undefined && !this.over && !this.finishing;
+    return isOpen && this.writableLength === 0 && !this.writableEnded && !this.destroyed;
   }
 
   /** The same as `write`, without the queue of the stream, which costs more than the work. */
@@ -95,7 +93,7 @@ export class Input extends Writable implements TrackInput, Counting {
       if (!this.over && !this.finishing) this.take(batch, 0);
       batch.block?.release();
     } catch (error) {
-      this.destroy(error instanceof Error ? error : new Error(messageOf(error)));
+      this.destroy(asError(error));
     }
   }
 
@@ -103,7 +101,7 @@ export class Input extends Writable implements TrackInput, Counting {
     if (this.over || this.finishing) return;
     this.heldBlocks.take(batch);
     this.counters.bytes += batch.bytes;
-    this.arrivals?.read(batch.at, this.turns?.emptyAt ?? batch.at);
+    this.arrivals.read(batch.at);
   }
 
   /** Takes the packets from number `from` on, now or when its track is free. */
@@ -114,7 +112,7 @@ export class Input extends Writable implements TrackInput, Counting {
       callback();
     } catch (error) {
       if (this.takeoverWait.waits(error, () => this.run(batch, this.at, callback))) return;
-      callback(error instanceof Error ? error : new Error(messageOf(error)));
+      callback(asError(error));
     }
   }
 
@@ -205,7 +203,7 @@ export class Input extends Writable implements TrackInput, Counting {
           packet.release();
           continue;
         }
-        this.arrivals?.estimate(packet);
+        this.arrivals.estimate(packet);
         frames?.push(packet);
         continue;
       }
@@ -220,7 +218,7 @@ export class Input extends Writable implements TrackInput, Counting {
     }
     const last = frames ?? (packets as readonly Frame[]);
     if (last.length > 0) {
-      if (batch.at >= this.steadyAt) this.steady(last.at(-1));
+      if (this.arrivals.isOver(batch.at)) this.arrivals.settle(last.at(-1));
       this.deliver(last, batch.bytes);
     }
     this.account(batch.held);
@@ -290,7 +288,7 @@ export class Input extends Writable implements TrackInput, Counting {
     }
     this.upstream = upstream;
     this.track = track;
-    const onRefused = (): void => this.turns?.readLast();
+    const onRefused = (): void => this.arrivals.readLast();
     this.acks = ackSenderFor(options, upstream.schedule.clock, (why) => this.close(why), onRefused);
     if (track.ids.next > 0 || track.ids.expected !== initialFrameId) {
       const { rules } = this;
@@ -299,16 +297,14 @@ export class Input extends Writable implements TrackInput, Counting {
       track.startAcks(this);
     }
     upstream.changeInfo(track, info);
-    this.steadyAt = options.clock.now() + STEADY_AFTER;
-    this.turns = options.onJoined?.(upstream);
-    track.source = this.turns;
-  }
-
-  private steady(last: Frame | undefined): void {
-    this.steadyAt = Infinity;
-    if (this.turns === undefined) return;
-    this.turns.settle();
-    this.arrivals = new ArrivalClock(last);
+    const turns = options.onJoined?.(upstream);
+    track.source = turns;
+    this.arrivals.begin(turns, options.clock.now());
+    const { rules, counters, arrivals } = this;
+    const { clock } = options;
+    const lane = new FrameLane({ clock, input: this, track, upstream, rules, counters, arrivals });
+    // Each frame is logged as an object.
+    if (options.onFrame === undefined) this.lane = lane;
   }
 
   /**

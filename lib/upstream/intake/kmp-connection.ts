@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { timerMs, type Clock } from '../../time/clock.js';
 import type { MediaSettings } from '../../config/settings.js';
-import { messageOf } from '../../base/errors.js';
+import { asError, messageOf } from '../../base/errors.js';
 import type { ConnectData } from '../../kmp/connect-data.js';
 import { KmpDecoder } from '../../kmp/decoder.js';
 import { blockOf, type Block } from '../../media/block.js';
@@ -81,12 +81,28 @@ export function openKmpConnection(socket: Socket, options: KmpConnectionOptions)
     settings.inReadTimeout === 0
       ? undefined
       : clock.after(options.isLate === true ? 0 : settings.inReadTimeout, onLate, false);
+  // The frames at the beginning of a read that are ordinary. Returns where they end.
+  const takeFrames = (block: Block, start: number, end: number): number => {
+    try {
+      return input.lane?.take(decoder, block, start, end) ?? start;
+    } catch (error) {
+      input.destroy(asError(error));
+      return end;
+    }
+  };
   // Passes a read through the stages if no stage has anything in its queue: the same calls, without the queues.
   const takeNow = (block: Block, start: number, end: number): boolean => {
     if (!input.isIdle) return false;
-    const batch = decoder.decodeNow(block, start, end);
-    if (batch === undefined) return false;
-    input.takeNow(batch);
+    const next = takeFrames(block, start, end);
+    if (next === end) {
+      block.release();
+      return true;
+    }
+    const batch = input.isIdle ? decoder.decodeNow(block, next, end) : undefined;
+    if (batch !== undefined) input.takeNow(batch);
+    if (batch !== undefined || next === start) return batch !== undefined;
+    // Its frames have ended this connection: the rest of the read is not needed.
+    block.release();
     return true;
   };
   const input = new Input({

@@ -29,7 +29,7 @@ export function nextKeyFrame(tracks: Iterable<Track>, clock: Clock): Promise<voi
  */
 export function cutAtKeyFrame(track: Track): void {
   const key = track.ids.newestKey;
-  const first = track.head?.seq;
+  const first = track.headSeq;
   if (track.mediaType !== 'video' || track.input?.acksGroups !== true) return;
   if (key === undefined || first === undefined || first > key) return;
   for (const frame of track.removeUnless(({ seq }) => seq < key)) track.memory.release(frame);

@@ -14,7 +14,8 @@ const TOGETHER = 1_000;
  * @param since monotonic ms
  */
 export function leaveOutOld({ tracks: { video, audio } }: TrackStream, since: number): void {
-  const isOld = (track: Track | undefined): boolean => track?.head !== undefined && track.head.arrivedAt < since;
+  const isOld = (track: Track | undefined): boolean =>
+    track !== undefined && track.length > 0 && track.headArrival < since;
   if (!isOld(video) && !isOld(audio)) return;
   const start = video === undefined ? undefined : laterKey(video, since);
   if (video !== undefined && video.length > 0) dropUntil(video, start, 'outage');

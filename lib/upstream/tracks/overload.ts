@@ -146,7 +146,7 @@ export class Overload {
     if (!drops || !decides) return;
     const now = this.now();
     const isOld = (one: Track | undefined): boolean =>
-      one?.head !== undefined && now - one.head.arrivedAt > limit + WINDOW_STEP;
+      one !== undefined && one.length > 0 && now - one.headArrival > limit + WINDOW_STEP;
     if (isOld(video) || isOld(audio)) leaveOutOld(track.stream, now - limit);
   }
 

@@ -113,6 +113,10 @@ export class UpstreamStream implements TrackStream {
     this.audioWaitsUntil = Infinity;
   }
 
+  get mayWriteAll(): boolean {
+    return !this.audioWaits && this.tracks.video?.waitKey !== true;
+  }
+
   mayWrite(track: Track, frame: Frame, now: number): boolean {
     if (track.waitKey && frame.isKey) track.waitKey = false;
     if (this.audioWaits) {

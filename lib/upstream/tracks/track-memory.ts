@@ -74,6 +74,23 @@ export class TrackMemory {
     return undefined;
   }
 
+  /**
+   * Charges `count` received frames in numbers, whose payloads have so many bytes. Returns false, and charges nothing,
+   * if they do not fit.
+   */
+  admitNumbers(payload: number, count: number): boolean {
+    const bytes = payload + count * FRAME_COST;
+    if (!this.ledger.charge(bytes)) return false;
+    this.frames += bytes;
+    return true;
+  }
+
+  /** Frames in numbers that were charged with so many bytes are not needed any more. */
+  releaseNumbers(bytes: number): void {
+    this.frames -= bytes;
+    this.ledger.release(bytes);
+  }
+
   /** `frame` is not needed any more: releases its charge and the memory of its payload. A second call does nothing. */
   release(frame: Frame): void {
     this.releaseCharge(frame);

@@ -1,5 +1,6 @@
 import { codecName, type MediaType } from '../../media/codec.js';
 import { framePool } from '../../media/frame-pool.js';
+import type { Block } from '../../media/block.js';
 import type { MediaInfo } from '../../media/media-info.js';
 import { TrackQueue, type QueueGroup } from '../../merge/track-queue.js';
 import { describeMedia } from './describe-media.js';
@@ -17,10 +18,18 @@ import type { Counting, Sums } from '../report/totals.js';
 import { InfoHistory } from './info-history.js';
 import type { Gap, StreamTimeline, TimedTrack } from './stream-timeline.js';
 
+/** Takes frames in numbers: a merger. */
+export interface NumbersReceiver {
+  /** Queues the frames that were added to the ring of `track`. Their payloads are in `block`. */
+  acceptPending(track: Track, block: Block): void;
+}
+
 /** Publishes a stream. An upstream uses only this interface of an RTMP session for its streams and tracks. */
 export interface StreamOutlet {
   /** Queues frames that are charged and numbered. */
   write(track: Track, frames: readonly Frame[]): void;
+  /** What takes the frames of the track in numbers; undefined: {@link write} has to be called. */
+  receiverOf?(track: Track): NumbersReceiver | undefined;
   addTrack(track: Track): void;
   removeTrack(track: Track): void;
   /** The stream's tracks are known, or one has joined. Metadata and sequence headers are written. */
@@ -69,6 +78,8 @@ export interface TrackStream extends QueueGroup {
    * if no frame was written before the break.
    */
   beginAtKey(always?: boolean): void;
+  /** True if every frame of its tracks may be written now. */
+  readonly mayWriteAll: boolean;
   /** Whether a frame may be written now. Otherwise it is dropped. @param now monotonic ms */
   mayWrite(track: Track, frame: Frame, now: number): boolean;
 }
@@ -158,6 +169,11 @@ export class Track extends TrackQueue implements Counting, TimedTrack {
   /** True if its queue has only frames that are written again. */
   get hasWrittenAll(): boolean {
     return this.at(this.length - 1)?.sentAt !== NEVER_WRITTEN;
+  }
+
+  /** True if nothing has to look at each of its frames when it is received. */
+  get isPlain(): boolean {
+    return this.gap === undefined && this.slate === undefined && this.onKey === undefined;
   }
 
   get floorMs(): number {
@@ -267,7 +283,7 @@ export class Track extends TrackQueue implements Counting, TimedTrack {
     if (input === undefined || !(acks || this.leftOut)) return;
     // Before the server publishes, only frames count that were left out on purpose, not those that were written.
     const kept = acks ? Infinity : this.retained.firstSeq;
-    const done = Math.min(kept, ids.firstUnderWay, this.head?.seq ?? ids.next, ids.next - input.toRepeat);
+    const done = Math.min(kept, ids.firstUnderWay, this.headSeq ?? ids.next, ids.next - input.toRepeat);
     const byGroup = this.mediaType === 'video' && input.acksGroups && input !== this.endedInput;
     const next = byGroup ? ids.groupStart(done) : done;
     if (next > this.ackedNext) {
@@ -290,7 +306,7 @@ export class Track extends TrackQueue implements Counting, TimedTrack {
   /** How many received frames are not known to have been sent. */
   get undone(): number {
     const { ids } = this;
-    const done = Math.min(ids.firstUnderWay, this.head?.seq ?? ids.next);
+    const done = Math.min(ids.firstUnderWay, this.headSeq ?? ids.next);
     return Math.max(0, ids.next - Math.max(done, 0));
   }
 
@@ -316,14 +332,14 @@ export class Track extends TrackQueue implements Counting, TimedTrack {
     for (const frame of frames) this.drop(frame);
     if (cause === 'slow') this.slowFrames += this.droppedFrames - before;
     this.leftOut = true;
-    const next = this.head?.seq ?? this.ids.next;
+    const next = this.headSeq ?? this.ids.next;
     if (this.infos.forgetWaiting(next)) this.chargeInfos();
     this.acknowledge();
   }
 
   /** True if frames have been written that are not in the queue again. The first queued frames may refer to them. */
   get hasGap(): boolean {
-    return this.firstWritten !== undefined && this.head?.seq !== this.firstWritten;
+    return this.firstWritten !== undefined && this.headSeq !== this.firstWritten;
   }
 
   /** `frame` has been encoded. It counts once, however often it is written. */
@@ -349,7 +365,7 @@ export class Track extends TrackQueue implements Counting, TimedTrack {
 
   /** ms: the age of its oldest frame that the server has not taken. @param now monotonic ms */
   lagMs(now: number): number {
-    const waiting = this.head === undefined ? 0 : now - this.head.arrivedAt;
+    const waiting = this.length === 0 ? 0 : now - this.headArrival;
     return Math.max(waiting, this.stream.outlet?.lagOf(this.stream) ?? 0);
   }
 

@@ -1,5 +1,5 @@
 import type { Block } from '../../../media/block.js';
-import { SLATE_FRAME, type Frame } from '../../../media/frame.js';
+import { Frame, SLATE_FRAME } from '../../../media/frame.js';
 import { framePool } from '../../../media/frame-pool.js';
 import type { FrameSink } from '../../../merge/merger.js';
 import { AckedBytes } from '../../../rtmp/chunk/acked-bytes.js';
@@ -11,6 +11,13 @@ import { BATCH_COST, ENCODED_COST, type Ledger } from '../../tracks/ledger.js';
 import type { LateFrames } from '../../tracks/late-frames.js';
 import { BatchShare } from '../../tracks/batch-share.js';
 import type { Track } from '../../tracks/track.js';
+
+/**
+ * The frame in numbers that is being encoded, of all encoders: one object for all of them, which is in the processor's
+ * cache.
+ */
+const current = new Frame(NaN, NaN, 0, 0, 0, []);
+const NO_BUFFER = Buffer.alloc(0);
 
 /** No frame has arrived. */
 const NONE = -1;
@@ -139,6 +146,26 @@ export class FrameEncoder implements FrameSink<Track, EncodedBatch> {
     return this.charge(this.encodedBytes - before, reason);
   }
 
+  head(track: Track, now: number): boolean {
+    const block = track.ring.headBlock;
+    // A frame that may have to be written again is kept as an object.
+    if (block === undefined || this.keepWritten || this.moveFirst !== undefined) return false;
+    const isLate = now - track.headArrival > this.late.after;
+    if (isLate || !track.stream.mayWriteAll || track.slate !== undefined || track.infos.isWaiting) return false;
+    track.takeHead(current, block);
+    const { charge } = current;
+    const share = this.encode(track, current);
+    current.buffer = NO_BUFFER;
+    if (share === undefined) {
+      block.release();
+      return true;
+    }
+    share.addNumbers(block, charge);
+    this.arrived(track, current, now);
+    share.lastSeq = current.seq;
+    return true;
+  }
+
   frame(track: Track, frame: Frame, now: number): void {
     if (this.moveFirst?.(track, frame) === true) return;
     const isLate = now - frame.arrivedAt > this.late.after && this.late.drops(track, frame, now);
@@ -152,6 +179,20 @@ export class FrameEncoder implements FrameSink<Track, EncodedBatch> {
     if (track.infos.isWaiting && !isSlate && track.applyChanges(frame.seq)) {
       this.owner.mediaInfoChanged(track, frame.ms);
     }
+    const share = this.encode(track, frame);
+    if (share === undefined) return;
+    if (isSlate) {
+      share.add(frame);
+      return;
+    }
+    share.lastSeq = frame.seq;
+    if (this.keepWritten) track.retained.push(frame, this.acked, this.taken + this.writer.out.length);
+    else share.add(frame);
+    this.arrived(track, frame, now);
+  }
+
+  /** Returns the share of the track in the batch; undefined if the upstream has failed because of the memory limit. */
+  private encode(track: Track, frame: Frame): BatchShare<Track> | undefined {
     const { out } = this.writer;
     const before = out.copied;
     const { tagHead, info } = track.slate?.shown ?? track;
@@ -159,7 +200,7 @@ export class FrameEncoder implements FrameSink<Track, EncodedBatch> {
     const encoded = ENCODED_COST + out.copied - before;
     if (!track.memory.chargeEncoded(encoded)) {
       this.owner.fail('process_frame_failed', 'the memory limit was reached while encoding a frame');
-      return;
+      return undefined;
     }
     let share = track.share;
     if (share === undefined) {
@@ -170,16 +211,13 @@ export class FrameEncoder implements FrameSink<Track, EncodedBatch> {
     }
     share.encoded += encoded;
     track.written(frame);
-    if (isSlate) {
-      share.add(frame);
-      return;
-    }
-    share.lastSeq = frame.seq;
-    if (this.keepWritten) track.retained.push(frame, this.acked, this.taken + out.length);
-    else share.add(frame);
-    if (this.firstArrival === NONE) this.firstArrival = frame.arrivedAt;
-    this.lastArrival = frame.arrivedAt;
-    track.delay = now - frame.arrivedAt;
+    return share;
+  }
+
+  private arrived(track: Track, { arrivedAt }: Frame, now: number): void {
+    if (this.firstArrival === NONE) this.firstArrival = arrivedAt;
+    this.lastArrival = arrivedAt;
+    track.delay = now - arrivedAt;
   }
 
   drained(track: Track): void {
@@ -248,6 +286,10 @@ export class FrameEncoder implements FrameSink<Track, EncodedBatch> {
       // The share was the last to refer to it.
       framePool.give(frame);
     }
+    if (share.charge > 0) {
+      track.memory.releaseNumbers(share.charge);
+      share.releaseBlocks();
+    }
     share.clear();
     track.retained.sent(share.lastSeq, now);
     this.release(track, share);
@@ -301,12 +343,14 @@ export class FrameEncoder implements FrameSink<Track, EncodedBatch> {
         const frame = share.frame(i);
         if (frame !== undefined) track.memory.releaseCharge(frame);
       }
+      track.memory.releaseNumbers(share.charge);
       this.release(track, share);
       this.owner.framesLost(track, this.acked);
     }
     return () => {
       for (const block of blocks) block.release();
       for (const frame of frames) frame.release();
+      for (const share of lost) share.releaseBlocks();
     };
   }
 
