@@ -8,6 +8,7 @@ export const INTERNALS = {
   handover: 'a socket stops reading at once, to move to another worker; without: one process does all the work',
   'direct writes': 'a batch goes to the kernel by one call of the socket; without: through the queue of the stream',
   'direct acks': 'acks and batches are written to the descriptor; without: through the stream',
+  'buffer copies': 'bytes are copied from one buffer to another by one call; without: with an object for each copy',
   'write progress':
     'the part of a write that the kernel has taken is known; without: writes are cut into pieces, and none is direct',
 } as const;

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { messageOf } from '../base/errors.js';
 import { systemClock, type Clock } from '../time/clock.js';
+import { nativeCopy } from './buffer-copy.js';
 import { writeToDescriptor } from './direct-ack.js';
 import { directWriter, writeDirectly } from './direct-write.js';
 import { internalsAllowed, setTested, type Internal } from './internals.js';
@@ -76,6 +77,15 @@ const TESTS: Readonly<Record<Internal, Test>> = {
     if (writeToDescriptor(client, Buffer.from('one')) !== 3) throw new Error('the descriptor takes no bytes');
     client.write('two');
     await until(() => got.text === 'onetwo', 'the bytes of the descriptor');
+  },
+
+  'buffer copies': () => {
+    const copy = nativeCopy();
+    if (copy === undefined) throw new Error('there is no copyArrayBuffer');
+    const to = new Uint8Array(8);
+    copy(to.buffer, 3, Uint8Array.of(0, 1, 2, 3, 4).buffer, 1, 3);
+    if (to.join() !== '0,0,0,1,2,3,0,0') throw new Error(`copyArrayBuffer has made ${to.join()}`);
+    return Promise.resolve();
   },
 
   // This tests only that the count exists. To see it above 0, the test would have to fill a kernel buffer of megabytes.

@@ -1,4 +1,5 @@
 import { blockPool, type Block } from '../../media/block.js';
+import { copyBytes, renewCopies } from '../../node-internals/buffer-copy.js';
 
 /**
  * Pieces up to this many bytes are copied next to the headers: that is cheaper than an entry of their own in writev.
@@ -38,28 +39,6 @@ const shared: {
   pieceCount: number;
 } = { memory: undefined, owner: undefined, pieces: [], pieceCount: 0 };
 
-/**
- * The buffer that was copied from last. Its memory is kept here, because each request for the memory of a buffer is a
- * call out of compiled code, and many payloads in a row are in the same buffer.
- */
-const lastSource: { buffer: Buffer; memory: ArrayBufferLike; offset: number } = {
-  buffer: NO_SLAB,
-  memory: NO_SLAB.buffer,
-  offset: 0,
-};
-
-function setSource(buffer: Buffer): void {
-  lastSource.buffer = buffer;
-  lastSource.memory = buffer.buffer;
-  lastSource.offset = buffer.byteOffset;
-}
-
-/** The same as `from.copy(to, at, start, start + size)`, in half the time. There must be room for all bytes. */
-function copyBytes(from: Buffer, start: number, size: number, to: Buffer, at: number): void {
-  if (from !== lastSource.buffer) setSource(from);
-  to.set(new Uint8Array(lastSource.memory, lastSource.offset + start, size), at);
-}
-
 function forgetPieces(): void {
   // The objects stay, but must not keep the memory of payloads in use.
   for (let i = 0; i < shared.pieceCount; i++) {
@@ -67,7 +46,8 @@ function forgetPieces(): void {
     if (piece !== undefined) piece.source = NO_SLAB;
   }
   shared.pieceCount = 0;
-  setSource(NO_SLAB);
+  // No buffer is kept in use by the last copy.
+  renewCopies();
 }
 
 /**

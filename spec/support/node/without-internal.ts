@@ -20,6 +20,14 @@ const TAKE_AWAY: Readonly<Record<string, () => void>> = {
   readStop: () => Object.defineProperty(handlePrototype(), 'readStop', { value: () => 0 }),
   _writev: () => Reflect.deleteProperty(Socket.prototype, '_writev'),
   writeQueueSize: () => Object.defineProperty(handlePrototype(), 'writeQueueSize', { get: () => undefined }),
+  copyArrayBuffer: () => {
+    const binding = Reflect.get(process, 'binding') as (name: string) => object;
+    // What it returns is made for each call.
+    Reflect.set(process, 'binding', (name: string) => {
+      const all = binding(name);
+      return name === 'buffer' ? { ...all, copyArrayBuffer: undefined } : all;
+    });
+  },
   flags: () => {
     const fail = (...args: unknown[]): void => {
       const callback = args.at(-1);
