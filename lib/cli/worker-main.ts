@@ -1,5 +1,6 @@
 // The process of one worker (lib/cluster). The primary starts it, and sends it all settings.
 import '../process/no-debugger.js';
+import './start-small.js';
 import { Socket } from 'node:net';
 import { Deliveries } from '../cluster/deliveries.js';
 import { CHANNEL_FD, MessageChannel } from '../cluster/message-channel.js';

@@ -1,15 +1,17 @@
 import { execFile } from 'node:child_process';
-import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
+import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { promisify } from 'node:util';
+import { runInNewContext } from 'node:vm';
 import { messageOf } from '../base/errors.js';
 import { readPackageFile } from '../base/package-files.js';
 import { systemClock, type Clock } from '../time/clock.js';
 import { internalsAllowed } from './internals.js';
+import { GROWTH, growAsUsual, letGrow, youngGeneration } from './young-generation.js';
 
 /** The limit for V8's young generation (both halves), bytes. V8 alone lets it grow to 32 MiB. */
-const ENOUGH = 16 * 1024 * 1024;
+const ENOUGH = 8 * 1024 * 1024;
 
-/** ms between two checks of its size. */
+/** ms between two checks of the sizes. */
 const INTERVAL = 250;
 
 /** Collections of a heap this small end before helper threads are awake, but these threads still cost CPU time. */
@@ -20,8 +22,18 @@ const WITHOUT_THREADS = [
   '--no-concurrent-sweeping',
 ];
 
-/** V8 reads this flag each time the young generation could grow. */
-const GROWTH = '--semi-space-growth-factor';
+/**
+ * V8 marks a large heap in small steps, with a helper thread. That takes more than twice the CPU of marking in one go.
+ * A small heap needs some 20 ms in one go. Without the steps, V8 also does not collect a small heap two or three times
+ * in a row, seconds after the start, only to make it smaller.
+ */
+const STEPS = { on: '--incremental-marking', off: '--no-incremental-marking' } as const;
+
+/** Bytes of a heap from which on V8 marks in steps. */
+const LARGE = 48 * 1024 * 1024;
+
+/** Gives a new context the function `gc`. */
+const COLLECT = '--expose-gc';
 
 /** The list of V8's flags in a single executable, which does not print it as Node does. */
 const EMBEDDED_LIST = 'v8-options.txt';
@@ -35,13 +47,19 @@ const LIST_TIMEOUT = 10_000;
  * Resolves when the flags are set, or with a line for the log if they cannot be set.
  */
 export async function tuneHeap(clock: Clock = systemClock): Promise<string | undefined> {
-  if (!internalsAllowed()) return undefined;
+  if (!internalsAllowed()) {
+    growAsUsual();
+    return undefined;
+  }
   const known = await knownFlags().catch((error: unknown) => messageOf(error));
-  const usable = typeof known === 'string' ? [] : [...WITHOUT_THREADS, GROWTH].filter((flag) => known(flag));
+  const usable =
+    typeof known === 'string' ? [] : [...WITHOUT_THREADS, STEPS.off, COLLECT, GROWTH].filter((flag) => known(flag));
   const none = typeof known === 'string' ? `the flags could not be listed: ${known}` : 'this V8 has none of them';
+  if (!usable.includes(GROWTH)) growAsUsual();
   if (usable.length === 0) return `Node internals: heap flags not in use: ${none}`;
   for (const flag of usable) if (flag !== GROWTH) setFlagsFromString(flag);
-  if (usable.includes(GROWTH) && youngGeneration() !== undefined) limitYoungGeneration(clock);
+  if (usable.includes(COLLECT)) collect();
+  watch(usable.includes(GROWTH) && youngGeneration() !== undefined, usable.includes(STEPS.off), clock);
   return undefined;
 }
 
@@ -66,23 +84,27 @@ function nameIn(flag: string): string {
   return ` ${flag.replace(/^--no-/, '--')} (`;
 }
 
-function youngGeneration(): number | undefined {
-  return getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space')?.space_size;
-}
-
 /**
  * Limits V8's young generation to what this service needs. Short-lived objects of this service die within a second.
- * Collecting 8 MiB of them costs no more than collecting 16 MiB, so the rest would only be 16 MB of resident memory
- * (docs/performance.md).
+ * Collecting a few MiB of them costs no more than collecting 16 MiB, so the rest would only be resident memory
+ * (docs/performance.md). A heap that has become large is marked in steps from then on.
  */
-function limitYoungGeneration(clock: Clock): void {
-  let limited = false;
+function watch(young: boolean, small: boolean, clock: Clock): void {
+  let mayGrow: boolean | undefined;
+  let isSmall = small;
   const look = (): void => {
     clock.after(INTERVAL, look, false);
-    const enough = (youngGeneration() ?? 0) >= ENOUGH;
-    if (enough === limited) return;
-    limited = enough;
-    setFlagsFromString(`${GROWTH}=${limited ? 1 : 2}`);
+    const grows = (youngGeneration() ?? 0) < ENOUGH;
+    if (young && grows !== mayGrow) letGrow((mayGrow = grows));
+    if (!isSmall || getHeapStatistics().used_heap_size < LARGE) return;
+    isSmall = false;
+    setFlagsFromString(STEPS.on);
   };
   look();
+}
+
+/** Collects what loading the program has left over. It would stay resident for long. */
+function collect(): void {
+  const gc: unknown = runInNewContext('gc');
+  if (typeof gc === 'function') gc();
 }
