@@ -1,9 +1,10 @@
-import type { Express, RequestHandler } from 'express';
+import type { Express } from 'express';
 import { createApp } from '../api/app.js';
 import type { Health } from '../api/health.js';
 import type { FleetCounts } from '../api/metrics/fleet-metrics.js';
 import type { ServiceCounters } from '../api/metrics/service-counters.js';
 import { statusRouter } from '../api/status/router.js';
+import { peerRouter, type PeerRouterOptions } from '../fleet/peers/peer-router.js';
 import type { Clock } from '../time/clock.js';
 import type { HttpServerConfig } from '../config/config.js';
 import type { KmpAddress } from '../control/kmp-url.js';
@@ -26,7 +27,7 @@ export interface HttpParts {
   /** Of a node of a fleet: `management` is that of all nodes; these are its own upstreams, and what it counts. */
   readonly node?: { readonly management: Management; readonly counts: () => FleetCounts } | undefined;
   /** What other nodes of the fleet ask, and where; absent without a fleet, and on servers that they do not use. */
-  readonly peers?: { readonly path: string; readonly handler: RequestHandler } | undefined;
+  readonly peers?: { readonly path: string; readonly answers: PeerRouterOptions } | undefined;
 }
 
 /** Creates the app of an HTTP server of the configuration with all its locations. */
@@ -45,7 +46,7 @@ export function httpApp(
     counters,
     log,
     ...(node === undefined ? {} : { node }),
-    ...(peers === undefined ? {} : { peers: { ...peers, access } }),
+    ...(peers === undefined ? {} : { peers: { path: peers.path, access, handler: peerRouter(peers.answers) } }),
     status: () => statusRouter(management, { api, counters, clock, log }),
     control: ({ control }) =>
       controlRouter(control?.routes ?? [], {

@@ -73,7 +73,7 @@ export class ServiceFleet {
     return {
       management: view.management,
       node: { management: this.parts.media.management, counts: () => this.counts() },
-      peers: this.isAsked(server) ? { path: PEER_PATH, handler: view.router } : undefined,
+      peers: this.isAsked(server) ? { path: PEER_PATH, answers: view.answers } : undefined,
     };
   }
 

@@ -1,10 +1,9 @@
-import type { RequestHandler } from 'express';
 import type { Logger } from '../../base/logger.js';
 import type { FleetConfig } from '../../config/fleet/fleet.js';
 import type { Answerer } from '../../management/question.js';
 import type { Clock } from '../../time/clock.js';
 import type { Management, UpstreamState } from '../../upstream/report/status.js';
-import { peerRouter } from '../peers/peer-router.js';
+import type { PeerRouterOptions } from '../peers/peer-router.js';
 import { PeerWatch } from '../peers/peer-watch.js';
 import { Peers, type Directory } from '../peers/peers.js';
 import { AllNodes } from './all-nodes.js';
@@ -28,8 +27,8 @@ export interface FleetViewParts {
 export class FleetView {
   /** Of all nodes as one. */
   readonly management: Management;
-  /** Answers other nodes; it requires the peer token. */
-  readonly router: RequestHandler;
+  /** What other nodes are answered with (`peerRouter`). */
+  readonly answers: PeerRouterOptions;
   private readonly peers: Peers;
   private readonly watch: PeerWatch;
   private readonly all: AllNodes;
@@ -47,7 +46,7 @@ export class FleetView {
     });
     const orders = new FleetOrders(media.management, clock);
     this.management = new FleetManagement({ media, peers: this.peers, orders, clock });
-    this.router = peerRouter({ self, tokens: () => config().peerTokens, media, orders, log });
+    this.answers = { self, tokens: () => config().peerTokens, media, orders, log };
     this.all = new AllNodes(media, this.peers);
     this.watch = new PeerWatch(this.peers, orders, clock);
   }

@@ -4,6 +4,7 @@ import { createApp } from '../../../lib/api/app.js';
 import type { AccessRule } from '../../../lib/config/access/access.js';
 import { parseConfig } from '../../../lib/config/load.js';
 import type { NodeRecord } from '../../../lib/fleet/node-record.js';
+import { peerRouter } from '../../../lib/fleet/peers/peer-router.js';
 import { PEER_PATH } from '../../../lib/fleet/peers/protocol.js';
 import { FleetView } from '../../../lib/fleet/view/fleet-view.js';
 import { statusRouter } from '../../../lib/api/status/router.js';
@@ -113,7 +114,7 @@ export class FleetNode {
       counters: { totals: () => media.totals(), processes: () => media.processes() },
       health: { ready: () => true },
       status: () => statusRouter(view.management, { api: '/api', counters: media, log }),
-      peers: { path: PEER_PATH, access, handler: view.router },
+      peers: { path: PEER_PATH, access, handler: peerRouter(view.answers) },
       log,
     });
     const listener = express().use(app);
