@@ -10,6 +10,9 @@ export const DTS = 1;
 export const MS = 2;
 export const ARRIVED_AT = 3;
 export const SEQ = 4;
+/** Only for frames that were written: see {@link FrameRing.pushWritten}. */
+export const SENT_AT = 5;
+export const END = 6;
 
 /** In {@link FrameRing.sizes}, from the same place. */
 export const SIZE = 0;
@@ -20,7 +23,7 @@ export const PTS_DELAY = 3;
 export const CHARGE = 4;
 
 /** Numbers of a frame in each array. */
-const FIELDS = 5;
+const FIELDS = 7;
 
 /** Places of an empty ring. */
 const FIRST_SIZE = 16;
@@ -113,6 +116,56 @@ export class FrameRing {
     this.fill(this.first, frame, block);
     this.blocks[this.first] = undefined;
     this.removeFirst();
+  }
+
+  /** Removes the first frame, which is in numbers, and releases its block. */
+  dropHead(): void {
+    this.blocks[this.first]?.release();
+    this.blocks[this.first] = undefined;
+    this.removeFirst();
+  }
+
+  // Written frames: all of them have numbers, also those that are objects
+
+  /**
+   * Adds a frame that was written.
+   *
+   * @param block the frame is kept as numbers: its payload is there, and the ring takes over the hold of the caller.
+   *   undefined: the object is kept
+   */
+  pushWritten(frame: Frame, sentAt: number, end: number, block?: Block): void {
+    const at = this.add();
+    const { times, sizes } = this;
+    times[at + CREATED] = frame.created;
+    times[at + DTS] = frame.dts;
+    times[at + MS] = frame.ms;
+    times[at + ARRIVED_AT] = frame.arrivedAt;
+    times[at + SEQ] = frame.seq;
+    times[at + SENT_AT] = sentAt;
+    times[at + END] = end;
+    sizes[at + SIZE] = frame.size;
+    sizes[at + START] = frame.start;
+    sizes[at + FLAGS] = frame.flags;
+    sizes[at + PTS_DELAY] = frame.ptsDelay;
+    sizes[at + CHARGE] = frame.charge;
+    const place = this.place(this.count++);
+    this.pending = 0;
+    if (block === undefined) this.frames[place] = frame;
+    else this.blocks[place] = block;
+  }
+
+  /** One of the {@link times} of the written frame at place `i`. */
+  time(i: number, field: number): number {
+    return this.times[this.place(i) * FIELDS + field] ?? 0;
+  }
+
+  setTime(i: number, field: number, value: number): void {
+    this.times[this.place(i) * FIELDS + field] = value;
+  }
+
+  /** One of the {@link sizes} of the written frame at place `i`. */
+  size(i: number, field: number): number {
+    return this.sizes[this.place(i) * FIELDS + field] ?? 0;
   }
 
   // Frames as objects

@@ -1,5 +1,4 @@
 import { codecName, type MediaType } from '../../media/codec.js';
-import { framePool } from '../../media/frame-pool.js';
 import type { Block } from '../../media/block.js';
 import type { MediaInfo } from '../../media/media-info.js';
 import { TrackQueue, type QueueGroup } from '../../merge/track-queue.js';
@@ -246,10 +245,7 @@ export class Track extends TrackQueue implements Counting, TimedTrack {
 
   /** Forgets written frames from the front while `done` returns true, and the media infos that only they needed. */
   forgetRetained(done: (kept: Kept) => boolean): void {
-    for (const frame of this.retained.trim(done)) {
-      this.memory.release(frame);
-      framePool.give(frame);
-    }
+    this.retained.trim(done, this.memory);
     if (this.infos.forgetReplaced(this.retained.firstSeq)) this.chargeInfos();
   }
 

@@ -17,6 +17,8 @@ interface Tracks {
   readonly audio: readonly number[];
   readonly cuts: readonly number[];
   readonly chunkSize: number;
+  /** With them, written frames are kept. */
+  readonly reconnects: boolean;
 }
 
 /** Sizes around every limit of the path: small pieces, pages, chunks, blocks, and the shared memory. */
@@ -32,6 +34,7 @@ const tracks = fc.record({
   audio: fc.array(fc.integer({ min: 1, max: 900 }), { minLength: 1, maxLength: 80 }),
   cuts: fc.array(fc.integer({ min: 1, max: 60_000 }), { minLength: 1, maxLength: 20 }),
   chunkSize: fc.constantFrom(128, 4096, 65_536),
+  reconnects: fc.boolean(),
 });
 
 /** The bytes of a frame show its place in the track, and their own place in the frame. */
@@ -44,13 +47,14 @@ function payload(kind: number, i: number, bytes: number): Buffer {
 /** All bytes that the server gets, on the path that uses what Node does not document, or on the plain one. */
 async function published(
   ingest: ScriptableIngest,
-  { video, audio, cuts, chunkSize }: Tracks,
+  { video, audio, cuts, chunkSize, reconnects }: Tracks,
   internals: boolean,
 ): Promise<Buffer> {
   allowInternals(internals);
   const service = await startKmp({
     ...defaultMediaSettings(),
     outChunkSize: chunkSize,
+    outReconnects: reconnects ? 3 : 0,
     // Time for both tracks to arrive on a busy machine: else the order depends on the machine.
     outMinProcessDelay: 1000,
     outMaxProcessDelay: 20_000,

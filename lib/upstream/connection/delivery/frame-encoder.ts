@@ -148,21 +148,21 @@ export class FrameEncoder implements FrameSink<Track, EncodedBatch> {
 
   head(track: Track, now: number): boolean {
     const block = track.ring.headBlock;
-    // A frame that may have to be written again is kept as an object.
-    if (block === undefined || this.keepWritten || this.moveFirst !== undefined) return false;
+    if (block === undefined || this.moveFirst !== undefined) return false;
     const isLate = now - track.headArrival > this.late.after;
     if (isLate || !track.stream.mayWriteAll || track.slate !== undefined || track.infos.isWaiting) return false;
     track.takeHead(current, block);
     const { charge } = current;
     const share = this.encode(track, current);
-    current.buffer = NO_BUFFER;
     if (share === undefined) {
       block.release();
       return true;
     }
-    share.addNumbers(block, charge);
-    this.arrived(track, current, now);
     share.lastSeq = current.seq;
+    if (this.keepWritten) track.retained.push(current, this.acked, this.taken + this.writer.out.length, block);
+    else share.addNumbers(block, charge);
+    this.arrived(track, current, now);
+    current.buffer = NO_BUFFER;
     return true;
   }
 

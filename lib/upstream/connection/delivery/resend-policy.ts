@@ -80,16 +80,16 @@ export class ResendPolicy {
 
 /** @param safe monotonic ms; frames sent by then count as arrived, if only time decides */
 function forgetDone({ video, audio }: Readonly<Partial<Record<MediaType, Track>>>, safe: number): void {
-  const behind = [video, audio]
-    .map((track) => track?.retained.lastSentUntil(safe))
-    .filter((kept) => kept?.isBehind === true)
-    .map((kept) => kept?.acked);
+  const behind = [video, audio].map((track) => track?.retained.behindAt(safe)).filter((acked) => acked !== undefined);
   // If a server acknowledges, but has not acknowledged these frames in time, it may not have read them.
-  const old = (kept: Kept): boolean => kept.isSent && kept.frame.sentAt <= safe && !behind.includes(kept.acked);
+  const old = (kept: Kept): boolean => {
+    const isBehind = kept.acked !== undefined && behind.includes(kept.acked);
+    return kept.isSent && kept.sentAt <= safe && !isBehind;
+  };
   const done = (kept: Kept): boolean => kept.isAcked || old(kept);
   const from = video?.retained.lastBeginning(done);
-  if (video !== undefined && from !== undefined) video.forgetRetained(({ frame }) => frame !== from);
+  if (video !== undefined && from !== undefined) video.forgetRetained(({ seq }) => seq !== from.seq);
   if (audio === undefined) return;
-  const ahead = (kept: Kept): boolean => video === undefined || (from !== undefined && kept.frame.ms < from.ms);
+  const ahead = (kept: Kept): boolean => video === undefined || (from !== undefined && kept.ms < from.ms);
   audio.forgetRetained((kept) => done(kept) && ahead(kept));
 }
