@@ -21,6 +21,8 @@ export class Slab {
   freePages = PAGES;
   /** True if something was allocated since the last trim. */
   usedSinceTrim = false;
+  /** Trims in sequence at which it was empty, and had not been used since the trim before. */
+  unusedTrims = 0;
   /** All pages before this one are in use. */
   private first = 0;
   private readonly tags = new Int16Array(PAGES);
@@ -124,10 +126,31 @@ export interface Place {
 /** Interval of the search for unused slabs, ms. */
 const TRIM_INTERVAL = 2000;
 
-/** The slabs of a pool: as many as are in use, or were in the last seconds. */
+/** A slab that is needed so many trims after another one was freed was freed too early. */
+const TOO_EARLY = 5;
+
+/** The most trims for which a slab is kept unused. */
+const LONGEST = 16;
+
+/** After so many trims without a slab that was freed too early, slabs are freed at once again. */
+const FORGETS_AFTER = 60;
+
+/**
+ * The slabs of a pool: as many as are in use, or were in the last seconds.
+ *
+ * Written frames that are kept from a key frame to the next one, for many upstreams at once, need twice as much memory
+ * at one moment as at another. If slabs were freed each time, V8 would collect the whole heap for each 64 MB of new
+ * ones: two thirds of the CPU at 200 upstreams (docs/performance.md). So the time for which an unused slab is kept
+ * doubles whenever one was freed too early.
+ */
 export class Slabs {
   private readonly all: Slab[] = [];
   private used = 0;
+  /** Trims for which a slab is kept unused. */
+  private keep = 1;
+  /** Trims since a slab was freed, and since the last one that was freed too early. */
+  private sinceFreed = Infinity;
+  private sinceTooEarly = 0;
   private timer: Timer | undefined;
 
   constructor(private readonly clock: Clock = systemClock) {}
@@ -152,6 +175,12 @@ export class Slabs {
     if (this.takeFree(pages, place)) return;
     const slab = new Slab();
     this.all.push(slab);
+    if (this.sinceFreed < TOO_EARLY) {
+      // Once for each time that slabs were freed.
+      this.sinceFreed = Infinity;
+      this.sinceTooEarly = 0;
+      this.keep = Math.min(LONGEST, this.keep * 2);
+    }
     this.timer ??= this.trimLater();
     this.set(place, slab, slab.take(pages) ?? 0, pages);
   }
@@ -194,12 +223,15 @@ export class Slabs {
   }
 
   private trim(): void {
+    this.sinceFreed++;
+    if (++this.sinceTooEarly > FORGETS_AFTER) this.keep = 1;
     for (const slab of [...this.all]) {
-      if (slab.isEmpty && !slab.usedSinceTrim) {
-        this.all.splice(this.all.indexOf(slab), 1);
-        slab.free();
-      }
+      slab.unusedTrims = slab.isEmpty && !slab.usedSinceTrim ? slab.unusedTrims + 1 : 0;
       slab.usedSinceTrim = false;
+      if (slab.unusedTrims < this.keep) continue;
+      this.all.splice(this.all.indexOf(slab), 1);
+      slab.free();
+      this.sinceFreed = 0;
     }
     this.timer = this.all.length > 0 ? this.trimLater() : undefined;
   }

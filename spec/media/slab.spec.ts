@@ -88,4 +88,29 @@ describe('slabs', () => {
     const { slab, page } = take(slabs, 3);
     assert.equal(slab?.memory.subarray(page * 4096).fill(7)[8191], 7);
   });
+
+  it('are kept while the need for memory goes up and down, and given back soon after a burst', () => {
+    const clock = new FakeClock();
+    const slabs = new Slabs(clock);
+    const present = (): number => slabs.bytes / (PAGES * 4096);
+    const burst = (): void => {
+      for (const place of Array.from({ length: 16 }, () => take(slabs, PAGES))) slabs.release(place);
+    };
+    const least: number[] = [];
+    for (let i = 0; i < 8; i++) {
+      burst();
+      let lowest = Infinity;
+      for (let s = 0; s < 8; s += 2) {
+        clock.advance(2000);
+        lowest = Math.min(lowest, present());
+      }
+      least.push(lowest);
+    }
+    // In the first periods they are freed, and then no more.
+    assert.equal(least[0], 0);
+    assert.deepEqual(least.slice(-4), [16, 16, 16, 16]);
+    // No longer than half a minute, when the bursts are over.
+    for (let s = 0; s < 34; s += 2) clock.advance(2000);
+    assert.equal(present(), 0);
+  });
 });
