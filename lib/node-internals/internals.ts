@@ -5,6 +5,8 @@
  */
 export const INTERNALS = {
   'turn reads': 'a socket is read from its descriptor, in turns; without: by Node, whenever bytes arrive',
+  'shared reads':
+    'Node reads sockets that have no turns into one buffer; without: each read of Node allocates its own buffer',
   handover: 'a socket stops reading at once, to move to another worker; without: one process does all the work',
   'direct writes': 'a batch goes to the kernel by one call of the socket; without: through the queue of the stream',
   'direct acks': 'acks and batches are written to the descriptor; without: through the stream',

@@ -8,6 +8,7 @@ import { writeToDescriptor } from './direct-ack.js';
 import { directWriter, writeDirectly } from './direct-write.js';
 import { internalsAllowed, setTested, type Internal } from './internals.js';
 import { queuedBytes, socketHandle, stoppableHandle } from './socket-handle.js';
+import { readIntoSharedBuffer } from './shared-buffer.js';
 import { SocketPairs, type SocketPair, type Until } from './socket-pair.js';
 import { stopHandleForGood } from './stop-reading.js';
 
@@ -40,6 +41,25 @@ const TESTS: Readonly<Record<Internal, Test>> = {
     handle.readStart();
     client.write('two');
     await until(() => got.text === 'onetwo', 'bytes after readStart');
+  },
+
+  'shared reads': async ({ client, accepted }, _other, until) => {
+    const got = collect(accepted);
+    client.write('one');
+    await until(() => got.text === 'one', 'the first bytes');
+    let text = '';
+    const takes = readIntoSharedBuffer(accepted, (bytes, n) => {
+      text += bytes.toString('latin1', 0, n);
+      return true;
+    });
+    if (!takes) throw new Error('the handle of a socket has no useUserBuffer');
+    client.write('two');
+    await until(() => text === 'two', 'bytes in the shared buffer');
+    let ended = false;
+    accepted.once('end', () => (ended = true));
+    client.end();
+    await until(() => ended, 'the end of a socket that is read into the shared buffer');
+    if (got.text !== 'one') throw new Error('the stream gets the bytes of the shared buffer as well');
   },
 
   handover: async ({ client, accepted }, other, until) => {

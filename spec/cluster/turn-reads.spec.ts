@@ -39,7 +39,7 @@ describe('workers', { timeout: 90_000 }, () => {
       () => Promise.resolve(log()),
       (lines) => lines.includes('answers HTTP'),
     );
-    assert.equal(text.match(/Node internals in use: turn reads, handover, /g)?.length, 1);
+    assert.equal(text.match(/Node internals in use: turn reads, shared reads, handover, /g)?.length, 1);
     assert.doesNotMatch(text, /\[warn\]|not in use/);
   });
 

@@ -81,32 +81,37 @@ describe('Node without one of its internals', { timeout: 90_000, concurrency: 2 
   const cases: readonly (readonly [without: string, inUse: RegExp, missing: readonly RegExp[]])[] = [
     [
       'fd',
-      /in use: handover, direct writes, buffer copies, write progress\n/,
+      /in use: shared reads, handover, direct writes, buffer copies, write progress\n/,
       [/turn reads not in use: .*shows no descriptor/, /direct acks not in use: the descriptor takes no bytes/],
     ],
     [
       'readStop',
-      /in use: direct writes, direct acks, buffer copies, write progress\n/,
+      /in use: shared reads, direct writes, direct acks, buffer copies, write progress\n/,
       [/turn reads not in use: Node goes on reading after readStop/, /handover not in use: Node goes on reading/],
     ],
     [
+      'useUserBuffer',
+      /in use: turn reads, handover, direct writes, direct acks, buffer copies, write progress\n/,
+      [/shared reads not in use: the handle of a socket has no useUserBuffer/],
+    ],
+    [
       '_writev',
-      /in use: turn reads, handover, direct acks, buffer copies, write progress\n/,
+      /in use: turn reads, shared reads, handover, direct acks, buffer copies, write progress\n/,
       [/direct writes not in use: sockets have no _writev/],
     ],
     [
       'writeQueueSize',
-      /in use: turn reads, handover, direct writes, direct acks, buffer copies\n/,
+      /in use: turn reads, shared reads, handover, direct writes, direct acks, buffer copies\n/,
       [/write progress not in use: .* does not show its writeQueueSize/],
     ],
     [
       'copyArrayBuffer',
-      /in use: turn reads, handover, direct writes, direct acks, write progress\n/,
+      /in use: turn reads, shared reads, handover, direct writes, direct acks, write progress\n/,
       [/buffer copies not in use: there is no copyArrayBuffer/],
     ],
     [
       'flags',
-      /in use: turn reads, handover, direct writes, direct acks, buffer copies, write progress\n/,
+      /in use: turn reads, shared reads, handover, direct writes, direct acks, buffer copies, write progress\n/,
       [/heap flags not in use: .*no process can be started/],
     ],
   ];

@@ -18,6 +18,7 @@ import { frameLog } from './frame-log.js';
 import type { IntakeShare } from './intake-memory.js';
 import { Input } from './input.js';
 import type { InputOptions } from './input-options.js';
+import { readAtOnce } from '../../node-internals/socket-event-reader.js';
 import { readInTurns } from '../../node-internals/socket-turn-reader.js';
 import type { Totals } from '../report/totals.js';
 import type { Rejection } from '../report/rejection.js';
@@ -118,13 +119,16 @@ export function openKmpConnection(socket: Socket, options: KmpConnectionOptions)
     unjoined: options.unjoined,
     onJoined: ({ schedule, ledger }) => {
       options.unjoined?.release();
-      return readInTurns(socket, schedule, {
+      const reads = {
         blockSize: settings.inBufferSize,
         idleTimeout: timerMs(settings.inReadTimeout),
         mayGrow: () => ledger.processMayGrow,
         // The dump listens to the socket, so it needs the bytes there.
         ...(settings.inDumpFolder === '' ? { takeNow } : {}),
-      });
+      };
+      const turns = readInTurns(socket, schedule, reads);
+      if (turns === undefined) readAtOnce(socket, reads);
+      return turns;
     },
     onConnect: (packet: ConnectPacket, data: ConnectData) => {
       deadline?.cancel();

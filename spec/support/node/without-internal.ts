@@ -18,6 +18,7 @@ const TAKE_AWAY: Readonly<Record<string, () => void>> = {
   fd: () => Object.defineProperty(handlePrototype(), 'fd', { get: () => undefined }),
   // Node calls it, too, so it has to be there.
   readStop: () => Object.defineProperty(handlePrototype(), 'readStop', { value: () => 0 }),
+  useUserBuffer: () => Object.defineProperty(handlePrototype(), 'useUserBuffer', { value: undefined }),
   _writev: () => Reflect.deleteProperty(Socket.prototype, '_writev'),
   writeQueueSize: () => Object.defineProperty(handlePrototype(), 'writeQueueSize', { get: () => undefined }),
   copyArrayBuffer: () => {

@@ -1,8 +1,11 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { allowInternals, internalsAllowed } from '../../../lib/node-internals/internals.js';
-import { defaultMediaSettings } from '../../../lib/config/settings.js';
+import { defaultMediaSettings, type MediaSettings } from '../../../lib/config/settings.js';
 import { concat } from '../../support/values/bytes.js';
 import { eventually } from '../../support/time/eventually.js';
 import { end } from '../../support/kmp/kmp-bytes.js';
@@ -49,6 +52,7 @@ async function published(
   ingest: ScriptableIngest,
   { video, audio, cuts, chunkSize, reconnects }: Tracks,
   internals: boolean,
+  settings: Partial<MediaSettings> = {},
 ): Promise<Buffer> {
   allowInternals(internals);
   const service = await startKmp({
@@ -59,6 +63,7 @@ async function published(
     outMinProcessDelay: 1000,
     outMaxProcessDelay: 20_000,
     outMemLimit: 64 * 1024 * 1024,
+    ...settings,
   });
   try {
     const data = { upstream_id: 'u1', url: `rtmp://127.0.0.1:${ingest.port}/app/s` };
@@ -110,6 +115,22 @@ describe('the path that uses what Node does not document', { timeout: 110_000 },
         assertSameBytes(actual, expected);
       }),
       { numRuns: 6, endOnFailure: true },
+    );
+    await ingest.close();
+  });
+
+  it('sends the same bytes if sockets are read at once, past their streams', async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'kmp-same-path-'));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const ingest = await ScriptableIngest.start({ answers: true });
+    await fc.assert(
+      fc.asyncProperty(tracks, async (one) => {
+        // A dump listens to the streams of the sockets, so all bytes pass through them.
+        const expected = await published(ingest, one, false, { inDumpFolder: folder });
+        assertSameBytes(await published(ingest, one, false), expected);
+        assertSameBytes(await published(ingest, one, true, { inReadInterval: 0 }), expected);
+      }),
+      { numRuns: 3, endOnFailure: true },
     );
     await ingest.close();
   });
