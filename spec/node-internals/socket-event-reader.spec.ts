@@ -166,20 +166,23 @@ for (const internals of [true, false]) {
       taker.release();
     });
 
-    it('lets nothing overtake what waits in the stream', { skip: internals && 'Node calls no method' }, async (t) => {
-      const { client, served } = await pair(t);
-      const taker = new Taker(served);
-      served.pause();
-      served.push(Buffer.from('one'));
-      assert.equal(served.readableLength, 3);
-      served.resume();
-      // The stream is flowing, but it will pass on its bytes only after this turn.
-      served.push(Buffer.from('two'));
-      client.end();
-      await once(served, 'end');
-      assert.equal(Buffer.concat(taker.all).toString(), 'onetwo');
-      taker.release();
-    });
+    // With internals, Node calls no method of the socket that a test could call.
+    if (!internals) {
+      it('lets nothing overtake what waits in the stream', async (t) => {
+        const { client, served } = await pair(t);
+        const taker = new Taker(served);
+        served.pause();
+        served.push(Buffer.from('one'));
+        assert.equal(served.readableLength, 3);
+        served.resume();
+        // The stream is flowing, but it will pass on its bytes only after this turn.
+        served.push(Buffer.from('two'));
+        client.end();
+        await once(served, 'end');
+        assert.equal(Buffer.concat(taker.all).toString(), 'onetwo');
+        taker.release();
+      });
+    }
 
     it('leaves bytes to the stream while the process may not take more memory', async (t) => {
       const { client, served } = await pair(t);
