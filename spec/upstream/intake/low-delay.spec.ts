@@ -93,6 +93,16 @@ describe('kmp_rtmp_out_early_release', { timeout: 90_000 }, () => {
     assert.deepEqual(await came(), ['video0', 'video40']);
   });
 
+  it('writes the frames in front of invalid bytes, and ends only that connection', async () => {
+    await start();
+    await send('video', 0);
+    audio.send(Buffer.concat([frameAt(10, 'audio10'), Buffer.alloc(64, 0xff), frameAt(33, 'audio33')]));
+    await audio.closed;
+    await eventually(() => live.upstream?.streams.get('s')?.tracks.audio?.input === undefined, 'the end of the input');
+    await send('video', 40);
+    assert.deepEqual(await came(), ['video0', 'audio10', 'video40']);
+  });
+
   it('does not delay a stream because of another one', async () => {
     await start();
     const other = await live.both({ url: live.url('other') });
