@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { closestName } from '../config/closest-name.js';
+import { growAsUsual } from '../node-internals/young-generation.js';
 import { version } from '../base/version.js';
 import { checkCommand } from './check.js';
 import { completionCommand } from './completion.js';
@@ -46,6 +47,10 @@ export function createProgram(): Command {
     program.addCommand(command, { isDefault: command.name() === DEFAULT_COMMAND });
   }
   refuseOtherNames(program);
+  // Only the service keeps its heap small.
+  program.hook('preAction', (_, command) => {
+    if (command.name() !== DEFAULT_COMMAND) growAsUsual();
+  });
   return program;
 }
 

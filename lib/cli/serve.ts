@@ -3,7 +3,6 @@ import { checkConfiguration } from './check.js';
 import { readConfiguration, type ConfigurationOptions } from './configuration.js';
 import { PROCESS_COMMANDS, type ProcessCommand } from '../process/pid-file.js';
 import { addDirectiveFlags } from './directive-flags.js';
-import { startSmall } from '../node-internals/young-generation.js';
 import { tellRunning } from './tell-running.js';
 
 interface ServeOptions extends ConfigurationOptions {
@@ -59,7 +58,6 @@ export function serveCommand(): Command {
 async function serve(options: ServeOptions): Promise<void> {
   if (options.test === true) return checkConfiguration(options);
   if (options.signal !== undefined) return tellRunning(options.signal, options);
-  startSmall();
   // Imported only when needed, so that other commands start faster.
   const { runService } = await import('./run-service.js');
   await runService((source) => readConfiguration(options, source));

@@ -1,4 +1,4 @@
-// Imported first by a program that serves, for its effect: the rest of the program is loaded into a small heap.
+// Imported first by a program that may serve, for its effect: the rest of the program is loaded into a small heap.
 import { startSmall } from '../node-internals/young-generation.js';
 
 startSmall();
