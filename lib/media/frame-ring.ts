@@ -99,6 +99,7 @@ export class FrameRing {
   /** Forgets what was added and not committed. */
   cancel(): void {
     this.pending = 0;
+    this.shrink();
   }
 
   /** The block of the first frame, if that is in numbers. */
@@ -256,10 +257,16 @@ export class FrameRing {
   }
 
   private removeFirst(): void {
-    const { length } = this.frames;
-    this.first = (this.first + 1) & (length - 1);
+    this.first = (this.first + 1) & (this.frames.length - 1);
     this.count--;
-    if (length > SMALL && this.count + this.pending < length * HARDLY_USED) this.resize(length / 2);
+    this.shrink();
+  }
+
+  private shrink(): void {
+    const { length } = this.frames;
+    let size = length;
+    while (size > SMALL && this.count + this.pending < size * HARDLY_USED) size /= 2;
+    if (size < length) this.resize(size);
   }
 
   private resize(size: number): void {

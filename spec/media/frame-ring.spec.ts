@@ -177,4 +177,12 @@ describe('FrameRing', () => {
     assert.ok(ring.times.length < most / 50, `${ring.times.length} of ${most}`);
     assert.equal(ring.headSeq, 4990);
   });
+
+  it('gives the memory of frames back that were added and not taken', () => {
+    const ring = new FrameRing();
+    for (let i = 0; i < 5000; i++) ring.add();
+    const most = ring.times.length;
+    ring.cancel();
+    assert.ok(ring.times.length < most / 50, `${ring.times.length} of ${most}`);
+  });
 });
