@@ -4,8 +4,11 @@
  */
 const CHEAP_READS = 175;
 
-/** The longest period, as a share of the upper bound, while turns leave most of the time to other work. */
-const CALM_SHARE = 7 / 8;
+/**
+ * The longest period, as a share of the upper bound, while turns leave most of the time to other work: `few` up to so
+ * many sockets, and `many` from so many on. The last part of the period saves little, unless there are many.
+ */
+const CALM_SHARE = { few: 7 / 8, fewSockets: 400, many: 15 / 16, manySockets: 800 } as const;
 
 /** With more sockets, the period is the longest at once: when all of them come together, the load is seen too late. */
 const MANY_SOCKETS = 1000;
@@ -15,7 +18,7 @@ const BUSY = 0.35;
 const NO_LONGER_BUSY = 0.25;
 
 /** A period that differs by less than this share from the wanted one stays as it is. */
-const TOLERANCE = 0.1;
+const TOLERANCE = 0.06;
 
 /** ms for which a shorter period has to be possible before it is used. A longer one is used at once. */
 const SHORTER_AFTER = 5_000;
@@ -39,7 +42,8 @@ export interface PeriodBounds {
 /**
  * Decides the period of turns. Frames are delayed by half of it in the mean, and each turn has a fixed cost. So the
  * period is short while there are few sockets to read. With more of them it grows, up to seven eighths of the upper
- * bound. It is longer than that only with very many, or while turns take much of the time.
+ * bound, and to fifteen sixteenths with many. It is longer than that only with very many, or while turns take much of
+ * the time.
  *
  * It also decides how many phases share a turn of the event loop. A process that wakes up finds its code and data no
  * longer in the CPU's cache, which costs more than reading a few sockets.
@@ -89,7 +93,7 @@ export class TurnPace {
     const { shortest, longest } = this.bounds;
     this.isBusy = load > (this.isBusy ? NO_LONGER_BUSY : BUSY);
     if (this.isBusy || sockets > MANY_SOCKETS) return longest;
-    return Math.max(shortest, Math.min(longest * CALM_SHARE, (sockets * 1000) / CHEAP_READS));
+    return Math.max(shortest, Math.min(longest * calmShare(sockets), (sockets * 1000) / CHEAP_READS));
   }
 
   private set(period: number): true {
@@ -97,4 +101,10 @@ export class TurnPace {
     this.shorterSince = undefined;
     return true;
   }
+}
+
+function calmShare(sockets: number): number {
+  const { few, fewSockets, many, manySockets } = CALM_SHARE;
+  const part = (sockets - fewSockets) / (manySockets - fewSockets);
+  return few + (many - few) * Math.min(1, Math.max(0, part));
 }

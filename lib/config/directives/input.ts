@@ -89,8 +89,8 @@ export const inputDirectives = {
     contexts,
     doc: `Reads each KMP connection once per interval. In between, the kernel buffers the data, which uses much less CPU
       time. With two times, the interval adapts to the load between them: the fewer connections a process has, the
-      shorter it is. With 40 connections or more it is seven eighths of the longest. It is the longest with more than
-      1000, and while the process is busy. With one time, it is always the same. A frame waits for the next read or write, so its delay is
+      shorter it is. With 40 connections or more it is seven eighths of the longest, and with 800 fifteen sixteenths. It is the
+      longest with more than 1000, and while the process is busy. With one time, it is always the same. A frame waits for the next read or write, so its delay is
       kmp_rtmp_out_min_process_delay with up to 50 ms less, and up to the interval minus 50 ms more. The interval is at
       most four fifths of kmp_rtmp_out_min_process_delay, and with the default delay at most 230 ms. A connection that delivers less than 16 KB per interval (audio) may
       be read at every second interval, but always before a later frame of another track is written. A second sender of
