@@ -64,6 +64,11 @@ export class KmpDecoder extends Transform {
   private lastRead = NaN;
   private failure: KmpError | undefined;
   private readonly isDump: boolean;
+  /**
+   * True if nothing was in the stream when {@link isIdle} looked last, and nothing has entered it since. Each look
+   * reads two objects of the stream that are not in the CPU's cache.
+   */
+  private quiet = false;
 
   constructor(options: KmpDecoderOptions = {}) {
     // One batch of look-ahead, because what waits here is not in the memory account.
@@ -126,11 +131,13 @@ export class KmpDecoder extends Transform {
   }
 
   private get isIdle(): boolean {
-    const waits = this.writableLength > 0 || this.readableLength > 0 || this.parser.error !== undefined;
-    return !waits && !this.writableEnded && !this.destroyed;
+    if (this.parser.error !== undefined) return false;
+    this.quiet ||= this.writableLength + this.readableLength === 0 && !this.writableEnded && !this.destroyed;
+    return this.quiet;
   }
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, callback: TransformCallback): void {
+    this.quiet = false;
     // Bytes behind invalid ones have no meaning. They may come before the decoder is destroyed.
     if (this.parser.error !== undefined) {
       blockOf(chunk)?.release();
@@ -165,10 +172,16 @@ export class KmpDecoder extends Transform {
   }
 
   override _flush(callback: TransformCallback): void {
+    this.quiet = false;
     const error = this.isDump ? truncation(this.parser) : undefined;
     // As in _transform: what precedes the damage is read first.
     if (error === undefined || this.readableLength === 0) callback(error);
     else this.failure = error;
+  }
+
+  override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
+    this.quiet = false;
+    callback(error);
   }
 
   override read(size?: number): unknown {

@@ -50,6 +50,8 @@ export class Input extends Writable implements TrackInput, Counting {
   /** True while bytes of an unfinished packet are charged to the upstream. */
   private partialCharged = false;
   private readonly heldBlocks = new HeldBlocks();
+  /** True if nothing was in the stream when {@link isIdle} looked last, and nothing has entered it since. */
+  private quiet = false;
   private over = false;
   private lostReason: InputLostReason = 'input_closed';
   private readonly takeoverWait: TakeoverWait;
@@ -76,14 +78,16 @@ export class Input extends Writable implements TrackInput, Counting {
   }
 
   override _write(batch: PacketBatch, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
+    this.quiet = false;
     this.note(batch);
     this.run(batch, 0, callback);
   }
 
   /** True while it has a track, and nothing waits in its queue: then {@link takeNow} may be called. */
   get isIdle(): boolean {
-    const isOpen = this.track !== undefined && !this.over && !this.finishing;
-    return isOpen && this.writableLength === 0 && !this.writableEnded && !this.destroyed;
+    if (this.track === undefined || this.over || this.finishing) return false;
+    this.quiet ||= this.writableLength === 0 && !this.writableEnded && !this.destroyed;
+    return this.quiet;
   }
 
   /** The same as `write`, without the queue of the stream, which costs more than the work. */
@@ -117,10 +121,12 @@ export class Input extends Writable implements TrackInput, Counting {
   }
 
   override _final(callback: (error?: Error | null) => void): void {
+    this.quiet = false;
     this.leaveInTurn(callback);
   }
 
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
+    this.quiet = false;
     this.leaveInTurn(() => {
       this.allAcknowledged();
       this.heldBlocks.release();
