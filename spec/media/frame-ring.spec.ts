@@ -1,7 +1,7 @@
 import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { blockPool, type Block } from '../../lib/media/block.js';
+import { BlockPool, type Block } from '../../lib/media/block.js';
 import { Frame } from '../../lib/media/frame.js';
 import {
   ARRIVED_AT,
@@ -16,6 +16,9 @@ import {
   SIZE,
   START,
 } from '../../lib/media/frame-ring.js';
+
+/** A pool of its own: the one of the process is used by other specs, too. */
+const pool = new BlockPool();
 
 /** What a frame says, for comparison. */
 interface Content {
@@ -52,7 +55,7 @@ function contentOf(frame: Frame): Content {
 
 /** A block whose payload of frame `seq` is full of the number of that frame. */
 function blockWith(seqs: readonly number[]): Block {
-  const block = blockPool.take(200 * seqs.length);
+  const block = pool.take(200 * seqs.length);
   for (const [i, seq] of seqs.entries()) block.memory.fill(seq, block.start + 200 * i, block.start + 200 * (i + 1));
   return block;
 }
@@ -148,10 +151,10 @@ describe('FrameRing', () => {
   });
 
   it('keeps a block in use exactly as long as one of its frames waits, or is held by somebody else', () => {
-    const used = blockPool.usedBytes;
+    const used = pool.usedBytes;
     const ring = new FrameRing();
     addNumbers(ring, [1, 2, 3]);
-    assert.ok(blockPool.usedBytes > used);
+    assert.ok(pool.usedBytes > used);
     const object = ring.shift();
     const current = new Frame(NaN, NaN, 0, 0, 0, []);
     const block = ring.headBlock;
@@ -161,9 +164,9 @@ describe('FrameRing', () => {
     const last = ring.at(0);
     ring.shift();
     last?.release();
-    assert.ok(blockPool.usedBytes > used, 'the first frame is an object that still has its payload');
+    assert.ok(pool.usedBytes > used, 'the first frame is an object that still has its payload');
     object?.release();
-    assert.equal(blockPool.usedBytes, used);
+    assert.equal(pool.usedBytes, used);
   });
 
   it('gives the memory of a burst back', () => {
