@@ -1,22 +1,30 @@
 import type { Clock } from './clock.js';
 
-/** ms of the event loop that the jobs of one turn may use. */
+/** ms of the event loop that the jobs of one turn may use, while turns are short. */
 const BUDGET = 8;
 
 /**
+ * The share of a long turn that jobs may use. At the start of 600 upstreams at once, a turn reads hundreds of MB, and
+ * takes a second. With 8 ms of it for the answers of servers, no upstream would ever publish what all of them read.
+ */
+const SHARE = 1 / 3;
+
+/**
  * Shares out work that peers can cause in bursts: answers of servers, senders that leave together, large pages. The
- * jobs of a turn of the event loop get a few ms; the others wait for the next turns, and media is processed in between.
- * Without a burst, a job runs at once.
+ * jobs of a turn of the event loop get a few ms, or a third of a long turn. The others wait for the next turns, and
+ * media is processed in between. Without a burst, a job runs at once.
  */
 export class TurnShare {
   private waiting: (() => void)[] = [];
   /** ms that jobs have used since the last turn. */
   private used = 0;
   private hasNextTurn = false;
+  /** Monotonic ms since which the next turn has been awaited. */
+  private awaitedSince = 0;
 
   /**
    * @param clock measures the jobs
-   * @param budget ms for the jobs of one turn; at least one job runs
+   * @param budget ms for the jobs of one short turn; at least one job runs
    */
   constructor(
     private readonly clock: Pick<Clock, 'now'>,
@@ -79,6 +87,7 @@ export class TurnShare {
   private awaitTurn(): void {
     if (this.hasNextTurn) return;
     this.hasNextTurn = true;
+    this.awaitedSince = this.clock.now();
     setImmediate(() => this.turn());
   }
 
@@ -88,9 +97,10 @@ export class TurnShare {
     this.used = 0;
     const { waiting } = this;
     this.waiting = [];
+    const budget = Math.max(this.budget, (this.clock.now() - this.awaitedSince) * SHARE);
     let done = 0;
     try {
-      while (done < waiting.length && this.used < this.budget) {
+      while (done < waiting.length && this.used < budget) {
         const job = waiting[done++];
         if (job !== undefined) this.measured(job);
       }

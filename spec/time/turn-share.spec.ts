@@ -52,6 +52,16 @@ describe('TurnShare', () => {
     assert.deepEqual(await work.watch(8), [['a'], ['b'], ['c']]);
   });
 
+  it('gives jobs a third of a turn that other work makes long', async () => {
+    const work = new Work();
+    const share = new TurnShare(work, 8);
+    for (let i = 0; i < 40; i++) share.run(work.job('job', 4));
+    // Other work, before the next turn: what is read.
+    work.time += 300;
+    const byTurn = (await work.watch(12)).map(({ length }) => length);
+    assert.deepEqual(byTurn.slice(0, 3), [2, 26, 9]);
+  });
+
   it('gives each peer that goes on one job in a turn, however fast it is', async () => {
     const work = new Work();
     const share = new TurnShare(work, 8);
