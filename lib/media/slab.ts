@@ -126,13 +126,13 @@ export interface Place {
 /** Interval of the search for unused slabs, ms. */
 const TRIM_INTERVAL = 2000;
 
-/** A slab that is needed so many trims after another one was freed was freed too early. */
-const TOO_EARLY = 5;
+/** Slabs were freed too early if `slabs` new ones are needed within so many trims. A few cost nothing. */
+const TOO_EARLY = { trims: 5, slabs: 8 } as const;
 
 /** The most trims for which a slab is kept unused. */
 const LONGEST = 16;
 
-/** After so many trims without a slab that was freed too early, slabs are freed at once again. */
+/** After so many trims without slabs that were freed too early, slabs are freed at once again. */
 const FORGETS_AFTER = 60;
 
 /**
@@ -141,16 +141,18 @@ const FORGETS_AFTER = 60;
  * Written frames that are kept from a key frame to the next one, for many upstreams at once, need twice as much memory
  * at one moment as at another. If slabs were freed each time, V8 would collect the whole heap for each 64 MB of new
  * ones: two thirds of the CPU at 200 upstreams (docs/performance.md). So the time for which an unused slab is kept
- * doubles whenever one was freed too early.
+ * doubles whenever some were freed too early.
  */
 export class Slabs {
   private readonly all: Slab[] = [];
   private used = 0;
   /** Trims for which a slab is kept unused. */
   private keep = 1;
-  /** Trims since a slab was freed, and since the last one that was freed too early. */
+  /** Trims since a slab was freed, and since slabs were freed too early. */
   private sinceFreed = Infinity;
   private sinceTooEarly = 0;
+  /** New slabs since one was freed. */
+  private newSlabs = 0;
   private timer: Timer | undefined;
 
   constructor(private readonly clock: Clock = systemClock) {}
@@ -175,7 +177,7 @@ export class Slabs {
     if (this.takeFree(pages, place)) return;
     const slab = new Slab();
     this.all.push(slab);
-    if (this.sinceFreed < TOO_EARLY) {
+    if (++this.newSlabs >= TOO_EARLY.slabs && this.sinceFreed < TOO_EARLY.trims) {
       // Once for each time that slabs were freed.
       this.sinceFreed = Infinity;
       this.sinceTooEarly = 0;
@@ -232,6 +234,7 @@ export class Slabs {
       this.all.splice(this.all.indexOf(slab), 1);
       slab.free();
       this.sinceFreed = 0;
+      this.newSlabs = 0;
     }
     this.timer = this.all.length > 0 ? this.trimLater() : undefined;
   }
