@@ -7,6 +7,13 @@ import { PHASES, TurnPace, type PeriodBounds } from './turn-pace.js';
 /** Steps by which the time of a turn may be wrong, because it is calculated with fractions. */
 const ROUNDING = 1e-9;
 
+/**
+ * The most sockets that are read at the turns of all phases. With more of them, each is read at every second, fourth or
+ * eighth turn. Reading hundreds of sockets that have just come every few ms would leave no time to publish what they
+ * bring.
+ */
+const READ_AT_ALL = 128;
+
 /** ms between two checks whether the period is still right. */
 const ADAPT_INTERVAL = 1_000;
 
@@ -15,6 +22,12 @@ interface Phase {
   readonly members: TurnMember[];
   /** How many listeners they have. */
   listeners: number;
+}
+
+/** What is called at the turns of all phases. If it is called only at some of them, `place` decides at which. */
+interface StepListener {
+  readonly fn: (now: number) => void;
+  readonly place: number;
 }
 
 /** The next multiple of `step` from `turn` on. */
@@ -39,7 +52,10 @@ export class TurnScheduler implements TurnOwner {
   private baseTime = 0;
   private adaptAt: number;
   private readonly phases = Array.from({ length: PHASES }, (): Phase => ({ members: [], listeners: 0 }));
-  private readonly stepListeners = new Set<(now: number) => void>();
+  private readonly stepListeners = new Set<StepListener>();
+  /** How many of them were ever added, and in how many turns they were called. */
+  private stepsAdded = 0;
+  private stepTurns = 0;
   /** The turns that calls wait for, by their numbers. */
   private readonly waiting = new Map<number, PendingTurn>();
   /** The one that a call was added to last: the next one often needs the same. */
@@ -109,8 +125,8 @@ export class TurnScheduler implements TurnOwner {
   }
 
   onEveryPhase(fn: (now: number) => void): () => void {
-    // A new function for each call, so that the same `fn` can be added twice.
-    const call = (now: number): void => fn(now);
+    // A new object for each call, so that the same `fn` can be added twice.
+    const call: StepListener = { fn, place: this.stepsAdded++ };
     this.stepListeners.add(call);
     this.socketAdded();
     return () => {
@@ -294,7 +310,7 @@ export class TurnScheduler implements TurnOwner {
     this.setTimer();
     this.turning = true;
     try {
-      for (const listener of this.stepListeners) listener(now);
+      this.callNew(now);
       // Of several missed turns, each phase makes only one.
       for (let t = Math.max(made + 1, turn - PHASES + 1); t <= turn; t++) {
         const phase = this.phases[t % PHASES];
@@ -310,6 +326,15 @@ export class TurnScheduler implements TurnOwner {
     // The timer may have been set for a call that has just been made.
     if (this.timerTurn < this.nextTurn()) this.stopTimer();
     this.setTimer();
+  }
+
+  /** Calls the listeners of all phases; a part of them, if there are many. */
+  private callNew(now: number): void {
+    let every = 1;
+    while (every < PHASES && this.stepListeners.size > READ_AT_ALL * every) every *= 2;
+    // Turns that were missed do not count: else the same part of them might be left out again and again.
+    this.stepTurns++;
+    for (const { fn, place } of this.stepListeners) if ((this.stepTurns + place) % every === 0) fn(now);
   }
 
   /**

@@ -75,6 +75,29 @@ describe('TurnScheduler', () => {
     assert.equal(made.at(-1), 'merge 0');
   });
 
+  it('calls each of very many such listeners once in a period, a part of them in each turn', () => {
+    const clock = new FakeClock();
+    const turns = new TurnScheduler(clock, 200);
+    const calls = new Array<number>(1000).fill(0);
+    const byTurn = new Map<number, number>();
+    for (let i = 0; i < calls.length; i++) {
+      turns.nextPhase().onEveryPhase((now) => {
+        calls[i] = (calls[i] ?? 0) + 1;
+        byTurn.set(now, (byTurn.get(now) ?? 0) + 1);
+      });
+    }
+    for (let i = 0; i < 10; i++) clock.advance(200);
+    assert.deepEqual([...new Set(calls)], [10]);
+    assert.ok(Math.max(...byTurn.values()) <= 125, `${Math.max(...byTurn.values())} in one turn`);
+    // A slow event loop misses all turns but one of each period: nobody is left out.
+    calls.fill(0);
+    for (let i = 0; i < 8; i++) {
+      clock.jump(200);
+      clock.advance(0);
+    }
+    assert.deepEqual([...new Set(calls)], [1]);
+  });
+
   it('calls a listener at every phase if asked, eight times as often', () => {
     const clock = new FakeClock();
     const turns = new TurnScheduler(clock, 80).nextPhase();
