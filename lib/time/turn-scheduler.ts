@@ -8,9 +8,8 @@ import { PHASES, TurnPace, type PeriodBounds } from './turn-pace.js';
 const ROUNDING = 1e-9;
 
 /**
- * The most sockets that are read at the turns of all phases. With more of them, each is read at every second, fourth or
- * eighth turn. Reading hundreds of sockets that have just come every few ms would leave no time to publish what they
- * bring.
+ * The most sockets that are read at the turns of all phases. With more of them, each is read at every second or fourth
+ * turn. Reading hundreds of sockets that have just come every few ms would leave no time to publish what they bring.
  */
 const READ_AT_ALL = 128;
 
@@ -331,7 +330,7 @@ export class TurnScheduler implements TurnOwner {
   /** Calls the listeners of all phases; a part of them, if there are many. */
   private callNew(now: number): void {
     let every = 1;
-    while (every < PHASES && this.stepListeners.size > READ_AT_ALL * every) every *= 2;
+    while (every < PHASES / 2 && this.stepListeners.size > READ_AT_ALL * every) every *= 2;
     // Turns that were missed do not count: else the same part of them might be left out again and again.
     this.stepTurns++;
     for (const { fn, place } of this.stepListeners) if ((this.stepTurns + place) % every === 0) fn(now);
