@@ -62,7 +62,7 @@ export class Service {
   private readonly fleetSide: ServiceFleet | undefined;
   private readonly drain: Drain | undefined;
   private config: Config;
-  /** Loaded when the configuration has an HTTP server: a service without one needs 10 MB less. */
+  /** Loaded when the configuration has an HTTP server: a service without one does not need that code. */
   private makeApp: typeof httpApp | undefined;
   private ending = false;
 

@@ -38,10 +38,9 @@ const HARDLY_USED = 1 / 8;
 const MOST_FETCHED = 32;
 
 /**
- * The waiting frames of one track, in order. Most are only numbers in one array: thousands of objects that live for
- * half a second cost V8 more than their media (docs/performance.md). A frame that is more than that (in several pieces,
- * made by a stage of a program, to be sent again) is a {@link Frame}. A frame in numbers becomes one when it is asked
- * for.
+ * The waiting frames of one track, in order. Most are only numbers in two arrays, with nothing for V8 to collect
+ * (docs/performance.md). A frame that is more than that (in several pieces, made by a stage of a program, to be sent
+ * again) is a {@link Frame}. A frame in numbers becomes one when it is asked for.
  *
  * The ring has a hold on the block of each frame in numbers.
  */

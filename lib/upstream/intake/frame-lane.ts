@@ -28,7 +28,7 @@ export interface LaneOptions {
 /**
  * The short way of ordinary frames: from the bytes of a read, as numbers, to the queue of their track. It does the same
  * as the decoder, the input and the merger do with objects, for all frames of a read at once. Everything that is rare
- * takes the long way. {@link take} is the only place that decides it, for each read.
+ * takes the long way. {@link take} is the only place that decides it for received frames, once for each read.
  */
 export class FrameLane {
   constructor(private readonly options: LaneOptions) {}

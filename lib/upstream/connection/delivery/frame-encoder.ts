@@ -154,6 +154,8 @@ export class FrameEncoder implements FrameSink<Track, EncodedBatch> {
     track.takeHead(current, block);
     const { charge } = current;
     const share = this.encode(track, current);
+    // No memory is kept in use by this object, not even if the upstream has failed.
+    current.buffer = NO_BUFFER;
     if (share === undefined) {
       block.release();
       return true;
@@ -162,7 +164,6 @@ export class FrameEncoder implements FrameSink<Track, EncodedBatch> {
     if (this.keepWritten) track.retained.push(current, this.acked, this.taken + this.writer.out.length, block);
     else share.addNumbers(block, charge);
     this.arrived(track, current, now);
-    current.buffer = NO_BUFFER;
     return true;
   }
 
